@@ -1,0 +1,257 @@
+//! Everything that leaves the analyzer.
+//!
+//! Events are emitted in packet order (the packet that completed what they tell) and *borrow*: a
+//! consumer that wants to keep something copies it.
+
+use std::net::SocketAddr;
+
+use crate::decode::Reason;
+use crate::http::Handshake;
+use crate::stream::{Direction, Gap, Origin, PerDirection, Span};
+use crate::websocket::{Frame, Message};
+
+/// Number of a connection, from 1 in order of its first packet, over all TCP connections.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnectionId(pub u64);
+
+/// Something observed, and the packet at which it was known.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The packet that was being read when this became known. Its time is the event's time.
+    pub origin: Origin,
+    /// What was observed.
+    pub kind: EventKind<'a>,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug)]
+pub enum EventKind<'a> {
+    /// Something on one TCP connection.
+    Connection(&'a Connection, ConnectionEvent<'a>),
+    /// Something about the capture as a whole.
+    Capture(CaptureEvent),
+}
+
+/// What is known of a connection at any time.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its number.
+    pub id: ConnectionId,
+    /// The peer that opened it.
+    pub client: SocketAddr,
+    /// The peer that accepted it.
+    pub server: SocketAddr,
+    /// How its first packet looked.
+    pub started_by: StartedBy,
+    /// First packet.
+    pub first: Origin,
+    /// Last packet so far.
+    pub last: Origin,
+    /// What carries the WebSocket, as far as known.
+    pub transport: Transport,
+    /// What it turned out to be so far.
+    pub nature: Nature,
+    /// State of TCP.
+    pub state: TcpState,
+    /// TCP payload bytes seen, without repetitions.
+    pub bytes: PerDirection<u64>,
+    /// TCP packets seen.
+    pub packets: PerDirection<u64>,
+    /// WebSocket frames begun.
+    pub frames: PerDirection<u64>,
+    /// WebSocket messages, complete or not, control frames included.
+    pub messages: PerDirection<u64>,
+}
+
+/// How a connection's first packet looked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StartedBy {
+    /// A SYN: the capture holds its beginning.
+    Syn,
+    /// Anything else: the capture began later than the connection.
+    Midstream,
+}
+
+/// What carries the WebSocket bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// TCP in the clear.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// A stream of HTTP/2.
+    H2,
+}
+
+/// What a connection turned out to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Nature {
+    /// Nothing is known yet: no payload, or too little of it.
+    Unknown,
+    /// HTTP/1.x, and nothing of WebSocket so far.
+    Http,
+    /// HTTP/1.x that asked for a WebSocket or bears traces of one; not (yet) accepted.
+    Asked,
+    /// A WebSocket.
+    WebSocket,
+    /// Bytes that cannot be read without more knowledge (TLS without keys, HTTP/2).
+    Opaque,
+    /// Some other protocol.
+    Other,
+}
+
+/// State of a TCP connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TcpState {
+    /// SYN seen, nothing came back.
+    SynSent,
+    /// RST answered the SYN.
+    Refused,
+    /// Data may flow.
+    Established,
+    /// This direction has sent FIN, the other has not.
+    HalfClosed(Direction),
+    /// Both directions have sent FIN; this one was first.
+    Closed(Direction),
+    /// This direction sent RST.
+    Reset(Direction),
+}
+
+/// What became of a connection, for the `outcome` field.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// A WebSocket, still open when the capture ended.
+    Open,
+    /// A WebSocket closed with FIN.
+    Closed,
+    /// Reset, or a WebSocket handshake that its client gave up.
+    Aborted,
+    /// RST answered the SYN.
+    Refused,
+    /// No answer to the SYN, or none to the upgrade request.
+    Timeout,
+    /// The upgrade request was answered with something else than 101.
+    Rejected,
+    /// Not a WebSocket.
+    NotWebSocket,
+    /// Encrypted without secrets, or a protocol that is not decoded.
+    Undecodable,
+}
+
+impl Outcome {
+    /// The name used in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Aborted => "aborted",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+            Self::NotWebSocket => "not_websocket",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// Something on one connection.
+#[derive(Clone, Copy, Debug)]
+pub enum ConnectionEvent<'a> {
+    /// Its first packet.
+    Opened,
+    /// The head of a request that asks for a WebSocket, or bears traces of one, is whole. The
+    /// handshake has no response yet.
+    UpgradeRequested(&'a Handshake),
+    /// The final response to such a request is whole (whatever its status), or, with no response
+    /// in it, none came before the connection or the capture ended.
+    HandshakeEnded(&'a Handshake),
+    /// An HTTP proxy was asked for a tunnel and agreed; what follows is read anew.
+    TunnelOpened,
+    /// WebSocket without its handshake: recognised by its frames, or told so by the user.
+    Recognised(Recognition),
+    /// A frame header is whole.
+    FrameStarted(Direction, &'a Frame),
+    /// A frame's payload is whole, or never will be.
+    FrameEnded(Direction, &'a Frame),
+    /// A text message or a Close reason stopped being UTF-8. The stream offset of the frame that
+    /// carries the first impossible byte is in `span`; `byte` counts from the message's start.
+    InvalidUtf8 {
+        /// Who sent it.
+        direction: Direction,
+        /// Offset of the impossible byte within the (inflated) message, in bytes.
+        byte: u64,
+        /// The frame that carries it.
+        span: Span,
+    },
+    /// A message or control frame is whole, or never will be.
+    Message(Direction, &'a Message<'a>),
+    /// Bytes are missing.
+    Gap(Direction, Gap),
+    /// A gap or nonsense hid a frame header: frames cannot be told apart any more.
+    SyncLost(Direction, Span),
+    /// Frame boundaries were found again; the span covers what was skipped.
+    SyncFound(Direction, Span),
+    /// The same stream bytes came twice with different content; those of the first were used.
+    Conflict(Direction, Span),
+    /// A limit was reached and data was let go.
+    Limit(Limit),
+    /// The peers' FIN or RST: the state changed.
+    StateChanged,
+    /// The last event of a connection.
+    Ended(Ending),
+}
+
+/// How WebSocket was recognised without a handshake.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Recognition {
+    /// The user said so (`--decode-as`).
+    Told,
+    /// Several frames fit together, or in both directions.
+    Likely,
+    /// One run of frames fits.
+    Possible,
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Limit {
+    /// Out-of-order bytes kept for one connection.
+    BufferedPerConnection,
+    /// Out-of-order bytes kept for all connections together.
+    BufferedTotal,
+    /// Open connections.
+    Connections,
+    /// Bytes of an HTTP head.
+    HeadBytes,
+    /// Inflated bytes of one message.
+    InflatedBytes,
+}
+
+/// What is known when a connection ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether it carried WebSocket, asked for it, bears traces of it, or never got far enough to tell.
+    pub relevant: bool,
+    /// Directions of which the capture holds no packet although the other has some.
+    pub unseen: Option<Direction>,
+}
+
+/// Something about the capture as a whole.
+#[derive(Clone, Copy, Debug)]
+pub enum CaptureEvent {
+    /// The packet gave no segment and counts: unsupported link type, malformed, fragment limit.
+    Undecoded(Reason),
+    /// A packet was cut by the snap length.
+    CutPacket {
+        /// Captured bytes.
+        captured: u32,
+        /// Bytes on the wire.
+        original: u32,
+    },
+    /// A packet has an earlier time than the packet before it, by so many nanoseconds.
+    ClockBackwards(u64),
+    /// The same packet, byte for byte, was captured twice.
+    Duplicate,
+}

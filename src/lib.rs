@@ -1,0 +1,5 @@
+//! wslens reads network captures, rebuilds TCP streams, decodes WebSocket, and says what is wrong.
+
+pub mod capture;
+pub mod decode;
+pub mod stream;

@@ -1,0 +1,305 @@
+//! The vocabulary that every layer shares: where and when bytes were seen.
+//!
+//! Nothing here knows a protocol. All types are small and `Copy`, because they travel with every
+//! record, frame, message and finding.
+
+use std::fmt;
+
+/// Number of a packet in its capture, counted from 1 as Wireshark does.
+///
+/// 0 is used by [`Origin::default`] only and stands for "no packet".
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PacketId(pub u64);
+
+impl fmt::Display for PacketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Nanoseconds since 1970-01-01 00:00:00 UTC, as stamped by whoever captured the packet.
+///
+/// Reaches the year 2554; times outside that are clamped by the capture readers.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Nanoseconds from `earlier` to `self`; 0 when the clock went backwards.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Who sent it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Direction {
+    /// From the peer that opened the connection.
+    ClientToServer,
+    /// From the peer that accepted it.
+    ServerToClient,
+}
+
+impl Direction {
+    /// Both directions, in the order of [`Direction::index`].
+    pub const BOTH: [Self; 2] = [Self::ClientToServer, Self::ServerToClient];
+
+    /// 0 for client to server, 1 for server to client.
+    pub fn index(self) -> usize {
+        match self {
+            Self::ClientToServer => 0,
+            Self::ServerToClient => 1,
+        }
+    }
+
+    /// The other direction.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        match self {
+            Self::ClientToServer => Self::ServerToClient,
+            Self::ServerToClient => Self::ClientToServer,
+        }
+    }
+
+    /// The name used in machine-readable output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientToServer => "client_to_server",
+            Self::ServerToClient => "server_to_client",
+        }
+    }
+}
+
+/// One value for each direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PerDirection<T> {
+    /// Client to server.
+    pub client: T,
+    /// Server to client.
+    pub server: T,
+}
+
+impl<T> PerDirection<T> {
+    /// The value of `direction`.
+    pub fn get(&self, direction: Direction) -> &T {
+        match direction {
+            Direction::ClientToServer => &self.client,
+            Direction::ServerToClient => &self.server,
+        }
+    }
+
+    /// The value of `direction`, to be changed.
+    pub fn get_mut(&mut self, direction: Direction) -> &mut T {
+        match direction {
+            Direction::ClientToServer => &mut self.client,
+            Direction::ServerToClient => &mut self.server,
+        }
+    }
+}
+
+/// The packet that carried something, and when.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Origin {
+    /// Number of the packet.
+    pub packet: PacketId,
+    /// Its time.
+    pub time: Timestamp,
+}
+
+/// Where something observed lies in its stream and in the capture.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Span {
+    /// Stream offset of its first byte.
+    pub start: u64,
+    /// Stream offset one past its last byte.
+    pub end: u64,
+    /// The packet with the lowest number that contributed a byte.
+    pub first: Origin,
+    /// The packet with the highest number that contributed a byte.
+    pub last: Origin,
+}
+
+impl Span {
+    /// An empty span at `offset`, in the packet that reached it.
+    pub fn at(offset: u64, origin: Origin) -> Self {
+        Self { start: offset, end: offset, first: origin, last: origin }
+    }
+
+    /// Grows the span to `end`, whose bytes were carried by `origin`.
+    pub fn extend(&mut self, end: u64, origin: Origin) {
+        self.end = self.end.max(end);
+        if origin.packet < self.first.packet {
+            self.first = origin;
+        }
+        if origin.packet > self.last.packet {
+            self.last = origin;
+        }
+    }
+
+    /// Number of stream bytes.
+    pub fn length(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// Contiguous bytes of one direction of a stream, all carried by one packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// Stream offset of the first byte.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The packet that carried them.
+    pub origin: Origin,
+}
+
+impl<'a> Chunk<'a> {
+    /// The chunk without its first `length` bytes; empty when it has no more than that.
+    #[must_use]
+    pub fn skip(self, length: usize) -> Self {
+        Self {
+            offset: self.offset.saturating_add(length_u64(length)),
+            bytes: self.bytes.get(length..).unwrap_or_default(),
+            origin: self.origin,
+        }
+    }
+
+    /// The first `length` bytes of the chunk, or all of it.
+    #[must_use]
+    pub fn take(self, length: usize) -> Self {
+        Self { bytes: self.bytes.get(..length).unwrap_or(self.bytes), ..self }
+    }
+
+    /// Stream offset one past the last byte.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(length_u64(self.bytes.len()))
+    }
+}
+
+/// A length in memory as a length in a stream.
+pub fn length_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// A length in a stream as a length in memory; saturates where memory could not hold it anyway.
+pub fn length_usize(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+/// Bytes of one direction of a stream that are missing from the capture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gap {
+    /// Stream offset of the first missing byte.
+    pub offset: u64,
+    /// How many bytes are missing.
+    pub length: u64,
+    /// Why they are missing.
+    pub cause: GapCause,
+    /// The packet at which it was decided.
+    pub origin: Origin,
+}
+
+impl Gap {
+    /// Stream offset one past the last missing byte.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+}
+
+/// Why bytes of a stream are missing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum GapCause {
+    /// The receiver acknowledged bytes that the capture does not hold.
+    Acknowledged,
+    /// The packet was captured, but cut by the snap length.
+    SnapLength,
+    /// Still missing when the connection or the capture ended.
+    Ended,
+    /// A limit on buffered bytes was reached before the hole was filled.
+    Limit,
+}
+
+/// Unread bytes of one direction of a stream, kept because what they belong to is not whole yet.
+#[derive(Debug, Default)]
+pub struct StreamBuffer {
+    bytes: Vec<u8>,
+    span: Span,
+}
+
+impl StreamBuffer {
+    /// Appends the next in-order bytes.
+    pub fn push(&mut self, chunk: Chunk<'_>) {
+        if self.bytes.is_empty() {
+            self.span = Span::at(chunk.offset, chunk.origin);
+        }
+        self.bytes.extend_from_slice(chunk.bytes);
+        self.span.extend(chunk.end(), chunk.origin);
+    }
+
+    /// The unread bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where the unread bytes lie.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Takes all unread bytes, with their span.
+    pub fn take(&mut self) -> (Vec<u8>, Span) {
+        (std::mem::take(&mut self.bytes), self.span)
+    }
+
+    /// Whether nothing is unread.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Forgets the unread bytes and keeps the memory for the next ones.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(packet: u64) -> Origin {
+        Origin { packet: PacketId(packet), time: Timestamp(packet * 1000) }
+    }
+
+    #[test]
+    fn span_keeps_lowest_and_highest_packet() {
+        let mut span = Span::at(10, origin(5));
+        span.extend(20, origin(9));
+        span.extend(30, origin(3));
+        assert_eq!((span.start, span.end), (10, 30));
+        assert_eq!((span.first.packet, span.last.packet), (PacketId(3), PacketId(9)));
+        assert_eq!(span.length(), 20);
+    }
+
+    #[test]
+    fn chunk_cuts_never_leave_its_bytes() {
+        let chunk = Chunk { offset: 7, bytes: b"abc", origin: origin(1) };
+        assert_eq!((chunk.skip(1).offset, chunk.skip(1).bytes), (8, &b"bc"[..]));
+        assert_eq!((chunk.skip(9).bytes, chunk.take(9).bytes), (&b""[..], &b"abc"[..]));
+        assert_eq!(chunk.take(2).end(), 9);
+    }
+
+    #[test]
+    fn buffer_joins_chunks_and_remembers_their_packets() {
+        let mut buffer = StreamBuffer::default();
+        buffer.push(Chunk { offset: 4, bytes: b"ab", origin: origin(2) });
+        buffer.push(Chunk { offset: 6, bytes: b"c", origin: origin(4) });
+        let (bytes, span) = buffer.take();
+        assert_eq!(bytes, b"abc");
+        assert_eq!((span.start, span.end, span.first, span.last), (4, 7, origin(2), origin(4)));
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn clock_running_backwards_gives_zero() {
+        assert_eq!(Timestamp(5).since(Timestamp(9)), 0);
+    }
+}
