@@ -152,7 +152,7 @@ pub struct Chunk<'a> {
     pub origin: Origin,
 }
 
-impl<'a> Chunk<'a> {
+impl Chunk<'_> {
     /// The chunk without its first `length` bytes; empty when it has no more than that.
     #[must_use]
     pub fn skip(self, length: usize) -> Self {

@@ -58,7 +58,7 @@ impl Flags {
 /// Why a packet gave no segment.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// Not TCP (ARP, UDP, ICMP, an unknown EtherType, ...): none of our business.
+    /// Not TCP (ARP, UDP, ICMP, an unknown `EtherType`, ...): none of our business.
     NotTcp,
     /// The link type is not supported; its number.
     LinkType(u32),
@@ -69,4 +69,3 @@ pub enum Reason {
     /// An IP fragment was dropped because a limit on kept fragments was reached.
     FragmentLimit,
 }
-
