@@ -5,4 +5,5 @@ pub mod capture;
 pub mod decode;
 pub mod http;
 pub mod stream;
+pub mod tcp;
 pub mod websocket;

@@ -1,9 +1,17 @@
 //! Bytes to frames to messages.
 
 pub mod close;
+mod content;
+pub mod decoder;
+pub mod deflate;
+pub mod extension;
 pub mod frame;
+pub mod mask;
 pub mod message;
+pub mod sync;
+pub mod utf8;
 
 pub use close::Close;
+pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
 pub use frame::{Frame, FrameHeader, Opcode};
 pub use message::{Inflation, Message, Utf8};

@@ -1,0 +1,326 @@
+//! One direction of a connection: byte ranges in any order in, contiguous bytes out.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+
+use crate::stream::{Chunk, Origin, Span, length_u64, length_usize};
+
+/// Puts the bytes of one direction in order.
+///
+/// Invariants: the ranges in `kept` neither overlap nor touch anything below `next`; `buffered` is
+/// the sum of their lengths. Of bytes that come twice, the first win.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    /// Stream offset of the next byte to be handed over.
+    next: u64,
+    /// Bytes behind a hole, by their offset.
+    kept: BTreeMap<u64, Kept>,
+    buffered: usize,
+    recent: Recent,
+}
+
+/// What became of inserted bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Inserted<'a> {
+    /// Bytes that are next in the stream; the caller takes them now.
+    pub ready: Option<Chunk<'a>>,
+    /// How the bytes relate to those seen before.
+    pub repetition: Repetition,
+    /// A range that was seen before with other content.
+    pub conflict: Option<Span>,
+}
+
+/// How inserted bytes relate to those seen before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Repetition {
+    /// All are new.
+    New,
+    /// Some were seen before.
+    Partial,
+    /// All were seen before.
+    Whole,
+}
+
+/// Bytes that waited for a hole to be filled.
+#[derive(Debug)]
+pub struct Kept {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Bytes behind them that the snap length cut off.
+    pub cut: u32,
+    /// The packet that carried them.
+    pub origin: Origin,
+}
+
+impl Assembler {
+    /// Stream offset of the next byte to be handed over.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes kept behind holes.
+    pub fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    /// Memory taken by what is kept, in bytes: many tiny segments weigh more than their content.
+    pub fn weight(&self) -> usize {
+        self.buffered.saturating_add(self.kept.len().saturating_mul(ENTRY_WEIGHT))
+    }
+
+    /// Where the bytes behind the first hole begin.
+    pub fn first_kept(&self) -> Option<u64> {
+        self.kept.first_key_value().map(|(offset, _)| *offset)
+    }
+
+    /// Takes the payload of one segment. `cut` bytes behind it were not captured.
+    pub fn insert<'a>(&mut self, chunk: Chunk<'a>, cut: u32) -> Inserted<'a> {
+        let end = chunk.end();
+        if chunk.offset == self.next && self.kept.is_empty() {
+            self.recent.remember(chunk);
+            self.next = end;
+            return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
+        }
+        if end <= self.next {
+            let conflict = self.recent.conflict(chunk);
+            return Inserted { ready: None, repetition: Repetition::Whole, conflict };
+        }
+        let old = self.next.saturating_sub(chunk.offset);
+        let mut conflict =
+            if old > 0 { self.recent.conflict(chunk.take(length_usize(old))) } else { None };
+        let new = chunk.skip(length_usize(old));
+        if self.kept.is_empty() && new.offset == self.next {
+            self.recent.remember(new);
+            self.next = end;
+            return Inserted { ready: Some(new), repetition: Repetition::Partial, conflict };
+        }
+        let kept_before = self.buffered;
+        conflict = self.keep(new, cut).or(conflict);
+        let added = self.buffered.saturating_sub(kept_before);
+        let repetition = match added {
+            0 => Repetition::Whole,
+            _ if added == chunk.bytes.len() => Repetition::New,
+            _ => Repetition::Partial,
+        };
+        Inserted { ready: None, repetition, conflict }
+    }
+
+    /// Takes the kept bytes that are next in the stream, if the hole before them is filled.
+    pub fn pop(&mut self) -> Option<(u64, Kept)> {
+        let entry = self.kept.first_entry()?;
+        if *entry.key() != self.next {
+            return None;
+        }
+        let (offset, kept) = entry.remove_entry();
+        self.buffered = self.buffered.saturating_sub(kept.bytes.len());
+        let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
+        self.recent.remember(chunk);
+        self.next = chunk.end();
+        Some((offset, kept))
+    }
+
+    /// Gives up the bytes from the next one to `offset`, or to the first kept one before it.
+    ///
+    /// Returns the offset reached.
+    pub fn skip_to(&mut self, offset: u64) -> u64 {
+        let reached = self.first_kept().map_or(offset, |first| first.min(offset));
+        self.next = self.next.max(reached);
+        self.next
+    }
+
+    /// Forgets all kept bytes.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.buffered = 0;
+        self.recent = Recent::default();
+    }
+
+    /// Keeps the parts of `chunk` that are not kept yet.
+    fn keep(&mut self, chunk: Chunk<'_>, cut: u32) -> Option<Span> {
+        let end = chunk.end();
+        let (mut at, mut conflict) = (chunk.offset, None);
+        while at < end {
+            let before = self.kept.range(..=at).next_back();
+            let rest = chunk.skip(length_usize(at.saturating_sub(chunk.offset)));
+            if let Some((offset, kept)) = before
+                && offset.saturating_add(length_u64(kept.bytes.len())) > at
+            {
+                let kept_end = offset.saturating_add(length_u64(kept.bytes.len()));
+                let skipped = length_usize(at.saturating_sub(*offset));
+                let known = kept.bytes.get(skipped..).unwrap_or_default();
+                let again = rest.take(length_usize(kept_end.saturating_sub(at))).bytes;
+                if !known.starts_with(again) {
+                    conflict = Some(Span {
+                        start: at,
+                        end: kept_end.min(end),
+                        first: kept.origin,
+                        last: chunk.origin,
+                    });
+                }
+                at = kept_end;
+                continue;
+            }
+            let until = self.kept.range(at..).next().map_or(end, |(offset, _)| (*offset).min(end));
+            let part = rest.take(length_usize(until.saturating_sub(at)));
+            let cut = if until == end { cut } else { 0 };
+            self.buffered = self.buffered.saturating_add(part.bytes.len());
+            self.kept.insert(at, Kept { bytes: part.bytes.to_vec(), cut, origin: chunk.origin });
+            at = until;
+        }
+        conflict
+    }
+}
+
+/// Fingerprints of the last ranges that were handed over, to tell a retransmission from a forgery.
+///
+/// The bytes themselves are gone. A repeated range is compared where its borders are those of
+/// earlier segments, one or several of them; otherwise nothing is said about it.
+#[derive(Debug, Default)]
+struct Recent {
+    ranges: Vec<Fingerprint>,
+    /// Where the oldest stands, once the vector is a full ring.
+    oldest: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fingerprint {
+    offset: u64,
+    length: u64,
+    hash: u64,
+    origin: Origin,
+}
+
+impl Recent {
+    fn remember(&mut self, chunk: Chunk<'_>) {
+        if chunk.bytes.is_empty() {
+            return;
+        }
+        let print = Fingerprint {
+            offset: chunk.offset,
+            length: length_u64(chunk.bytes.len()),
+            hash: hash(chunk.bytes),
+            origin: chunk.origin,
+        };
+        if self.ranges.len() < REMEMBERED {
+            self.ranges.push(print);
+        } else if let Some(place) = self.ranges.get_mut(self.oldest) {
+            *place = print;
+            self.oldest = self.oldest.saturating_add(1) % REMEMBERED;
+        }
+    }
+
+    fn conflict(&self, chunk: Chunk<'_>) -> Option<Span> {
+        self.ranges.iter().find_map(|print| {
+            let end = print.offset.saturating_add(print.length);
+            if print.offset < chunk.offset || end > chunk.end() {
+                return None;
+            }
+            let skipped = length_usize(print.offset.saturating_sub(chunk.offset));
+            let again = chunk.skip(skipped).take(length_usize(print.length));
+            let span = Span { start: print.offset, end, first: print.origin, last: chunk.origin };
+            (hash(again.bytes) != print.hash).then_some(span)
+        })
+    }
+}
+
+/// A fingerprint, the same in every run.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// What a kept range costs beside its bytes, roughly.
+const ENTRY_WEIGHT: usize = 96;
+
+/// Ranges whose fingerprint is kept, for each direction.
+const REMEMBERED: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{PacketId, Timestamp};
+
+    fn origin(packet: u64) -> Origin {
+        Origin { packet: PacketId(packet), time: Timestamp(0) }
+    }
+
+    /// Inserts `(offset, bytes)` in turn; returns what came out, and the ranges in conflict.
+    fn assemble(segments: &[(u64, &[u8])]) -> (Vec<u8>, Vec<(u64, u64)>, Assembler) {
+        let (mut assembler, mut out, mut conflicts) =
+            (Assembler::default(), Vec::new(), Vec::new());
+        for (number, (offset, bytes)) in (1..).zip(segments) {
+            let chunk = Chunk { offset: *offset, bytes, origin: origin(number) };
+            let inserted = assembler.insert(chunk, 0);
+            if let Some(ready) = inserted.ready {
+                assert_eq!(ready.offset, length_u64(out.len()));
+                out.extend_from_slice(ready.bytes);
+            }
+            conflicts.extend(inserted.conflict.map(|span| (span.start, span.end)));
+            while let Some((offset, kept)) = assembler.pop() {
+                assert_eq!(offset, length_u64(out.len()));
+                out.extend_from_slice(&kept.bytes);
+            }
+            let sum: usize = assembler.kept.values().map(|kept| kept.bytes.len()).sum();
+            assert_eq!(assembler.buffered(), sum);
+        }
+        (out, conflicts, assembler)
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[(&str, &[(u64, &[u8])], &[u8], &[(u64, u64)])] = &[
+        ("in order", &[(0, b"ab"), (2, b"cd")], b"abcd", &[]),
+        ("swapped", &[(2, b"cd"), (0, b"ab")], b"abcd", &[]),
+        ("twice", &[(0, b"ab"), (0, b"ab"), (2, b"c")], b"abc", &[]),
+        ("retransmitted with more", &[(0, b"ab"), (0, b"abcd")], b"abcd", &[]),
+        ("overlap from behind", &[(0, b"abc"), (2, b"cde")], b"abcde", &[]),
+        ("hole", &[(0, b"ab"), (3, b"d")], b"ab", &[]),
+        ("hole filled by one that covers more", &[(0, b"a"), (2, b"c"), (1, b"bcd")], b"abcd", &[]),
+        ("several holes, filled backwards", &[(6, b"g"), (4, b"e"), (2, b"c"), (5, b"f"), (3, b"d"), (0, b"ab")], b"abcdefg", &[]),
+        ("kept twice", &[(2, b"cd"), (2, b"cd"), (0, b"ab")], b"abcd", &[]),
+        ("covers two kept ranges", &[(1, b"b"), (3, b"d"), (0, b"abcde")], b"abcde", &[]),
+        ("keep-alive: one old byte", &[(0, b"ab"), (1, b"\0"), (2, b"c")], b"abc", &[]),
+        ("the first bytes win", &[(0, b"abc"), (0, b"aXc"), (3, b"d")], b"abcd", &[(0, 3)]),
+        ("the first bytes win behind a hole", &[(2, b"cd"), (2, b"XX"), (0, b"ab")], b"abcd", &[(2, 4)]),
+        ("two segments sent again as one, with other bytes", &[(0, b"ab"), (2, b"cd"), (0, b"abXd")], b"abcd", &[(2, 4)]),
+    ];
+
+    #[test]
+    fn segments_are_put_in_order_and_the_first_bytes_win() {
+        for (name, segments, expected, conflicts) in CASES {
+            let (out, seen, _) = assemble(segments);
+            assert_eq!(&out, expected, "{name}");
+            assert_eq!(&seen, conflicts, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_order_of_arrival_gives_the_same_stream() {
+        let pieces: [(u64, &[u8]); 5] =
+            [(0, b"ab"), (2, b"c"), (3, b"defg"), (5, b"fgh"), (8, b"i")];
+        let mut order = [0, 1, 2, 3, 4];
+        loop {
+            let segments: Vec<_> = order.iter().map(|index| pieces[*index]).collect();
+            let (out, conflicts, assembler) = assemble(&segments);
+            assert_eq!((out.as_slice(), conflicts.len()), (&b"abcdefghi"[..], 0), "{order:?}");
+            assert_eq!(assembler.buffered(), 0);
+            // The next permutation in lexicographic order.
+            let Some(i) = (0..4).rev().find(|i| order[*i] < order[i + 1]) else { break };
+            let j = (0..5).rev().find(|j| order[*j] > order[i]).unwrap();
+            order.swap(i, j);
+            order[i + 1..].reverse();
+        }
+    }
+
+    #[test]
+    fn a_hole_can_be_given_up() {
+        let (_, _, mut assembler) = assemble(&[(0, b"ab"), (5, b"f"), (8, b"i")]);
+        assert_eq!(assembler.skip_to(7), 5, "stops at what is there");
+        assert_eq!(assembler.pop().map(|(offset, _)| offset), Some(5));
+        assert_eq!(assembler.skip_to(7), 7);
+        assert_eq!(assembler.skip_to(9), 8);
+        assert_eq!(assembler.pop().map(|(offset, _)| offset), Some(8));
+    }
+}

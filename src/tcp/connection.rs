@@ -1,0 +1,450 @@
+//! Both directions of one TCP connection, and how it opened and ended.
+
+use crate::decode::{Flags, Segment};
+use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
+use crate::tcp::assembler::{Assembler, Kept, Repetition};
+use crate::tcp::seq;
+
+/// One TCP connection: segments in, pieces of its two streams out.
+///
+/// Gap policy: bytes behind a hole are held back while the hole may still be filled. A hole is
+/// declared a gap when the receiver has acknowledged it (so the bytes arrived, and the capture
+/// missed them) and some time was given to packets that were recorded in another order; when a
+/// limit on kept bytes is reached; or when the connection ends.
+#[derive(Debug, Default)]
+pub struct Connection {
+    halves: PerDirection<Half>,
+    state: TcpState,
+}
+
+/// State of a TCP connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TcpState {
+    /// SYN seen, nothing came back.
+    #[default]
+    SynSent,
+    /// RST answered the SYN.
+    Refused,
+    /// Data may flow.
+    Established,
+    /// This direction has sent FIN, the other has not.
+    HalfClosed(Direction),
+    /// Both directions have sent FIN; this one was first.
+    Closed(Direction),
+    /// This direction sent RST.
+    Reset(Direction),
+}
+
+/// What one segment brought.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// Bytes that are next in their stream.
+    pub ready: Option<Chunk<'a>>,
+    /// Bytes behind `ready` that the snap length cut off.
+    pub cut: Option<Gap>,
+    /// Bytes seen before with other content.
+    pub conflict: Option<Span>,
+    /// How the segment relates to earlier ones.
+    pub kind: ArrivalKind,
+    /// Whether [`Connection::state`] changed.
+    pub state_changed: bool,
+}
+
+/// How a segment relates to earlier ones.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ArrivalKind {
+    /// Nothing special: new bytes, or no payload at all.
+    New,
+    /// Payload that was seen before, in part or whole: a retransmission, or a keep-alive.
+    Repeated,
+    /// The same packet, captured twice.
+    Duplicate,
+    /// A sequence number that cannot belong to this connection.
+    Stray,
+}
+
+/// The next part of a stream.
+#[derive(Debug)]
+pub enum Piece {
+    /// Bytes that had waited for a hole to be filled, at this stream offset.
+    Kept(u64, Kept),
+    /// Bytes that are missing.
+    Gap(Gap),
+}
+
+/// How urgently memory is needed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pressure {
+    /// Kept bytes may wait.
+    None,
+    /// A limit was reached: holes are given up.
+    High,
+    /// The connection has ended, or the capture: nothing will come any more.
+    End,
+}
+
+#[derive(Debug, Default)]
+struct Half {
+    /// Whether any packet of this direction was captured.
+    seen: bool,
+    /// Sequence number of stream offset 0.
+    start: Option<u32>,
+    assembler: Assembler,
+    /// Stream offset that the receiver has acknowledged.
+    acknowledged: u64,
+    /// Stream offset of the FIN.
+    fin: Option<u64>,
+    /// Since when an acknowledged hole is known.
+    hole: Option<Hole>,
+    last: Signature,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    since: Origin,
+    /// Packets of the connection since then.
+    packets: u32,
+}
+
+/// What makes a packet recognisable when it is captured twice.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Signature {
+    sequence: u32,
+    acknowledgement: u32,
+    flags: u8,
+    window: u16,
+    length: usize,
+    time: u64,
+}
+
+impl Connection {
+    /// The state of the connection.
+    pub fn state(&self) -> TcpState {
+        self.state
+    }
+
+    /// Exchanges the two directions: what was taken for the client is the server.
+    pub fn swap_directions(&mut self) {
+        std::mem::swap(&mut self.halves.client, &mut self.halves.server);
+        self.state = match self.state {
+            TcpState::HalfClosed(by) => TcpState::HalfClosed(by.reverse()),
+            TcpState::Closed(by) => TcpState::Closed(by.reverse()),
+            TcpState::Reset(by) => TcpState::Reset(by.reverse()),
+            state @ (TcpState::SynSent | TcpState::Refused | TcpState::Established) => state,
+        };
+    }
+
+    /// Whether any packet of this direction was captured.
+    pub fn is_seen(&self, direction: Direction) -> bool {
+        self.halves.get(direction).seen
+    }
+
+    /// Bytes that the receiver of this direction has acknowledged and the capture does not hold.
+    pub fn unseen_acknowledged(&self, direction: Direction) -> u64 {
+        let half = self.halves.get(direction);
+        half.acknowledged.saturating_sub(half.assembler.next())
+    }
+
+    /// Memory taken by bytes that wait for holes to be filled, in bytes.
+    pub fn weight(&self) -> usize {
+        let (client, server) = (&self.halves.client.assembler, &self.halves.server.assembler);
+        client.weight().saturating_add(server.weight())
+    }
+
+    /// Whether a SYN with this sequence number opens another connection between the same
+    /// endpoints, rather than being a repetition of the one that opened this.
+    pub fn is_another(&self, sequence: u32) -> bool {
+        let first = sequence.wrapping_add(1);
+        let known = [self.halves.client.start, self.halves.server.start];
+        !known.contains(&Some(first))
+    }
+
+    /// The next sequence number expected of each direction.
+    pub fn next_sequences(&self) -> PerDirection<Option<u32>> {
+        let next = |half: &Half| {
+            let [a, b, c, d, ..] = half.assembler.next().to_le_bytes();
+            half.start.map(|start| start.wrapping_add(u32::from_le_bytes([a, b, c, d])))
+        };
+        PerDirection { client: next(&self.halves.client), server: next(&self.halves.server) }
+    }
+
+    /// Whether both directions have ended and every byte before their FINs was handed over.
+    pub fn is_finished(&self) -> bool {
+        let done = |half: &Half| half.fin.is_some_and(|fin| half.assembler.next() >= fin);
+        done(&self.halves.client) && done(&self.halves.server)
+    }
+
+    /// Takes one segment. Afterwards, [`Connection::poll`] has more of either direction, perhaps.
+    pub fn push<'a>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'a>,
+        origin: Origin,
+    ) -> Arrival<'a> {
+        let before = self.state;
+        let signature = Signature::of(segment, origin);
+        let half = self.halves.get_mut(direction);
+        let duplicate = signature.is_duplicate_of(&half.last);
+        half.last = signature;
+        half.seen = true;
+        for half in [&mut self.halves.client, &mut self.halves.server] {
+            if let Some(hole) = &mut half.hole {
+                hole.packets = hole.packets.saturating_add(1);
+            }
+        }
+        self.acknowledge(direction, segment, origin);
+        let mut arrival = self.payload(direction, segment, origin);
+        if duplicate {
+            arrival.kind = ArrivalKind::Duplicate;
+        }
+        if arrival.kind != ArrivalKind::Stray {
+            self.control(direction, segment);
+        }
+        arrival.state_changed = self.state != before;
+        arrival
+    }
+
+    /// The next part of a direction's stream, if it can be told already.
+    pub fn poll(&mut self, direction: Direction, now: Origin, pressure: Pressure) -> Option<Piece> {
+        let half = self.halves.get_mut(direction);
+        if let Some((offset, kept)) = half.assembler.pop() {
+            return Some(Piece::Kept(offset, kept));
+        }
+        let next = half.assembler.next();
+        let first_kept = half.assembler.first_kept();
+        if !half.seen || (half.acknowledged <= next && first_kept.is_none()) {
+            half.hole = None;
+            if pressure != Pressure::End || !half.seen || half.fin.is_none_or(|fin| fin <= next) {
+                return None;
+            }
+        }
+        let acknowledged = half.acknowledged > next;
+        if !acknowledged {
+            half.hole = None;
+        }
+        let give_up = match pressure {
+            Pressure::High | Pressure::End => true,
+            Pressure::None => acknowledged && half.is_patience_over(now),
+        };
+        if !give_up {
+            return None;
+        }
+        let target = match (first_kept, pressure) {
+            (Some(first), _) => first,
+            (None, Pressure::End) => half.acknowledged.max(half.fin.unwrap_or(0)),
+            (None, Pressure::None | Pressure::High) => half.acknowledged,
+        };
+        let end = half.assembler.skip_to(target);
+        half.hole = None;
+        let cause = match pressure {
+            _ if half.acknowledged >= end => GapCause::Acknowledged,
+            Pressure::High => GapCause::Limit,
+            Pressure::None | Pressure::End => GapCause::Ended,
+        };
+        (end > next).then(|| {
+            let length = end.saturating_sub(next);
+            Piece::Gap(Gap { offset: next, length, cause, origin: now })
+        })
+    }
+
+    /// Forgets all kept bytes: nobody is interested in this connection's content.
+    pub fn pass_over(&mut self) {
+        self.halves.client.assembler.clear();
+        self.halves.server.assembler.clear();
+    }
+
+    /// Takes one segment of a connection whose content nobody is interested in: only its end counts.
+    ///
+    /// Returns whether the state changed.
+    pub fn push_passed_over(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
+        let before = self.state;
+        self.halves.get_mut(direction).seen = true;
+        if segment.flags.has(Flags::FIN) {
+            let half = self.halves.get_mut(direction);
+            half.fin = Some(half.assembler.next());
+        }
+        self.control(direction, segment);
+        self.state != before
+    }
+
+    fn acknowledge(&mut self, direction: Direction, segment: &Segment<'_>, origin: Origin) {
+        if !segment.flags.has(Flags::ACK) {
+            return;
+        }
+        let other = self.halves.get_mut(direction.reverse());
+        let next = other.assembler.next();
+        let start = *other.start.get_or_insert(segment.acknowledgement);
+        let offset = seq::offset(segment.acknowledgement, start, next);
+        let Ok(offset) = u64::try_from(offset) else { return };
+        if offset <= other.acknowledged || offset > next.saturating_add(MAX_AHEAD) {
+            return;
+        }
+        // A FIN takes one number of its own.
+        other.acknowledged = other.fin.map_or(offset, |fin| offset.min(fin));
+        if other.acknowledged > next && other.hole.is_none() {
+            other.hole = Some(Hole { since: origin, packets: 0 });
+        }
+    }
+
+    fn payload<'a>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'a>,
+        origin: Origin,
+    ) -> Arrival<'a> {
+        let mut arrival = Arrival {
+            ready: None,
+            cut: None,
+            conflict: None,
+            kind: ArrivalKind::New,
+            state_changed: false,
+        };
+        let half = self.halves.get_mut(direction);
+        let syn = segment.flags.has(Flags::SYN);
+        let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
+        let start = *half.start.get_or_insert(sequence);
+        let next = half.assembler.next();
+        let offset = seq::offset(sequence, start, next);
+        let distance = offset.saturating_sub(next.cast_signed()).unsigned_abs();
+        if distance > MAX_AHEAD {
+            arrival.kind = ArrivalKind::Stray;
+            return arrival;
+        }
+        let on_wire = length_u64(segment.payload.len()).saturating_add(u64::from(segment.missing));
+        let end = offset.saturating_add(on_wire.cast_signed());
+        if segment.flags.has(Flags::FIN)
+            && let Ok(fin) = u64::try_from(end)
+        {
+            half.fin.get_or_insert(fin);
+        }
+        if on_wire == 0 {
+            return arrival;
+        }
+        // A keep-alive repeats one byte before the next, of any value (RFC 9293 §3.8.4).
+        if on_wire == 1 && offset < next.cast_signed() {
+            arrival.kind = ArrivalKind::Repeated;
+            return arrival;
+        }
+        let skipped = usize::try_from(offset.saturating_neg()).unwrap_or(0);
+        let chunk = Chunk {
+            offset: u64::try_from(offset).unwrap_or(0),
+            bytes: segment.payload.get(skipped..).unwrap_or_default(),
+            origin,
+        };
+        if chunk.bytes.is_empty() && segment.missing == 0 {
+            arrival.kind = ArrivalKind::Repeated;
+            return arrival;
+        }
+        let inserted = half.assembler.insert(chunk, segment.missing);
+        arrival.ready = inserted.ready;
+        arrival.conflict = inserted.conflict;
+        if inserted.repetition != Repetition::New {
+            arrival.kind = ArrivalKind::Repeated;
+        }
+        if inserted.ready.is_some() {
+            arrival.cut = half.cut_gap(segment.missing, origin);
+        }
+        arrival
+    }
+
+    fn control(&mut self, direction: Direction, segment: &Segment<'_>) {
+        let flags = segment.flags;
+        if flags.has(Flags::RST) {
+            self.state = match (self.state, direction) {
+                (TcpState::SynSent, Direction::ServerToClient) => TcpState::Refused,
+                (state @ (TcpState::Refused | TcpState::Reset(_) | TcpState::Closed(_)), _) => {
+                    state
+                }
+                (
+                    TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_),
+                    direction,
+                ) => TcpState::Reset(direction),
+            };
+            return;
+        }
+        if self.state == TcpState::SynSent && !(flags.has(Flags::SYN) && !flags.has(Flags::ACK)) {
+            self.state = TcpState::Established;
+        }
+        if flags.has(Flags::FIN) {
+            self.state = match self.state {
+                TcpState::SynSent | TcpState::Established => TcpState::HalfClosed(direction),
+                TcpState::HalfClosed(first) if first != direction => TcpState::Closed(first),
+                state @ (TcpState::HalfClosed(_)
+                | TcpState::Closed(_)
+                | TcpState::Reset(_)
+                | TcpState::Refused) => state,
+            };
+        }
+    }
+}
+
+impl Half {
+    fn is_patience_over(&self, now: Origin) -> bool {
+        self.assembler.weight() >= PATIENCE_BYTES
+            || self.hole.is_none_or(|hole| {
+                let waited = now.time.since(hole.since.time);
+                (waited >= PATIENCE_TIME && hole.packets >= PATIENCE_PACKETS)
+                    || hole.packets >= PATIENCE_MOST_PACKETS
+            })
+    }
+
+    /// The gap of `cut` bytes behind what was just handed over, as far as nothing kept fills it.
+    pub(super) fn cut_gap(&mut self, cut: u32, origin: Origin) -> Option<Gap> {
+        if cut == 0 {
+            return None;
+        }
+        let offset = self.assembler.next();
+        let end = self.assembler.skip_to(offset.saturating_add(u64::from(cut)));
+        let length = end.saturating_sub(offset);
+        (length > 0).then_some(Gap { offset, length, cause: GapCause::SnapLength, origin })
+    }
+}
+
+impl Connection {
+    /// The gap behind kept bytes that were cut by the snap length, after they were handed over.
+    pub fn cut_behind(&mut self, direction: Direction, kept: &Kept) -> Option<Gap> {
+        self.halves.get_mut(direction).cut_gap(kept.cut, kept.origin)
+    }
+}
+
+impl Signature {
+    fn of(segment: &Segment<'_>, origin: Origin) -> Self {
+        Self {
+            sequence: segment.sequence,
+            acknowledgement: segment.acknowledgement,
+            flags: segment.flags.0,
+            window: segment.window,
+            length: segment.payload.len(),
+            time: origin.time.0,
+        }
+    }
+
+    /// Whether two packets in a row are one, captured at two places. Plain acknowledgements may
+    /// well be sent twice and are not judged.
+    fn is_duplicate_of(&self, earlier: &Self) -> bool {
+        let telling = self.length > 0 || self.flags & (Flags::SYN.0 | Flags::FIN.0) != 0;
+        telling
+            && Self { time: 0, ..*self } == Self { time: 0, ..*earlier }
+            && self.time.abs_diff(earlier.time) <= DUPLICATE_TIME
+    }
+}
+
+/// A sequence number farther than this from the expected one is not the connection's: the largest
+/// window of TCP (RFC 7323 §2.3), in bytes.
+const MAX_AHEAD: u64 = 1 << 30;
+
+/// How long an acknowledged hole may still be filled by packets recorded late, in nanoseconds ...
+const PATIENCE_TIME: u64 = 100_000_000;
+
+/// ... and at least for so many packets of the connection ...
+const PATIENCE_PACKETS: u32 = 16;
+
+/// ... but never for more than this many, ...
+const PATIENCE_MOST_PACKETS: u32 = 1024;
+
+/// ... nor for more kept bytes than this.
+const PATIENCE_BYTES: usize = 1 << 18;
+
+/// Two captures of one packet are not farther apart than this, in nanoseconds. Retransmissions are:
+/// the least timeout is 200 ms, and a fast retransmission takes a round trip.
+const DUPLICATE_TIME: u64 = 1_000_000;

@@ -1,0 +1,666 @@
+//! One direction of a WebSocket: bytes to frames to messages.
+
+use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
+use crate::websocket::close::close_payload;
+use crate::websocket::content::{Content, Finished, Wants};
+use crate::websocket::deflate::{Failure, HistoryStart, Inflater, Pool};
+use crate::websocket::extension::SideParams;
+use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
+use crate::websocket::mask::unmask;
+use crate::websocket::message::{Inflation, Message};
+use crate::websocket::sync::{
+    Expectation, Masked, Rsv1, RunEnd, is_plausible, is_text, run_of_frames,
+};
+
+/// Turns one direction of a byte stream into frames and messages.
+///
+/// Does no I/O and reads no clock. How the bytes were cut into chunks never changes what comes out,
+/// except where frame boundaries have to be found again after a gap. Payloads are streamed: a
+/// declared length costs nothing, and at most [`Settings::keep`] bytes of a message are kept.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    compression: Compression,
+    inflater: Option<Box<Inflater>>,
+    /// A header that is not whole yet.
+    partial: [u8; MAX_HEADER_LENGTH],
+    partial_length: usize,
+    partial_span: Span,
+    frame: Frame,
+    /// The data message that is open.
+    data: Option<Open>,
+    /// The control frame that is open.
+    control: Option<Open>,
+    /// Frames begun.
+    frames: u64,
+    /// How this direction masked its last frame.
+    masked: Option<Masked>,
+    /// Headers that must still be plausible before a guessed frame boundary is trusted.
+    probation: u8,
+}
+
+/// What one decoder observed.
+#[derive(Clone, Copy, Debug)]
+pub enum Observation<'a> {
+    /// A header is whole.
+    FrameStarted(&'a Frame),
+    /// A payload is whole, or never will be.
+    FrameEnded(&'a Frame),
+    /// A text stopped being UTF-8 at this byte of its content, in this frame.
+    InvalidUtf8 {
+        /// Offset within the (inflated) message.
+        byte: u64,
+        /// The frame that carries it.
+        span: Span,
+    },
+    /// A message or control frame is whole, or never will be.
+    Message(&'a Message<'a>),
+    /// Frames cannot be told apart from here on.
+    SyncLost(Span),
+    /// Frame boundaries were found again; the span is what was skipped.
+    SyncFound(Span),
+    /// Text stands where a frame should start. It is given as far as it was seen at once, and the
+    /// rest of the stream is passed over.
+    Text(&'a [u8], Span),
+}
+
+/// What is wanted of messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes kept of each message's content.
+    pub keep: usize,
+    /// Whether longer messages get a SHA-256.
+    pub digest: bool,
+    /// The most that one message may inflate to, in bytes.
+    pub inflated_bytes: u64,
+}
+
+/// What all decoders share: settings, and buffers that are in use only while a chunk is decoded.
+#[derive(Debug)]
+pub struct Shared {
+    /// What is wanted of messages.
+    pub settings: Settings,
+    pool: Pool,
+    plain: Vec<u8>,
+}
+
+impl Shared {
+    /// Makes the shared part for decoders that want `settings`.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, pool: Pool::default(), plain: Vec::new() }
+    }
+}
+
+/// What is known of a direction's compression.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compression {
+    /// None was negotiated.
+    None,
+    /// permessage-deflate, with the parameters of this direction's sender.
+    Deflate(SideParams),
+    /// The handshake was not seen: RSV1 is taken for permessage-deflate.
+    Unknown,
+}
+
+/// Where a direction starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Start {
+    /// At a frame boundary: behind the handshake.
+    Boundary,
+    /// Anywhere: a boundary has to be found.
+    Anywhere,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// At a frame boundary, or within a header.
+    Header,
+    /// Within a payload.
+    Payload,
+    /// Boundaries are unknown since the span's start.
+    Lost(Span),
+    /// Nothing more will be decoded.
+    Dead,
+}
+
+/// A message that is not whole yet.
+#[derive(Debug)]
+struct Open {
+    about: About,
+    content: Content,
+}
+
+/// What is known of a message beside its content.
+#[derive(Clone, Copy, Debug)]
+struct About {
+    opcode: Opcode,
+    compressed: bool,
+    frames: u64,
+    wire_length: u64,
+    missing: bool,
+    span: Span,
+}
+
+impl Decoder {
+    /// Makes the decoder of a direction.
+    pub fn new(compression: Compression, start: Start) -> Self {
+        Self {
+            state: match start {
+                Start::Boundary => State::Header,
+                Start::Anywhere => State::Lost(Span::default()),
+            },
+            compression,
+            inflater: None,
+            partial: [0; MAX_HEADER_LENGTH],
+            partial_length: 0,
+            partial_span: Span::default(),
+            frame: Frame::default(),
+            data: None,
+            control: None,
+            frames: 0,
+            masked: None,
+            probation: 0,
+        }
+    }
+
+    /// Takes the next bytes of the stream.
+    pub fn push(
+        &mut self,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let mut rest = chunk;
+        loop {
+            match self.state {
+                State::Dead => return,
+                State::Lost(since) => {
+                    if rest.offset != chunk.offset {
+                        // Only the start of a segment is worth a guess.
+                        self.skip_lost(since, rest);
+                        return;
+                    }
+                    if !self.find_boundary(since, rest, sink) {
+                        return;
+                    }
+                }
+                State::Header => {
+                    if rest.bytes.is_empty() {
+                        return;
+                    }
+                    let Some(used) = self.header(rest, shared, sink) else { return };
+                    rest = rest.skip(used);
+                    if let State::Payload = self.state
+                        && (self.frame.header.payload_length == 0 || !rest.bytes.is_empty())
+                    {
+                        rest = self.payload(rest, shared, sink);
+                    }
+                }
+                State::Payload => {
+                    if rest.bytes.is_empty() {
+                        return;
+                    }
+                    rest = self.payload(rest, shared, sink);
+                }
+            }
+        }
+    }
+
+    /// Bytes of the stream are missing.
+    ///
+    /// Within a payload of known length nothing but their values is lost. Where a header is lost,
+    /// boundaries have to be found again.
+    pub fn gap(&mut self, gap: Gap, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        let mut lost = gap.length;
+        if let State::Payload = self.state {
+            let open = self.remaining().min(lost);
+            lost = lost.saturating_sub(open);
+            self.frame.missing = self.frame.missing.saturating_add(open);
+            self.frame.span.extend(gap.offset.saturating_add(open), gap.origin);
+            let message =
+                if self.frame.header.is_control() { &mut self.control } else { &mut self.data };
+            if let Some(message) = message {
+                message.about.missing = true;
+                message.content.tear();
+                message.about.span.extend(gap.offset.saturating_add(open), gap.origin);
+            }
+            if self.remaining() == 0 {
+                self.end_frame_and_message(shared, sink);
+            }
+        }
+        match &mut self.state {
+            State::Lost(since) => since.extend(gap.end(), gap.origin),
+            State::Dead => {}
+            State::Header | State::Payload if lost > 0 => {
+                let mut since = Span::at(gap.end().saturating_sub(lost), gap.origin);
+                if self.partial_length > 0 {
+                    since = self.partial_span;
+                    self.partial_length = 0;
+                }
+                since.extend(gap.end(), gap.origin);
+                self.lose_sync(since, shared, sink);
+            }
+            State::Header | State::Payload => {}
+        }
+    }
+
+    /// Ends the stream: what is unfinished is handed over as it is.
+    pub fn finish(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        if let State::Payload = self.state {
+            sink(Observation::FrameEnded(&self.frame));
+        }
+        self.give_up_messages(shared, sink);
+        if let Some(inflater) = &mut self.inflater {
+            inflater.release(&mut shared.pool);
+        }
+        self.state = State::Dead;
+    }
+
+    /// Bytes of a header that never became whole.
+    pub fn partial_header(&self) -> Option<(&[u8], Span)> {
+        let bytes = self.partial.get(..self.partial_length).unwrap_or_default();
+        (!bytes.is_empty()).then_some((bytes, self.partial_span))
+    }
+
+    /// Reads a header, and returns how many bytes of the chunk it used; `None` when more are needed.
+    fn header(
+        &mut self,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) -> Option<usize> {
+        if self.partial_length == 0 {
+            if let Ok((_, header)) = frame_header(chunk.bytes) {
+                if !self.is_expected(&header) && is_text(chunk.bytes) {
+                    return self.text(chunk, shared, sink);
+                }
+                let span = Span::at(chunk.offset, chunk.origin);
+                let length = usize::from(header.header_length);
+                self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
+                return Some(length);
+            }
+            self.partial_span = Span::at(chunk.offset, chunk.origin);
+        }
+        // The header is split: collect it in `partial`.
+        let before = self.partial_length;
+        let place = self.partial.get_mut(before..).unwrap_or_default();
+        let taken = place.len().min(chunk.bytes.len());
+        for (place, byte) in place.iter_mut().zip(chunk.bytes) {
+            *place = *byte;
+        }
+        let collected = before.saturating_add(taken);
+        let parsed = frame_header(self.partial.get(..collected).unwrap_or_default());
+        let Ok((_, header)) = parsed else {
+            self.partial_length = collected;
+            self.partial_span.extend(chunk.end(), chunk.origin);
+            return None;
+        };
+        let used = usize::from(header.header_length).saturating_sub(before);
+        let mut span = self.partial_span;
+        span.extend(chunk.take(used).end(), chunk.origin);
+        self.partial_length = 0;
+        self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
+        Some(used)
+    }
+
+    fn start_frame(
+        &mut self,
+        frame: Frame,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let header = frame.header;
+        if self.probation > 0 {
+            if !self.is_expected(&header) {
+                // What was taken for a boundary was none.
+                self.lose_sync(frame.span, shared, sink);
+                return;
+            }
+            self.probation = self.probation.saturating_sub(1);
+        }
+        self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
+        let end = frame.span.start.saturating_add(u64::from(header.header_length));
+        self.frame = Frame { index: self.frames, ..frame };
+        self.frame.span.extend(end, chunk.origin);
+        self.frames = self.frames.saturating_add(1);
+        self.state = State::Payload;
+        sink(Observation::FrameStarted(&self.frame));
+        match Opcode::from_wire(header.opcode) {
+            Some(Opcode::Continuation) => {
+                if let Some(message) = &mut self.data {
+                    message.about.frames = message.about.frames.saturating_add(1);
+                }
+            }
+            Some(opcode @ (Opcode::Text | Opcode::Binary)) => {
+                if let Some(message) = self.data.take() {
+                    self.give_up(message, shared, sink);
+                }
+                self.data = Some(self.open_data(opcode, shared));
+            }
+            Some(opcode @ (Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
+                let keep = shared.settings.keep.max(CONTROL_KEEP);
+                let content = Content::new(keep, Wants::default());
+                self.control = Some(Open::new(opcode, self.frame.span, content));
+            }
+            None => {}
+        }
+    }
+
+    fn open_data(&mut self, opcode: Opcode, shared: &mut Shared) -> Open {
+        let settings = shared.settings;
+        let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
+        let mut content = Content::new(settings.keep, wants);
+        if !self.frame.header.fin {
+            content.reserve(self.frame.header.payload_length);
+        }
+        let mut message = Open::new(opcode, self.frame.span, content);
+        let inflater = match self.compression {
+            _ if !self.frame.header.rsv1() => None,
+            Compression::None => None,
+            Compression::Deflate(params) => Some((params, HistoryStart::Seen)),
+            Compression::Unknown => Some((UNKNOWN_PARAMS, HistoryStart::Missed)),
+        };
+        if let Some((params, history)) = inflater {
+            message.about.compressed = true;
+            self.inflater
+                .get_or_insert_with(|| {
+                    Box::new(Inflater::new(params, history, settings.inflated_bytes))
+                })
+                .begin(&mut shared.pool);
+        }
+        message
+    }
+
+    /// Takes the part of `chunk` that belongs to the current frame; returns the rest.
+    fn payload<'c>(
+        &mut self,
+        chunk: Chunk<'c>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) -> Chunk<'c> {
+        let remaining = length_usize(self.remaining());
+        let (piece, rest) = (chunk.take(remaining), chunk.skip(remaining));
+        let phase = self.frame.received.saturating_add(self.frame.missing);
+        let length = length_u64(piece.bytes.len());
+        self.frame.received = self.frame.received.saturating_add(length);
+        self.frame.span.extend(piece.end(), piece.origin);
+        let is_control = self.frame.header.is_control();
+        let ends_frame = self.remaining() == 0;
+        let ends_message = ends_frame && (is_control || self.frame.header.fin);
+        let message = if is_control { &mut self.control } else { &mut self.data };
+        let Some(message) = message else {
+            if ends_frame {
+                self.end_frame_and_message(shared, sink);
+            }
+            return rest;
+        };
+        message.about.wire_length = message.about.wire_length.saturating_add(length);
+        message.about.span.extend(piece.end(), piece.origin);
+        if message.about.missing && !message.about.compressed {
+            message.content.skip(length);
+        } else if message.about.compressed {
+            if let Some(inflater) = &mut self.inflater
+                && !message.about.missing
+            {
+                let plain = plain(piece.bytes, self.frame.header.mask, phase, &mut shared.plain);
+                let mut invalid = None;
+                inflater.push(&mut shared.pool, plain, &mut |out| {
+                    invalid = invalid.or(message.content.push(out));
+                });
+                if let Some(byte) = invalid {
+                    sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+                }
+            }
+        } else if !message.content.wants_bytes() {
+            message.content.skip(length);
+        } else {
+            let plain = plain(piece.bytes, self.frame.header.mask, phase, &mut shared.plain);
+            if ends_message {
+                // The common case: nothing was kept before, and nothing is copied now.
+                let mut message = if is_control { self.control.take() } else { self.data.take() };
+                if let Some(message) = &mut message {
+                    let finished = message.content.finish(plain);
+                    if let Some(byte) = finished.newly_invalid {
+                        sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+                    }
+                    self.end_frame(sink);
+                    let facts = Facts { complete: true, inflation: Inflation::None };
+                    emit(message.about, &finished, facts, sink);
+                }
+                return rest;
+            }
+            if let Some(byte) = message.content.push(plain) {
+                sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+            }
+        }
+        if ends_frame {
+            self.end_frame_and_message(shared, sink);
+        }
+        rest
+    }
+
+    fn end_frame(&mut self, sink: &mut impl FnMut(Observation<'_>)) {
+        self.state = State::Header;
+        sink(Observation::FrameEnded(&self.frame));
+    }
+
+    /// Ends the current frame, and its message where it is the last of one.
+    fn end_frame_and_message(
+        &mut self,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let is_control = self.frame.header.is_control();
+        if !is_control && !self.frame.header.fin {
+            self.end_frame(sink);
+            return;
+        }
+        let message = if is_control { self.control.take() } else { self.data.take() };
+        let Some(mut message) = message else {
+            self.end_frame(sink);
+            return;
+        };
+        let mut inflation = Inflation::None;
+        let mut invalid = None;
+        if message.about.compressed
+            && let Some(inflater) = &mut self.inflater
+        {
+            if message.about.missing {
+                inflater.abandon(&mut shared.pool);
+                inflation = Inflation::Unfinished;
+            } else {
+                inflater.end(&mut shared.pool, &mut |out| {
+                    invalid = invalid.or(message.content.push(out));
+                });
+                inflation = match inflater.failure() {
+                    None => Inflation::Done,
+                    Some(Failure::HistoryMissing) => Inflation::HistoryMissing,
+                    Some(Failure::Invalid(offset)) => Inflation::Invalid { offset },
+                    Some(Failure::TooLarge) => Inflation::TooLarge,
+                };
+            }
+        }
+        let whole =
+            !message.about.missing && matches!(inflation, Inflation::None | Inflation::Done);
+        if !whole {
+            message.content.tear();
+        }
+        let finished = message.content.finish(&[]);
+        if let Some(byte) = invalid.or(finished.newly_invalid) {
+            sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+        }
+        self.end_frame(sink);
+        emit(message.about, &finished, Facts { complete: whole, inflation }, sink);
+    }
+
+    /// Text stands where a frame should start: nothing after it can be read.
+    fn text(
+        &mut self,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) -> Option<usize> {
+        let mut span = Span::at(chunk.offset, chunk.origin);
+        span.extend(chunk.end(), chunk.origin);
+        sink(Observation::Text(chunk.bytes, span));
+        self.give_up_messages(shared, sink);
+        self.state = State::Dead;
+        None
+    }
+
+    fn lose_sync(
+        &mut self,
+        since: Span,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        if let State::Payload = self.state {
+            sink(Observation::FrameEnded(&self.frame));
+        }
+        self.give_up_messages(shared, sink);
+        if let Some(inflater) = &mut self.inflater {
+            // Messages may have been lost, and with them history.
+            inflater.abandon(&mut shared.pool);
+        }
+        self.probation = 0;
+        self.state = State::Lost(since);
+        sink(Observation::SyncLost(since));
+    }
+
+    /// Looks for a frame boundary at the start of a chunk, which is the start of a segment.
+    fn find_boundary(
+        &mut self,
+        since: Span,
+        chunk: Chunk<'_>,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) -> bool {
+        let Some(run) = run_of_frames(chunk.bytes, self.expectation()) else {
+            self.skip_lost(since, chunk);
+            return false;
+        };
+        if !run.is_convincing(chunk.bytes) {
+            self.skip_lost(since, chunk);
+            return false;
+        }
+        self.probation = if run.end == RunEnd::Open { PROBATION } else { 0 };
+        self.state = State::Header;
+        let mut skipped = since;
+        if since == Span::default() {
+            skipped = Span::at(chunk.offset, chunk.origin);
+        }
+        skipped.extend(chunk.offset, chunk.origin);
+        sink(Observation::SyncFound(skipped));
+        true
+    }
+
+    fn skip_lost(&mut self, since: Span, chunk: Chunk<'_>) {
+        let mut since =
+            if since == Span::default() { Span::at(chunk.offset, chunk.origin) } else { since };
+        since.extend(chunk.end(), chunk.origin);
+        self.state = State::Lost(since);
+    }
+
+    fn expectation(&self) -> Expectation {
+        let rsv1 = match self.compression {
+            Compression::None => Rsv1::Forbidden,
+            Compression::Deflate(_) | Compression::Unknown => Rsv1::Allowed,
+        };
+        Expectation { masked: self.masked, rsv1 }
+    }
+
+    fn is_expected(&self, header: &FrameHeader) -> bool {
+        is_plausible(header, self.expectation())
+    }
+
+    fn give_up_messages(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        for message in [self.control.take(), self.data.take()].into_iter().flatten() {
+            self.give_up(message, shared, sink);
+        }
+    }
+
+    /// Hands over a message that will never be whole.
+    fn give_up(
+        &mut self,
+        message: Open,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let mut inflation = Inflation::None;
+        if message.about.compressed
+            && let Some(inflater) = &mut self.inflater
+        {
+            inflater.abandon(&mut shared.pool);
+            inflation = Inflation::Unfinished;
+        }
+        let unfinished = message.content.unfinished();
+        let facts = Facts { complete: false, inflation };
+        emit(message.about, &unfinished, facts, sink);
+    }
+
+    fn remaining(&self) -> u64 {
+        let seen = self.frame.received.saturating_add(self.frame.missing);
+        self.frame.header.payload_length.saturating_sub(seen)
+    }
+}
+
+impl Open {
+    fn new(opcode: Opcode, span: Span, content: Content) -> Self {
+        let about =
+            About { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span };
+        Self { about, content }
+    }
+}
+
+/// What a message's end tells beside its content.
+#[derive(Clone, Copy)]
+struct Facts {
+    complete: bool,
+    inflation: Inflation,
+}
+
+fn emit(
+    about: About,
+    content: &Finished<'_>,
+    facts: Facts,
+    sink: &mut impl FnMut(Observation<'_>),
+) {
+    let message = Message {
+        opcode: about.opcode,
+        frames: about.frames,
+        compressed: about.compressed,
+        wire_length: about.wire_length,
+        length: content.length,
+        complete: facts.complete,
+        content: content.bytes,
+        sha256: content.sha256,
+        inflation: facts.inflation,
+        utf8: content.utf8,
+        close: (about.opcode == Opcode::Close).then(|| close_payload(content.bytes)),
+        span: about.span,
+    };
+    sink(Observation::Message(&message));
+}
+
+/// The unmasked bytes: the chunk's own where they are not masked.
+fn plain<'a>(
+    bytes: &'a [u8],
+    mask: Option<[u8; 4]>,
+    phase: u64,
+    buffer: &'a mut Vec<u8>,
+) -> &'a [u8] {
+    let Some(key) = mask else { return bytes };
+    buffer.clear();
+    buffer.extend_from_slice(bytes);
+    unmask(buffer, key, phase);
+    buffer
+}
+
+/// Bytes kept of a control frame whatever is asked for: a Close is read in any case.
+const CONTROL_KEEP: usize = 125;
+
+/// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
+const PROBATION: u8 = 2;
+
+/// What is assumed of permessage-deflate when its negotiation was not seen: the defaults.
+const UNKNOWN_PARAMS: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };
