@@ -1,9 +1,100 @@
 //! One packet to at most one TCP segment.
 //!
-//! Link layer and tunnels are ours, IP and TCP are read by etherparse's lax slices, which decode as
-//! far as the captured bytes reach.
+//! Link layers and tunnels are ours; IP, its fragments and TCP are read by etherparse. The one shape
+//! that nearly all packets have (IPv4 without options, TCP) is tried first and takes a short cut.
 
+mod ethertype;
+mod fragments;
+mod ip;
+mod link;
+mod tunnel;
+mod wifi;
+mod wire;
+
+use std::mem;
 use std::net::SocketAddr;
+
+use etherparse::IpNumber;
+
+pub use self::fragments::Limits;
+pub use self::link::link_type_name;
+
+use self::fragments::Fragments;
+use self::ip::Datagram;
+use self::wire::Wire;
+use crate::capture::Packet;
+use crate::stream::length_usize;
+
+/// Decodes the packets of one capture.
+///
+/// It remembers nothing but IP fragments, within [`Limits`].
+#[derive(Debug, Default)]
+pub struct Decoder {
+    fragments: Fragments,
+    /// Reassembled payloads of the latest packet, from the outermost IP header inwards.
+    whole: [Vec<u8>; MAX_IP_HEADERS],
+}
+
+impl Decoder {
+    /// A decoder that keeps IP fragments within `limits`.
+    pub fn new(limits: Limits) -> Self {
+        Self { fragments: Fragments::new(limits), ..Self::default() }
+    }
+
+    /// Decodes one packet.
+    ///
+    /// The segment borrows from the packet, or from the decoder if it had been fragmented.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
+        if let Some(segment) = link::plain_segment(packet) {
+            return Decoded::Tcp(segment);
+        }
+        match self.segment(packet) {
+            Ok(segment) => Decoded::Tcp(segment),
+            Err(reason) => Decoded::Other(reason),
+        }
+    }
+
+    /// IP datagrams that were given up because a limit was reached before all fragments came.
+    pub fn dropped_datagrams(&self) -> u64 {
+        self.fragments.dropped()
+    }
+
+    /// IP datagrams of which fragments are still missing.
+    pub fn incomplete_datagrams(&self) -> usize {
+        self.fragments.incomplete()
+    }
+
+    /// Reads header by header, through all tunnels.
+    fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Reason> {
+        let original_length = length_usize(u64::from(packet.original_length));
+        let missing = original_length.saturating_sub(packet.bytes.len());
+        let wire = Wire { bytes: packet.bytes, missing };
+        let (mut header, mut wire) = link::first_header(packet.link_type, wire)?;
+        let mut buffers = self.whole.as_mut_slice();
+        for _ in 0..MAX_IP_HEADERS {
+            wire = header.read_to_ip(wire)?;
+            if let Some(segment) = ip::plain_ipv4_segment(wire) {
+                return Ok(segment);
+            }
+            let mut datagram = Datagram::read(wire)?;
+            if let Some(fragment) = datagram.fragment {
+                let whole = self.fragments.insert(&datagram, fragment, packet.time)?;
+                let Some((buffer, rest)) = mem::take(&mut buffers).split_first_mut() else {
+                    return Err(Reason::TooDeep);
+                };
+                buffers = rest;
+                *buffer = whole.bytes;
+                datagram = datagram.reassembled(Wire { bytes: buffer, missing: whole.missing })?;
+            }
+            if datagram.protocol == IpNumber::TCP {
+                return datagram.segment();
+            }
+            (header, wire) = tunnel::open(&datagram)?;
+        }
+        Err(Reason::TooDeep)
+    }
+}
 
 /// What a packet turned out to be.
 #[derive(Clone, Copy, Debug)]
@@ -62,10 +153,20 @@ pub enum Reason {
     NotTcp,
     /// The link type is not supported; its number.
     LinkType(u32),
-    /// The packet is too short or contradicts itself below TCP.
+    /// TCP may be inside, but in a way that cannot be read (encrypted, compressed); its name.
+    Encapsulation(&'static str),
+    /// More tunnels, tags or labels inside one another than anybody uses.
+    TooDeep,
+    /// The packet is too short or contradicts itself, up to and including its TCP header.
     Malformed,
+    /// The snap length cut the packet before the end of its TCP header.
+    Cut,
     /// An IP fragment, kept until its datagram is whole.
     FragmentKept,
-    /// An IP fragment was dropped because a limit on kept fragments was reached.
+    /// An IP fragment; it was kept, but a limit on kept fragments was reached and the oldest
+    /// incomplete datagram was given up. Given once for each, or at the next fragment that is kept.
     FragmentLimit,
 }
+
+/// IP headers accepted in one packet: seven tunnels.
+const MAX_IP_HEADERS: usize = 8;

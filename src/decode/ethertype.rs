@@ -1,0 +1,204 @@
+//! What may stand between a link layer and IP: tags, labels, PPP, each named by a number.
+
+use super::Reason;
+use super::wire::Wire;
+
+/// A header below IP, to be read next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Header {
+    /// An Ethernet frame from its destination address on.
+    Ethernet,
+    /// What an `EtherType` names; the type itself is read already.
+    EtherType(u16),
+    /// IEEE 802.2 logical link control.
+    Llc,
+    /// PPP from its address and control bytes or from its protocol field on.
+    Ppp,
+    /// An MPLS label.
+    Mpls,
+    /// An IP header of the version that its first bits say.
+    Ip,
+}
+
+impl Header {
+    /// Reads headers until IP starts.
+    pub(super) fn read_to_ip(mut self, mut wire: Wire<'_>) -> Result<Wire<'_>, Reason> {
+        for _ in 0..MAX_HEADERS {
+            if self == Self::Ip {
+                return Ok(wire);
+            }
+            (self, wire) = self.read(wire)?;
+        }
+        Err(Reason::TooDeep)
+    }
+
+    /// Reads one header and says which one follows.
+    fn read(self, wire: Wire<'_>) -> Result<(Self, Wire<'_>), Reason> {
+        match self {
+            Self::Ethernet => {
+                let (_, rest) = wire.header::<ETHERNET_ADDRESSES>()?;
+                next_type(rest)
+            }
+            Self::EtherType(number) => Self::named(number, wire),
+            Self::Llc => llc(wire),
+            Self::Ppp => ppp(wire),
+            Self::Mpls => mpls(wire),
+            Self::Ip => Ok((Self::Ip, wire)),
+        }
+    }
+
+    /// Reads the header that an `EtherType` names.
+    fn named(number: u16, wire: Wire<'_>) -> Result<(Self, Wire<'_>), Reason> {
+        match number {
+            IPV4 | IPV6 => Ok((Self::Ip, wire)),
+            VLAN | VLAN_SERVICE | VLAN_OLD_SERVICE => {
+                let (_, rest) = wire.header::<VLAN_TAG>()?;
+                next_type(rest)
+            }
+            MPLS_UNICAST | MPLS_MULTICAST => Ok((Self::Mpls, wire)),
+            PPPOE_SESSION => Ok((Self::Ppp, wire.skip(PPPOE_LENGTH)?)),
+            PPP => Ok((Self::Ppp, wire)),
+            TRANSPARENT_ETHERNET => Ok((Self::Ethernet, wire)),
+            MACSEC => macsec(wire),
+            _ => Err(Reason::NotTcp),
+        }
+    }
+}
+
+/// Reads an `EtherType`, or the length that IEEE 802.3 frames have in its place.
+pub(super) fn next_type(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (number, rest) = wire.header()?;
+    let number = u16::from_be_bytes(*number);
+    let header = if number < SMALLEST_TYPE { Header::Llc } else { Header::EtherType(number) };
+    Ok((header, rest))
+}
+
+/// The `EtherType` in a SNAP header (IEEE 802); other users of LLC do not carry TCP.
+fn llc(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (header, rest) = wire.header::<SNAP_LENGTH>()?;
+    if *header == SNAP || *header == SNAP_BRIDGED { next_type(rest) } else { Err(Reason::NotTcp) }
+}
+
+/// RFC 1661, section 2, and RFC 1662, section 3.1: address and control, and the upper byte of the
+/// protocol, may have been left out by agreement.
+fn ppp(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let wire = if wire.bytes.starts_with(&PPP_ADDRESS_CONTROL) { wire.skip(2)? } else { wire };
+    let (first, rest) = wire.header::<1>()?;
+    // The lowest bit is set in the last byte of a protocol number only.
+    let (protocol, rest) = if first[0] & 1 == 1 {
+        (u16::from(first[0]), rest)
+    } else {
+        let (number, rest) = wire.header()?;
+        (u16::from_be_bytes(*number), rest)
+    };
+    match protocol {
+        PPP_IPV4 | PPP_IPV6 => Ok((Header::Ip, rest)),
+        PPP_MPLS_UNICAST | PPP_MPLS_MULTICAST => Ok((Header::Mpls, rest)),
+        PPP_COMPRESSED => Err(Reason::Encapsulation("compressed PPP")),
+        PPP_MULTILINK => Err(Reason::Encapsulation("PPP multilink")),
+        PPP_VJ_COMPRESSED | PPP_VJ_UNCOMPRESSED => {
+            Err(Reason::Encapsulation("PPP with compressed TCP headers"))
+        }
+        _ => Err(Reason::NotTcp),
+    }
+}
+
+/// RFC 3032, section 2.1. Nothing says what follows the last label; RFC 4928, section 3, tells IP
+/// from a pseudowire by its first four bits.
+fn mpls(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (label, rest) = wire.header::<MPLS_LABEL>()?;
+    if label[2] & MPLS_BOTTOM_OF_STACK == 0 {
+        return Ok((Header::Mpls, rest));
+    }
+    match rest.bytes.first().map(|byte| byte >> 4) {
+        Some(4 | 6) => Ok((Header::Ip, rest)),
+        Some(0) => Ok((Header::Ethernet, rest.skip(PSEUDOWIRE_CONTROL_WORD)?)),
+        Some(_) => Err(Reason::NotTcp),
+        None => Err(rest.too_short()),
+    }
+}
+
+/// IEEE 802.1AE, clause 9.3; only frames that are signed, not encrypted, can be read.
+fn macsec(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (tag, _) = wire.header::<1>()?;
+    if tag[0] & (MACSEC_ENCRYPTED | MACSEC_CHANGED) != 0 {
+        return Err(Reason::Encapsulation("encrypted MACsec"));
+    }
+    let channel = if tag[0] & MACSEC_CHANNEL == 0 { 0 } else { MACSEC_CHANNEL_LENGTH };
+    next_type(wire.skip(MACSEC_TAG + channel)?)
+}
+
+/// Headers accepted below one IP header; real networks stack three or four.
+const MAX_HEADERS: usize = 16;
+
+/// Destination and source address of an Ethernet frame.
+const ETHERNET_ADDRESSES: usize = 12;
+
+/// Smaller values are lengths (IEEE 802.3, clause 3.2.6).
+const SMALLEST_TYPE: u16 = 0x0600;
+
+/// Priority and VLAN number (IEEE 802.1Q, clause 9.6).
+const VLAN_TAG: usize = 2;
+
+/// Version, type, code, session and length (RFC 2516, section 4).
+const PPPOE_LENGTH: usize = 6;
+
+/// One entry of the label stack (RFC 3032, section 2.1).
+const MPLS_LABEL: usize = 4;
+
+/// In the third byte of a label: the last one (RFC 3032, section 2.1).
+const MPLS_BOTTOM_OF_STACK: u8 = 0x01;
+
+/// Stands before the Ethernet frame of a pseudowire (RFC 4448, section 4.6).
+const PSEUDOWIRE_CONTROL_WORD: usize = 4;
+
+/// Control byte, short length and packet number of a `MACsec` tag.
+const MACSEC_TAG: usize = 6;
+
+/// Length of the secure channel identifier, where there is one.
+const MACSEC_CHANNEL_LENGTH: usize = 8;
+
+/// TCI bit SC: a secure channel identifier follows.
+const MACSEC_CHANNEL: u8 = 0x20;
+
+/// TCI bit E: the payload is encrypted.
+const MACSEC_ENCRYPTED: u8 = 0x08;
+
+/// TCI bit C: the payload was changed.
+const MACSEC_CHANGED: u8 = 0x04;
+
+/// Length of LLC and SNAP without the `EtherType`.
+const SNAP_LENGTH: usize = 6;
+
+/// LLC of SNAP with the organization code of `EtherType`s (RFC 1042).
+const SNAP: [u8; SNAP_LENGTH] = [0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00];
+
+/// The same with the organization code of bridge tunnels (IEEE 802.1H).
+const SNAP_BRIDGED: [u8; SNAP_LENGTH] = [0xaa, 0xaa, 0x03, 0x00, 0x00, 0xf8];
+
+/// All stations, unnumbered information (RFC 1662, section 3.1).
+pub(super) const PPP_ADDRESS_CONTROL: [u8; 2] = [0xff, 0x03];
+
+// PPP protocol numbers (IANA, "Point-to-Point Protocol Field Assignments").
+const PPP_IPV4: u16 = 0x0021;
+const PPP_VJ_COMPRESSED: u16 = 0x002d;
+const PPP_VJ_UNCOMPRESSED: u16 = 0x002f;
+const PPP_MULTILINK: u16 = 0x003d;
+const PPP_IPV6: u16 = 0x0057;
+const PPP_COMPRESSED: u16 = 0x00fd;
+const PPP_MPLS_UNICAST: u16 = 0x0281;
+const PPP_MPLS_MULTICAST: u16 = 0x0283;
+
+// EtherTypes (IANA, "IEEE 802 Numbers").
+pub(super) const IPV4: u16 = 0x0800;
+const TRANSPARENT_ETHERNET: u16 = 0x6558;
+const VLAN: u16 = 0x8100;
+const IPV6: u16 = 0x86dd;
+const PPP: u16 = 0x880b;
+const MPLS_UNICAST: u16 = 0x8847;
+const MPLS_MULTICAST: u16 = 0x8848;
+const PPPOE_SESSION: u16 = 0x8864;
+const VLAN_SERVICE: u16 = 0x88a8;
+const MACSEC: u16 = 0x88e5;
+/// Never assigned, but used for double tags before IEEE 802.1ad.
+const VLAN_OLD_SERVICE: u16 = 0x9100;

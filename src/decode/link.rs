@@ -1,0 +1,194 @@
+//! Link types: how the first bytes of a packet lead to IP.
+//!
+//! Numbers and layouts are those of <https://www.tcpdump.org/linktypes.html>.
+
+use super::ethertype::{self, Header, PPP_ADDRESS_CONTROL, next_type};
+use super::wire::Wire;
+use super::{Reason, Segment, ip, wifi};
+use crate::capture::{LinkType, Packet};
+
+/// The name of a link type in the tcpdump.org registry, for messages; knows the common ones,
+/// supported or not.
+pub fn link_type_name(link_type: LinkType) -> Option<&'static str> {
+    NAMES.iter().find(|(number, _)| *number == link_type.0).map(|(_, name)| *name)
+}
+
+/// The segment of a packet of the most common shape: Ethernet, IPv4 without options, TCP.
+#[inline]
+pub(super) fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+    if packet.link_type.0 != ETHERNET {
+        return None;
+    }
+    let (addresses_and_type, bytes) = packet.bytes.split_first_chunk::<ETHERNET_LENGTH>()?;
+    let [.., high, low] = *addresses_and_type;
+    if u16::from_be_bytes([high, low]) != ethertype::IPV4 {
+        return None;
+    }
+    ip::plain_ipv4_segment(Wire { bytes, missing: 0 })
+}
+
+/// Reads what is special to the link type and says which header follows.
+pub(super) fn first_header(
+    link_type: LinkType,
+    wire: Wire<'_>,
+) -> Result<(Header, Wire<'_>), Reason> {
+    match link_type.0 {
+        ETHERNET => Ok((Header::Ethernet, wire)),
+        NULL => loopback(wire, ByteOrder::Either),
+        LOOP => loopback(wire, ByteOrder::Big),
+        RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => Ok((Header::Ip, wire)),
+        LINUX_SLL => linux_cooked(wire),
+        LINUX_SLL2 => linux_cooked_2(wire),
+        PPP => Ok((Header::Ppp, wire)),
+        PPP_HDLC if wire.bytes.starts_with(&PPP_ADDRESS_CONTROL) => Ok((Header::Ppp, wire)),
+        PPP_HDLC | C_HDLC => next_type(wire.skip(HDLC_ADDRESS_CONTROL)?),
+        // A direction stands in place of the address.
+        PPP_PPPD => Ok((Header::Ppp, wire.skip(PPP_ADDRESS_CONTROL.len())?)),
+        IEEE802_11 => wifi::frame(wire),
+        IEEE802_11_RADIOTAP => wifi::radiotap(wire),
+        other => Err(Reason::LinkType(other)),
+    }
+}
+
+/// Which byte order a loopback header has.
+#[derive(Clone, Copy, Debug)]
+enum ByteOrder {
+    /// That of the machine which captured, so it must be guessed.
+    Either,
+    /// Network byte order.
+    Big,
+}
+
+/// An address family in four bytes, as the capturing system numbers it.
+fn loopback(wire: Wire<'_>, order: ByteOrder) -> Result<(Header, Wire<'_>), Reason> {
+    let (family, rest) = wire.header()?;
+    let big = u32::from_be_bytes(*family);
+    let family = match order {
+        // Families are small numbers, so only one order makes sense.
+        ByteOrder::Either => big.min(big.swap_bytes()),
+        ByteOrder::Big => big,
+    };
+    if FAMILIES.contains(&family) { Ok((Header::Ip, rest)) } else { Err(Reason::NotTcp) }
+}
+
+/// `LINKTYPE_LINUX_SLL`, for example from the "any" device.
+fn linux_cooked(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (header, rest) = wire.header::<SLL_LENGTH>()?;
+    let hardware = u16::from_be_bytes([header[2], header[3]]);
+    let protocol = u16::from_be_bytes([header[14], header[15]]);
+    cooked(hardware, protocol, rest)
+}
+
+/// `LINKTYPE_LINUX_SLL2`, the default of newer libpcap.
+fn linux_cooked_2(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    let (header, rest) = wire.header::<SLL2_LENGTH>()?;
+    let protocol = u16::from_be_bytes([header[0], header[1]]);
+    let hardware = u16::from_be_bytes([header[8], header[9]]);
+    cooked(hardware, protocol, rest)
+}
+
+/// What the protocol field means depends on the hardware type in rare cases only.
+fn cooked(hardware: u16, protocol: u16, rest: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
+    match (hardware, protocol) {
+        (ARPHRD_NETLINK, _) => Err(Reason::NotTcp),
+        (_, SLL_LLC) => Ok((Header::Llc, rest)),
+        (_, number) => Ok((Header::EtherType(number), rest)),
+    }
+}
+
+/// Two addresses and a type.
+const ETHERNET_LENGTH: usize = 14;
+
+/// Length of a Linux cooked header.
+const SLL_LENGTH: usize = 16;
+
+/// Length of a Linux cooked header, version 2.
+const SLL2_LENGTH: usize = 20;
+
+/// `LINUX_SLL_P_802_2`: an 802.2 header follows.
+const SLL_LLC: u16 = 0x0004;
+
+/// The protocol field is a netlink family (`linux/if_arp.h`).
+const ARPHRD_NETLINK: u16 = 824;
+
+/// Address and control byte of Cisco HDLC (RFC 1547, section 4.3.1).
+const HDLC_ADDRESS_CONTROL: usize = 2;
+
+/// `AF_INET` everywhere, then `AF_INET6` of Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin.
+const FAMILIES: [u32; 6] = [2, 10, 23, 24, 28, 30];
+
+const NULL: u32 = 0;
+const ETHERNET: u32 = 1;
+const PPP: u32 = 9;
+/// `DLT_RAW` of most systems, found in files of programs that do not translate it.
+const RAW_BSD: u32 = 12;
+/// `DLT_RAW` of OpenBSD.
+const RAW_OPENBSD: u32 = 14;
+const PPP_HDLC: u32 = 50;
+const RAW: u32 = 101;
+const C_HDLC: u32 = 104;
+const IEEE802_11: u32 = 105;
+const LOOP: u32 = 108;
+const LINUX_SLL: u32 = 113;
+const IEEE802_11_RADIOTAP: u32 = 127;
+const PPP_PPPD: u32 = 166;
+const IPV4: u32 = 228;
+const IPV6: u32 = 229;
+const LINUX_SLL2: u32 = 276;
+
+/// Link types by number.
+const NAMES: &[(u32, &str)] = &[
+    (NULL, "NULL"),
+    (ETHERNET, "ETHERNET"),
+    (3, "AX25"),
+    (6, "IEEE802_5"),
+    (7, "ARCNET_BSD"),
+    (8, "SLIP"),
+    (PPP, "PPP"),
+    (10, "FDDI"),
+    (RAW_BSD, "RAW"),
+    (RAW_OPENBSD, "RAW"),
+    (PPP_HDLC, "PPP_HDLC"),
+    (51, "PPP_ETHER"),
+    (100, "ATM_RFC1483"),
+    (RAW, "RAW"),
+    (C_HDLC, "C_HDLC"),
+    (IEEE802_11, "IEEE802_11"),
+    (107, "FRELAY"),
+    (LOOP, "LOOP"),
+    (LINUX_SLL, "LINUX_SLL"),
+    (114, "LTALK"),
+    (117, "PFLOG"),
+    (119, "IEEE802_11_PRISM"),
+    (122, "IP_OVER_FC"),
+    (123, "SUNATM"),
+    (IEEE802_11_RADIOTAP, "IEEE802_11_RADIOTAP"),
+    (129, "ARCNET_LINUX"),
+    (138, "APPLE_IP_OVER_IEEE1394"),
+    (143, "DOCSIS"),
+    (147, "USER0"),
+    (163, "IEEE802_11_AVS"),
+    (PPP_PPPD, "PPP_PPPD"),
+    (187, "BLUETOOTH_HCI_H4"),
+    (189, "USB_LINUX"),
+    (192, "PPI"),
+    (195, "IEEE802_15_4_WITHFCS"),
+    (201, "BLUETOOTH_HCI_H4_WITH_PHDR"),
+    (220, "USB_LINUX_MMAPPED"),
+    (227, "CAN_SOCKETCAN"),
+    (IPV4, "IPV4"),
+    (IPV6, "IPV6"),
+    (230, "IEEE802_15_4_NOFCS"),
+    (231, "DBUS"),
+    (239, "NFLOG"),
+    (240, "NETANALYZER"),
+    (249, "USBPCAP"),
+    (251, "BLUETOOTH_LE_LL"),
+    (252, "WIRESHARK_UPPER_PDU"),
+    (253, "NETLINK"),
+    (254, "BLUETOOTH_LINUX_MONITOR"),
+    (258, "PKTAP"),
+    (271, "VSOCK"),
+    (272, "NORDIC_BLE"),
+    (LINUX_SLL2, "LINUX_SLL2"),
+];
