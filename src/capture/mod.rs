@@ -2,7 +2,52 @@
 //!
 //! The only module below `tui` and `cli` that touches files, devices and the clock.
 
+mod bytes;
+mod compressed;
+mod error;
+mod input;
+pub mod live;
+mod open;
+mod pcap;
+mod pcapng;
+
+pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
+pub use open::{length, open, open_stream};
+
 use crate::stream::{PacketId, Timestamp};
+
+/// Anything that gives packets one after the other.
+///
+/// A packet borrows from the source until the next one is asked for, so nothing is copied.
+pub trait PacketSource {
+    /// Gives the next packet; `None` at the end, and ever after an end or an error.
+    ///
+    /// Waits where the packets are still being captured.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Truncated`], [`Error::Damaged`] and [`Error::DamagedCompression`] after the last
+    ///   packet that is whole; see [`Error::is_damage`].
+    /// - [`Error::Io`] when the operating system fails, [`Error::Live`] when an interface does.
+    fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error>;
+
+    /// What the source is called in messages: a path or an interface.
+    fn name(&self) -> &str;
+
+    /// How many bytes of the (compressed) file were read so far, for a progress bar.
+    ///
+    /// Up to 1 MiB ahead of the packets; 0 for interfaces.
+    fn position(&self) -> u64;
+
+    /// The TLS secrets that stood in the capture before the last packet given.
+    fn secrets(&self) -> &[Secrets];
+
+    /// The damaged blocks that were skipped so far.
+    fn notices(&self) -> &Notices;
+
+    /// How many packets the capturing machine says that it lost, as far as known by now.
+    fn dropped(&mut self) -> u64;
+}
 
 /// How the first bytes of a packet are to be read: a LINKTYPE value of the tcpdump.org registry.
 ///
@@ -28,3 +73,23 @@ pub struct Packet<'a> {
     /// Position of `bytes` in the (uncompressed) file.
     pub file_offset: u64,
 }
+
+/// Secrets that a capture brings along (pcapng's Decryption Secrets Block).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Secrets {
+    /// What the data is: 0x544c534b is a TLS key log in NSS format.
+    pub kind: u32,
+    /// The secrets themselves.
+    pub data: Vec<u8>,
+}
+
+/// The longest packet that is believed where the file does not announce longer ones, in bytes.
+///
+/// libpcap's largest snap length is 256 KiB; the rest is for headers that capture tools prepend.
+const PACKET_LIMIT: u32 = (256 << 10) + (64 << 10);
+
+/// The longest packet or block that is ever held in memory, in bytes.
+const MEMORY_LIMIT: u32 = 16 << 20;
+
+#[cfg(test)]
+mod tests;

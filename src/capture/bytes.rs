@@ -1,0 +1,37 @@
+//! Numbers in the byte order of the machine that captured.
+
+use nom::number::Endianness;
+
+/// Which byte of a number comes first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ByteOrder {
+    /// The lowest.
+    Little,
+    /// The highest.
+    Big,
+}
+
+impl ByteOrder {
+    #[inline]
+    pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    #[inline]
+    pub(super) fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    pub(super) fn endianness(self) -> Endianness {
+        match self {
+            Self::Little => Endianness::Little,
+            Self::Big => Endianness::Big,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Stands in for live capture where libpcap was not found when wslens was built.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::{Device, Options};
+use crate::capture::{Error, PacketSource};
+
+/// Lists the interfaces that packets can be captured on.
+///
+/// # Errors
+///
+/// [`Error::Live`] always: this build cannot capture, and says what to install.
+pub fn devices() -> Result<Vec<Device>, Error> {
+    Err(not_built_in())
+}
+
+/// Starts to capture on an interface.
+///
+/// # Errors
+///
+/// [`Error::Live`] always: this build cannot capture, and says what to install.
+pub fn open(
+    _device: &str,
+    _options: &Options,
+    _stop: Arc<AtomicBool>,
+) -> Result<Box<dyn PacketSource + Send>, Error> {
+    Err(not_built_in())
+}
+
+fn not_built_in() -> Error {
+    Error::Live {
+        problem: "live capture is not built in".to_owned(),
+        remedy: "install libpcap (Debian: apt install libpcap-dev; Fedora: dnf install \
+                 libpcap-devel; Arch: pacman -S libpcap; Alpine: apk add libpcap-dev; macOS: it \
+                 is there) and build again, or use tcpdump -U -w - | wslens -"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_to_install() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let opened = open("lo", &Options::default(), stop).map(|_| ()).unwrap_err();
+        for error in [opened, devices().unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.starts_with("live capture is not built in; install libpcap"), "{text}");
+            assert!(!error.is_damage() && !text.contains('\n'), "{text}");
+        }
+    }
+}

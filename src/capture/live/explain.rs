@@ -1,0 +1,108 @@
+//! From libpcap's messages to what is wrong and what to do.
+//!
+//! libpcap gives no error codes through the `pcap` crate, only texts.
+
+use std::path::Path;
+
+use crate::capture::Error;
+use crate::capture::error::printable;
+
+/// What was being done when libpcap failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Doing<'a> {
+    /// Listing the interfaces.
+    Listing,
+    /// Opening an interface.
+    Opening(&'a str),
+    /// Compiling the filter.
+    Filtering(&'a str),
+    /// Reading packets of an interface.
+    Reading(&'a str),
+}
+
+/// Makes an error of a message of libpcap. `program` is the path of the running program.
+pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path) -> Error {
+    let text = text.trim().trim_start_matches("libpcap error: ").trim_end_matches('.');
+    let lower = text.to_ascii_lowercase();
+    let row = ROWS.iter().find(|row| lower.contains(row.text));
+    let text = if text.is_empty() { "libpcap gives no reason" } else { text };
+    let problem = match (doing, row) {
+        (Doing::Filtering(filter), _) => {
+            format!("the capture filter \"{filter}\" is wrong: {text}")
+        }
+        (Doing::Opening(device), Some(row)) => row.problem.replace("{device}", device),
+        (Doing::Opening(device), None) => format!("{device} cannot be captured on: {text}"),
+        (Doing::Reading(device), _) => format!("capturing on {device} failed: {text}"),
+        (Doing::Listing, _) => format!("the interfaces cannot be listed: {text}"),
+    };
+    let remedy = match (doing, row) {
+        (Doing::Filtering(_), _) => "see man pcap-filter, for example \"tcp port 8080\"".to_owned(),
+        (Doing::Opening(device), Some(row)) => row
+            .remedy
+            .replace("{device}", device)
+            .replace("{program}", &program.display().to_string()),
+        (Doing::Opening(_), None) => "wslens interfaces lists what can be captured".to_owned(),
+        (Doing::Listing | Doing::Reading(_), _) => {
+            "see whether tcpdump works on this machine".to_owned()
+        }
+    };
+    Error::Live { problem: printable(&problem), remedy: printable(&remedy) }
+}
+
+/// What a message about an interface means.
+struct Row {
+    /// A part of libpcap's message, in lower case.
+    text: &'static str,
+    problem: &'static str,
+    remedy: &'static str,
+}
+
+/// Without the capability, Linux gives the same message for interfaces that do not exist.
+#[cfg(target_os = "linux")]
+const PERMISSION: &str = "run sudo setcap cap_net_raw=ep {program}, or run it with sudo, or use \
+                          sudo tcpdump -i {device} -U -w - | wslens -";
+#[cfg(not(target_os = "linux"))]
+const PERMISSION: &str = "run {program} with sudo, or use \
+                          sudo tcpdump -i {device} -U -w - | wslens -";
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    Row { text: "operation not permitted", problem: "capturing on {device} is not permitted", remedy: PERMISSION },
+    Row { text: "permission", problem: "capturing on {device} is not permitted", remedy: PERMISSION },
+    Row { text: "no such device exists", problem: "there is no interface {device}", remedy: "wslens interfaces lists what can be captured" },
+    Row { text: "device not configured", problem: "there is no interface {device}", remedy: "wslens interfaces lists what can be captured" },
+    Row { text: "is not up", problem: "the interface {device} is down", remedy: "switch it on with sudo ip link set {device} up" },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_libpcap_become_clear() {
+        use Doing::{Filtering, Listing, Opening, Reading};
+        #[rustfmt::skip]
+        let cases = [
+            (Opening("eth7"), "libpcap error: eth7: No such device exists (No such device exists)",
+                "there is no interface eth7; wslens interfaces lists what can be captured"),
+            (Opening("eth0"), "libpcap error: That device is not up",
+                "the interface eth0 is down; switch it on with sudo ip link set eth0 up"),
+            (Opening("a\nb"), "strange", "a\\nb cannot be captured on: strange; wslens interfaces lists what can be captured"),
+            (Filtering("tcp prot 1"), "libpcap error: can't parse filter expression: syntax error",
+                "the capture filter \"tcp prot 1\" is wrong: can't parse filter expression: syntax error; see man pcap-filter, for example \"tcp port 8080\""),
+            (Reading("eth0"), "", "capturing on eth0 failed: libpcap gives no reason; see whether tcpdump works on this machine"),
+            (Listing, "x", "the interfaces cannot be listed: x; see whether tcpdump works on this machine"),
+        ];
+        for (doing, text, expected) in cases {
+            assert_eq!(explain(doing, text, Path::new("wslens")).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn missing_permission_names_the_program() {
+        let text = "libpcap error: socket: Operation not permitted";
+        let error = explain(Doing::Opening("lo"), text, Path::new("/opt/wslens")).to_string();
+        assert!(error.starts_with("capturing on lo is not permitted; run "), "{error}");
+        assert!(error.contains("/opt/wslens") && error.contains("tcpdump -i lo"), "{error}");
+    }
+}

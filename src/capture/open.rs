@@ -1,0 +1,149 @@
+//! Opening a capture, whatever its format: told by its first bytes, not by its name.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::PacketSource;
+use super::compressed::{decompress, recognize};
+use super::error::{Error, Looks, printable};
+use super::input::{Counted, Input, Progress};
+use super::pcap::Pcap;
+use super::pcapng::Pcapng;
+use crate::stream::length_u64;
+
+/// Opens a capture file.
+///
+/// # Errors
+///
+/// - [`Error::Missing`], [`Error::Directory`], [`Error::Permission`] and [`Error::Io`] for the path.
+/// - [`Error::Empty`], [`Error::NotCapture`] and [`Error::Unsupported`] for what is in the file.
+/// - [`Error::Decompression`] when its beginning cannot be decompressed.
+#[expect(clippy::disallowed_methods, reason = "this is where captures are opened")]
+pub fn open(path: &Path) -> Result<Box<dyn PacketSource + Send>, Error> {
+    let name = printable(&path.to_string_lossy());
+    let file = fs::File::open(path).map_err(|cause| refusal(name.clone(), cause))?;
+    // Opening a directory succeeds on Unix; only reading it fails.
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(Error::Directory { name }),
+        Ok(_) => open_stream(Box::new(file), &name),
+        Err(cause) => Err(refusal(name, cause)),
+    }
+}
+
+/// Opens a capture that comes as a stream of bytes, for example from standard input.
+///
+/// `name` is what messages call it. Reads no more than it takes to know the format.
+///
+/// # Errors
+///
+/// As [`open`], without those for the path.
+pub fn open_stream(
+    reader: Box<dyn Read + Send>,
+    name: &str,
+) -> Result<Box<dyn PacketSource + Send>, Error> {
+    let progress = Progress::default();
+    let counted = Counted { reader, progress: progress.clone() };
+    let mut input = Input::new(Box::new(counted), printable(name), progress);
+    input.ensure(MAGIC_LENGTH)?;
+    if let Some(compression) = recognize(input.available()) {
+        let (reader, name, progress) = input.into_reader();
+        input = Input::new(decompress(compression, reader), name, progress);
+        return capture(input).map_err(before_first_packet);
+    }
+    capture(input)
+}
+
+/// Gives the length of a file in bytes, as [`PacketSource::position`] counts them.
+///
+/// `None` for pipes, devices and whatever cannot be asked.
+pub fn length(path: &Path) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+/// Reads the header of an uncompressed capture.
+fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
+    input.ensure(MAGIC_LENGTH)?;
+    if input.available().is_empty() {
+        return Err(Error::Empty { name: input.name().to_owned() });
+    }
+    if let Some(format) = super::pcap::recognize(input.available()) {
+        return Ok(Box::new(Pcap::open(input, format)?));
+    }
+    if super::pcapng::recognize(input.available()) {
+        return Ok(Box::new(Pcapng::open(input)?));
+    }
+    input.ensure(SAMPLE_LENGTH)?;
+    let first = input.available();
+    let name = input.name().to_owned();
+    if let Some(&(_, format, remedy)) = OTHERS.iter().find(|other| first.starts_with(other.0)) {
+        return Err(Error::Unsupported { name, format, remedy });
+    }
+    Err(Error::NotCapture { name, looks: looks(first) })
+}
+
+/// What bytes look like that are of no known format.
+fn looks(first: &[u8]) -> Looks {
+    let sample = first.get(..SAMPLE_LENGTH).unwrap_or(first);
+    if recognize(sample).is_some() {
+        return Looks::CompressedTwice;
+    }
+    let text = match std::str::from_utf8(sample) {
+        Ok(text) => text,
+        // The sample may end within a character.
+        Err(error) if error.error_len().is_none() => {
+            let whole = sample.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(whole).unwrap_or_default()
+        }
+        Err(_) => return Looks::Noise,
+    };
+    let readable = |character: char| !character.is_control() || character.is_ascii_whitespace();
+    if !text.is_empty() && text.chars().all(readable) {
+        return Looks::Text;
+    }
+    if sample.len() < MAGIC_LENGTH {
+        return Looks::Short { length: length_u64(sample.len()) };
+    }
+    Looks::Noise
+}
+
+/// An error of the file system, as far as it can be named.
+fn refusal(name: String, cause: io::Error) -> Error {
+    match cause.kind() {
+        io::ErrorKind::NotFound => Error::Missing { name },
+        io::ErrorKind::PermissionDenied => Error::Permission { name },
+        io::ErrorKind::IsADirectory => Error::Directory { name },
+        _ => Error::Io { name, cause },
+    }
+}
+
+/// Damage of compressed data before the capture's header is known: there is nothing to go on with.
+fn before_first_packet(error: Error) -> Error {
+    match error {
+        Error::DamagedCompression { name, flaw, position } => {
+            Error::Decompression { name, flaw, position }
+        }
+        other => other,
+    }
+}
+
+/// Bytes that tell every format from the others.
+const MAGIC_LENGTH: usize = 4;
+
+/// Bytes looked at to tell a text from noise, and other formats.
+const SAMPLE_LENGTH: usize = 512;
+
+/// Files that people mistake for captures, or that other tools convert: first bytes, name, remedy.
+#[rustfmt::skip]
+const OTHERS: &[(&[u8], &str, &str)] = &[
+    (b"\xfd7zXZ\0",             "compressed with xz",         "decompress it with xz -d"),
+    (b"\x04\x22\x4d\x18",       "compressed with lz4",        "decompress it with lz4 -d"),
+    (b"BZh",                    "compressed with bzip2",      "decompress it with bzip2 -d"),
+    (b"PK\x03\x04",             "a zip archive",              "unpack it"),
+    (b"7z\xbc\xaf\x27\x1c",     "a 7-Zip archive",            "unpack it"),
+    (b"snoop\0\0\0",            "a Solaris snoop capture",    "convert it with editcap -F pcapng"),
+    (b"GMBU",                   "a Network Monitor capture",  "convert it with editcap -F pcapng"),
+    (b"RTSS",                   "a Network Monitor capture",  "convert it with editcap -F pcapng"),
+    (b"XCP\0",                  "a NetXRay capture",          "convert it with editcap -F pcapng"),
+];
