@@ -1,0 +1,207 @@
+//! Recognising a protocol by its bytes where the beginning of a connection was not captured.
+
+use crate::http::{Match, looks_like_request, looks_like_response};
+use crate::stream::{Chunk, Direction, Origin, PerDirection};
+use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
+
+/// Looks at segments until they tell what the connection is.
+///
+/// Keeps the chunks since the first that looks like frames, so that nothing recognised is lost.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    kept: Vec<KeptChunk>,
+    kept_bytes: usize,
+    evidence: PerDirection<Evidence>,
+    chunks: u32,
+}
+
+/// A chunk that waits for the connection to be recognised.
+#[derive(Debug)]
+pub(super) struct KeptChunk {
+    pub(super) direction: Direction,
+    bytes: Vec<u8>,
+    offset: u64,
+    origin: Origin,
+}
+
+impl KeptChunk {
+    pub(super) fn chunk(&self) -> Chunk<'_> {
+        Chunk { offset: self.offset, bytes: &self.bytes, origin: self.origin }
+    }
+}
+
+/// What speaks for WebSocket in one direction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Evidence {
+    points: u32,
+    masked: Option<Masked>,
+}
+
+/// What the segments so far tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// Nothing yet.
+    Unsure,
+    /// An HTTP request, in the direction of the chunk just given.
+    Request,
+    /// An HTTP response, in the direction of the chunk just given.
+    Response,
+    /// TLS records.
+    Tls,
+    /// WebSocket frames; this direction is the client's, as far as masks tell.
+    Frames(Option<Direction>),
+    /// Enough was seen, and it is nothing of these.
+    Other,
+}
+
+impl Probe {
+    /// Takes one chunk, which is the payload of one segment.
+    pub(super) fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
+        self.chunks = self.chunks.saturating_add(1);
+        if looks_like_request(chunk.bytes) == Match::Yes {
+            return Verdict::Request;
+        }
+        if looks_like_response(chunk.bytes) == Match::Yes {
+            return Verdict::Response;
+        }
+        if is_tls_record(chunk.bytes) {
+            return Verdict::Tls;
+        }
+        let known = self.evidence.get(direction).masked;
+        let expectation = Expectation { masked: known, rsv1: Rsv1::Allowed };
+        if let Some(run) = run_of_frames(chunk.bytes, expectation)
+            && run.is_convincing(chunk.bytes)
+        {
+            let evidence = self.evidence.get_mut(direction);
+            evidence.points = evidence.points.saturating_add(points(run));
+            evidence.masked = Some(run.masked);
+        }
+        if self.evidence.client.points > 0 || self.evidence.server.points > 0 {
+            self.keep(direction, chunk);
+        }
+        let (client, server) = (self.evidence.client, self.evidence.server);
+        let opposite = client.masked.zip(server.masked).is_some_and(|(a, b)| a != b);
+        let points = client.points.saturating_add(server.points);
+        if opposite || (points >= CONVINCING && client.masked.xor(server.masked).is_some()) {
+            return Verdict::Frames(self.client_by_masks());
+        }
+        if self.chunks >= MAX_CHUNKS || self.kept_bytes >= MAX_KEPT {
+            return Verdict::Other;
+        }
+        Verdict::Unsure
+    }
+
+    /// Whether something speaks for WebSocket, though not enough to be sure.
+    pub(super) fn is_possible(&self) -> bool {
+        self.evidence.client.points > 0 || self.evidence.server.points > 0
+    }
+
+    /// The direction of the client, as masks tell (RFC 6455 §5.1).
+    pub(super) fn client_by_masks(&self) -> Option<Direction> {
+        match (self.evidence.client.masked, self.evidence.server.masked) {
+            (Some(Masked::Yes), None | Some(Masked::No)) | (None, Some(Masked::No)) => {
+                Some(Direction::ClientToServer)
+            }
+            (Some(Masked::No), None | Some(Masked::Yes)) | (None, Some(Masked::Yes)) => {
+                Some(Direction::ServerToClient)
+            }
+            (None, None)
+            | (Some(Masked::Yes), Some(Masked::Yes))
+            | (Some(Masked::No), Some(Masked::No)) => None,
+        }
+    }
+
+    /// Takes the chunks that were kept.
+    pub(super) fn take(&mut self) -> Vec<KeptChunk> {
+        std::mem::take(&mut self.kept)
+    }
+
+    fn keep(&mut self, direction: Direction, chunk: Chunk<'_>) {
+        self.kept_bytes = self.kept_bytes.saturating_add(chunk.bytes.len());
+        self.kept.push(KeptChunk {
+            direction,
+            bytes: chunk.bytes.to_vec(),
+            offset: chunk.offset,
+            origin: chunk.origin,
+        });
+    }
+}
+
+/// Whether bytes begin with a TLS record header (RFC 8446 §5.1).
+pub(super) fn is_tls_record(bytes: &[u8]) -> bool {
+    match bytes {
+        [20..=23, 3, 0..=4, high, low, ..] => {
+            u16::from_be_bytes([*high, *low]) <= TLS_MAX_CIPHERTEXT
+        }
+        _ => false,
+    }
+}
+
+/// Whether bytes begin with the client's connection preface of HTTP/2 (RFC 9113 §3.4).
+pub(super) fn is_http2_preface(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PRI * HTTP/2.0\r\n")
+}
+
+fn points(run: Run) -> u32 {
+    match run.end {
+        RunEnd::Exact => 2 + run.frames.min(2),
+        RunEnd::Open => run.frames.min(3),
+    }
+}
+
+/// Points at which frames in one direction are taken for WebSocket: two segments that fit, or one
+/// with two frames that end where it ends.
+const CONVINCING: u32 = 4;
+
+/// Chunks looked at before the connection is passed over.
+const MAX_CHUNKS: u32 = 256;
+
+/// Bytes kept until then.
+const MAX_KEPT: usize = 1 << 18;
+
+/// Largest TLS record: 2^14 bytes and the most that a cipher may add, of any version.
+const TLS_MAX_CIPHERTEXT: u16 = (1 << 14) + 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Direction::{ClientToServer as C, ServerToClient as S};
+
+    const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    const PLAIN: &[u8] = b"\x81\x05Hello";
+
+    #[rustfmt::skip]
+    const CASES: &[(&str, &[(Direction, &[u8])], Verdict)] = &[
+        ("nothing", &[], Verdict::Unsure),
+        ("one frame is not enough", &[(C, MASKED)], Verdict::Unsure),
+        ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames(Some(C))),
+        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], Verdict::Frames(Some(S))),
+        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], Verdict::Frames(Some(S))),
+        ("a request", &[(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")], Verdict::Request),
+        ("a response", &[(C, b"HTTP/1.1 200 OK\r\n\r\n")], Verdict::Response),
+        ("TLS application data", &[(S, b"\x17\x03\x03\x00\x20 and so on")], Verdict::Tls),
+        ("a line of text", &[(S, b"220 mail.example.org ESMTP\r\n"), (C, b"HELO a\r\n")], Verdict::Unsure),
+    ];
+
+    #[test]
+    fn segments_tell_the_protocol() {
+        for (name, chunks, expected) in CASES {
+            let mut probe = Probe::default();
+            let mut verdict = Verdict::Unsure;
+            for (direction, bytes) in *chunks {
+                let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
+                verdict = probe.push(*direction, chunk);
+            }
+            assert_eq!(verdict, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_given_up() {
+        let mut probe = Probe::default();
+        let chunk = Chunk { offset: 0, bytes: b"\x00\x01\x02\x03", origin: Origin::default() };
+        let verdicts: Vec<_> = (0..MAX_CHUNKS).map(|_| probe.push(C, chunk)).collect();
+        assert_eq!(verdicts.last(), Some(&Verdict::Other));
+        assert!(probe.take().is_empty(), "and nothing of them is kept");
+    }
+}
