@@ -2,4 +2,6 @@
 
 pub mod capture;
 pub mod decode;
+pub mod http;
 pub mod stream;
+pub mod websocket;

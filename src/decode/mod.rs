@@ -69,4 +69,3 @@ pub enum Reason {
     /// An IP fragment was dropped because a limit on kept fragments was reached.
     FragmentLimit,
 }
-

@@ -1,0 +1,3 @@
+//! Bytes to frames to messages.
+
+pub mod extension;
