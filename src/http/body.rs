@@ -226,7 +226,7 @@ mod tests {
             ("until close",     Body::UntilClose, b"abc",                           Passed::All),
             ("one chunk",       CHUNKED,          b"3\r\nabc\r\n0\r\n\r\nREST",     Passed::Whole(13)),
             ("two chunks",      CHUNKED,          b"1\r\na\r\n0A\r\n0123456789\r\n0\r\n\r\n", Passed::Whole(27)),
-            ("extension",       CHUNKED,          b"1;a=\"b\"\r\na\r\n0;c\r\n\r\n", Passed::Whole(18)),
+            ("extension",       CHUNKED,          b"1;a=\"b\"\r\na\r\n0;c\r\n\r\n", Passed::Whole(19)),
             ("trailer",         CHUNKED,          b"0\r\nA: b\r\nC: d\r\n\r\nX",    Passed::Whole(17)),
             ("bare LF",         CHUNKED,          b"1\na\n0\n\n",                   Passed::Whole(7)),
             ("not whole",       CHUNKED,          b"5\r\nabc",                      Passed::All),

@@ -8,6 +8,7 @@ pub mod head;
 mod held;
 mod line;
 mod probe;
+mod side;
 mod tracker;
 
 pub use glance::Traces;

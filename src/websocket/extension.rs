@@ -47,11 +47,15 @@ pub fn parse(value: &[u8]) -> ExtensionList {
     while !input.is_empty() {
         let (rest, extension) = member(input);
         list.extensions.extend(extension);
-        let rest = skip_space(rest);
-        if rest.first().is_some_and(|byte| *byte != b',') {
-            list.malformed = list.malformed.or_else(|| Some(value.offset(rest)));
+        match rest {
+            Ending::Whole(rest) if matches!(rest.first(), None | Some(b',')) => {
+                input = behind_comma(rest);
+            }
+            Ending::Whole(rest) | Ending::Fault(rest) => {
+                list.malformed = list.malformed.or_else(|| Some(value.offset(rest)));
+                input = behind_comma(rest);
+            }
         }
-        input = behind_comma(rest);
     }
     if list.extensions.is_empty() {
         list.malformed = list.malformed.or(Some(value.len()));
@@ -129,9 +133,20 @@ fn window_bits(param: Option<&Param>) -> u8 {
         .unwrap_or(MAX_WINDOW_BITS)
 }
 
+/// Where reading of a list member stopped.
+#[derive(Clone, Copy, Debug)]
+enum Ending<'a> {
+    /// Where it may end.
+    Whole(&'a [u8]),
+    /// Where the grammar demands something else.
+    Fault(&'a [u8]),
+}
+
 /// `extension = extension-token *( ";" extension-param )`, as far as it goes.
-fn member(input: &[u8]) -> (&[u8], Option<Extension>) {
-    let Ok((mut input, name)) = spaced(token).parse(input) else { return (input, None) };
+fn member(input: &[u8]) -> (Ending<'_>, Option<Extension>) {
+    let Ok((mut input, name)) = spaced(token).parse(input) else {
+        return (Ending::Whole(skip_space(input)), None);
+    };
     let mut extension = Extension { name: text(name), params: Vec::new() };
     loop {
         match preceded(spaced(tag(";")), cut(param)).parse(input) {
@@ -139,8 +154,8 @@ fn member(input: &[u8]) -> (&[u8], Option<Extension>) {
                 extension.params.push(param);
                 input = rest;
             }
-            Err(nom::Err::Failure(fault)) => return (fault.input, Some(extension)),
-            Err(_) => return (input, Some(extension)),
+            Err(nom::Err::Failure(fault)) => return (Ending::Fault(fault.input), Some(extension)),
+            Err(_) => return (Ending::Whole(skip_space(input)), Some(extension)),
         }
     }
 }
@@ -262,7 +277,8 @@ mod tests {
             ("parameter missing",       "a; b;, c",                        "a;b,c", Some(5)),
             ("name missing",            "; b, c",                          "c", Some(0)),
             ("two words",               "a b, c",                          "a,c", Some(2)),
-            ("quote never closed",      "a; b=\"c, d",                     "a", Some(5)),
+            ("quote never closed",      "a; b=\"c, d",                     "a", Some(10)),
+            ("ends too early",          "a;",                              "a", Some(2)),
             ("odd byte",                "a; b=1/2, c",                     "a;b=1,c", Some(6)),
         ];
         for (name, value, expected, malformed) in rows {
