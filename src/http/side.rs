@@ -1,0 +1,163 @@
+//! One direction of an HTTP/1.x conversation: heads, and bodies that are passed over.
+
+use std::borrow::Cow;
+
+use super::body::{Body, Framing, Missing, Passed};
+use super::head::MAX_HEAD;
+use super::held::Held;
+use super::line::HeadEnd;
+use super::probe::{Match, looks_like_head};
+use crate::stream::{Chunk, Direction, Span};
+
+/// What is read next on one side, and the beginning of a head that is not whole.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    pub(super) reading: Reading,
+    /// A part of a head, or bytes that wait for the other side.
+    pub(super) held: Held,
+    end: HeadEnd,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Reading {
+    /// The first head, or something other than HTTP.
+    #[default]
+    First,
+    /// A head.
+    Head,
+    /// The rest of a body.
+    Body(Body),
+    /// Unknown; a head may begin with any chunk.
+    Lost,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Read<'a> {
+    /// So many bytes were passed over or held.
+    Next(usize),
+    /// A head.
+    Head(Whole<'a>),
+    /// A head larger than is read.
+    TooLarge,
+    /// Bytes where no head begins.
+    Lost,
+    /// The same where the first head had to begin.
+    NotHttp,
+}
+
+/// Whether it is known where the next head begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sync {
+    Kept,
+    Lost,
+}
+
+/// A whole head, wherever its bytes are.
+#[derive(Debug)]
+pub(super) struct Whole<'a> {
+    pub(super) raw: Cow<'a, [u8]>,
+    pub(super) span: Span,
+    /// Bytes of the current chunk up to its end.
+    pub(super) consumed: usize,
+}
+
+impl Side {
+    /// A side of which it is not known where the next head begins.
+    pub(super) fn lost() -> Self {
+        Self { reading: Reading::Lost, ..Self::default() }
+    }
+
+    /// Reads on, up to the end of one head or body.
+    pub(super) fn read<'a>(&mut self, direction: Direction, chunk: Chunk<'a>) -> Read<'a> {
+        match &mut self.reading {
+            Reading::Body(body) => match body.push(chunk.bytes) {
+                Passed::All => Read::Next(chunk.bytes.len()),
+                Passed::Whole(length) => {
+                    self.reading = Reading::Head;
+                    Read::Next(length)
+                }
+                Passed::Broken => Read::Lost,
+            },
+            Reading::First | Reading::Head | Reading::Lost if self.held.is_empty() => {
+                self.head_in_chunk(direction, chunk)
+            }
+            Reading::First | Reading::Head | Reading::Lost => self.head_in_pieces(direction, chunk),
+        }
+    }
+
+    /// Goes on behind a head.
+    pub(super) fn follow(&mut self, framing: Framing) -> Sync {
+        self.reading = match framing {
+            Framing::Nothing => Reading::Head,
+            Framing::Body(body) => Reading::Body(body),
+            Framing::Unknown => return Sync::Lost,
+        };
+        Sync::Kept
+    }
+
+    /// Passes over missing bytes of a body; how many lie where no body is known to be.
+    pub(super) fn gap(&mut self, length: u64) -> u64 {
+        let Reading::Body(body) = &mut self.reading else { return length };
+        match body.gap(length) {
+            Missing::Inside => 0,
+            Missing::Whole => {
+                self.reading = Reading::Head;
+                0
+            }
+            Missing::Beyond(beyond) => beyond,
+        }
+    }
+
+    /// The common case: the head begins in this chunk, and nothing is copied if it ends there.
+    fn head_in_chunk<'a>(&mut self, direction: Direction, chunk: Chunk<'a>) -> Read<'a> {
+        if looks_like_head(direction, chunk.bytes) == Match::No {
+            return self.mismatch();
+        }
+        let mut end = HeadEnd::default();
+        match end.find(chunk.bytes) {
+            Some((begin, consumed)) if consumed <= MAX_HEAD => {
+                let raw = chunk.bytes.get(begin..consumed).unwrap_or_default();
+                let head = chunk.skip(begin).take(raw.len());
+                let mut span = Span::at(head.offset, chunk.origin);
+                span.extend(head.end(), chunk.origin);
+                Read::Head(Whole { raw: Cow::Borrowed(raw), span, consumed })
+            }
+            None if chunk.bytes.len() < MAX_HEAD => {
+                self.held.push(chunk, MAX_HEAD);
+                self.end = end;
+                Read::Next(chunk.bytes.len())
+            }
+            Some(_) | None => Read::TooLarge,
+        }
+    }
+
+    fn head_in_pieces<'a>(&mut self, direction: Direction, chunk: Chunk<'a>) -> Read<'a> {
+        let before = self.held.bytes().len();
+        self.held.push(chunk, MAX_HEAD);
+        if looks_like_head(direction, self.held.bytes()) == Match::No {
+            self.held.cut(before);
+            return self.mismatch();
+        }
+        if let Some((begin, end)) = self.end.find(self.held.bytes()) {
+            self.end = HeadEnd::default();
+            let held = std::mem::take(&mut self.held);
+            let raw = held.bytes().get(begin..end).unwrap_or_default().to_vec();
+            let (span, consumed) = (held.part(begin, end), end.saturating_sub(before));
+            return Read::Head(Whole { raw: Cow::Owned(raw), span, consumed });
+        }
+        if self.held.bytes().len() < MAX_HEAD {
+            Read::Next(chunk.bytes.len())
+        } else {
+            Read::TooLarge
+        }
+    }
+
+    fn mismatch(&self) -> Read<'static> {
+        match self.reading {
+            Reading::First => Read::NotHttp,
+            Reading::Head | Reading::Body(_) | Reading::Lost => Read::Lost,
+        }
+    }
+}
