@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use crate::decode::Reason;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PerDirection, Span};
+pub use crate::tcp::TcpState;
 use crate::websocket::{Frame, Message};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
@@ -61,6 +62,10 @@ pub struct Connection {
     pub frames: PerDirection<u64>,
     /// WebSocket messages, complete or not, control frames included.
     pub messages: PerDirection<u64>,
+    /// Packets that were captured twice.
+    pub duplicates: u64,
+    /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
+    pub repeated: u64,
 }
 
 /// How a connection's first packet looked.
@@ -98,23 +103,6 @@ pub enum Nature {
     Opaque,
     /// Some other protocol.
     Other,
-}
-
-/// State of a TCP connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TcpState {
-    /// SYN seen, nothing came back.
-    SynSent,
-    /// RST answered the SYN.
-    Refused,
-    /// Data may flow.
-    Established,
-    /// This direction has sent FIN, the other has not.
-    HalfClosed(Direction),
-    /// Both directions have sent FIN; this one was first.
-    Closed(Direction),
-    /// This direction sent RST.
-    Reset(Direction),
 }
 
 /// What became of a connection, for the `outcome` field.
@@ -166,7 +154,9 @@ pub enum ConnectionEvent<'a> {
     /// in it, none came before the connection or the capture ended.
     HandshakeEnded(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and agreed; what follows is read anew.
-    TunnelOpened,
+    TunnelOpened(&'a Handshake),
+    /// An HTTP proxy was asked for a tunnel and refused, or did not answer.
+    TunnelRefused(&'a Handshake),
     /// WebSocket without its handshake: recognised by its frames, or told so by the user.
     Recognised(Recognition),
     /// A frame header is whole.
@@ -185,6 +175,10 @@ pub enum ConnectionEvent<'a> {
     },
     /// A message or control frame is whole, or never will be.
     Message(Direction, &'a Message<'a>),
+    /// Text stands where a frame should start: nothing more of this direction can be read.
+    Text(Direction, &'a [u8], Span),
+    /// The stream ended within a frame header, of which these bytes were seen.
+    HeaderUnfinished(Direction, &'a [u8], Span),
     /// Bytes are missing.
     Gap(Direction, Gap),
     /// A gap or nonsense hid a frame header: frames cannot be told apart any more.
@@ -223,8 +217,6 @@ pub enum Limit {
     Connections,
     /// Bytes of an HTTP head.
     HeadBytes,
-    /// Inflated bytes of one message.
-    InflatedBytes,
 }
 
 /// What is known when a connection ends.
@@ -234,7 +226,8 @@ pub struct Ending {
     pub outcome: Outcome,
     /// Whether it carried WebSocket, asked for it, bears traces of it, or never got far enough to tell.
     pub relevant: bool,
-    /// Directions of which the capture holds no packet although the other has some.
+    /// The direction of which the capture holds no packet, although the other one shows that it
+    /// had some.
     pub unseen: Option<Direction>,
 }
 
@@ -252,6 +245,4 @@ pub enum CaptureEvent {
     },
     /// A packet has an earlier time than the packet before it, by so many nanoseconds.
     ClockBackwards(u64),
-    /// The same packet, byte for byte, was captured twice.
-    Duplicate,
 }

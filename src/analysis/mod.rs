@@ -1,9 +1,18 @@
 //! Drives the layers of each connection, and is the only place that knows their order.
 
-use crate::analysis::event::Event;
-use crate::capture::Packet;
-
+mod connection;
 pub mod event;
+mod flows;
+mod layer;
+pub mod limits;
+mod probe;
+
+use crate::analysis::event::{CaptureEvent, Event, EventKind};
+use crate::analysis::flows::Flows;
+use crate::analysis::limits::Limits;
+use crate::capture::Packet;
+use crate::decode::{Decoded, Decoder, Reason};
+use crate::stream::{Origin, Timestamp, length_u64};
 
 /// Receives what the analyzer observes.
 pub trait Sink {
@@ -20,27 +29,93 @@ pub struct Options {
     pub digest: bool,
     /// Ports whose connections are WebSocket even where no handshake was captured.
     pub decode_as: Vec<u16>,
+    /// How much memory and work the capture may cost.
+    pub limits: Limits,
+}
+
+/// What was counted over the whole capture.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Packets.
+    pub packets: u64,
+    /// Their captured bytes.
+    pub bytes: u64,
+    /// Packets that held a TCP segment.
+    pub segments: u64,
+    /// TCP connections.
+    pub connections: u64,
+    /// The first packet's time.
+    pub first: Timestamp,
+    /// The last packet's time.
+    pub last: Timestamp,
 }
 
 /// Packets in, events out.
-#[derive(Debug, Default)]
+///
+/// Does no I/O and reads no clock; the same packets give the same events.
+#[derive(Debug)]
 pub struct Analyzer {
-    options: Options,
+    decoder: Decoder,
+    flows: Flows,
+    totals: Totals,
 }
 
 impl Analyzer {
     /// Makes an analyzer that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self { options }
+        Self {
+            decoder: Decoder::new(options.limits.fragments),
+            flows: Flows::new(options),
+            totals: Totals::default(),
+        }
+    }
+
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        Totals { connections: self.flows.count, ..self.totals }
     }
 
     /// Reads one packet, and hands over all that became known by it.
-    pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl Sink) {
-        let _ = (packet, sink, &self.options);
+    pub fn push<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
+        self.observe(packet, sink);
+        match self.decoder.decode(packet) {
+            Decoded::Tcp(segment) => {
+                self.totals.segments = self.totals.segments.saturating_add(1);
+                self.flows.segment(&segment, sink);
+            }
+            Decoded::Other(Reason::NotTcp | Reason::FragmentKept) => {}
+            Decoded::Other(reason) => tell(self.flows.now, CaptureEvent::Undecoded(reason), sink),
+        }
+        self.flows.end_leaving(sink);
     }
 
     /// Ends the capture: hands over what was still held back, and ends all connections.
-    pub fn finish(&mut self, sink: &mut impl Sink) {
-        let _ = sink;
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) {
+        self.flows.finish(sink);
     }
+
+    /// Notes the packet itself: number, time, length.
+    fn observe<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
+        let before = self.flows.now.time;
+        let now = Origin { packet: packet.id, time: packet.time };
+        self.flows.now = now;
+        if self.totals.packets == 0 {
+            self.totals.first = packet.time;
+        } else if packet.time < before {
+            tell(now, CaptureEvent::ClockBackwards(before.since(packet.time)), sink);
+        }
+        self.totals.first = self.totals.first.min(packet.time);
+        self.totals.last = self.totals.last.max(packet.time);
+        self.totals.packets = self.totals.packets.saturating_add(1);
+        self.totals.bytes = self.totals.bytes.saturating_add(length_u64(packet.bytes.len()));
+        let captured = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
+        if captured < packet.original_length {
+            let original = packet.original_length;
+            tell(now, CaptureEvent::CutPacket { captured, original }, sink);
+        }
+    }
+}
+
+fn tell<S: Sink>(now: Origin, event: CaptureEvent, sink: &mut S) {
+    sink.event(&Event { origin: now, kind: EventKind::Capture(event) });
 }

@@ -48,8 +48,8 @@ pub(super) enum Verdict {
     Response,
     /// TLS records.
     Tls,
-    /// WebSocket frames; this direction is the client's, as far as masks tell.
-    Frames(Option<Direction>),
+    /// WebSocket frames; [`Probe::client_by_masks`] says whose.
+    Frames,
     /// Enough was seen, and it is nothing of these.
     Other,
 }
@@ -83,7 +83,7 @@ impl Probe {
         let opposite = client.masked.zip(server.masked).is_some_and(|(a, b)| a != b);
         let points = client.points.saturating_add(server.points);
         if opposite || (points >= CONVINCING && client.masked.xor(server.masked).is_some()) {
-            return Verdict::Frames(self.client_by_masks());
+            return Verdict::Frames;
         }
         if self.chunks >= MAX_CHUNKS || self.kept_bytes >= MAX_KEPT {
             return Verdict::Other;
@@ -174,9 +174,9 @@ mod tests {
     const CASES: &[(&str, &[(Direction, &[u8])], Verdict)] = &[
         ("nothing", &[], Verdict::Unsure),
         ("one frame is not enough", &[(C, MASKED)], Verdict::Unsure),
-        ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames(Some(C))),
-        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], Verdict::Frames(Some(S))),
-        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], Verdict::Frames(Some(S))),
+        ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames),
+        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], Verdict::Frames),
+        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], Verdict::Frames),
         ("a request", &[(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")], Verdict::Request),
         ("a response", &[(C, b"HTTP/1.1 200 OK\r\n\r\n")], Verdict::Response),
         ("TLS application data", &[(S, b"\x17\x03\x03\x00\x20 and so on")], Verdict::Tls),

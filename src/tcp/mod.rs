@@ -5,5 +5,5 @@ pub mod connection;
 pub mod seq;
 pub mod table;
 
-pub use connection::{Arrival, Connection, Piece, Pressure, TcpState};
+pub use connection::{Arrival, ArrivalKind, Connection, Piece, Pressure, TcpState};
 pub use table::{FlowKey, FlowTable};

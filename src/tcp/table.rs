@@ -73,6 +73,13 @@ impl<T> FlowTable<T> {
         Some(value)
     }
 
+    /// All values, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
+        (0..)
+            .zip(&self.values)
+            .filter_map(|(slot, value)| value.as_ref().map(|(_, value)| (SlotId(slot), value)))
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         self.slots.len()

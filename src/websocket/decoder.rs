@@ -550,7 +550,9 @@ impl Decoder {
             skipped = Span::at(chunk.offset, chunk.origin);
         }
         skipped.extend(chunk.offset, chunk.origin);
-        sink(Observation::SyncFound(skipped));
+        if skipped.length() > 0 {
+            sink(Observation::SyncFound(skipped));
+        }
         true
     }
 

@@ -1,0 +1,250 @@
+//! One connection: its TCP streams, and the layer that reads them. Moves bytes, and nothing else.
+
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature, Outcome,
+    StartedBy, Transport,
+};
+use crate::analysis::layer::Layer;
+use crate::analysis::{Options, Sink};
+use crate::decode::{Flags, Segment};
+use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, length_u64};
+use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
+use crate::websocket;
+
+/// One connection while it is followed.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) about: Connection,
+    pub(super) tcp: tcp::Connection,
+    pub(super) layer: Layer,
+    /// Whether its port was named by the user.
+    pub(super) told: bool,
+    /// Whether the last answer to a handshake or CONNECT was a refusal.
+    pub(super) rejected: bool,
+    /// Used since the table's clock hand last passed.
+    pub(super) used: bool,
+}
+
+/// What all connections share while one of them is worked on.
+pub(super) struct Work<'w, S> {
+    pub(super) options: &'w Options,
+    pub(super) shared: &'w mut websocket::Shared,
+    /// The packet being read.
+    pub(super) now: Origin,
+    pub(super) sink: &'w mut S,
+}
+
+impl Flow {
+    /// Starts to follow a connection with its first packet.
+    pub(super) fn new<S: Sink>(
+        id: ConnectionId,
+        segment: &Segment<'_>,
+        work: &mut Work<'_, S>,
+    ) -> Self {
+        let syn = segment.flags.has(Flags::SYN);
+        let (source, destination) = (segment.source, segment.destination);
+        // Where no SYN tells, the lower port is the server's, until frames or HTTP say otherwise.
+        let from_server =
+            if syn { segment.flags.has(Flags::ACK) } else { source.port() < destination.port() };
+        let (client, server) =
+            if from_server { (destination, source) } else { (source, destination) };
+        let about = Connection {
+            id,
+            client,
+            server,
+            started_by: if syn { StartedBy::Syn } else { StartedBy::Midstream },
+            first: work.now,
+            last: work.now,
+            transport: Transport::Tcp,
+            nature: Nature::Unknown,
+            state: TcpState::SynSent,
+            bytes: PerDirection::default(),
+            packets: PerDirection::default(),
+            frames: PerDirection::default(),
+            messages: PerDirection::default(),
+            duplicates: 0,
+            repeated: 0,
+        };
+        let ports = [source.port(), destination.port()];
+        let flow = Self {
+            about,
+            tcp: tcp::Connection::default(),
+            layer: Layer::Start,
+            told: work.options.decode_as.iter().any(|port| ports.contains(port)),
+            rejected: false,
+            used: true,
+        };
+        flow.emit(work, ConnectionEvent::Opened);
+        flow
+    }
+
+    /// Whether this segment opens another connection between the same endpoints.
+    pub(super) fn is_another(&self, segment: &Segment<'_>) -> bool {
+        segment.flags.has(Flags::SYN)
+            && !segment.flags.has(Flags::ACK)
+            && self.tcp.is_another(segment.sequence)
+    }
+
+    /// Takes one segment.
+    pub(super) fn push<S: Sink>(&mut self, segment: &Segment<'_>, work: &mut Work<'_, S>) {
+        self.used = true;
+        let direction = self.direction(segment);
+        self.about.last = work.now;
+        let packets = self.about.packets.get_mut(direction);
+        *packets = packets.saturating_add(1);
+        if let Layer::PassedOver = self.layer {
+            self.count_bytes(direction, segment.payload);
+            if self.tcp.push_passed_over(direction, segment) {
+                self.change_state(work);
+            }
+            return;
+        }
+        let arrival = self.tcp.push(direction, segment, work.now);
+        let count = match arrival.kind {
+            ArrivalKind::New | ArrivalKind::Stray => None,
+            ArrivalKind::Repeated => Some(&mut self.about.repeated),
+            ArrivalKind::Duplicate => Some(&mut self.about.duplicates),
+        };
+        if let Some(count) = count {
+            *count = count.saturating_add(1);
+        }
+        if let Some(span) = arrival.conflict {
+            self.emit(work, ConnectionEvent::Conflict(direction, span));
+        }
+        if let Some(chunk) = arrival.ready {
+            self.deliver(direction, chunk, work);
+        }
+        if let Some(gap) = arrival.cut {
+            self.gap(self.direction(segment), gap, work);
+        }
+        self.drain(self.direction(segment), Pressure::None, work);
+        self.drain(self.direction(segment).reverse(), Pressure::None, work);
+        if arrival.state_changed {
+            self.change_state(work);
+        }
+    }
+
+    /// Ends the connection: what was held back is handed over.
+    pub(super) fn end<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        self.drain(Direction::ClientToServer, Pressure::End, work);
+        self.drain(Direction::ServerToClient, Pressure::End, work);
+        self.end_layer(work);
+        let ending = self.ending();
+        self.emit(work, ConnectionEvent::Ended(ending));
+    }
+
+    /// Gives up holes, so that less must be kept.
+    pub(super) fn relieve<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        self.drain(Direction::ClientToServer, Pressure::High, work);
+        self.drain(Direction::ServerToClient, Pressure::High, work);
+    }
+
+    /// Tells that a limit was reached.
+    pub(super) fn limit<S: Sink>(&self, limit: Limit, work: &mut Work<'_, S>) {
+        self.emit(work, ConnectionEvent::Limit(limit));
+    }
+
+    pub(super) fn emit<S: Sink>(&self, work: &mut Work<'_, S>, event: ConnectionEvent<'_>) {
+        work.sink
+            .event(&Event { origin: work.now, kind: EventKind::Connection(&self.about, event) });
+    }
+
+    /// Exchanges client and server: evidence came that the first guess was wrong.
+    pub(super) fn swap_roles(&mut self) {
+        let about = &mut self.about;
+        std::mem::swap(&mut about.client, &mut about.server);
+        std::mem::swap(&mut about.bytes.client, &mut about.bytes.server);
+        std::mem::swap(&mut about.packets.client, &mut about.packets.server);
+        self.tcp.swap_directions();
+        about.state = self.tcp.state();
+    }
+
+    fn direction(&self, segment: &Segment<'_>) -> Direction {
+        if segment.source == self.about.client {
+            Direction::ClientToServer
+        } else {
+            Direction::ServerToClient
+        }
+    }
+
+    fn change_state<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        self.about.state = self.tcp.state();
+        self.emit(work, ConnectionEvent::StateChanged);
+    }
+
+    /// Hands over all of a direction that can be told by now.
+    fn drain<S: Sink>(
+        &mut self,
+        mut direction: Direction,
+        pressure: Pressure,
+        work: &mut Work<'_, S>,
+    ) {
+        while let Some(piece) = self.tcp.poll(direction, work.now, pressure) {
+            let client = self.about.client;
+            match piece {
+                Piece::Kept(offset, kept) => {
+                    let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
+                    self.deliver(direction, chunk, work);
+                    if client != self.about.client {
+                        direction = direction.reverse();
+                    }
+                    if let Some(gap) = self.tcp.cut_behind(direction, &kept) {
+                        self.gap(direction, gap, work);
+                    }
+                }
+                Piece::Gap(gap) => {
+                    self.gap(direction, gap, work);
+                }
+            }
+        }
+    }
+
+    fn deliver<S: Sink>(&mut self, direction: Direction, chunk: Chunk<'_>, work: &mut Work<'_, S>) {
+        self.count_bytes(direction, chunk.bytes);
+        self.read(direction, chunk, work);
+    }
+
+    fn gap<S: Sink>(&mut self, direction: Direction, gap: Gap, work: &mut Work<'_, S>) {
+        self.emit(work, ConnectionEvent::Gap(direction, gap));
+        self.read_gap(direction, gap, work);
+    }
+
+    fn count_bytes(&mut self, direction: Direction, bytes: &[u8]) {
+        let count = self.about.bytes.get_mut(direction);
+        *count = count.saturating_add(length_u64(bytes.len()));
+    }
+
+    fn ending(&self) -> Ending {
+        let packets = &self.about.packets;
+        let unseen = match (packets.client, packets.server) {
+            (0, _) => Some(Direction::ClientToServer),
+            (_, 0) => Some(Direction::ServerToClient),
+            _ => None,
+        };
+        // A SYN without answer is no capture of one direction.
+        let unseen = unseen.filter(|_| self.about.state != TcpState::SynSent);
+        let relevant = match self.about.nature {
+            Nature::Asked | Nature::WebSocket | Nature::Opaque => true,
+            Nature::Unknown => self.about.started_by == StartedBy::Syn,
+            Nature::Http | Nature::Other => false,
+        };
+        Ending { outcome: self.outcome(), relevant, unseen }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.about.nature, self.about.state) {
+            (_, TcpState::Refused) => Outcome::Refused,
+            (_, TcpState::SynSent) => Outcome::Timeout,
+            (Nature::Opaque, _) => Outcome::Undecodable,
+            (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
+            (Nature::Asked, _) if self.rejected => Outcome::Rejected,
+            (_, TcpState::Reset(_)) => Outcome::Aborted,
+            (Nature::Asked, _) => Outcome::Timeout,
+            (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,
+            (
+                Nature::Unknown | Nature::WebSocket,
+                TcpState::HalfClosed(_) | TcpState::Closed(_),
+            ) => Outcome::Closed,
+        }
+    }
+}

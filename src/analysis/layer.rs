@@ -1,0 +1,407 @@
+//! What a connection's bytes are read as, and when that changes.
+
+use crate::analysis::Sink;
+use crate::analysis::connection::{Flow, Work};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, StartedBy, Transport,
+};
+use crate::analysis::probe::{Probe, Verdict, is_http2_preface, is_tls_record};
+use crate::http::{
+    self, Handshake, Held, Match, Progress, Tracker, looks_like_request, looks_like_response,
+};
+use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection};
+use crate::websocket::extension::{self, DeflateParams};
+use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
+use crate::websocket::{Compression, Decoder, Observation, Start};
+
+/// What a connection's bytes are read as.
+#[derive(Debug)]
+pub(super) enum Layer {
+    /// No payload yet.
+    Start,
+    /// The beginning is missing: looking for something known.
+    Probe(Box<Probe>),
+    /// Requests and responses.
+    Http(Box<Tracker>),
+    /// Frames.
+    WebSocket(Box<PerDirection<Decoder>>),
+    /// Nobody is interested in its content.
+    PassedOver,
+}
+
+impl Flow {
+    /// Hands the next bytes of a direction to the layer that reads them.
+    pub(super) fn read<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) {
+        if chunk.bytes.is_empty() {
+            return;
+        }
+        match &mut self.layer {
+            Layer::PassedOver => {}
+            Layer::WebSocket(decoders) => {
+                let Work { shared, sink, now, .. } = work;
+                decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
+                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                });
+            }
+            Layer::Http(_) => self.read_http(direction, chunk, work),
+            Layer::Probe(_) => self.read_probe(direction, chunk, work),
+            Layer::Start => {
+                self.choose_layer(chunk, work);
+                self.read(direction, chunk, work);
+            }
+        }
+    }
+
+    /// Tells the layer that bytes are missing.
+    pub(super) fn read_gap<S: Sink>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        work: &mut Work<'_, S>,
+    ) {
+        match &mut self.layer {
+            Layer::WebSocket(decoders) => {
+                let Work { shared, sink, now, .. } = work;
+                decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
+                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                });
+            }
+            Layer::Http(tracker) => {
+                tracker.gap(direction, gap);
+            }
+            // The first bytes are missing: a capture that begins later, in effect.
+            Layer::Start => self.layer = Layer::Probe(Box::default()),
+            Layer::Probe(_) | Layer::PassedOver => {}
+        }
+    }
+
+    /// Ends the layer.
+    pub(super) fn end_layer<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        if let Layer::Probe(probe) = &self.layer
+            && probe.is_possible()
+        {
+            self.recognise_frames(Recognition::Possible, work);
+        }
+        match std::mem::replace(&mut self.layer, Layer::PassedOver) {
+            Layer::Http(mut tracker) => self.finish_http(&mut tracker, work),
+            Layer::WebSocket(mut decoders) => {
+                for direction in Direction::BOTH {
+                    let decoder = decoders.get_mut(direction);
+                    decoder.finish(work.shared, &mut |seen| {
+                        frame_event(&mut self.about, direction, work.now, seen, work.sink);
+                    });
+                    if let Some((bytes, span)) = decoder.partial_header() {
+                        let event = ConnectionEvent::HeaderUnfinished(direction, bytes, span);
+                        self.emit(work, event);
+                    }
+                }
+            }
+            Layer::Probe(_) => self.about.nature = Nature::Other,
+            Layer::Start | Layer::PassedOver => {}
+        }
+    }
+
+    /// Decides what the first bytes of a connection are to be read as.
+    fn choose_layer<S: Sink>(&mut self, chunk: Chunk<'_>, work: &mut Work<'_, S>) {
+        if is_tls_record(chunk.bytes) {
+            self.pass_over(Nature::Opaque, Transport::Tls);
+        } else if is_http2_preface(chunk.bytes) {
+            self.pass_over(Nature::Opaque, Transport::H2);
+        } else if self.about.started_by == StartedBy::Syn {
+            self.start_http();
+        } else if self.told && !is_http(chunk.bytes) {
+            let unknown =
+                PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+            self.open_decoders(unknown, Start::Anywhere);
+            self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
+        } else {
+            self.layer = Layer::Probe(Box::default());
+        }
+    }
+
+    fn start_http(&mut self) {
+        if self.about.nature == Nature::Unknown {
+            self.about.nature = Nature::Http;
+        }
+        self.layer = Layer::Http(Box::default());
+    }
+
+    fn read_http<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) {
+        let Layer::Http(tracker) = &mut self.layer else { return };
+        let awaits_response = tracker.awaiting_response().is_some();
+        if awaits_response
+            && direction == Direction::ClientToServer
+            && !self.tcp.is_seen(Direction::ServerToClient)
+        {
+            // The other direction is not in the capture: behind the request, there must be frames.
+            self.take_for_frames(Recognition::Likely, work);
+            return self.read(direction, chunk, work);
+        }
+        let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
+        let progress = tracker.push(direction, chunk, &mut |seen| {
+            http_event(about, rejected, now, seen, work.sink);
+        });
+        match progress {
+            Progress::Continue => {}
+            Progress::Lost => {
+                let frames = Expectation { masked: Some(Masked::No), rsv1: Rsv1::Allowed };
+                if awaits_response
+                    && direction == Direction::ServerToClient
+                    && run_of_frames(chunk.bytes, frames)
+                        .is_some_and(|run| run.is_convincing(chunk.bytes))
+                {
+                    // The response was lost in a gap, and frames follow it.
+                    self.take_for_frames(Recognition::Likely, work);
+                    self.read(direction, chunk, work);
+                }
+            }
+            Progress::Upgraded { consumed } => {
+                let handshake = tracker.take_handshake();
+                let held = tracker.take_held(Direction::ClientToServer);
+                self.open_decoders(negotiated(handshake.as_ref()), Start::Boundary);
+                self.read_held(Direction::ClientToServer, &held, work);
+                self.read(direction, chunk.skip(consumed), work);
+            }
+            Progress::Tunnel { consumed } => {
+                let handshake = tracker.take_handshake().unwrap_or_default();
+                let held = tracker.take_held(Direction::ClientToServer);
+                self.layer = Layer::Start;
+                self.about.nature = Nature::Unknown;
+                self.emit(work, ConnectionEvent::TunnelOpened(&handshake));
+                self.read_held(Direction::ClientToServer, &held, work);
+                self.read(direction, chunk.skip(consumed), work);
+            }
+            Progress::SwitchedOther { .. } => {
+                self.pass_over(Nature::Other, Transport::Tcp);
+            }
+            Progress::NotHttp => self.leave_http(direction, chunk, work),
+        }
+    }
+
+    /// The connection does not begin with HTTP, or stopped being HTTP.
+    fn leave_http<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) {
+        let Layer::Http(mut tracker) = std::mem::replace(&mut self.layer, Layer::PassedOver) else {
+            return;
+        };
+        self.finish_http(&mut tracker, work);
+        let held = Direction::BOTH.map(|direction| (direction, tracker.take_held(direction)));
+        if self.told {
+            let unknown =
+                PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+            self.open_decoders(unknown, Start::Boundary);
+            self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
+            for (direction, held) in &held {
+                self.read_held(*direction, held, work);
+            }
+            return self.read(direction, chunk, work);
+        }
+        let mut beginning = held
+            .iter()
+            .find(|(other, _)| *other == direction)
+            .map(|(_, held)| held.bytes().to_vec())
+            .unwrap_or_default();
+        beginning.extend_from_slice(chunk.bytes);
+        if is_tls_record(&beginning) && direction == Direction::ClientToServer {
+            self.pass_over(Nature::Opaque, Transport::Tls);
+        } else {
+            // An answer that is no HTTP refuses a handshake as well as any status.
+            self.rejected |= self.about.nature == Nature::Asked;
+            self.pass_over(Nature::Other, Transport::Tcp);
+        }
+    }
+
+    /// Reads on as frames though the response was not captured.
+    fn take_for_frames<S: Sink>(&mut self, recognition: Recognition, work: &mut Work<'_, S>) {
+        let Layer::Http(mut tracker) = std::mem::replace(&mut self.layer, Layer::Start) else {
+            return;
+        };
+        self.finish_http(&mut tracker, work);
+        let held = tracker.take_held(Direction::ClientToServer);
+        let unknown = PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+        self.open_decoders(unknown, Start::Boundary);
+        if let Layer::WebSocket(decoders) = &mut self.layer {
+            decoders.server = Decoder::new(Compression::Unknown, Start::Anywhere);
+        }
+        self.emit(work, ConnectionEvent::Recognised(recognition));
+        self.read_held(Direction::ClientToServer, &held, work);
+    }
+
+    fn finish_http<S: Sink>(&mut self, tracker: &mut Tracker, work: &mut Work<'_, S>) {
+        let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
+        tracker.finish(&mut |seen| http_event(about, rejected, now, seen, work.sink));
+    }
+
+    fn read_probe<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) {
+        let Layer::Probe(probe) = &mut self.layer else { return };
+        match probe.push(direction, chunk) {
+            Verdict::Unsure => {}
+            Verdict::Tls => self.pass_over(Nature::Opaque, Transport::Tls),
+            Verdict::Other => self.pass_over(Nature::Other, Transport::Tcp),
+            Verdict::Frames => self.recognise_frames(Recognition::Likely, work),
+            Verdict::Request => self.probe_http(direction, Direction::ClientToServer, chunk, work),
+            Verdict::Response => self.probe_http(direction, Direction::ServerToClient, chunk, work),
+        }
+    }
+
+    /// HTTP was found by its content: its sender's role is known now.
+    fn probe_http<S: Sink>(
+        &mut self,
+        direction: Direction,
+        role: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) {
+        if direction != role {
+            self.swap_roles();
+        }
+        self.start_http();
+        self.read(role, chunk, work);
+    }
+
+    fn recognise_frames<S: Sink>(&mut self, recognition: Recognition, work: &mut Work<'_, S>) {
+        let Layer::Probe(mut probe) = std::mem::replace(&mut self.layer, Layer::Start) else {
+            return;
+        };
+        let swapped = self.about.started_by == StartedBy::Midstream
+            && probe.client_by_masks() == Some(Direction::ServerToClient);
+        if swapped {
+            self.swap_roles();
+        }
+        let unknown = PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+        self.open_decoders(unknown, Start::Anywhere);
+        self.emit(work, ConnectionEvent::Recognised(recognition));
+        for kept in probe.take() {
+            let direction = if swapped { kept.direction.reverse() } else { kept.direction };
+            self.read(direction, kept.chunk(), work);
+        }
+    }
+
+    fn open_decoders(&mut self, compression: PerDirection<Compression>, start: Start) {
+        self.about.nature = Nature::WebSocket;
+        self.layer = Layer::WebSocket(Box::new(PerDirection {
+            client: Decoder::new(compression.client, start),
+            server: Decoder::new(compression.server, start),
+        }));
+    }
+
+    fn read_held<S: Sink>(&mut self, direction: Direction, held: &Held, work: &mut Work<'_, S>) {
+        for chunk in held.chunks() {
+            self.read(direction, chunk, work);
+        }
+        if held.dropped() > 0 {
+            let (offset, length) = (held.span().end, held.dropped());
+            let gap = Gap { offset, length, cause: GapCause::Limit, origin: work.now };
+            self.emit(work, ConnectionEvent::Gap(direction, gap));
+            self.read_gap(direction, gap, work);
+        }
+    }
+
+    fn pass_over(&mut self, nature: Nature, transport: Transport) {
+        if self.about.nature != Nature::Asked {
+            self.about.nature = nature;
+        }
+        self.about.transport = transport;
+        self.layer = Layer::PassedOver;
+        self.tcp.pass_over();
+    }
+}
+
+/// What was negotiated, by whose side; unknown where the handshake was not seen.
+fn negotiated(handshake: Option<&Handshake>) -> PerDirection<Compression> {
+    let Some(handshake) = handshake else {
+        return PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+    };
+    let accepted = handshake.extensions_accepted().unwrap_or_default();
+    match DeflateParams::from_accepted(&extension::parse(&accepted)) {
+        None => PerDirection { client: Compression::None, server: Compression::None },
+        Some(params) => PerDirection {
+            client: Compression::Deflate(params.client),
+            server: Compression::Deflate(params.server),
+        },
+    }
+}
+
+fn is_http(bytes: &[u8]) -> bool {
+    looks_like_request(bytes) == Match::Yes || looks_like_response(bytes) == Match::Yes
+}
+
+/// Hands on what the HTTP layer observed.
+fn http_event<S: Sink>(
+    about: &mut Connection,
+    rejected: &mut bool,
+    now: Origin,
+    seen: http::Observation<'_>,
+    sink: &mut S,
+) {
+    let event = match seen {
+        http::Observation::UpgradeRequested(handshake) => {
+            about.nature = Nature::Asked;
+            ConnectionEvent::UpgradeRequested(handshake)
+        }
+        http::Observation::HandshakeEnded(handshake) => {
+            about.nature = Nature::Asked;
+            *rejected = handshake.status().is_some_and(|status| status != SWITCHING_PROTOCOLS);
+            ConnectionEvent::HandshakeEnded(handshake)
+        }
+        http::Observation::TunnelRefused(handshake) => {
+            about.nature = Nature::Asked;
+            *rejected = handshake.status().is_some();
+            ConnectionEvent::TunnelRefused(handshake)
+        }
+        http::Observation::HeadTooLarge(_) => ConnectionEvent::Limit(Limit::HeadBytes),
+    };
+    sink.event(&Event { origin: now, kind: EventKind::Connection(about, event) });
+}
+
+/// Counts and hands on what a decoder observed.
+fn frame_event<S: Sink>(
+    about: &mut Connection,
+    direction: Direction,
+    now: Origin,
+    seen: Observation<'_>,
+    sink: &mut S,
+) {
+    let event = match seen {
+        Observation::FrameStarted(frame) => {
+            let count = about.frames.get_mut(direction);
+            *count = count.saturating_add(1);
+            ConnectionEvent::FrameStarted(direction, frame)
+        }
+        Observation::FrameEnded(frame) => ConnectionEvent::FrameEnded(direction, frame),
+        Observation::InvalidUtf8 { byte, span } => {
+            ConnectionEvent::InvalidUtf8 { direction, byte, span }
+        }
+        Observation::Message(message) => {
+            let count = about.messages.get_mut(direction);
+            *count = count.saturating_add(1);
+            ConnectionEvent::Message(direction, message)
+        }
+        Observation::SyncLost(span) => ConnectionEvent::SyncLost(direction, span),
+        Observation::SyncFound(span) => ConnectionEvent::SyncFound(direction, span),
+        Observation::Text(bytes, span) => ConnectionEvent::Text(direction, bytes, span),
+    };
+    sink.event(&Event { origin: now, kind: EventKind::Connection(about, event) });
+}
+
+/// The status that agrees to an upgrade (RFC 9110 §15.2.2).
+const SWITCHING_PROTOCOLS: u16 = 101;
