@@ -117,8 +117,10 @@ impl Flow {
         if let Some(gap) = arrival.cut {
             self.gap(self.direction(segment), gap, work);
         }
-        self.drain(self.direction(segment), Pressure::None, work);
-        self.drain(self.direction(segment).reverse(), Pressure::None, work);
+        if self.tcp.is_waiting(direction) || self.tcp.is_waiting(direction.reverse()) {
+            self.drain(self.direction(segment), Pressure::None, work);
+            self.drain(self.direction(segment).reverse(), Pressure::None, work);
+        }
         if arrival.state_changed {
             self.change_state(work);
         }

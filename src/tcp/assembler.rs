@@ -60,6 +60,12 @@ impl Assembler {
         self.next
     }
 
+    /// Whether nothing is kept behind holes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Bytes kept behind holes.
     pub fn buffered(&self) -> usize {
         self.buffered

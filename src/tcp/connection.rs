@@ -102,7 +102,7 @@ struct Half {
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     since: Origin,
-    /// Packets of the connection since then.
+    /// How often the hole was looked at since then: at least once a packet of the connection.
     packets: u32,
 }
 
@@ -187,11 +187,6 @@ impl Connection {
         let duplicate = signature.is_duplicate_of(&half.last);
         half.last = signature;
         half.seen = true;
-        for half in [&mut self.halves.client, &mut self.halves.server] {
-            if let Some(hole) = &mut half.hole {
-                hole.packets = hole.packets.saturating_add(1);
-            }
-        }
         self.acknowledge(direction, segment, origin);
         let mut arrival = self.payload(direction, segment, origin);
         if duplicate {
@@ -204,6 +199,13 @@ impl Connection {
         arrival
     }
 
+    /// Whether [`Connection::poll`] may have something of this direction. Nearly always it has not.
+    #[inline]
+    pub fn is_waiting(&self, direction: Direction) -> bool {
+        let half = self.halves.get(direction);
+        !half.assembler.is_empty() || half.acknowledged > half.assembler.next()
+    }
+
     /// The next part of a direction's stream, if it can be told already.
     pub fn poll(&mut self, direction: Direction, now: Origin, pressure: Pressure) -> Option<Piece> {
         let half = self.halves.get_mut(direction);
@@ -212,6 +214,9 @@ impl Connection {
         }
         let next = half.assembler.next();
         let first_kept = half.assembler.first_kept();
+        if let Some(hole) = &mut half.hole {
+            hole.packets = hole.packets.saturating_add(1);
+        }
         if !half.seen || (half.acknowledged <= next && first_kept.is_none()) {
             half.hole = None;
             if pressure != Pressure::End || !half.seen || half.fin.is_none_or(|fin| fin <= next) {

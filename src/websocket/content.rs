@@ -72,7 +72,8 @@ impl Content {
 
     /// Takes the last piece and ends the content. The answer borrows the piece where it can.
     pub(super) fn finish<'a>(&'a mut self, last: &'a [u8]) -> Finished<'a> {
-        let whole = self.kept.is_empty() && !self.torn && last.len() <= self.keep;
+        let fits = last.len() <= self.keep || matches!(self.digest, DigestState::Unwanted);
+        let whole = self.kept.is_empty() && self.length == 0 && !self.torn && fits;
         let mut invalid = if whole { self.judge(last) } else { self.push(last) };
         if let Some(checker) = &mut self.utf8 {
             invalid = invalid.or_else(|| checker.finish());
@@ -82,7 +83,7 @@ impl Content {
             DigestState::Wanted | DigestState::Unwanted => None,
         };
         Finished {
-            bytes: if whole { last } else { &self.kept },
+            bytes: if whole { last.get(..self.keep).unwrap_or(last) } else { &self.kept },
             sha256: digest,
             length: self.length,
             utf8: self.verdict(),
