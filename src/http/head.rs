@@ -362,4 +362,27 @@ mod tests {
             assert!(ours.fields().eq(expected), "{raw}");
         }
     }
+
+    #[test]
+    fn every_prefix_and_random_bytes_are_survived() {
+        let raw = b"GET /a HTTP/1.1\r\nHost: b\r\n folded\r\nX : y\nnonsense\r\n\r\n";
+        for length in 0..=raw.len() {
+            let head = Head::parse(&raw[..length], Span::default());
+            assert!(head.fields().all(|(name, _)| !name.is_empty()));
+        }
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        for _ in 0..5_000 {
+            let bytes: Vec<u8> = (0..60)
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    b"HTTP/1 :\r\n\t,\xffa"[usize::try_from(state % 14).unwrap()]
+                })
+                .collect();
+            let head = Head::parse(&bytes, Span::default());
+            assert_eq!(head.fields().count(), head.headers.len());
+            assert_eq!(head.tokens("a").count(), head.tokens("A").count());
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Nothing here can fail: whatever stands in a line becomes some start line or some field, and
 //! what was odd about it stays visible in the bytes.
 
+use std::ops::Range;
+
 use memchr::{memchr, memrchr};
 use nom::bytes::complete::{tag, tag_no_case, take_till, take_while};
 use nom::character::complete::space0;
@@ -89,9 +91,9 @@ pub(super) struct HeadEnd {
 }
 
 impl HeadEnd {
-    /// Looks on in `bytes`, which begin with all bytes of earlier calls. Gives where the head
-    /// begins (behind empty lines, RFC 9112 §2.2) and where it ends (behind its empty line).
-    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
+    /// Looks on in `bytes`, which begin with all bytes of earlier calls. Gives the place of the
+    /// head: from behind empty lines (RFC 9112 §2.2) to behind its own empty line.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
         while let Some(at) = bytes.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) {
             let end = self.searched.saturating_add(at);
             let content = bytes.get(self.line_start..end).unwrap_or_default();
@@ -99,7 +101,7 @@ impl HeadEnd {
             self.line_start = end.saturating_add(1);
             self.searched = self.line_start;
             match (is_blank(content), self.begin) {
-                (true, Some(begin)) => return Some((begin, self.line_start)),
+                (true, Some(begin)) => return Some(begin..self.line_start),
                 (true, None) => {}
                 (false, _) => self.begin = self.begin.or(Some(begin)),
             }
@@ -235,12 +237,13 @@ mod tests {
 
     #[test]
     fn head_ends_at_its_empty_line_however_it_arrives() {
+        type Row<'a> = (&'a str, &'a [u8], Option<Range<usize>>);
         #[rustfmt::skip]
-        let rows: &[(&str, &[u8], Option<(usize, usize)>)] = &[
-            ("plain",               b"G\r\nA: b\r\n\r\nrest", Some((0, 11))),
-            ("bare LF",             b"G\nA: b\n\nrest",       Some((0, 8))),
-            ("mixed line ends",     b"G\r\nA: b\n\r\n",       Some((0, 10))),
-            ("empty lines before",  b"\r\n\nG\r\n\r\n",       Some((3, 8))),
+        let rows: &[Row<'_>] = &[
+            ("plain",               b"G\r\nA: b\r\n\r\nrest", Some(0..11)),
+            ("bare LF",             b"G\nA: b\n\nrest",       Some(0..8)),
+            ("mixed line ends",     b"G\r\nA: b\n\r\n",       Some(0..10)),
+            ("empty lines before",  b"\r\n\nG\r\n\r\n",       Some(3..8)),
             ("line of one space",   b"G\r\n \r\n",            None),
             ("only empty lines",    b"\r\n\r\n\r\n",          None),
             ("no empty line",       b"G\r\nA: b\r\n",         None),

@@ -111,3 +111,58 @@ impl Handshake {
         self.request.as_ref().or(self.response.as_ref()).map_or(Traces::None, Head::traces)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{Origin, PacketId, Span, Timestamp};
+
+    fn span(packet: u64, nanoseconds: u64) -> Span {
+        Span::at(0, Origin { packet: PacketId(packet), time: Timestamp(nanoseconds) })
+    }
+
+    #[test]
+    fn handshake_gives_what_both_heads_say() {
+        let request = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\
+            Sec-WebSocket-Protocol: third\r\nSec-WebSocket-Version: 13\r\n\
+            Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b; c=1\r\n\r\n";
+        let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+            Sec-WebSocket-Protocol: chat\r\n\r\n";
+        let handshake = Handshake {
+            request: Some(Head::parse(request, span(1, 1_000))),
+            response: Some(Head::parse(response, span(2, 3_500))),
+            ..Handshake::default()
+        };
+        assert_eq!(handshake.method(), Some(&b"GET"[..]));
+        assert_eq!(handshake.target(), Some(&b"/chat"[..]));
+        assert_eq!(handshake.host(), Some(&b"server.example.com"[..]));
+        assert_eq!((handshake.status(), handshake.version()), (Some(101), Some(&b"13"[..])));
+        let offered: Vec<_> = handshake.subprotocols_offered().collect();
+        assert_eq!(offered, [&b"chat"[..], b"superchat", b"third"]);
+        assert_eq!(handshake.subprotocol(), Some(&b"chat"[..]));
+        assert_eq!(handshake.extensions_offered(), Some(b"a, b; c=1".to_vec()));
+        assert_eq!(handshake.extensions_accepted(), None);
+        assert_eq!(
+            handshake.expected_accept().map(String::into_bytes).as_deref(),
+            handshake.seen_accept()
+        );
+        assert_eq!((handshake.duration(), handshake.response_came_first()), (Some(2_500), false));
+        assert_eq!(handshake.traces(), Traces::Asked);
+    }
+
+    #[test]
+    fn absent_heads_give_absent_facts() {
+        let empty = Handshake::default();
+        assert_eq!((empty.method(), empty.status(), empty.duration()), (None, None, None));
+        assert_eq!((empty.subprotocols_offered().count(), empty.traces()), (0, Traces::None));
+        let early = Handshake {
+            request: Some(Head { span: span(5, 0), ..Head::default() }),
+            response: Some(Head { span: span(4, 0), ..Head::default() }),
+            ..Handshake::default()
+        };
+        assert!(early.response_came_first());
+    }
+}

@@ -117,12 +117,12 @@ impl Side {
         }
         let mut end = HeadEnd::default();
         match end.find(chunk.bytes) {
-            Some((begin, consumed)) if consumed <= MAX_HEAD => {
-                let raw = chunk.bytes.get(begin..consumed).unwrap_or_default();
-                let head = chunk.skip(begin).take(raw.len());
+            Some(place) if place.end <= MAX_HEAD => {
+                let consumed = place.end;
+                let head = chunk.take(consumed).skip(place.start);
                 let mut span = Span::at(head.offset, chunk.origin);
                 span.extend(head.end(), chunk.origin);
-                Read::Head(Whole { raw: Cow::Borrowed(raw), span, consumed })
+                Read::Head(Whole { raw: Cow::Borrowed(head.bytes), span, consumed })
             }
             None if chunk.bytes.len() < MAX_HEAD => {
                 self.held.push(chunk, MAX_HEAD);
@@ -140,11 +140,12 @@ impl Side {
             self.held.cut(before);
             return self.mismatch();
         }
-        if let Some((begin, end)) = self.end.find(self.held.bytes()) {
+        if let Some(place) = self.end.find(self.held.bytes()) {
             self.end = HeadEnd::default();
             let held = std::mem::take(&mut self.held);
-            let raw = held.bytes().get(begin..end).unwrap_or_default().to_vec();
-            let (span, consumed) = (held.part(begin, end), end.saturating_sub(before));
+            let span = held.part(place.start, place.end);
+            let consumed = place.end.saturating_sub(before);
+            let raw = held.bytes().get(place).unwrap_or_default().to_vec();
             return Read::Head(Whole { raw: Cow::Owned(raw), span, consumed });
         }
         if self.held.bytes().len() < MAX_HEAD {

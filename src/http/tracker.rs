@@ -567,7 +567,8 @@ mod tests {
             let target = String::from_utf8_lossy(handshake.target().unwrap_or(b"-")).into_owned();
             let at = |head: &Option<Head>| head.as_ref().map_or(0, |head| head.span.start);
             let heads = (at(&handshake.request), at(&handshake.response));
-            let status = handshake.status().map_or("-".to_string(), |status| status.to_string());
+            let status =
+                handshake.status().map_or_else(|| "-".to_string(), |status| status.to_string());
             let (interim, early) = (handshake.interim, handshake.early_bytes);
             format!("{target} {status} @{}/{} interim {interim} early {early}", heads.0, heads.1)
         };
