@@ -193,22 +193,14 @@ struct Recent {
 #[derive(Clone, Copy, Debug)]
 struct Fingerprint {
     offset: u64,
-    length: u64,
     hash: u64,
-    origin: Origin,
+    length: u32,
 }
 
 impl Recent {
     fn remember(&mut self, chunk: Chunk<'_>) {
-        if chunk.bytes.is_empty() {
-            return;
-        }
-        let print = Fingerprint {
-            offset: chunk.offset,
-            length: length_u64(chunk.bytes.len()),
-            hash: hash(chunk.bytes),
-            origin: chunk.origin,
-        };
+        let Ok(length @ 1..) = u32::try_from(chunk.bytes.len()) else { return };
+        let print = Fingerprint { offset: chunk.offset, hash: hash(chunk.bytes), length };
         if self.ranges.len() < REMEMBERED {
             self.ranges.push(print);
         } else if let Some(place) = self.ranges.get_mut(self.oldest) {
@@ -219,13 +211,14 @@ impl Recent {
 
     fn conflict(&self, chunk: Chunk<'_>) -> Option<Span> {
         self.ranges.iter().find_map(|print| {
-            let end = print.offset.saturating_add(print.length);
+            let end = print.offset.saturating_add(u64::from(print.length));
             if print.offset < chunk.offset || end > chunk.end() {
                 return None;
             }
             let skipped = length_usize(print.offset.saturating_sub(chunk.offset));
-            let again = chunk.skip(skipped).take(length_usize(print.length));
-            let span = Span { start: print.offset, end, first: print.origin, last: chunk.origin };
+            let again = chunk.skip(skipped).take(length_usize(u64::from(print.length)));
+            let mut span = Span::at(print.offset, chunk.origin);
+            span.extend(end, chunk.origin);
             (hash(again.bytes) != print.hash).then_some(span)
         })
     }
@@ -242,7 +235,7 @@ fn hash(bytes: &[u8]) -> u64 {
 const ENTRY_WEIGHT: usize = 96;
 
 /// Ranges whose fingerprint is kept, for each direction.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -276,6 +276,13 @@ impl Decoder {
                 }
                 let span = Span::at(chunk.offset, chunk.origin);
                 let length = usize::from(header.header_length);
+                if let Some(opcode) = self.message_in_one(&header) {
+                    let payload = chunk.skip(length).take(length_usize(header.payload_length));
+                    if length_u64(payload.bytes.len()) == header.payload_length {
+                        self.whole_message(header, opcode, payload, shared, sink);
+                        return Some(length.saturating_add(payload.bytes.len()));
+                    }
+                }
                 self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
                 return Some(length);
             }
@@ -301,6 +308,55 @@ impl Decoder {
         self.partial_length = 0;
         self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
         Some(used)
+    }
+
+    /// The opcode of a frame that is a message by itself and needs no care: neither compressed nor
+    /// within another message, nor suspect.
+    fn message_in_one(&self, header: &FrameHeader) -> Option<Opcode> {
+        let opcode = Opcode::from_wire(header.opcode)?;
+        let care = !header.fin
+            || opcode == Opcode::Continuation
+            || (header.rsv1() && self.compression != Compression::None)
+            || (self.data.is_some() && !header.is_control())
+            || self.probation > 0;
+        (!care).then_some(opcode)
+    }
+
+    /// Hands over a frame that is a whole message, straight from its chunk: the common case.
+    fn whole_message(
+        &mut self,
+        header: FrameHeader,
+        opcode: Opcode,
+        payload: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let header_length = u64::from(header.header_length);
+        let start = payload.offset.saturating_sub(header_length);
+        let mut span = Span::at(start, payload.origin);
+        span.end = payload.offset;
+        let mut frame = Frame { header, span, received: 0, missing: 0, index: self.frames };
+        self.frames = self.frames.saturating_add(1);
+        self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
+        sink(Observation::FrameStarted(&frame));
+        frame.received = header.payload_length;
+        frame.span.end = payload.end();
+        let mut about = About::new(opcode, frame.span);
+        about.wire_length = header.payload_length;
+        let mut content = content(opcode, shared.settings);
+        let bytes = if content.wants_bytes() {
+            plain(payload.bytes, header.mask, 0, &mut shared.plain)
+        } else {
+            content.skip(header.payload_length);
+            &[]
+        };
+        let finished = content.finish(bytes);
+        if let Some(byte) = finished.newly_invalid {
+            sink(Observation::InvalidUtf8 { byte, span: frame.span });
+        }
+        sink(Observation::FrameEnded(&frame));
+        let facts = Facts { complete: true, inflation: Inflation::None };
+        emit(about, &finished, facts, sink);
     }
 
     fn start_frame(
@@ -339,9 +395,8 @@ impl Decoder {
                 self.data = Some(self.open_data(opcode, shared));
             }
             Some(opcode @ (Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
-                let keep = shared.settings.keep.max(CONTROL_KEEP);
-                let content = Content::new(keep, Wants::default());
-                self.control = Some(Open::new(opcode, self.frame.span, content));
+                let content = content(opcode, shared.settings);
+                self.control = Some(Open { about: About::new(opcode, self.frame.span), content });
             }
             None => {}
         }
@@ -349,12 +404,11 @@ impl Decoder {
 
     fn open_data(&mut self, opcode: Opcode, shared: &mut Shared) -> Open {
         let settings = shared.settings;
-        let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
-        let mut content = Content::new(settings.keep, wants);
+        let mut content = content(opcode, settings);
         if !self.frame.header.fin {
             content.reserve(self.frame.header.payload_length);
         }
-        let mut message = Open::new(opcode, self.frame.span, content);
+        let mut message = Open { about: About::new(opcode, self.frame.span), content };
         let inflater = match self.compression {
             _ if !self.frame.header.rsv1() => None,
             Compression::None => None,
@@ -606,11 +660,22 @@ impl Decoder {
     }
 }
 
-impl Open {
-    fn new(opcode: Opcode, span: Span, content: Content) -> Self {
-        let about =
-            About { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span };
-        Self { about, content }
+impl About {
+    fn new(opcode: Opcode, span: Span) -> Self {
+        Self { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span }
+    }
+}
+
+/// A content of which is kept what the settings, or its opcode, ask for.
+fn content(opcode: Opcode, settings: Settings) -> Content {
+    match opcode {
+        Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            Content::new(settings.keep.max(CONTROL_KEEP), Wants::default())
+        }
+        Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+            let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
+            Content::new(settings.keep, wants)
+        }
     }
 }
 
