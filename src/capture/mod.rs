@@ -36,7 +36,7 @@ pub trait PacketSource {
 
     /// How many bytes of the (compressed) file were read so far, for a progress bar.
     ///
-    /// Up to 1 MiB ahead of the packets; 0 for interfaces.
+    /// Runs a little ahead of the packets (256 KiB at a time); 0 for interfaces.
     fn position(&self) -> u64;
 
     /// The TLS secrets that stood in the capture before the last packet given.

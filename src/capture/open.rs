@@ -96,16 +96,16 @@ fn looks(first: &[u8]) -> Looks {
             let whole = sample.get(..error.valid_up_to()).unwrap_or_default();
             std::str::from_utf8(whole).unwrap_or_default()
         }
-        Err(_) => return Looks::Noise,
+        Err(_) => "",
     };
     let readable = |character: char| !character.is_control() || character.is_ascii_whitespace();
     if !text.is_empty() && text.chars().all(readable) {
-        return Looks::Text;
+        Looks::Text
+    } else if sample.len() < MAGIC_LENGTH {
+        Looks::Short { length: length_u64(sample.len()) }
+    } else {
+        Looks::Noise
     }
-    if sample.len() < MAGIC_LENGTH {
-        return Looks::Short { length: length_u64(sample.len()) };
-    }
-    Looks::Noise
 }
 
 /// An error of the file system, as far as it can be named.
