@@ -3,12 +3,13 @@
 //! The only module below `tui` and `cli` that touches files, devices and the clock.
 
 mod bytes;
+// Not `pcap`: a path with that name makes the compiler load the crate, and the linker look for libpcap.
+mod classic;
 mod compressed;
 mod error;
 mod input;
 pub mod live;
 mod open;
-mod pcap;
 mod pcapng;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -466,6 +467,34 @@ fn files_are_opened_by_content() {
     let complaint = |name: &str| open(&path(name)).map(|_| ()).unwrap_err().to_string();
     assert!(complaint("nothing").ends_with("nothing: no such file; check the path"));
     assert!(complaint("").ends_with(" is a directory; give a capture file in it"));
+}
+
+/// Lines of the sources that name the crate `pcap`, or anything else by that name.
+fn naming_pcap(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            naming_pcap(&path, found);
+        } else if !path.ends_with("live/libpcap.rs") && !path.ends_with("capture/tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let words = |line: &str| {
+                let between = |c: char| !c.is_alphanumeric() && c != '_';
+                let names = ["pcap::", "::pcap", "mod pcap", "{pcap", " pcap,"];
+                line.split(between).any(|word| word == "pcap")
+                    && names.iter().any(|n| line.contains(n))
+            };
+            found.extend(code.filter(|line| words(line)).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn builds_without_libpcap_never_name_its_crate() {
+    let mut found = Vec::new();
+    naming_pcap(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found.retain(|line| !line.contains('"'));
+    assert!(found.is_empty(), "use ::pcap in live/libpcap.rs only: {found:?}");
 }
 
 #[test]
