@@ -24,7 +24,7 @@ pub(super) enum Layer {
     /// Requests and responses.
     Http(Box<Tracker>),
     /// Frames.
-    WebSocket(Box<PerDirection<Decoder>>),
+    WebSocket(PerDirection<Decoder>),
     /// Nobody is interested in its content.
     PassedOver,
 }
@@ -298,10 +298,10 @@ impl Flow {
 
     fn open_decoders(&mut self, compression: PerDirection<Compression>, start: Start) {
         self.about.nature = Nature::WebSocket;
-        self.layer = Layer::WebSocket(Box::new(PerDirection {
+        self.layer = Layer::WebSocket(PerDirection {
             client: Decoder::new(compression.client, start),
             server: Decoder::new(compression.server, start),
-        }));
+        });
     }
 
     fn read_held<S: Sink>(&mut self, direction: Direction, held: &Held, work: &mut Work<'_, S>) {

@@ -9,16 +9,24 @@ use crate::stream::{Chunk, Origin, Span, length_u64, length_usize};
 
 /// Puts the bytes of one direction in order.
 ///
-/// Invariants: the ranges in `kept` neither overlap nor touch anything below `next`; `buffered` is
-/// the sum of their lengths. Of bytes that come twice, the first win.
+/// Invariant: the ranges that wait neither overlap nor touch anything below `next`. Of bytes that
+/// come twice, the first win.
 #[derive(Debug, Default)]
 pub struct Assembler {
     /// Stream offset of the next byte to be handed over.
     next: u64,
-    /// Bytes behind a hole, by their offset.
-    kept: BTreeMap<u64, Kept>,
-    buffered: usize,
     recent: Recent,
+    /// What waits behind a hole; absent while there is no hole, as nearly always.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Bytes behind holes.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By their offset.
+    kept: BTreeMap<u64, Kept>,
+    /// The sum of their lengths.
+    bytes: usize,
 }
 
 /// What became of inserted bytes.
@@ -63,28 +71,26 @@ impl Assembler {
     /// Whether nothing is kept behind holes.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
-    /// Bytes kept behind holes.
-    pub fn buffered(&self) -> usize {
-        self.buffered
+        self.waiting.is_none()
     }
 
     /// Memory taken by what is kept, in bytes: many tiny segments weigh more than their content.
+    #[inline]
     pub fn weight(&self) -> usize {
-        self.buffered.saturating_add(self.kept.len().saturating_mul(ENTRY_WEIGHT))
+        self.waiting.as_ref().map_or(0, |waiting| {
+            waiting.bytes.saturating_add(waiting.kept.len().saturating_mul(ENTRY_WEIGHT))
+        })
     }
 
     /// Where the bytes behind the first hole begin.
     pub fn first_kept(&self) -> Option<u64> {
-        self.kept.first_key_value().map(|(offset, _)| *offset)
+        self.waiting.as_ref()?.kept.first_key_value().map(|(offset, _)| *offset)
     }
 
     /// Takes the payload of one segment. `cut` bytes behind it were not captured.
     pub fn insert<'a>(&mut self, chunk: Chunk<'a>, cut: u32) -> Inserted<'a> {
         let end = chunk.end();
-        if chunk.offset == self.next && self.kept.is_empty() {
+        if chunk.offset == self.next && self.waiting.is_none() {
             self.recent.remember(chunk);
             self.next = end;
             return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
@@ -97,14 +103,18 @@ impl Assembler {
         let mut conflict =
             if old > 0 { self.recent.conflict(chunk.take(length_usize(old))) } else { None };
         let new = chunk.skip(length_usize(old));
-        if self.kept.is_empty() && new.offset == self.next {
+        if self.waiting.is_none() && new.offset == self.next {
             self.recent.remember(new);
             self.next = end;
             return Inserted { ready: Some(new), repetition: Repetition::Partial, conflict };
         }
-        let kept_before = self.buffered;
-        conflict = self.keep(new, cut).or(conflict);
-        let added = self.buffered.saturating_sub(kept_before);
+        let waiting = self.waiting.get_or_insert_default();
+        let before = waiting.bytes;
+        conflict = waiting.keep(new, cut).or(conflict);
+        let added = waiting.bytes.saturating_sub(before);
+        if waiting.kept.is_empty() {
+            self.waiting = None;
+        }
         let repetition = match added {
             0 => Repetition::Whole,
             _ if added == chunk.bytes.len() => Repetition::New,
@@ -115,12 +125,16 @@ impl Assembler {
 
     /// Takes the kept bytes that are next in the stream, if the hole before them is filled.
     pub fn pop(&mut self) -> Option<(u64, Kept)> {
-        let entry = self.kept.first_entry()?;
+        let waiting = self.waiting.as_mut()?;
+        let entry = waiting.kept.first_entry()?;
         if *entry.key() != self.next {
             return None;
         }
         let (offset, kept) = entry.remove_entry();
-        self.buffered = self.buffered.saturating_sub(kept.bytes.len());
+        waiting.bytes = waiting.bytes.saturating_sub(kept.bytes.len());
+        if waiting.kept.is_empty() {
+            self.waiting = None;
+        }
         let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
         self.recent.remember(chunk);
         self.next = chunk.end();
@@ -138,11 +152,12 @@ impl Assembler {
 
     /// Forgets all kept bytes.
     pub fn clear(&mut self) {
-        self.kept.clear();
-        self.buffered = 0;
+        self.waiting = None;
         self.recent = Recent::default();
     }
+}
 
+impl Waiting {
     /// Keeps the parts of `chunk` that are not kept yet.
     fn keep(&mut self, chunk: Chunk<'_>, cut: u32) -> Option<Span> {
         let end = chunk.end();
@@ -171,7 +186,7 @@ impl Assembler {
             let until = self.kept.range(at..).next().map_or(end, |(offset, _)| (*offset).min(end));
             let part = rest.take(length_usize(until.saturating_sub(at)));
             let cut = if until == end { cut } else { 0 };
-            self.buffered = self.buffered.saturating_add(part.bytes.len());
+            self.bytes = self.bytes.saturating_add(part.bytes.len());
             self.kept.insert(at, Kept { bytes: part.bytes.to_vec(), cut, origin: chunk.origin });
             at = until;
         }
@@ -262,8 +277,11 @@ mod tests {
                 assert_eq!(offset, length_u64(out.len()));
                 out.extend_from_slice(&kept.bytes);
             }
-            let sum: usize = assembler.kept.values().map(|kept| kept.bytes.len()).sum();
-            assert_eq!(assembler.buffered(), sum);
+            let waiting = assembler.waiting.as_deref();
+            let sum = |w: &Waiting| w.kept.values().map(|kept| kept.bytes.len()).sum::<usize>();
+            assert!(
+                waiting.is_none_or(|waiting| waiting.bytes == sum(waiting) && sum(waiting) > 0)
+            );
         }
         (out, conflicts, assembler)
     }
@@ -304,7 +322,7 @@ mod tests {
             let segments: Vec<_> = order.iter().map(|index| pieces[*index]).collect();
             let (out, conflicts, assembler) = assemble(&segments);
             assert_eq!((out.as_slice(), conflicts.len()), (&b"abcdefghi"[..], 0), "{order:?}");
-            assert_eq!(assembler.buffered(), 0);
+            assert!(assembler.is_empty());
             // The next permutation in lexicographic order.
             let Some(i) = (0..4).rev().find(|i| order[*i] < order[i + 1]) else { break };
             let j = (0..5).rev().find(|j| order[*j] > order[i]).unwrap();
