@@ -87,14 +87,24 @@ impl Assembler {
         self.waiting.as_ref()?.kept.first_key_value().map(|(offset, _)| *offset)
     }
 
+    /// Takes bytes if they are the next of the stream and nothing waits behind a hole: the common
+    /// case. The caller takes them on.
+    #[inline]
+    pub fn advance(&mut self, chunk: Chunk<'_>) -> bool {
+        let in_order = chunk.offset == self.next && self.waiting.is_none();
+        if in_order {
+            self.next = chunk.end();
+            self.recent.remember(chunk);
+        }
+        in_order
+    }
+
     /// Takes the payload of one segment. `cut` bytes behind it were not captured.
     pub fn insert<'a>(&mut self, chunk: Chunk<'a>, cut: u32) -> Inserted<'a> {
-        let end = chunk.end();
-        if chunk.offset == self.next && self.waiting.is_none() {
-            self.recent.remember(chunk);
-            self.next = end;
+        if self.advance(chunk) {
             return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
         }
+        let end = chunk.end();
         if end <= self.next {
             let conflict = self.recent.conflict(chunk);
             return Inserted { ready: None, repetition: Repetition::Whole, conflict };

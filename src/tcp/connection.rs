@@ -173,6 +173,7 @@ impl Connection {
     }
 
     /// Takes one segment. Afterwards, [`Connection::poll`] has more of either direction, perhaps.
+    #[inline]
     pub fn push<'a>(
         &mut self,
         direction: Direction,
@@ -270,6 +271,7 @@ impl Connection {
         self.state != before
     }
 
+    #[inline]
     fn acknowledge(&mut self, direction: Direction, segment: &Segment<'_>, origin: Origin) {
         if !segment.flags.has(Flags::ACK) {
             return;
@@ -289,6 +291,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn payload<'a>(
         &mut self,
         direction: Direction,
@@ -338,6 +341,10 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
+        if segment.missing == 0 && half.assembler.advance(chunk) {
+            arrival.ready = Some(chunk);
+            return arrival;
+        }
         let inserted = half.assembler.insert(chunk, segment.missing);
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
@@ -350,6 +357,7 @@ impl Connection {
         arrival
     }
 
+    #[inline]
     fn control(&mut self, direction: Direction, segment: &Segment<'_>) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
