@@ -743,3 +743,6 @@ const PROBATION: u8 = 2;
 
 /// What is assumed of permessage-deflate when its negotiation was not seen: the defaults.
 const UNKNOWN_PARAMS: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };
+
+#[cfg(test)]
+mod tests;
