@@ -2,8 +2,11 @@
 
 pub mod analysis;
 pub mod capture;
+pub mod cli;
 pub mod decode;
 pub mod http;
+pub mod report;
 pub mod stream;
 pub mod tcp;
+pub mod timeline;
 pub mod websocket;

@@ -1,0 +1,161 @@
+//! The loop that every subcommand about a capture runs: packets in, a report out.
+
+use std::time::{Duration, Instant};
+
+use super::Remark;
+use super::capture::{CaptureArgs, Kind, Opened};
+use super::progress::{Progress, Scrolling};
+use crate::analysis::{Analyzer, Options};
+use crate::capture::{Notice, Notices, Packet, PacketSource};
+use crate::report::{CaptureFacts, Report};
+use crate::stream::length_u64;
+
+/// Reads a capture to its end, and writes the report.
+///
+/// # Errors
+///
+/// When the capture cannot be opened, or the report cannot be written. When the capture is damaged,
+/// everything before the damage is in the report.
+pub(super) fn drive<R: Report>(
+    args: &CaptureArgs,
+    options: Options,
+    scrolling: Scrolling,
+    report: &mut R,
+) -> anyhow::Result<()> {
+    let mut opened = args.open()?;
+    let mut analyzer = Analyzer::new(options);
+    let progress = Progress::new(opened.length, scrolling);
+    let outcome = read(args, &mut opened, &progress, &mut analyzer, report);
+    progress.clear();
+    let failure = match outcome {
+        Ok(()) => None,
+        Err(Stop::Output(error)) => return Err(error.into()),
+        Err(Stop::Capture(error)) => Some(error),
+    };
+    analyzer.finish(report);
+    let totals = analyzer.totals();
+    let some = totals.packets > 0;
+    let damage = failure.as_ref().map(ToString::to_string);
+    let skipped = skipped(opened.source.notices());
+    report.finish(&CaptureFacts {
+        packets: totals.packets,
+        bytes: totals.bytes,
+        segments: totals.segments,
+        first: some.then_some(totals.first),
+        last: some.then_some(totals.last),
+        damage: damage.as_deref(),
+        skipped: &skipped,
+        dropped: opened.source.dropped(),
+    })?;
+    match failure {
+        Some(error) => Err(error.into()),
+        None if some => Ok(()),
+        None => {
+            let name = opened.source.name();
+            Err(Remark(format!("{name} has no packets; was the capture filter too narrow?")).into())
+        }
+    }
+}
+
+/// Why the loop ended early.
+enum Stop {
+    /// The capture cannot be read any further.
+    Capture(crate::capture::Error),
+    /// The report cannot be written any further.
+    Output(std::io::Error),
+}
+
+fn read<R: Report>(
+    args: &CaptureArgs,
+    opened: &mut Opened,
+    progress: &Progress,
+    analyzer: &mut Analyzer,
+    report: &mut R,
+) -> Result<(), Stop> {
+    let mut flushing = Flushing::new(opened.kind);
+    let mut packets = 0_u64;
+    while packets < args.count() {
+        let Some(packet) = opened.source.next_packet().map_err(Stop::Capture)? else { break };
+        let end = end_of(&packet);
+        if packets == 0 {
+            report.start(packet.time);
+        }
+        packets = packets.saturating_add(1);
+        analyzer.push(&packet, report);
+        report.check().map_err(Stop::Output)?;
+        if flushing.is_due(opened.source.as_ref(), end, report) {
+            report.flush().map_err(Stop::Output)?;
+        }
+        if packets.is_multiple_of(PROGRESS_INTERVAL) {
+            progress.update(opened.source.position());
+        }
+    }
+    Ok(())
+}
+
+/// Where a packet ends in its file.
+fn end_of(packet: &Packet<'_>) -> u64 {
+    packet.file_offset.saturating_add(length_u64(packet.bytes.len()))
+}
+
+/// When lines are handed over before the buffer is full: a reader waits for those of a source that
+/// makes us wait.
+struct Flushing {
+    kind: Kind,
+    latest: Instant,
+}
+
+impl Flushing {
+    fn new(kind: Kind) -> Self {
+        Self { kind, latest: now() }
+    }
+
+    /// Whether to flush behind a packet that ends at `end`.
+    fn is_due(&mut self, source: &dyn PacketSource, end: u64, report: &impl Report) -> bool {
+        match self.kind {
+            Kind::File => false,
+            Kind::Live => report.is_pending(),
+            Kind::Stream => {
+                if !report.is_pending() {
+                    return false;
+                }
+                // All that has come so far is read: the next packet is one to wait for.
+                if source.position().saturating_sub(end) <= BETWEEN_PACKETS {
+                    return true;
+                }
+                let due = self.latest.elapsed() >= FLUSH_INTERVAL;
+                if due {
+                    self.latest = now();
+                }
+                due
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a reader waits is a matter of wall time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The damaged blocks that were skipped, in words.
+fn skipped(notices: &Notices) -> Vec<String> {
+    let mut texts: Vec<String> = notices.list().iter().map(in_words).collect();
+    if notices.omitted() > 0 {
+        texts.push(format!("{} more damaged blocks were skipped", notices.omitted()));
+    }
+    texts
+}
+
+fn in_words(Notice { offset, after, fault }: &Notice) -> String {
+    format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
+}
+
+/// Packets between two looks at the progress.
+const PROGRESS_INTERVAL: u64 = 1024;
+
+/// How long lines wait at most while packets come, so that a pipe looks alive.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Bytes that may lie between the end of a packet and the next header: padding, and options of pcapng.
+const BETWEEN_PACKETS: u64 = 64;

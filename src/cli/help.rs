@@ -1,0 +1,81 @@
+//! Words of the help that belong to no single option.
+
+/// Columns that help has at most.
+pub(super) const WIDTH: usize = 100;
+
+/// What it is, in one line.
+pub(super) const ABOUT: &str = "Shows the WebSocket traffic in a network capture, saved or live";
+
+/// What it is.
+pub(super) const LONG_ABOUT: &str = "\
+Shows the WebSocket traffic in a network capture, saved or live.
+
+wslens reads packets (pcap and pcapng files, also compressed with gzip or zstd, standard input, or a \
+network interface), rebuilds the TCP streams, finds the WebSocket connections in them, and shows \
+their handshakes and messages, inflated where they were compressed. It only listens: nothing is sent.";
+
+/// Examples behind the short help.
+pub(super) const AFTER: &str = "\
+Examples:
+  wslens feed.pcap                    what was said, one line per message
+  wslens print --frames feed.pcap     every frame with its bits
+  wslens stats feed.pcap              how much of what
+  wslens -i lo -f 'tcp port 8080'     watch your own machine
+
+Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
+Exit codes: 0 fine, 2 failed (one line on standard error says why). More: wslens --help";
+
+/// Examples by task, behind the long help.
+pub(super) const AFTER_LONG: &str = "\
+Examples
+
+  Look at a saved capture
+    wslens feed.pcapng                          what was said, one line per message
+    wslens print --frames feed.pcapng           every frame with its bits
+    wslens print --connection 3 feed.pcapng     one connection only
+    wslens stats feed.pcapng                    how much of what
+    ssh host tcpdump -U -s 0 -w - | wslens -    from another machine, as it happens
+
+  Watch your own machine
+    wslens interfaces                           what can be captured
+    wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
+    wslens -i lo -c 1000                        1000 packets, then stop
+
+  Feed other programs
+    wslens print --format ndjson feed.pcap | jq 'select(.type == \"message\") | .text'
+
+How to record a capture
+  tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
+  Start it before the connection is opened: the handshake says how messages are compressed.
+  -s 0 captures packets whole. On the machine itself, wss:// can only be seen before TLS is put
+  around it, for example between a reverse proxy and the application.
+
+What a line shows
+    number  time      connection     size              content
+         3  0.001022  #3    →  text  124 B (78 on the wire)  {\"type\":\"subscribe\"…
+  Times are in seconds from the first packet. → is from client to server, ← is the answer's way.
+  ✖ marks what failed, ▲ what to be aware of; CAP-01 and the like name what the capture lacks.
+
+Exit codes
+  0  fine, even where the output was not read to its end (a closed pipe)
+  2  wslens failed, or the capture is damaged; one line on standard error says what, where, and what
+     to do. Everything before the damage is shown all the same.
+
+Environment
+  NO_COLOR   when set and not empty, output is not colored, unless --color always says so";
+
+/// What there is to do, for those who said nothing.
+pub(super) const USAGE: &str = "\
+wslens shows the WebSocket traffic in a network capture.
+
+  Look at a saved capture     wslens feed.pcap
+                              wslens print --frames feed.pcap
+                              wslens stats feed.pcap
+  Watch your own machine      wslens interfaces
+                              wslens -i lo -f 'tcp port 8080'
+  Feed other programs         wslens print --format ndjson feed.pcap
+  From another machine        ssh host tcpdump -U -s 0 -w - | wslens -
+
+  Record a capture            tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
+  Everything else             wslens --help
+";

@@ -1,0 +1,134 @@
+//! The command line: arguments, one file per subcommand, exit codes.
+
+mod capture;
+mod completions;
+mod drive;
+mod help;
+mod interfaces;
+mod man;
+mod output;
+mod print;
+mod progress;
+mod stats;
+mod usage;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::capture::CaptureArgs;
+use self::output::{ColorArgs, Screen};
+
+/// Runs the program and says how it went.
+///
+/// What goes wrong is one line on `errors`. A reader that went away is not a failure.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    let answer = match parsed {
+        Ok(args) => dispatch(&args, out),
+        Err(error) => usage::answer(&error, &arguments, out),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done when standard error is gone, too.
+            writeln!(errors, "wslens: {}", usage::one_line(&format!("{error:#}"))).ok();
+            match error.downcast_ref::<Remark>() {
+                Some(_) => ExitCode::SUCCESS,
+                None => ExitCode::from(FAILURE),
+            }
+        }
+    }
+}
+
+/// The whole command line, from which help, completions and the manual are made.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Analyzes WebSocket traffic in network captures.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wslens",
+    version,
+    about = help::ABOUT,
+    long_about = help::LONG_ABOUT,
+    after_help = help::AFTER,
+    after_long_help = help::AFTER_LONG,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = help::WIDTH,
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    capture: CaptureArgs,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Print(print::PrintArgs),
+    Stats(stats::StatsArgs),
+    Interfaces(interfaces::InterfacesArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
+    match &args.command {
+        Some(Command::Print(args)) => print::run(args, out),
+        Some(Command::Stats(args)) => stats::run(args, out),
+        Some(Command::Interfaces(args)) => interfaces::run(args, out),
+        Some(Command::Completions(args)) => completions::run(args, out),
+        Some(Command::Man(args)) => man::run(args, out),
+        None if args.capture.is_absent() => {
+            out.write_all(help::USAGE.as_bytes())?;
+            out.flush()?;
+            anyhow::bail!(
+                "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
+            )
+        }
+        None => print::show(&args.capture, &args.color, Screen::of_standard_output(), out),
+    }
+}
+
+/// Something to say on standard error that is no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Remark(String);
+
+/// Whether the reader of our output went away.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The exit code of our own failures.
+const FAILURE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,74 @@
+//! What standard output is, and the options about it.
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::report::Format;
+use crate::report::style::{Coloring, Style};
+
+/// When to color.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct ColorArgs {
+    /// Color the output
+    ///
+    /// auto: where standard output is a terminal and NO_COLOR is unset or empty.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    color: When,
+}
+
+/// When to do something.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    /// on a terminal
+    Auto,
+    /// in any case
+    Always,
+    /// not at all
+    Never,
+}
+
+impl ColorArgs {
+    /// The style for an output.
+    pub(super) fn style(self, screen: Screen) -> Style {
+        Style::new(match self.color {
+            When::Always => Coloring::On,
+            When::Never => Coloring::Off,
+            When::Auto if screen.columns.is_some() && colors_welcome() => Coloring::On,
+            When::Auto => Coloring::Off,
+        })
+    }
+}
+
+/// What standard output is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Screen {
+    /// Columns of the terminal; `None` when it is none.
+    pub(super) columns: Option<usize>,
+}
+
+impl Screen {
+    /// Asks the system.
+    pub(super) fn of_standard_output() -> Self {
+        let columns = io::stdout().is_terminal().then(|| {
+            terminal_size::terminal_size_of(io::stdout())
+                .map_or(DEFAULT_COLUMNS, |(width, _)| usize::from(width.0))
+        });
+        Self { columns }
+    }
+}
+
+/// Reads the name of an output format.
+pub(super) fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
+}
+
+/// See no-color.org.
+fn colors_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Columns of a terminal that does not tell.
+const DEFAULT_COLUMNS: usize = 80;

@@ -1,0 +1,123 @@
+//! `wslens print`: what was said.
+
+use std::io::Write;
+
+use super::capture::CaptureArgs;
+use super::drive::drive;
+use super::output::{ColorArgs, Screen, format_parser};
+use super::progress::Scrolling;
+use crate::analysis::Options;
+use crate::analysis::event::ConnectionId;
+use crate::report::ndjson::{self, Ndjson};
+use crate::report::text::{self, Text};
+use crate::report::{Breadth, Detail, Format, Selection};
+
+/// Print handshakes and messages, one line each
+///
+/// Shows what was said: handshakes, messages with their size and beginning, how connections ended,
+/// and what the capture lacks. --format ndjson gives every message in full, for programs.
+#[derive(Debug, clap::Args)]
+#[group(id = "print", skip)]
+#[command(arg_required_else_help = false)]
+pub(super) struct PrintArgs {
+    #[command(flatten)]
+    capture: CaptureArgs,
+
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
+    format: Format,
+
+    /// Show every frame, before its message
+    #[arg(long)]
+    frames: bool,
+
+    /// Bytes of each message's content that are written with --format ndjson
+    ///
+    /// Longer ones are cut and get a SHA-256 of the whole. Lines of text show what fits the terminal.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
+    max_payload: usize,
+
+    /// Only this connection
+    ///
+    /// Its number as printed. May be given several times. Numbers and the summary stay those of the
+    /// whole capture.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u64>,
+
+    /// Show connections that are no WebSocket, too
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+/// Runs `print`.
+///
+/// # Errors
+///
+/// As [`drive`].
+pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let selection = Selection {
+        connections: args.connection.iter().copied().map(ConnectionId).collect(),
+        breadth: if args.all { Breadth::All } else { Breadth::Relevant },
+    };
+    let detail = if args.frames { Detail::Frames } else { Detail::Messages };
+    match args.format {
+        Format::Text => {
+            let screen = Screen::of_standard_output();
+            let style = args.color.style(screen);
+            let options = text::Options { selection, detail, style, columns: screen.columns };
+            as_text(&args.capture, options, out)
+        }
+        Format::Ndjson => {
+            let analysis = Options {
+                keep: args.max_payload,
+                digest: true,
+                decode_as: args.capture.decode_as().to_vec(),
+                ..Options::default()
+            };
+            let options = ndjson::Options { selection, detail, max_payload: args.max_payload };
+            drive(&args.capture, analysis, Scrolling::Yes, &mut Ndjson::new(out, options))
+        }
+    }
+}
+
+/// Runs `wslens FILE`.
+///
+/// # Errors
+///
+/// As [`drive`].
+pub(super) fn show(
+    capture: &CaptureArgs,
+    color: &ColorArgs,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let options = text::Options {
+        selection: Selection::default(),
+        detail: Detail::Messages,
+        style: color.style(screen),
+        columns: screen.columns,
+    };
+    as_text(capture, options, out)
+}
+
+fn as_text(
+    capture: &CaptureArgs,
+    options: text::Options,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let analysis = Options {
+        keep: PREVIEW_BYTES,
+        decode_as: capture.decode_as().to_vec(),
+        ..Options::default()
+    };
+    drive(capture, analysis, Scrolling::Yes, &mut Text::new(out, options))
+}
+
+/// Content that is written of each message unless the user wants more or less, in bytes.
+const MAX_PAYLOAD: usize = 64 << 10;
+
+/// Content that a line of text can show at most, in bytes: a Close reason must be whole.
+const PREVIEW_BYTES: usize = 2048;

@@ -1,0 +1,93 @@
+//! Answers to command lines that cannot be run: help, version, or one line that says what is wrong.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::report::escape::escape;
+
+/// Writes help or version to `out`; everything else is an error of one line.
+pub(super) fn answer(
+    error: &clap::Error,
+    arguments: &[OsString],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Written by clap itself, which knows about colors.
+            error.print()?;
+            out.flush()?;
+            Ok(())
+        }
+        _ => anyhow::bail!("{}; see wslens --help", complaint(error, arguments)),
+    }
+}
+
+/// Makes one line of any text, harmless to a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = String::new();
+    escape(joined.as_bytes(), LINE_LIMIT, &mut line);
+    line
+}
+
+/// What is wrong with the arguments: the first paragraph that clap says.
+fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(first) = arguments.get(1).and_then(|first| first.to_str())
+        && !first.starts_with('-')
+        && !is_known(first)
+        && !Path::new(first).exists()
+    {
+        return format!("there is no subcommand and no file '{first}'");
+    }
+    let whole = error.to_string();
+    let paragraph = whole.split("\n\n").next().unwrap_or(&whole);
+    let mut text = paragraph.trim_start_matches("error: ").to_owned();
+    // A suggestion stands in a paragraph of its own.
+    if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {
+        text.push_str(&format!(" (did you mean '{near}'?)"));
+    }
+    text
+}
+
+/// Whether a word is the name of a subcommand.
+fn is_known(word: &str) -> bool {
+    super::command().get_subcommands().any(|command| command.get_name() == word)
+}
+
+/// The longest line that is written, in columns.
+const LINE_LIMIT: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint_of(arguments: &[&str]) -> String {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let error = super::super::command().try_get_matches_from(&arguments).unwrap_err();
+        one_line(&complaint(&error, &arguments))
+    }
+
+    #[test]
+    fn every_wrong_command_line_gets_one_line() {
+        #[rustfmt::skip]
+        let cases: &[(&[&str], &str)] = &[
+            (&["wslens", "check", "x.pcap"], "there is no subcommand and no file 'check'"),
+            (&["wslens", "print", "x", "--keylog", "y"], "unexpected argument '--keylog' found"),
+            (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
+            (&["wslens", "print"], "the following required arguments were not provided: <FILE|--interface <INTERFACE>>"),
+            (&["wslens", "print", "x", "--format", "xml"], "invalid value 'xml' for '--format <FORMAT>' [possible values: text, ndjson]"),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(complaint_of(arguments), *expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_can_break_the_line() {
+        assert_eq!(one_line("a\n  b\r\n\x1b[2J"), "a b \\x1b[2J");
+    }
+}

@@ -1,0 +1,159 @@
+//! What was observed, written out: one file per format.
+
+mod amount;
+mod clock;
+mod close_code;
+pub mod escape;
+mod handshake;
+mod line;
+pub mod ndjson;
+mod output;
+pub mod stats;
+pub mod style;
+mod tally;
+pub mod text;
+
+use std::io;
+
+use crate::analysis::Sink;
+use crate::analysis::event::ConnectionId;
+use crate::stream::Timestamp;
+
+/// A sink that writes what it receives, and must be told how the capture begins and ends.
+///
+/// A sink cannot return errors, so the first failure to write is kept for [`Report::check`].
+pub trait Report: Sink {
+    /// Tells the time of the first packet, before its events.
+    fn start(&mut self, first: Timestamp);
+
+    /// Tells whether writing has failed; asked after every packet.
+    ///
+    /// # Errors
+    ///
+    /// The first failure to write.
+    fn check(&mut self) -> io::Result<()>;
+
+    /// Whether there are lines that [`Report::flush`] would hand over.
+    fn is_pending(&self) -> bool;
+
+    /// Hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// The first failure to write.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Writes what stands at the end, and hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// The first failure to write.
+    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()>;
+}
+
+/// What only the reader of a capture knows about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaptureFacts<'a> {
+    /// Packets read.
+    pub packets: u64,
+    /// Their captured bytes.
+    pub bytes: u64,
+    /// Packets that held a TCP segment.
+    pub segments: u64,
+    /// Time of the first packet; `None` when there was none.
+    pub first: Option<Timestamp>,
+    /// The latest time of a packet.
+    pub last: Option<Timestamp>,
+    /// Why nothing could be read behind the last packet (CAP-08).
+    pub damage: Option<&'a str>,
+    /// Damaged blocks that were skipped (CAP-08), in words.
+    pub skipped: &'a [String],
+    /// Packets that the capturing machine lost.
+    pub dropped: u64,
+}
+
+impl CaptureFacts<'_> {
+    /// Nanoseconds from the first packet to the latest.
+    pub fn duration(&self) -> u64 {
+        self.last.zip(self.first).map_or(0, |(last, first)| last.since(first))
+    }
+}
+
+/// An output format.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Ndjson,
+}
+
+impl Format {
+    /// Name and meaning of each format: help, completions and the manual are made of it.
+    pub const TABLE: [(Self, &'static str, &'static str); 2] = [
+        (Self::Text, "text", "lines for people"),
+        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+    ];
+
+    /// The format with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+/// Which connections are written.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these; all when empty.
+    pub connections: Vec<ConnectionId>,
+    /// Whether connections count that certainly are no WebSocket.
+    pub breadth: Breadth,
+}
+
+impl Selection {
+    /// Whether lines about `connection` are wanted.
+    pub fn has(&self, connection: ConnectionId) -> bool {
+        self.connections.is_empty() || self.connections.contains(&connection)
+    }
+}
+
+/// Whether connections are written that certainly are no WebSocket.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Breadth {
+    /// Those that are, asked to be, or might have been one.
+    #[default]
+    Relevant,
+    /// Every TCP connection.
+    All,
+}
+
+/// How much is written of each message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Detail {
+    /// A line per message.
+    #[default]
+    Messages,
+    /// Before it, a line per frame.
+    Frames,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_found_by_name() {
+        for (format, name, _) in Format::TABLE {
+            assert_eq!(Format::from_name(name), Some(format));
+        }
+        assert_eq!(Format::from_name("xml"), None);
+    }
+
+    #[test]
+    fn empty_selection_has_every_connection() {
+        let chosen = Selection { connections: vec![ConnectionId(3)], ..Selection::default() };
+        assert!(chosen.has(ConnectionId(3)) && !chosen.has(ConnectionId(1)));
+        assert!(Selection::default().has(ConnectionId(1)));
+    }
+}

@@ -1,0 +1,404 @@
+//! One JSON object a line: the contract with programs. Fields may be added, never renamed.
+
+mod lines;
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use self::lines::{
+    ConnectionLine, FrameLine, HandshakeLine, MessageLine, NoteLine, Severities, Sides, SummaryLine,
+};
+use super::clock::Rfc3339;
+use super::handshake::HandshakeFacts;
+use super::output::Output;
+use super::tally::{Note, Tally};
+use super::{Breadth, CaptureFacts, Detail, Report, Selection};
+use crate::analysis::Sink;
+use crate::analysis::event::{
+    Connection, ConnectionEvent, Ending, Event, EventKind, StartedBy, TcpState, Transport,
+};
+use crate::http::Handshake;
+use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
+use crate::websocket::{Frame, Message, Opcode, Utf8};
+
+/// Writes JSON lines.
+#[derive(Debug)]
+pub struct Ndjson<W> {
+    out: Output<W>,
+    options: Options,
+    tally: Tally,
+    clock: Rfc3339,
+    /// The line under way.
+    line: Vec<u8>,
+    /// Content as base64, or another text that is made for the line under way.
+    scratch: String,
+}
+
+/// What the user chose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which connections.
+    pub selection: Selection,
+    /// Messages only, or frames as well.
+    pub detail: Detail,
+    /// How many bytes of each message's content are written; as many as the analyzer keeps.
+    pub max_payload: usize,
+}
+
+impl<W: Write> Ndjson<W> {
+    /// Makes a report that has seen nothing.
+    pub fn new(writer: W, options: Options) -> Self {
+        Self {
+            out: Output::new(writer),
+            options,
+            tally: Tally::default(),
+            clock: Rfc3339::default(),
+            line: Vec::new(),
+            scratch: String::new(),
+        }
+    }
+
+    fn connection(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
+        if !self.options.selection.has(connection.id) {
+            return;
+        }
+        match *event {
+            ConnectionEvent::Message(direction, message) => {
+                self.message(origin, connection, direction, message);
+            }
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                if self.options.detail == Detail::Frames {
+                    self.frame(origin, connection, direction, frame);
+                }
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.handshake(origin, connection, handshake);
+            }
+            ConnectionEvent::Ended(ending) => {
+                if ending.relevant || self.options.selection.breadth == Breadth::All {
+                    self.ended(origin, connection, ending);
+                }
+            }
+            // These are findings, or stand in the lines above.
+            ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Text(..)
+            | ConnectionEvent::HeaderUnfinished(..)
+            | ConnectionEvent::Gap(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+
+    fn message(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        direction: Direction,
+        message: &Message<'_>,
+    ) {
+        let truncated = length_u64(message.content.len()) < message.length
+            && message.content.len() >= self.options.max_payload;
+        let body = body(message, if truncated { Content::Cut } else { Content::Whole });
+        if let Body::Base64 = body {
+            self.scratch.clear();
+            STANDARD.encode_string(message.content, &mut self.scratch);
+        }
+        let mut digest = [0; DIGEST_TEXT_LENGTH];
+        let close = (message.opcode == Opcode::Close).then_some(message.close).flatten();
+        let line = MessageLine {
+            kind: "message",
+            connection: connection.id.0,
+            time: self.clock.text(origin.time),
+            packets: packets(message.span),
+            direction: direction.name(),
+            opcode: message.opcode.name(),
+            frames: message.frames,
+            compressed: message.compressed,
+            wire_length: message.wire_length,
+            length: message.length,
+            complete: message.complete,
+            text: match body {
+                Body::Text(text) => Some(text),
+                Body::Base64 | Body::Close => None,
+            },
+            base64: match body {
+                Body::Base64 => Some(&self.scratch),
+                Body::Text(_) | Body::Close => None,
+            },
+            truncated: truncated.then_some(true),
+            sha256: message.sha256.filter(|_| truncated).and_then(|hash| hex(&hash, &mut digest)),
+            close_code: (message.opcode == Opcode::Close)
+                .then_some(close.and_then(|close| close.code)),
+            close_reason: close
+                .filter(|close| close.code.is_some())
+                .and_then(|close| std::str::from_utf8(close.reason).ok()),
+        };
+        write(&mut self.out, &mut self.line, &line);
+    }
+
+    fn frame(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        direction: Direction,
+        frame: &Frame,
+    ) {
+        let mut mask = [0; MASK_TEXT_LENGTH];
+        let line = FrameLine {
+            kind: "frame",
+            connection: connection.id.0,
+            time: self.clock.text(origin.time),
+            packets: packets(frame.span),
+            direction: direction.name(),
+            fin: frame.header.fin,
+            rsv: frame.header.rsv,
+            opcode: frame.header.opcode,
+            masked: frame.header.mask.is_some(),
+            mask: frame.header.mask.and_then(|key| hex(&key, &mut mask)),
+            length: frame.header.payload_length,
+            header_length: frame.header.header_length,
+            offset: frame.span.start,
+            complete: frame.is_complete(),
+        };
+        write(&mut self.out, &mut self.line, &line);
+    }
+
+    fn handshake(&mut self, origin: Origin, connection: &Connection, handshake: &Handshake) {
+        let facts = HandshakeFacts::of(handshake);
+        let heads = [&handshake.request, &handshake.response];
+        let spans = heads.into_iter().flatten().map(|head| head.span);
+        let first = spans.clone().map(|span| span.first.packet.0).min();
+        let last = spans.map(|span| span.last.packet.0).max();
+        let line = HandshakeLine {
+            kind: "handshake",
+            connection: connection.id.0,
+            time: self.clock.text(origin.time),
+            packets: [first.unwrap_or(origin.packet.0), last.unwrap_or(origin.packet.0)],
+            method: facts.method.map(String::from_utf8_lossy),
+            target: facts.target.map(String::from_utf8_lossy),
+            host: facts.host.map(String::from_utf8_lossy),
+            status: facts.status,
+            subprotocol: facts.subprotocol.map(String::from_utf8_lossy),
+            extensions: facts.extensions.as_deref().map(String::from_utf8_lossy),
+            subprotocols_offered: lossy(&facts.subprotocols_offered),
+            extensions_offered: facts.extensions_offered.as_deref().map(String::from_utf8_lossy),
+            duration_ms: facts.duration.and_then(milliseconds),
+        };
+        write(&mut self.out, &mut self.line, &line);
+    }
+
+    fn ended(&mut self, origin: Origin, connection: &Connection, ending: Ending) {
+        let opened = self.clock.text(connection.first.time).to_owned();
+        let closed =
+            is_over(connection.state).then(|| self.clock.text(connection.last.time).to_owned());
+        let line = ConnectionLine {
+            kind: "connection",
+            connection: connection.id.0,
+            time: self.clock.text(origin.time),
+            packets: [connection.first.packet.0, connection.last.packet.0],
+            client: connection.client,
+            server: connection.server,
+            state: state_name(connection.state),
+            started_by: match connection.started_by {
+                StartedBy::Syn => "syn",
+                StartedBy::Midstream => "midstream",
+            },
+            transport: match connection.transport {
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+                Transport::H2 => "h2",
+            },
+            opened: &opened,
+            closed: closed.as_deref(),
+            outcome: ending.outcome.name(),
+            frames: sides(connection.frames),
+            messages: sides(connection.messages),
+            bytes: sides(connection.bytes),
+        };
+        write(&mut self.out, &mut self.line, &line);
+    }
+}
+
+impl<W: Write> Sink for Ndjson<W> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+        match event.kind {
+            EventKind::Connection(connection, ref what) => {
+                self.connection(event.origin, connection, what);
+            }
+            // Counted, and told at the end.
+            EventKind::Capture(_) => {}
+        }
+    }
+}
+
+impl<W: Write> Report for Ndjson<W> {
+    fn start(&mut self, _first: Timestamp) {}
+
+    fn check(&mut self) -> io::Result<()> {
+        self.out.check()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.out.is_pending()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
+        write_summary(&mut self.out, &mut self.line, &self.tally, capture);
+        self.out.flush()
+    }
+}
+
+/// Writes the line that stands last.
+pub(super) fn write_summary<W: Write>(
+    out: &mut Output<W>,
+    buffer: &mut Vec<u8>,
+    tally: &Tally,
+    capture: &CaptureFacts<'_>,
+) {
+    let notes = tally.notes(capture);
+    let line = SummaryLine {
+        kind: "summary",
+        packets: capture.packets,
+        bytes: capture.bytes,
+        connections: tally.connections,
+        websockets: tally.websockets,
+        frames: tally.frames,
+        messages: tally.messages,
+        findings: Severities::default(),
+        notes: notes
+            .iter()
+            .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
+            .collect(),
+    };
+    write(out, buffer, &line);
+}
+
+/// Serializes one line into a reused buffer, and writes it.
+pub(super) fn write<W: Write>(out: &mut Output<W>, buffer: &mut Vec<u8>, line: &impl Serialize) {
+    buffer.clear();
+    // Our own structures with string keys, into memory: neither can fail.
+    if serde_json::to_writer(&mut *buffer, line).is_ok() {
+        buffer.push(b'\n');
+        out.line(buffer);
+    }
+}
+
+/// How a message's content is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Body<'a> {
+    Text(&'a str),
+    Base64,
+    /// A Close says everything by its code and reason.
+    Close,
+}
+
+/// Whether the content of a message is all of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Content {
+    Whole,
+    /// Cut at the limit, perhaps within a character.
+    Cut,
+}
+
+/// Chooses how a message's content is written.
+fn body<'a>(message: &Message<'a>, content: Content) -> Body<'a> {
+    match message.opcode {
+        Opcode::Text if matches!(message.utf8, Utf8::Invalid { .. }) => Body::Base64,
+        Opcode::Text => match simdutf8::compat::from_utf8(message.content) {
+            Ok(text) => Body::Text(text),
+            Err(error)
+                if error.error_len().is_none()
+                    && (content == Content::Cut || !message.complete) =>
+            {
+                let whole = message.content.get(..error.valid_up_to()).unwrap_or_default();
+                std::str::from_utf8(whole).map_or(Body::Base64, Body::Text)
+            }
+            Err(_) => Body::Base64,
+        },
+        Opcode::Close => match message.close {
+            Some(close) if close.code.is_some() && std::str::from_utf8(close.reason).is_ok() => {
+                Body::Close
+            }
+            _ if message.content.is_empty() => Body::Close,
+            _ => Body::Base64,
+        },
+        Opcode::Binary | Opcode::Ping | Opcode::Pong | Opcode::Continuation => Body::Base64,
+    }
+}
+
+/// First and last packet of a span.
+fn packets(span: Span) -> [u64; 2] {
+    [span.first.packet.0, span.last.packet.0]
+}
+
+/// Writes bytes as hexadecimal digits into a buffer of twice their length.
+fn hex<'a>(bytes: &[u8], text: &'a mut [u8]) -> Option<&'a str> {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+    for (byte, place) in bytes.iter().zip(text.chunks_exact_mut(2)) {
+        place.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    std::str::from_utf8(text).ok()
+}
+
+/// Text that is perhaps no UTF-8; `None` when there is none.
+fn lossy(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes))
+}
+
+/// Nanoseconds as milliseconds with six decimals.
+///
+/// By way of text, because that gives the nearest number, and no sum of roundings.
+fn milliseconds(nanoseconds: u64) -> Option<f64> {
+    format!("{}.{:06}", nanoseconds / 1_000_000, nanoseconds % 1_000_000).parse().ok()
+}
+
+fn sides(of: PerDirection<u64>) -> Sides {
+    Sides { client_to_server: of.client, server_to_client: of.server }
+}
+
+/// Whether nothing more can follow on a connection.
+fn is_over(state: TcpState) -> bool {
+    match state {
+        TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_) => false,
+        TcpState::Refused | TcpState::Closed(_) | TcpState::Reset(_) => true,
+    }
+}
+
+/// The name of a state.
+fn state_name(state: TcpState) -> &'static str {
+    match state {
+        TcpState::SynSent => "syn_sent",
+        TcpState::Refused => "refused",
+        TcpState::Established => "established",
+        TcpState::HalfClosed(_) => "half_closed",
+        TcpState::Closed(_) => "closed",
+        TcpState::Reset(_) => "reset",
+    }
+}
+
+/// Hexadecimal digits of a masking key.
+const MASK_TEXT_LENGTH: usize = 8;
+
+/// Hexadecimal digits of a SHA-256.
+const DIGEST_TEXT_LENGTH: usize = 64;
+
+#[cfg(test)]
+mod tests;

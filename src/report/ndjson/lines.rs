@@ -1,0 +1,138 @@
+//! The lines themselves, field by field in the order they are written.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use serde::{Serialize, Serializer};
+
+#[derive(Serialize)]
+pub(super) struct ConnectionLine<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) connection: u64,
+    pub(super) time: &'a str,
+    pub(super) packets: [u64; 2],
+    #[serde(serialize_with = "address")]
+    pub(super) client: SocketAddr,
+    #[serde(serialize_with = "address")]
+    pub(super) server: SocketAddr,
+    pub(super) state: &'static str,
+    pub(super) started_by: &'static str,
+    pub(super) transport: &'static str,
+    pub(super) opened: &'a str,
+    /// Null where it did not end within the capture.
+    pub(super) closed: Option<&'a str>,
+    pub(super) outcome: &'static str,
+    pub(super) frames: Sides,
+    pub(super) messages: Sides,
+    pub(super) bytes: Sides,
+}
+
+/// A number for each direction.
+#[derive(Serialize)]
+pub(in super::super) struct Sides {
+    pub(in super::super) client_to_server: u64,
+    pub(in super::super) server_to_client: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct HandshakeLine<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) connection: u64,
+    pub(super) time: &'a str,
+    pub(super) packets: [u64; 2],
+    pub(super) method: Option<Cow<'a, str>>,
+    pub(super) target: Option<Cow<'a, str>>,
+    pub(super) host: Option<Cow<'a, str>>,
+    pub(super) status: Option<u16>,
+    pub(super) subprotocol: Option<Cow<'a, str>>,
+    pub(super) extensions: Option<Cow<'a, str>>,
+    pub(super) subprotocols_offered: Option<Cow<'a, str>>,
+    pub(super) extensions_offered: Option<Cow<'a, str>>,
+    pub(super) duration_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct FrameLine<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) connection: u64,
+    pub(super) time: &'a str,
+    pub(super) packets: [u64; 2],
+    pub(super) direction: &'static str,
+    pub(super) fin: bool,
+    pub(super) rsv: u8,
+    pub(super) opcode: u8,
+    pub(super) masked: bool,
+    pub(super) mask: Option<&'a str>,
+    pub(super) length: u64,
+    pub(super) header_length: u8,
+    pub(super) offset: u64,
+    pub(super) complete: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct MessageLine<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) connection: u64,
+    pub(super) time: &'a str,
+    pub(super) packets: [u64; 2],
+    pub(super) direction: &'static str,
+    pub(super) opcode: &'static str,
+    pub(super) frames: u64,
+    pub(super) compressed: bool,
+    pub(super) wire_length: u64,
+    pub(super) length: u64,
+    pub(super) complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) truncated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sha256: Option<&'a str>,
+    /// On a Close only; null inside where it has no code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) close_code: Option<Option<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) close_reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct SummaryLine<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) connections: u64,
+    pub(super) websockets: u64,
+    pub(super) frames: u64,
+    pub(super) messages: u64,
+    pub(super) findings: Severities,
+    pub(super) notes: Vec<NoteLine<'a>>,
+}
+
+/// Findings by severity.
+#[derive(Default, Serialize)]
+pub(super) struct Severities {
+    pub(super) error: u64,
+    pub(super) warning: u64,
+    pub(super) note: u64,
+}
+
+/// Something that could not be seen.
+#[derive(Serialize)]
+pub(super) struct NoteLine<'a> {
+    pub(super) rule: &'static str,
+    pub(super) count: u64,
+    pub(super) text: &'a str,
+}
+
+/// `ip:port`, IPv6 as `[::1]:80`, without the scope that is known to this machine only.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
+}

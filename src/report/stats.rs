@@ -1,0 +1,372 @@
+//! Statistics, as text and as JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::amount::{counted, duration, grouped, seconds, size};
+use super::ndjson::{write, write_summary};
+use super::output::Output;
+use super::tally::Tally;
+use super::{CaptureFacts, Format, Report};
+use crate::analysis::Sink;
+use crate::analysis::event::{Event, Nature};
+use crate::stream::{Direction, Timestamp};
+use crate::timeline::stats::{Statistics, Traffic};
+use crate::websocket::Opcode;
+
+/// Writes statistics when everything was seen.
+#[derive(Debug)]
+pub struct Stats<W> {
+    out: Output<W>,
+    format: Format,
+    statistics: Statistics,
+    tally: Tally,
+    start: Timestamp,
+}
+
+impl<W: Write> Stats<W> {
+    /// Makes a report that has seen nothing.
+    pub fn new(writer: W, format: Format) -> Self {
+        Self {
+            out: Output::new(writer),
+            format,
+            statistics: Statistics::default(),
+            tally: Tally::default(),
+            start: Timestamp::default(),
+        }
+    }
+
+    fn ndjson(&mut self, capture: &CaptureFacts<'_>) {
+        let mut buffer = Vec::new();
+        let statistics = &self.statistics;
+        let line = StatisticsLine {
+            kind: "statistics",
+            duration_s: as_seconds(capture.duration()),
+            tcp_packets: capture.segments,
+            other_packets: capture.packets.saturating_sub(capture.segments),
+            outcomes: statistics
+                .outcomes()
+                .map(|(outcome, count)| (outcome.name(), count))
+                .collect(),
+            natures: statistics
+                .natures()
+                .map(|(nature, count)| (nature_name(nature), count))
+                .collect(),
+            client_to_server: DirectionFields::of(&statistics.directions.client),
+            server_to_client: DirectionFields::of(&statistics.directions.server),
+            messages_per_second: rate(statistics.messages(), capture.duration()),
+            bytes_per_second: rate(
+                statistics.sum(|traffic| traffic.wire_bytes),
+                capture.duration(),
+            ),
+            largest_message: statistics.largest.map(|largest| LargestFields {
+                connection: largest.connection.0,
+                direction: largest.direction.name(),
+                opcode: largest.opcode.name(),
+                length: largest.length,
+            }),
+        };
+        write(&mut self.out, &mut buffer, &line);
+        write_summary(&mut self.out, &mut buffer, &self.tally, capture);
+    }
+
+    fn text(&mut self, capture: &CaptureFacts<'_>) {
+        let mut page = Page { text: String::new() };
+        let statistics = &self.statistics;
+        page.row("duration", |out| {
+            seconds(out, capture.duration());
+            out.push_str(" s");
+        });
+        page.row("packets", |out| {
+            grouped(out, capture.packets);
+            out.push_str(" (");
+            size(out, capture.bytes);
+            out.push_str("): ");
+            grouped(out, capture.segments);
+            out.push_str(" TCP, ");
+            grouped(out, capture.packets.saturating_sub(capture.segments));
+            out.push_str(" other");
+        });
+        page.row("connections", |out| grouped(out, statistics.connections));
+        for (nature, connections) in statistics.natures().filter(|row| row.1 > 0) {
+            page.row("", |out| pair(out, connections, nature_words(nature)));
+        }
+        page.row("outcomes", |out| {
+            let mut separator = "";
+            for (outcome, connections) in statistics.outcomes().filter(|row| row.1 > 0) {
+                out.push_str(separator);
+                pair(out, connections, &outcome.name().replace('_', " "));
+                separator = ", ";
+            }
+            if separator.is_empty() {
+                out.push('-');
+            }
+        });
+        page.text.push('\n');
+        table(&mut page, statistics);
+        page.text.push('\n');
+        page.row("compression", |out| compression(out, statistics));
+        page.row("rate", |out| {
+            grouped(out, per_second(statistics.messages(), capture.duration()));
+            out.push_str(" messages/s, ");
+            size(out, per_second(statistics.sum(|traffic| traffic.wire_bytes), capture.duration()));
+            out.push_str("/s of payload, on average");
+        });
+        page.row("largest", |out| match statistics.largest {
+            None => out.push('-'),
+            Some(largest) => {
+                counted(out, largest.length, "byte");
+                out.push_str(", ");
+                out.push_str(largest.opcode.name());
+                out.push_str(match largest.direction {
+                    Direction::ClientToServer => " from the client",
+                    Direction::ServerToClient => " from the server",
+                });
+                out.push_str(", connection ");
+                out.push_str(&largest.connection.0.to_string());
+                out.push_str(", after ");
+                duration(out, largest.time.since(self.start));
+            }
+        });
+        for note in self.tally.notes(capture) {
+            page.text.push_str("▲ ");
+            page.text.push_str(note.rule);
+            page.text.push_str("  ");
+            super::escape::escape(note.text.as_bytes(), usize::MAX, &mut page.text);
+            page.text.push('\n');
+        }
+        self.out.line(page.text.as_bytes());
+    }
+}
+
+impl<W: Write> Sink for Stats<W> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.statistics.event(event);
+        self.tally.observe(event);
+    }
+}
+
+impl<W: Write> Report for Stats<W> {
+    fn start(&mut self, first: Timestamp) {
+        self.start = first;
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        self.out.check()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.out.is_pending()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
+        match self.format {
+            Format::Text => self.text(capture),
+            Format::Ndjson => self.ndjson(capture),
+        }
+        self.out.flush()
+    }
+}
+
+/// Text with a column of names.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn row(&mut self, name: &str, write: impl FnOnce(&mut String)) {
+        self.text.push_str(name);
+        self.text.extend(std::iter::repeat_n(' ', NAME_COLUMNS.saturating_sub(name.len())));
+        write(&mut self.text);
+        self.text.push('\n');
+    }
+
+    fn numbers(&mut self, name: &str, statistics: &Statistics, of: impl Fn(&Traffic) -> u64) {
+        let numbers = [
+            of(&statistics.directions.client),
+            of(&statistics.directions.server),
+            statistics.sum(of),
+        ];
+        self.row(name, |out| {
+            for number in numbers {
+                let columns = super::amount::grouped_width(number);
+                out.extend(std::iter::repeat_n(' ', NUMBER_COLUMNS.saturating_sub(columns)));
+                grouped(out, number);
+            }
+        });
+    }
+}
+
+/// What each direction carried.
+fn table(page: &mut Page, statistics: &Statistics) {
+    page.row("", |out| {
+        for title in ["client → server", "server → client", "both"] {
+            let columns = title.chars().count();
+            out.extend(std::iter::repeat_n(' ', NUMBER_COLUMNS.saturating_sub(columns)));
+            out.push_str(title);
+        }
+    });
+    page.numbers("messages", statistics, Traffic::messages);
+    for opcode in KINDS {
+        page.numbers(&format!("  {}", opcode.name()), statistics, |traffic| {
+            traffic.messages_of(opcode)
+        });
+    }
+    page.numbers("  incomplete", statistics, |traffic| traffic.incomplete);
+    page.numbers("frames", statistics, Traffic::frames);
+    page.numbers("  continuation", statistics, |traffic| traffic.frames_with(0));
+    page.numbers("  reserved", statistics, Traffic::reserved_frames);
+    page.numbers("payload bytes", statistics, |traffic| traffic.wire_bytes);
+    page.numbers("  inflated", statistics, |traffic| traffic.content_bytes);
+    page.numbers("missing bytes", statistics, |traffic| traffic.missing_bytes);
+    page.numbers("  in gaps", statistics, |traffic| traffic.gaps);
+}
+
+fn compression(out: &mut String, statistics: &Statistics) {
+    let compressed = statistics.sum(|traffic| traffic.compressed);
+    if compressed == 0 {
+        return out.push_str("no message was compressed");
+    }
+    let wire = statistics.sum(|traffic| traffic.compressed_wire_bytes);
+    let content = statistics.sum(|traffic| traffic.compressed_content_bytes);
+    counted(out, compressed, "message");
+    out.push_str(" compressed from ");
+    size(out, content);
+    out.push_str(" to ");
+    size(out, wire);
+    if let Some(percent) = wire.saturating_mul(100).checked_div(content) {
+        out.push_str(" (");
+        grouped(out, percent);
+        out.push_str(" %)");
+    }
+}
+
+fn pair(out: &mut String, number: u64, name: &str) {
+    grouped(out, number);
+    out.push(' ');
+    out.push_str(name);
+}
+
+/// How many in a second, rounded down; 0 for a capture without a duration.
+fn per_second(number: u64, nanoseconds: u64) -> u64 {
+    let each = u128::from(number) * u128::from(SECOND);
+    each.checked_div(u128::from(nanoseconds))
+        .map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// How many in a second; `None` for a capture without a duration.
+fn rate(number: u64, nanoseconds: u64) -> Option<f64> {
+    let thousandths = per_second(number.saturating_mul(1000), nanoseconds);
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.parse().ok().filter(|_| nanoseconds > 0)
+}
+
+fn as_seconds(nanoseconds: u64) -> Option<f64> {
+    format!("{}.{:09}", nanoseconds / SECOND, nanoseconds % SECOND).parse().ok()
+}
+
+fn nature_name(nature: Nature) -> &'static str {
+    match nature {
+        Nature::Unknown => "unknown",
+        Nature::Http => "http",
+        Nature::Asked => "asked",
+        Nature::WebSocket => "websocket",
+        Nature::Opaque => "opaque",
+        Nature::Other => "other",
+    }
+}
+
+fn nature_words(nature: Nature) -> &'static str {
+    match nature {
+        Nature::Unknown => "without enough payload to tell",
+        Nature::Http => "plain HTTP",
+        Nature::Asked => "asked for a WebSocket and did not get one",
+        Nature::WebSocket => "WebSocket",
+        Nature::Opaque => "encrypted or not decodable",
+        Nature::Other => "other protocols",
+    }
+}
+
+#[derive(Serialize)]
+struct StatisticsLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    duration_s: Option<f64>,
+    tcp_packets: u64,
+    other_packets: u64,
+    #[serde(serialize_with = "map")]
+    outcomes: Vec<(&'static str, u64)>,
+    #[serde(serialize_with = "map")]
+    natures: Vec<(&'static str, u64)>,
+    client_to_server: DirectionFields,
+    server_to_client: DirectionFields,
+    messages_per_second: Option<f64>,
+    bytes_per_second: Option<f64>,
+    largest_message: Option<LargestFields>,
+}
+
+#[derive(Serialize)]
+struct DirectionFields {
+    frames: u64,
+    #[serde(serialize_with = "map")]
+    messages: Vec<(&'static str, u64)>,
+    incomplete: u64,
+    wire_bytes: u64,
+    content_bytes: u64,
+    compressed: u64,
+    compressed_wire_bytes: u64,
+    compressed_content_bytes: u64,
+    gaps: u64,
+    missing_bytes: u64,
+}
+
+impl DirectionFields {
+    fn of(traffic: &Traffic) -> Self {
+        Self {
+            frames: traffic.frames(),
+            messages: KINDS.map(|opcode| (opcode.name(), traffic.messages_of(opcode))).to_vec(),
+            incomplete: traffic.incomplete,
+            wire_bytes: traffic.wire_bytes,
+            content_bytes: traffic.content_bytes,
+            compressed: traffic.compressed,
+            compressed_wire_bytes: traffic.compressed_wire_bytes,
+            compressed_content_bytes: traffic.compressed_content_bytes,
+            gaps: traffic.gaps,
+            missing_bytes: traffic.missing_bytes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LargestFields {
+    connection: u64,
+    direction: &'static str,
+    opcode: &'static str,
+    length: u64,
+}
+
+/// Writes pairs as an object, in their order.
+fn map<S: serde::Serializer>(
+    pairs: &[(&'static str, u64)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// What messages are.
+const KINDS: [Opcode; 5] =
+    [Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong];
+
+/// Columns of the names.
+const NAME_COLUMNS: usize = 16;
+
+/// Columns of each number.
+const NUMBER_COLUMNS: usize = 19;
+
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;

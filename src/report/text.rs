@@ -1,0 +1,260 @@
+//! Lines for people: one per message, handshake, end of a connection, and whatever is amiss.
+
+mod message;
+mod rows;
+mod words;
+
+use std::io::{self, Write};
+
+use foldhash::{HashSet, HashSetExt};
+
+use super::line::Line;
+use super::output::Output;
+use super::style::{Role, Style};
+use super::tally::{Tally, summary};
+use super::{Breadth, CaptureFacts, Detail, Report, Selection};
+use crate::analysis::Sink;
+use crate::analysis::event::{
+    CaptureEvent, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+    Outcome,
+};
+use crate::stream::{Direction, Origin, Timestamp};
+
+/// Writes text.
+#[derive(Debug)]
+pub struct Text<W> {
+    out: Output<W>,
+    options: Options,
+    line: Line,
+    /// Time of the first packet.
+    start: Timestamp,
+    /// Numbered rows so far, shown or not.
+    rows: u64,
+    tally: Tally,
+    /// Connections whose addresses were shown and which have not ended.
+    introduced: HashSet<ConnectionId>,
+    /// The one whose line came last: most lines need no look into the set.
+    latest: Option<ConnectionId>,
+    /// Bytes that the frames of the message under way lack.
+    lack: Option<(ConnectionId, Direction, u64)>,
+    /// Columns of the widest remark behind a size so far, for alignment.
+    remark_columns: usize,
+}
+
+/// What the user chose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which connections.
+    pub selection: Selection,
+    /// Messages only, or frames as well.
+    pub detail: Detail,
+    /// Colors.
+    pub style: Style,
+    /// Columns of the terminal; `None` when the output is no terminal.
+    pub columns: Option<usize>,
+}
+
+impl<W: Write> Text<W> {
+    /// Makes a report that has seen nothing.
+    pub fn new(writer: W, options: Options) -> Self {
+        Self {
+            out: Output::new(writer),
+            line: Line::new(options.style.clone()),
+            options,
+            start: Timestamp::default(),
+            rows: 0,
+            tally: Tally::default(),
+            introduced: HashSet::new(),
+            latest: None,
+            lack: None,
+            remark_columns: 0,
+        }
+    }
+
+    fn connection(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
+        let numbered = match event {
+            ConnectionEvent::Message(..)
+            | ConnectionEvent::UpgradeRequested(_)
+            | ConnectionEvent::HandshakeEnded(_) => true,
+            ConnectionEvent::Opened
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Text(..)
+            | ConnectionEvent::HeaderUnfinished(..)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Gap(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::StateChanged
+            | ConnectionEvent::Ended(_) => false,
+        };
+        // Numbers are those of the whole capture, whatever is shown of it.
+        self.rows = self.rows.saturating_add(u64::from(numbered));
+        if !self.options.selection.has(connection.id) {
+            return;
+        }
+        let shown = self.shows(connection);
+        match *event {
+            ConnectionEvent::Message(direction, message) => {
+                self.message(origin, connection, direction, message);
+            }
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                self.frame(origin, connection, direction, frame);
+            }
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.request(origin, connection, handshake);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.response(origin, connection, handshake);
+            }
+            ConnectionEvent::Recognised(recognition) => {
+                self.remark(origin, connection, None, words::recognised(recognition));
+            }
+            ConnectionEvent::TunnelOpened(handshake) => {
+                self.tunnel(origin, connection, handshake, rows::Tunnel::Opened);
+            }
+            ConnectionEvent::TunnelRefused(handshake) => {
+                self.tunnel(origin, connection, handshake, rows::Tunnel::Refused);
+            }
+            ConnectionEvent::Text(direction, bytes, span) => {
+                self.nonsense(origin, connection, direction, bytes, span);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                self.header_unfinished(origin, connection, direction, bytes, span);
+            }
+            ConnectionEvent::Gap(direction, gap) if shown => {
+                self.gap(origin, connection, direction, &gap);
+            }
+            ConnectionEvent::SyncLost(direction, span) => {
+                self.sync_lost(origin, connection, direction, span.start);
+            }
+            ConnectionEvent::SyncFound(direction, span) => {
+                self.sync_found(origin, connection, direction, span);
+            }
+            ConnectionEvent::Conflict(direction, span) if shown => {
+                self.conflict(origin, connection, direction, span);
+            }
+            ConnectionEvent::Limit(limit) => self.limit(origin, connection, limit),
+            ConnectionEvent::StateChanged if shown => {
+                if let Some((direction, role, text)) = words::state(connection.state) {
+                    self.remark(origin, connection, Some(direction), (role, text));
+                }
+            }
+            ConnectionEvent::Ended(ending) => self.ended(origin, connection, ending),
+            // The message's own line says so.
+            ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Opened
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::Gap(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+
+    /// Whether what happens below WebSocket is shown of a connection.
+    fn shows(&self, connection: &Connection) -> bool {
+        match connection.nature {
+            Nature::WebSocket | Nature::Asked => true,
+            Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => {
+                self.options.selection.breadth == Breadth::All
+            }
+        }
+    }
+
+    fn ended(&mut self, origin: Origin, connection: &Connection, ending: Ending) {
+        let id = connection.id;
+        let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
+        if wanted {
+            if let Some(seen) = ending.unseen.map(Direction::reverse) {
+                self.remark(origin, connection, Some(seen), words::one_sided());
+            }
+            // A close or an abort that was told by FIN or RST needs no second line.
+            let told = match ending.outcome {
+                Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
+                    self.introduced.contains(&id)
+                }
+                Outcome::Open | Outcome::Refused | Outcome::Timeout | Outcome::Undecodable => false,
+            };
+            if !told {
+                self.ending(origin, connection, ending.outcome);
+            }
+        }
+        self.introduced.remove(&id);
+        if self.latest == Some(id) {
+            self.latest = None;
+        }
+    }
+
+    fn capture(&mut self, origin: Origin, event: CaptureEvent) {
+        match event {
+            // The first one at its place; all are counted at the end.
+            CaptureEvent::ClockBackwards(step) if self.tally.clock_steps() == 1 => {
+                self.clock_step(origin, step);
+            }
+            CaptureEvent::ClockBackwards(_)
+            | CaptureEvent::Undecoded(_)
+            | CaptureEvent::CutPacket { .. } => {}
+        }
+    }
+
+    /// Writes the line that was put together.
+    fn write(&mut self) {
+        let out = &mut self.out;
+        self.line.finish(|line| out.line(line));
+    }
+}
+
+impl<W: Write> Sink for Text<W> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+        match event.kind {
+            EventKind::Connection(connection, ref what) => {
+                self.connection(event.origin, connection, what);
+            }
+            EventKind::Capture(what) => self.capture(event.origin, what),
+        }
+    }
+}
+
+impl<W: Write> Report for Text<W> {
+    fn start(&mut self, first: Timestamp) {
+        self.start = first;
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        self.out.check()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.out.is_pending()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
+        for note in self.tally.notes(capture) {
+            self.line.paint(Role::Warning, rows::WARNING);
+            self.line.push(" ");
+            self.line.push(note.rule);
+            self.line.push("  ");
+            // The reader of the capture names files, and file names are not ours.
+            self.line.foreign(note.text.as_bytes(), usize::MAX);
+            self.write();
+        }
+        self.line.begin(Role::Strong);
+        self.line.with(|out| summary(&self.tally, capture, out));
+        self.line.end();
+        self.write();
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

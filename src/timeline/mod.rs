@@ -1,0 +1,3 @@
+//! The read model: what screens and reports ask for, in the shape they need.
+
+pub mod stats;

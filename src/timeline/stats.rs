@@ -1,0 +1,247 @@
+//! Statistics of a capture: plain counters, some additions per event.
+
+use crate::analysis::Sink;
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Event, EventKind, Nature, Outcome,
+};
+use crate::stream::{Direction, PerDirection, Timestamp};
+use crate::websocket::{Frame, Inflation, Message, Opcode};
+
+/// Counts what it receives.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// TCP connections by outcome, in the order of [`OUTCOMES`].
+    outcomes: [u64; OUTCOMES.len()],
+    /// TCP connections by nature, in the order of [`NATURES`].
+    natures: [u64; NATURES.len()],
+    /// TCP connections.
+    pub connections: u64,
+    /// TCP packets of the connections that have ended.
+    pub segments: u64,
+    /// What each direction of the WebSockets carried.
+    pub directions: PerDirection<Traffic>,
+    /// The message with the longest content.
+    pub largest: Option<Largest>,
+}
+
+/// What one direction carried.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    /// Frames by opcode nibble.
+    frames: [u64; OPCODES],
+    /// Messages by opcode nibble.
+    messages: [u64; OPCODES],
+    /// Payload bytes on the wire.
+    pub wire_bytes: u64,
+    /// Content bytes, after inflation where it succeeded.
+    pub content_bytes: u64,
+    /// Messages that were inflated.
+    pub compressed: u64,
+    /// Their payload bytes on the wire.
+    pub compressed_wire_bytes: u64,
+    /// Their content bytes.
+    pub compressed_content_bytes: u64,
+    /// Messages of which something is missing.
+    pub incomplete: u64,
+    /// Gaps.
+    pub gaps: u64,
+    /// Bytes missing in them.
+    pub missing_bytes: u64,
+}
+
+/// The message with the longest content; the first of equal ones.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Largest {
+    /// Its connection.
+    pub connection: ConnectionId,
+    /// Who sent it.
+    pub direction: Direction,
+    /// What it is.
+    pub opcode: Opcode,
+    /// Content bytes.
+    pub length: u64,
+    /// When it was whole.
+    pub time: Timestamp,
+}
+
+impl Statistics {
+    /// TCP connections by outcome.
+    pub fn outcomes(&self) -> impl Iterator<Item = (Outcome, u64)> {
+        OUTCOMES.into_iter().zip(self.outcomes)
+    }
+
+    /// TCP connections by nature.
+    pub fn natures(&self) -> impl Iterator<Item = (Nature, u64)> {
+        NATURES.into_iter().zip(self.natures)
+    }
+
+    /// Messages of both directions.
+    pub fn messages(&self) -> u64 {
+        self.sum(Traffic::messages)
+    }
+
+    /// Frames of both directions.
+    pub fn frames(&self) -> u64 {
+        self.sum(Traffic::frames)
+    }
+
+    /// The sum of both directions.
+    pub fn sum(&self, of: impl Fn(&Traffic) -> u64) -> u64 {
+        of(&self.directions.client).saturating_add(of(&self.directions.server))
+    }
+
+    fn message(
+        &mut self,
+        event: &Event<'_>,
+        id: ConnectionId,
+        direction: Direction,
+        message: &Message<'_>,
+    ) {
+        self.directions.get_mut(direction).message(message);
+        if self.largest.is_none_or(|largest| message.length > largest.length) {
+            self.largest = Some(Largest {
+                connection: id,
+                direction,
+                opcode: message.opcode,
+                length: message.length,
+                time: event.origin.time,
+            });
+        }
+    }
+
+    fn ended(&mut self, connection: &Connection, outcome: Outcome) {
+        count(&mut self.outcomes, OUTCOMES.iter().position(|known| *known == outcome));
+        count(&mut self.natures, NATURES.iter().position(|known| *known == connection.nature));
+        let packets = connection.packets;
+        self.segments = self.segments.saturating_add(packets.client).saturating_add(packets.server);
+    }
+}
+
+impl Sink for Statistics {
+    fn event(&mut self, event: &Event<'_>) {
+        let EventKind::Connection(connection, what) = event.kind else { return };
+        match what {
+            ConnectionEvent::Message(direction, message) => {
+                self.message(event, connection.id, direction, message);
+            }
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                self.directions.get_mut(direction).frame(frame);
+            }
+            ConnectionEvent::Gap(direction, gap) => {
+                if connection.nature == Nature::WebSocket {
+                    let traffic = self.directions.get_mut(direction);
+                    add(&mut traffic.gaps, 1);
+                    add(&mut traffic.missing_bytes, gap.length);
+                }
+            }
+            ConnectionEvent::Opened => add(&mut self.connections, 1),
+            ConnectionEvent::Ended(ending) => self.ended(connection, ending.outcome),
+            ConnectionEvent::UpgradeRequested(_)
+            | ConnectionEvent::HandshakeEnded(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Text(..)
+            | ConnectionEvent::HeaderUnfinished(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+}
+
+impl Traffic {
+    /// Frames.
+    pub fn frames(&self) -> u64 {
+        self.frames.iter().sum()
+    }
+
+    /// Frames with an opcode, defined or not.
+    pub fn frames_with(&self, nibble: u8) -> u64 {
+        self.frames.get(usize::from(nibble)).copied().unwrap_or(0)
+    }
+
+    /// Messages.
+    pub fn messages(&self) -> u64 {
+        self.messages.iter().sum()
+    }
+
+    /// Messages of a kind.
+    pub fn messages_of(&self, opcode: Opcode) -> u64 {
+        self.messages.get(nibble(opcode)).copied().unwrap_or(0)
+    }
+
+    /// Frames whose opcode is reserved.
+    pub fn reserved_frames(&self) -> u64 {
+        let reserved =
+            (0..).zip(self.frames).filter(|(nibble, _)| Opcode::from_wire(*nibble).is_none());
+        reserved.map(|(_, frames)| frames).sum()
+    }
+
+    fn message(&mut self, message: &Message<'_>) {
+        count(&mut self.messages, Some(nibble(message.opcode)));
+        add(&mut self.wire_bytes, message.wire_length);
+        add(&mut self.content_bytes, message.length);
+        if message.inflation == Inflation::Done {
+            add(&mut self.compressed, 1);
+            add(&mut self.compressed_wire_bytes, message.wire_length);
+            add(&mut self.compressed_content_bytes, message.length);
+        }
+        add(&mut self.incomplete, u64::from(!message.complete));
+    }
+
+    fn frame(&mut self, frame: &Frame) {
+        count(&mut self.frames, Some(usize::from(frame.header.opcode)));
+    }
+}
+
+fn add(counter: &mut u64, amount: u64) {
+    *counter = counter.saturating_add(amount);
+}
+
+fn count(counters: &mut [u64], place: Option<usize>) {
+    if let Some(counter) = place.and_then(|place| counters.get_mut(place)) {
+        add(counter, 1);
+    }
+}
+
+/// The number of an opcode (RFC 6455 §5.2).
+fn nibble(opcode: Opcode) -> usize {
+    match opcode {
+        Opcode::Continuation => 0x0,
+        Opcode::Text => 0x1,
+        Opcode::Binary => 0x2,
+        Opcode::Close => 0x8,
+        Opcode::Ping => 0x9,
+        Opcode::Pong => 0xa,
+    }
+}
+
+/// Numbers that an opcode can have.
+const OPCODES: usize = 16;
+
+/// Every outcome, in the order they are shown.
+pub const OUTCOMES: [Outcome; 8] = [
+    Outcome::Open,
+    Outcome::Closed,
+    Outcome::Aborted,
+    Outcome::Refused,
+    Outcome::Timeout,
+    Outcome::Rejected,
+    Outcome::NotWebSocket,
+    Outcome::Undecodable,
+];
+
+/// Every nature, in the order they are shown.
+pub const NATURES: [Nature; 6] = [
+    Nature::WebSocket,
+    Nature::Asked,
+    Nature::Http,
+    Nature::Opaque,
+    Nature::Other,
+    Nature::Unknown,
+];
