@@ -72,7 +72,12 @@ impl Flow {
                 });
             }
             Layer::Http(tracker) => {
-                tracker.gap(direction, gap);
+                if tracker.gap(direction, gap) == Progress::Lost
+                    && tracker.awaiting_response().is_none()
+                {
+                    // A head was lost: what follows may be anything, frames included.
+                    self.layer = Layer::Probe(Box::default());
+                }
             }
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start => self.layer = Layer::Probe(Box::default()),
@@ -101,7 +106,10 @@ impl Flow {
                     }
                 }
             }
-            Layer::Probe(_) => self.about.nature = Nature::Other,
+            Layer::Probe(_) if self.about.nature == Nature::Unknown => {
+                self.about.nature = Nature::Other;
+            }
+            Layer::Probe(_) => {}
             Layer::Start | Layer::PassedOver => {}
         }
     }
@@ -162,6 +170,9 @@ impl Flow {
                 {
                     // The response was lost in a gap, and frames follow it.
                     self.take_for_frames(Recognition::Likely, work);
+                    self.read(direction, chunk, work);
+                } else if !awaits_response {
+                    self.layer = Layer::Probe(Box::default());
                     self.read(direction, chunk, work);
                 }
             }
@@ -272,6 +283,9 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         if direction != role {
+            if self.about.started_by == StartedBy::Syn {
+                return;
+            }
             self.swap_roles();
         }
         self.start_http();
