@@ -66,6 +66,8 @@ def check_connection(connection, seen):
     for direction, ends in zip(DIRECTIONS, ((client, server), (server, client))):
         expected = connection.get("messages", {}).get(direction, [])
         found = assembled(seen.frames.get(ends, []))
+        if connection.get("more_messages"):
+            found = found[len(found) - len(expected):]
         wrong += [f"{name} {direction}: {line}" for line in compare(expected, found)]
     return wrong
 

@@ -58,8 +58,10 @@ class Peer:
 
     def say(self, opcode, data, **how):
         """Sends a message of one frame and logs it."""
-        ws_log.log(event="sent", **self.who, message=ws_log.message(opcode, data, frames=1, compressed=False)
-                   if opcode in ("text", "binary") else ws_log.message(opcode, data))
+        more = {}
+        if opcode in ("text", "binary"):
+            more = {"frames": 1} if how.get("rsv") else {"frames": 1, "compressed": False}
+        ws_log.log(event="sent", **self.who, message=ws_log.message(opcode, data, **more))
         self.frame(CODES[opcode], data, **how)
 
     def hear(self):

@@ -75,7 +75,7 @@ record() (
 # Makes an edited copy: a script in copies/ sets made_from, story, problems, file and defines edit() and retell().
 copy() (
     name=$1
-    story='' file=$name.pcap keys='' made_from='' software=() problems=()
+    story='' file=$name.pcap keys='' made_from='' software=() problems=() changes=()
     work=$scratch/$name
     mkdir "$work" && cd "$work"
     # shellcheck source=/dev/null
@@ -86,6 +86,11 @@ copy() (
     python3 "$here/retell.py" meta.json "$samples/$made_from.json" "$name.json" "${changes[@]}"
     publish
 )
+
+# The numbers of the packets that a display filter selects in the original of a copy.
+frames() {
+    tshark -r "$original" -d tcp.port==8100-8199,http -Y "$1" -T fields -e frame.number 2>/dev/null
+}
 
 publish() {
     cp "$file" "$name.json" "$samples/"

@@ -20,7 +20,10 @@ function connect(url, { protocols = [], ...options } = {}) {
     });
     ws.on('unexpected-response', (request, response) => {
       log({ event: 'rejected', side: 'client', ...ends(request.socket, 'client'), target, status: response.statusCode });
-      response.resume().on('end', () => resolve(null));
+      response.resume().on('end', () => {
+        request.destroy(); // a proxy may keep the connection for the next request
+        resolve(null);
+      });
     });
     ws.on('error', (error) => {
       // The port of an attempt that failed is not known to the program.

@@ -7,7 +7,7 @@ software=(mosquitto node mqtt ws tcpdump)
 problems=(WS-C12)
 filter="tcp port 8109"
 play() {
-    printf '%s\n' 'listener 8109 127.0.0.1' 'protocol websockets' 'allow_anonymous true' 'persistence false' >mosquitto.conf
+    printf '%s\n' 'listener 8109 127.0.0.1' 'protocol websockets' 'allow_anonymous true' 'persistence false' "user $(id -un)" >mosquitto.conf
     serve 8109 mosquitto -c mosquitto.conf >mosquitto.txt 2>&1
     inside node "$here/scenarios/mqtt.js"
 }
