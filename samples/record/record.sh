@@ -2,6 +2,7 @@
 # Records the samples again: record.sh [NAME...] (all of them without a name). Needs root, Linux and the programs that
 # README.md lists. Everything happens in a network namespace of its own, so nothing else gets into the captures.
 # SAMPLES_TOOLS=DIR keeps the npm and pip packages there for the next time.
+# shellcheck disable=SC2030,SC2031 # the variables of a scenario live in its subshell, on purpose
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -20,8 +20,9 @@ function connect(url, { protocols = [], ...options } = {}) {
     });
     ws.on('unexpected-response', (request, response) => {
       log({ event: 'rejected', side: 'client', ...ends(request.socket, 'client'), target, status: response.statusCode });
+      const { socket } = response;
       response.resume().on('end', () => {
-        request.destroy(); // a proxy may keep the connection for the next request
+        socket.end(); // a proxy may keep the connection for the next request
         resolve(null);
       });
     });

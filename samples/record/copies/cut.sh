@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 made_from=echo
 story="The capture echo, cut 70 bytes into the packet that carries the echo of 'bye', as by a full disk. Everything before it
     can be read (CAP-08)."

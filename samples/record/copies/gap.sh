@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 made_from=echo
 story="The capture echo without one of the client's packets, from the middle of the 9000-byte text (editcap). The server
     acknowledged it, so it is the recording that lacks it (CAP-01): the text is shown as incomplete, all others whole."

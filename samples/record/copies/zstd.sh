@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 made_from=deflate
 file=zstd.pcapng.zst
 story="The capture deflate as pcapng (editcap), compressed with zstd."

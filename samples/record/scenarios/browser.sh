@@ -1,5 +1,5 @@
 # A web page in a real browser: what most people want to look at.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="Headless Chromium loads a page from a node HTTP server; its script opens a WebSocket to node ws on the same port
     (the browser offers permessage-deflate, the server declines), exchanges texts and an ArrayBuffer, and closes with 3001.
     The connection that loaded the page is in the capture too: it is no WebSocket."

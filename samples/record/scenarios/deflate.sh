@@ -1,5 +1,5 @@
 # Compression as most servers of today have it.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="node ws on both sides with permessage-deflate and context takeover: similar JSON messages get smaller and smaller
     on the wire. One message is sent uncompressed between them, one is empty, one has two compressed frames. Close 1000."
 software=(node ws tcpdump)

@@ -1,5 +1,5 @@
 # A reverse proxy that is set up right; both of its legs are in the capture.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="A node ws client talks to node ws through nginx that passes Upgrade and Connection on. Both legs are recorded: client
     to nginx (8105) and nginx to node (8106). The same frames, with the same masks, appear on both. Close 1000."
 software=(nginx node ws tcpdump)

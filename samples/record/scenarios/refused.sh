@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="A node ws client tries a port on which nothing listens, twice: each SYN is answered by a reset."
 software=(node ws tcpdump)
 problems=(NET-01)

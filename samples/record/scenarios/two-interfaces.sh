@@ -1,5 +1,5 @@
 # A pcapng as Wireshark's own recorder makes it.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="Recorded by dumpcap on two interfaces at once: one connection over lo, one over another interface (veth) from a second
     network namespace. The section and two packets (the first and the tenth) have comments, set with editcap."
 software=(node ws dumpcap editcap)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="A server that wants a bearer token. The first attempt has none and the second a wrong one: 401 both times. The third has
     the right one (a made-up word) and gets in."
 software=(node ws tcpdump)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="The server serves /ws only. The client tries /websocket and /ws/ (404 both times), then /ws, which works."
 software=(node ws tcpdump)
 problems=(HS-43)

@@ -1,5 +1,5 @@
 # The same inside TLS, with the secrets that open it.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="node ws over TLS 1.3 (a throw-away certificate, not kept). With the key log wss.keys wslens shows three texts, their
     echoes and close 1000; without it the connection is undecodable (TLS-05)."
 software=(node ws openssl tcpdump)
