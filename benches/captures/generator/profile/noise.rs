@@ -27,7 +27,7 @@ pub(super) fn actors(size: u64, tap: &mut Tap) -> Vec<Box<dyn Actor>> {
     let resolver = |number: u64| -> Box<dyn Actor> { Box::new(Resolver { number }) };
     let mut actors: Vec<Box<dyn Actor>> =
         chat::talkers(talkers, 3_000_000).into_iter().map(rare).collect();
-    actors.extend((0..VISITORS).map(visitor));
+    actors.extend((0..talkers).map(visitor));
     actors.extend((0..RESOLVERS).map(resolver));
     actors
 }
@@ -146,7 +146,7 @@ impl Visitor {
             }
         }
         let exchanges = match kind {
-            Page | Tls => tap.random.between(1, 12),
+            Page | Tls => tap.random.pick(&[1, 1, 2, 3, 5, 12]),
             Shell => tap.random.between(20, 200),
         };
         Visit { kind, tcp, exchanges, answer: 0, bytes: Vec::new() }
@@ -168,13 +168,13 @@ impl Actor for Visitor {
             // Only an acknowledgement was due.
         } else if visit.answer > 0 {
             visit.go_on(tap, now, &self.content);
-            self.next = now + tap.random.between(200_000, 5_000_000);
+            self.next = now + visit.pause(tap);
         } else if visit.exchanges > 0 {
             visit.ask(tap, now, &self.content);
-            self.next = now + tap.random.between(1_000_000, 80_000_000);
+            self.next = now + visit.pause(tap);
         } else {
             visit.tcp.close(tap, now, Direction::ClientToServer);
-            self.next = now + tap.random.between(1_000_000, 50_000_000);
+            self.next = now + tap.random.between(1_000_000, 500_000_000);
             return self.next;
         }
         let due = visit.tcp.due();
@@ -195,7 +195,7 @@ impl Visit {
         self.exchanges -= 1;
         let (request, head) = match self.kind {
             Kind::Page => {
-                self.answer = tap.random.between(200, 80_000) as usize;
+                self.answer = answer_length(tap);
                 let name = tap.random.between(1, 5_000);
                 let (kind, length) = (
                     tap.random.pick(&["application/javascript", "font/woff2", "text/css"]),
@@ -207,13 +207,24 @@ impl Visit {
                 )
             }
             Kind::Tls => {
-                self.answer = tap.random.between(200, 80_000) as usize;
+                self.answer = answer_length(tap);
                 (record(tap, content, 400), record(tap, content, 200))
             }
             Kind::Shell => (packet(tap, content, 36), packet(tap, content, 120)),
         };
         self.tcp.send(tap, now, Direction::ClientToServer, &request);
         self.tcp.send(tap, now + 300_000, Direction::ServerToClient, &head);
+    }
+
+    /// Nanoseconds to the next step: a round trip, a keystroke, or the time that reading takes.
+    fn pause(&self, tap: &mut Tap) -> u64 {
+        if self.answer > 0 {
+            tap.random.between(1_000_000, 20_000_000)
+        } else if self.kind == Kind::Shell {
+            tap.random.between(50_000_000, 400_000_000)
+        } else {
+            tap.random.between(1_000_000_000, 8_000_000_000)
+        }
     }
 
     /// Sends the next part of the answer.
@@ -229,6 +240,12 @@ impl Visit {
         self.bytes.extend_from_slice(&content[start..start + length]);
         self.tcp.send(tap, now, Direction::ServerToClient, &self.bytes);
     }
+}
+
+/// Bytes of an answer: mostly small.
+fn answer_length(tap: &mut Tap) -> usize {
+    let most = tap.random.pick(&[3_000, 20_000, 80_000]);
+    tap.random.between(200, most) as usize
 }
 
 /// A TLS record of application data.
@@ -322,7 +339,6 @@ impl Actor for Resolver {
 const BYTES_PER_TALKER: u64 = 200_000;
 /// One byte of 20: 5 percent.
 const CHAT_SHARE: u64 = 20;
-const VISITORS: u64 = 200;
 const RESOLVERS: u64 = 5;
 /// Bytes of an answer sent at a time: less than a TLS record may hold.
 const BURST: usize = 14_000;
