@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(profile: &str, megabytes: &str, file: &str) -> Result<(), String> {
-    let profile = Profile::named(profile).ok_or(USAGE)?;
+    let profile = Profile::ALL.into_iter().find(|it| it.name() == profile).ok_or(USAGE)?;
     let megabytes: u64 = megabytes.parse().map_err(|_| USAGE)?;
     let truth = generator::generate(profile, megabytes.saturating_mul(1_000_000), Path::new(file))
         .map_err(|error| format!("cannot write {file}: {error}"))?;

@@ -42,11 +42,6 @@ impl Profile {
         }
     }
 
-    /// The profile with that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|profile| profile.name() == name)
-    }
-
     pub(super) fn precision(self) -> Precision {
         match self {
             Self::Chat | Self::Noise | Self::Lossy => Precision::Microseconds,
