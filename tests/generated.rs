@@ -1,6 +1,11 @@
 //! Small captures of every benchmark profile, decoded and compared with what was sent.
 
-#![expect(clippy::disallowed_methods, reason = "tests read files")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests read files and may panic"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -59,7 +64,7 @@ fn loss_costs_no_frame_but_those_in_a_hole_and_next_to_it() {
     assert_eq!(seen.websockets, truth.websockets);
     let (sent, decoded) = (total(&truth.messages), total(&seen.messages) - seen.incomplete);
     // A hole over a header costs those behind it, up to the next frame that begins a segment.
-    let least = sent - 4 * truth.frames_in_holes;
+    let least = sent - 2 * truth.frames_in_holes;
     assert!(
         (least..=sent).contains(&decoded),
         "{decoded} of {sent} messages, at least {least} are whole"
