@@ -3,7 +3,7 @@
 //! Each list below is meant to be edited: a new module is a line in [`LAYERS`], a new dependency a
 //! line in [`CRATES`].
 
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeSet;
 use std::fs;
