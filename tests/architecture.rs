@@ -55,7 +55,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture/compressed.rs", "websocket/deflate.rs"]),
-    ("foldhash", &["decode", "tcp", "analysis", "timeline"]),
+    ("foldhash", &["decode", "tcp", "analysis", "timeline", "report"]),
     ("humantime", &["report", "cli"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report"]),
@@ -66,8 +66,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_json", &["report", "cli"]),
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["websocket/content.rs"]),
-    ("simdutf8", &["websocket/utf8.rs"]),
-    ("thiserror", &["capture"]),
+    ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("thiserror", &["capture", "cli"]),
 ];
 
 /// Names that say nothing about what a module is for.
