@@ -43,9 +43,9 @@ impl Flow {
         match &mut self.layer {
             Layer::PassedOver => {}
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, chunk.origin, seen, *sink);
                 });
             }
             Layer::Http(_) => self.read_http(direction, chunk, work),
@@ -66,9 +66,9 @@ impl Flow {
     ) {
         match &mut self.layer {
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, gap.origin, seen, *sink);
                 });
             }
             Layer::Http(tracker) => {
@@ -155,7 +155,7 @@ impl Flow {
             self.take_for_frames(Recognition::Likely, work);
             return self.read(direction, chunk, work);
         }
-        let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
+        let (about, rejected, now) = (&mut self.about, &mut self.rejected, chunk.origin);
         let progress = tracker.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
