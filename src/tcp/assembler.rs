@@ -208,6 +208,8 @@ impl Waiting {
 ///
 /// The bytes themselves are gone. A repeated range is compared where its borders are those of
 /// earlier segments, one or several of them; otherwise nothing is said about it.
+///
+/// Kept small, for every segment writes one: 12 bytes each, 192 for a direction.
 #[derive(Debug, Default)]
 struct Recent {
     ranges: Vec<Fingerprint>,
@@ -217,43 +219,54 @@ struct Recent {
 
 #[derive(Clone, Copy, Debug)]
 struct Fingerprint {
-    offset: u64,
-    hash: u64,
+    /// The low half of the stream offset: what is compared lies within a window of it.
+    offset: u32,
     length: u32,
+    hash: u32,
 }
 
 impl Recent {
+    #[inline]
     fn remember(&mut self, chunk: Chunk<'_>) {
         let Ok(length @ 1..) = u32::try_from(chunk.bytes.len()) else { return };
-        let print = Fingerprint { offset: chunk.offset, hash: hash(chunk.bytes), length };
-        if self.ranges.len() < REMEMBERED {
-            self.ranges.push(print);
-        } else if let Some(place) = self.ranges.get_mut(self.oldest) {
+        let print =
+            Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
+        if let Some(place) = self.ranges.get_mut(self.oldest) {
             *place = print;
             self.oldest = self.oldest.saturating_add(1) % REMEMBERED;
+        } else {
+            self.ranges.push(print);
+            self.oldest = self.ranges.len() % REMEMBERED;
         }
     }
 
     fn conflict(&self, chunk: Chunk<'_>) -> Option<Span> {
         self.ranges.iter().find_map(|print| {
-            let end = print.offset.saturating_add(u64::from(print.length));
-            if print.offset < chunk.offset || end > chunk.end() {
+            let skipped = u64::from(print.offset.wrapping_sub(low_half(chunk.offset)));
+            let start = chunk.offset.saturating_add(skipped);
+            let end = start.saturating_add(u64::from(print.length));
+            if end > chunk.end() {
                 return None;
             }
-            let skipped = length_usize(print.offset.saturating_sub(chunk.offset));
-            let again = chunk.skip(skipped).take(length_usize(u64::from(print.length)));
-            let mut span = Span::at(print.offset, chunk.origin);
+            let again =
+                chunk.skip(length_usize(skipped)).take(length_usize(u64::from(print.length)));
+            let mut span = Span::at(start, chunk.origin);
             span.extend(end, chunk.origin);
             (hash(again.bytes) != print.hash).then_some(span)
         })
     }
 }
 
+fn low_half(value: u64) -> u32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// A fingerprint, the same in every run.
-fn hash(bytes: &[u8]) -> u64 {
+fn hash(bytes: &[u8]) -> u32 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(bytes);
-    hasher.finish()
+    low_half(hasher.finish())
 }
 
 /// What a kept range costs beside its bytes, roughly.
