@@ -128,6 +128,7 @@ impl Flow {
 
     /// Ends the connection: what was held back is handed over.
     pub(super) fn end<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        work.now = self.about.last;
         self.drain(Direction::ClientToServer, Pressure::End, work);
         self.drain(Direction::ServerToClient, Pressure::End, work);
         self.end_layer(work);

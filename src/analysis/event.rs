@@ -1,7 +1,8 @@
 //! Everything that leaves the analyzer.
 //!
-//! Events are emitted in packet order (the packet that completed what they tell) and *borrow*: a
-//! consumer that wants to keep something copies it.
+//! Events are emitted in the order in which they become known, which is packet order but for bytes
+//! that had to wait for a hole to be filled. They *borrow*: a consumer that wants to keep something
+//! copies it.
 
 use std::net::SocketAddr;
 
@@ -15,10 +16,11 @@ use crate::websocket::{Frame, Message};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(pub u64);
 
-/// Something observed, and the packet at which it was known.
+/// Something observed, and the packet that brought it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// The packet that was being read when this became known. Its time is the event's time.
+    /// The packet that carried the last byte of what is told, or, of a connection's end, its last
+    /// packet. Its time is the event's time.
     pub origin: Origin,
     /// What was observed.
     pub kind: EventKind<'a>,

@@ -7,7 +7,6 @@ use crate::analysis::event::{ConnectionId, Limit};
 use crate::analysis::{Options, Sink};
 use crate::decode::{Flags, Segment};
 use crate::stream::{Origin, PerDirection};
-use crate::tcp::table::SlotId;
 use crate::tcp::{FlowKey, FlowTable, TcpState};
 use crate::websocket::{self, Settings};
 
@@ -25,12 +24,13 @@ pub(super) struct Flows {
     live: usize,
     /// Memory taken by bytes that wait for holes to be filled.
     weight: usize,
-    /// Where the search for an unused connection goes on.
-    hand: usize,
+    /// All connections that were opened and may still be followed, in the order in which room is
+    /// made.
+    opened: VecDeque<(FlowKey, ConnectionId)>,
     /// Connections that were reset, with the packet number at which they end.
-    leaving: VecDeque<(u64, SlotId, ConnectionId)>,
+    leaving: VecDeque<(u64, FlowKey, ConnectionId)>,
     /// Connections that have ended, oldest first.
-    gone: VecDeque<(SlotId, ConnectionId)>,
+    gone: VecDeque<(FlowKey, ConnectionId)>,
 }
 
 /// What the table knows of two endpoints.
@@ -56,7 +56,7 @@ impl Flows {
             count: 0,
             live: 0,
             weight: 0,
-            hand: 0,
+            opened: VecDeque::new(),
             leaving: VecDeque::new(),
             gone: VecDeque::new(),
         }
@@ -65,62 +65,55 @@ impl Flows {
     /// Takes one segment.
     pub(super) fn segment<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let key = FlowKey::new(segment.source, segment.destination);
-        let slot = match self.table.find(&key) {
-            None => self.open(key, segment, sink),
-            Some(slot) => match self.table.get_mut(slot) {
-                Some(Entry::Live(flow)) if !flow.is_another(segment) => slot,
-                Some(Entry::Live(_)) => {
-                    self.end(slot, sink);
-                    self.table.remove(slot);
-                    self.open(key, segment, sink)
-                }
-                Some(Entry::Gone(_, next)) if is_late(next, segment) => return,
-                Some(Entry::Gone(..)) | None => {
-                    self.table.remove(slot);
-                    self.open(key, segment, sink)
-                }
-            },
+        let known = match self.table.get_mut(&key) {
+            Some(Entry::Live(flow)) if !flow.is_another(segment) => true,
+            Some(Entry::Gone(_, next)) if is_late(next, segment) => return,
+            Some(Entry::Live(_) | Entry::Gone(..)) | None => false,
         };
-        let Some(Entry::Live(flow)) = self.table.get_mut(slot) else { return };
-        let before = flow.tcp.weight();
-        let limits = &self.options.limits;
+        if !known {
+            // The same endpoints may have had another connection before: it is over.
+            self.end(key, sink);
+            self.open(key, segment, sink);
+        }
+        let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let state = flow.tcp.state();
+        let (state, weight) = (flow.tcp.state(), flow.tcp.weight());
         flow.push(segment, &mut work);
-        let after = flow.tcp.weight();
-        self.weight = self.weight.saturating_sub(before).saturating_add(after);
-        let reached = if after > limits.buffered_per_connection {
-            Some(Limit::BufferedPerConnection)
-        } else if after > before && self.weight > limits.buffered_total {
-            Some(Limit::BufferedTotal)
-        } else {
-            None
-        };
-        if let Some(limit) = reached {
-            flow.limit(limit, &mut work);
-            flow.relieve(&mut work);
-            self.weight = self.weight.saturating_sub(after).saturating_add(flow.tcp.weight());
-        }
-        let id = flow.about.id;
-        match flow.tcp.state() {
-            TcpState::Reset(_) | TcpState::Refused
-                if !matches!(state, TcpState::Reset(_) | TcpState::Refused) =>
-            {
-                let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
-                self.leaving.push_back((until, slot, id));
+        if flow.tcp.weight() != weight {
+            self.weight = self.weight.saturating_sub(weight).saturating_add(flow.tcp.weight());
+            let limits = &self.options.limits;
+            let reached = if flow.tcp.weight() > limits.buffered_per_connection {
+                Some(Limit::BufferedPerConnection)
+            } else if flow.tcp.weight() > weight && self.weight > limits.buffered_total {
+                Some(Limit::BufferedTotal)
+            } else {
+                None
+            };
+            if let Some(limit) = reached {
+                let before = flow.tcp.weight();
+                flow.limit(limit, &mut work);
+                flow.relieve(&mut work);
+                self.weight = self.weight.saturating_sub(before).saturating_add(flow.tcp.weight());
             }
-            TcpState::Closed(_) if flow.tcp.is_finished() => self.end(slot, sink),
-            TcpState::SynSent
-            | TcpState::Refused
-            | TcpState::Established
-            | TcpState::HalfClosed(_)
-            | TcpState::Closed(_)
-            | TcpState::Reset(_) => {}
+        }
+        if flow.tcp.state() != state || flow.tcp.is_finished() {
+            let (id, is_finished) = (flow.about.id, flow.tcp.is_finished());
+            match flow.tcp.state() {
+                TcpState::Closed(_) if is_finished => self.end(key, sink),
+                TcpState::Reset(_) | TcpState::Refused => {
+                    let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
+                    self.leaving.push_back((until, key, id));
+                }
+                TcpState::SynSent
+                | TcpState::Established
+                | TcpState::HalfClosed(_)
+                | TcpState::Closed(_) => {}
+            }
         }
     }
 
-    fn open<S: Sink>(&mut self, key: FlowKey, segment: &Segment<'_>, sink: &mut S) -> SlotId {
+    fn open<S: Sink>(&mut self, key: FlowKey, segment: &Segment<'_>, sink: &mut S) {
         if self.live >= self.options.limits.connections {
             self.make_room(sink);
         }
@@ -130,12 +123,17 @@ impl Flows {
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         let flow = Flow::new(id, segment, &mut work);
-        self.table.insert(key, Entry::Live(Box::new(flow)))
+        self.table.insert(key, Entry::Live(Box::new(flow)));
+        if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
+            let table = &self.table;
+            self.opened.retain(|(key, id)| is_live(table, key, *id));
+        }
+        self.opened.push_back((key, id));
     }
 
     /// Ends a connection, and remembers for a while that it was there.
-    fn end<S: Sink>(&mut self, slot: SlotId, sink: &mut S) {
-        let Some(entry) = self.table.get_mut(slot) else { return };
+    fn end<S: Sink>(&mut self, key: FlowKey, sink: &mut S) {
+        let Some(entry) = self.table.get_mut(&key) else { return };
         let Entry::Live(flow) = entry else { return };
         self.weight = self.weight.saturating_sub(flow.tcp.weight());
         let mut work =
@@ -144,67 +142,62 @@ impl Flows {
         let id = flow.about.id;
         *entry = Entry::Gone(id, flow.tcp.next_sequences());
         self.live = self.live.saturating_sub(1);
-        self.gone.push_back((slot, id));
+        self.gone.push_back((key, id));
         if self.gone.len() > REMEMBERED_ENDS
-            && let Some((slot, id)) = self.gone.pop_front()
-            && let Some(Entry::Gone(there, _)) = self.table.get_mut(slot)
-            && *there == id
+            && let Some((key, id)) = self.gone.pop_front()
+            && matches!(self.table.get(&key), Some(Entry::Gone(there, _)) if *there == id)
         {
-            self.table.remove(slot);
+            self.table.remove(&key);
         }
     }
 
     /// Ends connections that were reset a while ago: nothing comes late any more.
     pub(super) fn end_leaving<S: Sink>(&mut self, sink: &mut S) {
-        while let Some((until, slot, id)) = self.leaving.front().copied() {
+        while let Some((until, key, id)) = self.leaving.front().copied() {
             if until > self.now.packet.0 {
                 return;
             }
             self.leaving.pop_front();
-            if let Some(Entry::Live(flow)) = self.table.get_mut(slot)
-                && flow.about.id == id
-            {
-                self.end(slot, sink);
+            if is_live(&self.table, &key, id) {
+                self.end(key, sink);
             }
         }
     }
 
-    /// Ends the connection that was not used for longest, roughly (second chance).
+    /// Ends a connection that was not used for long: the oldest, but for those that were used since
+    /// they were last looked at (second chance).
     fn make_room<S: Sink>(&mut self, sink: &mut S) {
-        let count = self.table.slot_count();
-        for _ in 0..count.saturating_mul(2) {
-            let number = self.hand;
-            self.hand =
-                if number.saturating_add(1) >= count { 0 } else { number.saturating_add(1) };
-            let Some(slot) = self.table.slot(number) else { continue };
-            let Some(Entry::Live(flow)) = self.table.get_mut(slot) else { continue };
+        while let Some((key, id)) = self.opened.pop_front() {
+            let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { continue };
+            if flow.about.id != id {
+                continue;
+            }
             if std::mem::take(&mut flow.used) {
+                self.opened.push_back((key, id));
                 continue;
             }
             let mut work =
                 Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
             flow.limit(Limit::Connections, &mut work);
-            self.end(slot, sink);
-            self.table.remove(slot);
+            self.end(key, sink);
             return;
         }
     }
 
     /// Ends all connections, in their order.
     pub(super) fn finish<S: Sink>(&mut self, sink: &mut S) {
-        let mut open: Vec<(ConnectionId, SlotId)> = self
-            .table
-            .iter()
-            .filter_map(|(slot, entry)| match entry {
-                Entry::Live(flow) => Some((flow.about.id, slot)),
-                Entry::Gone(..) => None,
-            })
-            .collect();
-        open.sort_unstable_by_key(|(id, _)| *id);
-        for (_, slot) in open {
-            self.end(slot, sink);
+        let mut open = std::mem::take(&mut self.opened);
+        open.make_contiguous().sort_unstable_by_key(|(_, id)| *id);
+        for (key, id) in open {
+            if is_live(&self.table, &key, id) {
+                self.end(key, sink);
+            }
         }
     }
+}
+
+fn is_live(table: &FlowTable<Entry>, key: &FlowKey, id: ConnectionId) -> bool {
+    matches!(table.get(key), Some(Entry::Live(flow)) if flow.about.id == id)
 }
 
 /// Whether a segment between the endpoints of a connection that has ended still belongs to it.

@@ -24,7 +24,7 @@ pub(super) enum Layer {
     /// Requests and responses.
     Http(Box<Tracker>),
     /// Frames.
-    WebSocket(Box<PerDirection<Decoder>>),
+    WebSocket(PerDirection<Decoder>),
     /// Nobody is interested in its content.
     PassedOver,
 }
@@ -43,9 +43,9 @@ impl Flow {
         match &mut self.layer {
             Layer::PassedOver => {}
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, chunk.origin, seen, *sink);
                 });
             }
             Layer::Http(_) => self.read_http(direction, chunk, work),
@@ -66,13 +66,18 @@ impl Flow {
     ) {
         match &mut self.layer {
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, gap.origin, seen, *sink);
                 });
             }
             Layer::Http(tracker) => {
-                tracker.gap(direction, gap);
+                if tracker.gap(direction, gap) == Progress::Lost
+                    && tracker.awaiting_response().is_none()
+                {
+                    // A head was lost: what follows may be anything, frames included.
+                    self.layer = Layer::Probe(Box::default());
+                }
             }
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start => self.layer = Layer::Probe(Box::default()),
@@ -101,7 +106,10 @@ impl Flow {
                     }
                 }
             }
-            Layer::Probe(_) => self.about.nature = Nature::Other,
+            Layer::Probe(_) if self.about.nature == Nature::Unknown => {
+                self.about.nature = Nature::Other;
+            }
+            Layer::Probe(_) => {}
             Layer::Start | Layer::PassedOver => {}
         }
     }
@@ -147,7 +155,7 @@ impl Flow {
             self.take_for_frames(Recognition::Likely, work);
             return self.read(direction, chunk, work);
         }
-        let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
+        let (about, rejected, now) = (&mut self.about, &mut self.rejected, chunk.origin);
         let progress = tracker.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
@@ -162,6 +170,9 @@ impl Flow {
                 {
                     // The response was lost in a gap, and frames follow it.
                     self.take_for_frames(Recognition::Likely, work);
+                    self.read(direction, chunk, work);
+                } else if !awaits_response {
+                    self.layer = Layer::Probe(Box::default());
                     self.read(direction, chunk, work);
                 }
             }
@@ -272,6 +283,9 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         if direction != role {
+            if self.about.started_by == StartedBy::Syn {
+                return;
+            }
             self.swap_roles();
         }
         self.start_http();
@@ -298,10 +312,10 @@ impl Flow {
 
     fn open_decoders(&mut self, compression: PerDirection<Compression>, start: Start) {
         self.about.nature = Nature::WebSocket;
-        self.layer = Layer::WebSocket(Box::new(PerDirection {
+        self.layer = Layer::WebSocket(PerDirection {
             client: Decoder::new(compression.client, start),
             server: Decoder::new(compression.server, start),
-        }));
+        });
     }
 
     fn read_held<S: Sink>(&mut self, direction: Direction, held: &Held, work: &mut Work<'_, S>) {

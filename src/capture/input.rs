@@ -172,5 +172,8 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Bytes asked of the reader at once: large enough that system calls do not matter.
-const READ_LENGTH: usize = 1 << 20;
+/// Bytes asked of the reader at once.
+///
+/// Large enough that system calls do not matter, and small enough to stay in a core's cache: 29 MB
+/// of 80,000 packets took 54 ns per packet, and 80 ns with 1 MiB.
+const READ_LENGTH: usize = 1 << 18;

@@ -3,12 +3,13 @@
 //! The only module below `tui` and `cli` that touches files, devices and the clock.
 
 mod bytes;
+// Not `pcap`: a path with that name makes the compiler load the crate, and the linker look for libpcap.
+mod classic;
 mod compressed;
 mod error;
 mod input;
 pub mod live;
 mod open;
-mod pcap;
 mod pcapng;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
@@ -36,7 +37,7 @@ pub trait PacketSource {
 
     /// How many bytes of the (compressed) file were read so far, for a progress bar.
     ///
-    /// Up to 1 MiB ahead of the packets; 0 for interfaces.
+    /// Runs a little ahead of the packets (256 KiB at a time); 0 for interfaces.
     fn position(&self) -> u64;
 
     /// The TLS secrets that stood in the capture before the last packet given.

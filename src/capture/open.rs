@@ -4,12 +4,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::PacketSource;
 use super::compressed::{decompress, recognize};
 use super::error::{Error, Looks, printable};
 use super::input::{Counted, Input, Progress};
-use super::pcap::Pcap;
-use super::pcapng::Pcapng;
+use super::{PacketSource, classic, pcapng};
 use crate::stream::length_u64;
 
 /// Opens a capture file.
@@ -68,11 +66,11 @@ fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
     if input.available().is_empty() {
         return Err(Error::Empty { name: input.name().to_owned() });
     }
-    if let Some(format) = super::pcap::recognize(input.available()) {
-        return Ok(Box::new(Pcap::open(input, format)?));
+    if let Some(format) = classic::recognize(input.available()) {
+        return Ok(Box::new(classic::Pcap::open(input, format)?));
     }
-    if super::pcapng::recognize(input.available()) {
-        return Ok(Box::new(Pcapng::open(input)?));
+    if pcapng::recognize(input.available()) {
+        return Ok(Box::new(pcapng::Pcapng::open(input)?));
     }
     input.ensure(SAMPLE_LENGTH)?;
     let first = input.available();
@@ -96,16 +94,16 @@ fn looks(first: &[u8]) -> Looks {
             let whole = sample.get(..error.valid_up_to()).unwrap_or_default();
             std::str::from_utf8(whole).unwrap_or_default()
         }
-        Err(_) => return Looks::Noise,
+        Err(_) => "",
     };
     let readable = |character: char| !character.is_control() || character.is_ascii_whitespace();
     if !text.is_empty() && text.chars().all(readable) {
-        return Looks::Text;
+        Looks::Text
+    } else if sample.len() < MAGIC_LENGTH {
+        Looks::Short { length: length_u64(sample.len()) }
+    } else {
+        Looks::Noise
     }
-    if sample.len() < MAGIC_LENGTH {
-        return Looks::Short { length: length_u64(sample.len()) };
-    }
-    Looks::Noise
 }
 
 /// An error of the file system, as far as it can be named.

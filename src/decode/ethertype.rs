@@ -193,7 +193,7 @@ const PPP_MPLS_MULTICAST: u16 = 0x0283;
 pub(super) const IPV4: u16 = 0x0800;
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
 const VLAN: u16 = 0x8100;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV6: u16 = 0x86dd;
 const PPP: u16 = 0x880b;
 const MPLS_UNICAST: u16 = 0x8847;
 const MPLS_MULTICAST: u16 = 0x8848;
@@ -202,3 +202,96 @@ const VLAN_SERVICE: u16 = 0x88a8;
 const MACSEC: u16 = 0x88e5;
 /// Never assigned, but used for double tags before IEEE 802.1ad.
 const VLAN_OLD_SERVICE: u16 = 0x9100;
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{ETHERNET, PAYLOAD, TCP, decode, ethernet, ipv4, ipv6, join, tcp};
+    use super::*;
+
+    /// `depth` tags with `kind`, then IPv4.
+    fn tags(kind: u16, depth: usize) -> Vec<u8> {
+        let mut bytes = join(&[&0x0800_u16.to_be_bytes(), &ipv4(TCP, &tcp(PAYLOAD))]);
+        for _ in 0..depth {
+            bytes = join(&[&kind.to_be_bytes(), &[0x20, 5], &bytes]);
+        }
+        join(&[&[2; 12], &bytes])
+    }
+
+    #[test]
+    fn headers_below_ip_are_passed() {
+        let over_4 = ipv4(TCP, &tcp(PAYLOAD));
+        let over_6 = ipv6(TCP, &tcp(PAYLOAD));
+        let frame = ethernet(IPV4, &over_4);
+        let pppoe = [0x11, 0, 0, 9, 0, 82];
+        for (name, bytes) in [
+            ("802.1Q", tags(VLAN, 1)),
+            ("802.1ad", tags(VLAN_SERVICE, 1)),
+            ("four tags", tags(VLAN, 4)),
+            ("four tags of the old kind", tags(VLAN_OLD_SERVICE, 4)),
+            ("as many tags as accepted", tags(VLAN, MAX_HEADERS - 3)),
+            ("MPLS, one label", ethernet(MPLS_UNICAST, &join(&[&[0, 1, 0x01, 64], &over_4]))),
+            (
+                "MPLS, two labels, IPv6",
+                ethernet(MPLS_MULTICAST, &join(&[&[0, 1, 0, 64, 0, 2, 0x01, 64], &over_6])),
+            ),
+            (
+                "MPLS, pseudowire",
+                ethernet(MPLS_UNICAST, &join(&[&[0, 1, 0x01, 64, 0, 0, 0, 0], &frame])),
+            ),
+            ("PPPoE", ethernet(PPPOE_SESSION, &join(&[&pppoe, &[0, 0x21], &over_4]))),
+            (
+                "PPPoE with a compressed protocol",
+                ethernet(PPPOE_SESSION, &join(&[&pppoe, &[0x57], &over_6])),
+            ),
+            (
+                "PPP with a label",
+                ethernet(PPP, &join(&[&[0xff, 3, 2, 0x81, 0, 1, 0x01, 64], &over_4])),
+            ),
+            ("802.3 with SNAP", ethernet(88, &join(&[&SNAP, &[8, 0], &over_4]))),
+            ("802.3 with bridged SNAP", ethernet(88, &join(&[&SNAP_BRIDGED, &[8, 0], &over_4]))),
+            ("Ethernet in Ethernet", ethernet(TRANSPARENT_ETHERNET, &frame)),
+            ("MACsec", ethernet(MACSEC, &join(&[&[0, 0, 0, 0, 0, 1, 8, 0], &over_4]))),
+            (
+                "MACsec with a channel",
+                ethernet(MACSEC, &join(&[&[0x20, 0, 0, 0, 0, 1], &[3; 8], &[8, 0], &over_4])),
+            ),
+        ] {
+            assert_eq!(decode(ETHERNET, &bytes).as_deref(), Ok(PAYLOAD), "{name}");
+            for length in 0..bytes.len() - PAYLOAD.len() {
+                assert!(decode(ETHERNET, &bytes[..length]).is_err(), "{name}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_lead_to_ip_says_why() {
+        let over_4 = ipv4(TCP, &tcp(PAYLOAD));
+        let ppp = |protocol: &[u8]| ethernet(PPP, &join(&[protocol, &over_4]));
+        for (name, bytes, reason) in [
+            ("unknown type", ethernet(0x88cc, &over_4), Reason::NotTcp),
+            ("LLC of spanning tree", ethernet(38, &[0x42, 0x42, 3, 0, 0, 0, 0]), Reason::NotTcp),
+            ("PPP, LCP", ppp(&[0xc0, 0x21]), Reason::NotTcp),
+            ("PPP, compressed", ppp(&[0, 0xfd]), Reason::Encapsulation("compressed PPP")),
+            ("PPP, multilink", ppp(&[0x3d]), Reason::Encapsulation("PPP multilink")),
+            (
+                "PPP, Van Jacobson",
+                ppp(&[0, 0x2d]),
+                Reason::Encapsulation("PPP with compressed TCP headers"),
+            ),
+            (
+                "MPLS of something else",
+                ethernet(MPLS_UNICAST, &[0, 1, 0x01, 64, 0x50, 0, 0, 0]),
+                Reason::NotTcp,
+            ),
+            (
+                "encrypted MACsec",
+                ethernet(MACSEC, &join(&[&[0x0c, 0, 0, 0, 0, 1, 8, 0], &over_4])),
+                Reason::Encapsulation("encrypted MACsec"),
+            ),
+            ("more tags than accepted", tags(VLAN, MAX_HEADERS - 2), Reason::TooDeep),
+            ("labels without end", ethernet(MPLS_UNICAST, &[0; 400]), Reason::TooDeep),
+        ] {
+            assert_eq!(decode(ETHERNET, &bytes), Err(reason), "{name}");
+        }
+    }
+}

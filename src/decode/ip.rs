@@ -40,8 +40,8 @@ impl<'a> Datagram<'a> {
     /// Reads the IP headers.
     pub(super) fn read(wire: Wire<'a>) -> Result<Self, Reason> {
         match wire.bytes.first().map(|byte| byte >> 4) {
-            Some(4) => Self::version_4(wire),
-            Some(6) => Self::version_6(wire),
+            Some(VERSION_4) => Self::version_4(wire),
+            Some(VERSION_6) => Self::version_6(wire),
             Some(_) => Err(Reason::Malformed),
             None => Err(wire.too_short()),
         }
@@ -162,54 +162,275 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// The TCP segment in an IPv4 datagram without options that is no fragment: nearly every packet.
+/// The TCP segment in an IP datagram without options and extension headers that is no fragment:
+/// nearly every packet.
 ///
-/// `None` says only that the general way must be taken. That way gives the same segments (a test
+/// `None` says only that [`Datagram::read`] must be asked. That way gives the same segments (a test
 /// compares them) and costs more than twice as much.
 #[inline]
-pub(super) fn plain_ipv4_segment(wire: Wire<'_>) -> Option<Segment<'_>> {
-    let header: &[u8; PLAIN_LENGTH] = wire.bytes.first_chunk()?;
+pub(super) fn plain_segment(wire: Wire<'_>) -> Option<Segment<'_>> {
+    match wire.bytes.first()? {
+        &PLAIN_IPV4 => plain_version_4(wire),
+        byte if byte >> 4 == VERSION_6 => plain_version_6(wire),
+        _ => None,
+    }
+}
+
+/// The same for an IPv4 header of five words.
+#[inline]
+fn plain_version_4(wire: Wire<'_>) -> Option<Segment<'_>> {
+    let header: &[u8; IPV4_LENGTH] = wire.bytes.first_chunk()?;
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let fragment = u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_MASK;
-    let start = IPV4_LENGTH + usize::from(header[32] >> 4) * 4;
-    let plain = header[0] == PLAIN_VERSION_AND_LENGTH
-        && fragment == 0
-        && header[9] == IpNumber::TCP.0
-        && start >= PLAIN_LENGTH
-        && start <= length;
-    if !plain {
+    if header[9] != IpNumber::TCP.0 || fragment != 0 || length < IPV4_LENGTH {
         return None;
     }
-    let payload = wire.bytes.get(start..length.min(wire.bytes.len()))?;
-    let missing = length.saturating_sub(wire.bytes.len());
     let source = Ipv4Addr::new(header[12], header[13], header[14], header[15]);
     let destination = Ipv4Addr::new(header[16], header[17], header[18], header[19]);
+    plain_tcp(source.into(), destination.into(), wire.limit(length).skip(IPV4_LENGTH).ok()?)
+}
+
+/// The same for an IPv6 header directly before TCP.
+#[inline]
+fn plain_version_6(wire: Wire<'_>) -> Option<Segment<'_>> {
+    let (header, rest) = wire.header::<IPV6_LENGTH>().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    if header[6] != IpNumber::TCP.0 || length == 0 {
+        return None;
+    }
+    let (_, addresses) = header.split_first_chunk::<IPV6_ADDRESSES>()?;
+    let (source, addresses) = addresses.split_first_chunk::<16>()?;
+    let destination = addresses.first_chunk::<16>()?;
+    plain_tcp((*source).into(), (*destination).into(), rest.limit(length))
+}
+
+/// Reads a TCP header, if it was captured whole, and takes the rest for payload.
+#[inline]
+fn plain_tcp(source: IpAddr, destination: IpAddr, wire: Wire<'_>) -> Option<Segment<'_>> {
+    let header: &[u8; TCP_LENGTH] = wire.bytes.first_chunk()?;
+    let length = usize::from(header[12] >> 4) * 4;
+    if length < TCP_LENGTH {
+        return None;
+    }
     Some(Segment {
-        source: SocketAddr::new(source.into(), u16::from_be_bytes([header[20], header[21]])),
-        destination: SocketAddr::new(
-            destination.into(),
-            u16::from_be_bytes([header[22], header[23]]),
-        ),
-        sequence: u32::from_be_bytes([header[24], header[25], header[26], header[27]]),
-        acknowledgement: u32::from_be_bytes([header[28], header[29], header[30], header[31]]),
-        flags: Flags(header[33]),
-        window: u16::from_be_bytes([header[34], header[35]]),
-        payload,
-        missing: u32::try_from(missing).unwrap_or(u32::MAX),
+        source: SocketAddr::new(source, u16::from_be_bytes([header[0], header[1]])),
+        destination: SocketAddr::new(destination, u16::from_be_bytes([header[2], header[3]])),
+        sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+        acknowledgement: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
+        flags: Flags(header[TCP_FLAGS]),
+        window: u16::from_be_bytes([header[14], header[15]]),
+        payload: wire.bytes.get(length..)?,
+        missing: u32::try_from(wire.missing).unwrap_or(u32::MAX),
     })
 }
+
+/// In the first four bits of an IP header.
+const VERSION_4: u8 = 4;
+
+/// In the first four bits of an IP header.
+const VERSION_6: u8 = 6;
+
+/// First byte of IPv4: version 4, a header of five words.
+const PLAIN_IPV4: u8 = 0x45;
 
 /// Length of an IPv4 header without options (RFC 791, section 3.1).
 const IPV4_LENGTH: usize = 20;
 
-/// Length of an IPv4 and a TCP header, both without options (RFC 9293, section 3.1).
-const PLAIN_LENGTH: usize = IPV4_LENGTH + 20;
+/// Length of an IPv6 header (RFC 8200, section 3).
+const IPV6_LENGTH: usize = 40;
 
-/// Version 4, five words of header.
-const PLAIN_VERSION_AND_LENGTH: u8 = 0x45;
+/// Position of the addresses in an IPv6 header.
+const IPV6_ADDRESSES: usize = 8;
+
+/// Length of a TCP header without options (RFC 9293, section 3.1).
+const TCP_LENGTH: usize = 20;
 
 /// The more-fragments bit and the fragment offset; without the don't-fragment and reserved bits.
 const FRAGMENT_MASK: u16 = 0x3fff;
 
 /// Position of the control bits in a TCP header (RFC 9293, section 3.1).
 const TCP_FLAGS: usize = 13;
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
+
+    use super::super::craft::{PAYLOAD, TCP, ipv4, ipv6, join, tcp};
+    use super::*;
+
+    fn general(bytes: &[u8], missing: usize) -> Result<Segment<'_>, Reason> {
+        Datagram::read(Wire { bytes, missing }).and_then(|datagram| datagram.segment())
+    }
+
+    /// An IPv4 datagram with four bytes of options.
+    fn with_options() -> Vec<u8> {
+        let mut bytes = ipv4(TCP, &join(&[&[1, 1, 1, 0], &tcp(PAYLOAD)]));
+        bytes[0] = 0x46;
+        bytes
+    }
+
+    #[test]
+    fn short_cut_and_general_way_agree() {
+        let padded = |bytes: Vec<u8>| join(&[&bytes, &[0xee; 6]]);
+        for (name, whole) in [
+            ("IPv4", ipv4(TCP, &tcp(PAYLOAD))),
+            ("IPv6", ipv6(TCP, &tcp(PAYLOAD))),
+            ("IPv4, no payload, padded", padded(ipv4(TCP, &tcp(b"")))),
+            ("IPv6, no payload, padded", padded(ipv6(TCP, &tcp(b"")))),
+        ] {
+            assert!(plain_segment(Wire { bytes: &whole, missing: 0 }).is_some(), "{name}");
+            for length in 0..=whole.len() {
+                let (bytes, missing) = (&whole[..length], whole.len() - length);
+                if let Some(segment) = plain_segment(Wire { bytes, missing }) {
+                    assert_eq!(general(bytes, missing), Ok(segment), "{name}, {length} bytes");
+                }
+            }
+            for at in 0..whole.len() {
+                for value in 0..=u8::MAX {
+                    let mut bytes = whole.clone();
+                    bytes[at] = value;
+                    if let Some(segment) = plain_segment(Wire { bytes: &bytes, missing: 0 }) {
+                        assert_eq!(general(&bytes, 0), Ok(segment), "{name}, {at} set to {value}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_those_that_etherparse_writes() {
+        let write = |builder: PacketBuilderStep<IpHeaders>| {
+            let mut bytes = Vec::new();
+            let tcp = builder.tcp(50_000, 8080, 0xfedc_ba98, 512).syn().ack(77);
+            tcp.write(&mut bytes, PAYLOAD).unwrap();
+            bytes
+        };
+        let over_4 = write(PacketBuilder::ipv4([192, 0, 2, 1], [192, 0, 2, 9], 64));
+        let over_6 = write(PacketBuilder::ipv6([1; 16], [2; 16], 64));
+        for (name, bytes, source, destination) in [
+            ("IPv4", &over_4, "192.0.2.1:50000", "192.0.2.9:8080"),
+            (
+                "IPv6",
+                &over_6,
+                "[101:101:101:101:101:101:101:101]:50000",
+                "[202:202:202:202:202:202:202:202]:8080",
+            ),
+        ] {
+            let expected = Segment {
+                source: source.parse().unwrap(),
+                destination: destination.parse().unwrap(),
+                sequence: 0xfedc_ba98,
+                acknowledgement: 77,
+                flags: Flags(Flags::SYN.0 | Flags::ACK.0),
+                window: 512,
+                payload: PAYLOAD,
+                missing: 0,
+            };
+            assert_eq!(general(bytes, 0), Ok(expected), "{name}");
+            assert_eq!(plain_segment(Wire { bytes, missing: 0 }), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn lengths_come_from_the_ip_header() {
+        let no_length = |mut bytes: Vec<u8>, at: usize| {
+            bytes[at..at + 2].fill(0);
+            bytes
+        };
+        let whole = PAYLOAD.len();
+        for (name, bytes, cut, payload, missing) in [
+            ("IPv4", ipv4(TCP, &tcp(PAYLOAD)), 0, whole, 0),
+            ("IPv4 with options", with_options(), 0, whole, 0),
+            ("IPv4 with options, cut", with_options(), 5, whole - 5, 5),
+            ("IPv6, cut", ipv6(TCP, &tcp(PAYLOAD)), 5, whole - 5, 5),
+            ("all of the payload cut", ipv4(TCP, &tcp(PAYLOAD)), whole, 0, whole),
+            ("no length (TSO)", no_length(ipv4(TCP, &tcp(PAYLOAD)), 2), 0, whole, 0),
+            ("no length (TSO), cut", no_length(ipv4(TCP, &tcp(PAYLOAD)), 2), 5, whole - 5, 5),
+            ("no length in IPv6", no_length(ipv6(TCP, &tcp(PAYLOAD)), 4), 0, whole, 0),
+        ] {
+            let segment = general(&bytes[..bytes.len() - cut], cut).unwrap();
+            assert_eq!(segment.payload, &PAYLOAD[..payload], "{name}");
+            assert_eq!(usize::try_from(segment.missing), Ok(missing), "{name}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_malformed() {
+        let changed = |at: usize, value: u8| {
+            let mut bytes = ipv4(TCP, &tcp(PAYLOAD));
+            bytes[at] = value;
+            bytes
+        };
+        for (name, bytes) in [
+            ("nothing", Vec::new()),
+            ("version 5", changed(0, 0x55)),
+            ("IPv4 header of four words", changed(0, 0x44)),
+            ("total length inside the header", changed(3, 19)),
+            ("total length inside the TCP header", changed(3, 39)),
+            ("data offset of four words", changed(32, 0x40)),
+            ("data offset beyond the packet", {
+                let mut bytes = ipv4(TCP, &tcp(b"too short"));
+                bytes[32] = 0xf0;
+                bytes
+            }),
+            ("IPv6 length inside the TCP header", {
+                let mut bytes = ipv6(TCP, &tcp(PAYLOAD));
+                bytes[5] = 19;
+                bytes
+            }),
+        ] {
+            let plain = plain_segment(Wire { bytes: &bytes, missing: 0 });
+            assert_eq!(plain, None, "{name}");
+            assert_eq!(general(&bytes, 0), Err(Reason::Malformed), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_cut_by_the_snap_length_is_not_malformed() {
+        for (name, bytes, headers) in [
+            ("IPv4", ipv4(TCP, &tcp(PAYLOAD)), 40),
+            ("IPv4 with options", with_options(), 44),
+            ("IPv6", ipv6(TCP, &tcp(PAYLOAD)), 60),
+        ] {
+            for length in 0..bytes.len() {
+                let result = general(&bytes[..length], bytes.len() - length);
+                if length < headers {
+                    assert_eq!(result, Err(Reason::Cut), "{name}, {length} bytes");
+                } else {
+                    assert!(result.is_ok(), "{name}, {length} bytes");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn extension_headers_are_passed() {
+        const HOP_BY_HOP: u8 = 0;
+        const ROUTING: u8 = 43;
+        const FRAGMENT: u8 = 44;
+        const AUTHENTICATION: u8 = 51;
+        const DESTINATION: u8 = 60;
+        let raw = |next: u8, rest: &[u8]| join(&[&[next, 0, 1, 4, 0, 0, 0, 0], rest]);
+        let authentication = |rest: &[u8]| join(&[&[TCP, 4], &[0; 22], rest]);
+        let segment = tcp(PAYLOAD);
+        for (name, bytes) in [
+            ("hop by hop", ipv6(HOP_BY_HOP, &raw(TCP, &segment))),
+            (
+                "three in a row",
+                ipv6(HOP_BY_HOP, &raw(DESTINATION, &raw(ROUTING, &raw(TCP, &segment)))),
+            ),
+            ("authentication in IPv6", ipv6(AUTHENTICATION, &authentication(&segment))),
+            ("authentication in IPv4", ipv4(AUTHENTICATION, &authentication(&segment))),
+            (
+                "a fragment that is whole",
+                ipv6(FRAGMENT, &join(&[&[TCP, 0, 0, 0, 0, 0, 0, 9], &segment])),
+            ),
+        ] {
+            assert_eq!(general(&bytes, 0).map(|segment| segment.payload), Ok(PAYLOAD), "{name}");
+            for length in 0..bytes.len() - PAYLOAD.len() {
+                let result = general(&bytes[..length], bytes.len() - length);
+                assert_eq!(result, Err(Reason::Cut), "{name}, {length} bytes");
+            }
+        }
+    }
+}

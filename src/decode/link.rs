@@ -13,7 +13,7 @@ pub fn link_type_name(link_type: LinkType) -> Option<&'static str> {
     NAMES.iter().find(|(number, _)| *number == link_type.0).map(|(_, name)| *name)
 }
 
-/// The segment of a packet of the most common shape: Ethernet, IPv4 without options, TCP.
+/// The segment of a packet of the most common shape: Ethernet, plain IP, TCP.
 #[inline]
 pub(super) fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     if packet.link_type.0 != ETHERNET {
@@ -21,10 +21,10 @@ pub(super) fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     }
     let (addresses_and_type, bytes) = packet.bytes.split_first_chunk::<ETHERNET_LENGTH>()?;
     let [.., high, low] = *addresses_and_type;
-    if u16::from_be_bytes([high, low]) != ethertype::IPV4 {
-        return None;
+    match u16::from_be_bytes([high, low]) {
+        ethertype::IPV4 | ethertype::IPV6 => ip::plain_segment(Wire { bytes, missing: 0 }),
+        _ => None,
     }
-    ip::plain_ipv4_segment(Wire { bytes, missing: 0 })
 }
 
 /// Reads what is special to the link type and says which header follows.
@@ -192,3 +192,97 @@ const NAMES: &[(u32, &str)] = &[
     (272, "NORDIC_BLE"),
     (LINUX_SLL2, "LINUX_SLL2"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{PAYLOAD, TCP, decode, ethernet, ipv4, ipv6, join, tcp};
+    use super::*;
+
+    #[test]
+    fn every_link_type_leads_to_the_segment() {
+        let (over_4, over_6) = (ipv4(TCP, &tcp(PAYLOAD)), ipv6(TCP, &tcp(PAYLOAD)));
+        let sll =
+            |hardware: [u8; 2], protocol: [u8; 2]| join(&[&[0, 0], &hardware, &[0; 10], &protocol]);
+        let sll2 = |hardware: [u8; 2], protocol: [u8; 2]| {
+            join(&[&protocol, &[0, 0, 0, 0, 0, 1], &hardware, &[0; 10]])
+        };
+        let tagged = join(&[&[0, 5, 8, 0], &over_4]);
+        let snap = join(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &over_4]);
+        for (name, link_type, header, rest) in [
+            ("Ethernet", ETHERNET, ethernet(0x0800, b""), &over_4),
+            ("Ethernet, IPv6", ETHERNET, ethernet(0x86dd, b""), &over_6),
+            ("NULL, little endian", NULL, vec![2, 0, 0, 0], &over_4),
+            ("NULL, big endian", NULL, vec![0, 0, 0, 2], &over_4),
+            ("NULL, IPv6 of Linux", NULL, vec![10, 0, 0, 0], &over_6),
+            ("NULL, IPv6 of Windows", NULL, vec![23, 0, 0, 0], &over_6),
+            ("NULL, IPv6 of OpenBSD", NULL, vec![0, 0, 0, 24], &over_6),
+            ("NULL, IPv6 of FreeBSD", NULL, vec![28, 0, 0, 0], &over_6),
+            ("NULL, IPv6 of macOS", NULL, vec![30, 0, 0, 0], &over_6),
+            ("LOOP", LOOP, vec![0, 0, 0, 2], &over_4),
+            ("LOOP, IPv6", LOOP, vec![0, 0, 0, 24], &over_6),
+            ("RAW", RAW, Vec::new(), &over_4),
+            ("RAW, IPv6", RAW, Vec::new(), &over_6),
+            ("RAW of BSD", RAW_BSD, Vec::new(), &over_4),
+            ("RAW of OpenBSD", RAW_OPENBSD, Vec::new(), &over_4),
+            ("IPV4", IPV4, Vec::new(), &over_4),
+            ("IPV6", IPV6, Vec::new(), &over_6),
+            ("SLL of Ethernet", LINUX_SLL, sll([0, 1], [8, 0]), &over_4),
+            ("SLL of loopback", LINUX_SLL, sll([3, 4], [8, 0]), &over_4),
+            ("SLL of a tun device", LINUX_SLL, sll([0xff, 0xfe], [0x86, 0xdd]), &over_6),
+            ("SLL of PPP", LINUX_SLL, sll([2, 0], [8, 0]), &over_4),
+            ("SLL with a tag", LINUX_SLL, sll([0, 1], [0x81, 0]), &tagged),
+            ("SLL with LLC", LINUX_SLL, sll([0, 1], [0, 4]), &snap),
+            ("SLL2 of Ethernet", LINUX_SLL2, sll2([0, 1], [8, 0]), &over_4),
+            ("SLL2 of loopback", LINUX_SLL2, sll2([3, 4], [0x86, 0xdd]), &over_6),
+            ("PPP", PPP, vec![0xff, 3, 0, 0x21], &over_4),
+            ("PPP in HDLC", PPP_HDLC, vec![0xff, 3, 0, 0x57], &over_6),
+            ("Cisco HDLC in PPP_HDLC", PPP_HDLC, vec![0x0f, 0, 8, 0], &over_4),
+            ("Cisco HDLC", C_HDLC, vec![0x8f, 0, 8, 0], &over_4),
+            ("PPP of pppd", PPP_PPPD, vec![1, 3, 0, 0x21], &over_4),
+        ] {
+            let bytes = join(&[&header, rest]);
+            assert_eq!(decode(link_type, &bytes).as_deref(), Ok(PAYLOAD), "{name}");
+            for length in 0..bytes.len() - PAYLOAD.len() {
+                assert!(decode(link_type, &bytes[..length]).is_err(), "{name}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn other_contents_are_not_tcp() {
+        let over_4 = ipv4(TCP, &tcp(PAYLOAD));
+        for (name, link_type, header) in [
+            ("ARP", ETHERNET, ethernet(0x0806, b"")),
+            ("NULL of another family", NULL, vec![7, 0, 0, 0]),
+            ("LOOP, little endian", LOOP, vec![2, 0, 0, 0]),
+            ("SLL of netlink", LINUX_SLL, join(&[&[0, 0, 3, 56], &[0; 10], &[8, 0]])),
+            ("PPP, link control", PPP, vec![0xff, 3, 0xc0, 0x21]),
+        ] {
+            let result = decode(link_type, &join(&[&header, &over_4]));
+            assert_eq!(result, Err(Reason::NotTcp), "{name}");
+        }
+    }
+
+    #[test]
+    fn link_types_that_are_not_supported_are_named() {
+        assert_eq!(decode(189, &[0; 64]), Err(Reason::LinkType(189)));
+        for (number, name) in [
+            (1, Some("ETHERNET")),
+            (189, Some("USB_LINUX")),
+            (276, Some("LINUX_SLL2")),
+            (9999, None),
+        ] {
+            assert_eq!(link_type_name(LinkType(number)), name, "{number}");
+        }
+        assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0), "sorted, each number once");
+    }
+
+    #[test]
+    fn every_supported_link_type_has_a_name() {
+        for number in 0..=u32::from(u16::MAX) {
+            if !matches!(decode(number, &[0; 64]), Err(Reason::LinkType(_))) {
+                assert!(link_type_name(LinkType(number)).is_some(), "{number}");
+            }
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! One packet to at most one TCP segment.
 //!
 //! Link layers and tunnels are ours; IP, its fragments and TCP are read by etherparse. The one shape
-//! that nearly all packets have (IPv4 without options, TCP) is tried first and takes a short cut.
+//! that nearly all packets have (IP without options, TCP) is tried first and takes a short cut.
 
+#[cfg(test)]
+mod craft;
 mod ethertype;
 mod fragments;
 mod ip;
@@ -74,7 +76,7 @@ impl Decoder {
         let mut buffers = self.whole.as_mut_slice();
         for _ in 0..MAX_IP_HEADERS {
             wire = header.read_to_ip(wire)?;
-            if let Some(segment) = ip::plain_ipv4_segment(wire) {
+            if let Some(segment) = ip::plain_segment(wire) {
                 return Ok(segment);
             }
             let mut datagram = Datagram::read(wire)?;
@@ -97,7 +99,7 @@ impl Decoder {
 }
 
 /// What a packet turned out to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Decoded<'a> {
     /// A TCP segment, possibly inside tunnels or made of reassembled IP fragments.
     Tcp(Segment<'a>),
@@ -106,7 +108,7 @@ pub enum Decoded<'a> {
 }
 
 /// One TCP segment as captured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Segment<'a> {
     /// Sender.
     pub source: SocketAddr,
@@ -170,3 +172,119 @@ pub enum Reason {
 
 /// IP headers accepted in one packet: seven tunnels.
 const MAX_IP_HEADERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::craft::{
+        ETHERNET, GRE, IP_IN_IP, PAYLOAD, TCP, UDP, ethernet, ipv4, ipv6, join, packet, tcp, udp,
+    };
+    use super::*;
+
+    fn samples() -> [(&'static str, u32, Vec<u8>); 6] {
+        let over_4 = ipv4(TCP, &tcp(PAYLOAD));
+        let frame = ethernet(0x0800, &over_4);
+        let vxlan = udp(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &frame]));
+        let gre = join(&[&[0xb0, 0, 0x65, 0x58], &[0; 12], &frame]);
+        let fragmented = join(&[&[TCP, 0, 0, 1, 0, 0, 0, 9], &tcp(&PAYLOAD[..36])]);
+        [
+            ("IPv4", ETHERNET, frame),
+            ("IPv6", ETHERNET, ethernet(0x86dd, &ipv6(TCP, &tcp(PAYLOAD)))),
+            ("IPv6 fragment", ETHERNET, ethernet(0x86dd, &ipv6(44, &fragmented))),
+            ("VXLAN", ETHERNET, ethernet(0x0800, &ipv4(UDP, &vxlan))),
+            ("GRE", ETHERNET, ethernet(0x0800, &ipv4(GRE, &gre))),
+            ("802.11", 127, join(&[&[0, 0, 9, 0, 2, 0, 0, 0, 0, 0x88, 1], &[0; 24], &over_4])),
+        ]
+    }
+
+    #[test]
+    fn cut_packets_give_the_captured_part_and_count_the_rest() {
+        for (name, link_type, bytes) in samples() {
+            let mut decoder = Decoder::default();
+            let whole = packet(link_type, &bytes);
+            for length in 0..=bytes.len() {
+                let cut = Packet { bytes: &bytes[..length], ..whole };
+                match decoder.decode(&cut) {
+                    Decoded::Tcp(segment) => {
+                        assert!(PAYLOAD.starts_with(segment.payload), "{name}, {length} bytes");
+                        let missing = length_usize(u64::from(segment.missing));
+                        assert_eq!(segment.payload.len() + missing, PAYLOAD.len(), "{name}");
+                    }
+                    Decoded::Other(reason) => {
+                        let expected = [Reason::Cut, Reason::FragmentKept, Reason::NotTcp];
+                        assert!(expected.contains(&reason), "{name}, {length} bytes: {reason:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_packets_never_panic() {
+        let mut decoder = Decoder::new(Limits { datagrams: 3, ..Limits::default() });
+        for (_, link_type, bytes) in samples() {
+            for at in 0..bytes.len() {
+                for value in 0..=u8::MAX {
+                    let mut damaged = bytes.clone();
+                    damaged[at] = value;
+                    for length in [bytes.len(), at + 1, (at + 20).min(bytes.len())] {
+                        let cut = packet(link_type, &damaged[..length]);
+                        if let Decoded::Tcp(segment) = decoder.decode(&cut) {
+                            assert!(segment.payload.len() <= bytes.len());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tunnels_are_opened_up_to_their_limit() {
+        let mut datagram = ipv4(TCP, &tcp(PAYLOAD));
+        for depth in 1..=MAX_IP_HEADERS + 1 {
+            let bytes = ethernet(0x0800, &datagram);
+            let mut decoder = Decoder::default();
+            let decoded = decoder.decode(&packet(ETHERNET, &bytes));
+            if depth <= MAX_IP_HEADERS {
+                assert!(matches!(decoded, Decoded::Tcp(_)), "{depth}");
+            } else {
+                assert_eq!(decoded, Decoded::Other(Reason::TooDeep));
+            }
+            datagram = ipv4(IP_IN_IP, &datagram);
+        }
+    }
+
+    #[test]
+    fn dropped_and_incomplete_datagrams_are_counted() {
+        let mut decoder = Decoder::new(Limits { datagrams: 1, ..Limits::default() });
+        for number in 0..3 {
+            let fragment = craft::ipv4_fragment(TCP, number, &tcp(PAYLOAD), 0..32);
+            let bytes = ethernet(0x0800, &fragment);
+            assert!(matches!(decoder.decode(&packet(ETHERNET, &bytes)), Decoded::Other(_)));
+        }
+        assert_eq!((decoder.dropped_datagrams(), decoder.incomplete_datagrams()), (2, 1));
+    }
+
+    #[test]
+    fn fragments_inside_a_fragmented_tunnel_are_put_together() {
+        let segment = tcp(PAYLOAD);
+        let mut decoder = Decoder::default();
+        let mut payload = Vec::new();
+        let mut reasons = Vec::new();
+        let whole = ipv4(TCP, &segment);
+        for (number, range) in [(1, 0..24), (2, 24..segment.len())] {
+            let inner = ethernet(0x0800, &craft::ipv4_fragment(TCP, 7, &segment, range));
+            let outer = udp(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &inner]));
+            for range in [40..outer.len(), 0..40] {
+                let bytes = ethernet(0x0800, &craft::ipv4_fragment(UDP, number, &outer, range));
+                match decoder.decode(&packet(ETHERNET, &bytes)) {
+                    Decoded::Tcp(segment) => payload.extend_from_slice(segment.payload),
+                    Decoded::Other(reason) => reasons.push(reason),
+                }
+            }
+        }
+        assert_eq!(payload, PAYLOAD);
+        assert_eq!(reasons, [Reason::FragmentKept; 3]);
+        let bytes = ethernet(0x0800, &whole);
+        assert!(matches!(decoder.decode(&packet(ETHERNET, &bytes)), Decoded::Tcp(_)));
+    }
+}

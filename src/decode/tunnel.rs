@@ -179,3 +179,105 @@ const ERSPAN_3_LENGTH: usize = 12;
 
 /// Bit O in the last byte of the type III header: a subheader follows.
 const ERSPAN_3_SUBHEADER: u8 = 0x01;
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{
+        ETHERNET, GRE, IP_IN_IP, IPV6_IN_IP, PAYLOAD, TCP, UDP, decode, ethernet, ipv4, ipv6, join,
+        tcp, udp,
+    };
+    use super::*;
+
+    const MPLS_IN_IP: u8 = 137;
+    const ESP: u8 = 50;
+
+    fn over_ethernet(protocol: u8, payload: &[u8]) -> Vec<u8> {
+        ethernet(0x0800, &ipv4(protocol, payload))
+    }
+
+    #[test]
+    fn tunnels_lead_to_the_segment_inside() {
+        let (over_4, over_6) = (ipv4(TCP, &tcp(PAYLOAD)), ipv6(TCP, &tcp(PAYLOAD)));
+        let frame = ethernet(0x0800, &over_4);
+        let vxlan = join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &frame]);
+        let gre = |header: &[u8], rest: &[u8]| over_ethernet(GRE, &join(&[header, rest]));
+        for (name, bytes) in [
+            ("IPv4 in IPv4", over_ethernet(IP_IN_IP, &over_4)),
+            ("IPv6 in IPv4", over_ethernet(IPV6_IN_IP, &over_6)),
+            ("IPv4 in IPv6", ethernet(0x86dd, &ipv6(IP_IN_IP, &over_4))),
+            ("VXLAN", over_ethernet(UDP, &udp(4789, &vxlan))),
+            ("VXLAN, Linux's old port", over_ethernet(UDP, &udp(8472, &vxlan))),
+            ("VXLAN over IPv6", ethernet(0x86dd, &ipv6(UDP, &udp(4789, &vxlan)))),
+            (
+                "Geneve",
+                over_ethernet(UDP, &udp(6081, &join(&[&[0, 0, 0x65, 0x58, 0, 0, 1, 0], &frame]))),
+            ),
+            (
+                "Geneve with options",
+                over_ethernet(
+                    UDP,
+                    &udp(6081, &join(&[&[2, 0, 8, 0, 0, 0, 1, 0], &[9; 8], &over_4])),
+                ),
+            ),
+            ("MPLS in UDP", over_ethernet(UDP, &udp(6635, &join(&[&[0, 1, 1, 64], &over_4])))),
+            ("MPLS in IP", over_ethernet(MPLS_IN_IP, &join(&[&[0, 1, 1, 64], &over_6]))),
+            ("GRE", gre(&[0, 0, 8, 0], &over_4)),
+            ("GRE, IPv6", gre(&[0, 0, 0x86, 0xdd], &over_6)),
+            ("GRE with a checksum", gre(&[0x80, 0, 8, 0, 9, 9, 0, 0], &over_4)),
+            ("GRE with a key", gre(&[0x20, 0, 8, 0, 0, 0, 0, 1], &over_4)),
+            ("GRE with all options", gre(&join(&[&[0xb0, 0, 8, 0], &[9; 12]]), &over_4)),
+            ("GRE, Ethernet", gre(&[0, 0, 0x65, 0x58], &frame)),
+            ("ERSPAN type I", gre(&[0, 0, 0x88, 0xbe], &frame)),
+            ("ERSPAN type II", gre(&join(&[&[0x10, 0, 0x88, 0xbe], &[0; 12]]), &frame)),
+            ("ERSPAN type III", gre(&join(&[&[0x10, 0, 0x22, 0xeb], &[0; 16]]), &frame)),
+            (
+                "ERSPAN type III with a subheader",
+                gre(&join(&[&[0x10, 0, 0x22, 0xeb], &[0; 15], &[1], &[0; 8]]), &frame),
+            ),
+            (
+                "three tunnels",
+                over_ethernet(
+                    UDP,
+                    &udp(
+                        4789,
+                        &join(&[
+                            &[8, 0, 0, 0, 0, 0, 1, 0],
+                            &over_ethernet(GRE, &join(&[&[0, 0, 8, 0], &ipv4(IP_IN_IP, &over_4)])),
+                        ]),
+                    ),
+                ),
+            ),
+        ] {
+            assert_eq!(decode(ETHERNET, &bytes).as_deref(), Ok(PAYLOAD), "{name}");
+            for length in 0..bytes.len() - PAYLOAD.len() {
+                assert!(decode(ETHERNET, &bytes[..length]).is_err(), "{name}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_readable_tunnel_says_why() {
+        let over_4 = ipv4(TCP, &tcp(PAYLOAD));
+        let frame = ethernet(0x0800, &over_4);
+        let gre = |header: &[u8]| over_ethernet(GRE, &join(&[header, &over_4]));
+        let flagless = join(&[&[0; 8], &frame]);
+        let geneve_1 = join(&[&[0x40, 0, 0x65, 0x58, 0, 0, 1, 0], &frame]);
+        for (name, bytes, reason) in [
+            ("DNS", over_ethernet(UDP, &udp(53, &frame)), Reason::NotTcp),
+            ("ICMP", over_ethernet(1, &over_4), Reason::NotTcp),
+            ("VXLAN without its flag", over_ethernet(UDP, &udp(4789, &flagless)), Reason::NotTcp),
+            ("Geneve version 1", over_ethernet(UDP, &udp(6081, &geneve_1)), Reason::NotTcp),
+            ("GRE keepalive", gre(&[0, 0, 0, 0]), Reason::NotTcp),
+            ("GRE version 2", gre(&[0, 2, 8, 0]), Reason::Malformed),
+            ("PPTP", gre(&[0, 1, 8, 0]), Reason::Encapsulation("PPTP (GRE version 1)")),
+            (
+                "GRE with routes",
+                gre(&[0x40, 0, 8, 0]),
+                Reason::Encapsulation("GRE with source routes"),
+            ),
+            ("ESP", over_ethernet(ESP, &over_4), Reason::Encapsulation("IPsec ESP")),
+        ] {
+            assert_eq!(decode(ETHERNET, &bytes), Err(reason), "{name}");
+        }
+    }
+}

@@ -127,3 +127,92 @@ const PRESENT_FLAGS: u32 = 0x0000_0002;
 
 /// In the flags: padding between MAC header and payload.
 const DATA_PADDED: u8 = 0x20;
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{PAYLOAD, TCP, decode, ipv4, join, tcp};
+    use super::*;
+
+    const IEEE802_11: u32 = 105;
+    const RADIOTAP: u32 = 127;
+
+    /// A MAC header of `length` bytes with this frame control field.
+    fn mac(kind: u8, flags: u8, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        bytes[..2].copy_from_slice(&[kind, flags]);
+        bytes
+    }
+
+    fn snap() -> Vec<u8> {
+        join(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &ipv4(TCP, &tcp(PAYLOAD))])
+    }
+
+    #[test]
+    fn unencrypted_data_frames_lead_to_the_segment() {
+        for (name, mac) in [
+            ("data to an access point", mac(0x08, 0x01, 24)),
+            ("data between access points", mac(0x08, 0x03, 30)),
+            ("QoS data", mac(0x88, 0x02, 26)),
+            ("QoS data with HT control", mac(0x88, 0x81, 30)),
+            ("QoS data with four addresses", mac(0x88, 0x03, 32)),
+        ] {
+            let bytes = join(&[&mac, &snap()]);
+            assert_eq!(decode(IEEE802_11, &bytes).as_deref(), Ok(PAYLOAD), "{name}");
+            let header = [0, 0, 8, 0, 0, 0, 0, 0];
+            let tapped = join(&[&header, &bytes]);
+            assert_eq!(decode(RADIOTAP, &tapped).as_deref(), Ok(PAYLOAD), "{name}, radiotap");
+            for length in 0..tapped.len() - PAYLOAD.len() {
+                assert!(decode(RADIOTAP, &tapped[..length]).is_err(), "{name}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn radiotap_fields_are_passed_and_padding_is_honored() {
+        let timer = [7; 8];
+        let plain = mac(0x88, 0x02, 26);
+        let padded = join(&[&plain, &[0, 0]]);
+        for (name, header, mac) in [
+            ("flags, no padding", join(&[&[0, 0, 9, 0, 2, 0, 0, 0], &[0]]), &plain),
+            ("flags, padding", join(&[&[0, 0, 9, 0, 2, 0, 0, 0], &[0x20]]), &padded),
+            ("timer and flags", join(&[&[0, 0, 17, 0, 3, 0, 0, 0], &timer, &[0x20]]), &padded),
+            (
+                "two words, timer aligned, flags",
+                join(&[&[0, 0, 25, 0, 3, 0, 0, 0x80], &[0; 4], &[0; 4], &timer, &[0x20]]),
+                &padded,
+            ),
+            ("other fields", join(&[&[0, 0, 12, 0, 4, 0, 0, 0], &[0x20; 4]]), &plain),
+        ] {
+            let bytes = join(&[&header, mac, &snap()]);
+            assert_eq!(decode(RADIOTAP, &bytes).as_deref(), Ok(PAYLOAD), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_frames_say_why_not() {
+        let aggregate = {
+            let mut bytes = mac(0x88, 0x02, 26);
+            bytes[24] = 0x80;
+            bytes
+        };
+        let second_fragment = {
+            let mut bytes = mac(0x08, 0x01, 24);
+            bytes[22] = 0x01;
+            bytes
+        };
+        for (name, mac, reason) in [
+            ("beacon", mac(0x80, 0, 24), Reason::NotTcp),
+            ("acknowledgement", mac(0xd4, 0, 24), Reason::NotTcp),
+            ("no data", mac(0x48, 0x01, 24), Reason::NotTcp),
+            ("QoS, no data", mac(0xc8, 0x01, 26), Reason::NotTcp),
+            ("encrypted", mac(0x88, 0x42, 26), Reason::Encapsulation("encrypted 802.11")),
+            ("first fragment", mac(0x08, 0x05, 24), Reason::Encapsulation("fragmented 802.11")),
+            ("second fragment", second_fragment, Reason::Encapsulation("fragmented 802.11")),
+            ("several in one", aggregate, Reason::Encapsulation("aggregated 802.11 (A-MSDU)")),
+        ] {
+            assert_eq!(decode(IEEE802_11, &join(&[&mac, &snap()])), Err(reason), "{name}");
+        }
+        assert_eq!(decode(RADIOTAP, &[0, 0, 7, 0, 0, 0, 0, 0]), Err(Reason::Malformed));
+        assert_eq!(decode(RADIOTAP, &[1, 0, 8, 0, 0, 0, 0, 0]), Err(Reason::Malformed));
+    }
+}

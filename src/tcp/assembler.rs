@@ -9,16 +9,24 @@ use crate::stream::{Chunk, Origin, Span, length_u64, length_usize};
 
 /// Puts the bytes of one direction in order.
 ///
-/// Invariants: the ranges in `kept` neither overlap nor touch anything below `next`; `buffered` is
-/// the sum of their lengths. Of bytes that come twice, the first win.
+/// Invariant: the ranges that wait neither overlap nor touch anything below `next`. Of bytes that
+/// come twice, the first win.
 #[derive(Debug, Default)]
 pub struct Assembler {
     /// Stream offset of the next byte to be handed over.
     next: u64,
-    /// Bytes behind a hole, by their offset.
-    kept: BTreeMap<u64, Kept>,
-    buffered: usize,
     recent: Recent,
+    /// What waits behind a hole; absent while there is no hole, as nearly always.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Bytes behind holes.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By their offset.
+    kept: BTreeMap<u64, Kept>,
+    /// The sum of their lengths.
+    bytes: usize,
 }
 
 /// What became of inserted bytes.
@@ -63,32 +71,40 @@ impl Assembler {
     /// Whether nothing is kept behind holes.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
-    /// Bytes kept behind holes.
-    pub fn buffered(&self) -> usize {
-        self.buffered
+        self.waiting.is_none()
     }
 
     /// Memory taken by what is kept, in bytes: many tiny segments weigh more than their content.
+    #[inline]
     pub fn weight(&self) -> usize {
-        self.buffered.saturating_add(self.kept.len().saturating_mul(ENTRY_WEIGHT))
+        self.waiting.as_ref().map_or(0, |waiting| {
+            waiting.bytes.saturating_add(waiting.kept.len().saturating_mul(ENTRY_WEIGHT))
+        })
     }
 
     /// Where the bytes behind the first hole begin.
     pub fn first_kept(&self) -> Option<u64> {
-        self.kept.first_key_value().map(|(offset, _)| *offset)
+        self.waiting.as_ref()?.kept.first_key_value().map(|(offset, _)| *offset)
+    }
+
+    /// Takes bytes if they are the next of the stream and nothing waits behind a hole: the common
+    /// case. The caller takes them on.
+    #[inline]
+    pub fn advance(&mut self, chunk: Chunk<'_>) -> bool {
+        let in_order = chunk.offset == self.next && self.waiting.is_none();
+        if in_order {
+            self.next = chunk.end();
+            self.recent.remember(chunk);
+        }
+        in_order
     }
 
     /// Takes the payload of one segment. `cut` bytes behind it were not captured.
     pub fn insert<'a>(&mut self, chunk: Chunk<'a>, cut: u32) -> Inserted<'a> {
-        let end = chunk.end();
-        if chunk.offset == self.next && self.kept.is_empty() {
-            self.recent.remember(chunk);
-            self.next = end;
+        if self.advance(chunk) {
             return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
         }
+        let end = chunk.end();
         if end <= self.next {
             let conflict = self.recent.conflict(chunk);
             return Inserted { ready: None, repetition: Repetition::Whole, conflict };
@@ -97,14 +113,18 @@ impl Assembler {
         let mut conflict =
             if old > 0 { self.recent.conflict(chunk.take(length_usize(old))) } else { None };
         let new = chunk.skip(length_usize(old));
-        if self.kept.is_empty() && new.offset == self.next {
+        if self.waiting.is_none() && new.offset == self.next {
             self.recent.remember(new);
             self.next = end;
             return Inserted { ready: Some(new), repetition: Repetition::Partial, conflict };
         }
-        let kept_before = self.buffered;
-        conflict = self.keep(new, cut).or(conflict);
-        let added = self.buffered.saturating_sub(kept_before);
+        let waiting = self.waiting.get_or_insert_default();
+        let before = waiting.bytes;
+        conflict = waiting.keep(new, cut).or(conflict);
+        let added = waiting.bytes.saturating_sub(before);
+        if waiting.kept.is_empty() {
+            self.waiting = None;
+        }
         let repetition = match added {
             0 => Repetition::Whole,
             _ if added == chunk.bytes.len() => Repetition::New,
@@ -115,12 +135,16 @@ impl Assembler {
 
     /// Takes the kept bytes that are next in the stream, if the hole before them is filled.
     pub fn pop(&mut self) -> Option<(u64, Kept)> {
-        let entry = self.kept.first_entry()?;
+        let waiting = self.waiting.as_mut()?;
+        let entry = waiting.kept.first_entry()?;
         if *entry.key() != self.next {
             return None;
         }
         let (offset, kept) = entry.remove_entry();
-        self.buffered = self.buffered.saturating_sub(kept.bytes.len());
+        waiting.bytes = waiting.bytes.saturating_sub(kept.bytes.len());
+        if waiting.kept.is_empty() {
+            self.waiting = None;
+        }
         let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
         self.recent.remember(chunk);
         self.next = chunk.end();
@@ -138,11 +162,12 @@ impl Assembler {
 
     /// Forgets all kept bytes.
     pub fn clear(&mut self) {
-        self.kept.clear();
-        self.buffered = 0;
+        self.waiting = None;
         self.recent = Recent::default();
     }
+}
 
+impl Waiting {
     /// Keeps the parts of `chunk` that are not kept yet.
     fn keep(&mut self, chunk: Chunk<'_>, cut: u32) -> Option<Span> {
         let end = chunk.end();
@@ -171,7 +196,7 @@ impl Assembler {
             let until = self.kept.range(at..).next().map_or(end, |(offset, _)| (*offset).min(end));
             let part = rest.take(length_usize(until.saturating_sub(at)));
             let cut = if until == end { cut } else { 0 };
-            self.buffered = self.buffered.saturating_add(part.bytes.len());
+            self.bytes = self.bytes.saturating_add(part.bytes.len());
             self.kept.insert(at, Kept { bytes: part.bytes.to_vec(), cut, origin: chunk.origin });
             at = until;
         }
@@ -183,6 +208,8 @@ impl Assembler {
 ///
 /// The bytes themselves are gone. A repeated range is compared where its borders are those of
 /// earlier segments, one or several of them; otherwise nothing is said about it.
+///
+/// Kept small, for every segment writes one: 12 bytes each, 192 for a direction.
 #[derive(Debug, Default)]
 struct Recent {
     ranges: Vec<Fingerprint>,
@@ -192,57 +219,61 @@ struct Recent {
 
 #[derive(Clone, Copy, Debug)]
 struct Fingerprint {
-    offset: u64,
-    length: u64,
-    hash: u64,
-    origin: Origin,
+    /// The low half of the stream offset: what is compared lies within a window of it.
+    offset: u32,
+    length: u32,
+    hash: u32,
 }
 
 impl Recent {
+    #[inline]
     fn remember(&mut self, chunk: Chunk<'_>) {
-        if chunk.bytes.is_empty() {
-            return;
-        }
-        let print = Fingerprint {
-            offset: chunk.offset,
-            length: length_u64(chunk.bytes.len()),
-            hash: hash(chunk.bytes),
-            origin: chunk.origin,
-        };
-        if self.ranges.len() < REMEMBERED {
-            self.ranges.push(print);
-        } else if let Some(place) = self.ranges.get_mut(self.oldest) {
+        let Ok(length @ 1..) = u32::try_from(chunk.bytes.len()) else { return };
+        let print =
+            Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
+        if let Some(place) = self.ranges.get_mut(self.oldest) {
             *place = print;
             self.oldest = self.oldest.saturating_add(1) % REMEMBERED;
+        } else {
+            self.ranges.push(print);
+            self.oldest = self.ranges.len() % REMEMBERED;
         }
     }
 
     fn conflict(&self, chunk: Chunk<'_>) -> Option<Span> {
         self.ranges.iter().find_map(|print| {
-            let end = print.offset.saturating_add(print.length);
-            if print.offset < chunk.offset || end > chunk.end() {
+            let skipped = u64::from(print.offset.wrapping_sub(low_half(chunk.offset)));
+            let start = chunk.offset.saturating_add(skipped);
+            let end = start.saturating_add(u64::from(print.length));
+            if end > chunk.end() {
                 return None;
             }
-            let skipped = length_usize(print.offset.saturating_sub(chunk.offset));
-            let again = chunk.skip(skipped).take(length_usize(print.length));
-            let span = Span { start: print.offset, end, first: print.origin, last: chunk.origin };
+            let again =
+                chunk.skip(length_usize(skipped)).take(length_usize(u64::from(print.length)));
+            let mut span = Span::at(start, chunk.origin);
+            span.extend(end, chunk.origin);
             (hash(again.bytes) != print.hash).then_some(span)
         })
     }
 }
 
+fn low_half(value: u64) -> u32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 /// A fingerprint, the same in every run.
-fn hash(bytes: &[u8]) -> u64 {
+fn hash(bytes: &[u8]) -> u32 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(bytes);
-    hasher.finish()
+    low_half(hasher.finish())
 }
 
 /// What a kept range costs beside its bytes, roughly.
 const ENTRY_WEIGHT: usize = 96;
 
 /// Ranges whose fingerprint is kept, for each direction.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -269,8 +300,11 @@ mod tests {
                 assert_eq!(offset, length_u64(out.len()));
                 out.extend_from_slice(&kept.bytes);
             }
-            let sum: usize = assembler.kept.values().map(|kept| kept.bytes.len()).sum();
-            assert_eq!(assembler.buffered(), sum);
+            let waiting = assembler.waiting.as_deref();
+            let sum = |w: &Waiting| w.kept.values().map(|kept| kept.bytes.len()).sum::<usize>();
+            assert!(
+                waiting.is_none_or(|waiting| waiting.bytes == sum(waiting) && sum(waiting) > 0)
+            );
         }
         (out, conflicts, assembler)
     }
@@ -311,7 +345,7 @@ mod tests {
             let segments: Vec<_> = order.iter().map(|index| pieces[*index]).collect();
             let (out, conflicts, assembler) = assemble(&segments);
             assert_eq!((out.as_slice(), conflicts.len()), (&b"abcdefghi"[..], 0), "{order:?}");
-            assert_eq!(assembler.buffered(), 0);
+            assert!(assembler.is_empty());
             // The next permutation in lexicographic order.
             let Some(i) = (0..4).rev().find(|i| order[*i] < order[i + 1]) else { break };
             let j = (0..5).rev().find(|j| order[*j] > order[i]).unwrap();

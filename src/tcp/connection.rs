@@ -85,18 +85,18 @@ pub enum Pressure {
 
 #[derive(Debug, Default)]
 struct Half {
-    /// Whether any packet of this direction was captured.
-    seen: bool,
-    /// Sequence number of stream offset 0.
-    start: Option<u32>,
     assembler: Assembler,
     /// Stream offset that the receiver has acknowledged.
     acknowledged: u64,
+    /// Sequence number of stream offset 0.
+    start: Option<u32>,
+    /// Whether any packet of this direction was captured.
+    seen: bool,
     /// Stream offset of the FIN.
     fin: Option<u64>,
-    /// Since when an acknowledged hole is known.
-    hole: Option<Hole>,
     last: Signature,
+    /// Since when an acknowledged hole is known.
+    hole: Option<Box<Hole>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,13 +107,11 @@ struct Hole {
 }
 
 /// What makes a packet recognisable when it is captured twice.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Signature {
-    sequence: u32,
-    acknowledgement: u32,
-    flags: u8,
-    window: u16,
-    length: usize,
+    /// Everything in the TCP header that is the same in both captures; 0 for a packet that is not
+    /// judged.
+    header: u64,
     time: u64,
 }
 
@@ -175,6 +173,7 @@ impl Connection {
     }
 
     /// Takes one segment. Afterwards, [`Connection::poll`] has more of either direction, perhaps.
+    #[inline]
     pub fn push<'a>(
         &mut self,
         direction: Direction,
@@ -184,7 +183,7 @@ impl Connection {
         let before = self.state;
         let signature = Signature::of(segment, origin);
         let half = self.halves.get_mut(direction);
-        let duplicate = signature.is_duplicate_of(&half.last);
+        let duplicate = signature.is_duplicate_of(half.last);
         half.last = signature;
         half.seen = true;
         self.acknowledge(direction, segment, origin);
@@ -272,6 +271,7 @@ impl Connection {
         self.state != before
     }
 
+    #[inline]
     fn acknowledge(&mut self, direction: Direction, segment: &Segment<'_>, origin: Origin) {
         if !segment.flags.has(Flags::ACK) {
             return;
@@ -287,10 +287,11 @@ impl Connection {
         // A FIN takes one number of its own.
         other.acknowledged = other.fin.map_or(offset, |fin| offset.min(fin));
         if other.acknowledged > next && other.hole.is_none() {
-            other.hole = Some(Hole { since: origin, packets: 0 });
+            other.hole = Some(Box::new(Hole { since: origin, packets: 0 }));
         }
     }
 
+    #[inline]
     fn payload<'a>(
         &mut self,
         direction: Direction,
@@ -340,6 +341,10 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
+        if segment.missing == 0 && half.assembler.advance(chunk) {
+            arrival.ready = Some(chunk);
+            return arrival;
+        }
         let inserted = half.assembler.insert(chunk, segment.missing);
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
@@ -352,6 +357,7 @@ impl Connection {
         arrival
     }
 
+    #[inline]
     fn control(&mut self, direction: Direction, segment: &Segment<'_>) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
@@ -386,7 +392,7 @@ impl Connection {
 impl Half {
     fn is_patience_over(&self, now: Origin) -> bool {
         self.assembler.weight() >= PATIENCE_BYTES
-            || self.hole.is_none_or(|hole| {
+            || self.hole.as_deref().is_none_or(|hole| {
                 let waited = now.time.since(hole.since.time);
                 (waited >= PATIENCE_TIME && hole.packets >= PATIENCE_PACKETS)
                     || hole.packets >= PATIENCE_MOST_PACKETS
@@ -413,26 +419,33 @@ impl Connection {
 }
 
 impl Signature {
+    /// Plain acknowledgements may well be sent twice and are not judged.
     fn of(segment: &Segment<'_>, origin: Origin) -> Self {
-        Self {
-            sequence: segment.sequence,
-            acknowledgement: segment.acknowledgement,
-            flags: segment.flags.0,
-            window: segment.window,
-            length: segment.payload.len(),
-            time: origin.time.0,
+        let telling = !segment.payload.is_empty()
+            || segment.flags.has(Flags::SYN)
+            || segment.flags.has(Flags::FIN);
+        if !telling {
+            return Self { header: 0, time: origin.time.0 };
         }
+        let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgement);
+        let rest = length_u64(segment.payload.len()) << 24
+            | u64::from(segment.window) << 8
+            | u64::from(segment.flags.0);
+        // Two multiplications spread the bits, so that few pairs of headers are alike by accident.
+        let mixed = numbers.wrapping_mul(SPREAD) ^ rest;
+        Self { header: mixed.wrapping_mul(SPREAD) | 1, time: origin.time.0 }
     }
 
-    /// Whether two packets in a row are one, captured at two places. Plain acknowledgements may
-    /// well be sent twice and are not judged.
-    fn is_duplicate_of(&self, earlier: &Self) -> bool {
-        let telling = self.length > 0 || self.flags & (Flags::SYN.0 | Flags::FIN.0) != 0;
-        telling
-            && Self { time: 0, ..*self } == Self { time: 0, ..*earlier }
+    /// Whether two packets in a row of one direction are one, captured at two places.
+    fn is_duplicate_of(self, earlier: Self) -> bool {
+        self.header != 0
+            && self.header == earlier.header
             && self.time.abs_diff(earlier.time) <= DUPLICATE_TIME
     }
 }
+
+/// An odd number with bits all over: 2^64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A sequence number farther than this from the expected one is not the connection's: the largest
 /// window of TCP (RFC 7323 §2.3), in bytes.

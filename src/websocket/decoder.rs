@@ -21,22 +21,34 @@ use crate::websocket::sync::{
 pub struct Decoder {
     state: State,
     compression: Compression,
+    /// How this direction masked its last frame.
+    masked: Option<Masked>,
+    /// Headers that must still be plausible before a guessed frame boundary is trusted.
+    probation: u8,
+    /// Bytes of a header that is not whole yet.
+    partial_length: u8,
+    /// Whether a data message is open.
+    within_message: bool,
+    /// Frames begun.
+    frames: u64,
     inflater: Option<Box<Inflater>>,
-    /// A header that is not whole yet.
-    partial: [u8; MAX_HEADER_LENGTH],
-    partial_length: usize,
-    partial_span: Span,
+    /// What is touched only by frames and messages that chunks cut: apart, so that a thousand
+    /// connections whose messages come whole fit in a processor's cache.
+    cut: Box<Cut>,
+}
+
+/// A header, frame and messages that are not whole yet.
+#[derive(Debug, Default)]
+struct Cut {
+    header: [u8; MAX_HEADER_LENGTH],
+    header_span: Span,
     frame: Frame,
     /// The data message that is open.
     data: Option<Open>,
     /// The control frame that is open.
     control: Option<Open>,
-    /// Frames begun.
-    frames: u64,
-    /// How this direction masked its last frame.
-    masked: Option<Masked>,
-    /// Headers that must still be plausible before a guessed frame boundary is trusted.
-    probation: u8,
+    /// What was skipped since frame boundaries were lost.
+    lost: Span,
 }
 
 /// What one decoder observed.
@@ -111,14 +123,14 @@ pub enum Start {
     Anywhere,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
     /// At a frame boundary, or within a header.
     Header,
     /// Within a payload.
     Payload,
-    /// Boundaries are unknown since the span's start.
-    Lost(Span),
+    /// Boundaries are unknown.
+    Lost,
     /// Nothing more will be decoded.
     Dead,
 }
@@ -147,19 +159,16 @@ impl Decoder {
         Self {
             state: match start {
                 Start::Boundary => State::Header,
-                Start::Anywhere => State::Lost(Span::default()),
+                Start::Anywhere => State::Lost,
             },
             compression,
-            inflater: None,
-            partial: [0; MAX_HEADER_LENGTH],
-            partial_length: 0,
-            partial_span: Span::default(),
-            frame: Frame::default(),
-            data: None,
-            control: None,
-            frames: 0,
             masked: None,
             probation: 0,
+            partial_length: 0,
+            within_message: false,
+            frames: 0,
+            inflater: None,
+            cut: Box::default(),
         }
     }
 
@@ -174,13 +183,13 @@ impl Decoder {
         loop {
             match self.state {
                 State::Dead => return,
-                State::Lost(since) => {
+                State::Lost => {
                     if rest.offset != chunk.offset {
                         // Only the start of a segment is worth a guess.
-                        self.skip_lost(since, rest);
+                        self.skip_lost(rest);
                         return;
                     }
-                    if !self.find_boundary(since, rest, sink) {
+                    if !self.find_boundary(rest, sink) {
                         return;
                     }
                 }
@@ -191,7 +200,7 @@ impl Decoder {
                     let Some(used) = self.header(rest, shared, sink) else { return };
                     rest = rest.skip(used);
                     if let State::Payload = self.state
-                        && (self.frame.header.payload_length == 0 || !rest.bytes.is_empty())
+                        && (self.cut.frame.header.payload_length == 0 || !rest.bytes.is_empty())
                     {
                         rest = self.payload(rest, shared, sink);
                     }
@@ -215,10 +224,13 @@ impl Decoder {
         if let State::Payload = self.state {
             let open = self.remaining().min(lost);
             lost = lost.saturating_sub(open);
-            self.frame.missing = self.frame.missing.saturating_add(open);
-            self.frame.span.extend(gap.offset.saturating_add(open), gap.origin);
-            let message =
-                if self.frame.header.is_control() { &mut self.control } else { &mut self.data };
+            self.cut.frame.missing = self.cut.frame.missing.saturating_add(open);
+            self.cut.frame.span.extend(gap.offset.saturating_add(open), gap.origin);
+            let message = if self.cut.frame.header.is_control() {
+                &mut self.cut.control
+            } else {
+                &mut self.cut.data
+            };
             if let Some(message) = message {
                 message.about.missing = true;
                 message.content.tear();
@@ -228,13 +240,13 @@ impl Decoder {
                 self.end_frame_and_message(shared, sink);
             }
         }
-        match &mut self.state {
-            State::Lost(since) => since.extend(gap.end(), gap.origin),
+        match self.state {
+            State::Lost => self.cut.lost.extend(gap.end(), gap.origin),
             State::Dead => {}
             State::Header | State::Payload if lost > 0 => {
                 let mut since = Span::at(gap.end().saturating_sub(lost), gap.origin);
                 if self.partial_length > 0 {
-                    since = self.partial_span;
+                    since = self.cut.header_span;
                     self.partial_length = 0;
                 }
                 since.extend(gap.end(), gap.origin);
@@ -247,7 +259,7 @@ impl Decoder {
     /// Ends the stream: what is unfinished is handed over as it is.
     pub fn finish(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
         if let State::Payload = self.state {
-            sink(Observation::FrameEnded(&self.frame));
+            sink(Observation::FrameEnded(&self.cut.frame));
         }
         self.give_up_messages(shared, sink);
         if let Some(inflater) = &mut self.inflater {
@@ -258,8 +270,8 @@ impl Decoder {
 
     /// Bytes of a header that never became whole.
     pub fn partial_header(&self) -> Option<(&[u8], Span)> {
-        let bytes = self.partial.get(..self.partial_length).unwrap_or_default();
-        (!bytes.is_empty()).then_some((bytes, self.partial_span))
+        let bytes = self.cut.header.get(..usize::from(self.partial_length)).unwrap_or_default();
+        (!bytes.is_empty()).then_some((bytes, self.cut.header_span))
     }
 
     /// Reads a header, and returns how many bytes of the chunk it used; `None` when more are needed.
@@ -276,31 +288,87 @@ impl Decoder {
                 }
                 let span = Span::at(chunk.offset, chunk.origin);
                 let length = usize::from(header.header_length);
+                if let Some(opcode) = self.message_in_one(&header) {
+                    let payload = chunk.skip(length).take(length_usize(header.payload_length));
+                    if length_u64(payload.bytes.len()) == header.payload_length {
+                        self.whole_message(header, opcode, payload, shared, sink);
+                        return Some(length.saturating_add(payload.bytes.len()));
+                    }
+                }
                 self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
                 return Some(length);
             }
-            self.partial_span = Span::at(chunk.offset, chunk.origin);
+            self.cut.header_span = Span::at(chunk.offset, chunk.origin);
         }
         // The header is split: collect it in `partial`.
-        let before = self.partial_length;
-        let place = self.partial.get_mut(before..).unwrap_or_default();
+        let before = usize::from(self.partial_length);
+        let place = self.cut.header.get_mut(before..).unwrap_or_default();
         let taken = place.len().min(chunk.bytes.len());
         for (place, byte) in place.iter_mut().zip(chunk.bytes) {
             *place = *byte;
         }
         let collected = before.saturating_add(taken);
-        let parsed = frame_header(self.partial.get(..collected).unwrap_or_default());
+        let parsed = frame_header(self.cut.header.get(..collected).unwrap_or_default());
         let Ok((_, header)) = parsed else {
-            self.partial_length = collected;
-            self.partial_span.extend(chunk.end(), chunk.origin);
+            self.partial_length = u8::try_from(collected).unwrap_or(0);
+            self.cut.header_span.extend(chunk.end(), chunk.origin);
             return None;
         };
         let used = usize::from(header.header_length).saturating_sub(before);
-        let mut span = self.partial_span;
+        let mut span = self.cut.header_span;
         span.extend(chunk.take(used).end(), chunk.origin);
         self.partial_length = 0;
         self.start_frame(Frame { header, span, ..Frame::default() }, chunk, shared, sink);
         Some(used)
+    }
+
+    /// The opcode of a frame that is a message by itself and needs no care: neither compressed nor
+    /// within another message, nor suspect.
+    fn message_in_one(&self, header: &FrameHeader) -> Option<Opcode> {
+        let opcode = Opcode::from_wire(header.opcode)?;
+        let care = !header.fin
+            || opcode == Opcode::Continuation
+            || (header.rsv1() && self.compression != Compression::None)
+            || (self.within_message && !header.is_control())
+            || self.probation > 0;
+        (!care).then_some(opcode)
+    }
+
+    /// Hands over a frame that is a whole message, straight from its chunk: the common case.
+    fn whole_message(
+        &mut self,
+        header: FrameHeader,
+        opcode: Opcode,
+        payload: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        let header_length = u64::from(header.header_length);
+        let start = payload.offset.saturating_sub(header_length);
+        let mut span = Span::at(start, payload.origin);
+        span.end = payload.offset;
+        let mut frame = Frame { header, span, received: 0, missing: 0, index: self.frames };
+        self.frames = self.frames.saturating_add(1);
+        self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
+        sink(Observation::FrameStarted(&frame));
+        frame.received = header.payload_length;
+        frame.span.end = payload.end();
+        let mut about = About::new(opcode, frame.span);
+        about.wire_length = header.payload_length;
+        let mut content = content(opcode, shared.settings);
+        let bytes = if content.wants_bytes() {
+            plain(payload.bytes, header.mask, 0, &mut shared.plain)
+        } else {
+            content.skip(header.payload_length);
+            &[]
+        };
+        let finished = content.finish(bytes);
+        if let Some(byte) = finished.newly_invalid {
+            sink(Observation::InvalidUtf8 { byte, span: frame.span });
+        }
+        sink(Observation::FrameEnded(&frame));
+        let facts = Facts { complete: true, inflation: Inflation::None };
+        emit(about, &finished, facts, sink);
     }
 
     fn start_frame(
@@ -321,27 +389,28 @@ impl Decoder {
         }
         self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
         let end = frame.span.start.saturating_add(u64::from(header.header_length));
-        self.frame = Frame { index: self.frames, ..frame };
-        self.frame.span.extend(end, chunk.origin);
+        self.cut.frame = Frame { index: self.frames, ..frame };
+        self.cut.frame.span.extend(end, chunk.origin);
         self.frames = self.frames.saturating_add(1);
         self.state = State::Payload;
-        sink(Observation::FrameStarted(&self.frame));
+        sink(Observation::FrameStarted(&self.cut.frame));
         match Opcode::from_wire(header.opcode) {
             Some(Opcode::Continuation) => {
-                if let Some(message) = &mut self.data {
+                if let Some(message) = &mut self.cut.data {
                     message.about.frames = message.about.frames.saturating_add(1);
                 }
             }
             Some(opcode @ (Opcode::Text | Opcode::Binary)) => {
-                if let Some(message) = self.data.take() {
+                if let Some(message) = self.take_data() {
                     self.give_up(message, shared, sink);
                 }
-                self.data = Some(self.open_data(opcode, shared));
+                self.cut.data = Some(self.open_data(opcode, shared));
+                self.within_message = true;
             }
             Some(opcode @ (Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
-                let keep = shared.settings.keep.max(CONTROL_KEEP);
-                let content = Content::new(keep, Wants::default());
-                self.control = Some(Open::new(opcode, self.frame.span, content));
+                let content = content(opcode, shared.settings);
+                self.cut.control =
+                    Some(Open { about: About::new(opcode, self.cut.frame.span), content });
             }
             None => {}
         }
@@ -349,14 +418,13 @@ impl Decoder {
 
     fn open_data(&mut self, opcode: Opcode, shared: &mut Shared) -> Open {
         let settings = shared.settings;
-        let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
-        let mut content = Content::new(settings.keep, wants);
-        if !self.frame.header.fin {
-            content.reserve(self.frame.header.payload_length);
+        let mut content = content(opcode, settings);
+        if !self.cut.frame.header.fin {
+            content.reserve(self.cut.frame.header.payload_length);
         }
-        let mut message = Open::new(opcode, self.frame.span, content);
+        let mut message = Open { about: About::new(opcode, self.cut.frame.span), content };
         let inflater = match self.compression {
-            _ if !self.frame.header.rsv1() => None,
+            _ if !self.cut.frame.header.rsv1() => None,
             Compression::None => None,
             Compression::Deflate(params) => Some((params, HistoryStart::Seen)),
             Compression::Unknown => Some((UNKNOWN_PARAMS, HistoryStart::Missed)),
@@ -381,14 +449,14 @@ impl Decoder {
     ) -> Chunk<'c> {
         let remaining = length_usize(self.remaining());
         let (piece, rest) = (chunk.take(remaining), chunk.skip(remaining));
-        let phase = self.frame.received.saturating_add(self.frame.missing);
+        let phase = self.cut.frame.received.saturating_add(self.cut.frame.missing);
         let length = length_u64(piece.bytes.len());
-        self.frame.received = self.frame.received.saturating_add(length);
-        self.frame.span.extend(piece.end(), piece.origin);
-        let is_control = self.frame.header.is_control();
+        self.cut.frame.received = self.cut.frame.received.saturating_add(length);
+        self.cut.frame.span.extend(piece.end(), piece.origin);
+        let is_control = self.cut.frame.header.is_control();
         let ends_frame = self.remaining() == 0;
-        let ends_message = ends_frame && (is_control || self.frame.header.fin);
-        let message = if is_control { &mut self.control } else { &mut self.data };
+        let ends_message = ends_frame && (is_control || self.cut.frame.header.fin);
+        let message = if is_control { &mut self.cut.control } else { &mut self.cut.data };
         let Some(message) = message else {
             if ends_frame {
                 self.end_frame_and_message(shared, sink);
@@ -403,26 +471,28 @@ impl Decoder {
             if let Some(inflater) = &mut self.inflater
                 && !message.about.missing
             {
-                let plain = plain(piece.bytes, self.frame.header.mask, phase, &mut shared.plain);
+                let plain =
+                    plain(piece.bytes, self.cut.frame.header.mask, phase, &mut shared.plain);
                 let mut invalid = None;
                 inflater.push(&mut shared.pool, plain, &mut |out| {
                     invalid = invalid.or(message.content.push(out));
                 });
                 if let Some(byte) = invalid {
-                    sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+                    sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
                 }
             }
         } else if !message.content.wants_bytes() {
             message.content.skip(length);
         } else {
-            let plain = plain(piece.bytes, self.frame.header.mask, phase, &mut shared.plain);
+            let plain = plain(piece.bytes, self.cut.frame.header.mask, phase, &mut shared.plain);
             if ends_message {
                 // The common case: nothing was kept before, and nothing is copied now.
-                let mut message = if is_control { self.control.take() } else { self.data.take() };
+                let mut message =
+                    if is_control { self.cut.control.take() } else { self.take_data() };
                 if let Some(message) = &mut message {
                     let finished = message.content.finish(plain);
                     if let Some(byte) = finished.newly_invalid {
-                        sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+                        sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
                     }
                     self.end_frame(sink);
                     let facts = Facts { complete: true, inflation: Inflation::None };
@@ -431,7 +501,7 @@ impl Decoder {
                 return rest;
             }
             if let Some(byte) = message.content.push(plain) {
-                sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+                sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
             }
         }
         if ends_frame {
@@ -442,7 +512,7 @@ impl Decoder {
 
     fn end_frame(&mut self, sink: &mut impl FnMut(Observation<'_>)) {
         self.state = State::Header;
-        sink(Observation::FrameEnded(&self.frame));
+        sink(Observation::FrameEnded(&self.cut.frame));
     }
 
     /// Ends the current frame, and its message where it is the last of one.
@@ -451,12 +521,12 @@ impl Decoder {
         shared: &mut Shared,
         sink: &mut impl FnMut(Observation<'_>),
     ) {
-        let is_control = self.frame.header.is_control();
-        if !is_control && !self.frame.header.fin {
+        let is_control = self.cut.frame.header.is_control();
+        if !is_control && !self.cut.frame.header.fin {
             self.end_frame(sink);
             return;
         }
-        let message = if is_control { self.control.take() } else { self.data.take() };
+        let message = if is_control { self.cut.control.take() } else { self.take_data() };
         let Some(mut message) = message else {
             self.end_frame(sink);
             return;
@@ -488,7 +558,7 @@ impl Decoder {
         }
         let finished = message.content.finish(&[]);
         if let Some(byte) = invalid.or(finished.newly_invalid) {
-            sink(Observation::InvalidUtf8 { byte, span: self.frame.span });
+            sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
         }
         self.end_frame(sink);
         emit(message.about, &finished, Facts { complete: whole, inflation }, sink);
@@ -516,7 +586,7 @@ impl Decoder {
         sink: &mut impl FnMut(Observation<'_>),
     ) {
         if let State::Payload = self.state {
-            sink(Observation::FrameEnded(&self.frame));
+            sink(Observation::FrameEnded(&self.cut.frame));
         }
         self.give_up_messages(shared, sink);
         if let Some(inflater) = &mut self.inflater {
@@ -524,43 +594,39 @@ impl Decoder {
             inflater.abandon(&mut shared.pool);
         }
         self.probation = 0;
-        self.state = State::Lost(since);
+        self.state = State::Lost;
+        self.cut.lost = since;
         sink(Observation::SyncLost(since));
     }
 
     /// Looks for a frame boundary at the start of a chunk, which is the start of a segment.
-    fn find_boundary(
-        &mut self,
-        since: Span,
-        chunk: Chunk<'_>,
-        sink: &mut impl FnMut(Observation<'_>),
-    ) -> bool {
-        let Some(run) = run_of_frames(chunk.bytes, self.expectation()) else {
-            self.skip_lost(since, chunk);
+    fn find_boundary(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Observation<'_>)) -> bool {
+        let run = run_of_frames(chunk.bytes, self.expectation());
+        let Some(run) = run.filter(|run| run.is_convincing(chunk.bytes)) else {
+            self.skip_lost(chunk);
             return false;
         };
-        if !run.is_convincing(chunk.bytes) {
-            self.skip_lost(since, chunk);
-            return false;
-        }
         self.probation = if run.end == RunEnd::Open { PROBATION } else { 0 };
         self.state = State::Header;
-        let mut skipped = since;
-        if since == Span::default() {
-            skipped = Span::at(chunk.offset, chunk.origin);
-        }
-        skipped.extend(chunk.offset, chunk.origin);
+        let mut skipped = std::mem::take(&mut self.cut.lost);
         if skipped.length() > 0 {
+            skipped.extend(chunk.offset, chunk.origin);
             sink(Observation::SyncFound(skipped));
         }
         true
     }
 
-    fn skip_lost(&mut self, since: Span, chunk: Chunk<'_>) {
-        let mut since =
-            if since == Span::default() { Span::at(chunk.offset, chunk.origin) } else { since };
-        since.extend(chunk.end(), chunk.origin);
-        self.state = State::Lost(since);
+    fn skip_lost(&mut self, chunk: Chunk<'_>) {
+        let lost = &mut self.cut.lost;
+        if *lost == Span::default() {
+            *lost = Span::at(chunk.offset, chunk.origin);
+        }
+        lost.extend(chunk.end(), chunk.origin);
+    }
+
+    fn take_data(&mut self) -> Option<Open> {
+        self.within_message = false;
+        self.cut.data.take()
     }
 
     fn expectation(&self) -> Expectation {
@@ -576,7 +642,7 @@ impl Decoder {
     }
 
     fn give_up_messages(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
-        for message in [self.control.take(), self.data.take()].into_iter().flatten() {
+        for message in [self.cut.control.take(), self.take_data()].into_iter().flatten() {
             self.give_up(message, shared, sink);
         }
     }
@@ -601,16 +667,27 @@ impl Decoder {
     }
 
     fn remaining(&self) -> u64 {
-        let seen = self.frame.received.saturating_add(self.frame.missing);
-        self.frame.header.payload_length.saturating_sub(seen)
+        let seen = self.cut.frame.received.saturating_add(self.cut.frame.missing);
+        self.cut.frame.header.payload_length.saturating_sub(seen)
     }
 }
 
-impl Open {
-    fn new(opcode: Opcode, span: Span, content: Content) -> Self {
-        let about =
-            About { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span };
-        Self { about, content }
+impl About {
+    fn new(opcode: Opcode, span: Span) -> Self {
+        Self { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span }
+    }
+}
+
+/// A content of which is kept what the settings, or its opcode, ask for.
+fn content(opcode: Opcode, settings: Settings) -> Content {
+    match opcode {
+        Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            Content::new(settings.keep.max(CONTROL_KEEP), Wants::default())
+        }
+        Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+            let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
+            Content::new(settings.keep, wants)
+        }
     }
 }
 
@@ -666,3 +743,6 @@ const PROBATION: u8 = 2;
 
 /// What is assumed of permessage-deflate when its negotiation was not seen: the defaults.
 const UNKNOWN_PARAMS: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ impl Utf8Checker {
                 return self.invalid;
             }
         }
-        if simdutf8::basic::from_utf8(rest).is_ok() {
+        if rest.is_ascii() || simdutf8::basic::from_utf8(rest).is_ok() {
             self.checked = self.checked.saturating_add(length_u64(rest.len()));
             return None;
         }

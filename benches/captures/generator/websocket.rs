@@ -1,0 +1,145 @@
+//! Both ends of a WebSocket: the opening handshake, frames, the closing handshake.
+
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1::Digest;
+use sha1::Sha1;
+use wslens::stream::Direction;
+
+use super::tap::Tap;
+use super::tcp::Tcp;
+
+/// Whether permessage-deflate is offered and accepted (RFC 7692).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Extension {
+    None,
+    Deflate,
+}
+
+/// First byte of a frame, to be combined with `|`.
+pub(super) const FIN: u8 = 0x80;
+pub(super) const RSV1: u8 = 0x40;
+pub(super) const TEXT: u8 = 0x1;
+pub(super) const BINARY: u8 = 0x2;
+pub(super) const CLOSE: u8 = 0x8;
+pub(super) const PING: u8 = 0x9;
+pub(super) const PONG: u8 = 0xa;
+
+/// An open WebSocket.
+#[derive(Debug)]
+pub(super) struct WebSocket {
+    pub(super) tcp: Tcp,
+    /// The frames being written; reused.
+    buffer: Vec<u8>,
+}
+
+impl WebSocket {
+    /// Opens a connection and upgrades it.
+    pub(super) fn open(
+        tap: &mut Tap,
+        now: u64,
+        client: SocketAddr,
+        server: SocketAddr,
+        extension: Extension,
+    ) -> Self {
+        let mut tcp = Tcp::open(tap, now, client, server);
+        let key = STANDARD.encode(tap.random.bytes::<16>());
+        let accept = STANDARD.encode(Sha1::digest(format!("{key}{GUID}")));
+        let (offer, answer) = match extension {
+            Extension::None => ("", ""),
+            Extension::Deflate => (OFFER, ANSWER),
+        };
+        let request = format!(
+            "GET /live?room={} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Origin: http://{server}\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{offer}\r\n",
+            client.port() % 50
+        );
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{answer}\r\n"
+        );
+        tcp.send(tap, now + 150_000, Direction::ClientToServer, request.as_bytes());
+        tcp.send(tap, now + 700_000, Direction::ServerToClient, response.as_bytes());
+        tap.truth.websockets += 1;
+        Self { tcp, buffer: Vec::new() }
+    }
+
+    /// Sends a message of one frame.
+    pub(super) fn message(
+        &mut self,
+        tap: &mut Tap,
+        now: u64,
+        direction: Direction,
+        first: u8,
+        payload: &[u8],
+    ) {
+        self.frame(tap, direction, FIN | first, payload);
+        tap.truth.message(direction, payload.len());
+        self.flush(tap, now, direction);
+    }
+
+    /// Appends a frame to what [`WebSocket::flush`] or [`WebSocket::take`] will send; counts the frame only.
+    pub(super) fn frame(&mut self, tap: &mut Tap, direction: Direction, first: u8, payload: &[u8]) {
+        tap.truth.frame(direction, first, payload.len());
+        let masked: u8 = match direction {
+            Direction::ClientToServer => 0x80,
+            Direction::ServerToClient => 0,
+        };
+        let length = payload.len();
+        self.buffer.push(first);
+        if length < 126 {
+            self.buffer.push(masked | length as u8);
+        } else if let Ok(length) = u16::try_from(length) {
+            self.buffer.push(masked | 0x7e);
+            self.buffer.extend(length.to_be_bytes());
+        } else {
+            self.buffer.push(masked | 0x7f);
+            self.buffer.extend((length as u64).to_be_bytes());
+        }
+        if masked == 0 {
+            self.buffer.extend_from_slice(payload);
+        } else {
+            let key = tap.random.bytes::<4>();
+            self.buffer.extend(key);
+            let start = self.buffer.len();
+            self.buffer.extend_from_slice(payload);
+            for part in self.buffer[start..].chunks_mut(4) {
+                for (byte, key) in part.iter_mut().zip(key) {
+                    *byte ^= key;
+                }
+            }
+        }
+    }
+
+    /// Sends the frames written since the last time.
+    pub(super) fn flush(&mut self, tap: &mut Tap, now: u64, direction: Direction) {
+        self.tcp.send(tap, now, direction, &self.buffer);
+        self.buffer.clear();
+    }
+
+    /// Bytes written and not sent.
+    pub(super) fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The frames written since the last time, for a caller that sends them itself.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Closes with code 1000, then closes the connection.
+    pub(super) fn close(&mut self, tap: &mut Tap, now: u64) {
+        let code = 1000_u16.to_be_bytes();
+        self.message(tap, now, Direction::ClientToServer, CLOSE, &code);
+        self.message(tap, now + 50_000, Direction::ServerToClient, CLOSE, &code);
+        self.tcp.close(tap, now + 60_000, Direction::ServerToClient);
+    }
+}
+
+/// RFC 6455 section 1.3.
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+const ANSWER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

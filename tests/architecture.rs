@@ -1,0 +1,275 @@
+//! The rules of ARCHITECTURE.md that a machine can check.
+//!
+//! Each list below is meant to be edited: a new module is a line in [`LAYERS`], a new dependency a
+//! line in [`CRATES`].
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Every module, lowest first. A module may import only from itself and those before it.
+const LAYERS: &[&str] = &[
+    "stream",
+    "capture",
+    "decode",
+    "tcp",
+    "tls",
+    "http",
+    "websocket",
+    "analysis",
+    "findings",
+    "timeline",
+    "pipeline",
+    "report",
+    "tui",
+    "cli",
+];
+
+/// `(module, other)`: the list would allow the import, the design does not.
+const STRANGERS: &[(&str, &str)] = &[
+    ("tcp", "capture"),
+    ("tls", "capture"),
+    ("tls", "decode"),
+    ("tls", "tcp"),
+    ("http", "capture"),
+    ("http", "decode"),
+    ("http", "tcp"),
+    ("http", "tls"),
+    ("websocket", "capture"),
+    ("websocket", "decode"),
+    ("websocket", "tcp"),
+    ("websocket", "tls"),
+    ("websocket", "http"),
+    ("tui", "report"),
+];
+
+/// `(crate, where)`: the only files and folders of `src` that may name it. Every dependency is listed.
+const CRATES: &[(&str, &[&str])] = &[
+    ("anyhow", &["cli", "main.rs"]),
+    ("base64", &["http/accept.rs", "report"]),
+    ("clap", &["cli", "main.rs"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("etherparse", &["decode"]),
+    ("flate2", &["capture/compressed.rs", "websocket/deflate.rs"]),
+    ("foldhash", &["decode", "tcp", "analysis", "timeline", "report"]),
+    ("humantime", &["report", "cli"]),
+    ("indicatif", &["cli"]),
+    ("memchr", &["http", "report"]),
+    ("nom", &["capture", "decode", "http", "websocket"]),
+    ("pcap", &["capture/live"]),
+    ("ruzstd", &["capture/compressed.rs"]),
+    ("serde", &["report", "cli"]),
+    ("serde_json", &["report", "cli"]),
+    ("sha1", &["http/accept.rs"]),
+    ("sha2", &["websocket/content.rs"]),
+    ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("thiserror", &["capture", "cli"]),
+];
+
+/// Names that say nothing about what a module is for.
+const EMPTY_NAMES: &[&str] =
+    &["common", "constants", "helper", "helpers", "misc", "prelude", "types", "util", "utils"];
+
+/// Lines of a file; what is longer holds a second idea.
+const LONGEST_FILE: usize = 800;
+
+/// Starts of paths that exist on one machine only, each in two parts so that this file holds none.
+const MACHINE_PATHS: &[(&str, &str)] =
+    &[("/tm", "p/"), ("/hom", "e/"), ("/roo", "t/"), ("/User", "s/")];
+
+#[test]
+fn imports_only_point_down() {
+    for file in sources() {
+        let Some(level) = LAYERS.iter().position(|layer| *layer == file.module()) else {
+            assert!(
+                ["lib", "main"].contains(&file.module()),
+                "{}: a module that LAYERS misses",
+                file.name
+            );
+            continue;
+        };
+        for used in file.names_after("crate::") {
+            assert!(
+                !used.is_empty(),
+                "{}: one `use crate::module::Item;` for each module, so that it can be read here",
+                file.name
+            );
+            let target = LAYERS.iter().position(|layer| *layer == used);
+            assert!(
+                target.is_some_and(|target| target <= level)
+                    && !STRANGERS.contains(&(file.module(), used)),
+                "{} must not import crate::{used}",
+                file.name
+            );
+        }
+    }
+}
+
+#[test]
+fn third_party_crates_are_named_where_they_belong() {
+    for file in sources() {
+        for (name, places) in CRATES {
+            let allowed = places.iter().any(|place| Path::new(&file.name).starts_with(place));
+            assert!(
+                allowed || !file.names_crate(name),
+                "{} must not name the crate {name}, only {places:?} may",
+                file.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_dependency_has_its_place() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+    let dependencies: BTreeSet<String> = section
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.replace('-', "_"))
+        .collect();
+    let listed: BTreeSet<String> = CRATES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(dependencies, listed, "Cargo.toml (left) and CRATES (right) differ");
+}
+
+#[test]
+fn files_hold_one_idea_each() {
+    for path in files(&root()).filter(|path| has_extension(path, &["rs"])) {
+        let lines = read(&path).lines().count();
+        assert!(lines <= LONGEST_FILE, "{}: {lines} lines, at most {LONGEST_FILE}", path.display());
+    }
+}
+
+#[test]
+fn modules_are_named_for_what_they_do() {
+    for file in sources() {
+        let parts = Path::new(&file.name).with_extension("");
+        for part in parts.iter().filter_map(|part| part.to_str()) {
+            assert!(!EMPTY_NAMES.contains(&part), "{}: {part} says nothing", file.name);
+        }
+    }
+}
+
+#[test]
+fn every_sample_has_its_story() {
+    let samples = root().join("samples");
+    if !samples.exists() {
+        return;
+    }
+    let stories = read(&samples.join("README.md"));
+    for path in files(&samples).filter(|path| path.parent() == Some(samples.as_path())) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.contains(".pcap") {
+            let stem = name.split('.').next().unwrap();
+            let told = [name, stem].iter().any(|word| stories.contains(&format!("`{word}`")));
+            assert!(told, "samples/README.md tells nothing of `{name}`");
+        }
+    }
+}
+
+#[test]
+fn no_file_names_a_path_of_one_machine() {
+    for path in files(&root()) {
+        if !path.extension().is_none_or(|_| has_extension(&path, TEXT)) {
+            continue;
+        }
+        // Files that are no text (a capture without an extension) have no paths to check.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (start, end) in MACHINE_PATHS {
+            let named = format!("{start}{end}");
+            assert!(!text.contains(&named), "{} names a path in {named}", path.display());
+        }
+    }
+}
+
+/// A file of `src`.
+struct Source {
+    /// Its path below `src`.
+    name: String,
+    /// Its lines that are not comments.
+    code: String,
+}
+
+impl Source {
+    /// The top-level module it belongs to; `lib` or `main` for the two roots.
+    fn module(&self) -> &str {
+        let first = self.name.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// The name that follows each `key`; empty where a brace or a star does.
+    fn names_after<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.code.match_indices(key).map(|(at, key)| {
+            let rest = &self.code[at + key.len()..];
+            rest.split(|letter: char| !is_word(letter)).next().unwrap()
+        })
+    }
+
+    /// Whether a path starts with the crate's name; `super::pcap` is a module of ours.
+    ///
+    /// Unit tests may use what they like.
+    fn names_crate(&self, name: &str) -> bool {
+        if self.name.ends_with("/tests.rs") {
+            return false;
+        }
+        let code = self.code.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        [format!("{name}::"), format!("use {name};")].iter().any(|key| {
+            code.match_indices(key.as_str()).any(|(at, _)| {
+                !code[..at].ends_with(|letter: char| is_word(letter) || letter == ':')
+            })
+        })
+    }
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// All files of `src`.
+fn sources() -> impl Iterator<Item = Source> {
+    let src = root().join("src");
+    files(&src.clone()).map(move |path| {
+        let name = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
+        let text = read(&path);
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        Source { name, code: code.collect::<Vec<_>>().join("\n") }
+    })
+}
+
+/// All files below `folder`, without what a build or a download left there.
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.is_dir() {
+                found.push(path);
+            } else if !SKIPPED.iter().any(|name| path.ends_with(name)) {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort();
+    found.into_iter()
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().and_then(|it| it.to_str()).is_some_and(|it| extensions.contains(&it))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+const SKIPPED: &[&str] = &[".git", "__pycache__", "node_modules", "target"];
+const TEXT: &[&str] = &["html", "js", "md", "py", "rs", "sh", "snap", "toml", "txt", "yml"];
