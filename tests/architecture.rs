@@ -68,9 +68,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["websocket/content.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
-    ("terminal_size", &["cli"]),
+    ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
-    ("unicode_width", &["report"]),
+    ("unicode_width", &["report/escape.rs", "report/line.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -15,7 +15,14 @@ pub fn escape(bytes: &[u8], limit: usize, out: &mut String) -> usize {
     // A column shows at most one character and the marks upon it, so this much is never too little.
     let reach = limit.saturating_add(1).saturating_mul(BYTES_PER_COLUMN);
     let mut writer = Writer { limit, column: 0, fitting: out.len(), marks: 0, out };
-    for chunk in bytes.get(..reach).unwrap_or(bytes).utf8_chunks() {
+    // Most content is ASCII, and one byte more than fits is enough to know that it does not.
+    let near = bytes.get(..=limit).unwrap_or(bytes);
+    let run = near.iter().take_while(|byte| is_plain_ascii(**byte)).count();
+    let (plain, rest) = bytes.split_at_checked(run).unwrap_or((&[], bytes));
+    if writer.plain(std::str::from_utf8(plain).unwrap_or_default()).is_none() {
+        return writer.cut();
+    }
+    for chunk in rest.get(..reach).unwrap_or(rest).utf8_chunks() {
         if !writer.text(chunk.valid()) || !writer.invalid(chunk.invalid()) {
             return writer.cut();
         }

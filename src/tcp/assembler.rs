@@ -229,8 +229,7 @@ impl Recent {
     #[inline]
     fn remember(&mut self, chunk: Chunk<'_>) {
         let Ok(length @ 1..) = u32::try_from(chunk.bytes.len()) else { return };
-        let print =
-            Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
+        let print = Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
         if let Some(place) = self.ranges.get_mut(self.oldest) {
             *place = print;
             self.oldest = self.oldest.saturating_add(1) % REMEMBERED;
@@ -309,8 +308,12 @@ mod tests {
         (out, conflicts, assembler)
     }
 
+    /// Name, segments, what comes out, ranges in conflict.
+    type Case =
+        (&'static str, &'static [(u64, &'static [u8])], &'static [u8], &'static [(u64, u64)]);
+
     #[rustfmt::skip]
-    const CASES: &[(&str, &[(u64, &[u8])], &[u8], &[(u64, u64)])] = &[
+    const CASES: &[Case] = &[
         ("in order", &[(0, b"ab"), (2, b"cd")], b"abcd", &[]),
         ("swapped", &[(2, b"cd"), (0, b"ab")], b"abcd", &[]),
         ("twice", &[(0, b"ab"), (0, b"ab"), (2, b"c")], b"abc", &[]),
