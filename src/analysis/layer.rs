@@ -109,8 +109,7 @@ impl Flow {
             Layer::Probe(_) if self.about.nature == Nature::Unknown => {
                 self.about.nature = Nature::Other;
             }
-            Layer::Probe(_) => {}
-            Layer::Start | Layer::PassedOver => {}
+            Layer::Probe(_) | Layer::Start | Layer::PassedOver => {}
         }
     }
 

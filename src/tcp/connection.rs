@@ -373,7 +373,8 @@ impl Connection {
             };
             return;
         }
-        if self.state == TcpState::SynSent && !(flags.has(Flags::SYN) && !flags.has(Flags::ACK)) {
+        let opens = flags.has(Flags::SYN) && !flags.has(Flags::ACK);
+        if self.state == TcpState::SynSent && !opens {
             self.state = TcpState::Established;
         }
         if flags.has(Flags::FIN) {

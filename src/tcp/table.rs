@@ -55,9 +55,9 @@ fn endpoint(address: SocketAddr) -> (Address, u16) {
     let ip = match address.ip() {
         IpAddr::V4(ip) => Address { network: 0, host: 0xffff_0000_0000 | u64::from(ip.to_bits()) },
         IpAddr::V6(ip) => {
-            let [a, b, c, d, e, f, g, h, host @ ..] = ip.octets();
-            let network = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-            Address { network, host: u64::from_be_bytes(host) }
+            let low_half = u128::from(u64::MAX);
+            let half = |bits: u128| u64::try_from(bits & low_half).unwrap_or(0);
+            Address { network: half(ip.to_bits() >> 64), host: half(ip.to_bits()) }
         }
     };
     (ip, address.port())
