@@ -50,6 +50,16 @@ pub struct Arrival<'a> {
     pub state_changed: bool,
 }
 
+impl Arrival<'_> {
+    const NOTHING: Self = Self {
+        ready: None,
+        cut: None,
+        conflict: None,
+        kind: ArrivalKind::New,
+        state_changed: false,
+    };
+}
+
 /// How a segment relates to earlier ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ArrivalKind {
@@ -181,8 +191,13 @@ impl Connection {
         origin: Origin,
     ) -> Arrival<'a> {
         let before = self.state;
-        let signature = Signature::of(segment, origin);
         let half = self.halves.get_mut(direction);
+        if before == TcpState::Established && half.seen && is_bare_acknowledgement(segment) {
+            // Every second packet of a chat.
+            self.acknowledge(direction, segment, origin);
+            return Arrival::NOTHING;
+        }
+        let signature = Signature::of(segment, origin);
         let duplicate = signature.is_duplicate_of(half.last);
         half.last = signature;
         half.seen = true;
@@ -298,13 +313,7 @@ impl Connection {
         segment: &Segment<'a>,
         origin: Origin,
     ) -> Arrival<'a> {
-        let mut arrival = Arrival {
-            ready: None,
-            cut: None,
-            conflict: None,
-            kind: ArrivalKind::New,
-            state_changed: false,
-        };
+        let mut arrival = Arrival::NOTHING;
         let half = self.halves.get_mut(direction);
         let syn = segment.flags.has(Flags::SYN);
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
@@ -388,6 +397,12 @@ impl Connection {
             };
         }
     }
+}
+
+/// Whether a segment does nothing but acknowledge.
+fn is_bare_acknowledgement(segment: &Segment<'_>) -> bool {
+    let telling = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0 | Flags::ACK.0;
+    segment.payload.is_empty() && segment.missing == 0 && segment.flags.0 & telling == Flags::ACK.0
 }
 
 impl Half {
