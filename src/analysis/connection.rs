@@ -6,7 +6,7 @@ use crate::analysis::event::{
 };
 use crate::analysis::layer::Layer;
 use crate::analysis::{Options, Sink};
-use crate::decode::{Flags, Segment};
+use crate::decode::{Endpoint, Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
 use crate::websocket;
@@ -14,6 +14,7 @@ use crate::websocket;
 /// One connection while it is followed.
 #[derive(Debug)]
 pub(super) struct Flow {
+    client: Endpoint,
     pub(super) about: Connection,
     pub(super) tcp: tcp::Connection,
     pub(super) layer: Layer,
@@ -50,8 +51,8 @@ impl Flow {
             if from_server { (destination, source) } else { (source, destination) };
         let about = Connection {
             id,
-            client,
-            server,
+            client: client.socket_address(),
+            server: server.socket_address(),
             started_by: if syn { StartedBy::Syn } else { StartedBy::Midstream },
             first: work.now,
             last: work.now,
@@ -67,6 +68,7 @@ impl Flow {
         };
         let ports = [source.port(), destination.port()];
         let flow = Self {
+            client,
             about,
             tcp: tcp::Connection::default(),
             layer: Layer::Start,
@@ -155,6 +157,8 @@ impl Flow {
     /// Exchanges client and server: evidence came that the first guess was wrong.
     pub(super) fn swap_roles(&mut self) {
         let about = &mut self.about;
+        let server = about.server;
+        self.client = Endpoint::new(server.ip(), server.port());
         std::mem::swap(&mut about.client, &mut about.server);
         std::mem::swap(&mut about.bytes.client, &mut about.bytes.server);
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
@@ -163,7 +167,7 @@ impl Flow {
     }
 
     fn direction(&self, segment: &Segment<'_>) -> Direction {
-        if segment.source == self.about.client {
+        if segment.source == self.client {
             Direction::ClientToServer
         } else {
             Direction::ServerToClient
@@ -183,12 +187,12 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         while let Some(piece) = self.tcp.poll(direction, work.now, pressure) {
-            let client = self.about.client;
+            let client = self.client;
             match piece {
                 Piece::Kept(offset, kept) => {
                     let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
                     self.deliver(direction, chunk, work);
-                    if client != self.about.client {
+                    if client != self.client {
                         direction = direction.reverse();
                     }
                     if let Some(gap) = self.tcp.cut_behind(direction, &kept) {

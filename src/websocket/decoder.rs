@@ -282,7 +282,7 @@ impl Decoder {
     ) -> Option<usize> {
         if self.partial_length == 0 {
             if let Ok((_, header)) = frame_header(chunk.bytes) {
-                if !self.is_expected(&header) && is_text(chunk.bytes) {
+                if is_text(chunk.bytes) && !self.is_expected(&header) {
                     return self.text(chunk, shared, sink);
                 }
                 let span = Span::at(chunk.offset, chunk.origin);

@@ -115,11 +115,13 @@ pub fn is_plausible(header: &FrameHeader, expectation: Expectation) -> bool {
 
 /// Whether bytes at a frame boundary are text rather than a frame: HTTP, HTML or a log line.
 pub fn is_text(bytes: &[u8]) -> bool {
-    let beginning = bytes.get(..bytes.len().min(TEXT_SAMPLE)).unwrap_or_default();
+    // Most frames have their first bit set, and no ASCII character has.
+    if !bytes.first().is_some_and(u8::is_ascii_graphic) {
+        return false;
+    }
+    let beginning = bytes.get(..TEXT_SAMPLE).unwrap_or_default();
     let printable = |byte: &u8| matches!(byte, 0x20..=0x7e | b'\r' | b'\n' | b'\t');
-    beginning.len() >= TEXT_SAMPLE
-        && beginning.first().is_some_and(u8::is_ascii_graphic)
-        && beginning.iter().all(printable)
+    !beginning.is_empty() && beginning.iter().all(printable)
 }
 
 fn masked(header: &FrameHeader) -> Masked {
