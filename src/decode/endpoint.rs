@@ -24,9 +24,10 @@ impl Endpoint {
     /// An endpoint of IPv6; the address is in network byte order.
     #[inline]
     pub fn v6(address: [u8; 16], port: u16) -> Self {
-        let [a, b, c, d, e, f, g, h, host @ ..] = address;
-        let network = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        Self { network, host: u64::from_be_bytes(host), port }
+        let low_half = u128::from(u64::MAX);
+        let half = |bits: u128| u64::try_from(bits & low_half).unwrap_or(0);
+        let bits = u128::from_be_bytes(address);
+        Self { network: half(bits >> 64), host: half(bits), port }
     }
 
     /// An endpoint of either kind.
@@ -55,7 +56,7 @@ impl Endpoint {
     }
 }
 
-/// The prefix ::ffff:0:0/96 of IPv4-mapped addresses, its lower half.
+/// The prefix `::ffff:0:0/96` of IPv4-mapped addresses, its lower half.
 const MAPPED: u64 = 0xffff_0000_0000;
 
 #[cfg(test)]

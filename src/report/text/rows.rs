@@ -164,13 +164,13 @@ impl<W: Write> Text<W> {
     ) {
         let cause = match gap.cause {
             GapCause::Acknowledged => "acknowledged, but not captured",
-            GapCause::SnapLength => "CAP-02 cut by the snap length",
+            GapCause::SnapLength => "cut by the snap length; more of these are only counted",
             GapCause::Ended => "still missing at the end",
             GapCause::Limit => "CAP-09 too much data waited for them",
         };
         self.aside(origin, connection, Some(direction), WARNING);
         self.line.begin(Role::Warning);
-        self.line.push("CAP-01 gap: ");
+        self.line.push(if gap.cause == GapCause::SnapLength { "CAP-02 " } else { "CAP-01 gap: " });
         self.line.with(|out| counted(out, gap.length, "byte"));
         self.line.push(" missing at offset ");
         self.line.number(gap.offset);
