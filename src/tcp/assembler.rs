@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 
 use crate::stream::{Chunk, Origin, Span, length_u64, length_usize};
+use crate::tcp::seq::low_half;
 
 /// Puts the bytes of one direction in order.
 ///
@@ -254,11 +255,6 @@ impl Recent {
             (hash(again.bytes) != print.hash).then_some(span)
         })
     }
-}
-
-fn low_half(value: u64) -> u32 {
-    let [a, b, c, d, ..] = value.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A fingerprint, the same in every run.

@@ -170,8 +170,7 @@ impl Connection {
     /// The next sequence number expected of each direction.
     pub fn next_sequences(&self) -> PerDirection<Option<u32>> {
         let next = |half: &Half| {
-            let [a, b, c, d, ..] = half.assembler.next().to_le_bytes();
-            half.start.map(|start| start.wrapping_add(u32::from_le_bytes([a, b, c, d])))
+            half.start.map(|start| start.wrapping_add(seq::low_half(half.assembler.next())))
         };
         PerDirection { client: next(&self.halves.client), server: next(&self.halves.server) }
     }
@@ -192,10 +191,16 @@ impl Connection {
     ) -> Arrival<'a> {
         let before = self.state;
         let half = self.halves.get_mut(direction);
-        if before == TcpState::Established && half.seen && is_bare_acknowledgement(segment) {
-            // Every second packet of a chat.
-            self.acknowledge(direction, segment, origin);
-            return Arrival::NOTHING;
+        if before == TcpState::Established && half.seen && changes_no_state(segment.flags) {
+            // Nearly every packet is one of these two.
+            if segment.payload.is_empty() && segment.missing == 0 {
+                self.acknowledge(direction, segment, origin);
+                return Arrival::NOTHING;
+            }
+            if let Some(chunk) = half.take_next(segment, origin) {
+                self.acknowledge(direction, segment, origin);
+                return Arrival { ready: Some(chunk), ..Arrival::NOTHING };
+            }
         }
         let signature = Signature::of(segment, origin);
         let duplicate = signature.is_duplicate_of(half.last);
@@ -350,10 +355,6 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
-        if segment.missing == 0 && half.assembler.advance(chunk) {
-            arrival.ready = Some(chunk);
-            return arrival;
-        }
         let inserted = half.assembler.insert(chunk, segment.missing);
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
@@ -399,13 +400,28 @@ impl Connection {
     }
 }
 
-/// Whether a segment does nothing but acknowledge.
-fn is_bare_acknowledgement(segment: &Segment<'_>) -> bool {
+/// Whether these are the flags of a segment that neither opens nor ends anything.
+fn changes_no_state(flags: Flags) -> bool {
     let telling = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0 | Flags::ACK.0;
-    segment.payload.is_empty() && segment.missing == 0 && segment.flags.0 & telling == Flags::ACK.0
+    flags.0 & telling == Flags::ACK.0
 }
 
 impl Half {
+    /// Takes the payload of a segment if it is whole and the next of the stream.
+    #[inline]
+    fn take_next<'a>(&mut self, segment: &Segment<'a>, origin: Origin) -> Option<Chunk<'a>> {
+        let offset = self.assembler.next();
+        let expected = self.start?.wrapping_add(seq::low_half(offset));
+        if segment.sequence != expected || segment.missing > 0 {
+            return None;
+        }
+        let chunk = Chunk { offset, bytes: segment.payload, origin };
+        self.assembler.advance(chunk).then(|| {
+            self.last = Signature::of(segment, origin);
+            chunk
+        })
+    }
+
     fn is_patience_over(&self, now: Origin) -> bool {
         self.assembler.weight() >= PATIENCE_BYTES
             || self.hole.as_deref().is_none_or(|hole| {
