@@ -4,6 +4,7 @@ use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature, Outcome,
     StartedBy, Transport,
 };
+use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
 use crate::analysis::{Options, Sink};
 use crate::decode::{Endpoint, Flags, Segment};
@@ -22,8 +23,18 @@ pub(super) struct Flow {
     pub(super) told: bool,
     /// Whether the last answer to a handshake or CONNECT was a refusal.
     pub(super) rejected: bool,
+    /// Chunks that stand before what they answer, in the capture: they wait for it.
+    answers: Vec<Answer>,
     /// Used since the table's clock hand last passed.
     pub(super) used: bool,
+}
+
+/// A chunk that stands before what it answers.
+#[derive(Debug)]
+struct Answer {
+    chunk: KeptChunk,
+    /// How far its sender had received the other direction.
+    acknowledges: u64,
 }
 
 /// What all connections share while one of them is worked on.
@@ -74,6 +85,7 @@ impl Flow {
             layer: Layer::Start,
             told: work.options.decode_as.iter().any(|port| ports.contains(port)),
             rejected: false,
+            answers: Vec::new(),
             used: true,
         };
         flow.emit(work, ConnectionEvent::Opened);
@@ -114,7 +126,11 @@ impl Flow {
             self.emit(work, ConnectionEvent::Conflict(direction, span));
         }
         if let Some(chunk) = arrival.ready {
-            self.deliver(direction, chunk, work);
+            let acknowledges = match self.layer {
+                Layer::Start | Layer::Http(_) => self.tcp.acknowledges(direction, segment),
+                Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
+            };
+            self.deliver(direction, chunk, acknowledges, work);
         }
         if let Some(gap) = arrival.cut {
             self.gap(self.direction(segment), gap, work);
@@ -122,6 +138,9 @@ impl Flow {
         if self.tcp.is_waiting(direction) || self.tcp.is_waiting(direction.reverse()) {
             self.drain(self.direction(segment), Pressure::None, work);
             self.drain(self.direction(segment).reverse(), Pressure::None, work);
+        }
+        if !self.answers.is_empty() {
+            self.read_answers(work);
         }
         if arrival.state_changed {
             self.change_state(work);
@@ -133,6 +152,7 @@ impl Flow {
         work.now = self.about.last;
         self.drain(Direction::ClientToServer, Pressure::End, work);
         self.drain(Direction::ServerToClient, Pressure::End, work);
+        self.give_up_questions(work);
         self.end_layer(work);
         let ending = self.ending();
         self.emit(work, ConnectionEvent::Ended(ending));
@@ -191,7 +211,7 @@ impl Flow {
             match piece {
                 Piece::Kept(offset, kept) => {
                     let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
-                    self.deliver(direction, chunk, work);
+                    self.deliver(direction, chunk, kept.acknowledges, work);
                     if client != self.client {
                         direction = direction.reverse();
                     }
@@ -206,13 +226,59 @@ impl Flow {
         }
     }
 
-    fn deliver<S: Sink>(&mut self, direction: Direction, chunk: Chunk<'_>, work: &mut Work<'_, S>) {
+    /// `acknowledges` is how far the sender had received the other direction.
+    fn deliver<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        acknowledges: u64,
+        work: &mut Work<'_, S>,
+    ) {
         self.count_bytes(direction, chunk.bytes);
-        self.read(direction, chunk, work);
+        if matches!(self.layer, Layer::Start | Layer::Http(_))
+            && self.is_early(direction, acknowledges)
+        {
+            let chunk = KeptChunk::new(direction, chunk);
+            self.answers.push(Answer { chunk, acknowledges });
+        } else {
+            self.read(direction, chunk, work);
+        }
+    }
+
+    /// Whether bytes answer something that the other side has said and that was not read yet.
+    ///
+    /// Captures of several interfaces are merged by clocks that differ: an answer may come first.
+    /// Frames do not mind, but a response must be read after its request.
+    fn is_early(&self, direction: Direction, acknowledges: u64) -> bool {
+        let other = direction.reverse();
+        let waits = self.tcp.is_seen(other) && acknowledges > self.tcp.next_offset(other);
+        let follows = self.answers.iter().any(|answer| answer.chunk.direction == direction);
+        (waits || follows) && self.answers.len() < MAX_ANSWERS
+    }
+
+    /// Reads the chunks whose questions have come.
+    fn read_answers<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        let too_many = self.answers.len() >= MAX_ANSWERS;
+        while let Some(at) = self.answers.iter().position(|answer| {
+            let other = answer.chunk.direction.reverse();
+            too_many || answer.acknowledges <= self.tcp.next_offset(other)
+        }) {
+            // Of one direction, the first comes first: what follows it acknowledges no less.
+            let Answer { chunk, .. } = self.answers.remove(at);
+            self.read(chunk.direction, chunk.chunk(), work);
+        }
+    }
+
+    /// Reads the chunks whose questions will never come.
+    fn give_up_questions<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        for Answer { chunk, .. } in std::mem::take(&mut self.answers) {
+            self.read(chunk.direction, chunk.chunk(), work);
+        }
     }
 
     fn gap<S: Sink>(&mut self, direction: Direction, gap: Gap, work: &mut Work<'_, S>) {
         self.emit(work, ConnectionEvent::Gap(direction, gap));
+        self.give_up_questions(work);
         self.read_gap(direction, gap, work);
     }
 
@@ -255,3 +321,6 @@ impl Flow {
         }
     }
 }
+
+/// Chunks that may wait for what they answer.
+const MAX_ANSWERS: usize = 64;

@@ -3,6 +3,7 @@
 mod connection;
 pub mod event;
 mod flows;
+mod kept;
 mod layer;
 pub mod limits;
 mod probe;

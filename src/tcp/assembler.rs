@@ -61,6 +61,17 @@ pub struct Kept {
     pub cut: u32,
     /// The packet that carried them.
     pub origin: Origin,
+    /// Stream offset of the other direction that their sender had received.
+    pub acknowledges: u64,
+}
+
+/// What a segment says beside its payload.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    /// Bytes behind the payload that were not captured.
+    pub cut: u32,
+    /// Stream offset of the other direction that the sender had received.
+    pub acknowledges: u64,
 }
 
 impl Assembler {
@@ -100,8 +111,8 @@ impl Assembler {
         in_order
     }
 
-    /// Takes the payload of one segment. `cut` bytes behind it were not captured.
-    pub fn insert<'a>(&mut self, chunk: Chunk<'a>, cut: u32) -> Inserted<'a> {
+    /// Takes the payload of one segment.
+    pub fn insert<'a>(&mut self, chunk: Chunk<'a>, beside: Beside) -> Inserted<'a> {
         if self.advance(chunk) {
             return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
         }
@@ -121,7 +132,7 @@ impl Assembler {
         }
         let waiting = self.waiting.get_or_insert_default();
         let before = waiting.bytes;
-        conflict = waiting.keep(new, cut).or(conflict);
+        conflict = waiting.keep(new, beside).or(conflict);
         let added = waiting.bytes.saturating_sub(before);
         if waiting.kept.is_empty() {
             self.waiting = None;
@@ -170,7 +181,7 @@ impl Assembler {
 
 impl Waiting {
     /// Keeps the parts of `chunk` that are not kept yet.
-    fn keep(&mut self, chunk: Chunk<'_>, cut: u32) -> Option<Span> {
+    fn keep(&mut self, chunk: Chunk<'_>, beside: Beside) -> Option<Span> {
         let end = chunk.end();
         let (mut at, mut conflict) = (chunk.offset, None);
         while at < end {
@@ -196,9 +207,17 @@ impl Waiting {
             }
             let until = self.kept.range(at..).next().map_or(end, |(offset, _)| (*offset).min(end));
             let part = rest.take(length_usize(until.saturating_sub(at)));
-            let cut = if until == end { cut } else { 0 };
+            let cut = if until == end { beside.cut } else { 0 };
             self.bytes = self.bytes.saturating_add(part.bytes.len());
-            self.kept.insert(at, Kept { bytes: part.bytes.to_vec(), cut, origin: chunk.origin });
+            self.kept.insert(
+                at,
+                Kept {
+                    bytes: part.bytes.to_vec(),
+                    cut,
+                    origin: chunk.origin,
+                    acknowledges: beside.acknowledges,
+                },
+            );
             at = until;
         }
         conflict
@@ -285,7 +304,7 @@ mod tests {
             (Assembler::default(), Vec::new(), Vec::new());
         for (number, (offset, bytes)) in (1..).zip(segments) {
             let chunk = Chunk { offset: *offset, bytes, origin: origin(number) };
-            let inserted = assembler.insert(chunk, 0);
+            let inserted = assembler.insert(chunk, Beside::default());
             if let Some(ready) = inserted.ready {
                 assert_eq!(ready.offset, length_u64(out.len()));
                 out.extend_from_slice(ready.bytes);

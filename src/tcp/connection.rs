@@ -2,7 +2,7 @@
 
 use crate::decode::{Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
-use crate::tcp::assembler::{Assembler, Kept, Repetition};
+use crate::tcp::assembler::{Assembler, Beside, Kept, Repetition};
 use crate::tcp::seq;
 
 /// One TCP connection: segments in, pieces of its two streams out.
@@ -147,10 +147,18 @@ impl Connection {
         self.halves.get(direction).seen
     }
 
-    /// Bytes that the receiver of this direction has acknowledged and the capture does not hold.
-    pub fn unseen_acknowledged(&self, direction: Direction) -> u64 {
-        let half = self.halves.get(direction);
-        half.acknowledged.saturating_sub(half.assembler.next())
+    /// Stream offset of the next byte of this direction.
+    pub fn next_offset(&self, direction: Direction) -> u64 {
+        self.halves.get(direction).assembler.next()
+    }
+
+    /// Stream offset of the other direction that the sender of a segment had received.
+    pub fn acknowledges(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
+        let other = self.halves.get(direction.reverse());
+        let next = other.assembler.next();
+        let start = other.start.filter(|_| segment.flags.has(Flags::ACK));
+        let offset = start.map_or(0, |start| seq::offset(segment.acknowledgement, start, next));
+        u64::try_from(offset).unwrap_or(0)
     }
 
     /// Memory taken by bytes that wait for holes to be filled, in bytes.
@@ -319,6 +327,7 @@ impl Connection {
         origin: Origin,
     ) -> Arrival<'a> {
         let mut arrival = Arrival::NOTHING;
+        let acknowledges = self.acknowledges(direction, segment);
         let half = self.halves.get_mut(direction);
         let syn = segment.flags.has(Flags::SYN);
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
@@ -355,7 +364,7 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
-        let inserted = half.assembler.insert(chunk, segment.missing);
+        let inserted = half.assembler.insert(chunk, Beside { cut: segment.missing, acknowledges });
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
         if inserted.repetition != Repetition::New {
