@@ -74,6 +74,7 @@ impl Flow {
             packets: PerDirection::default(),
             frames: PerDirection::default(),
             messages: PerDirection::default(),
+            closes: PerDirection::default(),
             duplicates: 0,
             repeated: 0,
         };
@@ -182,6 +183,7 @@ impl Flow {
         std::mem::swap(&mut about.client, &mut about.server);
         std::mem::swap(&mut about.bytes.client, &mut about.bytes.server);
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
+        std::mem::swap(&mut about.closes.client, &mut about.closes.server);
         self.tcp.swap_directions();
         about.state = self.tcp.state();
     }
@@ -304,6 +306,14 @@ impl Flow {
         Ending { outcome: self.outcome(), relevant, unseen }
     }
 
+    /// Whether each side that was captured has sent a Close.
+    fn is_closed_cleanly(&self) -> bool {
+        let (closes, packets) = (&self.about.closes, &self.about.packets);
+        (closes.client || closes.server)
+            && (closes.client || packets.client == 0)
+            && (closes.server || packets.server == 0)
+    }
+
     fn outcome(&self) -> Outcome {
         match (self.about.nature, self.about.state) {
             (_, TcpState::Refused) => Outcome::Refused,
@@ -311,13 +321,12 @@ impl Flow {
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,
+            (Nature::WebSocket, _) if self.is_closed_cleanly() => Outcome::Closed,
             (_, TcpState::Reset(_)) => Outcome::Aborted,
             (Nature::Asked, _) => Outcome::Timeout,
             (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,
-            (
-                Nature::Unknown | Nature::WebSocket,
-                TcpState::HalfClosed(_) | TcpState::Closed(_),
-            ) => Outcome::Closed,
+            (Nature::WebSocket, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Aborted,
+            (Nature::Unknown, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Closed,
         }
     }
 }

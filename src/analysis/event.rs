@@ -64,6 +64,8 @@ pub struct Connection {
     pub frames: PerDirection<u64>,
     /// WebSocket messages, complete or not, control frames included.
     pub messages: PerDirection<u64>,
+    /// Whether a Close frame was seen.
+    pub closes: PerDirection<bool>,
     /// Packets that were captured twice.
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
@@ -110,11 +112,13 @@ pub enum Nature {
 /// What became of a connection, for the `outcome` field.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Outcome {
-    /// A WebSocket, still open when the capture ended.
+    /// Still open when the capture ended.
     Open,
-    /// A WebSocket closed with FIN.
+    /// A WebSocket with a Close from each side that was captured (RFC 6455 §7.1.4: closed cleanly),
+    /// or a connection without payload that ended with FIN.
     Closed,
-    /// Reset, or a WebSocket handshake that its client gave up.
+    /// A WebSocket that ended without a Close from each side, or a connection that was reset before
+    /// it was one.
     Aborted,
     /// RST answered the SYN.
     Refused,

@@ -12,7 +12,7 @@ use crate::http::{
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection};
 use crate::websocket::extension::{self, DeflateParams};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
-use crate::websocket::{Compression, Decoder, Observation, Start};
+use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
 
 /// What a connection's bytes are read as.
 #[derive(Debug)]
@@ -407,6 +407,7 @@ fn frame_event<S: Sink>(
         Observation::Message(message) => {
             let count = about.messages.get_mut(direction);
             *count = count.saturating_add(1);
+            *about.closes.get_mut(direction) |= message.opcode == Opcode::Close;
             ConnectionEvent::Message(direction, message)
         }
         Observation::SyncLost(span) => ConnectionEvent::SyncLost(direction, span),

@@ -35,6 +35,7 @@ pub(super) fn connection(id: u64) -> Connection {
         packets: PerDirection { client: 3, server: 4 },
         frames: PerDirection { client: 1, server: 2 },
         messages: PerDirection { client: 1, server: 2 },
+        closes: PerDirection::default(),
         duplicates: 0,
         repeated: 0,
     }
