@@ -344,7 +344,9 @@ impl Connection {
         if segment.flags.has(Flags::FIN)
             && let Ok(fin) = u64::try_from(end)
         {
-            half.fin.get_or_insert(fin);
+            let fin = *half.fin.get_or_insert(fin);
+            // Its acknowledgement, recorded before it, counted the number that the FIN takes.
+            half.acknowledged = half.acknowledged.min(fin);
         }
         if on_wire == 0 {
             return arrival;
