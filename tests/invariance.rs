@@ -1,235 +1,414 @@
-//! However a conversation was cut, mixed, repeated and packed: it says the same.
+//! How bytes are cut and carried never changes what was said.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")]
 
-use std::io::Write;
-
-use flate2::Compress;
-use flate2::Compression;
-use flate2::FlushCompress;
-use proptest::prelude::*;
-use support::observed::Observed;
-use support::observed::keep_all;
-use support::observed::observe;
-use support::observed::observe_file;
-use support::scenario::From;
-use support::scenario::Ip;
-use support::scenario::Made;
-use support::scenario::Wire;
-use support::scenario::as_packets;
-use support::scenario::as_pcap;
-use support::scenario::conversation;
-use support::scenario::frame;
-use support::scenario::handshake;
-use wslens::stream::Direction;
-
 mod support;
 
-/// A conversation with everything in it: masks, fragments with control frames between them,
-/// compressed messages with context, a large message, an empty one, a Close.
-fn said() -> Vec<(From, Vec<u8>)> {
-    let mut said =
-        handshake("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=15\r\n")
-            .to_vec();
-    let mut compressors = [(); 2].map(|()| Compress::new(Compression::best(), false));
-    let mut compressed = |from: From, text: &str| {
-        let mut out = Vec::with_capacity(text.len() + 64);
-        let compressor = &mut compressors[usize::from(from == From::Server)];
-        compressor.compress_vec(text.as_bytes(), &mut out, FlushCompress::Sync).unwrap();
-        out.truncate(out.len() - 4);
-        frame(from, 0xc1, &out)
-    };
-    said.push(frame(From::Client, 0x81, b"hello"));
-    said.push(frame(From::Server, 0x81, "gr\u{fc}\u{df}e \u{1f44b}".as_bytes()));
-    said.push(compressed(From::Client, "{\"type\":\"subscribe\",\"channel\":\"ticker\"}"));
-    said.push(compressed(From::Client, "{\"type\":\"subscribe\",\"channel\":\"trades\"}"));
-    said.push(frame(From::Client, 0x01, b"in three "));
-    said.push(frame(From::Client, 0x89, b"ping between"));
-    said.push(frame(From::Server, 0x8a, b"ping between"));
-    said.push(frame(From::Client, 0x00, b"fragments, "));
-    said.push(frame(From::Client, 0x80, b"the last"));
-    said.push(compressed(From::Server, "{\"type\":\"trade\",\"price\":100.25,\"amount\":7}"));
-    let large: Vec<u8> = (0..70_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
-    said.push(frame(From::Server, 0x82, &large));
-    said.push(frame(From::Client, 0x82, &large[..3000]));
-    said.push(compressed(From::Server, "{\"type\":\"trade\",\"price\":100.50,\"amount\":9}"));
-    said.push(frame(From::Client, 0x81, b""));
-    said.push(frame(From::Server, 0x88, b"\x03\xe8done"));
-    said.push(frame(From::Client, 0x88, b"\x03\xe8"));
-    said
-}
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use proptest::test_runner::RngAlgorithm;
+use proptest::test_runner::TestRng;
+use proptest::test_runner::TestRunner;
+use wslens::stream::Direction;
+use wslens::stream::Direction::ClientToServer;
+use wslens::stream::Direction::ServerToClient;
+use wslens::stream::GapCause;
+use wslens::stream::PerDirection;
+use wslens::websocket::Opcode;
 
-fn of_packets(made: &[Made]) -> Observed {
-    observe(as_packets(made), keep_all())
-}
-
-/// What the conversation says when nothing is done to it.
-fn expected() -> Observed {
-    let expected = of_packets(&conversation(&said(), Wire::default()));
-    assert_eq!(expected.messages.len(), 14, "{:?}", expected.messages);
-    assert!(expected.messages.iter().all(|(_, _, message)| message.complete));
-    assert_eq!(expected.of(Direction::ClientToServer)[2].content[9..18], *b"subscribe");
-    assert_eq!(
-        (expected.handshakes, expected.gaps, expected.ended.as_slice()),
-        (1, 0, &["closed"][..])
-    );
-    expected
-}
-
-#[track_caller]
-fn assert_same(seen: &Observed, expected: &Observed, how: &str) {
-    assert_eq!(seen.conversation(), expected.conversation(), "{how}");
-    assert_eq!((seen.gaps, seen.conflicts, seen.handshakes), (0, 0, 1), "{how}");
-    assert_eq!(seen.ended, expected.ended, "{how}");
-}
+use support::container;
+use support::conversation::Conversation;
+use support::conversation::chat;
+use support::conversation::deflated;
+use support::conversation::fragmented;
+use support::conversation::large;
+use support::random::Random;
+use support::scenario::Ending;
+use support::scenario::Layout;
+use support::scenario::Line;
+use support::scenario::OPENING;
+use support::scenario::Packet;
+use support::scenario::Version;
+use support::scenario::packets;
+use support::seen::Seen;
+use support::seen::keeping;
+use support::seen::read;
+use support::seen::see;
 
 #[test]
-fn segment_size_does_not_matter() {
-    let expected = expected();
-    for segment in [1, 2, 3, 7, 13, 100, 1448, 9000, 65_000] {
-        let made = conversation(&said(), Wire { segment, ..Wire::default() });
-        assert_same(&of_packets(&made), &expected, &format!("segments of {segment} bytes"));
+fn segment_size_changes_nothing() {
+    for size in [1, 2, 3, 7, 100, 1448, 65_000] {
+        let layout = Layout { segments: vec![size], ..Layout::default() };
+        let mut conversations = short();
+        // Half a million packets of a byte each are worth it in a release build only.
+        if size >= 100 || !cfg!(debug_assertions) {
+            conversations.push(large());
+        }
+        for conversation in conversations {
+            let carried = packets(&conversation, &layout);
+            assert_whole(&conversation, &carried, &format!("segments of {size}"));
+        }
     }
 }
 
 #[test]
-fn sequence_numbers_may_start_anywhere_and_wrap() {
-    let expected = expected();
-    for start in [0, 1, u32::MAX, u32::MAX - 200, u32::MAX - 3000, 1 << 31, u32::MAX - 60_000] {
-        let wire =
-            Wire { client_start: start, server_start: start.wrapping_sub(70), ..Wire::default() };
-        assert_same(
-            &of_packets(&conversation(&said(), wire)),
-            &expected,
-            &format!("start {start}"),
-        );
+fn neighbors_may_change_places() {
+    for conversation in short() {
+        for size in [60, 1448] {
+            let layout = Layout { segments: vec![size], ..Layout::default() };
+            let carried = packets(&conversation, &layout);
+            for first in OPENING..carried.len() - 1 {
+                let mut swapped = carried.clone();
+                swapped.swap(first, first + 1);
+                restamp(&mut swapped);
+                let what = format!("packets {} and next of {size} swapped", first + 1);
+                assert_whole(&conversation, &swapped, &what);
+            }
+        }
     }
 }
 
 #[test]
-fn ip_version_does_not_matter() {
-    let made = conversation(&said(), Wire { ip: Ip::V6, ..Wire::default() });
-    assert_same(&of_packets(&made), &expected(), "IPv6");
+fn packets_may_be_shuffled_within_a_window() {
+    for conversation in short() {
+        for seed in 0..60 {
+            let mut random = Random(seed);
+            let size = 20 + random.below(200);
+            let layout = Layout { segments: vec![size], ..Layout::default() };
+            let mut carried = packets(&conversation, &layout);
+            shuffle(&mut carried, &mut random);
+            assert_whole(&conversation, &carried, &format!("shuffled with seed {seed}"));
+        }
+    }
 }
 
 #[test]
-fn every_packet_twice_is_every_packet_once() {
-    let made = conversation(&said(), Wire::default());
-    let twice: Vec<Made> = made
-        .iter()
-        .flat_map(|packet| [packet.clone(), Made { time: packet.time + 5_000, ..packet.clone() }])
-        .collect();
-    let seen = of_packets(&twice);
-    assert_same(&seen, &expected(), "twice");
-    let told = made.iter().filter(|packet| packet.data).count();
-    assert!(seen.duplicates >= u64::try_from(told).unwrap(), "{} of {told}", seen.duplicates);
+fn large_messages_may_be_shuffled() {
+    let conversation = large();
+    for seed in 0..4 {
+        let mut random = Random(seed);
+        let mut carried = packets(&conversation, &Layout::default());
+        shuffle(&mut carried, &mut random);
+        assert_whole(&conversation, &carried, &format!("shuffled with seed {seed}"));
+    }
+}
+
+#[test]
+fn packets_may_come_twice() {
+    for conversation in short() {
+        for distance in [0, 1, 3, 7] {
+            let layout = Layout { segments: vec![70], ..Layout::default() };
+            let once = packets(&conversation, &layout);
+            let mut twice: Vec<Packet> = Vec::new();
+            for (index, packet) in once.iter().enumerate() {
+                twice.push(packet.clone());
+                if let Some(earlier) = index.checked_sub(distance) {
+                    twice.push(Packet { time: packet.time + 1, ..once[earlier].clone() });
+                }
+            }
+            let what = format!("every packet again, {distance} packets later");
+            assert_whole(&conversation, &twice, &what);
+        }
+    }
 }
 
 #[test]
 fn retransmissions_may_be_cut_otherwise() {
-    let expected = expected();
-    let small = conversation(&said(), Wire { segment: 500, ..Wire::default() });
-    let large = conversation(&said(), Wire { segment: 1300, ..Wire::default() });
-    // Both contain the whole conversation; the second comes on top of the first, packet by packet.
-    let mut mixed = Vec::new();
-    let mut later = large.into_iter().filter(|packet| packet.data);
-    for packet in small {
-        mixed.push(packet);
-        mixed.extend(later.next());
-    }
-    mixed.sort_by_key(|packet| packet.time);
-    assert_same(&of_packets(&mixed), &expected, "two segmentations mixed");
-}
-
-#[test]
-fn clocks_may_run_backwards_or_stand_still() {
-    let expected = expected();
-    let made = conversation(&said(), Wire::default());
-    let with = |time: &dyn Fn(u64) -> u64| -> Vec<Made> {
-        made.iter().map(|packet| Made { time: time(packet.time), ..packet.clone() }).collect()
-    };
-    assert_same(&of_packets(&with(&|_| 0)), &expected, "no time at all");
-    assert_same(&of_packets(&with(&|time| u64::MAX - time)), &expected, "backwards");
-    assert_same(&of_packets(&with(&|_| u64::MAX)), &expected, "the end of time");
-}
-
-#[test]
-fn file_formats_do_not_matter() {
-    let expected = expected();
-    let classic = as_pcap(&conversation(&said(), Wire::default()));
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&classic).unwrap();
-    let gzip = gzip.finish().unwrap();
-    for (name, file) in [("pcap", classic), ("gzip", gzip)] {
-        assert_same(&observe_file(file, keep_all()).unwrap(), &expected, name);
+    for conversation in short() {
+        for seed in 0..40 {
+            let carried = retransmitted(&conversation, &mut Random(seed));
+            assert_whole(&conversation, &carried, &format!("retransmitted with seed {seed}"));
+        }
     }
 }
 
 #[test]
-fn of_bytes_that_come_twice_the_first_win() {
-    let mut made = conversation(&said(), Wire::default());
-    let expected = expected();
-    let at = made.iter().rposition(|packet| packet.bytes.len() > 1400).unwrap();
-    let mut forged = made[at].clone();
-    let middle = forged.bytes.len() - 100;
-    forged.bytes[middle] ^= 0xff;
-    forged.time += 1_000;
-    made.insert(at + 1, forged);
-    let seen = of_packets(&made);
-    assert_eq!(seen.conversation(), expected.conversation());
-    assert_eq!((seen.conflicts, seen.gaps), (1, 0));
-}
-
-#[test]
-fn a_packet_that_was_not_captured_costs_its_message_and_no_other() {
-    let made = conversation(&said(), Wire::default());
-    let expected = expected();
-    // From the middle of the 70,000 bytes.
-    let lost = made.iter().position(|packet| packet.bytes.len() > 1400).unwrap() + 20;
-    let mut without = made.clone();
-    assert!(without.remove(lost).data);
-    let seen = of_packets(&without);
-    assert_eq!(seen.gaps, 1);
-    assert_eq!(
-        seen.of(Direction::ClientToServer),
-        expected.of(Direction::ClientToServer),
-        "the other direction is untouched"
-    );
-    let (server, whole) =
-        (seen.of(Direction::ServerToClient), expected.of(Direction::ServerToClient));
-    assert_eq!(server.len(), whole.len());
-    for (seen, whole) in server.iter().zip(&whole) {
-        assert_eq!(seen.complete, whole.content.len() < 70_000);
-        assert!(whole.content.starts_with(&seen.content));
-        assert!(!seen.complete || seen == whole);
+fn sequence_numbers_may_wrap_around() {
+    let mut starts: Vec<u32> = (0..40).map(|back| u32::MAX - back).collect();
+    starts.extend([0, 1, u32::MAX - 300, u32::MAX - 900, 1 << 31, (1 << 31) - 200]);
+    for conversation in short() {
+        for &start in &starts {
+            let layout = Layout {
+                segments: vec![37],
+                start: PerDirection { client: start, server: start.wrapping_sub(11) },
+                ..Layout::default()
+            };
+            let mut carried = packets(&conversation, &layout);
+            assert_whole(&conversation, &carried, &format!("sequence numbers from {start}"));
+            for window in carried[OPENING..].chunks_mut(4) {
+                window.reverse();
+            }
+            assert_whole(&conversation, &carried, &format!("and reordered, from {start}"));
+        }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Packets of one direction may overtake one another, as long as each stays near its place.
-    #[test]
-    fn order_of_arrival_does_not_matter(seed in any::<u64>(), reach in 2_usize..9, segment in 200_usize..2000) {
-        let made = conversation(&said(), Wire { segment, ..Wire::default() });
-        let mut random = seed | 1;
-        let mut next = |below: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % u64::try_from(below).unwrap()).unwrap()
-        };
-        let mut mixed = made.clone();
-        // The handshake of TCP stays first: a capture that begins otherwise begins in the middle.
-        let last = mixed.len() - 4;
-        for block in mixed[3..last].chunks_mut(reach) {
-            for at in 1..block.len() {
-                block.swap(at, next(at + 1));
+#[test]
+fn ip_version_ports_and_endings_change_nothing() {
+    for conversation in short().into_iter().chain([large()]) {
+        for version in [Version::V4, Version::V6] {
+            for ending in [Ending::Fin, Ending::Reset, Ending::Open] {
+                for ports in [(50_000, 8_080), (80, 50_000), (9_000, 9_000)] {
+                    let layout = Layout { version, ending, ports, ..Layout::default() };
+                    let carried = packets(&conversation, &layout);
+                    assert_whole(&conversation, &carried, &format!("{layout:?}"));
+                }
             }
         }
-        let seen = of_packets(&mixed);
-        let expected = of_packets(&made);
-        prop_assert_eq!(seen.conversation(), expected.conversation());
-        prop_assert_eq!((seen.gaps, seen.conflicts), (0, 0));
     }
+}
+
+#[test]
+fn container_changes_nothing() {
+    for conversation in short().into_iter().chain([large()]) {
+        let carried = packets(&conversation, &Layout::default());
+        let (pcap, pcapng) = (container::pcap(&carried), container::pcapng(&carried));
+        let (pcap_gzip, pcapng_gzip) = (container::gzip(&pcap), container::gzip(&pcapng));
+        let files = [
+            ("pcap", pcap),
+            ("pcapng", pcapng),
+            ("pcap in gzip", pcap_gzip),
+            ("pcapng in gzip", pcapng_gzip),
+        ];
+        for (what, file) in files {
+            let mut seen = Seen::default();
+            let count = read(file, keeping(), &mut seen).unwrap();
+            assert_eq!(count, carried.len() as u64, "{what}: packets");
+            assert_said(&conversation, &seen, what);
+        }
+    }
+}
+
+#[test]
+fn clock_changes_nothing() {
+    type Clock = fn(u64, u64) -> u64;
+    let clocks: [(&str, Clock); 5] = [
+        ("running backwards", |index, time| time - index * 70_000),
+        ("standing still", |_, _| 1),
+        ("at its beginning", |_, _| 0),
+        ("at its end", |_, _| u64::MAX),
+        ("jumping", |index, time| if index % 3 == 0 { 0 } else { time + index * 1_000_000_000 }),
+    ];
+    for conversation in short() {
+        for (what, clock) in clocks {
+            let layout = Layout { segments: vec![50], ..Layout::default() };
+            let mut carried = packets(&conversation, &layout);
+            for (packet, index) in carried.iter_mut().zip(0..) {
+                packet.time = clock(index, packet.time);
+            }
+            assert_whole(&conversation, &carried, &format!("clock {what}"));
+            for window in carried[OPENING..].chunks_mut(3) {
+                window.reverse();
+            }
+            assert_whole(&conversation, &carried, &format!("clock {what}, packets reordered"));
+        }
+    }
+}
+
+/// Cut points, order and repetitions at once, with the smallest failing case as the answer.
+#[test]
+fn any_cut_order_and_repetition_changes_nothing() {
+    let cases = if cfg!(debug_assertions) { 150 } else { 1_000 };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let generator = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, generator);
+    let conversations = short();
+    let cases = (
+        0..conversations.len(),
+        prop::collection::vec(1_usize..300, 1..12),
+        prop::collection::vec((0_usize..400, 0_usize..8), 0..40),
+        prop::collection::vec(0_usize..400, 0..10),
+        any::<u32>(),
+    );
+    let outcome = runner.run(&cases, |(index, segments, moves, again, start)| {
+        let conversation = &conversations[index];
+        let start = PerDirection { client: start, server: !start };
+        let layout = Layout { segments, start, ..Layout::default() };
+        let mut carried = packets(conversation, &layout);
+        for place in again {
+            let from = OPENING + place % (carried.len() - OPENING);
+            carried.insert(from, carried[from].clone());
+        }
+        // No packet is moved twice, so that none goes further than a capture would move it.
+        let mut moved = response(&carried);
+        for (from, distance) in moves {
+            let from = moved + from % 12;
+            if from + distance < carried.len() {
+                let packet = carried.remove(from);
+                carried.insert(from + distance, packet);
+                moved = from + distance + 1;
+            }
+        }
+        restamp(&mut carried);
+        let seen = see(&carried, keeping());
+        prop_assert_eq!(&seen.messages, &conversation.said, "{}", conversation.name);
+        prop_assert!(seen.gaps.client.is_empty() && seen.gaps.server.is_empty());
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}
+
+#[test]
+fn first_bytes_win_over_conflicting_ones() {
+    for behind_hole in [false, true] {
+        let mut conversation = Conversation::plain("conflict");
+        conversation.say(ClientToServer, Opcode::Text, &[b'a'; 90]);
+        conversation.say(ServerToClient, Opcode::Text, b"got it");
+        let mut line = Line::open(&Layout::default());
+        let (_, request) = &conversation.turns[0];
+        let (_, response) = &conversation.turns[1];
+        let (_, message) = &conversation.turns[2];
+        line.data(ClientToServer, request);
+        line.data(ServerToClient, response);
+        // Only whole segments are compared with what came before, when that is gone.
+        let mut wrong = message.clone();
+        wrong[20..].fill(b'!');
+        if behind_hole {
+            line.skip(ClientToServer, 20);
+            line.data(ClientToServer, &message[20..]);
+            line.again(ClientToServer, message.len() as u32 - 20, &wrong[20..]);
+            line.again(ClientToServer, message.len() as u32, &message[..20]);
+        } else {
+            line.data(ClientToServer, message);
+            line.again(ClientToServer, message.len() as u32, &wrong);
+        }
+        line.acknowledge(ServerToClient);
+        line.data(ServerToClient, &conversation.turns[3].1);
+        line.end(Ending::Fin);
+        let seen = see(&line.packets, keeping());
+        assert_eq!(seen.messages, conversation.said, "behind a hole: {behind_hole}");
+        let [conflict] = seen.conflicts.client.as_slice() else {
+            panic!("behind a hole: {behind_hole}: conflicts are {:?}", seen.conflicts);
+        };
+        let from = request.len() as u64;
+        let within = from..=(request.len() + message.len()) as u64;
+        assert!(within.contains(&conflict.start) && within.contains(&conflict.end), "{conflict:?}");
+        assert!(seen.conflicts.server.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_packet_costs_only_its_message() {
+    for direction in Direction::BOTH {
+        let mut conversation = Conversation::plain("gap");
+        let content = Random(9).bytes(5_000);
+        conversation.say(direction, Opcode::Binary, b"before");
+        conversation.say(direction.reverse(), Opcode::Binary, b"answer");
+        conversation.say(direction, Opcode::Binary, &content);
+        conversation.say(direction.reverse(), Opcode::Binary, b"answer");
+        for number in 0_u8..30 {
+            conversation.say(direction, Opcode::Binary, &[number; 200]);
+            conversation.say(direction.reverse(), Opcode::Binary, &[number; 10]);
+        }
+        let layout = Layout { segments: vec![1_000], ..Layout::default() };
+        let mut carried = packets(&conversation, &layout);
+        let large: Vec<usize> = (0..carried.len())
+            .filter(|at| carried[*at].direction == direction && carried[*at].payload == 1_000)
+            .collect();
+        carried.remove(large[2]);
+        let seen = see(&carried, keeping());
+        let [gap] = seen.gaps.get(direction).as_slice() else {
+            panic!("{direction:?}: gaps are {:?}", seen.gaps);
+        };
+        assert_eq!((gap.length, gap.cause), (1_000, GapCause::Acknowledged));
+        assert_eq!(seen.gaps.get(direction.reverse()).len(), 0);
+        assert_eq!(seen.lost, 0, "{direction:?}: the frame's end is known");
+        let (sent, got) = (conversation.said.get(direction), seen.messages.get(direction));
+        assert_eq!(sent.len(), got.len(), "{direction:?}: messages");
+        for (index, (sent, got)) in sent.iter().zip(got).enumerate() {
+            if index == 1 {
+                assert!(!got.complete, "{direction:?}: the message with the gap");
+                assert!(!got.content.is_empty() && content.starts_with(&got.content));
+            } else {
+                assert_eq!(sent, got, "{direction:?}: message {index}");
+            }
+        }
+        let reverse = direction.reverse();
+        assert_eq!(seen.messages.get(reverse), conversation.said.get(reverse));
+    }
+}
+
+/// Conversations of some dozens of packets.
+fn short() -> Vec<Conversation> {
+    vec![chat(), fragmented(), deflated()]
+}
+
+/// Bytes are sent again while new ones are: ranges that begin and end anywhere.
+fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet> {
+    let mut line = Line::open(&Layout::default());
+    let mut sent: PerDirection<Vec<u8>> = PerDirection::default();
+    for (direction, bytes) in &conversation.turns {
+        let sent = sent.get_mut(*direction);
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (segment, behind) = rest.split_at((1 + random.below(120)).min(rest.len()));
+            // The new bytes, with some old ones before them.
+            let old = random.below(40).min(sent.len());
+            sent.extend(segment);
+            let from = sent.len() - segment.len() - old;
+            line.again(*direction, old as u32, &sent[from..]);
+            line.skip(*direction, segment.len() as u32);
+            if random.below(2) == 0 {
+                let back = 1 + random.below(300.min(sent.len()));
+                let from = sent.len() - back;
+                let length = 1 + random.below(back);
+                line.again(*direction, back as u32, &sent[from..from + length]);
+            }
+            rest = behind;
+        }
+        line.acknowledge(direction.reverse());
+    }
+    line.end(Ending::Fin);
+    line.packets
+}
+
+/// Shuffles packets within windows, but for the TCP handshake, and the response stays behind its
+/// request.
+fn shuffle(packets: &mut [Packet], random: &mut Random) {
+    let response = response(packets);
+    let (request, rest) = packets.split_at_mut(response);
+    for window in request[OPENING..].chunks_mut(8).chain(rest.chunks_mut(8)) {
+        random.shuffle(window);
+    }
+    restamp(packets);
+}
+
+/// Where the first packet of the server's answer stands.
+fn response(packets: &[Packet]) -> usize {
+    packets
+        .iter()
+        .position(|packet| packet.direction == ServerToClient && packet.payload > 0)
+        .unwrap()
+}
+
+/// Gives packets the times at which they stand, as a capturing machine would.
+fn restamp(packets: &mut [Packet]) {
+    let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();
+    times.sort_unstable();
+    for (packet, time) in packets.iter_mut().zip(times) {
+        packet.time = time;
+    }
+}
+
+#[track_caller]
+fn assert_whole(conversation: &Conversation, packets: &[Packet], what: &str) {
+    assert_said(conversation, &see(packets, keeping()), what);
+}
+
+#[track_caller]
+fn assert_said(conversation: &Conversation, seen: &Seen, what: &str) {
+    let name = conversation.name;
+    for direction in Direction::BOTH {
+        let (said, got) = (conversation.said.get(direction), seen.messages.get(direction));
+        let direction = direction.name();
+        assert_eq!(said.len(), got.len(), "{name}, {what}: messages {direction}");
+        for (number, (said, got)) in said.iter().zip(got).enumerate() {
+            // Contents may be long: they are not printed.
+            assert!(said == got, "{name}, {what}: message {number} {direction} differs");
+        }
+    }
+    let clean = seen.gaps.client.len() + seen.gaps.server.len() + seen.lost + seen.limits.len();
+    assert_eq!(clean, 0, "{name}, {what}: gaps, lost sync or limits");
+    assert_eq!(seen.conflicts, PerDirection::default(), "{name}, {what}: conflicts");
+    assert_eq!(seen.handshakes, 1, "{name}, {what}: handshakes");
 }

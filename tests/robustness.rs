@@ -1,236 +1,303 @@
-//! Damaged, mixed and hostile input: an orderly end, within bounds, whatever comes.
+//! Damaged and hostile input: nothing panics, everything ends, and what is told is consistent.
+//!
+//! A release build tries every prefix and every byte of the samples, a debug build a part of them.
 
 #![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
-    reason = "tests read files and may panic"
+    reason = "tests read files, make their bytes themselves and may panic"
 )]
-
-use std::fs;
-use std::path::Path;
-
-use support::observed::Observed;
-use support::observed::keep_all;
-use support::observed::observe;
-use support::observed::observe_file;
-use support::scenario::From;
-use support::scenario::Made;
-use support::scenario::Wire;
-use support::scenario::as_packets;
-use support::scenario::as_pcap;
-use support::scenario::conversation;
-use support::scenario::frame;
-use support::scenario::handshake;
-use wslens::analysis::Options;
-use wslens::analysis::event::Limit;
-use wslens::analysis::limits::Limits;
-use wslens::capture::LinkType;
-use wslens::stream::Direction;
 
 mod support;
 
-/// Larger samples are left to the tests that read them once.
-const LARGEST: usize = 25_000;
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+use std::process::Command;
 
-/// How many damaged copies of each sample are read: a debug build is some twenty times slower.
-const COPIES: usize = if cfg!(debug_assertions) { 40 } else { 1500 };
+use wslens::analysis::Analyzer;
+use wslens::analysis::Options;
+use wslens::capture;
+use wslens::capture::LinkType;
+use wslens::stream::PacketId;
+use wslens::stream::Timestamp;
 
-/// A generator of the textbook kind (xorshift64); its seed is part of the test.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(below.max(1)).unwrap()).unwrap()
-    }
-}
-
-/// All samples that are small enough, with their names.
-fn samples() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let mut samples: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().contains(".pcap"))
-        .map(|path| {
-            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
-        })
-        .filter(|(_, bytes)| bytes.len() <= LARGEST)
-        .collect();
-    samples.sort();
-    assert!(samples.len() >= 15, "{} samples", samples.len());
-    samples
-}
-
-fn said() -> Vec<(From, Vec<u8>)> {
-    let mut said = handshake("").to_vec();
-    for number in 0..20_u8 {
-        said.push(frame(From::Client, 0x81, &[b'a' + number; 300]));
-        // Not a run of one value: 02 02 02 reads as frames wherever one begins.
-        let mut dice = Dice(u64::from(number) + 1);
-        let noise: Vec<u8> = (0..500).map(|_| dice.next(256).to_le_bytes()[0]).collect();
-        said.push(frame(From::Server, 0x82, &noise));
-    }
-    said
-}
+use support::container;
+use support::random::Random;
+use support::seen::read;
+use support::watch::Watch;
 
 #[test]
 fn every_prefix_of_a_sample_is_read_to_its_end() {
-    for (name, bytes) in samples() {
-        let whole = observe_file(bytes.clone(), keep_all()).unwrap();
-        let step = (bytes.len() / COPIES).max(1);
+    for (name, file) in samples() {
+        let step = if cfg!(debug_assertions) { file.len() / 40 + 1 } else { 1 };
         let mut before = 0;
-        for end in (0..bytes.len()).step_by(step) {
-            // A prefix too short to be a capture is refused; everything else is read.
-            let Ok(seen) = observe_file(bytes[..end].to_vec(), keep_all()) else { continue };
-            let complete = seen.messages.iter().filter(|(_, _, message)| message.complete).count();
-            assert!(complete >= before, "{name}: {end} bytes give less than fewer bytes did");
-            before = complete;
-        }
-        assert!(before <= whole.messages.len(), "{name}");
-    }
-}
-
-#[test]
-fn flipped_bytes_are_survived() {
-    for (name, bytes) in samples() {
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-        for _ in 0..COPIES {
-            let mut damaged = bytes.clone();
-            for _ in 0..=dice.next(4) {
-                let at = dice.next(damaged.len());
-                damaged[at] ^= 1 << dice.next(8);
-            }
-            if let Ok(seen) = observe_file(damaged, keep_all()) {
-                let kept: usize =
-                    seen.messages.iter().map(|(_, _, message)| message.content.len()).sum();
-                assert!(kept < 64 << 20, "{name}: {kept} bytes of messages");
+        for length in (0..file.len()).step_by(step) {
+            let mut watch = Watch::new();
+            let packets = read(file[..length].to_vec(), options(), &mut watch).unwrap_or(0);
+            watch.finish();
+            // Of compressed bytes nothing is promised but that they end.
+            if !name.ends_with(".gz") && !name.ends_with(".zst") {
+                assert!(packets >= before, "{name}: {packets} packets in {length} bytes");
+                before = packets;
             }
         }
     }
 }
 
 #[test]
-fn garbage_behind_a_good_header_is_survived() {
-    let header = &as_pcap(&[])[..24];
-    let mut dice = Dice(42);
-    for link in [0_u32, 1, 9, 12, 50, 101, 105, 108, 113, 127, 228, 229, 276] {
-        for _ in 0..COPIES {
-            let mut made = Vec::new();
-            for _ in 0..8 {
-                let length = dice.next(90);
-                let bytes = (0..length).map(|_| dice.next(256).to_le_bytes()[0]).collect();
-                made.push(Made { bytes, time: 0, data: false });
-            }
-            let mut file = as_pcap(&made);
-            file[20..24].copy_from_slice(&link.to_le_bytes());
-            assert!(observe_file(file, keep_all()).is_ok(), "link type {link}");
+fn a_changed_byte_is_survived() {
+    for (name, file) in samples() {
+        let mut random = Random(file.len() as u64);
+        let step = if cfg!(debug_assertions) { file.len() / 60 + 1 } else { 1 };
+        for at in (0..file.len()).step_by(step) {
+            // In a debug build, not always the same bytes of a packet's header.
+            let at = (at + random.below(step)).min(file.len() - 1);
+            let mut changed = file.clone();
+            changed[at] ^= 1 << random.below(8);
+            let mut watch = Watch::new();
+            read(changed, options(), &mut watch);
+            watch.finish();
+            assert!(!name.is_empty());
         }
     }
-    let mut noise = header.to_vec();
-    noise.extend((0..5000).map(|_| dice.next(256).to_le_bytes()[0]));
-    assert!(observe_file(noise, keep_all()).is_ok(), "what follows the header is damage");
 }
 
 #[test]
-fn packets_of_any_length_are_read_on_every_link_type() {
-    let made = conversation(&said(), Wire::default());
-    for link in (0..300).map(LinkType) {
-        for length in 0..80 {
-            let cut = as_packets(&made[5..6]).map(|packet| wslens::capture::Packet {
-                link_type: link,
-                bytes: &packet.bytes[..length.min(packet.bytes.len())],
-                ..packet
+fn many_changed_bytes_are_survived() {
+    for (_, file) in samples() {
+        for seed in 0..(if cfg!(debug_assertions) { 6 } else { 300 }) {
+            let mut random = Random(seed);
+            let mut changed = file.clone();
+            for _ in 0..1 + random.below(40) {
+                // The capture's own header stays, so that there is something to read.
+                let at = 24 + random.below(file.len() - 24);
+                changed[at] = random.next() as u8;
+            }
+            let mut watch = Watch::new();
+            read(changed, options(), &mut watch);
+            watch.finish();
+        }
+    }
+}
+
+#[test]
+fn packets_of_samples_may_come_in_any_order_and_number() {
+    for (_, file) in samples() {
+        let packets = Owned::all(&file);
+        for seed in 0..(if cfg!(debug_assertions) { 3 } else { 100 }) {
+            let mut random = Random(seed);
+            let mut shuffled = packets.clone();
+            random.shuffle(&mut shuffled);
+            push(&shuffled);
+            let mut windows = packets.clone();
+            windows.chunks_mut(8).for_each(|window| random.shuffle(window));
+            push(&windows);
+            // Each up to three times, some lost.
+            let repeated: Vec<Owned> =
+                packets.iter().flat_map(|packet| vec![packet.clone(); random.below(4)]).collect();
+            push(&repeated);
+            let mut cut = packets.clone();
+            for packet in &mut cut {
+                packet.bytes.truncate(random.below(200));
+            }
+            push(&cut);
+            let clocks = [0, 1, u64::MAX, u64::MAX - 1, 1 << 63];
+            for packet in &mut cut {
+                packet.time = clocks[random.below(clocks.len())];
+            }
+            push(&cut);
+        }
+    }
+}
+
+#[test]
+fn noise_behind_a_valid_header_is_survived() {
+    let mut random = Random(1);
+    for link_type in [0, 1, 12, 101, 105, 108, 113, 127, 228, 229, 276, 147, 0xffff_ffff] {
+        for _ in 0..20 {
+            let mut file = container::pcap_header(link_type);
+            let length = random.below(3_000);
+            file.extend(random.bytes(length));
+            let mut watch = Watch::new();
+            read(file, options(), &mut watch);
+            watch.finish();
+            // The same noise, but in packets.
+            let mut file = container::pcap_header(link_type);
+            for time in 0..40 {
+                let length = random.below(200);
+                container::pcap_packet(&mut file, time, &random.bytes(length));
+            }
+            let mut watch = Watch::new();
+            assert_eq!(read(file, options(), &mut watch), Some(40));
+            watch.finish();
+        }
+    }
+    let start = container::pcapng(&[]);
+    for _ in 0..200 {
+        let mut file = start.clone();
+        let length = random.below(2_000);
+        file.extend(random.bytes(length));
+        let mut watch = Watch::new();
+        read(file, options(), &mut watch);
+        watch.finish();
+    }
+}
+
+#[test]
+fn short_packets_of_every_link_type_are_survived() {
+    let mut analyzer = Analyzer::new(options());
+    let mut watch = Watch::new();
+    let mut random = Random(2);
+    let mut number = 0;
+    for link_type in (0..320).chain([0x7fff, 0xffff, u32::MAX]) {
+        for length in 0..=60 {
+            let noise = random.bytes(length);
+            // A version and header length of IPv4, of IPv6, and of neither, wherever it is read.
+            for bytes in [vec![0; length], vec![0x45; length], vec![0x60; length], noise] {
+                for original_length in [length as u32, 0, u32::MAX] {
+                    number += 1;
+                    let time = [0, u64::MAX, number][number as usize % 3];
+                    let packet = capture::Packet {
+                        id: PacketId(number),
+                        time: Timestamp(time),
+                        link_type: LinkType(link_type),
+                        interface: 0,
+                        bytes: &bytes,
+                        original_length,
+                        file_offset: 0,
+                    };
+                    analyzer.push(&packet, &mut watch);
+                }
+            }
+        }
+    }
+    analyzer.finish(&mut watch);
+    watch.finish();
+    assert_eq!(analyzer.totals().packets, number);
+}
+
+#[test]
+fn files_that_are_no_captures_fail_with_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut noise = Random(3).bytes(5_000);
+    noise[0] = 0xee;
+    let echo = fs::read(root().join("samples/echo.pcap")).unwrap();
+    let files: [(&str, &[u8]); 8] = [
+        ("empty.pcap", b""),
+        ("one-byte.pcap", b"\xd4"),
+        ("text.pcap", b"GET / HTTP/1.1\nHost: example.com\n\nnot a capture\n"),
+        ("noise.pcap", &noise),
+        ("header-only-half.pcap", &echo[..20]),
+        ("cut-in-packet-header.pcap", &echo[..30]),
+        ("cut-in-packet.pcap", &echo[..echo.len() - 5]),
+        ("cut.pcap.gz", &container::gzip(&echo)[..900]),
+    ];
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    let names = files.iter().map(|(name, _)| *name).chain(["missing.pcap", "folder"]);
+    for name in names {
+        for arguments in
+            [&["print"][..], &["print", "--format", "ndjson"], &["stats"], &["--color", "never"]]
+        {
+            let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
+                .args(arguments)
+                .arg(folder.path().join(name))
+                .output()
+                .unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let what = format!("{name} {arguments:?}: {errors:?}");
+            assert_eq!(output.status.code(), Some(2), "{what}");
+            assert_eq!(errors.lines().count(), 1, "{what}");
+            assert!(errors.ends_with('\n') && errors.starts_with("wslens: "), "{what}");
+            assert!(errors.contains(name), "{what}");
+            let shows_packets = name.starts_with("cut");
+            assert_eq!(!output.stdout.is_empty(), shows_packets, "{what}");
+        }
+    }
+}
+
+/// Content is kept, so that all of it is touched.
+fn options() -> Options {
+    Options { keep: 4096, digest: true, ..Options::default() }
+}
+
+/// A packet that outlives its reader.
+#[derive(Clone)]
+struct Owned {
+    time: u64,
+    link_type: LinkType,
+    original_length: u32,
+    bytes: Vec<u8>,
+}
+
+impl Owned {
+    fn all(file: &[u8]) -> Vec<Self> {
+        let mut source =
+            capture::open_stream(Box::new(Cursor::new(file.to_vec())), "memory").unwrap();
+        let mut packets = Vec::new();
+        while let Ok(Some(packet)) = source.next_packet() {
+            packets.push(Self {
+                time: packet.time.0,
+                link_type: packet.link_type,
+                original_length: packet.original_length,
+                bytes: packet.bytes.to_vec(),
             });
-            observe(cut, keep_all());
         }
+        packets
     }
 }
 
-#[test]
-fn shuffled_and_repeated_packets_are_read_to_their_end() {
-    let made = conversation(&said(), Wire { segment: 100, ..Wire::default() });
-    let mut dice = Dice(7);
-    for _ in 0..COPIES {
-        let mut mixed = made.clone();
-        mixed.extend(made.iter().filter(|packet| packet.data).cloned());
-        for at in (1..mixed.len()).rev() {
-            mixed.swap(at, dice.next(at + 1));
+fn push(packets: &[Owned]) {
+    let mut analyzer = Analyzer::new(options());
+    let mut watch = Watch::new();
+    for (packet, number) in packets.iter().zip(1..) {
+        let packet = capture::Packet {
+            id: PacketId(number),
+            time: Timestamp(packet.time),
+            link_type: packet.link_type,
+            interface: 0,
+            bytes: &packet.bytes,
+            original_length: packet.original_length,
+            file_offset: 0,
+        };
+        analyzer.push(&packet, &mut watch);
+    }
+    analyzer.finish(&mut watch);
+    watch.finish();
+}
+
+/// The captures in `samples`, without the largest, which takes as long as all others together and
+/// has nothing in it that they have not.
+fn samples() -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("samples")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.contains(".pcap") {
+            continue;
         }
-        let seen = observe(as_packets(&mixed), keep_all());
-        assert!(!seen.ended.is_empty());
-        let kept: usize = seen.messages.iter().map(|(_, _, message)| message.content.len()).sum();
-        assert!(kept <= 2 * 20 * 800, "{kept} bytes of messages");
+        let bytes = fs::read(&path).unwrap();
+        if bytes.len() > LARGEST {
+            assert_eq!(name, "large.pcap", "another sample is too large to be tried everywhere");
+            continue;
+        }
+        found.push((name, bytes));
     }
+    found.sort();
+    assert!(found.len() > 20, "{} samples", found.len());
+    found
 }
 
-#[test]
-fn a_hole_that_is_never_filled_holds_back_no_more_than_the_limit() {
-    let limits = Limits { buffered_per_connection: 1 << 16, ..Limits::default() };
-    let made = conversation(
-        &[
-            handshake("").to_vec(),
-            (0..200).map(|_| frame(From::Client, 0x82, &[1; 4000])).collect::<Vec<_>>(),
-        ]
-        .concat(),
-        Wire::default(),
-    );
-    // One packet is lost, and nobody acknowledges anything behind it.
-    let lost = made.iter().position(|packet| packet.bytes.len() > 1400).unwrap();
-    let one_sided: Vec<Made> = made
-        .iter()
-        .enumerate()
-        .filter(|(at, packet)| *at < 5 || (*at != lost && packet.data))
-        .map(|(_, packet)| packet.clone())
-        .collect();
-    let seen = observe(as_packets(&one_sided), Options { limits, ..keep_all() });
-    assert_eq!(seen.limits.first(), Some(&Limit::BufferedPerConnection));
-    assert_eq!(seen.gaps, 1, "and the hole is given up");
-    let whole = seen.of(Direction::ClientToServer).iter().filter(|m| m.complete).count();
-    assert!(whole >= 198, "{whole} of 200 messages are whole");
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-#[test]
-fn more_connections_than_the_limit_end_the_oldest_and_say_so() {
-    let limits = Limits { connections: 10, ..Limits::default() };
-    let mut made = Vec::new();
-    for port in 0..50 {
-        let wire = Wire { client_port: 40_000 + port, ..Wire::default() };
-        // Without their ends.
-        let packets = conversation(&said(), wire);
-        made.extend(packets[..packets.len() - 3].iter().cloned());
-    }
-    let seen = observe(as_packets(&made), Options { limits, ..keep_all() });
-    assert_eq!(seen.ended.len(), 50);
-    assert_eq!(seen.limits, [Limit::Connections; 40]);
-    assert_eq!(seen.messages.len(), 50 * 40, "and nothing of what was said is lost");
-}
-
-#[test]
-fn a_bomb_is_inflated_no_farther_than_the_limit() {
-    let mut compressor = flate2::Compress::new(flate2::Compression::best(), false);
-    let mut bomb = Vec::with_capacity(1 << 20);
-    compressor.compress_vec(&vec![0; 32 << 20], &mut bomb, flate2::FlushCompress::Sync).unwrap();
-    let mut said = handshake("Sec-WebSocket-Extensions: permessage-deflate\r\n").to_vec();
-    said.push(frame(From::Client, 0xc2, &bomb[..bomb.len() - 4]));
-    said.push(frame(From::Client, 0x81, b"still there"));
-    let limits = Limits { inflated_bytes: 1 << 20, ..Limits::default() };
-    let options = Options { keep: usize::MAX, limits, ..Options::default() };
-    let seen = observe(as_packets(&conversation(&said, Wire::default())), options);
-    let messages = seen.of(Direction::ClientToServer);
-    assert!(!messages[0].complete && messages[0].content.len() <= 1 << 20);
-    assert_eq!(messages[1].content, b"still there");
-}
-
-#[test]
-fn a_head_without_end_is_given_up() {
-    let mut endless = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nX: ".to_vec();
-    endless.resize(200_000, b'x');
-    let seen =
-        observe(as_packets(&conversation(&[(From::Client, endless)], Wire::default())), keep_all());
-    assert_eq!(seen.limits.first(), Some(&Limit::HeadBytes));
-    assert!(seen.messages.is_empty());
-}
+/// Bytes of a sample that is tried everywhere.
+const LARGEST: usize = 60_000;

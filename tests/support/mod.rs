@@ -1,4 +1,17 @@
-//! What the integration tests share: conversations made in memory, and what the analyzer says of them.
+//! Captures made in memory, and what the analyzer sees of them.
 
-pub(crate) mod observed;
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests make their bytes themselves and may panic"
+)]
+
+pub(crate) mod container;
+pub(crate) mod conversation;
+pub(crate) mod random;
 pub(crate) mod scenario;
+pub(crate) mod seen;
+pub(crate) mod watch;

@@ -1,210 +1,198 @@
-//! Conversations as packets: a little TCP, just enough to cut, mix and lose its segments on purpose.
+//! Packets of one TCP connection: how a conversation was cut and carried.
 
-use wslens::capture::LinkType;
-use wslens::capture::Packet;
-use wslens::stream::PacketId;
-use wslens::stream::Timestamp;
+use wslens::stream::Direction;
+use wslens::stream::Direction::ClientToServer;
+use wslens::stream::Direction::ServerToClient;
+use wslens::stream::PerDirection;
 
-/// One packet of a conversation: Ethernet, IP, TCP.
+use super::conversation::Conversation;
+
+/// One packet: Ethernet, IP, TCP.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Made {
-    pub(crate) bytes: Vec<u8>,
+pub(crate) struct Packet {
+    /// Nanoseconds since 1970.
     pub(crate) time: u64,
-    /// Whether it carries payload.
-    pub(crate) data: bool,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) direction: Direction,
+    /// TCP payload bytes at the end of `bytes`.
+    pub(crate) payload: usize,
 }
 
-/// Who sends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum From {
-    Client,
-    Server,
-}
-
-/// How the packets are made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire {
-    /// Largest payload of a segment, in bytes.
-    pub(crate) segment: usize,
+/// How a conversation is carried.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) version: Version,
+    /// Payload bytes of the segments, one after the other, over and over.
+    pub(crate) segments: Vec<usize>,
     /// Initial sequence numbers.
-    pub(crate) client_start: u32,
-    pub(crate) server_start: u32,
-    pub(crate) ip: Ip,
-    pub(crate) client_port: u16,
+    pub(crate) start: PerDirection<u32>,
+    pub(crate) ending: Ending,
+    /// Client and server port.
+    pub(crate) ports: (u16, u16),
+    /// Nanoseconds of the first packet.
+    pub(crate) time: u64,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            version: Version::V4,
+            segments: vec![1448],
+            start: PerDirection { client: 1_000, server: 900_000 },
+            ending: Ending::Fin,
+            ports: (50_000, 8_080),
+            time: 1_700_000_000_000_000_000,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ip {
+pub(crate) enum Version {
     V4,
     V6,
 }
 
-impl Default for Wire {
-    fn default() -> Self {
-        Self {
-            segment: 1448,
-            client_start: 1_000_000,
-            server_start: 2_000_000,
-            ip: Ip::V4,
-            client_port: 50_000,
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    /// FIN each way, the server's first.
+    Fin,
+    /// RST of the client.
+    Reset,
+    /// The capture ends before.
+    Open,
+}
+
+/// Packets of the TCP handshake: these stay where they are when others are exchanged.
+pub(crate) const OPENING: usize = 3;
+
+/// Nanoseconds between two packets.
+const STEP: u64 = 50_000;
+
+/// Cuts a conversation into packets.
+pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<Packet> {
+    let mut line = Line::open(layout);
+    let mut sizes = layout.segments.iter().copied().cycle();
+    for (direction, bytes) in &conversation.turns {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let size = sizes.next().unwrap().min(rest.len());
+            let (segment, behind) = rest.split_at(size);
+            line.data(*direction, segment);
+            rest = behind;
         }
+        line.acknowledge(direction.reverse());
     }
+    line.end(layout.ending);
+    line.packets
 }
 
-/// A WebSocket conversation: a handshake, what is said, and a FIN from each side.
-///
-/// Each side acknowledges everything the moment it has it.
-pub(crate) fn conversation(said: &[(From, Vec<u8>)], wire: Wire) -> Vec<Made> {
-    let mut tcp = Tcp::new(wire);
-    tcp.send(From::Client, SYN, &[]);
-    tcp.send(From::Server, SYN | ACK, &[]);
-    tcp.send(From::Client, ACK, &[]);
-    for (from, bytes) in said {
-        tcp.say(*from, bytes);
-    }
-    tcp.send(From::Server, FIN | ACK, &[]);
-    tcp.send(From::Client, FIN | ACK, &[]);
-    tcp.send(From::Server, ACK, &[]);
-    tcp.packets
-}
-
-/// Hands packets over as a capture would, numbered in their order.
-pub(crate) fn as_packets(made: &[Made]) -> impl Iterator<Item = Packet<'_>> {
-    (1..).zip(made).map(|(number, made)| Packet {
-        id: PacketId(number),
-        time: Timestamp(made.time),
-        link_type: LinkType(1),
-        interface: 0,
-        bytes: &made.bytes,
-        original_length: u32::try_from(made.bytes.len()).unwrap(),
-        file_offset: 0,
-    })
-}
-
-/// The packets as a classic pcap file with nanoseconds.
-pub(crate) fn as_pcap(made: &[Made]) -> Vec<u8> {
-    let mut file = Vec::new();
-    file.extend(0xa1b2_3c4d_u32.to_le_bytes());
-    for half in [2_u16, 4, 0, 0, 0, 0] {
-        file.extend(half.to_le_bytes());
-    }
-    file.extend(262_144_u32.to_le_bytes());
-    file.extend(1_u32.to_le_bytes());
-    for packet in made {
-        let length = u32::try_from(packet.bytes.len()).unwrap();
-        file.extend(u32::try_from(packet.time / 1_000_000_000).unwrap().to_le_bytes());
-        file.extend(u32::try_from(packet.time % 1_000_000_000).unwrap().to_le_bytes());
-        file.extend(length.to_le_bytes());
-        file.extend(length.to_le_bytes());
-        file.extend(&packet.bytes);
-    }
-    file
-}
-
-/// The request and response of an opening handshake, with these extra lines in both.
-pub(crate) fn handshake(extensions: &str) -> [(From, Vec<u8>); 2] {
-    // The key and answer of RFC 6455 §1.3.
-    let request = format!(
-        "GET /chat HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n"
-    );
-    let response = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extensions}\r\n"
-    );
-    [(From::Client, request.into_bytes()), (From::Server, response.into_bytes())]
-}
-
-/// One frame, masked as its sender must.
-pub(crate) fn frame(from: From, first: u8, payload: &[u8]) -> (From, Vec<u8>) {
-    let mask_bit = if from == From::Client { 0x80 } else { 0 };
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ ..=125 => bytes.push(mask_bit | u8::try_from(length).unwrap()),
-        length @ 126..=0xffff => {
-            bytes.push(mask_bit | 126);
-            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-        length => {
-            bytes.push(mask_bit | 127);
-            bytes.extend(u64::try_from(length).unwrap().to_be_bytes());
-        }
-    }
-    if from == From::Client {
-        let key = [0x37, 0xfa, 0x21, 0x3d];
-        bytes.extend(key);
-        bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    } else {
-        bytes.extend(payload);
-    }
-    (from, bytes)
-}
-
-struct Tcp {
-    wire: Wire,
-    /// Next sequence number of the client and the server.
-    next: [u32; 2],
-    packets: Vec<Made>,
+/// A connection while its packets are written.
+pub(crate) struct Line {
+    pub(crate) packets: Vec<Packet>,
+    layout: Layout,
+    /// Next sequence numbers.
+    pub(crate) next: PerDirection<u32>,
     time: u64,
 }
 
-impl Tcp {
-    fn new(wire: Wire) -> Self {
-        let next = [wire.client_start, wire.server_start];
-        Self { wire, next, packets: Vec::new(), time: 1_700_000_000_000_000_000 }
-    }
-
-    fn say(&mut self, from: From, bytes: &[u8]) {
-        let other = if from == From::Client { From::Server } else { From::Client };
-        for segment in bytes.chunks(self.wire.segment) {
-            self.send(from, ACK, segment);
-        }
-        self.send(other, ACK, &[]);
-    }
-
-    fn send(&mut self, from: From, flags: u8, payload: &[u8]) {
-        let (me, peer) = if from == From::Client { (0, 1) } else { (1, 0) };
-        let (ports, addresses) = match from {
-            From::Client => ([self.wire.client_port, 80], [1, 2]),
-            From::Server => ([80, self.wire.client_port], [2, 1]),
+impl Line {
+    /// Opens the connection.
+    pub(crate) fn open(layout: &Layout) -> Self {
+        let mut line = Self {
+            packets: Vec::new(),
+            layout: layout.clone(),
+            next: layout.start,
+            time: layout.time,
         };
-        let acknowledgement = if flags & ACK == 0 { 0 } else { self.next[peer] };
-        let mut tcp = Vec::new();
-        tcp.extend(ports[0].to_be_bytes());
-        tcp.extend(ports[1].to_be_bytes());
-        tcp.extend(self.next[me].to_be_bytes());
-        tcp.extend(acknowledgement.to_be_bytes());
-        tcp.extend([0x50, flags]);
-        tcp.extend(0xffff_u16.to_be_bytes());
-        tcp.extend([0; 4]);
-        tcp.extend(payload);
-        let length = u16::try_from(tcp.len()).unwrap();
-        let mut bytes = vec![0; 12];
-        match self.wire.ip {
-            Ip::V4 => {
-                bytes.extend([0x08, 0x00, 0x45, 0]);
-                bytes.extend((length + 20).to_be_bytes());
-                bytes.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, addresses[0]]);
-                bytes.extend([10, 0, 0, addresses[1]]);
+        line.flagged(ClientToServer, SYN);
+        line.flagged(ServerToClient, SYN | ACK);
+        line.acknowledge(ClientToServer);
+        line
+    }
+
+    /// Sends the next bytes.
+    pub(crate) fn data(&mut self, direction: Direction, payload: &[u8]) {
+        let sequence = *self.next.get(direction);
+        self.packet(direction, sequence, PSH | ACK, payload);
+        *self.next.get_mut(direction) = sequence.wrapping_add(payload.len() as u32);
+    }
+
+    /// Sends bytes that begin `back` bytes before the next.
+    pub(crate) fn again(&mut self, direction: Direction, back: u32, payload: &[u8]) {
+        let sequence = self.next.get(direction).wrapping_sub(back);
+        self.packet(direction, sequence, PSH | ACK, payload);
+    }
+
+    /// Takes bytes that the capture will not hold.
+    pub(crate) fn skip(&mut self, direction: Direction, length: u32) {
+        let next = self.next.get_mut(direction);
+        *next = next.wrapping_add(length);
+    }
+
+    /// Acknowledges all that was sent by the other.
+    pub(crate) fn acknowledge(&mut self, direction: Direction) {
+        let sequence = *self.next.get(direction);
+        self.packet(direction, sequence, ACK, &[]);
+    }
+
+    pub(crate) fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::Fin => {
+                self.flagged(ServerToClient, FIN | ACK);
+                self.flagged(ClientToServer, FIN | ACK);
+                self.acknowledge(ServerToClient);
             }
-            Ip::V6 => {
+            Ending::Reset => self.flagged(ClientToServer, RST | ACK),
+            Ending::Open => {}
+        }
+    }
+
+    /// Sends a flag that takes a sequence number.
+    fn flagged(&mut self, direction: Direction, flags: u8) {
+        let sequence = *self.next.get(direction);
+        self.packet(direction, sequence, flags, &[]);
+        *self.next.get_mut(direction) = sequence.wrapping_add(1);
+    }
+
+    fn packet(&mut self, direction: Direction, sequence: u32, flags: u8, payload: &[u8]) {
+        let (client, server) = self.layout.ports;
+        let (from, to, host, peer) = match direction {
+            ClientToServer => (client, server, 1_u8, 2_u8),
+            ServerToClient => (server, client, 2, 1),
+        };
+        let mut bytes = vec![2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, host];
+        let length = (20 + payload.len()) as u16;
+        match self.layout.version {
+            Version::V4 => {
+                bytes.extend([8, 0, 0x45, 0]);
+                bytes.extend((length + 20).to_be_bytes());
+                // Identification, don't fragment, time to live, TCP, no checksum (offload).
+                bytes.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+                bytes.extend([10, 0, 0, host, 10, 0, 0, peer]);
+            }
+            Version::V6 => {
                 bytes.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
                 bytes.extend(length.to_be_bytes());
                 bytes.extend([6, 64]);
-                for address in addresses {
-                    bytes.extend([0xfd; 15]);
-                    bytes.push(address);
+                for end in [host, peer] {
+                    bytes.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, end]);
                 }
             }
         }
-        bytes.extend(tcp);
-        self.time += 1_000_000;
-        self.packets.push(Made { bytes, time: self.time, data: !payload.is_empty() });
-        let taken = u32::try_from(payload.len()).unwrap() + u32::from(flags & (SYN | FIN) != 0);
-        self.next[me] = self.next[me].wrapping_add(taken);
+        bytes.extend(from.to_be_bytes());
+        bytes.extend(to.to_be_bytes());
+        bytes.extend(sequence.to_be_bytes());
+        let acknowledged = if flags & ACK == 0 { 0 } else { *self.next.get(direction.reverse()) };
+        bytes.extend(acknowledged.to_be_bytes());
+        bytes.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        self.packets.push(Packet { time: self.time, bytes, direction, payload: payload.len() });
+        self.time += STEP;
     }
 }
 
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const ACK: u8 = 16;
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const PSH: u8 = 0x08;
+const ACK: u8 = 0x10;
