@@ -48,6 +48,7 @@ const STRANGERS: &[(&str, &str)] = &[
 
 /// `(crate, where)`: the only files and folders of `src` that may name it. Every dependency is listed.
 const CRATES: &[(&str, &[&str])] = &[
+    ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
     ("base64", &["http/accept.rs", "report"]),
     ("clap", &["cli", "main.rs"]),
@@ -67,7 +68,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["websocket/content.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
+    ("unicode_width", &["report/escape.rs", "report/line.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -1,374 +1,405 @@
-//! Every sample through the real binary, compared with what the programs in it sent and received.
-//!
-//! `samples/README.md` tells what the fields of the truth mean.
+//! Every sample through the binary, compared with what its programs say that they sent and received.
 
 #![expect(
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
-    reason = "tests read files and may panic"
+    reason = "a helper that fails is a test that fails"
 )]
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
+
+/// What wslens is known to tell otherwise than the truth: each must be found, and nothing else.
+///
+/// The truth calls a connection closed where a Close went each way, whatever became of TCP; wslens where
+/// TCP ended with FIN, whatever became of the Closes.
+const KNOWN: &[&str] = &[
+    r#"killed-server: /jobs: outcome: "closed", truth "aborted""#,
+    r#"mqtt: /mqtt: outcome: "closed", truth "aborted""#,
+    r#"protocol-errors: /close-1005: outcome: "aborted", truth "closed""#,
+    r#"strict-server: /unmasked: outcome: "closed", truth "aborted""#,
+    r#"strict-server: /utf8: outcome: "closed", truth "aborted""#,
+    r#"strict-server: /rsv1: outcome: "closed", truth "aborted""#,
+];
+
+/// A message of this opcode or a higher one is a control frame (RFC 6455 §5.5).
+const FIRST_CONTROL_OPCODE: u64 = 8;
+
+const DIRECTIONS: [&str; 2] = ["client_to_server", "server_to_client"];
 
 #[test]
-fn every_sample_is_decoded_as_its_programs_tell() {
+fn samples_are_told_as_their_programs_tell_them() {
     let mut differences = Vec::new();
-    for path in truths() {
-        let truth = json(&fs::read_to_string(&path).unwrap());
-        let capture = samples().join(truth["file"].as_str().unwrap());
-        let shown = Shown::of(&capture);
-        let mut found = Vec::new();
-        if truth.get("keys").is_some() {
-            compare_undecodable(&truth, &shown, &mut found);
-        } else {
-            compare(&truth, &shown, &mut found);
+    let truths = truths();
+    assert!(!truths.is_empty(), "no samples");
+    for (name, truth) in &truths {
+        let found = compare(truth);
+        differences.extend(found.into_iter().map(|difference| format!("{name}: {difference}")));
+    }
+    let unknown = differences.iter().filter(|difference| !KNOWN.contains(&difference.as_str()));
+    let mut complaints: Vec<String> = unknown.cloned().collect();
+    for known in KNOWN {
+        if !differences.iter().any(|difference| difference == known) {
+            complaints.push(format!("{known} (listed in KNOWN, but it is no longer so)"));
         }
-        let name = truth["name"].as_str().unwrap();
-        differences.extend(found.into_iter().map(|what| format!("{name}: {what}")));
     }
-    assert!(
-        differences.is_empty(),
-        "{} differences between what was said (truth) and what wslens shows:\n{}",
-        differences.len(),
-        differences.join("\n")
-    );
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
 #[test]
-fn every_capture_has_its_truth_and_every_truth_its_capture() {
-    let told: Vec<PathBuf> = truths().collect();
-    let files = told.iter().map(|path| {
-        let truth = json(&fs::read_to_string(path).unwrap());
-        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert_eq!(truth["name"], stem.as_str(), "{}: the name is the file's", path.display());
-        assert!(!truth["story"].as_str().unwrap().is_empty(), "{stem}: no story");
-        truth["file"].as_str().unwrap().to_owned()
-    });
-    let mut files: Vec<String> = files.collect();
-    files.sort();
-    let mut captures: Vec<String> = listed().filter(|name| name.contains(".pcap")).collect();
-    captures.sort();
-    assert_eq!(files, captures, "the truths' captures (left) and those that are there differ");
-}
-
-#[test]
-fn every_row_of_the_readme_is_a_capture() {
-    let readme = fs::read_to_string(samples().join("README.md")).unwrap();
-    let rows: Vec<&str> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .filter(|name| name.contains(".pcap"))
-        .collect();
-    let there: Vec<String> = listed().filter(|name| name.contains(".pcap")).collect();
-    for name in &there {
-        assert!(rows.contains(&name.as_str()), "samples/README.md has no row for {name}");
+fn every_capture_in_samples_has_its_truth() {
+    let truths = truths();
+    let names = names();
+    let captures: Vec<&String> = names.iter().filter(|name| name.contains(".pcap")).collect();
+    assert!(!captures.is_empty(), "no samples");
+    for capture in captures {
+        let stem = capture.split('.').next().unwrap();
+        let truth =
+            truths.get(stem).unwrap_or_else(|| unreachable!("{capture} has no {stem}.json"));
+        assert_eq!(truth["name"], stem, "{stem}.json: name");
+        assert_eq!(truth["file"], capture.as_str(), "{stem}.json: file");
     }
-    assert_eq!(
-        rows.len(),
-        there.len(),
-        "samples/README.md has rows for captures that are not there"
-    );
+    for (name, truth) in &truths {
+        assert!(
+            names.iter().any(|file| truth["file"] == file.as_str()),
+            "{name}.json is about {}, which does not exist",
+            truth["file"]
+        );
+    }
 }
 
-/// What wslens shows of one capture.
-struct Shown {
+/// Runs wslens on one sample, and tells where it differs from the truth.
+fn compare(truth: &Value) -> Vec<String> {
+    let mut differences = Vec::new();
+    let problems: Vec<&str> = list(&truth["problems"]).filter_map(Value::as_str).collect();
+    let expected_code = if problems.contains(&"CAP-08") { 2 } else { 0 };
+    let (run, whole) = (print(truth, &[]), print(truth, &["--all"]));
+    for run in [&run, &whole] {
+        if run.code != Some(expected_code) {
+            differences.push(format!("exit code {:?}, not {expected_code}", run.code));
+        }
+        let lines_said = usize::from(expected_code != 0);
+        if run.said.lines().count() != lines_said {
+            differences.push(format!("standard error: {:?}", run.said));
+        }
+    }
+    // What the capture lacks stands in the text; other problems are not `print`'s to tell.
+    let text = wslens(truth, &[]).1;
+    for problem in problems.iter().filter(|problem| problem.starts_with("CAP-")) {
+        if !text.contains(problem) {
+            differences.push(format!("{problem} is missing from the text"));
+        }
+    }
+
+    let mut seen = run.connections();
+    let mut all = whole.connections();
+    for expected in list(&truth["connections"]) {
+        let ends = ends(expected);
+        let what = label(expected);
+        let among_all = all.remove(&ends);
+        if among_all.is_none() {
+            differences.push(format!("{what}: missing with --all"));
+        }
+        match seen.remove(&ends) {
+            Some(_) if expected["outcome"] == "not_websocket" => {
+                differences.push(format!("{what}: no WebSocket, but shown without --all"));
+            }
+            Some(connection) => connection.compare(expected, truth, &mut differences),
+            None if is_websocket(expected) => differences.push(format!("{what}: missing")),
+            None => {
+                if let Some(connection) = among_all {
+                    connection.compare(expected, truth, &mut differences);
+                }
+            }
+        }
+    }
+    for (ends, connection) in seen {
+        differences.push(format!("{ends:?}: unknown to the truth: {}", connection.line));
+    }
+    for (ends, connection) in all {
+        differences.push(format!("{ends:?}: unknown to the truth: {} (--all)", connection.line));
+    }
+    differences
+}
+
+/// Whether `print` must show a connection of the truth without `--all`. One that was never used may be shown.
+fn is_websocket(expected: &Value) -> bool {
+    expected["outcome"].is_string() && expected["outcome"] != "not_websocket"
+}
+
+/// What `wslens print` wrote.
+struct Run {
+    code: Option<i32>,
+    said: String,
     lines: Vec<Value>,
-    failed: bool,
 }
 
-impl Shown {
-    fn of(capture: &Path) -> Self {
-        let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
-            .arg("print")
-            .arg(capture)
-            .args(["--format", "ndjson", "--frames", "--max-payload", "1000000"])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        Self { lines: text.lines().map(json).collect(), failed: !output.status.success() }
-    }
-
-    fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.lines.iter().filter(move |line| line["type"] == kind)
-    }
-
-    /// The connection between these two peers.
-    fn connection(&self, truth: &Value) -> Option<&Value> {
-        self.of_type("connection")
-            .find(|line| line["client"] == truth["client"] && line["server"] == truth["server"])
-    }
-
-    /// The messages of one direction, in order.
-    fn messages<'a>(&'a self, connection: &'a Value, direction: &'a str) -> Vec<&'a Value> {
-        self.of_type("message")
-            .filter(|line| line["connection"] == connection["connection"])
-            .filter(|line| line["direction"] == direction)
-            .collect()
-    }
+/// Runs `wslens print` on a sample, for programs.
+fn print(truth: &Value, more: &[&str]) -> Run {
+    let mut arguments = vec!["--format", "ndjson", "--frames", "--max-payload", "1000000"];
+    arguments.extend(more);
+    let (code, text, said) = wslens(truth, &arguments);
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = lines.pop().unwrap_or_default();
+    assert_eq!(summary["type"], "summary", "{}: the last line", truth["name"]);
+    Run { code, said, lines }
 }
 
-fn compare(truth: &Value, shown: &Shown, found: &mut Vec<String>) {
-    let cut = truth["problems"].as_array().is_some_and(|ids| ids.iter().any(|id| id == "CAP-08"));
-    if shown.failed != cut {
-        found.push(format!("exit: failed is {}, should be {cut}", shown.failed));
-    }
-    let connections = truth["connections"].as_array().unwrap();
-    for told in connections {
-        let name = format!("{} -> {}", text(&told["client"]), text(&told["server"]));
-        let mut differ = |what: String| found.push(format!("{name}: {what}"));
-        let outcome = told["outcome"].as_str();
-        let Some(line) = shown.connection(told) else {
-            // Bytes that rule WebSocket out are left out of the lines; a connection that never bore
-            // any may be.
-            if !matches!(outcome, None | Some("not_websocket")) {
-                differ("no such connection is shown".to_owned());
-            }
-            continue;
-        };
-        if let Some(outcome) = outcome {
-            compare_outcome(outcome, text(&line["outcome"]), &mut differ);
-        }
-        let started_by = told["started_by"].as_str().unwrap_or("syn");
-        equal("started_by", &Value::from(started_by), &line["started_by"], &mut differ);
-        equal("transport", &Value::from("tcp"), &line["transport"], &mut differ);
-        compare_handshake(told, line, shown, &mut differ);
-        for direction in ["client_to_server", "server_to_client"] {
-            let sent = told["messages"][direction].as_array().cloned().unwrap_or_default();
-            let seen = shown.messages(line, direction);
-            let more = told["more_messages"] == true;
-            let mut differ = |what: String| differ(format!("{direction}: {what}"));
-            compare_messages(&sent, &seen, more, &mut differ);
-            compare_frames(line, direction, &seen, shown, &mut differ);
-            if !more {
-                compare_sum(line, direction, &seen, &mut differ);
+/// Runs `wslens print` on a sample: exit code, standard output, standard error.
+fn wslens(truth: &Value, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let path = format!("samples/{}", truth["file"].as_str().unwrap());
+    let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
+        .args(["print", &path])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let [text, said] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code(), text, said)
+}
+
+impl Run {
+    /// The connections by their ends.
+    fn connections(&self) -> BTreeMap<[String; 2], Seen> {
+        let mut by_number: BTreeMap<u64, Seen> = BTreeMap::new();
+        for line in &self.lines {
+            let seen = by_number.entry(line["connection"].as_u64().unwrap()).or_default();
+            match line["type"].as_str().unwrap() {
+                "handshake" => seen.handshakes.push(line.clone()),
+                "connection" => {
+                    assert!(seen.line.is_null(), "a second line of one connection: {line}");
+                    seen.line = line.clone();
+                }
+                "frame" => seen.frames.push(line.clone()),
+                "message" => {
+                    let frames = seen.take_frames(line);
+                    seen.messages.push(Told { line: line.clone(), frames });
+                }
+                other => unreachable!("a line of type {other}"),
             }
         }
+        by_number.into_values().map(|seen| (ends(&seen.line), seen)).collect()
     }
-    for line in shown.of_type("connection") {
-        let told = connections
-            .iter()
-            .any(|told| told["client"] == line["client"] && told["server"] == line["server"]);
-        if !told {
-            found.push(format!("{} is shown, and was not told", text(&line["client"])));
+}
+
+/// What wslens told of one connection.
+#[derive(Default)]
+struct Seen {
+    line: Value,
+    handshakes: Vec<Value>,
+    messages: Vec<Told>,
+    /// Frames whose message is not yet told.
+    frames: Vec<Value>,
+}
+
+/// A message, and the frames that were told since the one before.
+struct Told {
+    line: Value,
+    frames: Vec<Value>,
+}
+
+impl Seen {
+    /// Takes the frames that a message consists of: the control frame, or the others.
+    fn take_frames(&mut self, message: &Value) -> Vec<Value> {
+        let is_control = matches!(message["opcode"].as_str(), Some("close" | "ping" | "pong"));
+        let (mut its, others): (Vec<Value>, Vec<Value>) =
+            self.frames.drain(..).partition(|frame| {
+                frame["direction"] == message["direction"]
+                    && (frame["opcode"].as_u64().unwrap() >= FIRST_CONTROL_OPCODE) == is_control
+            });
+        self.frames = others;
+        // A continuation of nothing belongs to no message.
+        if let Some(first) = its.iter().rposition(|frame| frame["opcode"] != 0) {
+            its.drain(..first);
         }
+        its
     }
-}
 
-/// The truth says whether a Close went each way, wslens how TCP ended.
-fn compare_outcome(told: &str, seen: &str, differ: &mut impl FnMut(String)) {
-    let fits = match told {
-        "closed" | "aborted" => ["closed", "aborted"].contains(&seen),
-        _ => told == seen,
-    };
-    if !fits {
-        differ(format!("outcome: truth {told}, shown {seen}"));
-    }
-}
-
-fn compare_handshake(told: &Value, line: &Value, shown: &Shown, differ: &mut impl FnMut(String)) {
-    let seen: Vec<&Value> = shown
-        .of_type("handshake")
-        .filter(|handshake| handshake["connection"] == line["connection"])
-        .collect();
-    let Some(facts) = told.get("handshake").and_then(Value::as_object) else {
-        // A program that is none of ours logs none; where the capture has none, none is shown.
-        if told["started_by"] == "midstream" && !seen.is_empty() {
-            differ("a handshake is shown that is not in the capture".to_owned());
-        }
-        return;
-    };
-    let [handshake] = seen.as_slice() else {
-        differ(format!("{} handshakes are shown, should be 1", seen.len()));
-        return;
-    };
-    for (field, value) in facts {
-        equal(&format!("handshake {field}"), value, &handshake[field], differ);
-    }
-}
-
-fn compare_messages(sent: &[Value], seen: &[&Value], more: bool, differ: &mut impl FnMut(String)) {
-    if !more && sent.len() != seen.len() {
-        let opcodes = |list: &mut dyn Iterator<Item = &Value>| {
-            list.map(|message| text(&message["opcode"])).collect::<Vec<_>>().join(" ")
+    fn compare(&self, expected: &Value, truth: &Value, differences: &mut Vec<String>) {
+        let what = label(expected);
+        let mut differ = |field: &str, told: &Value, expected: &Value| {
+            if told != expected {
+                differences.push(format!("{what}: {field}: {told}, truth {expected}"));
+            }
         };
-        let (told, shown) = (opcodes(&mut sent.iter()), opcodes(&mut seen.iter().copied()));
-        differ(format!("{} messages, should be {}: [{shown}] / [{told}]", seen.len(), sent.len()));
-        return;
+        if truth["keys"].is_string() {
+            // Without its keys nothing can be told of it.
+            differ("outcome", &self.line["outcome"], &"undecodable".into());
+            differ("transport", &self.line["transport"], &"tls".into());
+            differ("handshakes", &self.handshakes.len().into(), &0.into());
+            differ("messages", &self.messages.len().into(), &0.into());
+            return;
+        }
+        if !expected["outcome"].is_null() {
+            differ("outcome", &self.line["outcome"], &expected["outcome"]);
+        }
+        let started_by = expected.get("started_by").cloned().unwrap_or_else(|| "syn".into());
+        differ("started_by", &self.line["started_by"], &started_by);
+        let handshakes = u64::from(expected["handshake"].is_object());
+        // The second leg of a proxy has no handshake in the truth: its programs do not tell it.
+        let untold = expected["messages"].is_object() && started_by == "syn" && handshakes == 0;
+        if !untold {
+            differ("handshakes", &self.handshakes.len().into(), &handshakes.into());
+        }
+        for handshake in &self.handshakes {
+            for (field, value) in expected["handshake"].as_object().into_iter().flatten() {
+                differ(field, &handshake[field], value);
+            }
+        }
+        for direction in DIRECTIONS {
+            let told: Vec<&Told> = self
+                .messages
+                .iter()
+                .filter(|message| message.line["direction"] == direction)
+                .collect();
+            let expected_messages: Vec<&Value> = list(&expected["messages"][direction]).collect();
+            let what = format!("{what}: {direction}");
+            if expected["more_messages"] == true {
+                compare_among_others(&told, &expected_messages, &what, differences);
+            } else {
+                compare_all(&told, &expected_messages, &what, differences);
+            }
+        }
     }
-    let mut rest = seen.iter();
-    for (index, message) in sent.iter().enumerate() {
-        let mut differences = Vec::new();
-        let found = rest.by_ref().any(|seen| {
-            differences.clear();
-            compare_message(message, seen, &mut |what| differences.push(what));
-            // Where other messages may stand between, the next one that fits is meant.
-            !more || differences.is_empty()
-        });
-        let number = index + 1;
-        if found {
-            differences.into_iter().for_each(|what| differ(format!("message {number}: {what}")));
+}
+
+/// Compares the messages of one direction, one by one.
+fn compare_all(told: &[&Told], expected: &[&Value], what: &str, differences: &mut Vec<String>) {
+    if told.len() != expected.len() {
+        differences.push(format!("{what}: {} messages, truth {}", told.len(), expected.len()));
+    }
+    for (number, (told, expected)) in (1..).zip(told.iter().zip(expected)) {
+        let found = told.differences(expected);
+        differences.extend(found.iter().map(|found| format!("{what}: message {number}: {found}")));
+    }
+}
+
+/// Compares messages between which there may be others.
+fn compare_among_others(
+    told: &[&Told],
+    expected: &[&Value],
+    what: &str,
+    differences: &mut Vec<String>,
+) {
+    let mut told = told.iter();
+    for (number, expected) in (1..).zip(expected) {
+        if !told.any(|told| told.differences(expected).is_empty()) {
+            differences.push(format!("{what}: message {number} is missing: {expected}"));
+        }
+    }
+}
+
+impl Told {
+    /// Where the message is not as in the truth.
+    fn differences(&self, expected: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut differ = |field: &str, told: &Value, expected: &Value| {
+            if told != expected {
+                found.push(format!("{field}: {told}, truth {expected}"));
+            }
+        };
+        let message = &self.line;
+        let is_complete = expected["complete"] != false;
+        differ("complete", &message["complete"], &is_complete.into());
+        for field in ["opcode", "frames", "compressed"] {
+            if let Some(expected) = expected.get(field) {
+                differ(field, &message[field], expected);
+            }
+        }
+        let declared: u64 = self.frames.iter().filter_map(|frame| frame["length"].as_u64()).sum();
+        differ("frame lines", &self.frames.len().into(), &message["frames"]);
+        if !is_complete {
+            // Of what is missing only the frame's header can tell the length.
+            differ("declared length", &declared.into(), &expected["length"]);
+            let is_shorter = message["length"].as_u64() < Some(declared);
+            differ("length is less than declared", &is_shorter.into(), &true.into());
+            return found;
+        }
+        differ("length", &message["length"], &expected["length"]);
+        differ("wire_length", &message["wire_length"], &declared.into());
+        if expected["opcode"] == "close" {
+            for field in ["close_code", "close_reason"] {
+                // An empty Close has no reason, and the truth says so with an empty one.
+                let expected =
+                    if expected["close_code"].is_null() { &Value::Null } else { &expected[field] };
+                differ(field, &message[field], expected);
+            }
+            return found;
+        }
+        differ("truncated", &message["truncated"], &Value::Null);
+        if expected["sha256"].is_string() {
+            differ("sha256", &sha256(message), &expected["sha256"]);
         } else {
-            differ(format!("message {number} is not shown: {message}"));
-        }
-    }
-}
-
-fn compare_message(told: &Value, seen: &Value, differ: &mut impl FnMut(String)) {
-    let complete = told["complete"].as_bool().unwrap_or(true);
-    equal("complete", &Value::from(complete), &seen["complete"], differ);
-    for field in ["opcode", "frames", "compressed", "close_code"] {
-        if let Some(value) = told.get(field) {
-            equal(field, value, &seen[field], differ);
-        }
-    }
-    if !complete {
-        return;
-    }
-    equal("length", &told["length"], &seen["length"], differ);
-    if told["opcode"] == "close" {
-        let reason = told["close_reason"].as_str().unwrap_or_default();
-        let shown = seen["close_reason"].as_str().unwrap_or_default();
-        equal("close_reason", &Value::from(reason), &Value::from(shown), differ);
-        return;
-    }
-    let content = content(seen);
-    let wanted = match (&told["text"], &told["base64"], &told["sha256"]) {
-        (Value::String(text), ..) => content == text.as_bytes(),
-        (_, Value::String(base64), _) => content == STANDARD.decode(base64).unwrap(),
-        (.., Value::String(hash)) => hex(&Sha256::digest(&content)) == *hash,
-        _ => panic!("{told}: a message without content"),
-    };
-    if !wanted {
-        differ(format!("content: truth {}, shown {}", brief(told), brief(seen)));
-    }
-    // UTF-8 is shown as text, all else as base64.
-    let differs = |field: &str| told[field].is_string() && !seen[field].is_string();
-    if differs("text") || differs("base64") {
-        differ(format!("text or base64: truth {}, shown {}", brief(told), brief(seen)));
-    }
-}
-
-/// Frames and messages tell the same.
-fn compare_frames(
-    line: &Value,
-    direction: &str,
-    messages: &[&Value],
-    shown: &Shown,
-    differ: &mut impl FnMut(String),
-) {
-    let frames: Vec<&Value> = shown
-        .of_type("frame")
-        .filter(|frame| frame["connection"] == line["connection"])
-        .filter(|frame| frame["direction"] == direction)
-        .collect();
-    let count = |value: &Value| value.as_u64().unwrap();
-    equal("frames", &line["frames"][direction], &Value::from(frames.len()), differ);
-    equal("messages", &line["messages"][direction], &Value::from(messages.len()), differ);
-    let mut offsets = frames.iter().map(|frame| count(&frame["offset"]));
-    let mut before = offsets.next();
-    for offset in offsets {
-        if Some(offset) <= before {
-            differ(format!("a frame at {offset} behind one at {before:?}"));
-        }
-        before = Some(offset);
-    }
-}
-
-/// Every frame belongs to a message, where no rule is broken.
-fn compare_sum(
-    line: &Value,
-    direction: &str,
-    messages: &[&Value],
-    differ: &mut impl FnMut(String),
-) {
-    let sum: u64 = messages.iter().filter_map(|message| message["frames"].as_u64()).sum();
-    equal("sum of frames", &line["frames"][direction], &Value::from(sum), differ);
-}
-
-/// TLS cannot be opened yet: the connection is shown, and nothing within it.
-fn compare_undecodable(truth: &Value, shown: &Shown, found: &mut Vec<String>) {
-    for told in truth["connections"].as_array().unwrap() {
-        match shown.connection(told) {
-            Some(line) => {
-                let mut differ = |what| found.push(what);
-                equal("outcome", &Value::from("undecodable"), &line["outcome"], &mut differ);
-                equal("transport", &Value::from("tls"), &line["transport"], &mut differ);
+            for field in ["text", "base64"] {
+                differ(field, &message[field], &expected[field]);
             }
-            None => found.push(format!("{}: no such connection is shown", told["client"])),
         }
-    }
-    for kind in ["handshake", "frame", "message"] {
-        let count = shown.of_type(kind).count();
-        if count > 0 {
-            found.push(format!("{count} lines of type {kind} from encrypted bytes"));
-        }
+        found
     }
 }
 
-fn equal(what: &str, told: &Value, seen: &Value, differ: &mut impl FnMut(String)) {
-    if told != seen {
-        differ(format!("{what}: truth {}, shown {}", brief(told), brief(seen)));
+/// The SHA-256 of a message's content in hexadecimal digits.
+fn sha256(message: &Value) -> Value {
+    let content = match (message["text"].as_str(), message["base64"].as_str()) {
+        (Some(text), None) => text.as_bytes().to_vec(),
+        (None, Some(base64)) => STANDARD.decode(base64).unwrap(),
+        _ => return Value::Null,
+    };
+    let mut digits = String::new();
+    for byte in Sha256::digest(&content) {
+        write!(digits, "{byte:02x}").unwrap();
     }
+    digits.into()
 }
 
-/// The bytes of a message as shown.
-fn content(message: &Value) -> Vec<u8> {
-    match (&message["text"], &message["base64"]) {
-        (Value::String(text), _) => text.clone().into_bytes(),
-        (_, Value::String(base64)) => STANDARD.decode(base64).unwrap(),
-        _ => Vec::new(),
-    }
+/// What a connection is called in a difference: its target where that is known, because ports change
+/// when a sample is recorded again.
+fn label(expected: &Value) -> String {
+    let target = expected["handshake"]["target"].as_str();
+    target.map_or_else(|| ends(expected).join(" to "), str::to_owned)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Client and server.
+fn ends(connection: &Value) -> [String; 2] {
+    ["client", "server"].map(|end| connection[end].as_str().unwrap_or("?").to_owned())
 }
 
-/// A value on a line that can be read.
-fn brief(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(BRIEF) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
-    }
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// The truths by the names of their files.
+fn truths() -> BTreeMap<String, Value> {
+    let names = names();
+    let truths = names.iter().filter_map(|name| name.strip_suffix(".json"));
+    truths
+        .map(|name| {
+            let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+            (name.to_owned(), serde_json::from_str(&text).unwrap())
+        })
+        .collect()
 }
 
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+/// The files in `samples`.
+fn names() -> Vec<String> {
+    let entries = fs::read_dir(folder()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
-fn samples() -> PathBuf {
+fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
 }
-
-/// Names of the files in `samples`.
-fn listed() -> impl Iterator<Item = String> {
-    fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap())
-}
-
-/// Paths of the truths, in order.
-fn truths() -> impl Iterator<Item = PathBuf> {
-    let mut found: Vec<PathBuf> =
-        listed().filter(|name| name.ends_with(".json")).map(|name| samples().join(name)).collect();
-    assert!(!found.is_empty(), "there are no samples");
-    found.sort();
-    found.into_iter()
-}
-
-/// Characters of a value that a difference shows.
-const BRIEF: usize = 300;

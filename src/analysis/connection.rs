@@ -4,9 +4,10 @@ use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature, Outcome,
     StartedBy, Transport,
 };
+use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
 use crate::analysis::{Options, Sink};
-use crate::decode::{Flags, Segment};
+use crate::decode::{Endpoint, Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
 use crate::websocket;
@@ -14,6 +15,7 @@ use crate::websocket;
 /// One connection while it is followed.
 #[derive(Debug)]
 pub(super) struct Flow {
+    client: Endpoint,
     pub(super) about: Connection,
     pub(super) tcp: tcp::Connection,
     pub(super) layer: Layer,
@@ -21,8 +23,18 @@ pub(super) struct Flow {
     pub(super) told: bool,
     /// Whether the last answer to a handshake or CONNECT was a refusal.
     pub(super) rejected: bool,
+    /// Chunks that stand before what they answer, in the capture: they wait for it.
+    answers: Vec<Answer>,
     /// Used since the table's clock hand last passed.
     pub(super) used: bool,
+}
+
+/// A chunk that stands before what it answers.
+#[derive(Debug)]
+struct Answer {
+    chunk: KeptChunk,
+    /// How far its sender had received the other direction.
+    acknowledges: u64,
 }
 
 /// What all connections share while one of them is worked on.
@@ -50,8 +62,8 @@ impl Flow {
             if from_server { (destination, source) } else { (source, destination) };
         let about = Connection {
             id,
-            client,
-            server,
+            client: client.socket_address(),
+            server: server.socket_address(),
             started_by: if syn { StartedBy::Syn } else { StartedBy::Midstream },
             first: work.now,
             last: work.now,
@@ -62,16 +74,19 @@ impl Flow {
             packets: PerDirection::default(),
             frames: PerDirection::default(),
             messages: PerDirection::default(),
+            closes: PerDirection::default(),
             duplicates: 0,
             repeated: 0,
         };
         let ports = [source.port(), destination.port()];
         let flow = Self {
+            client,
             about,
             tcp: tcp::Connection::default(),
             layer: Layer::Start,
             told: work.options.decode_as.iter().any(|port| ports.contains(port)),
             rejected: false,
+            answers: Vec::new(),
             used: true,
         };
         flow.emit(work, ConnectionEvent::Opened);
@@ -112,7 +127,11 @@ impl Flow {
             self.emit(work, ConnectionEvent::Conflict(direction, span));
         }
         if let Some(chunk) = arrival.ready {
-            self.deliver(direction, chunk, work);
+            let acknowledges = match self.layer {
+                Layer::Start | Layer::Http(_) => self.tcp.acknowledges(direction, segment),
+                Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
+            };
+            self.deliver(direction, chunk, acknowledges, work);
         }
         if let Some(gap) = arrival.cut {
             self.gap(self.direction(segment), gap, work);
@@ -121,6 +140,9 @@ impl Flow {
             self.drain(self.direction(segment), Pressure::None, work);
             self.drain(self.direction(segment).reverse(), Pressure::None, work);
         }
+        if !self.answers.is_empty() {
+            self.read_answers(work);
+        }
         if arrival.state_changed {
             self.change_state(work);
         }
@@ -128,8 +150,10 @@ impl Flow {
 
     /// Ends the connection: what was held back is handed over.
     pub(super) fn end<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        work.now = self.about.last;
         self.drain(Direction::ClientToServer, Pressure::End, work);
         self.drain(Direction::ServerToClient, Pressure::End, work);
+        self.give_up_questions(work);
         self.end_layer(work);
         let ending = self.ending();
         self.emit(work, ConnectionEvent::Ended(ending));
@@ -154,15 +178,18 @@ impl Flow {
     /// Exchanges client and server: evidence came that the first guess was wrong.
     pub(super) fn swap_roles(&mut self) {
         let about = &mut self.about;
+        let server = about.server;
+        self.client = Endpoint::new(server.ip(), server.port());
         std::mem::swap(&mut about.client, &mut about.server);
         std::mem::swap(&mut about.bytes.client, &mut about.bytes.server);
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
+        std::mem::swap(&mut about.closes.client, &mut about.closes.server);
         self.tcp.swap_directions();
         about.state = self.tcp.state();
     }
 
     fn direction(&self, segment: &Segment<'_>) -> Direction {
-        if segment.source == self.about.client {
+        if segment.source == self.client {
             Direction::ClientToServer
         } else {
             Direction::ServerToClient
@@ -182,12 +209,12 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         while let Some(piece) = self.tcp.poll(direction, work.now, pressure) {
-            let client = self.about.client;
+            let client = self.client;
             match piece {
                 Piece::Kept(offset, kept) => {
                     let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
-                    self.deliver(direction, chunk, work);
-                    if client != self.about.client {
+                    self.deliver(direction, chunk, kept.acknowledges, work);
+                    if client != self.client {
                         direction = direction.reverse();
                     }
                     if let Some(gap) = self.tcp.cut_behind(direction, &kept) {
@@ -201,13 +228,59 @@ impl Flow {
         }
     }
 
-    fn deliver<S: Sink>(&mut self, direction: Direction, chunk: Chunk<'_>, work: &mut Work<'_, S>) {
+    /// `acknowledges` is how far the sender had received the other direction.
+    fn deliver<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        acknowledges: u64,
+        work: &mut Work<'_, S>,
+    ) {
         self.count_bytes(direction, chunk.bytes);
-        self.read(direction, chunk, work);
+        if matches!(self.layer, Layer::Start | Layer::Http(_))
+            && self.is_early(direction, acknowledges)
+        {
+            let chunk = KeptChunk::new(direction, chunk);
+            self.answers.push(Answer { chunk, acknowledges });
+        } else {
+            self.read(direction, chunk, work);
+        }
+    }
+
+    /// Whether bytes answer something that the other side has said and that was not read yet.
+    ///
+    /// Captures of several interfaces are merged by clocks that differ: an answer may come first.
+    /// Frames do not mind, but a response must be read after its request.
+    fn is_early(&self, direction: Direction, acknowledges: u64) -> bool {
+        let other = direction.reverse();
+        let waits = self.tcp.is_seen(other) && acknowledges > self.tcp.next_offset(other);
+        let follows = self.answers.iter().any(|answer| answer.chunk.direction == direction);
+        (waits || follows) && self.answers.len() < MAX_ANSWERS
+    }
+
+    /// Reads the chunks whose questions have come.
+    fn read_answers<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        let too_many = self.answers.len() >= MAX_ANSWERS;
+        while let Some(at) = self.answers.iter().position(|answer| {
+            let other = answer.chunk.direction.reverse();
+            too_many || answer.acknowledges <= self.tcp.next_offset(other)
+        }) {
+            // Of one direction, the first comes first: what follows it acknowledges no less.
+            let Answer { chunk, .. } = self.answers.remove(at);
+            self.read(chunk.direction, chunk.chunk(), work);
+        }
+    }
+
+    /// Reads the chunks whose questions will never come.
+    fn give_up_questions<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        for Answer { chunk, .. } in std::mem::take(&mut self.answers) {
+            self.read(chunk.direction, chunk.chunk(), work);
+        }
     }
 
     fn gap<S: Sink>(&mut self, direction: Direction, gap: Gap, work: &mut Work<'_, S>) {
         self.emit(work, ConnectionEvent::Gap(direction, gap));
+        self.give_up_questions(work);
         self.read_gap(direction, gap, work);
     }
 
@@ -233,6 +306,14 @@ impl Flow {
         Ending { outcome: self.outcome(), relevant, unseen }
     }
 
+    /// Whether each side that was captured has sent a Close.
+    fn is_closed_cleanly(&self) -> bool {
+        let (closes, packets) = (&self.about.closes, &self.about.packets);
+        (closes.client || closes.server)
+            && (closes.client || packets.client == 0)
+            && (closes.server || packets.server == 0)
+    }
+
     fn outcome(&self) -> Outcome {
         match (self.about.nature, self.about.state) {
             (_, TcpState::Refused) => Outcome::Refused,
@@ -240,13 +321,15 @@ impl Flow {
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,
+            (Nature::WebSocket, _) if self.is_closed_cleanly() => Outcome::Closed,
             (_, TcpState::Reset(_)) => Outcome::Aborted,
             (Nature::Asked, _) => Outcome::Timeout,
             (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,
-            (
-                Nature::Unknown | Nature::WebSocket,
-                TcpState::HalfClosed(_) | TcpState::Closed(_),
-            ) => Outcome::Closed,
+            (Nature::WebSocket, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Aborted,
+            (Nature::Unknown, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Closed,
         }
     }
 }
+
+/// Chunks that may wait for what they answer.
+const MAX_ANSWERS: usize = 64;

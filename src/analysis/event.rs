@@ -1,7 +1,8 @@
 //! Everything that leaves the analyzer.
 //!
-//! Events are emitted in packet order (the packet that completed what they tell) and *borrow*: a
-//! consumer that wants to keep something copies it.
+//! Events are emitted in the order in which they become known, which is packet order but for bytes
+//! that had to wait for a hole to be filled. They *borrow*: a consumer that wants to keep something
+//! copies it.
 
 use std::net::SocketAddr;
 
@@ -15,10 +16,11 @@ use crate::websocket::{Frame, Message};
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(pub u64);
 
-/// Something observed, and the packet at which it was known.
+/// Something observed, and the packet that brought it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// The packet that was being read when this became known. Its time is the event's time.
+    /// The packet that carried the last byte of what is told, or, of a connection's end, its last
+    /// packet. Its time is the event's time.
     pub origin: Origin,
     /// What was observed.
     pub kind: EventKind<'a>,
@@ -62,6 +64,8 @@ pub struct Connection {
     pub frames: PerDirection<u64>,
     /// WebSocket messages, complete or not, control frames included.
     pub messages: PerDirection<u64>,
+    /// Whether a Close frame was seen.
+    pub closes: PerDirection<bool>,
     /// Packets that were captured twice.
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
@@ -108,11 +112,13 @@ pub enum Nature {
 /// What became of a connection, for the `outcome` field.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Outcome {
-    /// A WebSocket, still open when the capture ended.
+    /// Still open when the capture ended.
     Open,
-    /// A WebSocket closed with FIN.
+    /// A WebSocket with a Close from each side that was captured (RFC 6455 §7.1.4: closed cleanly),
+    /// or a connection without payload that ended with FIN.
     Closed,
-    /// Reset, or a WebSocket handshake that its client gave up.
+    /// A WebSocket that ended without a Close from each side, or a connection that was reset before
+    /// it was one.
     Aborted,
     /// RST answered the SYN.
     Refused,

@@ -41,6 +41,13 @@ enum Entry {
     Gone(ConnectionId, PerDirection<Option<u32>>),
 }
 
+/// A connection before a segment.
+#[derive(Clone, Copy)]
+struct Before {
+    state: TcpState,
+    weight: usize,
+}
+
 impl Flows {
     pub(super) fn new(options: Options) -> Self {
         let settings = Settings {
@@ -65,51 +72,58 @@ impl Flows {
     /// Takes one segment.
     pub(super) fn segment<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let key = FlowKey::new(segment.source, segment.destination);
-        let known = match self.table.get_mut(&key) {
-            Some(Entry::Live(flow)) if !flow.is_another(segment) => true,
-            Some(Entry::Gone(_, next)) if is_late(next, segment) => return,
-            Some(Entry::Live(_) | Entry::Gone(..)) | None => false,
-        };
-        if !known {
-            // The same endpoints may have had another connection before: it is over.
-            self.end(key, sink);
-            self.open(key, segment, sink);
-        }
-        let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
-        let mut work =
-            Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let (state, weight) = (flow.tcp.state(), flow.tcp.weight());
-        flow.push(segment, &mut work);
-        if flow.tcp.weight() != weight {
-            self.weight = self.weight.saturating_sub(weight).saturating_add(flow.tcp.weight());
-            let limits = &self.options.limits;
-            let reached = if flow.tcp.weight() > limits.buffered_per_connection {
-                Some(Limit::BufferedPerConnection)
-            } else if flow.tcp.weight() > weight && self.weight > limits.buffered_total {
-                Some(Limit::BufferedTotal)
-            } else {
-                None
-            };
-            if let Some(limit) = reached {
-                let before = flow.tcp.weight();
-                flow.limit(limit, &mut work);
-                flow.relieve(&mut work);
-                self.weight = self.weight.saturating_sub(before).saturating_add(flow.tcp.weight());
-            }
-        }
-        if flow.tcp.state() != state || flow.tcp.is_finished() {
-            let (id, is_finished) = (flow.about.id, flow.tcp.is_finished());
-            match flow.tcp.state() {
-                TcpState::Closed(_) if is_finished => self.end(key, sink),
-                TcpState::Reset(_) | TcpState::Refused => {
-                    let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
-                    self.leaving.push_back((until, key, id));
+        match self.table.get_mut(&key) {
+            Some(Entry::Live(flow)) if !flow.is_another(segment) => {
+                let mut work =
+                    Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+                let (state, weight) = (flow.tcp.state(), flow.tcp.weight());
+                flow.push(segment, &mut work);
+                let changed = flow.tcp.state() != state || flow.tcp.weight() != weight;
+                if changed || flow.tcp.is_finished() {
+                    self.follow_up(key, Before { state, weight }, sink);
                 }
-                TcpState::SynSent
-                | TcpState::Established
-                | TcpState::HalfClosed(_)
-                | TcpState::Closed(_) => {}
+                return;
             }
+            Some(Entry::Gone(_, next)) if is_late(next, segment) => return,
+            Some(Entry::Live(_) | Entry::Gone(..)) | None => {}
+        }
+        // The same endpoints may have had another connection before: it is over.
+        self.end(key, sink);
+        self.open(key, segment, sink);
+    }
+
+    /// Looks after a connection whose state, or whose hold on memory, changed.
+    fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
+        let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
+        let weight = flow.tcp.weight();
+        self.weight = self.weight.saturating_sub(before.weight).saturating_add(weight);
+        let limits = &self.options.limits;
+        let reached = if weight > limits.buffered_per_connection {
+            Some(Limit::BufferedPerConnection)
+        } else if weight > before.weight && self.weight > limits.buffered_total {
+            Some(Limit::BufferedTotal)
+        } else {
+            None
+        };
+        if let Some(limit) = reached {
+            let mut work =
+                Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            flow.limit(limit, &mut work);
+            flow.relieve(&mut work);
+            self.weight = self.weight.saturating_sub(weight).saturating_add(flow.tcp.weight());
+        }
+        match flow.tcp.state() {
+            TcpState::Closed(_) if flow.tcp.is_finished() => self.end(key, sink),
+            state @ (TcpState::Reset(_) | TcpState::Refused) if state != before.state => {
+                let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
+                self.leaving.push_back((until, key, flow.about.id));
+            }
+            TcpState::SynSent
+            | TcpState::Established
+            | TcpState::HalfClosed(_)
+            | TcpState::Closed(_)
+            | TcpState::Reset(_)
+            | TcpState::Refused => {}
         }
     }
 
@@ -122,13 +136,16 @@ impl Flows {
         let id = ConnectionId(self.count);
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let flow = Flow::new(id, segment, &mut work);
+        let mut flow = Flow::new(id, segment, &mut work);
+        flow.push(segment, &mut work);
+        let before = Before { state: TcpState::SynSent, weight: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));
         if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
             let table = &self.table;
             self.opened.retain(|(key, id)| is_live(table, key, *id));
         }
         self.opened.push_back((key, id));
+        self.follow_up(key, before, sink);
     }
 
     /// Ends a connection, and remembers for a while that it was there.

@@ -12,7 +12,7 @@ use crate::http::{
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection};
 use crate::websocket::extension::{self, DeflateParams};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
-use crate::websocket::{Compression, Decoder, Observation, Start};
+use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
 
 /// What a connection's bytes are read as.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ impl Flow {
         match &mut self.layer {
             Layer::PassedOver => {}
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, chunk.origin, seen, *sink);
                 });
             }
             Layer::Http(_) => self.read_http(direction, chunk, work),
@@ -66,9 +66,9 @@ impl Flow {
     ) {
         match &mut self.layer {
             Layer::WebSocket(decoders) => {
-                let Work { shared, sink, now, .. } = work;
+                let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
-                    frame_event(&mut self.about, direction, *now, seen, *sink);
+                    frame_event(&mut self.about, direction, gap.origin, seen, *sink);
                 });
             }
             Layer::Http(tracker) => {
@@ -109,8 +109,7 @@ impl Flow {
             Layer::Probe(_) if self.about.nature == Nature::Unknown => {
                 self.about.nature = Nature::Other;
             }
-            Layer::Probe(_) => {}
-            Layer::Start | Layer::PassedOver => {}
+            Layer::Probe(_) | Layer::Start | Layer::PassedOver => {}
         }
     }
 
@@ -155,7 +154,7 @@ impl Flow {
             self.take_for_frames(Recognition::Likely, work);
             return self.read(direction, chunk, work);
         }
-        let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
+        let (about, rejected, now) = (&mut self.about, &mut self.rejected, chunk.origin);
         let progress = tracker.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
@@ -408,6 +407,7 @@ fn frame_event<S: Sink>(
         Observation::Message(message) => {
             let count = about.messages.get_mut(direction);
             *count = count.saturating_add(1);
+            *about.closes.get_mut(direction) |= message.opcode == Opcode::Close;
             ConnectionEvent::Message(direction, message)
         }
         Observation::SyncLost(span) => ConnectionEvent::SyncLost(direction, span),

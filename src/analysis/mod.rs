@@ -3,6 +3,7 @@
 mod connection;
 pub mod event;
 mod flows;
+mod kept;
 mod layer;
 pub mod limits;
 mod probe;
@@ -11,7 +12,7 @@ use crate::analysis::event::{CaptureEvent, Event, EventKind};
 use crate::analysis::flows::Flows;
 use crate::analysis::limits::Limits;
 use crate::capture::Packet;
-use crate::decode::{Decoded, Decoder, Reason};
+use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};
 
 /// Receives what the analyzer observes.
@@ -78,13 +79,19 @@ impl Analyzer {
     /// Reads one packet, and hands over all that became known by it.
     pub fn push<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
         self.observe(packet, sink);
-        match self.decoder.decode(packet) {
+        // By reference, and nearly always by the short way: a segment is never copied.
+        if let Some(segment) = &plain_segment(packet) {
+            self.totals.segments = self.totals.segments.saturating_add(1);
+            self.flows.segment(segment, sink);
+            return self.flows.end_leaving(sink);
+        }
+        match &self.decoder.decode(packet) {
             Decoded::Tcp(segment) => {
                 self.totals.segments = self.totals.segments.saturating_add(1);
-                self.flows.segment(&segment, sink);
+                self.flows.segment(segment, sink);
             }
             Decoded::Other(Reason::NotTcp | Reason::FragmentKept) => {}
-            Decoded::Other(reason) => tell(self.flows.now, CaptureEvent::Undecoded(reason), sink),
+            Decoded::Other(reason) => tell(self.flows.now, CaptureEvent::Undecoded(*reason), sink),
         }
         self.flows.end_leaving(sink);
     }

@@ -1,7 +1,8 @@
 //! Recognising a protocol by its bytes where the beginning of a connection was not captured.
 
+use crate::analysis::kept::KeptChunk;
 use crate::http::{Match, looks_like_request, looks_like_response};
-use crate::stream::{Chunk, Direction, Origin, PerDirection};
+use crate::stream::{Chunk, Direction, PerDirection};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
 
 /// Looks at segments until they tell what the connection is.
@@ -13,21 +14,6 @@ pub(super) struct Probe {
     kept_bytes: usize,
     evidence: PerDirection<Evidence>,
     chunks: u32,
-}
-
-/// A chunk that waits for the connection to be recognised.
-#[derive(Debug)]
-pub(super) struct KeptChunk {
-    pub(super) direction: Direction,
-    bytes: Vec<u8>,
-    offset: u64,
-    origin: Origin,
-}
-
-impl KeptChunk {
-    pub(super) fn chunk(&self) -> Chunk<'_> {
-        Chunk { offset: self.offset, bytes: &self.bytes, origin: self.origin }
-    }
 }
 
 /// What speaks for WebSocket in one direction.
@@ -118,12 +104,7 @@ impl Probe {
 
     fn keep(&mut self, direction: Direction, chunk: Chunk<'_>) {
         self.kept_bytes = self.kept_bytes.saturating_add(chunk.bytes.len());
-        self.kept.push(KeptChunk {
-            direction,
-            bytes: chunk.bytes.to_vec(),
-            offset: chunk.offset,
-            origin: chunk.origin,
-        });
+        self.kept.push(KeptChunk::new(direction, chunk));
     }
 }
 
@@ -165,13 +146,16 @@ const TLS_MAX_CIPHERTEXT: u16 = (1 << 14) + 2048;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Origin;
     use Direction::{ClientToServer as C, ServerToClient as S};
 
     const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     const PLAIN: &[u8] = b"\x81\x05Hello";
 
+    type Case = (&'static str, &'static [(Direction, &'static [u8])], Verdict);
+
     #[rustfmt::skip]
-    const CASES: &[(&str, &[(Direction, &[u8])], Verdict)] = &[
+    const CASES: &[Case] = &[
         ("nothing", &[], Verdict::Unsure),
         ("one frame is not enough", &[(C, MASKED)], Verdict::Unsure),
         ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames),

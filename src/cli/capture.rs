@@ -25,7 +25,7 @@ pub(super) struct CaptureArgs {
     /// Capture only what matches, in tcpdump's syntax
     ///
     /// For example 'tcp port 8080'. Only with -i.
-    #[arg(short, long, value_name = "FILTER", requires = "interface")]
+    #[arg(short, long, value_name = "FILTER")]
     filter: Option<String>,
 
     /// Stop after this many packets
@@ -62,6 +62,10 @@ impl CaptureArgs {
     ///
     /// As the functions of [`capture`].
     pub(super) fn open(&self) -> anyhow::Result<Opened> {
+        if self.filter.is_some() && self.interface.is_none() && !self.is_absent() {
+            // Not left to clap, which gives up this demand where a file is named.
+            anyhow::bail!("--filter is for live capture: it needs --interface; see wslens --help");
+        }
         if let Some(interface) = &self.interface {
             let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
             // Ctrl-C ends the process; every line has been handed over by then.

@@ -103,7 +103,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
                 "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
             )
         }
-        None => print::show(&args.capture, &args.color, Screen::of_standard_output(), out),
+        None => print::show(&args.capture, args.color, Screen::of_standard_output(), out),
     }
 }
 

@@ -12,9 +12,8 @@ use crate::report::style::{Coloring, Style};
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct ColorArgs {
     /// Color the output
-    ///
-    /// auto: where standard output is a terminal and NO_COLOR is unset or empty.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    #[arg(long_help = "Color the output\n\nOn a terminal: unless NO_COLOR is set and not empty.")]
     color: When,
 }
 
@@ -32,12 +31,12 @@ enum When {
 impl ColorArgs {
     /// The style for an output.
     pub(super) fn style(self, screen: Screen) -> Style {
-        Style::new(match self.color {
-            When::Always => Coloring::On,
-            When::Never => Coloring::Off,
-            When::Auto if screen.columns.is_some() && colors_welcome() => Coloring::On,
-            When::Auto => Coloring::Off,
-        })
+        let on = match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => screen.columns.is_some() && colors_welcome(),
+        };
+        Style::new(if on { Coloring::On } else { Coloring::Off })
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 /// As [`drive`].
 pub(super) fn show(
     capture: &CaptureArgs,
-    color: &ColorArgs,
+    color: ColorArgs,
     screen: Screen,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {

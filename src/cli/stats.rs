@@ -30,6 +30,14 @@ pub(super) struct StatsArgs {
 ///
 /// As [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let analysis = Options { decode_as: args.capture.decode_as().to_vec(), ..Options::default() };
+    let analysis = Options {
+        keep: DECODED,
+        decode_as: args.capture.decode_as().to_vec(),
+        ..Options::default()
+    };
     drive(&args.capture, analysis, Scrolling::No, &mut Stats::new(out, args.format))
 }
+
+/// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, judged)
+/// as it is for `print`, binary ones included. What `stats` takes is then what decoding takes.
+const DECODED: usize = 1;

@@ -35,22 +35,28 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// What is wrong with the arguments: the first paragraph that clap says.
 fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
-    if error.kind() == ErrorKind::UnknownArgument
-        && let Some(first) = arguments.get(1).and_then(|first| first.to_str())
+    if let Some(first) = arguments.get(1).and_then(|first| first.to_str())
+        && matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
         && !first.starts_with('-')
         && !is_known(first)
-        && !Path::new(first).exists()
     {
-        return format!("there is no subcommand and no file '{first}'");
+        if !Path::new(first).exists() {
+            return format!("there is no subcommand and no file '{first}'");
+        }
+        if let Some(second) = arguments.get(2).and_then(|second| second.to_str())
+            && !second.starts_with('-')
+        {
+            return format!("unexpected argument '{second}': one capture at a time");
+        }
     }
     let whole = error.to_string();
     let paragraph = whole.split("\n\n").next().unwrap_or(&whole);
-    let mut text = paragraph.trim_start_matches("error: ").to_owned();
+    let text = paragraph.trim_start_matches("error: ");
     // A suggestion stands in a paragraph of its own.
-    if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg) {
-        text.push_str(&format!(" (did you mean '{near}'?)"));
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(near)) => format!("{text} (did you mean '{near}'?)"),
+        Some(_) | None => text.to_owned(),
     }
-    text
 }
 
 /// Whether a word is the name of a subcommand.
@@ -78,7 +84,9 @@ mod tests {
             (&["wslens", "check", "x.pcap"], "there is no subcommand and no file 'check'"),
             (&["wslens", "print", "x", "--keylog", "y"], "unexpected argument '--keylog' found"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
-            (&["wslens", "print"], "the following required arguments were not provided: <FILE|--interface <INTERFACE>>"),
+            (&["wslens", "check", "x", "--format", "ndjson"], "there is no subcommand and no file 'check'"),
+            (&["wslens", "src", "x.pcap"], "unexpected argument 'x.pcap': one capture at a time"),
+            (&["wslens", "-i", "lo", "x.pcap"], "the argument '--interface <INTERFACE>' cannot be used with '[FILE]'"),
             (&["wslens", "print", "x", "--format", "xml"], "invalid value 'xml' for '--format <FORMAT>' [possible values: text, ndjson]"),
         ];
         for (arguments, expected) in cases {

@@ -4,7 +4,7 @@
 //! length cut off is counted as missing. Checksums are ignored, because network cards compute them
 //! after the capture was taken.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
 use etherparse::{
     IpAuthHeaderSlice, IpFragOffset, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice,
@@ -12,7 +12,7 @@ use etherparse::{
 };
 
 use super::wire::Wire;
-use super::{Flags, Reason, Segment};
+use super::{Endpoint, Flags, Reason, Segment};
 
 /// An IP datagram, or a fragment of one.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ impl<'a> Datagram<'a> {
         let flags = tcp.header_slice().get(TCP_FLAGS).copied().unwrap_or_default();
         let payload = self.payload.skip(tcp.header_slice().len())?;
         Ok(Segment {
-            source: SocketAddr::new(self.source, tcp.source_port()),
-            destination: SocketAddr::new(self.destination, tcp.destination_port()),
+            source: Endpoint::new(self.source, tcp.source_port()),
+            destination: Endpoint::new(self.destination, tcp.destination_port()),
             sequence: tcp.sequence_number(),
             acknowledgement: tcp.acknowledgment_number(),
             flags: Flags(flags),
@@ -185,9 +185,9 @@ fn plain_version_4(wire: Wire<'_>) -> Option<Segment<'_>> {
     if header[9] != IpNumber::TCP.0 || fragment != 0 || length < IPV4_LENGTH {
         return None;
     }
-    let source = Ipv4Addr::new(header[12], header[13], header[14], header[15]);
-    let destination = Ipv4Addr::new(header[16], header[17], header[18], header[19]);
-    plain_tcp(source.into(), destination.into(), wire.limit(length).skip(IPV4_LENGTH).ok()?)
+    let source = |port| Endpoint::v4([header[12], header[13], header[14], header[15]], port);
+    let destination = |port| Endpoint::v4([header[16], header[17], header[18], header[19]], port);
+    plain_tcp(source, destination, wire.limit(length).skip(IPV4_LENGTH).ok()?)
 }
 
 /// The same for an IPv6 header directly before TCP.
@@ -201,20 +201,28 @@ fn plain_version_6(wire: Wire<'_>) -> Option<Segment<'_>> {
     let (_, addresses) = header.split_first_chunk::<IPV6_ADDRESSES>()?;
     let (source, addresses) = addresses.split_first_chunk::<16>()?;
     let destination = addresses.first_chunk::<16>()?;
-    plain_tcp((*source).into(), (*destination).into(), rest.limit(length))
+    plain_tcp(
+        |port| Endpoint::v6(*source, port),
+        |port| Endpoint::v6(*destination, port),
+        rest.limit(length),
+    )
 }
 
 /// Reads a TCP header, if it was captured whole, and takes the rest for payload.
 #[inline]
-fn plain_tcp(source: IpAddr, destination: IpAddr, wire: Wire<'_>) -> Option<Segment<'_>> {
+fn plain_tcp(
+    source: impl Fn(u16) -> Endpoint,
+    destination: impl Fn(u16) -> Endpoint,
+    wire: Wire<'_>,
+) -> Option<Segment<'_>> {
     let header: &[u8; TCP_LENGTH] = wire.bytes.first_chunk()?;
     let length = usize::from(header[12] >> 4) * 4;
     if length < TCP_LENGTH {
         return None;
     }
     Some(Segment {
-        source: SocketAddr::new(source, u16::from_be_bytes([header[0], header[1]])),
-        destination: SocketAddr::new(destination, u16::from_be_bytes([header[2], header[3]])),
+        source: source(u16::from_be_bytes([header[0], header[1]])),
+        destination: destination(u16::from_be_bytes([header[2], header[3]])),
         sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         acknowledgement: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         flags: Flags(header[TCP_FLAGS]),
@@ -254,6 +262,11 @@ const TCP_FLAGS: usize = 13;
 #[cfg(test)]
 mod tests {
     use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
+
+    fn endpoint(text: &str) -> Endpoint {
+        let address: std::net::SocketAddr = text.parse().unwrap();
+        Endpoint::new(address.ip(), address.port())
+    }
 
     use super::super::craft::{PAYLOAD, TCP, ipv4, ipv6, join, tcp};
     use super::*;
@@ -317,8 +330,8 @@ mod tests {
             ),
         ] {
             let expected = Segment {
-                source: source.parse().unwrap(),
-                destination: destination.parse().unwrap(),
+                source: endpoint(source),
+                destination: endpoint(destination),
                 sequence: 0xfedc_ba98,
                 acknowledgement: 77,
                 flags: Flags(Flags::SYN.0 | Flags::ACK.0),

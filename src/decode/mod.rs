@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod craft;
+mod endpoint;
 mod ethertype;
 mod fragments;
 mod ip;
@@ -14,10 +15,10 @@ mod wifi;
 mod wire;
 
 use std::mem;
-use std::net::SocketAddr;
 
 use etherparse::IpNumber;
 
+pub use self::endpoint::Endpoint;
 pub use self::fragments::Limits;
 pub use self::link::link_type_name;
 
@@ -48,7 +49,7 @@ impl Decoder {
     /// The segment borrows from the packet, or from the decoder if it had been fragmented.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
-        if let Some(segment) = link::plain_segment(packet) {
+        if let Some(segment) = plain_segment(packet) {
             return Decoded::Tcp(segment);
         }
         match self.segment(packet) {
@@ -98,6 +99,13 @@ impl Decoder {
     }
 }
 
+/// The TCP segment of a packet that has nothing special about it: Ethernet, IP without options or
+/// fragments, TCP, nothing cut. `None` for all others, which [`Decoder::decode`] knows how to read.
+#[inline]
+pub fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+    link::plain_segment(packet)
+}
+
 /// What a packet turned out to be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Decoded<'a> {
@@ -111,9 +119,9 @@ pub enum Decoded<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Segment<'a> {
     /// Sender.
-    pub source: SocketAddr,
+    pub source: Endpoint,
     /// Receiver.
-    pub destination: SocketAddr,
+    pub destination: Endpoint,
     /// Sequence number of the first payload byte (or of the SYN).
     pub sequence: u32,
     /// Acknowledgement number; meaningful when [`Flags::ACK`] is set.

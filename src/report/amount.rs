@@ -71,7 +71,12 @@ pub(super) fn duration(out: &mut String, nanoseconds: u64) {
 
 /// Appends nanoseconds as seconds with six decimals: `0.001022`.
 pub(super) fn seconds(out: &mut String, nanoseconds: u64) {
-    write!(out, "{}.{:06}", nanoseconds / 1_000_000_000, nanoseconds / 1_000 % 1_000_000).ok();
+    write!(out, "{}.", nanoseconds / 1_000_000_000).ok();
+    let microseconds = nanoseconds / 1_000 % 1_000_000;
+    for unit in [100_000, 10_000, 1_000, 100, 10, 1] {
+        let digit = u8::try_from(microseconds / unit % 10).unwrap_or(0);
+        out.push(char::from(b'0'.saturating_add(digit)));
+    }
 }
 
 /// What the commas stand between.

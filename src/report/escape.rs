@@ -15,7 +15,14 @@ pub fn escape(bytes: &[u8], limit: usize, out: &mut String) -> usize {
     // A column shows at most one character and the marks upon it, so this much is never too little.
     let reach = limit.saturating_add(1).saturating_mul(BYTES_PER_COLUMN);
     let mut writer = Writer { limit, column: 0, fitting: out.len(), marks: 0, out };
-    for chunk in bytes.get(..reach).unwrap_or(bytes).utf8_chunks() {
+    // Most content is ASCII, and one byte more than fits is enough to know that it does not.
+    let near = bytes.get(..=limit).unwrap_or(bytes);
+    let run = near.iter().take_while(|byte| is_plain_ascii(**byte)).count();
+    let (plain, rest) = bytes.split_at_checked(run).unwrap_or((&[], bytes));
+    if writer.plain(std::str::from_utf8(plain).unwrap_or_default()).is_none() {
+        return writer.cut();
+    }
+    for chunk in rest.get(..reach).unwrap_or(rest).utf8_chunks() {
         if !writer.text(chunk.valid()) || !writer.invalid(chunk.invalid()) {
             return writer.cut();
         }
@@ -43,7 +50,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Appends text; `false` when it does not fit.
     fn text(&mut self, text: &str) -> bool {
-        for character in text.chars() {
+        let Some(rest) = self.plain(text) else { return false };
+        for character in rest.chars() {
             let (escaped, columns) = match character {
                 ' '..='~' => (false, 1),
                 _ if is_hidden(character) => (true, 0),
@@ -60,6 +68,27 @@ impl Writer<'_> {
             }
         }
         true
+    }
+
+    /// Appends the printable ASCII that a text begins with, at once; gives the rest of the text, or
+    /// `None` when it does not fit.
+    fn plain<'t>(&mut self, text: &'t str) -> Option<&'t str> {
+        let run = text.bytes().take_while(|byte| is_plain_ascii(*byte)).count();
+        if run == 0 {
+            return Some(text);
+        }
+        self.marks = 0;
+        let room = self.limit.saturating_sub(self.column);
+        let shown = run.min(room);
+        self.out.push_str(text.get(..shown)?);
+        self.column = self.column.saturating_add(shown);
+        if self.column < self.limit {
+            self.fitting = self.out.len();
+        } else if shown > 0 {
+            // Each character takes one byte and one column: all but the last leave room.
+            self.fitting = self.out.len().saturating_sub(1);
+        }
+        text.get(run..).filter(|_| run <= room)
     }
 
     /// Appends bytes that are no UTF-8; `false` when they do not fit.

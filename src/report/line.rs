@@ -95,7 +95,10 @@ impl Line {
 
     /// Appends spaces.
     pub(super) fn spaces(&mut self, count: usize) {
-        self.text.extend(std::iter::repeat_n(' ', count));
+        match BLANKS.get(..count) {
+            Some(blanks) => self.text.push_str(blanks),
+            None => self.text.extend(std::iter::repeat_n(' ', count)),
+        }
         self.column = self.column.saturating_add(count);
     }
 
@@ -130,6 +133,9 @@ pub(super) fn role(direction: Direction) -> Role {
         Direction::ServerToClient => Role::Server,
     }
 }
+
+/// Enough blanks for every column.
+const BLANKS: &str = "                                                                ";
 
 /// Columns of a text of ours.
 fn columns(text: &str) -> usize {

@@ -4,6 +4,8 @@ mod amount;
 mod clock;
 mod close_code;
 pub mod escape;
+#[cfg(test)]
+mod fixture;
 mod handshake;
 mod line;
 pub mod ndjson;

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use self::lines::{
-    ConnectionLine, FrameLine, HandshakeLine, MessageLine, NoteLine, Severities, Sides, SummaryLine,
+    CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, NoteLine, Severities, Sides,
+    SummaryLine,
 };
 use super::clock::Rfc3339;
 use super::handshake::HandshakeFacts;
@@ -141,7 +142,7 @@ impl<W: Write> Ndjson<W> {
             truncated: truncated.then_some(true),
             sha256: message.sha256.filter(|_| truncated).and_then(|hash| hex(&hash, &mut digest)),
             close_code: (message.opcode == Opcode::Close)
-                .then_some(close.and_then(|close| close.code)),
+                .then_some(CloseCode(close.and_then(|close| close.code))),
             close_reason: close
                 .filter(|close| close.code.is_some())
                 .and_then(|close| std::str::from_utf8(close.reason).ok()),

@@ -370,3 +370,60 @@ const NUMBER_COLUMNS: usize = 19;
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::event::{ConnectionEvent, Outcome};
+    use crate::report::fixture::{START, connection, ending, frame, message, send};
+    use crate::websocket::{Inflation, Message};
+
+    fn written(format: Format) -> String {
+        let mut out = Vec::new();
+        let mut stats = Stats::new(&mut out, format);
+        stats.start(Timestamp(START));
+        let it = connection(1);
+        let (text, frame) = (message(Opcode::Text, b"hello"), frame(5));
+        let deflated = Message {
+            compressed: true,
+            inflation: Inflation::Done,
+            wire_length: 25,
+            length: 100,
+            ..message(Opcode::Binary, b"")
+        };
+        let client = Direction::ClientToServer;
+        send(&mut stats, 0, &it, ConnectionEvent::Opened);
+        send(&mut stats, 1, &it, ConnectionEvent::FrameEnded(client, &frame));
+        send(&mut stats, 1, &it, ConnectionEvent::Message(client, &text));
+        send(&mut stats, 2, &it, ConnectionEvent::Message(client.reverse(), &deflated));
+        send(&mut stats, 3, &it, ending(Outcome::Open));
+        let capture = CaptureFacts {
+            packets: 10,
+            bytes: 1234,
+            segments: 8,
+            first: Some(Timestamp(START)),
+            last: Some(Timestamp(START + 500_000_000)),
+            ..CaptureFacts::default()
+        };
+        stats.finish(&capture).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn text_has_a_column_for_each_direction() {
+        insta::assert_snapshot!(written(Format::Text));
+    }
+
+    #[test]
+    fn json_has_the_same_numbers() {
+        insta::assert_snapshot!(written(Format::Ndjson));
+    }
+
+    #[test]
+    fn rates_need_a_duration() {
+        assert_eq!(per_second(10, 0), 0);
+        assert_eq!(rate(10, 0), None);
+        assert_eq!(rate(1, 3 * SECOND), Some(0.333));
+        assert_eq!(per_second(u64::MAX, 1), u64::MAX);
+    }
+}

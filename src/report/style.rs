@@ -24,8 +24,7 @@ impl Style {
 
     /// The code that begins a part.
     pub(super) fn begin(&self, role: Role) -> &str {
-        let place = LOOKS.iter().position(|(known, _)| *known == role);
-        place.and_then(|place| self.codes.get(place)).map_or("", String::as_str)
+        self.codes.get(role.place()).map_or("", String::as_str)
     }
 
     /// The code that ends a part.
@@ -66,6 +65,23 @@ pub(super) enum Role {
     Error,
 }
 
+impl Role {
+    /// Its place in [`LOOKS`].
+    fn place(self) -> usize {
+        match self {
+            Self::Dim => 0,
+            Self::Strong => 1,
+            Self::Client => 2,
+            Self::Server => 3,
+            Self::Text => 4,
+            Self::Binary => 5,
+            Self::Control => 6,
+            Self::Warning => 7,
+            Self::Error => 8,
+        }
+    }
+}
+
 /// How many roles there are.
 const ROLES: usize = 9;
 
@@ -95,7 +111,8 @@ mod tests {
     #[test]
     fn every_role_has_its_code() {
         let style = Style::new(Coloring::On);
-        for (role, _) in LOOKS {
+        for (place, (role, _)) in LOOKS.into_iter().enumerate() {
+            assert_eq!(role.place(), place, "{role:?}");
             assert!(style.begin(role).starts_with("\x1b["), "{role:?}");
         }
         assert_eq!(style.begin(Role::Client), "\x1b[36m");

@@ -18,7 +18,7 @@ use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
     Outcome,
 };
-use crate::stream::{Direction, Origin, Timestamp};
+use crate::stream::{Direction, GapCause, Origin, Timestamp};
 
 /// Writes text.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Text<W> {
     latest: Option<ConnectionId>,
     /// Bytes that the frames of the message under way lack.
     lack: Option<(ConnectionId, Direction, u64)>,
+    /// Whether a packet cut by the snap length was told of.
+    cut_told: bool,
     /// Columns of the widest remark behind a size so far, for alignment.
     remark_columns: usize,
 }
@@ -67,6 +69,7 @@ impl<W: Write> Text<W> {
             introduced: HashSet::new(),
             latest: None,
             lack: None,
+            cut_told: false,
             remark_columns: 0,
         }
     }
@@ -127,7 +130,11 @@ impl<W: Write> Text<W> {
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 self.header_unfinished(origin, connection, direction, bytes, span);
             }
-            ConnectionEvent::Gap(direction, gap) if shown => {
+            // With a short snap length every large packet is cut: once is enough.
+            ConnectionEvent::Gap(direction, gap)
+                if shown && !(gap.cause == GapCause::SnapLength && self.cut_told) =>
+            {
+                self.cut_told |= gap.cause == GapCause::SnapLength;
                 self.gap(origin, connection, direction, &gap);
             }
             ConnectionEvent::SyncLost(direction, span) => {

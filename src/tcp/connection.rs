@@ -2,7 +2,7 @@
 
 use crate::decode::{Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
-use crate::tcp::assembler::{Assembler, Kept, Repetition};
+use crate::tcp::assembler::{Assembler, Beside, Kept, Repetition};
 use crate::tcp::seq;
 
 /// One TCP connection: segments in, pieces of its two streams out.
@@ -48,6 +48,16 @@ pub struct Arrival<'a> {
     pub kind: ArrivalKind,
     /// Whether [`Connection::state`] changed.
     pub state_changed: bool,
+}
+
+impl Arrival<'_> {
+    const NOTHING: Self = Self {
+        ready: None,
+        cut: None,
+        conflict: None,
+        kind: ArrivalKind::New,
+        state_changed: false,
+    };
 }
 
 /// How a segment relates to earlier ones.
@@ -137,10 +147,18 @@ impl Connection {
         self.halves.get(direction).seen
     }
 
-    /// Bytes that the receiver of this direction has acknowledged and the capture does not hold.
-    pub fn unseen_acknowledged(&self, direction: Direction) -> u64 {
-        let half = self.halves.get(direction);
-        half.acknowledged.saturating_sub(half.assembler.next())
+    /// Stream offset of the next byte of this direction.
+    pub fn next_offset(&self, direction: Direction) -> u64 {
+        self.halves.get(direction).assembler.next()
+    }
+
+    /// Stream offset of the other direction that the sender of a segment had received.
+    pub fn acknowledges(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
+        let other = self.halves.get(direction.reverse());
+        let next = other.assembler.next();
+        let start = other.start.filter(|_| segment.flags.has(Flags::ACK));
+        let offset = start.map_or(0, |start| seq::offset(segment.acknowledgement, start, next));
+        u64::try_from(offset).unwrap_or(0)
     }
 
     /// Memory taken by bytes that wait for holes to be filled, in bytes.
@@ -160,8 +178,7 @@ impl Connection {
     /// The next sequence number expected of each direction.
     pub fn next_sequences(&self) -> PerDirection<Option<u32>> {
         let next = |half: &Half| {
-            let [a, b, c, d, ..] = half.assembler.next().to_le_bytes();
-            half.start.map(|start| start.wrapping_add(u32::from_le_bytes([a, b, c, d])))
+            half.start.map(|start| start.wrapping_add(seq::low_half(half.assembler.next())))
         };
         PerDirection { client: next(&self.halves.client), server: next(&self.halves.server) }
     }
@@ -181,8 +198,19 @@ impl Connection {
         origin: Origin,
     ) -> Arrival<'a> {
         let before = self.state;
-        let signature = Signature::of(segment, origin);
         let half = self.halves.get_mut(direction);
+        if before == TcpState::Established && half.seen && changes_no_state(segment.flags) {
+            // Nearly every packet is one of these two.
+            if segment.payload.is_empty() && segment.missing == 0 {
+                self.acknowledge(direction, segment, origin);
+                return Arrival::NOTHING;
+            }
+            if let Some(chunk) = half.take_next(segment, origin) {
+                self.acknowledge(direction, segment, origin);
+                return Arrival { ready: Some(chunk), ..Arrival::NOTHING };
+            }
+        }
+        let signature = Signature::of(segment, origin);
         let duplicate = signature.is_duplicate_of(half.last);
         half.last = signature;
         half.seen = true;
@@ -298,13 +326,8 @@ impl Connection {
         segment: &Segment<'a>,
         origin: Origin,
     ) -> Arrival<'a> {
-        let mut arrival = Arrival {
-            ready: None,
-            cut: None,
-            conflict: None,
-            kind: ArrivalKind::New,
-            state_changed: false,
-        };
+        let mut arrival = Arrival::NOTHING;
+        let acknowledges = self.acknowledges(direction, segment);
         let half = self.halves.get_mut(direction);
         let syn = segment.flags.has(Flags::SYN);
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
@@ -343,11 +366,7 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
-        if segment.missing == 0 && half.assembler.advance(chunk) {
-            arrival.ready = Some(chunk);
-            return arrival;
-        }
-        let inserted = half.assembler.insert(chunk, segment.missing);
+        let inserted = half.assembler.insert(chunk, Beside { cut: segment.missing, acknowledges });
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
         if inserted.repetition != Repetition::New {
@@ -375,7 +394,8 @@ impl Connection {
             };
             return;
         }
-        if self.state == TcpState::SynSent && !(flags.has(Flags::SYN) && !flags.has(Flags::ACK)) {
+        let opens = flags.has(Flags::SYN) && !flags.has(Flags::ACK);
+        if self.state == TcpState::SynSent && !opens {
             self.state = TcpState::Established;
         }
         if flags.has(Flags::FIN) {
@@ -391,7 +411,28 @@ impl Connection {
     }
 }
 
+/// Whether these are the flags of a segment that neither opens nor ends anything.
+fn changes_no_state(flags: Flags) -> bool {
+    let telling = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0 | Flags::ACK.0;
+    flags.0 & telling == Flags::ACK.0
+}
+
 impl Half {
+    /// Takes the payload of a segment if it is whole and the next of the stream.
+    #[inline]
+    fn take_next<'a>(&mut self, segment: &Segment<'a>, origin: Origin) -> Option<Chunk<'a>> {
+        let offset = self.assembler.next();
+        let expected = self.start?.wrapping_add(seq::low_half(offset));
+        if segment.sequence != expected || segment.missing > 0 {
+            return None;
+        }
+        let chunk = Chunk { offset, bytes: segment.payload, origin };
+        self.assembler.advance(chunk).then(|| {
+            self.last = Signature::of(segment, origin);
+            chunk
+        })
+    }
+
     fn is_patience_over(&self, now: Origin) -> bool {
         self.assembler.weight() >= PATIENCE_BYTES
             || self.hole.as_deref().is_none_or(|hole| {

@@ -11,7 +11,8 @@ pub fn offset(sequence: u32, start: u32, near: u64) -> i64 {
     near.cast_signed().saturating_add(i64::from(distance))
 }
 
-fn low_half(value: u64) -> u32 {
+/// The lower 32 bits of an offset: how far its sequence number is from the start's.
+pub(super) fn low_half(value: u64) -> u32 {
     let [a, b, c, d, ..] = value.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }

@@ -2,24 +2,24 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
 
 use foldhash::fast::RandomState;
+
+use crate::decode::Endpoint;
 
 /// Both endpoints of a connection, the same for both directions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FlowKey {
-    low: Address,
-    high: Address,
-    /// Port of `low`, then that of `high`.
-    ports: u32,
+    low: Endpoint,
+    high: Endpoint,
 }
 
-/// An IPv6 address, or an IPv4 address mapped to one (RFC 4291 §2.5.5.2), in two halves.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Address {
-    network: u64,
-    host: u64,
+impl FlowKey {
+    /// The key of packets between these two.
+    #[inline]
+    pub fn new(a: Endpoint, b: Endpoint) -> Self {
+        if a <= b { Self { low: a, high: b } } else { Self { low: b, high: a } }
+    }
 }
 
 impl Hash for FlowKey {
@@ -30,17 +30,7 @@ impl Hash for FlowKey {
         if (self.low.network | self.high.network) != 0 {
             state.write_u128(pair(self.low.network, self.high.network));
         }
-        state.write_u32(self.ports);
-    }
-}
-
-impl FlowKey {
-    /// The key of packets between these two.
-    #[inline]
-    pub fn new(a: SocketAddr, b: SocketAddr) -> Self {
-        let (a, b) = (endpoint(a), endpoint(b));
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        Self { low: low.0, high: high.0, ports: u32::from(low.1) << 16 | u32::from(high.1) }
+        state.write_u32(u32::from(self.low.port) << 16 | u32::from(self.high.port));
     }
 }
 
@@ -50,25 +40,13 @@ impl FlowKey {
 /// it must sort.
 pub type FlowTable<T> = HashMap<FlowKey, T, RandomState>;
 
-#[inline]
-fn endpoint(address: SocketAddr) -> (Address, u16) {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) => Address { network: 0, host: 0xffff_0000_0000 | u64::from(ip.to_bits()) },
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, e, f, g, h, host @ ..] = ip.octets();
-            let network = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-            Address { network, host: u64::from_be_bytes(host) }
-        }
-    };
-    (ip, address.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> SocketAddr {
-        text.parse().unwrap()
+    fn address(text: &str) -> Endpoint {
+        let address: std::net::SocketAddr = text.parse().unwrap();
+        Endpoint::new(address.ip(), address.port())
     }
 
     #[test]

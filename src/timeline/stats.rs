@@ -18,7 +18,7 @@ pub struct Statistics {
     pub connections: u64,
     /// TCP packets of the connections that have ended.
     pub segments: u64,
-    /// What each direction of the WebSockets carried.
+    /// What each direction of all WebSocket connections carried.
     pub directions: PerDirection<Traffic>,
     /// The message with the longest content.
     pub largest: Option<Largest>,
@@ -245,3 +245,31 @@ pub const NATURES: [Nature; 6] = [
     Nature::Other,
     Nature::Unknown,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_opcode_has_its_number() {
+        for number in 0..16 {
+            if let Some(opcode) = Opcode::from_wire(number) {
+                assert_eq!(nibble(opcode), usize::from(number));
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_reserved_opcodes_are_counted_apart() {
+        let mut traffic = Traffic::default();
+        for opcode in [0x1, 0x3, 0xf] {
+            let mut frame = Frame::default();
+            frame.header.opcode = opcode;
+            traffic.frame(&frame);
+        }
+        assert_eq!(
+            (traffic.frames(), traffic.reserved_frames(), traffic.frames_with(3)),
+            (3, 2, 1)
+        );
+    }
+}

@@ -242,7 +242,6 @@ impl Decoder {
         }
         match self.state {
             State::Lost => self.cut.lost.extend(gap.end(), gap.origin),
-            State::Dead => {}
             State::Header | State::Payload if lost > 0 => {
                 let mut since = Span::at(gap.end().saturating_sub(lost), gap.origin);
                 if self.partial_length > 0 {
@@ -252,7 +251,7 @@ impl Decoder {
                 since.extend(gap.end(), gap.origin);
                 self.lose_sync(since, shared, sink);
             }
-            State::Header | State::Payload => {}
+            State::Header | State::Payload | State::Dead => {}
         }
     }
 
@@ -283,7 +282,7 @@ impl Decoder {
     ) -> Option<usize> {
         if self.partial_length == 0 {
             if let Ok((_, header)) = frame_header(chunk.bytes) {
-                if !self.is_expected(&header) && is_text(chunk.bytes) {
+                if is_text(chunk.bytes) && !self.is_expected(&header) {
                     return self.text(chunk, shared, sink);
                 }
                 let span = Span::at(chunk.offset, chunk.origin);
@@ -402,7 +401,7 @@ impl Decoder {
             }
             Some(opcode @ (Opcode::Text | Opcode::Binary)) => {
                 if let Some(message) = self.take_data() {
-                    self.give_up(message, shared, sink);
+                    self.give_up(&message, shared, sink);
                 }
                 self.cut.data = Some(self.open_data(opcode, shared));
                 self.within_message = true;
@@ -475,7 +474,8 @@ impl Decoder {
                     plain(piece.bytes, self.cut.frame.header.mask, phase, &mut shared.plain);
                 let mut invalid = None;
                 inflater.push(&mut shared.pool, plain, &mut |out| {
-                    invalid = invalid.or(message.content.push(out));
+                    let found = message.content.push(out);
+                    invalid = invalid.or(found);
                 });
                 if let Some(byte) = invalid {
                     sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
@@ -541,7 +541,8 @@ impl Decoder {
                 inflation = Inflation::Unfinished;
             } else {
                 inflater.end(&mut shared.pool, &mut |out| {
-                    invalid = invalid.or(message.content.push(out));
+                    let found = message.content.push(out);
+                    invalid = invalid.or(found);
                 });
                 inflation = match inflater.failure() {
                     None => Inflation::Done,
@@ -643,14 +644,14 @@ impl Decoder {
 
     fn give_up_messages(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
         for message in [self.cut.control.take(), self.take_data()].into_iter().flatten() {
-            self.give_up(message, shared, sink);
+            self.give_up(&message, shared, sink);
         }
     }
 
     /// Hands over a message that will never be whole.
     fn give_up(
         &mut self,
-        message: Open,
+        message: &Open,
         shared: &mut Shared,
         sink: &mut impl FnMut(Observation<'_>),
     ) {

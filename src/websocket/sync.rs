@@ -115,11 +115,13 @@ pub fn is_plausible(header: &FrameHeader, expectation: Expectation) -> bool {
 
 /// Whether bytes at a frame boundary are text rather than a frame: HTTP, HTML or a log line.
 pub fn is_text(bytes: &[u8]) -> bool {
-    let beginning = bytes.get(..bytes.len().min(TEXT_SAMPLE)).unwrap_or_default();
+    // Most frames have their first bit set, and no ASCII character has.
+    if !bytes.first().is_some_and(u8::is_ascii_graphic) {
+        return false;
+    }
+    let beginning = bytes.get(..TEXT_SAMPLE).unwrap_or_default();
     let printable = |byte: &u8| matches!(byte, 0x20..=0x7e | b'\r' | b'\n' | b'\t');
-    beginning.len() >= TEXT_SAMPLE
-        && beginning.first().is_some_and(u8::is_ascii_graphic)
-        && beginning.iter().all(printable)
+    !beginning.is_empty() && beginning.iter().all(printable)
 }
 
 fn masked(header: &FrameHeader) -> Masked {
@@ -166,8 +168,10 @@ mod tests {
     const SERVER: Expectation = Expectation { masked: Some(Masked::No), rsv1: Rsv1::Forbidden };
     const ANY: Expectation = Expectation { masked: None, rsv1: Rsv1::Allowed };
 
+    type Case = (&'static str, &'static [u8], Expectation, Option<(u32, RunEnd)>);
+
     #[rustfmt::skip]
-    const CASES: &[(&str, &[u8], Expectation, Option<(u32, RunEnd)>)] = &[
+    const CASES: &[Case] = &[
         ("one text frame", b"\x81\x05Hello", SERVER, Some((1, RunEnd::Exact))),
         ("text and ping", b"\x81\x05Hello\x89\x00", SERVER, Some((2, RunEnd::Exact))),
         ("masked text", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", ANY, Some((1, RunEnd::Exact))),

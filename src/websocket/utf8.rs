@@ -24,7 +24,7 @@ impl Utf8Checker {
         }
         let mut rest = bytes;
         while self.partial_length > 0 {
-            let Some((first, others)) = rest.split_first() else { return None };
+            let (first, others) = rest.split_first()?;
             rest = others;
             self.push_partial(*first);
             if self.invalid.is_some() {

@@ -16,13 +16,11 @@ use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
 use wslens::report::ndjson::Ndjson;
-use wslens::stream::PacketId;
 use wslens::timeline::stats::Statistics;
 use wslens::websocket::Message;
 
 /// Asserts on every event what always holds.
 pub(crate) struct Watch {
-    packet: PacketId,
     /// Whether each connection has ended.
     ended: HashMap<u64, bool>,
     statistics: Statistics,
@@ -38,7 +36,6 @@ impl Watch {
             max_payload: 100,
         };
         Self {
-            packet: PacketId(0),
             ended: HashMap::new(),
             statistics: Statistics::default(),
             ndjson: Ndjson::new(io::sink(), options),
@@ -89,8 +86,6 @@ impl Watch {
 
 impl Sink for Watch {
     fn event(&mut self, event: &Event<'_>) {
-        assert!(event.origin.packet >= self.packet, "events are in packet order");
-        self.packet = event.origin.packet;
         if let EventKind::Connection(connection, what) = &event.kind {
             self.connection(connection, what);
         }

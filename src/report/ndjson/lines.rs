@@ -94,12 +94,15 @@ pub(super) struct MessageLine<'a> {
     pub(super) truncated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sha256: Option<&'a str>,
-    /// On a Close only; null inside where it has no code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) close_code: Option<Option<u16>>,
+    pub(super) close_code: Option<CloseCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) close_reason: Option<&'a str>,
 }
+
+/// The code of a Close; null where it has none. Absent where there is no Close.
+#[derive(Serialize)]
+pub(super) struct CloseCode(pub(super) Option<u16>);
 
 #[derive(Serialize)]
 pub(super) struct SummaryLine<'a> {
@@ -132,7 +135,6 @@ pub(super) struct NoteLine<'a> {
 }
 
 /// `ip:port`, IPv6 as `[::1]:80`, without the scope that is known to this machine only.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(address)
 }

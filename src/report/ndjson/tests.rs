@@ -1,1 +1,158 @@
+use super::*;
+use crate::analysis::event::{ConnectionId, Outcome};
+use crate::report::fixture::{connection, ending, frame, handshake, message, send};
+use crate::websocket::Close;
 
+const CLIENT: Direction = Direction::ClientToServer;
+
+fn written(detail: Detail, feed: impl FnOnce(&mut Ndjson<&mut Vec<u8>>)) -> Vec<String> {
+    let mut out = Vec::new();
+    let options = Options { selection: Selection::default(), detail, max_payload: 8 };
+    let mut ndjson = Ndjson::new(&mut out, options);
+    feed(&mut ndjson);
+    ndjson.flush().unwrap();
+    String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The line of a message from its `direction` on.
+fn line(message: &Message<'_>) -> String {
+    let event = ConnectionEvent::Message(CLIENT, message);
+    let lines = written(Detail::Messages, |ndjson| send(ndjson, 5, &connection(3), event));
+    let before = r#"{"type":"message","connection":3,"time":"2026-08-22T09:30:00.005000000Z","packets":[4,5],"direction":"client_to_server","#;
+    lines[0].strip_prefix(before).unwrap().to_owned()
+}
+
+#[test]
+fn content_is_text_or_base64() {
+    let close = |code, reason, content| Message {
+        close: Some(Close { code, reason }),
+        ..message(Opcode::Close, content)
+    };
+    let many = message(Opcode::Text, b"grandios");
+    #[rustfmt::skip]
+    let cases = [
+        ("text", message(Opcode::Text, b"hi\"\n"),
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":4,"length":4,"complete":true,"text":"hi\"\n"}"#),
+        ("empty text", message(Opcode::Text, b""),
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":0,"length":0,"complete":true,"text":""}"#),
+        ("not UTF-8", Message { utf8: Utf8::Invalid { byte: 1 }, ..message(Opcode::Text, b"a\xff") },
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":2,"length":2,"complete":true,"base64":"Yf8="}"#),
+        ("compressed and unreadable", Message { compressed: true, complete: false, ..message(Opcode::Text, b"\xaa\xbb") },
+            r#""opcode":"text","frames":1,"compressed":true,"wire_length":2,"length":2,"complete":false,"base64":"qrs="}"#),
+        ("truncated", Message { length: 20, sha256: Some([0xab; 32]), ..many },
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":8,"length":20,"complete":true,"text":"grandios","truncated":true,"sha256":"abababababababababababababababababababababababababababababababab"}"#),
+        ("truncated in a character", Message { length: 20, ..message(Opcode::Text, b"grandi\xe2\x82") },
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":8,"length":20,"complete":true,"text":"grandi","truncated":true}"#),
+        ("incomplete, ends in a character", Message { complete: false, length: 9, ..message(Opcode::Text, b"a\xc3") },
+            r#""opcode":"text","frames":1,"compressed":false,"wire_length":2,"length":9,"complete":false,"text":"a"}"#),
+        ("binary", message(Opcode::Binary, b"hi"),
+            r#""opcode":"binary","frames":1,"compressed":false,"wire_length":2,"length":2,"complete":true,"base64":"aGk="}"#),
+        ("ping", message(Opcode::Ping, b""),
+            r#""opcode":"ping","frames":1,"compressed":false,"wire_length":0,"length":0,"complete":true,"base64":""}"#),
+        ("close", close(Some(1000), &b"bye"[..], b"\x03\xe8bye"),
+            r#""opcode":"close","frames":1,"compressed":false,"wire_length":5,"length":5,"complete":true,"close_code":1000,"close_reason":"bye"}"#),
+        ("empty close", close(None, &b""[..], b""),
+            r#""opcode":"close","frames":1,"compressed":false,"wire_length":0,"length":0,"complete":true,"close_code":null}"#),
+        ("close of one byte", close(None, &b""[..], b"\x03"),
+            r#""opcode":"close","frames":1,"compressed":false,"wire_length":1,"length":1,"complete":true,"base64":"Aw==","close_code":null}"#),
+        ("close, reason not UTF-8", close(Some(1000), &b"\xff"[..], b"\x03\xe8\xff"),
+            r#""opcode":"close","frames":1,"compressed":false,"wire_length":3,"length":3,"complete":true,"base64":"A+j/","close_code":1000}"#),
+    ];
+    for (name, message, expected) in cases {
+        assert_eq!(line(&message), expected, "{name}");
+    }
+}
+
+#[test]
+fn frames_are_written_on_request() {
+    let event = || {
+        ConnectionEvent::FrameEnded(
+            CLIENT,
+            &const {
+                Frame {
+                    header: crate::websocket::FrameHeader {
+                        fin: false,
+                        rsv: 0,
+                        opcode: 15,
+                        mask: None,
+                        payload_length: u64::MAX,
+                        header_length: 10,
+                    },
+                    span: Span {
+                        start: 0,
+                        end: 0,
+                        first: Origin { packet: crate::stream::PacketId(1), time: Timestamp(0) },
+                        last: Origin { packet: crate::stream::PacketId(1), time: Timestamp(0) },
+                    },
+                    received: 0,
+                    missing: 0,
+                    index: 0,
+                }
+            },
+        )
+    };
+    assert!(
+        written(Detail::Messages, |ndjson| send(ndjson, 5, &connection(3), event())).is_empty()
+    );
+    let masked = frame(5);
+    let lines = written(Detail::Frames, |ndjson| {
+        send(ndjson, 5, &connection(3), event());
+        send(ndjson, 5, &connection(3), ConnectionEvent::FrameEnded(CLIENT, &masked));
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"{"type":"frame","connection":3,"time":"2026-08-22T09:30:00.005000000Z","packets":[1,1],"direction":"client_to_server","fin":false,"rsv":0,"opcode":15,"masked":false,"mask":null,"length":18446744073709551615,"header_length":10,"offset":0,"complete":false}"#,
+            r#"{"type":"frame","connection":3,"time":"2026-08-22T09:30:00.005000000Z","packets":[4,4],"direction":"client_to_server","fin":true,"rsv":4,"opcode":1,"masked":true,"mask":"37fa213d","length":5,"header_length":6,"offset":412,"complete":true}"#,
+        ]
+    );
+}
+
+#[test]
+fn connection_handshake_and_summary_follow_the_contract() {
+    let mut out = Vec::new();
+    let options =
+        Options { selection: Selection::default(), detail: Detail::Messages, max_payload: 8 };
+    let mut ndjson = Ndjson::new(&mut out, options);
+    let mut it = connection(3);
+    send(&mut ndjson, 0, &it, ConnectionEvent::Opened);
+    send(&mut ndjson, 3, &it, ConnectionEvent::HandshakeEnded(&handshake()));
+    it.state = TcpState::Closed(CLIENT);
+    send(&mut ndjson, 9, &it, ending(Outcome::Closed));
+    let facts = CaptureFacts {
+        packets: 10,
+        bytes: 2500,
+        damage: Some("cut off"),
+        ..CaptureFacts::default()
+    };
+    ndjson.finish(&facts).unwrap();
+    let whole = String::from_utf8(out).unwrap();
+    assert_eq!(
+        whole.lines().collect::<Vec<_>>(),
+        [
+            r#"{"type":"handshake","connection":3,"time":"2026-08-22T09:30:00.003000000Z","packets":[1,3],"method":"GET","target":"/feed\u001b[2J","host":"localhost:8080","status":101,"subprotocol":"mqtt","extensions":"permessage-deflate; client_max_window_bits=15","subprotocols_offered":"mqtt","extensions_offered":"permessage-deflate","duration_ms":2.0}"#,
+            r#"{"type":"connection","connection":3,"time":"2026-08-22T09:30:00.009000000Z","packets":[0,9],"client":"127.0.0.1:50312","server":"[::1]:8080","state":"closed","started_by":"syn","transport":"tcp","opened":"2026-08-22T09:30:00.000000000Z","closed":"2026-08-22T09:30:00.009000000Z","outcome":"closed","frames":{"client_to_server":1,"server_to_client":2},"messages":{"client_to_server":1,"server_to_client":2},"bytes":{"client_to_server":100,"server_to_client":2000}}"#,
+            r#"{"type":"summary","packets":10,"bytes":2500,"connections":1,"websockets":1,"frames":0,"messages":0,"findings":{"error":0,"warning":0,"note":0},"notes":[{"rule":"CAP-08","count":1,"text":"cut off; 10 packets read"}]}"#,
+        ]
+    );
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_written() {
+    let irrelevant = ConnectionEvent::Ended(Ending {
+        outcome: Outcome::NotWebSocket,
+        relevant: false,
+        unseen: None,
+    });
+    assert!(
+        written(Detail::Messages, |ndjson| send(ndjson, 9, &connection(1), irrelevant)).is_empty()
+    );
+    let mut out = Vec::new();
+    let selection = Selection { connections: vec![ConnectionId(2)], breadth: Breadth::All };
+    let mut ndjson =
+        Ndjson::new(&mut out, Options { selection, detail: Detail::Messages, max_payload: 8 });
+    send(&mut ndjson, 9, &connection(1), irrelevant);
+    send(&mut ndjson, 9, &connection(2), irrelevant);
+    ndjson.flush().unwrap();
+    assert_eq!(String::from_utf8(out).unwrap().lines().count(), 1);
+}

@@ -37,8 +37,9 @@ impl<W: Write> Text<W> {
         for offered in [facts.subprotocols_offered.as_slice(), extensions] {
             if !offered.is_empty() {
                 self.line.push(separator);
-                self.foreign(offered);
-                self.line.push(" offered");
+                let room = self.room().saturating_sub(OFFERED.len()).max(LEAST_ROOM);
+                self.line.foreign(offered, room);
+                self.line.push(OFFERED);
                 separator = "; ";
             }
         }
@@ -163,13 +164,13 @@ impl<W: Write> Text<W> {
     ) {
         let cause = match gap.cause {
             GapCause::Acknowledged => "acknowledged, but not captured",
-            GapCause::SnapLength => "CAP-02 cut by the snap length",
+            GapCause::SnapLength => "cut by the snap length; more of these are only counted",
             GapCause::Ended => "still missing at the end",
             GapCause::Limit => "CAP-09 too much data waited for them",
         };
         self.aside(origin, connection, Some(direction), WARNING);
         self.line.begin(Role::Warning);
-        self.line.push("CAP-01 gap: ");
+        self.line.push(if gap.cause == GapCause::SnapLength { "CAP-02 " } else { "CAP-01 gap: " });
         self.line.with(|out| counted(out, gap.length, "byte"));
         self.line.push(" missing at offset ");
         self.line.number(gap.offset);
@@ -415,6 +416,9 @@ const CONNECTION_WIDTH: usize = 4;
 /// Where opcodes begin: behind number, time, connection and arrow.
 pub(super) const OPCODE_COLUMN: usize =
     NUMBER_WIDTH + TIME_WIDTH + 2 + CONNECTION_WIDTH + 2 + 1 + 2;
+
+/// Stands behind what a client offered.
+const OFFERED: &str = " offered";
 
 /// Columns of a line where there is no terminal.
 const WIDTH_WITHOUT_TERMINAL: usize = 200;

@@ -1,1 +1,211 @@
+use super::*;
+use crate::analysis::event::{Limit, Recognition, TcpState};
+use crate::decode::Reason;
+use crate::report::fixture::{START, connection, ending, frame, handshake, message, origin, send};
+use crate::report::style::Coloring;
+use crate::stream::{Gap, GapCause, Span};
+use crate::websocket::{Close, Inflation, Message, Opcode, Utf8};
 
+fn options(detail: Detail) -> Options {
+    Options {
+        selection: Selection::default(),
+        detail,
+        style: Style::new(Coloring::Off),
+        columns: Some(100),
+    }
+}
+
+/// What is written of the events that `feed` sends, without the summary.
+fn written(options: Options, feed: impl FnOnce(&mut Text<&mut Vec<u8>>)) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut text = Text::new(&mut out, options);
+    text.start(Timestamp(START));
+    feed(&mut text);
+    text.flush().unwrap();
+    String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The line of one event, behind the line with the addresses.
+fn line(event: ConnectionEvent<'_>) -> String {
+    let lines = written(options(Detail::Messages), |text| send(text, 5, &connection(3), event));
+    assert_eq!(lines[0], "     -    0.000000  #3       127.0.0.1:50312 → [::1]:8080");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    lines[1].clone()
+}
+
+#[test]
+fn messages_are_one_line_each() {
+    let whole = message(Opcode::Text, b"{\"type\":\"subscribe\"}");
+    let long = "x".repeat(500);
+    let close = |code, reason| Message {
+        close: Some(Close { code, reason }),
+        ..message(Opcode::Close, b"..")
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("text",            whole, "     1    0.005000  #3    →  text       20 B  {\"type\":\"subscribe\"}"),
+        ("escape sequence", message(Opcode::Text, b"\x1b]0;x\x07"),
+                                   "     1    0.005000  #3    →  text        6 B  \\x1b]0;x\\x07"),
+        ("too long",        message(Opcode::Text, long.as_bytes()),
+                                   "     1    0.005000  #3    →  text      500 B  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"),
+        ("compressed",      Message { compressed: true, wire_length: 8, inflation: Inflation::Done, ..whole },
+                                   "     1    0.005000  #3    →  text       20 B (8 on the wire)  {\"type\":\"subscribe\"}"),
+        ("in three frames", Message { frames: 3, ..whole },
+                                   "     1    0.005000  #3    →  text       20 B (3 frames)  {\"type\":\"subscribe\"}"),
+        ("not negotiated",  Message { compressed: true, ..message(Opcode::Binary, b"\xaa\xbb") },
+                                   "     1    0.005000  #3    →  binary      2 B (2 on the wire)  compressed, but nothing was negotiated  aa bb"),
+        ("incomplete",      Message { complete: false, length: 5, ..message(Opcode::Text, b"he") },
+                                   "▲    1    0.005000  #3    →  text        5 B (2 on the wire)  incomplete  he…"),
+        ("not UTF-8",       Message { utf8: Utf8::Invalid { byte: 1 }, ..message(Opcode::Text, b"a\xff") },
+                                   "▲    1    0.005000  #3    →  text        2 B  not UTF-8 from byte 1  a\\xff"),
+        ("binary",          message(Opcode::Binary, &[0, 1, 0xfe]),
+                                   "     1    0.005000  #3    →  binary      3 B  00 01 fe"),
+        ("readable ping",   message(Opcode::Ping, b"hb"),
+                                   "     1    0.005000  #3    →  ping        2 B  \"hb\""),
+        ("empty pong",      message(Opcode::Pong, b""),
+                                   "     1    0.005000  #3    →  pong        0 B"),
+        ("close",           close(Some(1002), &b"mask required"[..]),
+                                   "     1    0.005000  #3    →  close   1002 protocol error  \"mask required\""),
+        ("close of one byte", close(None, &b""[..]),
+                                   "     1    0.005000  #3    →  close   without a code, but with a byte"),
+        ("empty close",     Message { close: Some(Close { code: None, reason: b"" }), ..message(Opcode::Close, b"") },
+                                   "     1    0.005000  #3    →  close   without a code"),
+    ];
+    for (name, message, expected) in cases {
+        let event = ConnectionEvent::Message(Direction::ClientToServer, &message);
+        assert_eq!(line(event), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_happens_to_a_connection_has_lines_of_its_own() {
+    let server = Direction::ServerToClient;
+    let mut skipped = Span::at(100, origin(5));
+    skipped.extend(1548, origin(5));
+    let gap = Gap { offset: 1000, length: 1448, cause: GapCause::Acknowledged, origin: origin(5) };
+    #[rustfmt::skip]
+    let cases = [
+        (ConnectionEvent::Gap(server, gap), "▲    -    0.005000  #3    ←  CAP-01 gap: 1,448 bytes missing at offset 1,000: acknowledged, but not captured"),
+        (ConnectionEvent::SyncLost(server, skipped), "▲    -    0.005000  #3    ←  CAP-04 frame boundaries lost at offset 100"),
+        (ConnectionEvent::SyncFound(server, skipped), "     -    0.005000  #3    ←  CAP-04 frame boundaries found again at offset 1,548, 1,448 bytes skipped"),
+        (ConnectionEvent::Conflict(server, skipped), "▲    -    0.005000  #3    ←  CAP-06 1,448 bytes at offset 100 came twice with different content; the first were used"),
+        (ConnectionEvent::Limit(Limit::HeadBytes), "▲    -    0.005000  #3       CAP-09 data was let go: limit on bytes of an HTTP head"),
+        (ConnectionEvent::Recognised(Recognition::Likely), "▲    -    0.005000  #3       CAP-03 handshake not captured; recognized as WebSocket by its frames (likely)"),
+        (ConnectionEvent::Text(server, b"HTTP/1.1 500\r\n", skipped), "✖    -    0.005000  #3    ←  text instead of a frame at offset 100  HTTP/1.1 500\\r\\n"),
+        (ConnectionEvent::HeaderUnfinished(server, b"\x81\x7e", skipped), "▲    -    0.005000  #3    ←  ends within a frame header at offset 100: only 81 7e"),
+        (ending(Outcome::Refused), "✖    -    0.005000  #3       refused: RST answered the SYN"),
+        (ending(Outcome::Timeout), "✖    -    0.005000  #3       no answer to the SYN"),
+        (ending(Outcome::Open), "     -    0.005000  #3       still open at the end of the capture"),
+    ];
+    for (event, expected) in cases {
+        assert_eq!(line(event), expected);
+    }
+}
+
+#[test]
+fn handshake_and_ends_of_tcp_are_told_once() {
+    let wide = Options { columns: None, ..options(Detail::Messages) };
+    let lines = written(wide, |text| {
+        let mut it = connection(3);
+        send(text, 0, &it, ConnectionEvent::Opened);
+        let handshake = handshake();
+        send(text, 1, &it, ConnectionEvent::UpgradeRequested(&handshake));
+        send(text, 3, &it, ConnectionEvent::HandshakeEnded(&handshake));
+        it.state = TcpState::HalfClosed(Direction::ServerToClient);
+        send(text, 7, &it, ConnectionEvent::StateChanged);
+        it.state = TcpState::Closed(Direction::ServerToClient);
+        send(text, 8, &it, ConnectionEvent::StateChanged);
+        send(text, 8, &it, ending(Outcome::Closed));
+    });
+    assert_eq!(
+        lines[1..],
+        [
+            "     1    0.001000  #3    →  GET /feed\\x1b[2J  Host: localhost:8080  (mqtt offered; permessage-deflate offered)",
+            "     2    0.003000  #3    ←  101  mqtt  permessage-deflate; client_max_window_bits=15  after 2.0 ms",
+            "     -    0.007000  #3    ←  server closed TCP (FIN)",
+            "     -    0.008000  #3    →  client closed TCP too (FIN)",
+        ]
+    );
+}
+
+#[test]
+fn frames_stand_before_their_message_and_say_what_it_lacks() {
+    let lines = written(options(Detail::Frames), |text| {
+        let it = connection(3);
+        let (frame, message) =
+            (frame(2), Message { complete: false, length: 2, ..message(Opcode::Text, b"he") });
+        send(text, 5, &it, ConnectionEvent::FrameEnded(Direction::ClientToServer, &frame));
+        send(text, 5, &it, ConnectionEvent::Message(Direction::ClientToServer, &message));
+    });
+    assert_eq!(
+        lines[1..],
+        [
+            "          0.005000  #3    →    frame FIN RSV1 text  mask 37fa213d  length 5  header 6  offset 412  packet 4  3 bytes missing",
+            "▲    1    0.005000  #3    →  text        2 B  incomplete: 3 bytes missing  he",
+        ]
+    );
+}
+
+#[test]
+fn other_connections_are_hidden_and_keep_their_numbers() {
+    let selection = Selection { connections: vec![ConnectionId(2)], ..Selection::default() };
+    let chosen = Options { selection, ..options(Detail::Messages) };
+    let lines = written(chosen, |text| {
+        let message = message(Opcode::Text, b"hi");
+        for id in [1, 2] {
+            let event = ConnectionEvent::Message(Direction::ServerToClient, &message);
+            send(text, 5, &connection(id), event);
+        }
+    });
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1], "     2    0.005000  #2    ←  text        2 B  hi");
+}
+
+#[test]
+fn connections_that_are_no_websocket_are_shown_on_request_only() {
+    let feed = |text: &mut Text<&mut Vec<u8>>| {
+        let mut it = connection(1);
+        it.nature = Nature::Http;
+        it.state = TcpState::HalfClosed(Direction::ClientToServer);
+        send(text, 1, &it, ConnectionEvent::StateChanged);
+        let ending = Ending { outcome: Outcome::NotWebSocket, relevant: false, unseen: None };
+        send(text, 2, &it, ConnectionEvent::Ended(ending));
+    };
+    assert!(written(options(Detail::Messages), feed).is_empty());
+    let selection = Selection { breadth: Breadth::All, ..Selection::default() };
+    assert_eq!(written(Options { selection, ..options(Detail::Messages) }, feed).len(), 2);
+}
+
+#[test]
+fn notes_about_the_capture_stand_before_the_summary() {
+    let mut out = Vec::new();
+    let mut text = Text::new(&mut out, options(Detail::Messages));
+    text.start(Timestamp(START));
+    for event in
+        [CaptureEvent::ClockBackwards(2_000_000), CaptureEvent::Undecoded(Reason::LinkType(147))]
+    {
+        text.event(&Event { origin: origin(5), kind: EventKind::Capture(event) });
+    }
+    let facts = CaptureFacts {
+        packets: 1200,
+        bytes: 64_000,
+        first: Some(Timestamp(START)),
+        last: Some(Timestamp(START + 1_500_000_000)),
+        damage: Some("x\x1b is cut off"),
+        ..CaptureFacts::default()
+    };
+    text.finish(&facts).unwrap();
+    let whole = String::from_utf8(out).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    assert_eq!(
+        lines[0],
+        "▲    -    0.005000           CAP-07 packet 5 is 2.0 ms earlier than the packet before it"
+    );
+    assert_eq!(lines[1], "▲ CAP-07  timestamps go backwards 1 time, by 2.0 ms at most");
+    assert_eq!(lines[2], "▲ CAP-08  x\\x1b is cut off; 1,200 packets read");
+    assert!(lines[3].starts_with("▲ CAP-10  link type 147"));
+    assert_eq!(
+        lines[4],
+        "1,200 packets (64.0 kB), 0 connections (0 WebSocket), 0 messages, 0 frames in 1.500000 s"
+    );
+}

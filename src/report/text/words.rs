@@ -30,9 +30,8 @@ pub(super) fn one_sided() -> (Role, &'static str) {
 pub(super) fn state(state: TcpState) -> Option<(Direction, Role, &'static str)> {
     use Direction::{ClientToServer, ServerToClient};
     Some(match state {
-        TcpState::SynSent | TcpState::Established => return None,
-        // Told when the connection ends, with everything else that never came to be.
-        TcpState::Refused => return None,
+        // A refusal is told when the connection ends, with everything else that never came to be.
+        TcpState::SynSent | TcpState::Established | TcpState::Refused => return None,
         TcpState::HalfClosed(ClientToServer) => {
             (ClientToServer, Role::Dim, "client closed TCP (FIN)")
         }

@@ -56,7 +56,8 @@ impl Script for Transfer {
             tap.truth.message(self.direction, length);
             (self.ready, self.sent) = (socket.take(), 0);
         }
-        let end = self.ready.len().min(self.sent + BURST);
+        let burst = tap.random.between(16 << 10, 128 << 10) as usize;
+        let end = self.ready.len().min(self.sent + burst);
         socket.tcp.send(tap, now, self.direction, &self.ready[self.sent..end]);
         self.sent = end;
         tap.random.between(200_000, 2_000_000)
@@ -69,6 +70,4 @@ impl Script for Transfer {
 }
 
 const CONNECTIONS: u64 = 8;
-/// Bytes sent at a time: 32 segments of 1,448, so it is no multiple of a loopback segment.
-const BURST: usize = 32 * 1_448;
 const CONTENT: usize = 1 << 20;

@@ -1,0 +1,284 @@
+//! The binary's own behavior: exit codes, standard error, standard input, closed pipes.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Runs wslens without standard input.
+fn wslens(arguments: &[&str]) -> Output {
+    command(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
+    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A classic capture with a link type and packets.
+fn capture(link_type: u32, packets: &[&[u8]]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, link_type] {
+        file.extend(word.to_le_bytes());
+    }
+    for (second, packet) in (1_787_391_000_u32..).zip(packets) {
+        let length = u32::try_from(packet.len()).unwrap();
+        for word in [second, 0, length, length] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(*packet);
+    }
+    file
+}
+
+/// A TCP segment in IPv4 without a link layer (`LINKTYPE_RAW`), from port 1000 to 80 or back.
+fn segment(
+    from_client: bool,
+    sequence: u32,
+    acknowledgment: u32,
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let ports = if from_client { [1000_u16, 80] } else { [80, 1000] };
+    let hosts = if from_client { [1_u8, 2] } else { [2, 1] };
+    let length = u16::try_from(40 + payload.len()).unwrap();
+    let mut packet = vec![0x45, 0];
+    packet.extend(length.to_be_bytes());
+    packet.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+    packet.extend([10, 0, 0, hosts[0], 10, 0, 0, hosts[1]]);
+    packet.extend(ports[0].to_be_bytes());
+    packet.extend(ports[1].to_be_bytes());
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(acknowledgment.to_be_bytes());
+    packet.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    packet.extend(payload);
+    packet
+}
+
+/// A capture of a handshake (key and answer of RFC 6455 §1.3) and `messages` times the text Hello (§5.7).
+fn conversation(messages: u32) -> Vec<u8> {
+    let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+    let (asked, answered) =
+        (u32::try_from(request.len()).unwrap(), u32::try_from(response.len()).unwrap());
+    let mut packets = vec![
+        segment(true, 0, 0, 0x02, b""),
+        segment(false, 0, 1, 0x12, b""),
+        segment(true, 1, 1, 0x18, request),
+        segment(false, 1, 1 + asked, 0x18, response),
+    ];
+    for number in 0..messages {
+        packets.push(segment(true, 1 + asked + 11 * number, 1 + answered, 0x18, &hello));
+    }
+    capture(101, &packets.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn file(folder: &Path, name: &str, content: &[u8]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn failures_are_one_line_and_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = file(folder.path(), "empty", b"");
+    let request = file(folder.path(), "text", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let missing = folder.path().join("missing\x1b[2J\n.pcap");
+    let directory = folder.path().to_str().unwrap();
+    #[rustfmt::skip]
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "no capture given"),
+        (&["print"], "no capture given"),
+        (&["print", missing.to_str().unwrap()], "no such file"),
+        (&["print", directory], "is a directory"),
+        (&[&empty], "is empty"),
+        (&["stats", &request], "looks like a text file"),
+        (&["check", &empty], "there is no subcommand and no file 'check'"),
+        (&["diagnose", &empty, "--format", "ndjson"], "there is no subcommand and no file 'diagnose'"),
+        (&["print", &empty, &request], "unexpected argument"),
+        (&["print", "--format", "xml", &empty], "invalid value 'xml'"),
+        (&["print", "--max-payload", "-1", &empty], "see wslens --help"),
+        (&["--no-such-option"], "unexpected argument '--no-such-option'"),
+        (&["-f", "tcp", &empty], "--interface"),
+        (&["-i", "there-is-no-such-interface"], ""),
+        (&["completions", "tcsh"], "invalid value 'tcsh'"),
+    ];
+    for (arguments, says) in cases {
+        let run = wslens(arguments);
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.trim_end().contains(char::is_control), "{said:?}");
+    }
+}
+
+#[test]
+fn nothing_said_shows_what_there_is_to_do() {
+    let shown = text(&wslens(&[]).stdout);
+    assert!(shown.contains("wslens -i lo") && shown.lines().count() < 24, "{shown}");
+}
+
+#[test]
+fn help_version_completions_and_manual_are_written() {
+    for (arguments, part) in [
+        (&["--help"][..], "Exit codes"),
+        (&["-h"], "Examples"),
+        (&["print", "--help"], "--max-payload"),
+        (&["stats", "--help"], "Usage"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+        (&["completions", "bash"], "wslens"),
+        (&["completions", "zsh"], "wslens"),
+        (&["completions", "fish"], "wslens"),
+        (&["man"], ".TH"),
+    ] {
+        let run = wslens(arguments);
+        assert_eq!(run.status.code(), Some(0), "{arguments:?}");
+        assert!(text(&run.stdout).contains(part), "{arguments:?}");
+        assert!(run.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn messages_are_printed_as_text_and_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "hello.pcap", &conversation(2));
+    for arguments in [&["print", &path][..], &[&path]] {
+        let run = wslens(arguments);
+        let lines = text(&run.stdout);
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        assert!(lines.contains("→  GET /chat  Host: example.com\n"), "{lines}");
+        assert!(lines.contains("→  text        5 B  Hello\n"), "{lines}");
+        assert!(
+            lines.ends_with("1 connection (1 WebSocket), 2 messages, 2 frames in 5.000000 s\n"),
+            "{lines}"
+        );
+        assert!(!lines.contains('\x1b'), "{lines}");
+    }
+    let run = wslens(&["print", &path, "--format", "ndjson", "--frames"]);
+    let kinds: Vec<String> = text(&run.stdout)
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["type"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        ["handshake", "frame", "message", "frame", "message", "connection", "summary"]
+    );
+    let run = wslens(&["stats", &path]);
+    assert!(text(&run.stdout).contains("1 WebSocket"), "{}", text(&run.stdout));
+    let run = wslens(&["print", "--color", "always", &path]);
+    assert!(text(&run.stdout).contains("\x1b[36m→"));
+}
+
+#[test]
+fn payloads_are_cut_at_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "hello.pcap", &conversation(1));
+    let run = wslens(&["print", &path, "--format", "ndjson", "--max-payload", "2"]);
+    let lines = text(&run.stdout);
+    // sha256sum of Hello.
+    let digest = "185f8db32271fe25f561a6fc938b2e264306ec304eda518007d1764826381969";
+    let expected =
+        format!(r#""length":5,"complete":true,"text":"He","truncated":true,"sha256":"{digest}""#);
+    assert!(lines.contains(&expected), "{lines}");
+}
+
+#[test]
+fn only_so_many_packets_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "hello.pcap", &conversation(9));
+    let lines = text(&wslens(&["print", "-c", "6", &path]).stdout);
+    assert!(lines.contains("6 packets") && lines.contains("2 messages"), "{lines}");
+}
+
+#[test]
+fn standard_input_is_read() {
+    let mut child =
+        command(&["print", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&conversation(1)).unwrap();
+    input.flush().unwrap();
+    // The line comes while the pipe is still open.
+    let mut output = child.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    while !seen.windows(5).any(|window| window == b"Hello") {
+        let mut buffer = [0; 4096];
+        let length = output.read(&mut buffer).unwrap();
+        assert!(length > 0, "{}", text(&seen));
+        seen.extend_from_slice(&buffer[..length]);
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn damaged_capture_is_shown_up_to_the_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut content = conversation(3);
+    content.truncate(content.len() - 5);
+    let path = file(folder.path(), "cut.pcap", &content);
+    for format in ["text", "ndjson"] {
+        let run = wslens(&["print", &path, "--format", format]);
+        let (lines, said) = (text(&run.stdout), text(&run.stderr));
+        assert_eq!(run.status.code(), Some(2));
+        assert_eq!(lines.matches("Hello").count(), 2, "{lines}");
+        assert!(lines.contains("CAP-08"), "{lines}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("cut off in packet 7"), "{said}");
+    }
+}
+
+#[test]
+fn capture_without_packets_is_fine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "none.pcap", &capture(1, &[]));
+    let run = wslens(&["print", &path, "--format", "ndjson"]);
+    assert_eq!(run.status.code(), Some(0));
+    assert_eq!(text(&run.stderr).lines().count(), 1);
+    assert!(text(&run.stdout).starts_with(r#"{"type":"summary","packets":0"#));
+}
+
+#[test]
+fn link_types_that_are_not_supported_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "usb.pcap", &capture(189, &[&[0; 64], &[0; 64]]));
+    let run = wslens(&["print", &path]);
+    assert_eq!(run.status.code(), Some(0));
+    let lines = text(&run.stdout);
+    assert!(
+        lines.contains("CAP-10  link type 189") && lines.contains("2 packets skipped"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn closed_pipe_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "long.pcap", &conversation(20_000));
+    for arguments in [&["print", &path][..], &["print", "--format", "ndjson", &path]] {
+        let mut child =
+            command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = [0; 10];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let run = child.wait_with_output().unwrap();
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        assert!(run.stderr.is_empty(), "{}", text(&run.stderr));
+    }
+}
