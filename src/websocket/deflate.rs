@@ -209,7 +209,10 @@ mod tests {
         let mut two_blocks = stored[..stored.len() - 1].to_vec();
         two_blocks.extend_from_slice(GOLDEN[3].1[0]);
         assert_eq!(inflate(&mut inflater, &mut spares, &[&two_blocks]), b"HelloHello");
-        assert_eq!(inflate(&mut inflater, &mut spares, &[&[0xf2, 0x00, 0x11, 0x00, 0x00]]), b"Hello");
+        assert_eq!(
+            inflate(&mut inflater, &mut spares, &[&[0xf2, 0x00, 0x11, 0x00, 0x00]]),
+            b"Hello"
+        );
     }
 
     #[test]

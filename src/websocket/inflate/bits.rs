@@ -36,7 +36,7 @@ impl Bits {
             // Whole bytes for which there is room: 7 at most.
             let taken = (63_u32.wrapping_sub(self.count) >> 3) & 7;
             *input = input.get(usize::from(taken.to_le_bytes()[0])..).unwrap_or_default();
-            self.count |= 56;
+            self.count |= 0x38;
         } else {
             while self.count < 56
                 && let Some((byte, rest)) = input.split_first()
