@@ -17,19 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What wslens is known to tell otherwise than the truth: each must be found, and nothing else.
-///
-/// The truth calls a connection closed where a Close went each way, whatever became of TCP; wslens where
-/// TCP ended with FIN, whatever became of the Closes.
-const KNOWN: &[&str] = &[
-    r#"killed-server: /jobs: outcome: "closed", truth "aborted""#,
-    r#"mqtt: /mqtt: outcome: "closed", truth "aborted""#,
-    r#"protocol-errors: /close-1005: outcome: "aborted", truth "closed""#,
-    r#"strict-server: /unmasked: outcome: "closed", truth "aborted""#,
-    r#"strict-server: /utf8: outcome: "closed", truth "aborted""#,
-    r#"strict-server: /rsv1: outcome: "closed", truth "aborted""#,
-];
-
 /// A message of this opcode or a higher one is a control frame (RFC 6455 §5.5).
 const FIRST_CONTROL_OPCODE: u64 = 8;
 
@@ -44,14 +31,7 @@ fn samples_are_told_as_their_programs_tell_them() {
         let found = compare(truth);
         differences.extend(found.into_iter().map(|difference| format!("{name}: {difference}")));
     }
-    let unknown = differences.iter().filter(|difference| !KNOWN.contains(&difference.as_str()));
-    let mut complaints: Vec<String> = unknown.cloned().collect();
-    for known in KNOWN {
-        if !differences.iter().any(|difference| difference == known) {
-            complaints.push(format!("{known} (listed in KNOWN, but it is no longer so)"));
-        }
-    }
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    assert!(differences.is_empty(), "\n{}", differences.join("\n"));
 }
 
 #[test]

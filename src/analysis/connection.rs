@@ -309,9 +309,12 @@ impl Flow {
     /// Whether each side that was captured has sent a Close.
     fn is_closed_cleanly(&self) -> bool {
         let (closes, packets) = (&self.about.closes, &self.about.packets);
-        (closes.client || closes.server)
-            && (closes.client || packets.client == 0)
-            && (closes.server || packets.server == 0)
+        match (closes.client, closes.server) {
+            (true, true) => true,
+            (true, false) => packets.server == 0,
+            (false, true) => packets.client == 0,
+            (false, false) => false,
+        }
     }
 
     fn outcome(&self) -> Outcome {
@@ -321,11 +324,13 @@ impl Flow {
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,
-            (Nature::WebSocket, _) if self.is_closed_cleanly() => Outcome::Closed,
-            (_, TcpState::Reset(_)) => Outcome::Aborted,
-            (Nature::Asked, _) => Outcome::Timeout,
             (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,
-            (Nature::WebSocket, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Aborted,
+            (Nature::WebSocket, _) if self.is_closed_cleanly() => Outcome::Closed,
+            (_, TcpState::Reset(_))
+            | (Nature::WebSocket, TcpState::HalfClosed(_) | TcpState::Closed(_)) => {
+                Outcome::Aborted
+            }
+            (Nature::Asked, _) => Outcome::Timeout,
             (Nature::Unknown, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Closed,
         }
     }

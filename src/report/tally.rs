@@ -22,6 +22,10 @@ pub(super) struct Tally {
     gaps: u64,
     missing_bytes: u64,
     cut_packets: u64,
+    /// Connections recognized by their frames.
+    recognized: u64,
+    /// Connections of which one direction is missing.
+    one_sided: u64,
     sync_losses: u64,
     conflicts: u64,
     clock_steps: u64,
@@ -59,7 +63,11 @@ impl Tally {
             ConnectionEvent::SyncLost(..) => add(&mut self.sync_losses),
             ConnectionEvent::Conflict(..) => add(&mut self.conflicts),
             ConnectionEvent::Limit(_) => add(&mut self.limits),
-            ConnectionEvent::Ended(_) => {
+            ConnectionEvent::Recognised(_) => add(&mut self.recognized),
+            ConnectionEvent::Ended(ending) => {
+                if ending.relevant && ending.unseen.is_some() {
+                    add(&mut self.one_sided);
+                }
                 self.duplicates = self.duplicates.saturating_add(connection.duplicates);
                 if connection.nature == Nature::WebSocket {
                     add(&mut self.websockets);
@@ -71,7 +79,6 @@ impl Tally {
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::SyncFound(..)
@@ -133,6 +140,14 @@ impl Tally {
         note("CAP-02", self.cut_packets, &|text| {
             counted(text, self.cut_packets, "packet");
             text.push_str(" cut short by the snap length (capture whole packets: tcpdump -s 0)");
+        });
+        note("CAP-03", self.recognized, &|text| {
+            counted(text, self.recognized, "connection");
+            text.push_str(" recognized as WebSocket by frames: the handshake was not captured");
+        });
+        note("CAP-05", self.one_sided, &|text| {
+            counted(text, self.one_sided, "connection");
+            text.push_str(" captured in one direction only");
         });
         note("CAP-04", self.sync_losses, &|text| {
             text.push_str("frame boundaries lost ");
