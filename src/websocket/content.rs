@@ -39,6 +39,16 @@ impl Content {
         }
     }
 
+    /// Keeps bytes in this buffer, so that none need be allocated.
+    pub(super) fn reuse(&mut self, buffer: Vec<u8>) {
+        self.kept = buffer;
+    }
+
+    /// Ends the content; its buffer may serve another one.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.kept
+    }
+
     /// Whether anything is asked for of the bytes, so that they must be unmasked.
     pub(super) fn wants_bytes(&self) -> bool {
         self.keep > 0 || self.utf8.is_some() || !matches!(self.digest, DigestState::Unwanted)

@@ -94,12 +94,23 @@ pub struct Shared {
     pub settings: Settings,
     spares: Spares,
     plain: Vec<u8>,
+    /// Empty buffers of messages that have ended, for those that come in several pieces.
+    buffers: Vec<Vec<u8>>,
 }
 
 impl Shared {
     /// Makes the shared part for decoders that want `settings`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, spares: Spares::default(), plain: Vec::new() }
+        Self { settings, spares: Spares::default(), plain: Vec::new(), buffers: Vec::new() }
+    }
+
+    /// Keeps a message's buffer for another one.
+    fn recycle(&mut self, content: Content) {
+        let mut buffer = content.into_buffer();
+        if (1..=BUFFER_CAPACITY).contains(&buffer.capacity()) && self.buffers.len() < BUFFERS {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
     }
 }
 
@@ -415,6 +426,7 @@ impl Decoder {
     fn open_data(&mut self, opcode: Opcode, shared: &mut Shared) -> Open {
         let settings = shared.settings;
         let mut content = content(opcode, settings);
+        content.reuse(shared.buffers.pop().unwrap_or_default());
         if !self.cut.frame.header.fin {
             content.reserve(self.cut.frame.header.payload_length);
         }
@@ -484,9 +496,8 @@ impl Decoder {
             let plain = plain(piece.bytes, self.cut.frame.header.mask, phase, &mut shared.plain);
             if ends_message {
                 // The common case: nothing was kept before, and nothing is copied now.
-                let mut message =
-                    if is_control { self.cut.control.take() } else { self.take_data() };
-                if let Some(message) = &mut message {
+                let message = if is_control { self.cut.control.take() } else { self.take_data() };
+                if let Some(mut message) = message {
                     let finished = message.content.finish(plain);
                     if let Some(byte) = finished.newly_invalid {
                         sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
@@ -494,6 +505,7 @@ impl Decoder {
                     self.end_frame(sink);
                     let facts = Facts { complete: true, inflation: Inflation::None };
                     emit(message.about, &finished, facts, sink);
+                    shared.recycle(message.content);
                 }
                 return rest;
             }
@@ -560,6 +572,7 @@ impl Decoder {
         }
         self.end_frame(sink);
         emit(message.about, &finished, Facts { complete: whole, inflation }, sink);
+        shared.recycle(message.content);
     }
 
     /// Text stands where a frame should start: nothing after it can be read.
@@ -735,6 +748,13 @@ fn plain<'a>(
 
 /// Bytes kept of a control frame whatever is asked for: a Close is read in any case.
 const CONTROL_KEEP: usize = 125;
+
+/// Buffers kept for other messages: as many as are often open at a time.
+const BUFFERS: usize = 16;
+
+/// The largest buffer that is kept for another message, in bytes: as much as is kept of a message
+/// unless the user wants more.
+const BUFFER_CAPACITY: usize = 128 << 10;
 
 /// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
 const PROBATION: u8 = 2;
