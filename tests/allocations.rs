@@ -63,7 +63,8 @@ fn no_packet_and_no_frame_allocates() {
         ];
         for (sink, short, long) in twice {
             let (short, long) = (short.count_total, long.count_total);
-            if short != long || short > FIXED {
+            // Buffers grow to the largest message, which either capture may have.
+            if long > short + GROWTH || !(1..=FIXED).contains(&short) {
                 wrong.push(format!("{name}, {sink}: {short}, for twice as many messages {long}"));
             }
         }
@@ -76,7 +77,7 @@ fn memory_is_the_same_for_a_capture_ten_times_as_long() {
     for (name, peak) in
         [("statistics", peak_of_statistics as fn(u64) -> u64), ("ndjson", peak_of_ndjson)]
     {
-        let (short, long) = (peak(5 << 20), peak(50 << 20));
+        let (short, long) = (peak(LONG / 10), peak(LONG));
         assert!(long < 4 << 20, "{name}: {long} bytes at once");
         assert!(long <= short + (64 << 10), "{name}: {long} bytes at once, {short} for a tenth");
     }
@@ -85,9 +86,9 @@ fn memory_is_the_same_for_a_capture_ten_times_as_long() {
 #[test]
 fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
     let limit = Options::default().limits.buffered_per_connection as u64;
-    // One hole that nobody fills, and 100 MB behind it; or a new hole every 30 kB.
+    // One hole that nobody fills, or a new one every 30 kB.
     for every in [u64::MAX, 20] {
-        let peak = peak_of_holes(1, 100_000_000 / 1448, 1448, every);
+        let peak = peak_of_holes(1, BEHIND_HOLES / 1448, 1448, every);
         assert!(peak < limit + limit / 2, "a hole in {every}: {peak} bytes at once");
     }
 }
@@ -95,8 +96,8 @@ fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
 #[test]
 fn bytes_behind_holes_take_no_more_than_the_limit_of_all() {
     let limit = Options::default().limits.buffered_total as u64;
-    let peak = peak_of_holes(50, 2_000_000 / 1448, 1448, u64::MAX);
-    assert!(peak < limit + limit / 4, "{peak} bytes at once");
+    let peak = peak_of_holes(50, 1_000_000 / 1448, 1448, u64::MAX);
+    assert!((limit / 2..limit + limit / 4).contains(&peak), "{peak} bytes at once");
 }
 
 #[test]
@@ -356,11 +357,20 @@ impl Read for Endless {
     }
 }
 
+/// Bytes of the longer of two captures; a release build has the time for more.
+const LONG: u64 = if cfg!(debug_assertions) { 10 << 20 } else { 50 << 20 };
+
+/// Bytes that wait for a hole to be filled.
+const BEHIND_HOLES: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000 };
+
 /// Messages in the shorter of two captures.
 const MESSAGES: usize = 1_000;
 
 /// Allocations that a capture of one connection may make, however long it is.
 const FIXED: u64 = 100;
+
+/// Allocations that buffers make until they are as large as is needed.
+const GROWTH: u64 = 8;
 
 /// Content bytes that are kept of each message, as many as `wslens print --format ndjson` keeps.
 const KEEP: usize = 64 << 10;
