@@ -229,8 +229,7 @@ impl Recent {
     #[inline]
     fn remember(&mut self, chunk: Chunk<'_>) {
         let Ok(length @ 1..) = u32::try_from(chunk.bytes.len()) else { return };
-        let print =
-            Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
+        let print = Fingerprint { offset: low_half(chunk.offset), length, hash: hash(chunk.bytes) };
         if let Some(place) = self.ranges.get_mut(self.oldest) {
             *place = print;
             self.oldest = self.oldest.saturating_add(1) % REMEMBERED;

@@ -3,7 +3,7 @@
 use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
 use crate::websocket::close::close_payload;
 use crate::websocket::content::{Content, Finished, Wants};
-use crate::websocket::deflate::{Failure, HistoryStart, Inflater, Pool};
+use crate::websocket::deflate::{Failure, HistoryStart, Inflater, Spares};
 use crate::websocket::extension::SideParams;
 use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
 use crate::websocket::mask::unmask;
@@ -92,14 +92,14 @@ pub struct Settings {
 pub struct Shared {
     /// What is wanted of messages.
     pub settings: Settings,
-    pool: Pool,
+    spares: Spares,
     plain: Vec<u8>,
 }
 
 impl Shared {
     /// Makes the shared part for decoders that want `settings`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, pool: Pool::default(), plain: Vec::new() }
+        Self { settings, spares: Spares::default(), plain: Vec::new() }
     }
 }
 
@@ -262,9 +262,6 @@ impl Decoder {
             sink(Observation::FrameEnded(&self.cut.frame));
         }
         self.give_up_messages(shared, sink);
-        if let Some(inflater) = &mut self.inflater {
-            inflater.release(&mut shared.pool);
-        }
         self.state = State::Dead;
     }
 
@@ -435,7 +432,7 @@ impl Decoder {
                 .get_or_insert_with(|| {
                     Box::new(Inflater::new(params, history, settings.inflated_bytes))
                 })
-                .begin(&mut shared.pool);
+                .begin(&mut shared.spares);
         }
         message
     }
@@ -474,7 +471,7 @@ impl Decoder {
                 let plain =
                     plain(piece.bytes, self.cut.frame.header.mask, phase, &mut shared.plain);
                 let mut invalid = None;
-                inflater.push(&mut shared.pool, plain, &mut |out| {
+                inflater.push(&mut shared.spares, plain, &mut |out| {
                     invalid = invalid.or(message.content.push(out));
                 });
                 if let Some(byte) = invalid {
@@ -537,10 +534,10 @@ impl Decoder {
             && let Some(inflater) = &mut self.inflater
         {
             if message.about.missing {
-                inflater.abandon(&mut shared.pool);
+                inflater.abandon(&mut shared.spares);
                 inflation = Inflation::Unfinished;
             } else {
-                inflater.end(&mut shared.pool, &mut |out| {
+                inflater.end(&mut shared.spares, &mut |out| {
                     invalid = invalid.or(message.content.push(out));
                 });
                 inflation = match inflater.failure() {
@@ -591,7 +588,7 @@ impl Decoder {
         self.give_up_messages(shared, sink);
         if let Some(inflater) = &mut self.inflater {
             // Messages may have been lost, and with them history.
-            inflater.abandon(&mut shared.pool);
+            inflater.abandon(&mut shared.spares);
         }
         self.probation = 0;
         self.state = State::Lost;
@@ -658,7 +655,7 @@ impl Decoder {
         if message.about.compressed
             && let Some(inflater) = &mut self.inflater
         {
-            inflater.abandon(&mut shared.pool);
+            inflater.abandon(&mut shared.spares);
             inflation = Inflation::Unfinished;
         }
         let unfinished = message.content.unfinished();

@@ -6,6 +6,7 @@ pub mod decoder;
 pub mod deflate;
 pub mod extension;
 pub mod frame;
+mod inflate;
 pub mod mask;
 pub mod message;
 pub mod sync;
