@@ -1,21 +1,18 @@
-//! What is allocated: nothing per packet and per frame, and never more however long a capture is.
+//! What the analyzer takes from the allocator: nothing per packet or frame, nor per message unless its
+//! kept content comes in pieces; and no more at a time for a long capture than for a short one.
+//!
+//! Allocations are counted per thread, so the tests do not disturb each other. What is measured is
+//! everything from opening the capture to its end; the traffic is made while it is read.
 
-#![expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "tests make their bytes themselves and may panic"
-)]
-
-mod support;
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io;
 use std::io::Read;
 
 use allocation_counter::AllocationInfo;
-use allocation_counter::measure;
-use allocation_counter::opt_out;
+use flate2::Compress;
+use flate2::Compression;
+use flate2::FlushCompress;
 use wslens::analysis::Analyzer;
 use wslens::analysis::Options;
 use wslens::analysis::Sink;
@@ -23,357 +20,466 @@ use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
 use wslens::capture;
+use wslens::report::CaptureFacts;
 use wslens::report::Detail;
+use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
 use wslens::report::ndjson::Ndjson;
-use wslens::report::style::Coloring;
-use wslens::report::style::Style;
-use wslens::report::text;
-use wslens::report::text::Text;
 use wslens::stream::Direction;
-use wslens::stream::Direction::ClientToServer;
-use wslens::stream::Direction::ServerToClient;
 use wslens::timeline::stats::Statistics;
-use wslens::websocket::Opcode;
+use wslens::websocket::Inflation;
+use wslens::websocket::Utf8;
 
-use support::container;
-use support::conversation::Conversation;
-use support::conversation::frame;
-use support::random::Random;
-use support::scenario::Ending;
-use support::scenario::Layout;
-use support::scenario::Line;
-use support::scenario::Packet;
-use support::scenario::packets;
-use support::seen::push;
+/// Messages of the shorter capture.
+const MESSAGES: u64 = 5_000;
+
+/// Allocations that twice the messages may add: a buffer that happens to grow late, nothing regular.
+const SLACK: u64 = 16;
+
+/// Bytes by which the peak of a ten times longer capture may differ.
+const FLAT: u64 = 256 << 10;
+
+/// Bytes that the analysis of one connection stays below.
+const CEILING: u64 = 16 << 20;
+
+/// Bytes of content kept of each message where any are.
+const KEEP: usize = 4096;
 
 #[test]
-fn no_packet_and_no_frame_allocates() {
-    let mut wrong = Vec::new();
-    for (name, make) in CONVERSATIONS {
-        let (short, long) = (make(MESSAGES), make(2 * MESSAGES));
-        let (short, long) = (captured(&short), captured(&long));
-        assert!(long.len() > short.len() + MESSAGES, "{name}: {} packets more", long.len());
-        let twice = [
-            ("a sink that counts", counting(&short), counting(&long)),
-            ("statistics", statistics(&short), statistics(&long)),
-            ("ndjson", as_ndjson(&short), as_ndjson(&long)),
-            ("text", as_text(&short), as_text(&long)),
-        ];
-        for (sink, short, long) in twice {
-            let (short, long) = (short.count_total, long.count_total);
-            // Buffers grow to the largest message, which either capture may have.
-            if long > short + GROWTH || !(1..=FIXED).contains(&short) {
-                wrong.push(format!("{name}, {sink}: {short}, for twice as many messages {long}"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "allocations for {MESSAGES} messages:\n{}", wrong.join("\n"));
+fn messages_whose_content_is_not_kept_allocate_nothing() {
+    assert_free("keep 0", |messages| counted(Payload::Short, messages, 0));
 }
 
 #[test]
-fn memory_is_the_same_for_a_capture_ten_times_as_long() {
-    for (name, peak) in
-        [("statistics", peak_of_statistics as fn(u64) -> u64), ("ndjson", peak_of_ndjson)]
-    {
-        let (short, long) = (peak(LONG / 10), peak(LONG));
-        assert!(long < 4 << 20, "{name}: {long} bytes at once");
-        assert!(long <= short + (64 << 10), "{name}: {long} bytes at once, {short} for a tenth");
+fn messages_whose_content_is_kept_allocate_nothing() {
+    assert_free("keep 4096", |messages| counted(Payload::Short, messages, KEEP));
+}
+
+#[test]
+fn messages_of_several_segments_that_are_not_kept_allocate_nothing() {
+    assert_free("long, keep 0", |messages| counted(Payload::Long, messages, 0));
+}
+
+#[test]
+fn kept_messages_of_several_segments_allocate_nothing() {
+    assert_free("long, keep 4096", |messages| counted(Payload::Long, messages, KEEP));
+}
+
+#[test]
+fn compressed_messages_that_are_not_kept_allocate_nothing() {
+    assert_free("deflate, keep 0", |messages| counted(Payload::Deflated, messages, 0));
+}
+
+#[test]
+fn kept_compressed_messages_allocate_nothing() {
+    assert_free("deflate, keep 4096", |messages| counted(Payload::Deflated, messages, KEEP));
+}
+
+#[test]
+fn statistics_allocate_nothing_per_message() {
+    for payload in [Payload::Short, Payload::Deflated] {
+        assert_free("statistics", |messages| {
+            let mut statistics = Statistics::default();
+            let traffic = Traffic::new(payload, Extent::Messages(messages));
+            let info = measure(traffic, 0, &mut statistics);
+            assert_eq!((statistics.messages(), statistics.frames()), (messages, messages));
+            info
+        });
+    }
+}
+
+// The text of a date is made once per second of the capture, and all of this happens in one.
+#[test]
+fn ndjson_allocates_nothing_per_message_or_frame() {
+    for detail in [Detail::Messages, Detail::Frames] {
+        assert_free("ndjson", |messages| reported(Payload::Short, messages, detail));
     }
 }
 
 #[test]
-fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
-    let limit = Options::default().limits.buffered_per_connection as u64;
-    // One hole that nobody fills, or a new one every 30 kB.
-    for every in [u64::MAX, 20] {
-        let peak = peak_of_holes(1, BEHIND_HOLES / 1448, 1448, every);
-        assert!(peak < limit + limit / 2, "a hole in {every}: {peak} bytes at once");
-    }
+fn peak_memory_of_short_messages_is_the_same_for_ten_times_the_capture() {
+    assert_flat(Payload::Short, 2_000_000);
 }
 
 #[test]
-fn bytes_behind_holes_take_no_more_than_the_limit_of_all() {
-    let limit = Options::default().limits.buffered_total as u64;
-    let peak = peak_of_holes(50, 1_000_000 / 1448, 1448, u64::MAX);
-    assert!((limit / 2..limit + limit / 4).contains(&peak), "{peak} bytes at once");
+fn peak_memory_of_long_messages_is_the_same_for_ten_times_the_capture() {
+    assert_flat(Payload::Long, 2_000_000);
 }
 
 #[test]
-fn tiny_pieces_behind_holes_are_counted_with_what_they_cost() {
-    let limit = Options::default().limits.buffered_per_connection as u64;
-    let peak = peak_of_holes(1, 200_000, 1, 1);
-    assert!(peak < limit * 2, "{peak} bytes at once");
+fn peak_memory_of_compressed_messages_is_the_same_for_ten_times_the_capture() {
+    // Inflates to more, and takes longer where nothing is optimized.
+    assert_flat(Payload::Deflated, 1_000_000);
 }
 
-/// What is said often: one message in a segment, several, messages over several, compressed ones.
-const CONVERSATIONS: [(&str, fn(usize) -> Conversation); 4] =
-    [("chat", chat), ("bulk", bulk), ("frames", frames), ("deflate", deflate)];
-
-fn chat(messages: usize) -> Conversation {
-    let mut it = Conversation::plain("chat");
-    let mut random = Random(4);
-    for number in 0..messages {
-        let text = format!("message {number} {}", "x".repeat(random.below(200)));
-        it.say(turn(number), Opcode::Text, text.as_bytes());
-    }
-    it
+/// Fails where the analysis of ten times the capture needs more memory at any time.
+fn assert_flat(payload: Payload, bytes: u64) {
+    let [short, long] = [bytes, 10 * bytes].map(|bytes| {
+        let mut seen = Seen::default();
+        let peak = measure(Traffic::new(payload, Extent::Bytes(bytes)), KEEP, &mut seen).bytes_max;
+        assert!(seen.messages > bytes / 10_000, "{payload:?}: {seen:?}");
+        assert_eq!(seen.flawed, 0, "{payload:?}: {seen:?}");
+        peak
+    });
+    assert!(short.abs_diff(long) < FLAT, "{payload:?}: {short}, then {long} bytes");
+    assert!(long < CEILING, "{payload:?}: {long} bytes");
 }
 
-fn bulk(messages: usize) -> Conversation {
-    let mut it = Conversation::plain("bulk");
-    let content = Random(5).bytes(5_000);
-    for number in 0..messages {
-        it.say(turn(number), Opcode::Binary, &content);
-    }
-    it
+/// Fails where twice the messages take more allocations.
+fn assert_free(what: &str, cost: impl Fn(u64) -> AllocationInfo) {
+    // What is made once per thread or process is not what this is about.
+    cost(MESSAGES / 10);
+    let (once, twice) = (cost(MESSAGES).count_total, cost(2 * MESSAGES).count_total);
+    let more = once.abs_diff(twice);
+    assert!(more < SLACK, "{what}: {once}, then {twice} allocations");
 }
 
-fn frames(messages: usize) -> Conversation {
-    let mut it = Conversation::plain("frames");
-    let content = Random(6).bytes(900);
-    for number in 0..messages {
-        it.say_in_frames(turn(number), &content, 250);
-    }
-    it
-}
-
-fn deflate(messages: usize) -> Conversation {
-    let mut it = Conversation::deflated("deflate");
-    for number in 0..messages {
-        let text = format!("{{\"number\":{number},\"topic\":\"news\",\"text\":\"{number:060}\"}}");
-        it.say_deflated(turn(number), text.as_bytes(), 1);
-    }
-    it
-}
-
-/// The two speak in turn.
-fn turn(number: usize) -> Direction {
-    if number.is_multiple_of(2) { ClientToServer } else { ServerToClient }
-}
-
-fn captured(conversation: &Conversation) -> Vec<Packet> {
-    packets(conversation, &Layout { ending: Ending::Fin, ..Layout::default() })
-}
-
-/// Counts and keeps nothing.
-#[derive(Default)]
-struct Count {
-    frames: u64,
-    messages: u64,
-}
-
-impl Sink for Count {
-    fn event(&mut self, event: &Event<'_>) {
-        let EventKind::Connection(_, what) = event.kind else { return };
-        match what {
-            ConnectionEvent::FrameEnded(..) => self.frames += 1,
-            ConnectionEvent::Message(..) => self.messages += 1,
-            _ => {}
-        }
-    }
-}
-
-fn counting(packets: &[Packet]) -> AllocationInfo {
-    let mut sink = Count::default();
-    let info = analyzed(packets, options(usize::MAX >> 8), &mut sink);
-    assert!(sink.messages >= MESSAGES as u64 && sink.frames >= sink.messages);
+/// Analyzes messages with a sink that only counts them, and checks that all were decoded.
+fn counted(payload: Payload, messages: u64, keep: usize) -> AllocationInfo {
+    let mut seen = Seen::default();
+    let info = measure(Traffic::new(payload, Extent::Messages(messages)), keep, &mut seen);
+    assert_eq!((seen.messages, seen.frames, seen.flawed), (messages, messages, 0), "{payload:?}");
+    assert_eq!(seen.has_content(), keep > 0, "{payload:?}, keep {keep}");
     info
 }
 
-fn statistics(packets: &[Packet]) -> AllocationInfo {
-    let mut sink = Statistics::default();
-    let info = analyzed(packets, options(DECODED), &mut sink);
-    assert!(sink.messages() >= MESSAGES as u64);
+/// Analyzes messages with a report of JSON lines that nobody reads.
+fn reported(payload: Payload, messages: u64, detail: Detail) -> AllocationInfo {
+    let options = ndjson::Options { selection: Selection::default(), detail, max_payload: KEEP };
+    let mut lines = Lines::default();
+    let mut report = Ndjson::new(&mut lines, options);
+    let info = measure(Traffic::new(payload, Extent::Messages(messages)), KEEP, &mut report);
+    report.finish(&CaptureFacts::default()).unwrap();
+    let per_message = match detail {
+        Detail::Messages => 1,
+        Detail::Frames => 2,
+    };
+    // Handshake, connection and summary.
+    assert_eq!(lines.count, messages * per_message + 3);
     info
 }
 
-fn as_ndjson(packets: &[Packet]) -> AllocationInfo {
-    analyzed(packets, options(KEEP), &mut ndjson())
-}
-
-fn as_text(packets: &[Packet]) -> AllocationInfo {
-    let options = text::Options {
-        selection: Selection::default(),
-        detail: Detail::Frames,
-        style: Style::new(Coloring::Off),
-        columns: Some(120),
-    };
-    analyzed(packets, self::options(KEEP), &mut Text::new(io::sink(), options))
-}
-
-fn ndjson() -> Ndjson<io::Sink> {
-    let options = ndjson::Options {
-        selection: Selection::default(),
-        detail: Detail::Frames,
-        max_payload: KEEP,
-    };
-    Ndjson::new(io::sink(), options)
-}
-
-fn options(keep: usize) -> Options {
-    Options { keep, digest: keep == KEEP, ..Options::default() }
-}
-
-/// What an analyzer allocates for packets that are there already.
-fn analyzed<S: Sink>(packets: &[Packet], options: Options, sink: &mut S) -> AllocationInfo {
-    measure(|| {
-        let mut analyzer = Analyzer::new(options);
-        push(&mut analyzer, packets, 0, sink);
-        analyzer.finish(sink);
-    })
-}
-
-fn peak_of_statistics(size: u64) -> u64 {
-    let mut sink = Statistics::default();
-    let peak = peak(Endless::chat(size), options(DECODED), &mut sink);
-    assert!(sink.messages() > size / 1_000, "{} messages", sink.messages());
-    peak
-}
-
-fn peak_of_ndjson(size: u64) -> u64 {
-    peak(Endless::chat(size), options(KEEP), &mut ndjson())
-}
-
-fn peak_of_holes(connections: u16, segments: u64, size: usize, every: u64) -> u64 {
-    let stream = Endless::holes(connections, segments, size, every);
-    peak(stream, options(DECODED), &mut Statistics::default())
-}
-
-/// The most bytes that are held at once while a stream is read, without those of its maker.
-fn peak<S: Sink>(stream: Endless, options: Options, sink: &mut S) -> u64 {
-    let stream = Box::new(stream);
-    let info = measure(|| {
-        let mut source = capture::open_stream(stream, "memory").unwrap();
-        let mut analyzer = Analyzer::new(options);
+/// Opens and analyzes a capture from its first byte to its end.
+fn measure<S: Sink>(traffic: Traffic, keep: usize, sink: &mut S) -> AllocationInfo {
+    let traffic = Box::new(traffic);
+    allocation_counter::measure(|| {
+        let mut source = capture::open_stream(traffic, "traffic").unwrap();
+        let mut analyzer = Analyzer::new(Options { keep, ..Options::default() });
         while let Some(packet) = source.next_packet().unwrap() {
             analyzer.push(&packet, sink);
         }
         analyzer.finish(sink);
-        // Freed where nothing is counted, as it was made.
-        opt_out(|| drop(source));
-    });
-    info.bytes_max
+        // What the generator holds is none of the analyzer's.
+        allocation_counter::opt_out(|| drop(source));
+    })
 }
 
-/// A capture that is made while it is read.
-struct Endless {
-    lines: Vec<Line>,
-    /// Bytes to be read, and where the first of them stands.
-    ready: (Vec<u8>, usize),
-    left: u64,
-    made: u64,
-    kind: Kind,
+/// Counts messages, and those that are not what was sent.
+#[derive(Debug, Default)]
+struct Seen {
+    messages: u64,
+    frames: u64,
+    content: u64,
+    flawed: u64,
 }
 
-enum Kind {
-    /// Until so many bytes are made.
-    Chat,
-    /// Until each connection has so many segments of so many bytes; one in so many is missing, the
-    /// first one always.
-    Holes { size: usize, every: u64 },
-}
-
-impl Endless {
-    fn chat(bytes: u64) -> Self {
-        Self::new(1, bytes, Kind::Chat)
+impl Seen {
+    fn has_content(&self) -> bool {
+        self.content > 0
     }
+}
 
-    fn holes(connections: u16, segments: u64, size: usize, every: u64) -> Self {
-        Self::new(connections, segments, Kind::Holes { size, every })
-    }
-
-    fn new(connections: u16, left: u64, kind: Kind) -> Self {
-        let handshake = Conversation::plain("endless").turns;
-        let lines = (0..connections).map(|port| {
-            let ports = (40_000 + port, 8_080);
-            let mut line = Line::open(&Layout { ports, ..Layout::default() });
-            for (direction, bytes) in &handshake {
-                line.data(*direction, bytes);
+impl Sink for Seen {
+    fn event(&mut self, event: &Event<'_>) {
+        match event.kind {
+            EventKind::Connection(_, ConnectionEvent::FrameEnded(..)) => self.frames += 1,
+            EventKind::Connection(_, ConnectionEvent::Message(_, message)) => {
+                self.messages += 1;
+                self.content += u64::from(!message.content.is_empty());
+                let inflated = message.inflation
+                    == if message.compressed { Inflation::Done } else { Inflation::None };
+                let sound = message.complete && message.utf8 == Utf8::Valid && inflated;
+                self.flawed += u64::from(!sound);
             }
-            line
-        });
-        let ready = (container::pcap_header(container::ETHERNET), 0);
-        let mut it = Self { lines: lines.collect(), ready, left, made: 0, kind };
-        it.carry();
-        it
-    }
-
-    /// Writes what the connections have sent.
-    fn carry(&mut self) -> u64 {
-        let bytes = &mut self.ready.0;
-        let before = bytes.len();
-        for line in &mut self.lines {
-            for packet in line.packets.drain(..) {
-                container::pcap_packet(bytes, packet.time, &packet.bytes);
+            EventKind::Connection(_, ConnectionEvent::Gap(..)) | EventKind::Capture(_) => {
+                self.flawed += 1;
             }
+            EventKind::Connection(..) => {}
         }
-        (bytes.len() - before) as u64
+    }
+}
+
+/// Counts lines, each of which is one write, and forgets them.
+#[derive(Debug, Default)]
+struct Lines {
+    count: u64,
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.count += u64::from(bytes.ends_with(b"\n"));
+        Ok(bytes.len())
     }
 
-    fn make(&mut self) {
-        self.made += 1;
-        let mask = Some((self.made as u32).to_le_bytes());
-        let spent = match self.kind {
-            Kind::Chat => {
-                let line = &mut self.lines[0];
-                let text =
-                    format!("message {} {}", self.made, "x".repeat(self.made as usize % 300));
-                line.data(ClientToServer, &frame(0x81, mask, text.as_bytes()));
-                line.acknowledge(ServerToClient);
-                line.data(ServerToClient, &frame(0x81, None, text.as_bytes()));
-                line.acknowledge(ClientToServer);
-                self.carry()
-            }
-            Kind::Holes { size, every } => {
-                for line in &mut self.lines {
-                    if (self.made - 1).is_multiple_of(every) {
-                        line.skip(ClientToServer, 7);
-                    }
-                    line.data(ClientToServer, &vec![self.made as u8; size]);
-                }
-                self.carry();
-                1
-            }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the messages are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Payload {
+    /// Texts that fit a segment each.
+    Short,
+    /// Texts of two to six segments.
+    Long,
+    /// Texts compressed by permessage-deflate, with context takeover in both directions.
+    Deflated,
+}
+
+/// How much traffic there is.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    /// So many messages.
+    Messages(u64),
+    /// As many messages as it takes for a capture of so many bytes.
+    Bytes(u64),
+}
+
+/// A capture of one connection, made while it is read: texts in turn from client and server.
+///
+/// Classic pcap, Ethernet, IPv4. Nothing is lost or out of order; the connection is not closed.
+struct Traffic {
+    payload: Payload,
+    extent: Extent,
+    sent: u64,
+    /// Bytes made so far.
+    made: u64,
+    /// What was made and not yet read: `ready[start..]`.
+    ready: Vec<u8>,
+    start: usize,
+    client: Peer,
+    server: Peer,
+    packets: u32,
+    /// The frames that are sent over and over, in turn from client and server.
+    frames: Vec<Vec<u8>>,
+}
+
+/// One side of the connection.
+struct Peer {
+    ip: [u8; 4],
+    port: u16,
+    /// Sequence number of the next byte.
+    next: u32,
+}
+
+impl Peer {
+    fn new(host: u8, port: u16, first: u32) -> Self {
+        Self { ip: [10, 0, 0, host], port, next: first }
+    }
+}
+
+impl Traffic {
+    fn new(payload: Payload, extent: Extent) -> Self {
+        let mut traffic = Self {
+            payload,
+            extent,
+            sent: 0,
+            made: 0,
+            ready: Vec::new(),
+            start: 0,
+            client: Peer::new(1, 50_000, 1_000),
+            server: Peer::new(2, 80, 4_000_000_000),
+            packets: 0,
+            frames: frames(payload),
         };
-        self.left = self.left.saturating_sub(spent);
+        traffic.open();
+        traffic
+    }
+
+    /// File header, TCP handshake, WebSocket handshake.
+    fn open(&mut self) {
+        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 1_u32] {
+            self.ready.extend(word.to_le_bytes());
+        }
+        self.segment(Direction::ClientToServer, SYN, &[]);
+        self.segment(Direction::ServerToClient, SYN | ACK, &[]);
+        self.segment(Direction::ClientToServer, ACK, &[]);
+        let extension = match self.payload {
+            Payload::Deflated => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+            Payload::Short | Payload::Long => "",
+        };
+        // Key and accept are those of RFC 6455 §1.3.
+        let request = format!(
+            "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Version: 13\r\n{extension}\r\n"
+        );
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extension}\r\n"
+        );
+        self.segment(Direction::ClientToServer, ACK | PSH, request.as_bytes());
+        self.segment(Direction::ServerToClient, ACK | PSH, response.as_bytes());
+    }
+
+    fn is_over(&self) -> bool {
+        match self.extent {
+            Extent::Messages(messages) => self.sent >= messages,
+            Extent::Bytes(bytes) => self.made >= bytes,
+        }
+    }
+
+    /// Sends the next message, and acknowledges every fourth.
+    fn message(&mut self) {
+        let turn = usize::try_from(self.sent).unwrap() % self.frames.len();
+        let direction = if turn.is_multiple_of(2) {
+            Direction::ClientToServer
+        } else {
+            Direction::ServerToClient
+        };
+        let frame = std::mem::take(&mut self.frames[turn]);
+        for segment in frame.chunks(SEGMENT) {
+            self.segment(direction, ACK | PSH, segment);
+        }
+        self.frames[turn] = frame;
+        if turn.is_multiple_of(4) {
+            self.segment(direction.reverse(), ACK, &[]);
+        }
+        self.sent += 1;
+    }
+
+    /// Adds one packet to what is ready.
+    fn segment(&mut self, direction: Direction, flags: u8, data: &[u8]) {
+        let (from, to) = match direction {
+            Direction::ClientToServer => (&mut self.client, &self.server),
+            Direction::ServerToClient => (&mut self.server, &self.client),
+        };
+        let acknowledged = if flags & ACK == 0 { 0 } else { to.next };
+        let length = u16::try_from(40 + data.len()).unwrap();
+        let out = &mut self.ready;
+        let before = out.len();
+        let captured = u32::from(length) + 14;
+        for word in [
+            1_700_000_000 + self.packets / 100_000,
+            self.packets % 100_000 * 10,
+            captured,
+            captured,
+        ] {
+            out.extend(word.to_le_bytes());
+        }
+        // Ethernet.
+        out.extend([2, 0, 0, 0, 0, to.ip[3], 2, 0, 0, 0, 0, from.ip[3], 0x08, 0x00]);
+        // IPv4; checksums are left to the network card.
+        out.extend([0x45, 0]);
+        out.extend(length.to_be_bytes());
+        out.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+        out.extend(from.ip.into_iter().chain(to.ip));
+        // TCP.
+        out.extend(from.port.to_be_bytes().into_iter().chain(to.port.to_be_bytes()));
+        out.extend(from.next.to_be_bytes().into_iter().chain(acknowledged.to_be_bytes()));
+        out.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        out.extend_from_slice(data);
+        self.made += u64::try_from(out.len() - before).unwrap();
+        let taken = u32::try_from(data.len()).unwrap() + u32::from(flags & SYN != 0);
+        from.next = from.next.wrapping_add(taken);
+        self.packets += 1;
     }
 }
 
-impl Read for Endless {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let mut length = 0;
-        opt_out(|| {
-            self.ready.0.drain(..std::mem::take(&mut self.ready.1));
-            while self.ready.0.len() < target.len() && self.left > 0 {
-                self.make();
-            }
-            length = self.ready.0.len().min(target.len());
-            target[..length].copy_from_slice(&self.ready.0[..length]);
-            self.ready.1 = length;
+impl Read for Traffic {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.ready.len() {
+            self.ready.clear();
+            self.start = 0;
+            allocation_counter::opt_out(|| {
+                while self.ready.len() < BATCH && !self.is_over() {
+                    self.message();
+                }
+            });
+        }
+        let count = buffer.len().min(self.ready.len() - self.start);
+        buffer[..count].copy_from_slice(&self.ready[self.start..self.start + count]);
+        self.start += count;
+        Ok(count)
+    }
+}
+
+/// Makes the frames of [`CYCLE`] messages.
+///
+/// Compressed ones refer to what their side sent before, but for its first, so they can be repeated.
+fn frames(payload: Payload) -> Vec<Vec<u8>> {
+    let mut sides = [Some([0x37, 0xfa, 0x21, 0x3d]), None]
+        .map(|mask| (mask, Compress::new(Compression::fast(), false)));
+    let mut frames = Vec::new();
+    for turn in 0..CYCLE {
+        let (mask, compressor) = &mut sides[turn % 2];
+        let text = text(payload, turn);
+        frames.push(match payload {
+            Payload::Short | Payload::Long => frame(0x81, *mask, &text),
+            Payload::Deflated => frame(0xc1, *mask, &deflate(compressor, &text)),
         });
-        Ok(length)
     }
+    frames
 }
 
-/// Bytes of the longer of two captures; a release build has the time for more.
-const LONG: u64 = if cfg!(debug_assertions) { 10 << 20 } else { 50 << 20 };
+/// Makes the text of a message; its length varies, and it has characters of two bytes.
+fn text(payload: Payload, turn: usize) -> Vec<u8> {
+    let length = match payload {
+        Payload::Short => 20 + 12 * turn,
+        Payload::Long => 2_000 + 60 * turn,
+        Payload::Deflated => 100 + 40 * turn,
+    };
+    let mut text = String::new();
+    for word in turn.. {
+        if text.len() >= length {
+            break;
+        }
+        text.push_str(WORDS[word % WORDS.len()]);
+        text.push_str(&word.wrapping_mul(0x9e37_79b9).to_string());
+    }
+    text.into_bytes()
+}
 
-/// Bytes that wait for a hole to be filled.
-const BEHIND_HOLES: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000 };
+fn deflate(compressor: &mut Compress, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 * text.len() + 64);
+    compressor.compress_vec(text, &mut out, FlushCompress::Sync).unwrap();
+    // RFC 7692 §7.2.1: the empty block at the end is not sent.
+    assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
+    out.truncate(out.len() - 4);
+    out
+}
 
-/// Messages in the shorter of two captures.
-const MESSAGES: usize = 1_000;
+/// Makes a frame with this first byte.
+fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let masked = if mask.is_some() { 0x80 } else { 0 };
+    let mut frame = vec![first];
+    if let Some(short) = u8::try_from(payload.len()).ok().filter(|length| *length < 126) {
+        frame.push(masked | short);
+    } else {
+        frame.push(masked | 0x7e);
+        frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    }
+    frame.extend(mask.into_iter().flatten());
+    let key = mask.unwrap_or_default().into_iter().cycle();
+    frame.extend(payload.iter().zip(key).map(|(byte, key)| byte ^ key));
+    frame
+}
 
-/// Allocations that a capture of one connection may make, however long it is.
-const FIXED: u64 = 100;
+/// Messages that differ.
+const CYCLE: usize = 96;
 
-/// Allocations that buffers make until they are as large as is needed.
-const GROWTH: u64 = 8;
+/// Bytes made at a time.
+const BATCH: usize = 64 << 10;
 
-/// Content bytes that are kept of each message, as many as `wslens print --format ndjson` keeps.
-const KEEP: usize = 64 << 10;
+/// Bytes of a segment's data.
+const SEGMENT: usize = 1_400;
 
-/// Content bytes that are kept of each message, as many as `wslens stats` keeps.
-const DECODED: usize = 1;
+const SYN: u8 = 0x02;
+const PSH: u8 = 0x08;
+const ACK: u8 = 0x10;
+
+/// What texts are made of.
+const WORDS: [&str; 8] =
+    [" price ", " größe ", " update ", " {\"id\": ", " señal ", " ready ", " next ", " état "];

@@ -55,7 +55,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("etherparse", &["decode"]),
-    ("flate2", &["capture/compressed.rs", "websocket/deflate.rs"]),
+    ("flate2", &["capture/compressed.rs", "websocket/deflate/tests.rs"]),
     ("foldhash", &["decode", "tcp", "analysis", "timeline", "report"]),
     ("humantime", &["report", "cli"]),
     ("indicatif", &["cli"]),

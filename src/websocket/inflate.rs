@@ -91,6 +91,9 @@ impl Stream {
         spares: &mut Spares,
         output: &mut impl FnMut(&[u8]),
     ) -> Result<(), Fault> {
+        if self.seen == 0 && input.len() >= WORTH_READING_AHEAD {
+            self.window.read_ahead();
+        }
         self.seen = self.seen.saturating_add(length_u64(input.len()));
         let mut rest = input;
         let result = self.blocks(&mut rest, spares, output);
@@ -101,7 +104,7 @@ impl Stream {
     /// Ends the message: the next one starts with the header of a block.
     pub(super) fn end(&mut self, spares: &mut Spares) {
         self.bits = Bits::default();
-        self.partial.clear();
+        self.partial = Vec::new();
         self.last = false;
         if let Block::Dynamic(codes) = std::mem::take(&mut self.block) {
             spares.keep(codes);
@@ -141,7 +144,7 @@ impl Stream {
             let stop = match &mut self.block {
                 Block::Header => self.header(input)?,
                 Block::StoredHeader => self.stored_header(input)?,
-                Block::Stored(left) => stored(left, &mut self.bits, input, &mut self.window),
+                Block::Stored(left) => Some(stored(left, &mut self.bits, input, &mut self.window)),
                 Block::Codes => self.codes(input, spares)?,
                 Block::Fixed => {
                     let (bits, window) = (&mut self.bits, &mut self.window);
@@ -233,7 +236,7 @@ impl Stream {
             return Ok(Some(Stop::Input));
         }
         self.bits = bits;
-        self.partial.clear();
+        self.partial = Vec::new();
         result?;
         self.block = Block::Dynamic(codes);
         Ok(None)
@@ -249,28 +252,23 @@ impl Spares {
 }
 
 /// The bytes of a stored block (RFC 1951 §3.2.4).
-fn stored(
-    left: &mut usize,
-    bits: &mut Bits,
-    input: &mut &[u8],
-    window: &mut Window,
-) -> Option<Stop> {
+fn stored(left: &mut usize, bits: &mut Bits, input: &mut &[u8], window: &mut Window) -> Stop {
     while *left > 0 {
         if window.room() == 0 {
-            return Some(Stop::Room);
+            return Stop::Room;
         }
         if let Some(byte) = bits.byte() {
             *left = left.saturating_sub(window.append(&[byte]));
             continue;
         }
         if input.is_empty() {
-            return Some(Stop::Input);
+            return Stop::Input;
         }
         let count = window.append(input.get(..*left).unwrap_or(input));
         *input = input.get(count..).unwrap_or_default();
         *left = left.saturating_sub(count);
     }
-    Some(Stop::End)
+    Stop::End
 }
 
 /// The codes of fixed blocks (RFC 1951 §3.2.6).
@@ -279,6 +277,9 @@ static FIXED: LazyLock<Codes> = LazyLock::new(header::fixed);
 /// More bytes than the codes of a dynamic block can take: 316 lengths of up to 7 bits each, and
 /// 71 bits before them.
 const LONGEST_CODES: usize = 320;
+
+/// Compressed bytes from which on reading the history ahead costs less than waiting for parts of it.
+const WORTH_READING_AHEAD: usize = 100;
 
 /// Codes, and buffers, that are kept for the next message.
 const SPARES: usize = 16;

@@ -33,7 +33,7 @@ impl Bits {
     pub(super) fn refill(&mut self, input: &mut &[u8]) {
         if let Some(word) = input.first_chunk() {
             self.buffer |= u64::from_le_bytes(*word) << (self.count & 63);
-            // Whole bytes for which there is room: 7 at most.
+            // Whole bytes for which there is room: 7 at most, and then 56 bits or more are there.
             let taken = (63_u32.wrapping_sub(self.count) >> 3) & 7;
             *input = input.get(usize::from(taken.to_le_bytes()[0])..).unwrap_or_default();
             self.count |= 0x38;

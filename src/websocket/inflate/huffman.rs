@@ -288,45 +288,46 @@ pub(super) type Distances = Code<8, 512>;
 pub(super) type Lengths = Code<7, 128>;
 
 /// What literals and lengths stand for (RFC 1951 §3.2.5).
+#[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const LITERALS: [Entry; 288] = {
     let mut all = [Entry::new(Entry::INVALID, 0, 0); 288];
-    let mut symbol = 0;
+    let (mut symbol, mut literal) = (0_usize, 0);
     while symbol < 256 {
-        all[symbol as usize] = Entry::new(Entry::LITERAL, 0, symbol);
-        symbol += 1;
+        all[symbol] = Entry::new(Entry::LITERAL, 0, literal);
+        (symbol, literal) = (symbol + 1, literal + 1);
     }
     all[256] = Entry::new(Entry::END, 0, 0);
-    let (mut base, mut index) = (3, 0);
-    while index < 28 {
+    let (mut symbol, mut base, mut index) = (257_usize, 3, 0);
+    while symbol < 285 {
         let extra = if index < 8 { 0 } else { index / 4 - 1 };
-        all[257 + index as usize] = Entry::new(0, extra, base);
-        base += 1 << extra;
-        index += 1;
+        all[symbol] = Entry::new(0, extra, base);
+        (symbol, base, index) = (symbol + 1, base + (1 << extra), index + 1);
     }
     all[285] = Entry::new(0, 0, 258);
     all
 };
 
 /// What distance codes stand for (RFC 1951 §3.2.5).
+#[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const DISTANCES: [Entry; 32] = {
     let mut all = [Entry::new(Entry::INVALID, 0, 0); 32];
-    let (mut base, mut index) = (1, 0);
-    while index < 30 {
+    let (mut symbol, mut base, mut index) = (0_usize, 1, 0);
+    while symbol < 30 {
         let extra = if index < 4 { 0 } else { index / 2 - 1 };
-        all[index as usize] = Entry::new(0, extra, base);
-        base += 1 << extra;
-        index += 1;
+        all[symbol] = Entry::new(0, extra, base);
+        (symbol, base, index) = (symbol + 1, base + (1 << extra), index + 1);
     }
     all
 };
 
 /// What symbols of the code of code lengths stand for: themselves.
+#[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const LENGTHS: [Entry; 19] = {
     let mut all = [Entry::new(0, 0, 0); 19];
-    let mut symbol = 0;
+    let (mut symbol, mut value) = (0_usize, 0);
     while symbol < 19 {
-        all[symbol as usize] = Entry::new(0, 0, symbol);
-        symbol += 1;
+        all[symbol] = Entry::new(0, 0, value);
+        (symbol, value) = (symbol + 1, value + 1);
     }
     all
 };

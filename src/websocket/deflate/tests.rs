@@ -1,0 +1,387 @@
+use super::*;
+use crate::stream::length_usize;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+const TAKEOVER: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };
+const FRESH: SideParams = SideParams { no_context_takeover: true, window_bits: 15 };
+const LIMIT: u64 = 1 << 26;
+
+/// What a direction takes at most between messages, in bytes.
+const MEMORY: usize = 1 << 16;
+
+fn inflate(inflater: &mut Inflater, spares: &mut Spares, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut all = Vec::new();
+    inflater.begin(spares);
+    for piece in pieces {
+        inflater.push(spares, piece, &mut |out| all.extend_from_slice(out));
+    }
+    inflater.end(spares, &mut |out| all.extend_from_slice(out));
+    all
+}
+
+fn deflate(compressor: &mut Compress, message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 1024);
+    compressor.compress_vec(message, &mut out, FlushCompress::Sync).unwrap();
+    assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
+    out.truncate(out.len() - 4);
+    out
+}
+
+// RFC 7692 §7.2.3, all of its examples that are whole messages.
+#[rustfmt::skip]
+const GOLDEN: &[(&str, &[&[u8]])] = &[
+    ("one compressed block (7.2.3.1)", &[&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]]),
+    ("split in two frames (7.2.3.1)", &[&[0xf2, 0x48, 0xcd], &[0xc9, 0xc9, 0x07, 0x00]]),
+    ("no compression (7.2.3.3)", &[&[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00]]),
+    ("BFINAL set to 1 (7.2.3.4)", &[&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00]]),
+    ("two blocks (7.2.3.5)", &[&[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00]]),
+];
+
+#[test]
+fn examples_of_rfc_7692_inflate_to_hello() {
+    for (name, pieces) in GOLDEN {
+        for params in [TAKEOVER, FRESH] {
+            let (mut inflater, mut spares) =
+                (Inflater::new(params, HistoryStart::Seen, LIMIT), Spares::default());
+            assert_eq!(inflate(&mut inflater, &mut spares, pieces), b"Hello", "{name}");
+            assert_eq!(inflater.failure(), None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn second_message_may_refer_to_the_first() {
+    // RFC 7692 §7.2.3.2
+    let second: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
+    let mut spares = Spares::default();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    assert_eq!(inflate(&mut inflater, &mut spares, GOLDEN[0].1), b"Hello");
+    assert_eq!(inflate(&mut inflater, &mut spares, &[second]), b"Hello");
+
+    let mut late = Inflater::new(TAKEOVER, HistoryStart::Missed, LIMIT);
+    inflate(&mut late, &mut spares, &[second]);
+    assert_eq!(late.failure(), Some(Failure::HistoryMissing));
+    assert_eq!(inflate(&mut late, &mut spares, GOLDEN[0].1), b"Hello", "recovers");
+    assert_eq!(inflate(&mut late, &mut spares, &[second]), b"Hello", "and has a history again");
+
+    let mut fresh = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
+    inflate(&mut fresh, &mut spares, GOLDEN[0].1);
+    inflate(&mut fresh, &mut spares, &[second]);
+    assert!(matches!(fresh.failure(), Some(Failure::Invalid(_))), "{:?}", fresh.failure());
+}
+
+#[test]
+fn history_survives_bfinal_in_any_block() {
+    let mut spares = Spares::default();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    let stored = GOLDEN[2].1[0];
+    let mut two_blocks = stored[..stored.len() - 1].to_vec();
+    two_blocks.extend_from_slice(GOLDEN[3].1[0]);
+    assert_eq!(inflate(&mut inflater, &mut spares, &[&two_blocks]), b"HelloHello");
+    assert_eq!(inflate(&mut inflater, &mut spares, &[&[0xf2, 0x00, 0x11, 0x00, 0x00]]), b"Hello");
+}
+
+#[test]
+fn empty_message_is_one_zero_byte() {
+    let (mut inflater, mut spares) =
+        (Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT), Spares::default());
+    assert_eq!(inflate(&mut inflater, &mut spares, &[&[0x00]]), b"");
+    assert_eq!(inflater.failure(), None);
+}
+
+#[test]
+fn nonsense_is_invalid_at_its_offset_and_the_limit_is_kept() {
+    let mut spares = Spares::default();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    inflate(&mut inflater, &mut spares, &[&[0xff, 0xff, 0xff]]);
+    assert!(matches!(inflater.failure(), Some(Failure::Invalid(0..=3))));
+
+    let bomb = deflate(&mut Compress::new(Compression::best(), false), &vec![0; 1 << 20]);
+    let mut small = Inflater::new(TAKEOVER, HistoryStart::Seen, 1 << 18);
+    let out = inflate(&mut small, &mut spares, &[&bomb]);
+    assert_eq!(small.failure(), Some(Failure::TooLarge));
+    assert!(out.len() <= 1 << 18);
+}
+
+#[test]
+fn directions_in_turn_have_each_their_history_and_little_memory() {
+    let mut spares = Spares::default();
+    let mut directions: Vec<_> = (0..300)
+        .map(|_| {
+            (
+                Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT),
+                Compress::new(Compression::fast(), false),
+            )
+        })
+        .collect();
+    for round in 0..4_u32 {
+        for (number, (inflater, compressor)) in directions.iter_mut().enumerate() {
+            let message = format!("connection {number} says hello, round {round}; ").repeat(300);
+            let wire = deflate(compressor, message.as_bytes());
+            assert_eq!(inflate(inflater, &mut spares, &[&wire]), message.as_bytes());
+        }
+    }
+    for (inflater, _) in &directions {
+        assert!(inflater.stream.memory() <= MEMORY);
+    }
+}
+/// What flate2 makes of a message behind `history`: its output, and whether it finds no fault.
+fn oracle(history: &[u8], wire: &[u8]) -> (Vec<u8>, bool) {
+    let mut inflater = Decompress::new(false);
+    let mut all = history.to_vec();
+    let restore = |inflater: &mut Decompress, all: &[u8]| {
+        inflater.reset(false);
+        let last = &all[all.len().saturating_sub(1 << 15)..];
+        if !last.is_empty() {
+            inflater.set_dictionary(last).unwrap();
+        }
+    };
+    restore(&mut inflater, &all);
+    let mut input = wire;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let (read, written) = (inflater.total_in(), inflater.total_out());
+        let status = inflater.decompress(input, &mut buffer, FlushDecompress::Sync);
+        input = &input[length_usize(inflater.total_in() - read)..];
+        let written = length_usize(inflater.total_out() - written);
+        all.extend_from_slice(&buffer[..written]);
+        let done = match status {
+            Err(_) => return (all.split_off(history.len()), false),
+            Ok(Status::StreamEnd) => {
+                restore(&mut inflater, &all);
+                input.is_empty()
+            }
+            Ok(Status::Ok | Status::BufError) => input.is_empty() && written < buffer.len(),
+        };
+        if done {
+            return (all.split_off(history.len()), true);
+        }
+    }
+}
+
+fn with_tail(wire: &[u8]) -> Vec<u8> {
+    [wire, &[0, 0, 0xff, 0xff]].concat()
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        length_usize(self.next() % length_u64(bound))
+    }
+
+    /// Bytes that compress in one of several ways.
+    fn data(&mut self, kind: usize, length: usize) -> Vec<u8> {
+        let mut data: Vec<u8> = Vec::new();
+        while data.len() < length {
+            match kind % 6 {
+                // Not at all.
+                0 => data.push(self.next().to_le_bytes()[3]),
+                // Literals with few values, some much more frequent than others.
+                1 => data.push(1 << (self.next().trailing_zeros() & 7)),
+                // JSON-like.
+                2 => data.extend(
+                    format!("{{\"price\":{},\"size\":{}}},", self.below(9999), self.below(50))
+                        .bytes(),
+                ),
+                // Runs, and repetitions of a few bytes.
+                3 => {
+                    let unit = self.next().to_le_bytes();
+                    let unit = &unit[..=self.below(8)];
+                    for _ in 0..self.below(300) {
+                        data.extend_from_slice(unit);
+                    }
+                }
+                // Repetitions from far back.
+                4 if data.len() > 40_000 && self.below(3) > 0 => {
+                    let start = data.len() - 1 - self.below(40_000);
+                    let end = data.len().min(start + 3 + self.below(300));
+                    data.extend_from_within(start..end);
+                }
+                // Codes of very different lengths: their longest need subtables.
+                5 => {
+                    let rare = self.next().trailing_zeros().min(20);
+                    data.push(u8::try_from(rare * 12 + u32::from(self.below(3) == 0)).unwrap());
+                }
+                _ => data.extend(self.next().to_le_bytes()),
+            }
+        }
+        data.truncate(length);
+        data
+    }
+}
+
+fn compressed(compressor: &mut Compress, message: &[u8], flush: FlushCompress) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() * 2 + 4096);
+    compressor.compress_vec(message, &mut out, flush).unwrap();
+    out
+}
+
+#[test]
+fn what_flate2_compresses_inflates_to_the_same() {
+    let mut random = Random(0x5eed);
+    let mut spares = Spares::default();
+    for case in 0..70_usize {
+        let level = Compression::new(u32::try_from(case % 10).unwrap());
+        let window_bits = u8::try_from(9 + case % 7).unwrap();
+        let mut compressor = Compress::new_with_window_bits(level, false, window_bits);
+        let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+        for round in 0..6 {
+            let length = [0, 1, 50, 1_900, 20_000, 100_000][random.below(6)];
+            let message = random.data(case + round, length);
+            let flush = match random.below(4) {
+                0 => FlushCompress::Finish,
+                1 => FlushCompress::Full,
+                _ => FlushCompress::Sync,
+            };
+            let mut wire = compressed(&mut compressor, &message, flush);
+            if flush == FlushCompress::Finish {
+                compressor.reset();
+                wire.push(0);
+            } else {
+                assert!(wire.ends_with(&[0, 0, 0xff, 0xff]) || message.is_empty());
+                wire.truncate(wire.len().saturating_sub(4));
+            }
+            let mut pieces = Vec::new();
+            let mut rest = wire.as_slice();
+            while !rest.is_empty() {
+                let most = [1, 20, 1_000, 100_000][random.below(4)];
+                let (piece, other) = rest.split_at(rest.len().min(1 + random.below(most)));
+                pieces.push(piece);
+                rest = other;
+            }
+            let context = format!("case {case}, round {round}, {length} bytes, {flush:?}");
+            let out = inflate(&mut inflater, &mut spares, &pieces);
+            assert_eq!(inflater.failure(), None, "{context}");
+            assert!(out == message, "{context}: {} bytes", out.len());
+            assert!(inflater.farthest() <= 1 << window_bits, "{context}");
+            assert!(inflater.stream.memory() <= MEMORY, "{context}");
+        }
+    }
+}
+
+#[test]
+fn output_comes_as_early_as_it_can_however_the_message_is_cut() {
+    let mut random = Random(77);
+    let mut spares = Spares::default();
+    for case in 0..12 {
+        let message = random.data(case, 400);
+        let level = Compression::new(u32::try_from(case % 10).unwrap());
+        let wire = deflate(&mut Compress::new(level, false), &message);
+        for cut in 0..=wire.len() {
+            let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+            let mut all = Vec::new();
+            inflater.begin(&mut spares);
+            inflater.push(&mut spares, &wire[..cut], &mut |out| all.extend_from_slice(out));
+            assert_eq!(all, oracle(&[], &wire[..cut]).0, "case {case}, {cut} bytes");
+            inflater.push(&mut spares, &wire[cut..], &mut |out| all.extend_from_slice(out));
+            inflater.end(&mut spares, &mut |out| all.extend_from_slice(out));
+            assert_eq!(all, message, "case {case}, cut at {cut}");
+        }
+        let bytes: Vec<&[u8]> = wire.chunks(1).collect();
+        let mut inflater = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
+        assert_eq!(inflate(&mut inflater, &mut spares, &bytes), message);
+    }
+}
+
+#[test]
+fn random_and_damaged_messages_are_judged_as_by_flate2() {
+    let mut random = Random(0xbad);
+    let mut spares = Spares::default();
+    let history = random.data(2, 500);
+    let before = deflate(&mut Compress::new(Compression::best(), false), &history);
+    let mut invalid = 0;
+    for case in 0..6_000_usize {
+        let mut wire = if case % 3 == 0 {
+            let length = 1 + random.below(120);
+            let mut wire = random.data(0, length);
+            // Mostly a dynamic block, with any codes.
+            wire[0] = if case % 2 == 0 { wire[0] & !7 | 4 } else { wire[0] };
+            wire
+        } else {
+            let length = random.below(600);
+            let message = random.data(case, length);
+            let level = Compression::new(u32::try_from(random.below(10)).unwrap());
+            deflate(&mut Compress::new(level, false), &message)
+        };
+        for _ in 0..random.below(4) {
+            // Half of the damage is to the header.
+            let bound = if random.below(2) == 0 { wire.len().min(12) } else { wire.len() };
+            let at = random.below(bound.max(1));
+            if let Some(byte) = wire.get_mut(at) {
+                *byte ^= 1 << random.below(8);
+            }
+        }
+        let (expected, valid) = oracle(&history, &with_tail(&wire));
+        let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+        inflate(&mut inflater, &mut spares, &[&before]);
+        let pieces: Vec<&[u8]> = wire.chunks([1, 7, 1_000][case % 3]).collect();
+        let out = inflate(&mut inflater, &mut spares, &pieces);
+        assert_eq!(inflater.failure().is_none(), valid, "case {case}: {wire:02x?}");
+        assert!(out == expected, "case {case}: {} and {}", out.len(), expected.len());
+        invalid += u32::from(!valid);
+    }
+    assert!((1_000..5_000).contains(&invalid), "{invalid} were invalid");
+}
+
+// RFC 1951; the offset is that of the byte that holds the first bit that makes no sense.
+#[rustfmt::skip]
+const INVALID: &[(&str, &[u8], u64)] = &[
+    ("block type 3",                          &[0x06, 0x00],                               0),
+    ("block type 3 behind an empty block",    &[0x00, 0x00, 0x00, 0xff, 0xff, 0x06],       5),
+    ("lengths of a stored block differ",      &[0x00, 0x01, 0x00, 0xff, 0xff],             1),
+    ("symbol 286",                            &[0x1a, 0x03],                               0),
+    ("distance without history",              &[0x02, 0x02, 0x00],                         0),
+    ("287 literals and lengths",              &[0xf4, 0xff, 0xff, 0xff],                   0),
+];
+
+#[test]
+fn faults_are_told_where_they_are() {
+    for (name, wire, offset) in INVALID {
+        let mut spares = Spares::default();
+        let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+        let out = inflate(&mut inflater, &mut spares, &[wire]);
+        assert_eq!((out.len(), oracle(&[], wire).1), (0, false), "{name}");
+        assert_eq!(inflater.failure(), Some(Failure::Invalid(*offset)), "{name}");
+        let bytes: Vec<&[u8]> = wire.chunks(1).collect();
+        inflate(&mut inflater, &mut spares, &bytes);
+        let again = inflater.failure();
+        assert!(matches!(again, Some(Failure::Invalid(_) | Failure::HistoryMissing)), "{name}");
+    }
+}
+
+#[test]
+fn the_farthest_reference_is_known() {
+    let mut spares = Spares::default();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    let mut compressor = Compress::new(Compression::best(), false);
+    let noise = Random(5).data(0, 32_000);
+    for (message, farthest) in
+        [(&noise[..], 0), (&noise[..200], 32_000), (b"-", 0), (&noise[..200], 201)]
+    {
+        let wire = deflate(&mut compressor, message);
+        assert_eq!(inflate(&mut inflater, &mut spares, &[&wire]), message);
+        assert_eq!(inflater.farthest(), farthest);
+    }
+}
+
+#[test]
+fn no_more_than_the_limit_comes_out() {
+    let mut spares = Spares::default();
+    let message = Random(9).data(3, 200_000);
+    let wire = deflate(&mut Compress::new(Compression::fast(), false), &message);
+    for limit in [0, 1, 65_000, 65_536, 150_000, 199_999, 200_000] {
+        let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, limit);
+        let out = inflate(&mut inflater, &mut spares, &[&wire]);
+        assert!(out == message[..length_usize(limit)], "{limit}");
+        let expected = (limit < 200_000).then_some(Failure::TooLarge);
+        assert_eq!(inflater.failure(), expected, "{limit}");
+    }
+}
