@@ -1,6 +1,11 @@
 //! How bytes are cut and carried never changes what was said.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "tests make their bytes themselves and may panic"
+)]
 
 mod support;
 

@@ -3,7 +3,7 @@
 #![expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "tests make their bytes themselves and may panic"
 )]
 
@@ -90,7 +90,7 @@ fn bytes_behind_holes_are_kept_up_to_the_limit_of_all() {
 #[test]
 fn below_the_limits_holes_are_filled_however_late() {
     let mut conversation = Conversation::plain("late");
-    conversation.say(ClientToServer, Opcode::Binary, &[7; 200_000]);
+    conversation.say(ClientToServer, Opcode::Binary, &vec![7; 200_000]);
     let mut carried = packets(&conversation, &Layout::default());
     let first = carried.iter().position(|packet| packet.payload == 1448).unwrap();
     // Before the acknowledgement, which would tell that the capture missed it.
