@@ -62,8 +62,8 @@ fn messages_of_several_segments_that_are_not_kept_allocate_nothing() {
 }
 
 #[test]
-fn kept_messages_of_several_segments_allocate_three_times_at_most() {
-    assert_few("long, keep 4096", 3, |messages| counted(Payload::Long, messages, KEEP));
+fn kept_messages_of_several_segments_allocate_nothing() {
+    assert_free("long, keep 4096", |messages| counted(Payload::Long, messages, KEEP));
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn compressed_messages_that_are_not_kept_allocate_nothing() {
 }
 
 #[test]
-fn kept_compressed_messages_allocate_once_at_most() {
-    assert_few("deflate, keep 4096", 1, |messages| counted(Payload::Deflated, messages, KEEP));
+fn kept_compressed_messages_allocate_nothing() {
+    assert_free("deflate, keep 4096", |messages| counted(Payload::Deflated, messages, KEEP));
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn ndjson_allocates_nothing_per_message_or_frame() {
 
 #[test]
 fn peak_memory_of_short_messages_is_the_same_for_ten_times_the_capture() {
-    assert_flat(Payload::Short, 5_000_000);
+    assert_flat(Payload::Short, 2_000_000);
 }
 
 #[test]
 fn peak_memory_of_long_messages_is_the_same_for_ten_times_the_capture() {
-    assert_flat(Payload::Long, 5_000_000);
+    assert_flat(Payload::Long, 2_000_000);
 }
 
 #[test]
@@ -128,16 +128,11 @@ fn assert_flat(payload: Payload, bytes: u64) {
 
 /// Fails where twice the messages take more allocations.
 fn assert_free(what: &str, cost: impl Fn(u64) -> AllocationInfo) {
-    assert_few(what, 0, cost);
-}
-
-/// Fails where a message more takes more allocations than `each`.
-fn assert_few(what: &str, each: u64, cost: impl Fn(u64) -> AllocationInfo) {
     // What is made once per thread or process is not what this is about.
     cost(MESSAGES / 10);
     let (once, twice) = (cost(MESSAGES).count_total, cost(2 * MESSAGES).count_total);
     let more = once.abs_diff(twice);
-    assert!(more < each * MESSAGES + SLACK, "{what}: {once}, then {twice} allocations");
+    assert!(more < SLACK, "{what}: {once}, then {twice} allocations");
 }
 
 /// Analyzes messages with a sink that only counts them, and checks that all were decoded.

@@ -1,10 +1,15 @@
 //! What costs too much is let go, and said.
 
-#![expect(
+#![allow(
     clippy::as_conversions,
-    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
     clippy::unwrap_used,
-    reason = "tests make their bytes themselves and may panic"
+    clippy::large_stack_arrays,
+    clippy::or_fun_call,
+    reason = "tests make or read their own input and may panic"
 )]
 
 mod support;

@@ -2,14 +2,16 @@
 //!
 //! A release build tries every prefix and every byte of the samples, a debug build a part of them.
 
-#![expect(
+#![allow(
     clippy::as_conversions,
-    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::pedantic,
     clippy::unwrap_used,
-    reason = "tests read files, make their bytes themselves and may panic"
+    clippy::large_stack_arrays,
+    clippy::or_fun_call,
+    reason = "tests make or read their own input and may panic"
 )]
 
 mod support;
