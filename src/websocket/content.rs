@@ -29,24 +29,15 @@ enum DigestState {
 }
 
 impl Content {
-    /// Starts a content of which `keep` bytes are kept.
-    pub(super) fn new(keep: usize, wants: Wants) -> Self {
+    /// Starts a content of which `keep` bytes are kept, in `buffer` where they come in pieces.
+    pub(super) fn new(keep: usize, wants: Wants, buffer: Vec<u8>) -> Self {
         Self {
             utf8: wants.utf8.then(Utf8Checker::default),
+            kept: buffer,
             keep,
             digest: if wants.digest { DigestState::Wanted } else { DigestState::Unwanted },
             ..Self::default()
         }
-    }
-
-    /// Keeps bytes in this buffer, so that none need be allocated.
-    pub(super) fn reuse(&mut self, buffer: Vec<u8>) {
-        self.kept = buffer;
-    }
-
-    /// Ends the content; its buffer may serve another one.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.kept
     }
 
     /// Whether anything is asked for of the bytes, so that they must be unmasked.
@@ -140,6 +131,12 @@ impl Content {
         }
     }
 
+    /// Gives the buffer back, empty, for another content.
+    pub(super) fn into_buffer(mut self) -> Vec<u8> {
+        self.kept.clear();
+        self.kept
+    }
+
     /// Reserves room for a message of `length` bytes, as far as it will be kept.
     pub(super) fn reserve(&mut self, length: u64) {
         // A declared length is a claim: memory is taken in steps, as bytes arrive.
@@ -180,7 +177,7 @@ mod tests {
     #[test]
     fn one_piece_is_borrowed() {
         let last = b"hello".to_vec();
-        let mut content = Content::new(10, ALL);
+        let mut content = Content::new(10, ALL, Vec::new());
         let finished = content.finish(&last);
         assert_eq!(finished.bytes.as_ptr(), last.as_ptr());
         assert_eq!((finished.length, finished.utf8, finished.sha256), (5, Utf8::Valid, None));
@@ -191,7 +188,7 @@ mod tests {
         let text = b"The quick brown fox jumps over the lazy dog";
         for cut in 0..text.len() {
             for keep in [0, 1, 20, 42] {
-                let mut content = Content::new(keep, ALL);
+                let mut content = Content::new(keep, ALL, Vec::new());
                 content.push(&text[..cut]);
                 let finished = content.finish(&text[cut..]);
                 assert_eq!(finished.bytes, &text[..keep], "cut {cut}, keep {keep}");
@@ -203,7 +200,7 @@ mod tests {
 
     #[test]
     fn after_a_gap_nothing_is_kept_or_judged() {
-        let mut content = Content::new(10, ALL);
+        let mut content = Content::new(10, ALL, Vec::new());
         content.push(b"ab");
         content.tear();
         assert_eq!(content.push(b"\xff"), None);
@@ -214,7 +211,7 @@ mod tests {
 
     #[test]
     fn text_that_ends_within_a_character_is_told_at_its_end() {
-        let mut content = Content::new(10, ALL);
+        let mut content = Content::new(10, ALL, Vec::new());
         assert_eq!(content.push(b"a\xe2"), None);
         let finished = content.finish(b"\x82");
         assert_eq!(finished.newly_invalid, Some(3));

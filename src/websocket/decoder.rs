@@ -94,7 +94,7 @@ pub struct Shared {
     pub settings: Settings,
     spares: Spares,
     plain: Vec<u8>,
-    /// Empty buffers of messages that have ended, for those that come in several pieces.
+    /// Buffers of contents that have ended, for those that begin.
     buffers: Vec<Vec<u8>>,
 }
 
@@ -104,11 +104,13 @@ impl Shared {
         Self { settings, spares: Spares::default(), plain: Vec::new(), buffers: Vec::new() }
     }
 
-    /// Keeps a message's buffer for another one.
-    fn recycle(&mut self, content: Content) {
-        let mut buffer = content.into_buffer();
-        if (1..=BUFFER_CAPACITY).contains(&buffer.capacity()) && self.buffers.len() < BUFFERS {
-            buffer.clear();
+    fn take_buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    fn give_back(&mut self, buffer: Vec<u8>) {
+        let is_useful = (1..=LARGEST_SPARE).contains(&buffer.capacity());
+        if is_useful && self.buffers.len() < SPARE_BUFFERS {
             self.buffers.push(buffer);
         }
     }
@@ -362,7 +364,7 @@ impl Decoder {
         frame.span.end = payload.end();
         let mut about = About::new(opcode, frame.span);
         about.wire_length = header.payload_length;
-        let mut content = content(opcode, shared.settings);
+        let mut content = content(opcode, shared.settings, Vec::new());
         let bytes = if content.wants_bytes() {
             plain(payload.bytes, header.mask, 0, &mut shared.plain)
         } else {
@@ -409,13 +411,13 @@ impl Decoder {
             }
             Some(opcode @ (Opcode::Text | Opcode::Binary)) => {
                 if let Some(message) = self.take_data() {
-                    self.give_up(&message, shared, sink);
+                    self.give_up(message, shared, sink);
                 }
                 self.cut.data = Some(self.open_data(opcode, shared));
                 self.within_message = true;
             }
             Some(opcode @ (Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
-                let content = content(opcode, shared.settings);
+                let content = content(opcode, shared.settings, shared.take_buffer());
                 self.cut.control =
                     Some(Open { about: About::new(opcode, self.cut.frame.span), content });
             }
@@ -425,9 +427,8 @@ impl Decoder {
 
     fn open_data(&mut self, opcode: Opcode, shared: &mut Shared) -> Open {
         let settings = shared.settings;
-        let mut content = content(opcode, settings);
-        content.reuse(shared.buffers.pop().unwrap_or_default());
-        if !self.cut.frame.header.fin {
+        let mut content = content(opcode, settings, shared.take_buffer());
+        if settings.keep > 0 {
             content.reserve(self.cut.frame.header.payload_length);
         }
         let mut message = Open { about: About::new(opcode, self.cut.frame.span), content };
@@ -505,7 +506,7 @@ impl Decoder {
                     self.end_frame(sink);
                     let facts = Facts { complete: true, inflation: Inflation::None };
                     emit(message.about, &finished, facts, sink);
-                    shared.recycle(message.content);
+                    shared.give_back(message.content.into_buffer());
                 }
                 return rest;
             }
@@ -572,7 +573,7 @@ impl Decoder {
         }
         self.end_frame(sink);
         emit(message.about, &finished, Facts { complete: whole, inflation }, sink);
-        shared.recycle(message.content);
+        shared.give_back(message.content.into_buffer());
     }
 
     /// Text stands where a frame should start: nothing after it can be read.
@@ -654,14 +655,14 @@ impl Decoder {
 
     fn give_up_messages(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
         for message in [self.cut.control.take(), self.take_data()].into_iter().flatten() {
-            self.give_up(&message, shared, sink);
+            self.give_up(message, shared, sink);
         }
     }
 
     /// Hands over a message that will never be whole.
     fn give_up(
         &mut self,
-        message: &Open,
+        message: Open,
         shared: &mut Shared,
         sink: &mut impl FnMut(Observation<'_>),
     ) {
@@ -675,6 +676,7 @@ impl Decoder {
         let unfinished = message.content.unfinished();
         let facts = Facts { complete: false, inflation };
         emit(message.about, &unfinished, facts, sink);
+        shared.give_back(message.content.into_buffer());
     }
 
     fn remaining(&self) -> u64 {
@@ -690,14 +692,14 @@ impl About {
 }
 
 /// A content of which is kept what the settings, or its opcode, ask for.
-fn content(opcode: Opcode, settings: Settings) -> Content {
+fn content(opcode: Opcode, settings: Settings, buffer: Vec<u8>) -> Content {
     match opcode {
         Opcode::Close | Opcode::Ping | Opcode::Pong => {
-            Content::new(settings.keep.max(CONTROL_KEEP), Wants::default())
+            Content::new(settings.keep.max(CONTROL_KEEP), Wants::default(), buffer)
         }
         Opcode::Text | Opcode::Binary | Opcode::Continuation => {
             let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
-            Content::new(settings.keep, wants)
+            Content::new(settings.keep, wants, buffer)
         }
     }
 }
@@ -749,12 +751,9 @@ fn plain<'a>(
 /// Bytes kept of a control frame whatever is asked for: a Close is read in any case.
 const CONTROL_KEEP: usize = 125;
 
-/// Buffers kept for other messages: as many as are often open at a time.
-const BUFFERS: usize = 16;
-
-/// The largest buffer that is kept for another message, in bytes: as much as is kept of a message
-/// unless the user wants more.
-const BUFFER_CAPACITY: usize = 128 << 10;
+/// Buffers kept for contents to come, and the largest of them in bytes.
+const SPARE_BUFFERS: usize = 16;
+const LARGEST_SPARE: usize = 1 << 16;
 
 /// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
 const PROBATION: u8 = 2;
