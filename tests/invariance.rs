@@ -1,12 +1,5 @@
 //! How bytes are cut and carried never changes what was said.
 
-<<<<<<< HEAD
-#![expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "tests make their bytes themselves and may panic"
-=======
 #![allow(
     clippy::as_conversions,
     clippy::disallowed_methods,
@@ -17,7 +10,6 @@
     clippy::large_stack_arrays,
     clippy::or_fun_call,
     reason = "tests make or read their own input and may panic"
->>>>>>> main
 )]
 
 mod support;

@@ -2,11 +2,6 @@
 
 #![allow(
     clippy::as_conversions,
-<<<<<<< HEAD
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "tests make their bytes themselves and may panic"
-=======
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
@@ -15,7 +10,6 @@
     clippy::large_stack_arrays,
     clippy::or_fun_call,
     reason = "tests make or read their own input and may panic"
->>>>>>> main
 )]
 
 mod support;
@@ -101,7 +95,7 @@ fn bytes_behind_holes_are_kept_up_to_the_limit_of_all() {
 #[test]
 fn below_the_limits_holes_are_filled_however_late() {
     let mut conversation = Conversation::plain("late");
-    conversation.say(ClientToServer, Opcode::Binary, &vec![7; 200_000]);
+    conversation.say(ClientToServer, Opcode::Binary, &[7; 200_000]);
     let mut carried = packets(&conversation, &Layout::default());
     let first = carried.iter().position(|packet| packet.payload == 1448).unwrap();
     // Before the acknowledgement, which would tell that the capture missed it.
