@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 
 use super::scenario::Packet;
 
-/// LINKTYPE_ETHERNET.
+/// `LINKTYPE_ETHERNET`.
 pub(crate) const ETHERNET: u32 = 1;
 
 /// Magic number of classic pcap with nanoseconds.

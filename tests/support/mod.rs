@@ -4,6 +4,7 @@
 #![allow(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
+    clippy::decimal_bitwise_operands,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "tests make their bytes themselves and may panic"

@@ -75,7 +75,7 @@ impl Watch {
                 touch_message(message);
             }
             ConnectionEvent::Text(_, bytes, _) | ConnectionEvent::HeaderUnfinished(_, bytes, _) => {
-                touch(bytes)
+                touch(bytes);
             }
             ConnectionEvent::Gap(_, gap) => assert!(gap.length > 0, "{gap:?}"),
             ConnectionEvent::Conflict(_, span) => assert!(span.length() > 0, "{span:?}"),
