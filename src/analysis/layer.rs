@@ -161,17 +161,15 @@ impl Flow {
         match progress {
             Progress::Continue => {}
             Progress::Lost => {
-                let frames = Expectation { masked: Some(Masked::No), rsv1: Rsv1::Allowed };
-                if awaits_response
-                    && direction == Direction::ServerToClient
-                    && run_of_frames(chunk.bytes, frames)
-                        .is_some_and(|run| run.is_convincing(chunk.bytes))
-                {
+                let are_frames = is_convincing(direction, chunk.bytes);
+                if !awaits_response {
+                    // Only frames are worth a second look: HTTP was looked for just now.
+                    self.layer = Layer::Probe(Box::default());
+                } else if are_frames && direction == Direction::ServerToClient {
                     // The response was lost in a gap, and frames follow it.
                     self.take_for_frames(Recognition::Likely, work);
-                    self.read(direction, chunk, work);
-                } else if !awaits_response {
-                    self.layer = Layer::Probe(Box::default());
+                }
+                if are_frames && !matches!(self.layer, Layer::Http(_)) {
                     self.read(direction, chunk, work);
                 }
             }
@@ -352,6 +350,16 @@ fn negotiated(handshake: Option<&Handshake>) -> PerDirection<Compression> {
             server: Compression::Deflate(params.server),
         },
     }
+}
+
+/// Whether a chunk is made of frames as their sender must send them.
+fn is_convincing(direction: Direction, bytes: &[u8]) -> bool {
+    let masked = match direction {
+        Direction::ClientToServer => Masked::Yes,
+        Direction::ServerToClient => Masked::No,
+    };
+    let expectation = Expectation { masked: Some(masked), rsv1: Rsv1::Allowed };
+    run_of_frames(bytes, expectation).is_some_and(|run| run.is_convincing(bytes))
 }
 
 fn is_http(bytes: &[u8]) -> bool {

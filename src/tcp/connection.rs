@@ -216,7 +216,8 @@ impl Connection {
         half.seen = true;
         self.acknowledge(direction, segment, origin);
         let mut arrival = self.payload(direction, segment, origin);
-        if duplicate {
+        // The same header with other content is no second copy.
+        if duplicate && arrival.conflict.is_none() {
             arrival.kind = ArrivalKind::Duplicate;
         }
         if arrival.kind != ArrivalKind::Stray {
