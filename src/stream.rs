@@ -218,49 +218,6 @@ pub enum GapCause {
     Limit,
 }
 
-/// Unread bytes of one direction of a stream, kept because what they belong to is not whole yet.
-#[derive(Debug, Default)]
-pub struct StreamBuffer {
-    bytes: Vec<u8>,
-    span: Span,
-}
-
-impl StreamBuffer {
-    /// Appends the next in-order bytes.
-    pub fn push(&mut self, chunk: Chunk<'_>) {
-        if self.bytes.is_empty() {
-            self.span = Span::at(chunk.offset, chunk.origin);
-        }
-        self.bytes.extend_from_slice(chunk.bytes);
-        self.span.extend(chunk.end(), chunk.origin);
-    }
-
-    /// The unread bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Where the unread bytes lie.
-    pub fn span(&self) -> Span {
-        self.span
-    }
-
-    /// Takes all unread bytes, with their span.
-    pub fn take(&mut self) -> (Vec<u8>, Span) {
-        (std::mem::take(&mut self.bytes), self.span)
-    }
-
-    /// Whether nothing is unread.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Forgets the unread bytes and keeps the memory for the next ones.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,17 +242,6 @@ mod tests {
         assert_eq!((chunk.skip(1).offset, chunk.skip(1).bytes), (8, &b"bc"[..]));
         assert_eq!((chunk.skip(9).bytes, chunk.take(9).bytes), (&b""[..], &b"abc"[..]));
         assert_eq!(chunk.take(2).end(), 9);
-    }
-
-    #[test]
-    fn buffer_joins_chunks_and_remembers_their_packets() {
-        let mut buffer = StreamBuffer::default();
-        buffer.push(Chunk { offset: 4, bytes: b"ab", origin: origin(2) });
-        buffer.push(Chunk { offset: 6, bytes: b"c", origin: origin(4) });
-        let (bytes, span) = buffer.take();
-        assert_eq!(bytes, b"abc");
-        assert_eq!((span.start, span.end, span.first, span.last), (4, 7, origin(2), origin(4)));
-        assert!(buffer.is_empty());
     }
 
     #[test]

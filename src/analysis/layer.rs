@@ -122,9 +122,7 @@ impl Flow {
         } else if self.about.started_by == StartedBy::Syn {
             self.start_http();
         } else if self.told && !is_http(chunk.bytes) {
-            let unknown =
-                PerDirection { client: Compression::Unknown, server: Compression::Unknown };
-            self.open_decoders(unknown, Start::Anywhere);
+            self.open_decoders(UNNEGOTIATED, Start::Anywhere);
             self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
         } else {
             self.layer = Layer::Probe(Box::default());
@@ -209,9 +207,7 @@ impl Flow {
         self.finish_http(&mut tracker, work);
         let held = Direction::BOTH.map(|direction| (direction, tracker.take_held(direction)));
         if self.told {
-            let unknown =
-                PerDirection { client: Compression::Unknown, server: Compression::Unknown };
-            self.open_decoders(unknown, Start::Boundary);
+            self.open_decoders(UNNEGOTIATED, Start::Boundary);
             self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
             for (direction, held) in &held {
                 self.read_held(*direction, held, work);
@@ -240,8 +236,7 @@ impl Flow {
         };
         self.finish_http(&mut tracker, work);
         let held = tracker.take_held(Direction::ClientToServer);
-        let unknown = PerDirection { client: Compression::Unknown, server: Compression::Unknown };
-        self.open_decoders(unknown, Start::Boundary);
+        self.open_decoders(UNNEGOTIATED, Start::Boundary);
         if let Layer::WebSocket(decoders) = &mut self.layer {
             decoders.server = Decoder::new(Compression::Unknown, Start::Anywhere);
         }
@@ -298,8 +293,7 @@ impl Flow {
         if swapped {
             self.swap_roles();
         }
-        let unknown = PerDirection { client: Compression::Unknown, server: Compression::Unknown };
-        self.open_decoders(unknown, Start::Anywhere);
+        self.open_decoders(UNNEGOTIATED, Start::Anywhere);
         self.emit(work, ConnectionEvent::Recognised(recognition));
         for kept in probe.take() {
             let direction = if swapped { kept.direction.reverse() } else { kept.direction };
@@ -340,7 +334,7 @@ impl Flow {
 /// What was negotiated, by whose side; unknown where the handshake was not seen.
 fn negotiated(handshake: Option<&Handshake>) -> PerDirection<Compression> {
     let Some(handshake) = handshake else {
-        return PerDirection { client: Compression::Unknown, server: Compression::Unknown };
+        return UNNEGOTIATED;
     };
     let accepted = handshake.extensions_accepted().unwrap_or_default();
     match DeflateParams::from_accepted(&extension::parse(&accepted)) {
@@ -427,3 +421,7 @@ fn frame_event<S: Sink>(
 
 /// The status that agrees to an upgrade (RFC 9110 §15.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Compression where the handshake was not seen.
+const UNNEGOTIATED: PerDirection<Compression> =
+    PerDirection { client: Compression::Unknown, server: Compression::Unknown };
