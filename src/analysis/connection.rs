@@ -1,14 +1,14 @@
 //! One connection: its TCP streams, and the layer that reads them. Moves bytes, and nothing else.
 
 use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature, Outcome,
-    StartedBy, Transport,
+    ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature,
+    Outcome, StartedBy, Transport,
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
 use crate::analysis::{Options, Sink};
 use crate::decode::{Endpoint, Flags, Segment};
-use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, length_u64};
+use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
 use crate::websocket;
 
@@ -72,6 +72,8 @@ impl Flow {
             state: TcpState::SynSent,
             bytes: PerDirection::default(),
             packets: PerDirection::default(),
+            acknowledged: PerDirection::default(),
+            clock_steps: ClockSteps::default(),
             frames: PerDirection::default(),
             messages: PerDirection::default(),
             closes: PerDirection::default(),
@@ -104,6 +106,7 @@ impl Flow {
     pub(super) fn push<S: Sink>(&mut self, segment: &Segment<'_>, work: &mut Work<'_, S>) {
         self.used = true;
         let direction = self.direction(segment);
+        self.about.clock_steps.observe(self.about.last, work.now);
         self.about.last = work.now;
         let packets = self.about.packets.get_mut(direction);
         *packets = packets.saturating_add(1);
@@ -115,6 +118,7 @@ impl Flow {
             return;
         }
         let arrival = self.tcp.push(direction, segment, work.now);
+        self.about.acknowledged = self.tcp.acknowledged();
         let count = match arrival.kind {
             ArrivalKind::New | ArrivalKind::Stray => None,
             ArrivalKind::Repeated => Some(&mut self.about.repeated),
@@ -150,12 +154,13 @@ impl Flow {
 
     /// Ends the connection: what was held back is handed over.
     pub(super) fn end<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+        let watched_until = work.now.time;
         work.now = self.about.last;
         self.drain(Direction::ClientToServer, Pressure::End, work);
         self.drain(Direction::ServerToClient, Pressure::End, work);
         self.give_up_questions(work);
         self.end_layer(work);
-        let ending = self.ending();
+        let ending = self.ending(watched_until);
         self.emit(work, ConnectionEvent::Ended(ending));
     }
 
@@ -183,6 +188,7 @@ impl Flow {
         std::mem::swap(&mut about.client, &mut about.server);
         std::mem::swap(&mut about.bytes.client, &mut about.bytes.server);
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
+        std::mem::swap(&mut about.acknowledged.client, &mut about.acknowledged.server);
         std::mem::swap(&mut about.closes.client, &mut about.closes.server);
         self.tcp.swap_directions();
         about.state = self.tcp.state();
@@ -289,7 +295,7 @@ impl Flow {
         *count = count.saturating_add(length_u64(bytes.len()));
     }
 
-    fn ending(&self) -> Ending {
+    fn ending(&self, watched_until: Timestamp) -> Ending {
         let packets = &self.about.packets;
         let unseen = match (packets.client, packets.server) {
             (0, _) => Some(Direction::ClientToServer),
@@ -303,7 +309,7 @@ impl Flow {
             Nature::Unknown => self.about.started_by == StartedBy::Syn,
             Nature::Http | Nature::Other => false,
         };
-        Ending { outcome: self.outcome(), relevant, unseen }
+        Ending { outcome: self.outcome(), relevant, unseen, watched_until }
     }
 
     /// Whether each side that was captured has sent a Close.
@@ -332,6 +338,19 @@ impl Flow {
             }
             (Nature::Asked, _) => Outcome::Timeout,
             (Nature::Unknown, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Closed,
+        }
+    }
+}
+
+impl ClockSteps {
+    #[inline]
+    fn observe(&mut self, before: Origin, now: Origin) {
+        if now.time < before.time {
+            if self.count == 0 {
+                self.first = now;
+            }
+            self.count = self.count.saturating_add(1);
+            self.largest = self.largest.max(before.time.since(now.time));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use crate::decode::Reason;
 use crate::http::Handshake;
-use crate::stream::{Direction, Gap, Origin, PerDirection, Span};
+use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
 pub use crate::tcp::TcpState;
 use crate::websocket::{Frame, Message};
 
@@ -60,6 +60,11 @@ pub struct Connection {
     pub bytes: PerDirection<u64>,
     /// TCP packets seen.
     pub packets: PerDirection<u64>,
+    /// How far the receiver of each direction has acknowledged it, as a stream offset: it can have
+    /// acted upon no byte behind that.
+    pub acknowledged: PerDirection<u64>,
+    /// Packets with an earlier time than the one before them on this connection.
+    pub clock_steps: ClockSteps,
     /// WebSocket frames begun.
     pub frames: PerDirection<u64>,
     /// WebSocket messages, complete or not, control frames included.
@@ -70,6 +75,17 @@ pub struct Connection {
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
     pub repeated: u64,
+}
+
+/// How often time went backwards.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ClockSteps {
+    /// How often.
+    pub count: u64,
+    /// By how much at most, in nanoseconds.
+    pub largest: u64,
+    /// The first packet that was earlier than the one before it.
+    pub first: Origin,
 }
 
 /// How a connection's first packet looked.
@@ -235,6 +251,9 @@ pub struct Ending {
     /// The direction of which the capture holds no packet, although the other one shows that it
     /// had some.
     pub unseen: Option<Direction>,
+    /// The time up to which the connection was watched: that of its last packet, or, where the capture
+    /// ended first, of the capture's last packet.
+    pub watched_until: Timestamp,
 }
 
 /// Something about the capture as a whole.

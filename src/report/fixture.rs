@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use crate::analysis::Sink;
 use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, Outcome,
-    StartedBy, TcpState, Transport,
+    ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+    Outcome, StartedBy, TcpState, Transport,
 };
 use crate::http::{Handshake, Head};
 use crate::stream::{Origin, PacketId, PerDirection, Span, Timestamp};
@@ -33,6 +33,8 @@ pub(super) fn connection(id: u64) -> Connection {
         state: TcpState::Established,
         bytes: PerDirection { client: 100, server: 2000 },
         packets: PerDirection { client: 3, server: 4 },
+        acknowledged: PerDirection::default(),
+        clock_steps: ClockSteps::default(),
         frames: PerDirection { client: 1, server: 2 },
         messages: PerDirection { client: 1, server: 2 },
         closes: PerDirection::default(),
@@ -103,5 +105,6 @@ pub(super) fn handshake() -> Handshake {
 
 /// The end of a connection that matters.
 pub(super) fn ending(outcome: Outcome) -> ConnectionEvent<'static> {
-    ConnectionEvent::Ended(Ending { outcome, relevant: true, unseen: None })
+    let watched_until = origin(9).time;
+    ConnectionEvent::Ended(Ending { outcome, relevant: true, unseen: None, watched_until })
 }

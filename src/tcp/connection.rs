@@ -152,6 +152,14 @@ impl Connection {
         self.halves.get(direction).assembler.next()
     }
 
+    /// How far the receiver of each direction has acknowledged it, as a stream offset.
+    pub fn acknowledged(&self) -> PerDirection<u64> {
+        PerDirection {
+            client: self.halves.client.acknowledged,
+            server: self.halves.server.acknowledged,
+        }
+    }
+
     /// Stream offset of the other direction that the sender of a segment had received.
     pub fn acknowledges(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
         let other = self.halves.get(direction.reverse());

@@ -1,6 +1,6 @@
 use super::*;
 use crate::analysis::event::{ConnectionId, Outcome};
-use crate::report::fixture::{connection, ending, frame, handshake, message, send};
+use crate::report::fixture::{connection, ending, frame, handshake, message, origin, send};
 use crate::websocket::Close;
 
 const CLIENT: Direction = Direction::ClientToServer;
@@ -143,6 +143,7 @@ fn what_was_not_asked_for_is_not_written() {
         outcome: Outcome::NotWebSocket,
         relevant: false,
         unseen: None,
+        watched_until: origin(9).time,
     });
     assert!(
         written(Detail::Messages, |ndjson| send(ndjson, 9, &connection(1), irrelevant)).is_empty()

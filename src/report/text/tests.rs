@@ -168,7 +168,12 @@ fn connections_that_are_no_websocket_are_shown_on_request_only() {
         it.nature = Nature::Http;
         it.state = TcpState::HalfClosed(Direction::ClientToServer);
         send(text, 1, &it, ConnectionEvent::StateChanged);
-        let ending = Ending { outcome: Outcome::NotWebSocket, relevant: false, unseen: None };
+        let ending = Ending {
+            outcome: Outcome::NotWebSocket,
+            relevant: false,
+            unseen: None,
+            watched_until: origin(9).time,
+        };
         send(text, 2, &it, ConnectionEvent::Ended(ending));
     };
     assert!(written(options(Detail::Messages), feed).is_empty());

@@ -1,0 +1,443 @@
+//! What the rules remember of a connection.
+
+use std::collections::VecDeque;
+
+use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
+use crate::findings::fault::Side;
+use crate::findings::handshake_facts::HandshakeFacts;
+use crate::findings::mask_keys::MaskKeys;
+use crate::findings::rule::Rule;
+use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
+use crate::websocket::{Frame, Inflation, Message, Opcode};
+
+/// What the rules remember of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) handshake: HandshakeFacts,
+    /// How WebSocket was recognized where its handshake was not seen.
+    pub(super) recognized: Option<Recognition>,
+    /// What each side sent.
+    pub(super) sides: PerDirection<SideFacts>,
+    /// The first FIN or RST.
+    pub(super) ended: Option<(Side, Origin)>,
+}
+
+/// What the rules remember of what one side sent.
+#[derive(Debug, Default)]
+pub(super) struct SideFacts {
+    /// The fragmented message that is open.
+    pub(super) open: Open,
+    /// Its first Close.
+    pub(super) close: Option<CloseSent>,
+    pub(super) mask_keys: MaskKeys,
+    /// Its Pings that have no Pong yet, oldest first; at most [`MOST_PINGS`].
+    pub(super) pings: VecDeque<Ping>,
+    /// A Pong of its that answers none of the Pings that were open, the first since the last one that did.
+    pub(super) stray_pong: Option<StrayPong>,
+    /// Its first breach of a rule for which the receiver must fail the connection.
+    pub(super) offence: Option<Offence>,
+    /// Its first frame after it had received such an offence of the other side.
+    pub(super) went_on: Option<Span>,
+    /// The frame that was not whole when its stream ended.
+    pub(super) unfinished: Option<Unfinished>,
+    /// Where frame boundaries were lost, while they are.
+    pub(super) lost: Option<Span>,
+    /// Bytes that the capture does not hold of what it sent.
+    pub(super) cut: Cut,
+    /// Messages that could not be inflated since history is missing.
+    pub(super) uninflated: Option<Uninflated>,
+    /// The packet of its latest frame.
+    pub(super) latest: Option<Origin>,
+    /// Whether a message with an inserted one (WS-F12) is open, so that no second rule speaks of it.
+    pub(super) interrupted: bool,
+    /// Data frames since the handshake.
+    pub(super) data_frames: u64,
+}
+
+/// Whether a fragmented message is open.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Open {
+    #[default]
+    No,
+    /// It began here.
+    Since(Fragmented),
+    /// The capture does not show it.
+    Unknown,
+}
+
+/// A fragmented message that is open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Fragmented {
+    /// Its frames so far.
+    pub(super) span: Span,
+    /// Their number.
+    pub(super) frames: u64,
+    /// Their payload bytes as declared.
+    pub(super) length: u64,
+}
+
+/// A Close as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CloseSent {
+    pub(super) span: Span,
+    /// `None` where it had none.
+    pub(super) code: Option<u16>,
+    /// Whether the sender had received the other side's Close before.
+    pub(super) is_answer: bool,
+}
+
+/// A Ping without its Pong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ping {
+    pub(super) span: Span,
+    payload: [u8; MAX_CONTROL],
+    length: u8,
+    /// Whether the other side went on after it had received the Ping.
+    pub(super) passed_over: bool,
+    /// Whether a Pong with another payload came for it.
+    pub(super) misanswered: bool,
+}
+
+/// A Pong that answers none of the open Pings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StrayPong {
+    pub(super) span: Span,
+    payload: [u8; MAX_CONTROL],
+    length: u8,
+    /// The latest Ping that was open.
+    pub(super) open: Ping,
+}
+
+/// A breach of a rule for which the receiver must fail the connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offence {
+    pub(super) rule: &'static Rule,
+    pub(super) span: Span,
+}
+
+/// A frame that is not whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfinished {
+    pub(super) span: Span,
+    pub(super) what: Part,
+}
+
+/// What there is of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// As many bytes of its header.
+    Header(u64),
+    /// As many of so many payload bytes.
+    Payload(u64, u64),
+}
+
+/// Bytes that the snap length cut off.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cut {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    /// Where it was first.
+    pub(super) first: Span,
+}
+
+/// Messages that could not be inflated since history is missing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uninflated {
+    /// The first of them.
+    pub(super) span: Span,
+    pub(super) messages: u64,
+}
+
+impl Facts {
+    /// Remembers an event, after the rules were asked.
+    pub(super) fn observe(
+        &mut self,
+        connection: &Connection,
+        origin: Origin,
+        event: &ConnectionEvent<'_>,
+    ) {
+        match *event {
+            ConnectionEvent::FrameStarted(direction, frame) => {
+                self.frame(connection, direction, frame);
+            }
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                let side = self.sides.get_mut(direction);
+                let seen = frame.received.saturating_add(frame.missing);
+                side.unfinished = (seen < frame.header.payload_length).then_some(Unfinished {
+                    span: frame.span,
+                    what: Part::Payload(frame.received, frame.header.payload_length),
+                });
+            }
+            ConnectionEvent::Message(direction, message) => {
+                self.message(connection, direction, message);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                let length = length_u64(bytes.len());
+                self.sides.get_mut(direction).unfinished =
+                    Some(Unfinished { span, what: Part::Header(length) });
+            }
+            ConnectionEvent::Gap(direction, gap) => {
+                let side = self.sides.get_mut(direction);
+                if gap.cause == GapCause::SnapLength {
+                    side.cut.add(&gap);
+                }
+                self.forget_pings(direction);
+            }
+            ConnectionEvent::SyncLost(direction, span) => {
+                let side = self.sides.get_mut(direction);
+                side.lost = Some(span);
+                side.open = Open::Unknown;
+                side.unfinished = None;
+                side.interrupted = false;
+                self.forget_pings(direction);
+            }
+            ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
+            ConnectionEvent::Text(direction, _, span) => {
+                self.sides.get_mut(direction).lost = Some(span);
+            }
+            ConnectionEvent::Recognised(recognition) => {
+                self.recognized = Some(recognition);
+                for direction in Direction::BOTH {
+                    self.sides.get_mut(direction).open = Open::Unknown;
+                }
+            }
+            ConnectionEvent::StateChanged => {
+                if let Some(side) = ending_side(connection) {
+                    self.ended.get_or_insert((side, origin));
+                }
+            }
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.handshake.asked(handshake);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.handshake.ended(handshake);
+            }
+            ConnectionEvent::Opened
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::Ended(_) => {}
+        }
+    }
+
+    /// Remembers a broken rule, where others ask for it.
+    pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
+        if let Some(direction) = direction.filter(|_| rule.is_fatal()) {
+            let side = self.sides.get_mut(direction);
+            // Behind its own Close nobody has to mind what it sends.
+            if side.close.is_none() {
+                side.offence.get_or_insert(Offence { rule, span });
+            }
+        }
+    }
+
+    fn frame(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        let received = *connection.acknowledged.get(direction.reverse());
+        let other = self.sides.get_mut(direction.reverse());
+        let header = &frame.header;
+        let opcode = Opcode::from_wire(header.opcode);
+        for ping in &mut other.pings {
+            let waited = frame.span.first.time.since(ping.span.last.time);
+            ping.passed_over |= received >= ping.span.end
+                && waited >= PROMPT
+                && !matches!(opcode, Some(Opcode::Close | Opcode::Pong));
+        }
+        let has_received_offence =
+            other.offence.is_some_and(|offence| received >= offence.span.end);
+        let side = self.sides.get_mut(direction);
+        side.latest = Some(frame.span.last);
+        if has_received_offence && opcode != Some(Opcode::Close) {
+            side.went_on.get_or_insert(frame.span);
+        }
+        if let Some(key) = header.mask {
+            side.mask_keys.observe(key);
+        }
+        if header.is_control() || side.close.is_some() {
+            return;
+        }
+        side.data_frames = side.data_frames.saturating_add(1);
+        let begins = match opcode {
+            Some(Opcode::Text | Opcode::Binary) => true,
+            Some(Opcode::Continuation) => false,
+            Some(Opcode::Close | Opcode::Ping | Opcode::Pong) | None => return,
+        };
+        side.open = match (side.open, begins, header.fin) {
+            (Open::Since(open), true, true) => {
+                // Inserted into another message, which may still go on.
+                side.interrupted = true;
+                Open::Since(open)
+            }
+            (Open::Since(_), true, false) => {
+                side.interrupted = true;
+                Open::Since(Fragmented::begin(frame))
+            }
+            (Open::No | Open::Unknown, true, false) => {
+                side.interrupted = false;
+                Open::Since(Fragmented::begin(frame))
+            }
+            (Open::No | Open::Unknown, true, true) => Open::No,
+            (Open::Since(open), false, false) => Open::Since(open.add(frame)),
+            (Open::No, false, _) => Open::No,
+            (Open::Unknown, false, false) => Open::Unknown,
+            (Open::Since(_) | Open::Unknown, false, true) => {
+                side.interrupted = false;
+                Open::No
+            }
+        };
+    }
+
+    fn message(&mut self, connection: &Connection, direction: Direction, message: &Message<'_>) {
+        match message.opcode {
+            Opcode::Close => {
+                let other = self.sides.get(direction.reverse());
+                let received = *connection.acknowledged.get(direction.reverse());
+                let is_answer = other.close.is_some_and(|close| received >= close.span.end);
+                let code = message.close.and_then(|close| close.code);
+                let side = self.sides.get_mut(direction);
+                side.close.get_or_insert(CloseSent { span: message.span, code, is_answer });
+                // What was open will never be finished, and WS-M02 has said so.
+                side.open = Open::No;
+            }
+            Opcode::Ping => {
+                let pings = &mut self.sides.get_mut(direction).pings;
+                if pings.len() >= MOST_PINGS {
+                    pings.pop_front();
+                }
+                if message.complete {
+                    pings.push_back(Ping::new(message));
+                }
+            }
+            Opcode::Pong => self.pong(direction, message),
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                let side = self.sides.get_mut(direction);
+                match message.inflation {
+                    Inflation::HistoryMissing => {
+                        let lost = side
+                            .uninflated
+                            .get_or_insert(Uninflated { span: message.span, messages: 0 });
+                        lost.messages = lost.messages.saturating_add(1);
+                    }
+                    Inflation::Done => side.uninflated = None,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn pong(&mut self, direction: Direction, message: &Message<'_>) {
+        if !message.complete {
+            return self.forget_pings(direction);
+        }
+        let other = self.sides.get_mut(direction.reverse());
+        let (payload, length) = payload(message);
+        let answered =
+            other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
+        match answered {
+            Some(at) => {
+                // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
+                other.pings.drain(..=at);
+                // What had looked wrong was sent unasked.
+                self.sides.get_mut(direction).stray_pong = None;
+            }
+            None => {
+                let Some(latest) = other.pings.back_mut() else { return };
+                latest.misanswered = true;
+                let open = *latest;
+                self.sides.get_mut(direction).stray_pong.get_or_insert(StrayPong {
+                    span: message.span,
+                    payload,
+                    length,
+                    open,
+                });
+            }
+        }
+    }
+
+    /// Pongs of a direction may be among bytes that are missing: no Ping to it is unanswered for sure.
+    fn forget_pings(&mut self, pongs: Direction) {
+        self.sides.get_mut(pongs.reverse()).pings.clear();
+        self.sides.get_mut(pongs).stray_pong = None;
+    }
+}
+
+impl SideFacts {
+    /// Whether all its frames are known.
+    pub(super) fn is_whole(&self) -> bool {
+        self.lost.is_none()
+    }
+}
+
+impl Cut {
+    fn add(&mut self, gap: &Gap) {
+        if self.packets == 0 {
+            self.first = Span::at(gap.offset, gap.origin);
+        }
+        self.packets = self.packets.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(gap.length);
+    }
+}
+
+impl Fragmented {
+    fn begin(frame: &Frame) -> Self {
+        Self { span: frame.span, frames: 1, length: frame.header.payload_length }
+    }
+
+    fn add(self, frame: &Frame) -> Self {
+        let mut span = self.span;
+        span.extend(frame.span.end, frame.span.last);
+        Self {
+            span,
+            frames: self.frames.saturating_add(1),
+            length: self.length.saturating_add(frame.header.payload_length),
+        }
+    }
+}
+
+impl Ping {
+    fn new(message: &Message<'_>) -> Self {
+        let (payload, length) = payload(message);
+        Self { span: message.span, payload, length, passed_over: false, misanswered: false }
+    }
+
+    /// Its payload.
+    pub(super) fn payload(&self) -> &[u8] {
+        self.payload.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl StrayPong {
+    /// Its payload.
+    pub(super) fn payload(&self) -> &[u8] {
+        self.payload.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// Who sent the first FIN or RST.
+fn ending_side(connection: &Connection) -> Option<Side> {
+    match connection.state {
+        TcpState::HalfClosed(by) | TcpState::Closed(by) | TcpState::Reset(by) => {
+            Some(Side::sender(by))
+        }
+        TcpState::SynSent | TcpState::Refused | TcpState::Established => None,
+    }
+}
+
+/// The payload of a control frame, as far as it is allowed to be long.
+fn payload(message: &Message<'_>) -> ([u8; MAX_CONTROL], u8) {
+    let mut bytes = [0; MAX_CONTROL];
+    for (place, byte) in bytes.iter_mut().zip(message.content) {
+        *place = *byte;
+    }
+    (bytes, u8::try_from(message.content.len().min(MAX_CONTROL)).unwrap_or(u8::MAX))
+}
+
+/// The most payload that a control frame may have, in bytes (RFC 6455 §5.5).
+pub(super) const MAX_CONTROL: usize = 125;
+
+/// Pings without a Pong that are remembered of each side.
+const MOST_PINGS: usize = 64;
+
+/// Nanoseconds within which a peer need not have seen a Ping that its system has received.
+const PROMPT: u64 = 2_000_000;

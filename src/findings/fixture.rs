@@ -1,0 +1,345 @@
+//! Connections made by hand, and what the rules find on them.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::event::{ConnectionId, Event};
+use crate::analysis::{Analyzer, Options, Sink};
+use crate::capture::{LinkType, Packet};
+use crate::findings::fault::{Finding, Side};
+use crate::findings::rule::Rule;
+use crate::findings::scene::Reading;
+use crate::findings::{Checker, Findings, Settings};
+use crate::stream::Direction::{ClientToServer, ServerToClient};
+use crate::stream::{Direction, PacketId, PerDirection, Timestamp, length_u64};
+
+/// One row of a group's table: what happens, and exactly what is found.
+pub(super) struct Case {
+    /// What happens.
+    pub(super) name: &'static str,
+    /// Rules that it comes close to, and that must be silent.
+    pub(super) near: &'static [&'static str],
+    /// All findings, as `ID side` (`ID` where nobody is at fault), in order.
+    pub(super) fires: &'static [&'static str],
+    /// Does it.
+    pub(super) play: fn(&mut Scenario),
+}
+
+/// Plays all rows, and insists that every rule has one that breaks it and one that comes close.
+pub(super) fn check(rules: &[Rule], cases: &[Case]) {
+    let mut fired = BTreeSet::new();
+    let mut near = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let mut scenario = Scenario::new();
+        (case.play)(&mut scenario);
+        let found = scenario.found();
+        if found != case.fires {
+            wrong.push(format!("{}: found {found:?}, not {:?}", case.name, case.fires));
+        }
+        for id in case.near {
+            let fires = case.fires.iter().any(|it| it.split(' ').next() == Some(*id));
+            assert!(!fires, "{}: {id} fires, so it is not only near", case.name);
+        }
+        fired.extend(case.fires.iter().filter_map(|it| it.split(' ').next()));
+        near.extend(case.near.iter().copied());
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    for rule in rules {
+        assert!(fired.contains(rule.id), "no row breaks {}", rule.id);
+        assert!(near.contains(rule.id), "no row comes close to {}", rule.id);
+    }
+}
+
+/// Connections while they are written.
+pub(super) struct Scenario {
+    packets: Vec<(u64, Vec<u8>)>,
+    /// Nanoseconds of the next packet.
+    time: u64,
+    next: PerDirection<u32>,
+    client_port: u16,
+    pub(super) settings: Settings,
+    pub(super) options: Options,
+}
+
+impl Scenario {
+    pub(super) fn new() -> Self {
+        Self {
+            packets: Vec::new(),
+            time: 1_700_000_000_000_000_000,
+            next: PerDirection { client: 1_000, server: 900_000 },
+            client_port: 50_000,
+            settings: Settings::default(),
+            options: Options { keep: 1 << 16, ..Options::default() },
+        }
+    }
+
+    /// Opens a TCP connection, another one each time.
+    pub(super) fn open(&mut self) -> &mut Self {
+        self.client_port += 1;
+        self.next = PerDirection { client: 1_000, server: 900_000 };
+        self.flagged(ClientToServer, SYN).flagged(ServerToClient, SYN | ACK);
+        self.acknowledge(ClientToServer)
+    }
+
+    /// Opens a connection, and upgrades it without extensions.
+    pub(super) fn upgraded(&mut self) -> &mut Self {
+        self.open().upgrade("", "")
+    }
+
+    /// Opens a connection, and agrees on permessage-deflate with these parameters (`; name=value`).
+    pub(super) fn deflated(&mut self, params: &str) -> &mut Self {
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+        let answer = format!("Sec-WebSocket-Extensions: permessage-deflate{params}\r\n");
+        self.open().upgrade(offer, &answer)
+    }
+
+    /// Says a correct opening handshake with these additional lines.
+    pub(super) fn upgrade(&mut self, request: &str, response: &str) -> &mut Self {
+        let (key, accept) = self.fresh_key();
+        self.client(
+            format!(
+                "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\
+                 {request}\r\n"
+            )
+            .as_bytes(),
+        );
+        self.server(
+            format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n{response}\r\n"
+            )
+            .as_bytes(),
+        )
+    }
+
+    /// A key that no other connection has, and its answer.
+    pub(super) fn fresh_key(&self) -> (String, String) {
+        let key = format!("{:05}freshkeyofatestXA==", self.client_port);
+        let accept = crate::http::accept::accept(key.as_bytes());
+        (key, accept)
+    }
+
+    /// The client sends bytes, and the server acknowledges them.
+    pub(super) fn client(&mut self, bytes: &[u8]) -> &mut Self {
+        self.send(ClientToServer, bytes)
+    }
+
+    /// The server sends bytes, and the client acknowledges them.
+    pub(super) fn server(&mut self, bytes: &[u8]) -> &mut Self {
+        self.send(ServerToClient, bytes)
+    }
+
+    fn send(&mut self, direction: Direction, bytes: &[u8]) -> &mut Self {
+        self.unacknowledged(direction, bytes);
+        self.acknowledge(direction.reverse())
+    }
+
+    /// Sends bytes whose acknowledgement does not come (yet).
+    pub(super) fn unacknowledged(&mut self, direction: Direction, bytes: &[u8]) -> &mut Self {
+        for segment in bytes.chunks(1400) {
+            self.packet(direction, PSH | ACK, segment);
+            let next = self.next.get_mut(direction);
+            *next = next.wrapping_add(u32::try_from(segment.len()).unwrap());
+        }
+        self
+    }
+
+    /// Bytes that are sent and acknowledged, but not captured.
+    pub(super) fn missing(&mut self, direction: Direction, length: u32) -> &mut Self {
+        let next = self.next.get_mut(direction);
+        *next = next.wrapping_add(length);
+        self.acknowledge(direction.reverse()).wait(1_000);
+        for _ in 0..32 {
+            self.acknowledge(direction.reverse());
+        }
+        self
+    }
+
+    /// Acknowledges all that the other side has sent.
+    pub(super) fn acknowledge(&mut self, direction: Direction) -> &mut Self {
+        self.packet(direction, ACK, &[]);
+        self
+    }
+
+    /// Lets milliseconds pass.
+    pub(super) fn wait(&mut self, milliseconds: u64) -> &mut Self {
+        self.time += milliseconds * 1_000_000;
+        self
+    }
+
+    /// Lets time go back.
+    pub(super) fn back(&mut self, milliseconds: u64) -> &mut Self {
+        self.time -= milliseconds * 1_000_000;
+        self
+    }
+
+    /// Both sides send Close 1000, and then FIN, the server first.
+    pub(super) fn close(&mut self) -> &mut Self {
+        self.client(&masked(0x88, b"\x03\xe8")).server(b"\x88\x02\x03\xe8").end(Side::Server)
+    }
+
+    /// Both sides send FIN, this one first.
+    pub(super) fn end(&mut self, first: Side) -> &mut Self {
+        let direction = first.direction();
+        self.flagged(direction, FIN | ACK).flagged(direction.reverse(), FIN | ACK);
+        self.acknowledge(direction)
+    }
+
+    /// A side resets the connection.
+    pub(super) fn reset(&mut self, by: Side) -> &mut Self {
+        self.flagged(by.direction(), RST | ACK)
+    }
+
+    fn flagged(&mut self, direction: Direction, flags: u8) -> &mut Self {
+        self.packet(direction, flags, &[]);
+        let next = self.next.get_mut(direction);
+        *next = next.wrapping_add(1);
+        self
+    }
+
+    /// Repeats the latest packet as it is.
+    pub(super) fn twice(&mut self) -> &mut Self {
+        let latest = self.packets.last().unwrap().clone();
+        self.packets.push(latest);
+        self
+    }
+
+    /// Repeats the latest payload, with its last byte changed.
+    pub(super) fn forged(&mut self) -> &mut Self {
+        let (time, mut bytes) =
+            self.packets.iter().rev().find(|(_, bytes)| bytes.len() > HEADERS).unwrap().clone();
+        *bytes.last_mut().unwrap() ^= 0x20;
+        self.packets.push((time + 1, bytes));
+        self
+    }
+
+    /// A packet that is no IP.
+    pub(super) fn garbage(&mut self) -> &mut Self {
+        self.packets.push((self.time, vec![0; 4]));
+        self
+    }
+
+    fn packet(&mut self, direction: Direction, flags: u8, payload: &[u8]) {
+        let (from, to, ports) = match direction {
+            ClientToServer => (1, 2, [self.client_port, 8_080]),
+            ServerToClient => (2, 1, [8_080, self.client_port]),
+        };
+        let mut bytes = vec![0x45, 0];
+        bytes.extend(u16::try_from(HEADERS + payload.len()).unwrap().to_be_bytes());
+        bytes.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, from, 10, 0, 0, to]);
+        bytes.extend(ports.map(u16::to_be_bytes).concat());
+        bytes.extend(self.next.get(direction).to_be_bytes());
+        let other = *self.next.get(direction.reverse());
+        bytes.extend(if flags & ACK == 0 { 0 } else { other }.to_be_bytes());
+        bytes.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        self.packets.push((self.time, bytes));
+        self.time += 50_000;
+    }
+
+    /// All findings, as `ID side`.
+    pub(super) fn found(&self) -> Vec<String> {
+        let word = |finding: &Finding| match finding.side {
+            Some(side) => format!("{} {}", finding.rule.id, side.name()),
+            None => finding.rule.id.to_owned(),
+        };
+        self.judge(&Reading::default()).list.iter().map(word).collect()
+    }
+
+    /// All findings.
+    pub(super) fn judge(&self, reading: &Reading<'_>) -> Judged {
+        let mut analyzer = Analyzer::new(self.options.clone());
+        let mut bench = Bench { checker: Checker::new(self.settings), judged: Judged::default() };
+        for (number, (time, bytes)) in (1..).zip(&self.packets) {
+            let packet = Packet {
+                id: PacketId(number),
+                time: Timestamp(*time),
+                link_type: RAW_IP,
+                interface: 0,
+                original_length: u32::try_from(bytes.len()).unwrap(),
+                bytes,
+                file_offset: 0,
+            };
+            analyzer.push(&packet, &mut bench);
+        }
+        analyzer.finish(&mut bench);
+        bench.checker.finish(reading, &mut bench.judged);
+        bench.judged
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) list: Vec<Finding>,
+    /// Rule, connection, how many more.
+    pub(super) folded: Vec<(&'static str, u64, u64)>,
+}
+
+struct Bench {
+    checker: Checker,
+    judged: Judged,
+}
+
+impl Sink for Bench {
+    fn event(&mut self, event: &Event<'_>) {
+        self.checker.event(event, &mut self.judged);
+    }
+}
+
+impl Findings for Judged {
+    fn finding(&mut self, finding: &Finding) {
+        self.list.push(finding.clone());
+    }
+
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+        self.folded.push((rule.id, connection.0, count));
+    }
+}
+
+/// A frame of a server: `first` is its first byte.
+pub(super) fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header(first, payload, 0);
+    bytes.extend(payload);
+    bytes
+}
+
+/// A frame of a client with a key that is made of its payload.
+pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut sum = 0x9e37_79b9_u32;
+    for byte in [&[first], payload].concat() {
+        sum = (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193).rotate_left(7);
+    }
+    masked_with(sum.to_be_bytes(), first, payload)
+}
+
+/// A frame of a client with this key.
+pub(super) fn masked_with(key: [u8; 4], first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header(first, payload, 0x80);
+    bytes.extend(key);
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+fn header(first: u8, payload: &[u8], mask: u8) -> Vec<u8> {
+    match length_u64(payload.len()) {
+        length @ 0..=125 => vec![first, mask | u8::try_from(length).unwrap()],
+        length @ 126..=0xffff => {
+            [&[first, mask | 126], &u16::try_from(length).unwrap().to_be_bytes()[..]].concat()
+        }
+        length => [&[first, mask | 127], &length.to_be_bytes()[..]].concat(),
+    }
+}
+
+/// Bytes of the IP and TCP headers.
+const HEADERS: usize = 40;
+
+/// LINKTYPE_RAW: the packet begins with its IP header.
+const RAW_IP: LinkType = LinkType(101);
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const PSH: u8 = 0x08;
+const ACK: u8 = 0x10;

@@ -1,0 +1,47 @@
+//! What the rules remember of a connection's opening handshake.
+
+use crate::http::Handshake;
+use crate::stream::Span;
+use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
+
+/// What the rules remember of the opening handshake.
+#[derive(Debug, Default)]
+pub(super) struct HandshakeFacts {
+    /// The 101 response, once it came.
+    pub(super) accepted: Option<Span>,
+    /// RSV bits that the accepted extensions may use; `None` where that is not known.
+    pub(super) reserved_bits: Option<u8>,
+    /// What was agreed for permessage-deflate, where it was accepted.
+    pub(super) deflate: Option<DeflateParams>,
+    /// Rules that the request of the handshake under way broke.
+    pub(super) request_faults: Vec<&'static str>,
+    /// Rules that its response broke.
+    pub(super) response_faults: Vec<&'static str>,
+}
+
+impl HandshakeFacts {
+    /// Remembers a request.
+    pub(super) fn asked(&mut self, _: &Handshake) {}
+
+    /// Remembers how a handshake ended.
+    pub(super) fn ended(&mut self, handshake: &Handshake) {
+        let Some(response) = handshake.response.as_ref().filter(|it| it.status() == Some(101))
+        else {
+            // Another may follow on the same connection.
+            *self = Self::default();
+            return;
+        };
+        self.accepted = Some(response.span);
+        let accepted = handshake.extensions_accepted().unwrap_or_default();
+        let list = extension::parse(&accepted);
+        self.deflate = DeflateParams::from_accepted(&list);
+        let is_deflate = |name: &str| name.eq_ignore_ascii_case(PERMESSAGE_DEFLATE);
+        let has_other = list.extensions.iter().any(|it| !is_deflate(&it.name));
+        self.reserved_bits = Some(match (has_other, self.deflate) {
+            // What an extension that we do not know does with the bits, nobody can tell.
+            (true, _) => 0b111,
+            (false, Some(_)) => 0b100,
+            (false, None) => 0,
+        });
+    }
+}

@@ -1,0 +1,423 @@
+//! The rules, and what breaks them: events in, findings out.
+//!
+//! Each group of rules is a table in a file of its own. A rule is asked when something happens that
+//! it may be about, and answers with the faults that it sees. What it must remember for that is in
+//! [`facts`], which observe the same events.
+
+mod asked;
+mod capture;
+mod capture_facts;
+mod close;
+mod deflate;
+mod facts;
+mod fault;
+#[cfg(test)]
+mod fixture;
+mod frame;
+mod handshake;
+mod handshake_facts;
+mod keys;
+mod mask_keys;
+mod message;
+mod network;
+mod rule;
+mod scene;
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::findings::asked::{ASKED, Question};
+use crate::findings::facts::Facts;
+use crate::findings::fault::{Fault, Faults, Place};
+use crate::findings::keys::Keys;
+use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
+use crate::http::Handshake;
+use crate::stream::{Direction, Origin, Span};
+use crate::websocket::Opcode;
+
+pub use self::capture_facts::CaptureFacts;
+pub use self::fault::{Bits, Finding, Side};
+pub use self::rule::{Bound, Example, Rule, Severity};
+pub use self::scene::Reading;
+
+/// All rules, in the order of the catalogue: group by group, in each by number.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    GROUPS.iter().flat_map(|group| group.rules.iter())
+}
+
+/// The rule with this id, in any letter case.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules().find(|rule| rule.id.eq_ignore_ascii_case(id))
+}
+
+/// A group of rules: a section of the catalogue.
+#[derive(Debug)]
+pub struct Group {
+    /// What its rules are about.
+    pub title: &'static str,
+    /// Its rules by number.
+    pub rules: &'static [Rule],
+}
+
+/// The groups in the order of the catalogue.
+pub const GROUPS: &[Group] = &[
+    Group { title: "Frames", rules: frame::RULES },
+    Group { title: "Messages", rules: message::RULES },
+    Group { title: "Close and control frames", rules: close::RULES },
+    Group { title: "The opening handshake", rules: handshake::RULES },
+    Group { title: "Failed connections", rules: network::RULES },
+    Group { title: "permessage-deflate", rules: deflate::RULES },
+    Group { title: "The capture itself", rules: capture::RULES },
+];
+
+/// Receives what the rules find.
+pub trait Findings {
+    /// Takes one finding.
+    fn finding(&mut self, finding: &Finding);
+
+    /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
+}
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Findings of one rule on one connection that are given one by one; further ones are counted.
+    pub each: u64,
+    /// Payload bytes from which on a frame or message is too large (WS-F14).
+    pub message_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { each: 10, message_bytes: 64 << 20 }
+    }
+}
+
+/// Asks the rules.
+///
+/// Does no I/O and reads no clock. Memory grows with open connections.
+#[derive(Debug)]
+pub struct Checker {
+    settings: Settings,
+    /// Where in `slots` the facts of a connection are.
+    index: HashMap<ConnectionId, usize>,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// The one that was asked for last: most events follow another of their connection.
+    latest: Option<(ConnectionId, usize)>,
+    keys: Keys,
+    capture: CaptureFacts,
+    faults: Faults,
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default)]
+struct Slot {
+    facts: Facts,
+    /// Findings so far, by rule.
+    counts: Vec<(&'static Rule, u64)>,
+}
+
+/// Something that rules are asked about.
+#[derive(Clone, Copy)]
+struct Subject<'a, T> {
+    slot: usize,
+    connection: &'a Connection,
+    origin: Origin,
+    place: Place,
+    what: T,
+}
+
+impl Checker {
+    /// Makes a checker that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            index: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            latest: None,
+            keys: Keys::default(),
+            capture: CaptureFacts::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    /// Asks the rules about an event, and remembers it.
+    pub fn event(&mut self, event: &Event<'_>, out: &mut impl Findings) {
+        match event.kind {
+            EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Connection(connection, ref what) => {
+                let Some(slot) = self.slot(connection.id, what) else { return };
+                self.ask_about(slot, connection, event.origin, what, out);
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.facts.observe(connection, event.origin, what);
+                }
+                self.remember_key(connection.id, what);
+                if let ConnectionEvent::Ended(_) = what {
+                    self.forget(connection.id, out);
+                }
+            }
+        }
+    }
+
+    /// Asks the rules about the capture as a whole, at its end.
+    pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
+        let scene = CaptureScene { facts: &self.capture, reading };
+        for (rule, check) in ASKED.capture.iter() {
+            self.faults.set_place(Place::default());
+            check(&scene, &mut self.faults);
+            for fault in self.faults.take() {
+                out.finding(&finding(rule, None, Origin::default(), fault));
+            }
+        }
+    }
+
+    fn ask_about(
+        &mut self,
+        slot: usize,
+        connection: &Connection,
+        origin: Origin,
+        event: &ConnectionEvent<'_>,
+        out: &mut impl Findings,
+    ) {
+        let at = |direction: Direction, span: Span| Place {
+            direction: Some(direction),
+            span: Some(span),
+        };
+        let about = About { slot, connection, origin };
+        match *event {
+            ConnectionEvent::FrameStarted(direction, frame) => {
+                let what = FrameSeen { direction, frame };
+                self.ask(&ASKED.frame, about.of(what, at(direction, frame.span)), out);
+            }
+            ConnectionEvent::Message(direction, message) => {
+                let what = MessageSeen { direction, message };
+                let questions: &[Question<MessageSeen<'_>>] = match message.opcode {
+                    Opcode::Text | Opcode::Binary | Opcode::Continuation => &ASKED.data,
+                    Opcode::Close => &ASKED.close,
+                    Opcode::Ping | Opcode::Pong => return,
+                };
+                self.ask(questions, about.of(what, at(direction, message.span)), out);
+            }
+            ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
+                let what = BadText { direction, byte };
+                self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
+            }
+            ConnectionEvent::Text(direction, bytes, span) => {
+                let what = Nonsense { direction, bytes };
+                self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
+            }
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.ask(&ASKED.request, about.of(handshake, request_place(handshake)), out);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.ask(&ASKED.response, about.of(handshake, response_place(handshake)), out);
+            }
+            ConnectionEvent::Ended(ending) => {
+                if ending.relevant {
+                    self.ask(&ASKED.end, about.of(ending, Place::default()), out);
+                }
+            }
+            ConnectionEvent::Gap(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::HeaderUnfinished(..) => {
+                self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+            }
+            ConnectionEvent::Opened
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+
+    /// Asks one rule after the other; what one finds, the next can know.
+    fn ask<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+    ) {
+        let mut questions = questions.iter();
+        loop {
+            let Some(slot) = self.slots.get(about.slot) else { return };
+            let scene = Scene {
+                connection: about.connection,
+                facts: &slot.facts,
+                keys: &self.keys,
+                settings: &self.settings,
+                origin: about.origin,
+                subject: about.what,
+            };
+            self.faults.set_place(about.place);
+            let faults = &mut self.faults;
+            let found = questions.find(|(_, check)| {
+                check(&scene, faults);
+                !faults.is_empty()
+            });
+            let Some((rule, _)) = found else { return };
+            for fault in self.faults.take() {
+                self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        rule: &'static Rule,
+        slot: usize,
+        id: ConnectionId,
+        origin: Origin,
+        fault: Fault,
+        out: &mut impl Findings,
+    ) {
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        let span = fault.span.unwrap_or(Span::at(0, origin));
+        slot.facts.note(rule, fault.direction, span);
+        let count = match slot.counts.iter_mut().find(|(known, _)| known.id == rule.id) {
+            Some((_, count)) => {
+                *count = count.saturating_add(1);
+                *count
+            }
+            None => {
+                slot.counts.push((rule, 1));
+                1
+            }
+        };
+        if count <= self.settings.each {
+            out.finding(&finding(rule, Some(id), origin, fault));
+        }
+    }
+
+    /// Where the facts of a connection are; `None` where there is nothing to remember.
+    fn slot(&mut self, id: ConnectionId, event: &ConnectionEvent<'_>) -> Option<usize> {
+        if let Some((latest, slot)) = self.latest
+            && latest == id
+        {
+            return Some(slot);
+        }
+        let known = self.index.get(&id).copied();
+        let slot = match known {
+            Some(slot) => slot,
+            None if !begins_memory(event) => return None,
+            None => {
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    self.slots.push(Slot::default());
+                    self.slots.len().saturating_sub(1)
+                });
+                self.index.insert(id, slot);
+                slot
+            }
+        };
+        self.latest = Some((id, slot));
+        Some(slot)
+    }
+
+    /// A connection has ended: tells what was only counted, and forgets it.
+    fn forget(&mut self, id: ConnectionId, out: &mut impl Findings) {
+        self.latest = None;
+        let Some(at) = self.index.remove(&id) else { return };
+        self.free.push(at);
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let Slot { counts, .. } = std::mem::take(slot);
+        for (rule, count) in counts {
+            let more = count.saturating_sub(self.settings.each);
+            if more > 0 {
+                out.folded(rule, id, more);
+            }
+        }
+    }
+
+    fn remember_key(&mut self, id: ConnectionId, event: &ConnectionEvent<'_>) {
+        match event {
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
+                    self.keys.asked(key, id, request.span.first.packet);
+                }
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                if let Some(key) = handshake.key() {
+                    self.keys.answered(key, id);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a question is about, but for the subject.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    slot: usize,
+    connection: &'a Connection,
+    origin: Origin,
+}
+
+impl<'a> About<'a> {
+    fn of<T>(self, what: T, place: Place) -> Subject<'a, T> {
+        Subject { slot: self.slot, connection: self.connection, origin: self.origin, place, what }
+    }
+}
+
+fn finding(
+    rule: &'static Rule,
+    connection: Option<ConnectionId>,
+    origin: Origin,
+    fault: Fault,
+) -> Finding {
+    Finding {
+        rule,
+        connection,
+        direction: fault.direction,
+        side: fault.side,
+        first: fault.span.map_or(origin, |span| span.first),
+        last: fault.span.map_or(origin, |span| span.last),
+        offset: fault.span.map(|span| span.start),
+        bits: fault.bits,
+        evidence: fault.evidence,
+    }
+}
+
+/// Whether an event is the first that a connection is remembered for. Most connections of a capture
+/// are no WebSocket: nothing is kept of them.
+fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
+    match event {
+        ConnectionEvent::Opened | ConnectionEvent::StateChanged | ConnectionEvent::Gap(..) => false,
+        ConnectionEvent::Ended(ending) => ending.relevant,
+        ConnectionEvent::UpgradeRequested(_)
+        | ConnectionEvent::HandshakeEnded(_)
+        | ConnectionEvent::TunnelOpened(_)
+        | ConnectionEvent::TunnelRefused(_)
+        | ConnectionEvent::Recognised(_)
+        | ConnectionEvent::FrameStarted(..)
+        | ConnectionEvent::FrameEnded(..)
+        | ConnectionEvent::InvalidUtf8 { .. }
+        | ConnectionEvent::Message(..)
+        | ConnectionEvent::Text(..)
+        | ConnectionEvent::HeaderUnfinished(..)
+        | ConnectionEvent::SyncLost(..)
+        | ConnectionEvent::SyncFound(..)
+        | ConnectionEvent::Conflict(..)
+        | ConnectionEvent::Limit(_) => true,
+    }
+}
+
+fn request_place(handshake: &Handshake) -> Place {
+    Place {
+        direction: Some(Direction::ClientToServer),
+        span: handshake.request.as_ref().map(|head| head.span),
+    }
+}
+
+fn response_place(handshake: &Handshake) -> Place {
+    Place {
+        direction: Some(Direction::ServerToClient),
+        span: handshake.response.as_ref().map(|head| head.span),
+    }
+}

@@ -1,0 +1,95 @@
+//! What a rule is shown: the event, and what is remembered.
+
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::findings::Settings;
+use crate::findings::capture_facts::CaptureFacts;
+use crate::findings::facts::{Facts, SideFacts};
+use crate::findings::keys::Keys;
+use crate::stream::{Direction, Origin, Span};
+use crate::websocket::{Frame, Message};
+
+/// An event on a connection, before it is remembered, and all that was remembered before it.
+#[derive(Debug)]
+pub(super) struct Scene<'a, T> {
+    pub(super) connection: &'a Connection,
+    /// What is remembered of this connection.
+    pub(super) facts: &'a Facts,
+    /// What is remembered of the handshakes of all connections.
+    pub(super) keys: &'a Keys,
+    pub(super) settings: &'a Settings,
+    /// The packet that brought the event.
+    pub(super) origin: Origin,
+    pub(super) subject: T,
+}
+
+/// The whole capture, at its end.
+#[derive(Debug)]
+pub(super) struct CaptureScene<'a> {
+    pub(super) facts: &'a CaptureFacts,
+    /// What only the reader of the capture knows.
+    pub(super) reading: &'a Reading<'a>,
+}
+
+/// What only the reader of a capture knows about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading<'a> {
+    /// Packets read.
+    pub packets: u64,
+    /// Why nothing could be read behind the last packet.
+    pub damage: Option<&'a str>,
+    /// Damaged blocks that were skipped, in words.
+    pub skipped: &'a [String],
+    /// Packets that the capturing machine lost.
+    pub dropped: u64,
+}
+
+/// A frame, and who sent it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameSeen<'a> {
+    pub(super) direction: Direction,
+    pub(super) frame: &'a Frame,
+}
+
+/// A message, and who sent it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MessageSeen<'a> {
+    pub(super) direction: Direction,
+    pub(super) message: &'a Message<'a>,
+}
+
+/// A text that stopped being UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BadText {
+    pub(super) direction: Direction,
+    /// Offset of the first impossible byte in the (inflated) message.
+    pub(super) byte: u64,
+}
+
+/// Text where a frame should start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nonsense<'a> {
+    pub(super) direction: Direction,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<T> Scene<'_, T> {
+    /// What is remembered of the sender of a direction.
+    pub(super) fn sender(&self, direction: Direction) -> &SideFacts {
+        self.facts.sides.get(direction)
+    }
+
+    /// What is remembered of the receiver of a direction.
+    pub(super) fn receiver(&self, direction: Direction) -> &SideFacts {
+        self.facts.sides.get(direction.reverse())
+    }
+
+    pub(super) fn id(&self) -> ConnectionId {
+        self.connection.id
+    }
+}
+
+/// A place in a stream as a place in words: what evidence says of another packet.
+pub(super) fn packets_in_words(span: Span) -> String {
+    let (first, last) = (span.first.packet, span.last.packet);
+    if first == last { format!("packet {first}") } else { format!("packets {first} to {last}") }
+}
