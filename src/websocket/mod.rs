@@ -14,5 +14,6 @@ pub mod utf8;
 
 pub use close::Close;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
+pub use deflate::DeflateFault;
 pub use frame::{Frame, FrameHeader, Opcode};
-pub use message::{Inflation, Message, Utf8};
+pub use message::{DeflateEnding, Inflation, Message, Tail, Utf8};
