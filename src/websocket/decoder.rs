@@ -32,6 +32,8 @@ pub struct Decoder {
     within_message: bool,
     /// Frames begun.
     frames: u64,
+    /// Whether all messages so far were seen.
+    history: HistoryStart,
     inflater: Option<Box<Inflater>>,
     /// What is touched only by frames and messages that chunks cut: apart, so that a thousand
     /// connections whose messages come whole fit in a processor's cache.
@@ -163,6 +165,10 @@ impl Decoder {
             partial_length: 0,
             within_message: false,
             frames: 0,
+            history: match start {
+                Start::Boundary => HistoryStart::Seen,
+                Start::Anywhere => HistoryStart::Missed,
+            },
             inflater: None,
             cut: Box::default(),
         }
@@ -417,7 +423,7 @@ impl Decoder {
         let inflater = match self.compression {
             _ if !self.cut.frame.header.rsv1() => None,
             Compression::None => None,
-            Compression::Deflate(params) => Some((params, HistoryStart::Seen)),
+            Compression::Deflate(params) => Some((params, self.history)),
             Compression::Unknown => Some((UNKNOWN_PARAMS, HistoryStart::Missed)),
         };
         if let Some((params, history)) = inflater {
@@ -575,8 +581,9 @@ impl Decoder {
             sink(Observation::FrameEnded(&self.cut.frame));
         }
         self.give_up_messages(shared, sink);
+        // Messages may have been lost, and with them history.
+        self.history = HistoryStart::Missed;
         if let Some(inflater) = &mut self.inflater {
-            // Messages may have been lost, and with them history.
             inflater.abandon(&mut shared.spares);
         }
         self.probation = 0;

@@ -258,6 +258,31 @@ fn a_gap_breaks_the_history_of_compression_until_a_message_needs_none() {
 }
 
 #[test]
+fn after_lost_frames_compressed_messages_may_need_what_was_not_seen() {
+    let told = observe(
+        &[
+            Bytes(b"\x81\x02hi"),
+            Hole(100),
+            // The reference of RFC 7692 §7.2.3.2, then its stored block (§7.2.3.3), twice each.
+            Bytes(b"\xc1\x05\xf2\x00\x11\x00\x00\xc1\x0b\x00\x05\x00\xfa\xffHello\x00"),
+            Bytes(b"\xc1\x05\xf2\x00\x11\x00\x00\xc1\x0b\x00\x05\x00\xfa\xffHello\x00"),
+        ],
+        DEFLATE,
+        Start::Boundary,
+        100,
+    );
+    let messages: Vec<&String> = told.iter().filter(|told| told.contains("text")).collect();
+    let expected = [
+        "text \"hi\" of 2 in 1",
+        "incomplete text \"H\" of 1 in 1 HistoryMissing",
+        "text \"Hello\" of 5 in 1 Done",
+        "text \"Hello\" of 5 in 1 Done",
+        "text \"Hello\" of 5 in 1 Done",
+    ];
+    assert_eq!(messages, expected);
+}
+
+#[test]
 fn messages_tell_how_they_were_compressed() {
     let agreed = Compression::Deflate(SideParams { no_context_takeover: true, window_bits: 9 });
     let (removed, kept) = ((Tail::Removed, false), (Tail::Kept, false));
