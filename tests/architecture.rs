@@ -66,7 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde", &["report", "cli"]),
     ("serde_json", &["report", "cli"]),
     ("sha1", &["http/accept.rs"]),
-    ("sha2", &["websocket/content.rs"]),
+    ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
