@@ -9,6 +9,7 @@ pub mod frame;
 mod inflate;
 pub mod mask;
 pub mod message;
+pub mod subprotocol;
 pub mod sync;
 pub mod utf8;
 
