@@ -250,6 +250,8 @@ impl Stream {
             0b00 => Block::StoredHeader,
             0b01 => Block::Fixed,
             0b10 => Block::Codes,
+            // Two bytes tell whether it is gzip, however they are cut.
+            _ if self.seen == 1 => return Ok(Some(Stop::Input)),
             _ => return Err(Fault::Invalid(DeflateFault::BlockType)),
         };
         self.empty = false;
