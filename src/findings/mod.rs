@@ -150,6 +150,9 @@ impl Checker {
             EventKind::Capture(event) => self.capture.observe(event),
             EventKind::Connection(connection, ref what) => {
                 let Some(slot) = self.slot(connection.id, what) else { return };
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.facts.prepare(what);
+                }
                 self.ask_about(slot, connection, event.origin, what, out);
                 if let Some(slot) = self.slots.get_mut(slot) {
                     slot.facts.observe(connection, event.origin, what);
