@@ -2,7 +2,6 @@
 
 mod amount;
 mod clock;
-mod close_code;
 pub mod escape;
 #[cfg(test)]
 mod fixture;

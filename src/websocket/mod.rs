@@ -1,6 +1,7 @@
 //! Bytes to frames to messages.
 
 pub mod close;
+pub mod close_code;
 mod content;
 pub mod decoder;
 pub mod deflate;
@@ -13,6 +14,7 @@ pub mod sync;
 pub mod utf8;
 
 pub use close::Close;
+pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
 pub use frame::{Frame, FrameHeader, Opcode};
 pub use message::{Inflation, Message, Utf8};
