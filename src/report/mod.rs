@@ -3,6 +3,7 @@
 mod amount;
 mod clock;
 pub mod escape;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod handshake;

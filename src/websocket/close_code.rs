@@ -352,9 +352,9 @@ const fn range(first: u16, last: u16) -> CloseCode {
 }
 
 /// Codes that were proposed on the mailing list of the working group after the RFC, and registered.
-const HYBI: &str = "IANA registry; hybi mailing list";
+const HYBI: &str = "hybi mailing list; IANA registry";
 
-const IANA: &str = "IANA registry (first come, first served)";
+const IANA: &str = "IANA registry";
 const RANGE_SOURCE: &str = "RFC 6455 §7.4.2";
 
 /// HTTP statuses that are seen as close codes, their names, and the close codes that say the same.

@@ -101,11 +101,15 @@ impl Facts {
                 "permessage-deflate sets it on the first frame of a compressed message. Each message may be \
                  compressed or not, as its sender likes.",
             ),
+            (true, Compression::None) if starts_message => (
+                "set",
+                "Kept free for extensions: without one it must be 0, and the receiver must fail the \
+                 connection. With permessage-deflate it says that the message is compressed.",
+            ),
             (true, Compression::None) => (
                 "set",
-                "Kept free for extensions, and no extension was negotiated: it must be 0, and the receiver \
-                 must fail the connection. If permessage-deflate was negotiated, it says that the message is \
-                 compressed.",
+                "Kept free for extensions: without one it must be 0, and the receiver must fail the \
+                 connection.",
             ),
             (true, Compression::Deflate(_) | Compression::Unknown) if starts_message => (
                 "compressed",
@@ -160,16 +164,15 @@ impl Facts {
                 "RFC 6455 §5.5.3",
             ),
             None if self.is_control() => (
-                "B to F are kept for control frames to come. A receiver that meets one must fail the \
-                 connection.",
+                "Kept for control frames to come. A receiver that meets it must fail the connection.",
                 "RFC 6455 §5.2",
             ),
             None => (
-                "3 to 7 are kept for data frames to come. A receiver that meets one must fail the connection.",
+                "Kept for data frames to come. A receiver that meets it must fail the connection.",
                 "RFC 6455 §5.2",
             ),
         };
-        field.meaning = meaning.into();
+        field.meaning = format!("{meaning} {OPCODES}").into();
         field.section = section;
     }
 
@@ -197,10 +200,10 @@ impl Facts {
             (false, Some(Direction::ServerToClient)) => "A server never masks its frames.",
             (true, None) => {
                 "A client masks every frame, so that its bytes cannot be chosen to fool a proxy on the way; a \
-                 server never does. So this frame is from a client."
+                 server never does. So this frame ought to be from a client."
             }
             (false, None) => {
-                "A client masks every frame, a server never does. So this frame is from a server."
+                "A client masks every frame, a server never does. So this frame ought to be from a server."
             }
         };
         field.meaning = format!("{what} {who}").into();
@@ -271,7 +274,7 @@ pub(super) fn missing(field: &mut Field) {
     field.words = if field.seen_bits == 0 { "missing".into() } else { "cut short".into() };
     field.meaning = match (field.kind, bytes) {
         (FieldKind::Mask | FieldKind::Length, _) => {
-            "It stands in the second byte of the header, which is not there.".into()
+            "In the second byte of the header, which is not there.".into()
         }
         (_, 1) => "The last byte of it is not there.".into(),
         (_, bytes) => format!("{bytes} of its {} bytes are not there.", field.bits / 8).into(),
@@ -291,3 +294,7 @@ fn bytes(length: u64) -> String {
     grouped.push_str(if length == 1 { " byte" } else { " bytes" });
     grouped
 }
+
+/// All opcodes, beside the one at hand.
+const OPCODES: &str = "Opcodes are 0 continuation, 1 text, 2 binary, 8 close, 9 ping, A pong; 3 to 7 and B to F are \
+                       reserved.";
