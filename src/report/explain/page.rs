@@ -90,13 +90,18 @@ impl Page {
         match self.charset {
             Borders::Lines => self.line.foreign(bytes, room),
             Borders::Ascii => {
+                let mut ascii = Vec::new();
+                for chunk in bytes.utf8_chunks() {
+                    let letters = chunk.valid().chars();
+                    ascii.extend(letters.map(|letter| {
+                        u8::try_from(letter).ok().filter(u8::is_ascii).unwrap_or(b'?')
+                    }));
+                    ascii.extend_from_slice(chunk.invalid());
+                }
                 let mut text = String::new();
-                escape(bytes, room.saturating_sub(2), &mut text);
-                let text: String = text
-                    .replace('…', "...")
-                    .chars()
-                    .map(|letter| if letter.is_ascii() { letter } else { '?' })
-                    .collect();
+                // The mark of what does not fit becomes two columns wider.
+                escape(&ascii, room.saturating_sub(2), &mut text);
+                let text = text.replace('…', "...");
                 self.line.push(&text);
             }
         }
