@@ -64,7 +64,9 @@ pub fn close_code(code: u16, options: &Options) -> String {
     page.finish()
 }
 
-/// What the rules say of frames that were sent this way, a paragraph each; nothing judges them yet.
+/// What the rules say of frames that were sent this way, a paragraph each at the end of the page.
+///
+/// Nothing judges them yet.
 fn findings_of(_bytes: &[u8], _context: Context) -> Vec<String> {
     Vec::new()
 }

@@ -89,8 +89,8 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "normal closure",
         meaning: "The connection has done what it was opened for, and ends in good order.",
-        cause: "An application called close() without a code of its own, a page was done, a server ended a \
-                session that was finished.",
+        cause: "An application closed the connection on purpose. Many libraries send it unless they are told \
+                another code; browsers send none then (1005).",
         remedy: "Nothing. A client that wanted to stay connected may connect again.",
         ..one(1000)
     },
@@ -278,9 +278,9 @@ const RANGES: &[CloseCode] = &[
     CloseCode {
         name: "unused range",
         meaning: "Codes below 1000 are not used: the standard leaves them without any meaning.",
-        cause: "A status of another protocol was taken for a close code, or the two bytes of the code were \
-                sent in the wrong order.",
-        remedy: "Send a code of 1000 to 1014, or one of your own from 4000 to 4999.",
+        cause: "A status of another protocol, mostly HTTP, was taken for a close code.",
+        remedy: "Send a registered code that may be sent (1000 to 1003, 1007 to 1014), or one of your own from \
+                 4000 to 4999.",
         sender: Sender::Nobody,
         wire: Wire::Undefined,
         source: RANGE_SOURCE,

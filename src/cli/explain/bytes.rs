@@ -231,4 +231,14 @@ mod tests {
             assert_eq!(from_text(text), None, "{text:?}");
         }
     }
+
+    #[test]
+    fn every_beginning_of_a_text_is_survived() {
+        for (name, text, _) in CASES {
+            for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+                let bytes = from_text(&text[..end]).unwrap_or_default();
+                assert!(bytes.len() <= end, "{name} up to {end}");
+            }
+        }
+    }
 }

@@ -18,6 +18,15 @@ pub(super) fn explain(page: &mut Page, code: u16) {
     page.term("On the wire", COLUMN, &wire(code, entry));
     page.term("What to do", COLUMN, entry.remedy);
     page.term("Source", COLUMN, &source(entry));
+    if entry.wire == Wire::Undefined && matches!(code, 10..100 | 1000..10_000) {
+        page.blank();
+        page.paragraph(
+            0,
+            &format!(
+                "Are these the first bytes of a frame? wslens explain 0x{code} reads them so."
+            ),
+        );
+    }
 }
 
 /// What a code's number gives away.
@@ -87,6 +96,8 @@ fn source(entry: &CloseCode) -> String {
     if entry.is_registered() {
         let registry = if entry.source.contains("IANA") { "" } else { "; IANA registry" };
         format!("{}{registry} (WebSocket Close Code Number Registry).", entry.source)
+    } else if entry.wire == Wire::Undefined && entry.last == u16::MAX {
+        format!("{} defines no range above {}.", entry.source, entry.first.saturating_sub(1))
     } else {
         format!("{} defines the range from {} to {}.", entry.source, entry.first, entry.last)
     }

@@ -80,7 +80,7 @@ fn compressed_hello_of_rfc_7692() {
 #[test]
 fn close_codes_read_like_a_dictionary() {
     let options = options(Compression::None, Borders::Lines);
-    for code in [1000, 1006, 429, 4000] {
+    for code in [1000, 1006, 429, 4000, 8105] {
         insta::assert_snapshot!(format!("close_code_{code}"), close_code(code, &options));
     }
 }
