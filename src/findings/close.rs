@@ -6,5 +6,5 @@ mod heartbeat;
 
 use crate::findings::rule::Rule;
 
-/// WS-C, by number.
-pub(super) static RULES: &[&[Rule]] = &[codes::RULES, endings::RULES, heartbeat::RULES];
+/// WS-C.
+pub(super) const TABLES: &[&[Rule]] = &[codes::RULES, endings::RULES, heartbeat::RULES];

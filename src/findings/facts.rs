@@ -46,7 +46,9 @@ pub(super) struct SideFacts {
     pub(super) unfinished: Option<Unfinished>,
     /// Where frame boundaries were lost, while they are.
     pub(super) lost: Option<Span>,
-    /// Bytes that the capture does not hold of what it sent.
+    /// Whether text stands where a frame should start, so that the rest of its stream is passed over.
+    pub(super) is_nonsense: bool,
+    /// Bytes that the snap length cut off of what it sent.
     pub(super) cut: Cut,
     /// Messages that could not be inflated since history is missing.
     pub(super) uninflated: Option<Uninflated>,
@@ -90,8 +92,8 @@ pub(super) struct CloseSent {
     pub(super) span: Span,
     /// `None` where it had none.
     pub(super) code: Option<u16>,
-    /// Whether the sender had received the other side's Close before.
-    pub(super) is_answer: bool,
+    /// How far its sender had received the other side's stream, as an offset.
+    pub(super) received: u64,
 }
 
 /// A Ping without its Pong.
@@ -217,7 +219,9 @@ impl Facts {
             }
             ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
             ConnectionEvent::Text(direction, _, span) => {
-                self.sides.get_mut(direction).lost = Some(span);
+                let side = self.sides.get_mut(direction);
+                side.lost = Some(span);
+                side.is_nonsense = true;
             }
             ConnectionEvent::Recognised(recognition) => {
                 self.recognized = Some(recognition);
@@ -328,12 +332,10 @@ impl Facts {
     fn message(&mut self, connection: &Connection, direction: Direction, message: &Message<'_>) {
         match message.opcode {
             Opcode::Close => {
-                let other = self.sides.get(direction.reverse());
                 let received = *connection.acknowledged.get(direction.reverse());
-                let is_answer = other.close.is_some_and(|close| received >= close.span.end);
                 let code = message.close.and_then(|close| close.code);
                 let side = self.sides.get_mut(direction);
-                side.close.get_or_insert(CloseSent { span: message.span, code, is_answer });
+                side.close.get_or_insert(CloseSent { span: message.span, code, received });
                 // What was open will never be finished, and WS-M02 has said so.
                 side.open = Open::No;
             }
@@ -396,13 +398,6 @@ impl Facts {
     fn forget_pings(&mut self, pongs: Direction) {
         self.sides.get_mut(pongs.reverse()).pings.clear();
         self.sides.get_mut(pongs).stray_pong = None;
-    }
-}
-
-impl SideFacts {
-    /// Whether all its frames are known.
-    pub(super) fn is_whole(&self) -> bool {
-        self.lost.is_none()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::findings::facts::{Fragmented, Open, SideFacts};
 use crate::findings::fault::{Faults, Side};
-use crate::findings::frame::{counted, has_ended};
+use crate::findings::frame::has_ended;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::scene::{MessageSeen, Scene};
+use crate::findings::scene::MessageSeen;
+use crate::findings::words::counted;
 use crate::stream::Direction;
 
 /// WS-M, by number.

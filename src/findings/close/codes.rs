@@ -3,7 +3,8 @@
 use crate::findings::facts::Offence;
 use crate::findings::fault::Side;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::scene::{MessageSeen, Scene, packets_in_words};
+use crate::findings::scene::{MessageSeen, Scene};
+use crate::findings::words::packets_in_words;
 use crate::stream::Direction;
 use crate::websocket::close_code::CloseCode;
 
@@ -78,7 +79,9 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::Close(|scene, faults| {
             let Some(code) = code(scene).filter(|code| *code < 1000) else { return };
             faults.add(match code {
-                100..=599 => format!("code {code} looks like an HTTP status; the lowest Close code is 1000"),
+                100..=599 => {
+                    format!("code {code} looks like an HTTP status; the lowest Close code is 1000")
+                }
                 _ => format!("code {code}; the lowest is 1000"),
             });
         })],
@@ -131,7 +134,8 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::Close(|scene, faults| {
             let direction = scene.subject.direction;
             let Some(answer) = code(scene).filter(|code| !is_failure(*code)) else { return };
-            let Some(first) = answered(scene).filter(|_| scene.sender(direction).close.is_none()) else {
+            let Some(first) = answered(scene).filter(|_| scene.sender(direction).close.is_none())
+            else {
                 return;
             };
             if answer != first {
@@ -186,7 +190,11 @@ pub(super) static RULES: &[Rule] = &[
             let cause = scene.receiver(direction).offence;
             match cause {
                 Some(Offence { rule, span }) => {
-                    evidence.push_str(&format!("; before it, {} in {}", rule.id, packets_in_words(span)));
+                    evidence.push_str(&format!(
+                        "; before it, {} in {}",
+                        rule.id,
+                        packets_in_words(span)
+                    ));
                     faults.add(evidence).side(Side::sender(direction.reverse()));
                 }
                 None => {

@@ -116,9 +116,15 @@ fn inflating(message: &Whole) -> String {
             " It repeats parts of earlier messages, which are not here: give the frames before it, too."
                 .to_owned()
         }
-        Inflation::Invalid { offset } => format!(
-            " It is not valid DEFLATE: reading stopped at compressed byte {}.",
+        Inflation::Invalid { offset, fault } => format!(
+            " It is not valid DEFLATE: {} at compressed byte {}.",
+            fault.text(),
             number_u64(offset)
+        ),
+        Inflation::Forgotten { distance, available, .. } => format!(
+            " It repeats what was said {} bytes before, and only {} bytes of it had come out.",
+            distance,
+            available
         ),
         Inflation::TooLarge => {
             format!(" Inflation was stopped after {}.", bytes(MOST_INFLATED))
