@@ -20,6 +20,7 @@ mod keys;
 mod mask_keys;
 mod message;
 mod network;
+mod partial;
 mod rule;
 mod scene;
 mod words;
@@ -244,9 +245,17 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
-            | ConnectionEvent::Recognised(_)
-            | ConnectionEvent::HeaderUnfinished(..) => {
+            | ConnectionEvent::Recognised(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                if let Some(frame) = partial::frame(bytes, span, direction) {
+                    let what = FrameSeen { direction, frame: &frame };
+                    let about = about.of(what, at(direction, span));
+                    self.ask_where(&ASKED.frame, about, out, |fault| {
+                        fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
+                    });
+                }
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
@@ -262,6 +271,17 @@ impl Checker {
         questions: &[Question<T>],
         about: Subject<'_, T>,
         out: &mut impl Findings,
+    ) {
+        self.ask_where(questions, about, out, |_| true);
+    }
+
+    /// The same, but only faults that `counts` count.
+    fn ask_where<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+        counts: impl Fn(&Fault) -> bool,
     ) {
         let mut questions = questions.iter();
         loop {
@@ -281,7 +301,7 @@ impl Checker {
                 !faults.is_empty()
             });
             let Some((rule, _)) = found else { return };
-            for fault in self.faults.take() {
+            for fault in self.faults.take().into_iter().filter(&counts) {
                 self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
             }
         }

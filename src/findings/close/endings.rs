@@ -2,7 +2,7 @@
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::close::codes::is_failure;
-use crate::findings::fault::Side;
+use crate::findings::fault::{Bits, Side};
 use crate::findings::frame::has_ended;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::{FrameSeen, Scene};
@@ -28,11 +28,13 @@ pub(super) static RULES: &[Rule] = &[
                 && !frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults.add(format!(
-                    "{opcode} frame of {} after the Close of {}",
-                    counted(frame.header.payload_length, "byte"),
-                    packets_in_words(close.span)
-                ));
+                faults
+                    .add(format!(
+                        "{opcode} frame of {} after the Close of {}",
+                        counted(frame.header.payload_length, "byte"),
+                        packets_in_words(close.span)
+                    ))
+                    .bits(Bits::OPCODE);
             }
         })],
     },
@@ -53,7 +55,9 @@ pub(super) static RULES: &[Rule] = &[
                 && frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults.add(format!("{opcode} after the Close of {}", packets_in_words(close.span)));
+                faults
+                    .add(format!("{opcode} after the Close of {}", packets_in_words(close.span)))
+                    .bits(Bits::OPCODE);
             }
         })],
     },
@@ -82,22 +86,25 @@ pub(super) static RULES: &[Rule] = &[
                 if other.lost.is_some() || !seen || left {
                     continue;
                 }
-                let silent = direction.reverse();
-                let end = match scene.facts.ended {
-                    Some((side, at)) => {
-                        let time = at.time.since(close.span.last.time);
-                        format!(" in {}, until the {} ended TCP", duration(time), side.name())
-                    }
-                    None => String::new(),
-                };
+                let Some((side, at)) = scene.facts.ended else { continue };
+                let waited = at.time.since(close.span.last.time);
+                let is_own = side == Side::sender(direction);
+                let did_not_wait = is_own && waited < ANSWER_TIME;
+                if did_not_wait && close.code.is_some_and(is_failure) {
+                    // RFC 6455 §7.1.7: who fails the connection may close TCP at once.
+                    continue;
+                }
+                let guilty = if did_not_wait { direction } else { direction.reverse() };
                 faults
                     .add(format!(
-                        "the {}'s Close in {} got no answer{end}",
+                        "the {}'s Close in {} got no answer in {}, until the {} ended TCP",
                         Side::sender(direction).name(),
-                        packets_in_words(close.span)
+                        packets_in_words(close.span),
+                        duration(waited),
+                        side.name()
                     ))
-                    .direction(silent)
-                    .side(Side::sender(silent))
+                    .direction(guilty)
+                    .side(Side::sender(guilty))
                     .span(close.span);
             }
         })],
@@ -265,6 +272,9 @@ fn ended_by(scene: &Scene<'_, Ending>, direction: Direction) -> bool {
 fn last_offset(scene: &Scene<'_, Ending>, side: Side) -> u64 {
     *scene.connection.bytes.get(side.direction())
 }
+
+/// Nanoseconds in which nobody can be blamed for not having answered a Close.
+const ANSWER_TIME: u64 = 1_000_000_000;
 
 /// Nanoseconds for which TCP may stay open after both Closes: the server's system may be slow to
 /// close, but no network takes that long.
