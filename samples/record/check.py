@@ -45,7 +45,8 @@ def check(truth, folder):
     if truth["name"] != capture.name.split(".")[0]:
         wrong.append("name and file differ")
     keys = folder / truth["keys"] if "keys" in truth else None
-    seen = Seen(capture, keys)
+    midstream = [c["server"].rpartition(":")[2] for c in truth["connections"] if c.get("started_by") == "midstream"]
+    seen = Seen(capture, keys, midstream)
     for connection in truth["connections"]:
         wrong += check_connection(connection, seen)
     wrong += check_rules(truth)
@@ -132,9 +133,9 @@ class Seen:
               "websocket.payload_length_ext_16", "websocket.payload_length_ext_64",
               "websocket.payload.close.status_code")
 
-    def __init__(self, capture, keys):
+    def __init__(self, capture, keys, midstream):
         self.connections, self.statuses, self.frames = set(), {}, {}
-        for row in tshark(capture, keys, self.FIELDS):
+        for row in tshark(capture, keys, midstream, self.FIELDS):
             self.read(dict(zip(self.FIELDS, row)))
 
     def read(self, row):
@@ -157,13 +158,13 @@ class Seen:
             self.frames.setdefault(ends, []).append(frame)
 
 
-def tshark(capture, keys, fields):
+def tshark(capture, keys, midstream, fields):
     command = ["tshark", "-r", str(capture), "-d", "tcp.port==8100-8399,http", "-o", "tcp.relative_sequence_numbers:TRUE",
                "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=;"]
     if keys:
         command += ["-o", f"tls.keylog_file:{keys}", "-d", "tcp.port==8122,tls"]
-    if "midstream" in capture.name:
-        command += ["-d", "tcp.port==8100,websocket"]
+    for port in midstream:
+        command += ["-d", f"tcp.port=={port},websocket"]
     for field in fields:
         command += ["-e", field]
     # A file that was cut off is read as far as it goes: the exit code is 2 then.

@@ -51,7 +51,7 @@ class Pair:
             self.ends = {"client": client, "server": listening.accept()[0]}
         self.who = {side: ws_log.ends(end.getsockname(), end.getpeername(), side) for side, end in self.ends.items()}
         self.target = None
-        self.note(about=about, rules=[rule.split() for rule in breaks.split(",") if rule])
+        self.note(about=about, rules=[judged(rule) for rule in breaks.split(",") if rule])
         if may:
             self.note(may=may.split())
         if near:
@@ -118,6 +118,11 @@ class Pair:
             for control in between if first else ():
                 self.say(side, *control)
 
+    def lose(self, side, opcode, length, **more):
+        """Logs a message that the capture does not tell whole; `length` is what its frame announces."""
+        message = {"opcode": opcode, "length": length, "complete": False, "frames": 1, **more}
+        ws_log.log(event="sent", **self.who[side], message=message)
+
     def send(self, side, wire):
         """Sends bytes; the other end takes them all before anything else happens."""
         self.ends[side].sendall(wire)
@@ -148,6 +153,12 @@ class Pair:
             self.ends[side].close()
             if side == sides[0]:
                 assert self.ends[sides[1]].recv(1) == b""
+
+
+def judged(rule):
+    """Rule and side at fault; no side where it is a matter of the capture."""
+    name, *side = rule.split()
+    return [name, *(side or [None])]
 
 
 def other(side):
