@@ -3,8 +3,8 @@
 
 Changes, all of the first connection: midstream (no handshake in the file), incomplete:DIRECTION:LENGTH (part of the first
 message of that length is missing), until:DIRECTION:TEXT and before:DIRECTION:TEXT (what comes after that text, or that
-text and what comes after it, is not in the file), near:RULE:ABOUT (it breaks no rule, and comes close to that one). Or `undecodable` alone: nothing can
-be told of any connection.
+text and what comes after it, is not in the file), near:RULE:ABOUT (it breaks no rule, and comes close to that one). Or
+undecodable, alone: nothing can be told of any connection.
 """
 
 import json
