@@ -15,10 +15,10 @@ def negotiate(target, about, offer, accepted=None, *, talk=Pair.chat, **judgemen
 
 
 def compressed(client=15, server=15):
-    """Three texts each way, compressed with windows of so many bits; each repeats the ones before it."""
+    """Two texts each way, compressed with windows of so many bits; the second repeats the first."""
     def talk(pair):
         deflates = {"client": Deflate(client), "server": Deflate(server)}
-        for number in range(3):
+        for number in range(2):
             for side in SIDES:
                 text = f"good morning, said the {side} for the {number}. time"
                 pair.say(side, "text", text, deflated=deflates[side](text))
