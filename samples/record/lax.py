@@ -35,8 +35,10 @@ RESPONSE = {
 
 
 def refusal(status, *lines):
-    """What to answer instead of the 101."""
-    return {"start": f"HTTP/1.1 {status}", "Upgrade": [], "Connection": "Connection: close", "Accept": [], "more": lines}
+    """What to answer instead of the 101. Whoever sends Upgrade names it in Connection, too (RFC 9110 §7.8)."""
+    connection = "close, Upgrade" if any(line.startswith("Upgrade:") for line in lines) else "close"
+    return {"start": f"HTTP/1.1 {status}", "Upgrade": [], "Connection": f"Connection: {connection}", "Accept": [],
+            "more": lines}
 
 
 class Pair:

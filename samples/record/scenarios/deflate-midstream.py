@@ -40,7 +40,7 @@ def go_on(pair, deflate, alone, in_vain=()):
 
 ready, recording = map(pathlib.Path, sys.argv[1:])
 first = open_early("the first two texts repeat what was sent before the recording began, the third does not, the fourth repeats it",
-                   breaks="CAP-03, PMD-14 server")
+                   breaks="CAP-03, PMD-14")
 second = open_early("no text repeats another", breaks="CAP-03", near="PMD-14")
 ready.touch()
 while not recording.exists():
