@@ -6,7 +6,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState}
 use crate::findings::fault::Side;
 use crate::findings::handshake_facts::HandshakeFacts;
 use crate::findings::mask_keys::MaskKeys;
-use crate::findings::rule::Rule;
+use crate::findings::rule::{Bound, Rule, Severity};
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
@@ -40,6 +40,11 @@ pub(super) struct SideFacts {
     pub(super) stray_pong: Option<StrayPong>,
     /// Its first breach of a rule for which the receiver must fail the connection.
     pub(super) offence: Option<Offence>,
+    /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
+    /// connection.
+    pub(super) latest_fault: Option<Offence>,
+    /// Whether its latest control frame broke a rule, so that nobody must answer it.
+    pub(super) is_bad_control: bool,
     /// Its first frame after it had received such an offence of the other side.
     pub(super) went_on: Option<Span>,
     /// The frame that was not whole when its stream ended.
@@ -255,12 +260,15 @@ impl Facts {
 
     /// Remembers a broken rule, where others ask for it.
     pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
-        if let Some(direction) = direction.filter(|_| rule.is_fatal()) {
-            let side = self.sides.get_mut(direction);
-            // Behind its own Close nobody has to mind what it sends.
-            if side.close.is_none() {
-                side.offence.get_or_insert(Offence { rule, span });
-            }
+        if rule.bound == Bound::Nobody || rule.severity == Severity::Note {
+            return;
+        }
+        let Some(direction) = direction else { return };
+        let side = self.sides.get_mut(direction);
+        side.latest_fault = Some(Offence { rule, span });
+        // Behind its own Close nobody has to mind what it sends.
+        if rule.is_fatal() && side.close.is_none() {
+            side.offence.get_or_insert(Offence { rule, span });
         }
     }
 
@@ -294,6 +302,9 @@ impl Facts {
         }
         if let Some(key) = header.mask {
             side.mask_keys.observe(key);
+        }
+        if header.is_control() {
+            side.is_bad_control = !header.fin || header.payload_length > length_u64(MAX_CONTROL);
         }
         if header.is_control() || side.close.is_some() {
             return;
@@ -340,12 +351,12 @@ impl Facts {
                 side.open = Open::No;
             }
             Opcode::Ping => {
-                let pings = &mut self.sides.get_mut(direction).pings;
-                if pings.len() >= MOST_PINGS {
-                    pings.pop_front();
+                let side = self.sides.get_mut(direction);
+                if side.pings.len() >= MOST_PINGS {
+                    side.pings.pop_front();
                 }
-                if message.complete {
-                    pings.push_back(Ping::new(message));
+                if message.complete && !side.is_bad_control {
+                    side.pings.push_back(Ping::new(message));
                 }
             }
             Opcode::Pong => self.pong(direction, message),

@@ -187,7 +187,7 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(reason) = reason {
                 evidence.push_str(&format!(", reason {reason:?}"));
             }
-            let cause = scene.receiver(direction).offence;
+            let cause = scene.receiver(direction).latest_fault;
             match cause {
                 Some(Offence { rule, span }) => {
                     evidence.push_str(&format!(
