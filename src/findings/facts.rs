@@ -43,6 +43,9 @@ pub(super) struct SideFacts {
     /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
     /// connection.
     pub(super) latest_fault: Option<Offence>,
+    /// Whether its latest data message bears a reserved bit that nothing accounts for: what its payload
+    /// is made of, nobody can tell.
+    pub(super) is_obscure: bool,
     /// Whether its latest control frame broke a rule, so that nobody must answer it.
     pub(super) is_bad_control: bool,
     /// Its first frame after it had received such an offence of the other side.
@@ -311,7 +314,11 @@ impl Facts {
         }
         side.data_frames = side.data_frames.saturating_add(1);
         let begins = match opcode {
-            Some(Opcode::Text | Opcode::Binary) => true,
+            Some(Opcode::Text | Opcode::Binary) => {
+                let claimed = self.handshake.reserved_bits.unwrap_or(header.rsv);
+                side.is_obscure = header.rsv & !claimed != 0;
+                true
+            }
             Some(Opcode::Continuation) => false,
             Some(Opcode::Close | Opcode::Ping | Opcode::Pong) | None => return,
         };

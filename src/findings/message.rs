@@ -26,6 +26,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x81\x06caf\xe9 !"),
         checks: &[Check::BadText(|scene, faults| {
             let byte = scene.subject.byte;
+            // WS-F03 or WS-F04 has spoken of it.
+            if scene.sender(scene.subject.direction).is_obscure {
+                return;
+            }
             let frames = match scene.sender(scene.subject.direction).open {
                 Open::Since(open) if open.frames > 1 => {
                     format!(" (of {} so far)", counted(open.frames, "fragment"))
@@ -144,6 +148,9 @@ mod tests {
         }},
         Case { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {
             s.upgraded().server(b"\x81\x10ab\xff");
+        }},
+        Case { name: "compressed, and nobody agreed to it", near: &["WS-M01"], fires: &["WS-F03 client"], play: |s| {
+            s.upgraded().client(&masked(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
         }},
         Case { name: "not UTF-8 once inflated", near: &["PMD-10"], fires: &["WS-M01 server"], play: |s| {
             // A stored block (RFC 1951 §3.2.4) of two bytes.

@@ -23,6 +23,7 @@ mod network;
 mod partial;
 mod rule;
 mod scene;
+mod snippet;
 mod words;
 
 use foldhash::{HashMap, HashMapExt};
@@ -42,6 +43,7 @@ pub use self::capture_facts::CaptureFacts;
 pub use self::fault::{Bits, Finding, Side};
 pub use self::rule::{Bound, Example, Rule, Severity};
 pub use self::scene::Reading;
+pub use self::snippet::{judge_frames, sender_by_mask};
 
 /// All rules, in the order of the catalogue: group by group, in each by number.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -344,21 +346,30 @@ impl Checker {
         {
             return Some(slot);
         }
-        let known = self.index.get(&id).copied();
-        let slot = match known {
+        let slot = match self.index.get(&id).copied() {
             Some(slot) => slot,
             None if !begins_memory(event) => return None,
-            None => {
-                let slot = self.free.pop().unwrap_or_else(|| {
-                    self.slots.push(Slot::default());
-                    self.slots.len().saturating_sub(1)
-                });
-                self.index.insert(id, slot);
-                slot
-            }
+            None => self.new_slot(id),
         };
         self.latest = Some((id, slot));
         Some(slot)
+    }
+
+    fn new_slot(&mut self, id: ConnectionId) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len().saturating_sub(1)
+        });
+        self.index.insert(id, slot);
+        slot
+    }
+
+    /// Makes up what happened on a connection that no event tells of.
+    fn remember(&mut self, id: ConnectionId, facts: impl FnOnce(&mut Facts)) {
+        let slot = self.new_slot(id);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            facts(&mut slot.facts);
+        }
     }
 
     /// A connection has ended: tells what was only counted, and forgets it.
