@@ -25,7 +25,7 @@ impl Network {
         };
         let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let address = bare.unwrap_or(address).parse::<IpAddr>().ok()?;
-        let prefix = prefix.unwrap_or(bits(address));
+        let prefix = prefix.unwrap_or_else(|| bits(address));
         (prefix <= bits(address)).then_some(Self { address, prefix, port: None })
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::analysis::event::Connection;
 use crate::findings::Finding;
 use crate::http::{Handshake, Head};
-use crate::stream::{Origin, length_u64};
+use crate::stream::{Origin, Span, length_u64};
 use crate::timeline::filter::names::{self, Names};
 use crate::timeline::filter::subject::{Subject, Value};
 use crate::websocket::frame::RSV1;
@@ -151,8 +151,9 @@ const fn each(
     Field { name, aliases: &[], kind, help, need: Some(Need::Findings), read }
 }
 
-const fn needing(need: Need, field: Field) -> Field {
-    Field { need: Some(need), ..field }
+const fn needing(need: Need, field: &Field) -> Field {
+    let Field { name, aliases, kind, help, read, .. } = *field;
+    Field { name, aliases, kind, help, need: Some(need), read }
 }
 
 /// All fields, in the order in which help lists them.
@@ -167,9 +168,9 @@ pub static FIELDS: &[Field] = &[
     one("direction", &[], Type::Name(&names::DIRECTION), "who sent it, as in ndjson output",
         |row| Some(Value::number(names::direction(row.direction?)))),
     one("length", &[], Type::Size, "bytes of content, inflated; of a frame, its payload",
-        |row| row.message.map(|it| it.length).or(row.frame.map(payload)).map(Value::number)),
+        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(payload)).map(Value::number)),
     one("wire_length", &["websocket.payload_length"], Type::Size, "payload bytes on the wire",
-        |row| row.message.map(|it| it.wire_length).or(row.frame.map(payload)).map(Value::number)),
+        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(payload)).map(Value::number)),
     one("ratio", &[], Type::Ratio, "wire_length divided by length, of compressed messages",
         |row| ratio(row.message?)),
     one("frames", &[], Type::Number, "how many frames a message was sent in",
@@ -177,30 +178,30 @@ pub static FIELDS: &[Field] = &[
     one("compressed", &[], Type::Flag, "whether a message was marked as compressed (RSV1)",
         |row| Some(Value::number(row.message?.compressed))),
     one("complete", &[], Type::Flag, "whether all of a message or frame was seen",
-        |row| row.message.map(|it| it.complete).or(row.frame.map(Frame::is_complete)).map(Value::number)),
-    needing(Need::Frames, one("fin", &["websocket.fin"], Type::Flag, "FIN of a frame; of a message, that of its first frame",
+        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(Frame::is_complete)).map(Value::number)),
+    needing(Need::Frames, &one("fin", &["websocket.fin"], Type::Flag, "FIN of a frame; of a message, that of its first frame",
         |row| Some(Value::number(row.frame?.header.fin)))),
-    needing(Need::Frames, one("rsv", &["websocket.rsv"], Type::Number, "RSV1 to RSV3 as a number from 0 to 7",
+    needing(Need::Frames, &one("rsv", &["websocket.rsv"], Type::Number, "RSV1 to RSV3 as a number from 0 to 7",
         |row| Some(Value::number(row.frame?.header.rsv)))),
-    needing(Need::Frames, one("rsv1", &[], Type::Flag, "RSV1 of a frame; of a message, that of its first frame",
+    needing(Need::Frames, &one("rsv1", &[], Type::Flag, "RSV1 of a frame; of a message, that of its first frame",
         |row| Some(Value::number(row.frame?.header.rsv & RSV1 != 0)))),
-    needing(Need::Frames, one("rsv2", &[], Type::Flag, "RSV2",
+    needing(Need::Frames, &one("rsv2", &[], Type::Flag, "RSV2",
         |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 1) != 0)))),
-    needing(Need::Frames, one("rsv3", &[], Type::Flag, "RSV3",
+    needing(Need::Frames, &one("rsv3", &[], Type::Flag, "RSV3",
         |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 2) != 0)))),
-    needing(Need::Frames, one("masked", &["websocket.mask"], Type::Flag, "whether the payload is masked",
+    needing(Need::Frames, &one("masked", &["websocket.mask"], Type::Flag, "whether the payload is masked",
         |row| Some(Value::number(row.frame?.header.mask.is_some())))),
-    needing(Need::Frames, one("masking_key", &["websocket.masking_key"], Type::Bytes, "the masking key",
+    needing(Need::Frames, &one("masking_key", &["websocket.masking_key"], Type::Bytes, "the masking key",
         |row| Some(Value::Text(row.frame?.header.mask?.to_vec().into())))),
-    needing(Need::Content, one("text", &["websocket.payload.text"], Type::Text, "content of a message; of a Close, its reason",
+    needing(Need::Content, &one("text", &["websocket.payload.text"], Type::Text, "content of a message; of a Close, its reason",
         |row| text(row.message?))),
-    needing(Need::Content, one("hex", &["websocket.payload"], Type::Bytes, "content of a message as bytes",
+    needing(Need::Content, &one("hex", &["websocket.payload"], Type::Bytes, "content of a message as bytes",
         |row| Some(content(row.message?)))),
     Field { name: "json", aliases: &[], kind: Type::Json, help: "a value within content that is JSON: json(\".path.to[0].value\")",
         need: Some(Need::Content), read: Read::Json },
     one("close_code", &["websocket.payload.close.status_code"], Type::Number, "code of a Close",
         |row| row.message?.close?.code.map(Value::number)),
-    needing(Need::Content, one("close_reason", &["websocket.payload.close.reason"], Type::Text, "reason of a Close",
+    needing(Need::Content, &one("close_reason", &["websocket.payload.close.reason"], Type::Text, "reason of a Close",
         |row| row.message?.close.map(|close| Value::text(close.reason)))),
     one("connection", &[], Type::Number, "number of the connection, from 1",
         |row| Some(Value::number(row.connection?.id.0))),
@@ -220,23 +221,23 @@ pub static FIELDS: &[Field] = &[
         |row| Some(Value::number(names::transport(row.connection?.transport)))),
     one("outcome", &[], Type::Name(&names::OUTCOME), "what became of the connection; known at its end only",
         |row| Some(Value::number(names::outcome(row.outcome?)))),
-    needing(Need::Handshake, one("path", &[], Type::Text, "path of the upgrade request, without its query",
+    needing(Need::Handshake, &one("path", &[], Type::Text, "path of the upgrade request, without its query",
         |row| Some(Value::text(path(row.handshake?.target()?))))),
-    needing(Need::Handshake, one("target", &["http.request.uri"], Type::Text, "target of the upgrade request, as sent",
+    needing(Need::Handshake, &one("target", &["http.request.uri"], Type::Text, "target of the upgrade request, as sent",
         |row| row.handshake?.target().map(Value::text))),
-    needing(Need::Handshake, one("method", &["http.request.method"], Type::Text, "method of the upgrade request",
+    needing(Need::Handshake, &one("method", &["http.request.method"], Type::Text, "method of the upgrade request",
         |row| row.handshake?.method().map(Value::text))),
-    needing(Need::Handshake, one("host_header", &["http.host"], Type::Text, "Host of the upgrade request",
+    needing(Need::Handshake, &one("host_header", &["http.host"], Type::Text, "Host of the upgrade request",
         |row| row.handshake?.host().map(Value::text))),
-    needing(Need::Handshake, one("origin", &[], Type::Text, "Origin of the upgrade request",
+    needing(Need::Handshake, &one("origin", &[], Type::Text, "Origin of the upgrade request",
         |row| request(row.handshake?)?.header("Origin").map(Value::text))),
-    needing(Need::Handshake, one("user_agent", &["http.user_agent"], Type::Text, "User-Agent of the upgrade request",
+    needing(Need::Handshake, &one("user_agent", &["http.user_agent"], Type::Text, "User-Agent of the upgrade request",
         |row| request(row.handshake?)?.header("User-Agent").map(Value::text))),
-    needing(Need::Handshake, one("status", &["http.response.code"], Type::Number, "status of the response to it",
+    needing(Need::Handshake, &one("status", &["http.response.code"], Type::Number, "status of the response to it",
         |row| row.handshake?.status().map(Value::number))),
-    needing(Need::Handshake, one("subprotocol", &[], Type::Text, "subprotocol that the server chose",
+    needing(Need::Handshake, &one("subprotocol", &[], Type::Text, "subprotocol that the server chose",
         |row| row.handshake?.subprotocol().map(Value::text))),
-    needing(Need::Handshake, one("extensions", &[], Type::Text, "extensions that the server accepted",
+    needing(Need::Handshake, &one("extensions", &[], Type::Text, "extensions that the server accepted",
         |row| row.handshake?.extensions_accepted().map(|it| Value::Text(it.into())))),
     one("time", &["frame.time_relative"], Type::Duration, "time since the capture's first packet",
         |row| Some(Value::number(row.origin.time.since(row.start)))),
@@ -262,7 +263,7 @@ fn payload(frame: &Frame) -> u64 {
 
 fn opcode(row: &Subject<'_>) -> Option<u64> {
     let of_message = row.message.and_then(|message| names::OPCODE.number(message.opcode.name()));
-    of_message.or(row.frame.map(|frame| u64::from(frame.header.opcode)))
+    of_message.or_else(|| row.frame.map(|frame| u64::from(frame.header.opcode)))
 }
 
 /// In millionths, rounded down.
@@ -326,19 +327,23 @@ fn path(target: &[u8]) -> &[u8] {
 
 /// All packets that carried a row.
 fn packets<'a>(row: &Subject<'a>) -> Option<Value<'a>> {
-    let span = row.message.map(|it| it.span).or(row.frame.map(|it| it.span));
     let of_finding = row.findings.first().filter(|finding| finding.first != Origin::default());
-    let (first, last) = span
+    let (first, last) = span(row)
         .map(|span| (span.first, span.last))
-        .or(of_finding.map(|finding| (finding.first, finding.last)))
+        .or_else(|| of_finding.map(|finding| (finding.first, finding.last)))
         .unwrap_or((row.origin, row.origin));
     (last != Origin::default())
         .then_some(Value::Number { low: first.packet.0, high: last.packet.0 })
 }
 
 fn offset(row: &Subject<'_>) -> Option<u64> {
-    let span = row.message.map(|it| it.span).or(row.frame.map(|it| it.span));
-    span.map(|span| span.start).or(row.findings.first().and_then(|finding| finding.offset))
+    let of_finding = || row.findings.first().and_then(|finding| finding.offset);
+    span(row).map(|span| span.start).or_else(of_finding)
+}
+
+/// Where a message or frame lies.
+fn span(row: &Subject<'_>) -> Option<Span> {
+    row.message.map(|it| it.span).or_else(|| row.frame.map(|it| it.span))
 }
 
 /// What a ratio of 1 is.

@@ -15,7 +15,7 @@ pub(super) fn origin(packet: u64) -> Origin {
     Origin { packet: PacketId(packet), time: Timestamp(START.0 + packet * 1_000_000) }
 }
 
-/// Connection 3, from 10.0.0.1:50312 to [2001:db8::2]:8080.
+/// Connection 3, from `10.0.0.1:50312` to `[2001:db8::2]:8080`.
 pub(super) fn connection() -> Connection {
     let peers = ["10.0.0.1:50312".parse().unwrap(), "[2001:db8::2]:8080".parse().unwrap()];
     Connection::new(ConnectionId(3), peers, StartedBy::Syn, origin(1))

@@ -54,7 +54,7 @@ impl Literal {
             (Type::Flag, TokenKind::Word(word)) => {
                 let number = super::names::FLAG.number(word);
                 number
-                    .or(number::integer(word).filter(|it| *it <= 1))
+                    .or_else(|| number::integer(word).filter(|it| *it <= 1))
                     .map(Self::Number)
                     .ok_or_else(mismatch)
             }
@@ -208,13 +208,12 @@ fn rule(word: &str) -> Result<Literal, String> {
 
 fn unknown_name(field: &Field, names: &Names, word: &str) -> String {
     let all = || names.list.iter().map(|named: &Named| named.name);
-    match nearest(word, all()) {
-        Some(near) => format!("`{}` is never `{word}`; did you mean `{near}`?", field.name),
-        None => {
-            let list = all().collect::<Vec<_>>().join(", ");
-            format!("`{}` is never `{word}`; it is one of {list}", field.name)
-        }
-    }
+    let list = || all().collect::<Vec<_>>().join(", ");
+    let hint = nearest(word, all()).map_or_else(
+        || format!("it is one of {}", list()),
+        |near| format!("did you mean `{near}`?"),
+    );
+    format!("`{}` is never `{word}`; {hint}", field.name)
 }
 
 /// What is wrong when a token is no value of a field's type.

@@ -6,7 +6,7 @@ use crate::timeline::filter::fields::MILLION;
 
 /// A whole number: decimal, or hexadecimal behind `0x`; `_` may stand between digits.
 pub(super) fn integer(word: &str) -> Option<u64> {
-    let (digits, radix) = match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
+    let (digits, radix) = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(digits) => (digits, 16),
         None => (word, 10),
     };
