@@ -23,6 +23,7 @@ mod network;
 mod partial;
 mod rule;
 mod scene;
+mod shape;
 mod snippet;
 mod words;
 
@@ -35,6 +36,7 @@ use crate::findings::facts::Facts;
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
+use crate::findings::shape::Shape;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::Opcode;
@@ -211,8 +213,15 @@ impl Checker {
         let about = About { slot, connection, origin };
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
-                let what = FrameSeen { direction, frame };
-                self.ask(&ASKED.frame, about.of(what, at(direction, frame.span)), out);
+                let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
+                let shape = Shape::of(&frame.header);
+                if !self.is_silent(slot, direction, shape)
+                    && self.ask(&ASKED.header, about, out) == Answer::Silence
+                    && let Some(slot) = self.slots.get_mut(slot)
+                {
+                    slot.facts.sides.get_mut(direction).silent.add(shape);
+                }
+                self.ask(&ASKED.frame, about, out);
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
@@ -254,9 +263,11 @@ impl Checker {
                 if let Some(frame) = partial::frame(bytes, span, direction) {
                     let what = FrameSeen { direction, frame: &frame };
                     let about = about.of(what, at(direction, span));
-                    self.ask_where(&ASKED.frame, about, out, |fault| {
-                        fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
-                    });
+                    for questions in [&ASKED.header, &ASKED.frame] {
+                        self.ask_where(questions, about, out, |fault| {
+                            fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
+                        });
+                    }
                 }
             }
             ConnectionEvent::Opened
@@ -273,8 +284,13 @@ impl Checker {
         questions: &[Question<T>],
         about: Subject<'_, T>,
         out: &mut impl Findings,
-    ) {
-        self.ask_where(questions, about, out, |_| true);
+    ) -> Answer {
+        self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// Whether the rules about headers had nothing to say of one like this.
+    fn is_silent(&self, slot: usize, direction: Direction, shape: Shape) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
     }
 
     /// The same, but only faults that `counts` count.
@@ -284,10 +300,11 @@ impl Checker {
         about: Subject<'_, T>,
         out: &mut impl Findings,
         counts: impl Fn(&Fault) -> bool,
-    ) {
+    ) -> Answer {
         let mut questions = questions.iter();
+        let mut answer = Answer::Silence;
         loop {
-            let Some(slot) = self.slots.get(about.slot) else { return };
+            let Some(slot) = self.slots.get(about.slot) else { return answer };
             let scene = Scene {
                 connection: about.connection,
                 facts: &slot.facts,
@@ -302,7 +319,8 @@ impl Checker {
                 check(&scene, faults);
                 !faults.is_empty()
             });
-            let Some((rule, _)) = found else { return };
+            let Some((rule, _)) = found else { return answer };
+            answer = Answer::Faults;
             for fault in self.faults.take().into_iter().filter(&counts) {
                 self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
             }
@@ -402,6 +420,13 @@ impl Checker {
             _ => {}
         }
     }
+}
+
+/// What rules said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Silence,
+    Faults,
 }
 
 /// What a question is about, but for the subject.
