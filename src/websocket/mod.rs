@@ -9,10 +9,12 @@ pub mod frame;
 mod inflate;
 pub mod mask;
 pub mod message;
+pub mod subprotocol;
 pub mod sync;
 pub mod utf8;
 
 pub use close::Close;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
+pub use deflate::DeflateFault;
 pub use frame::{Frame, FrameHeader, Opcode};
-pub use message::{Inflation, Message, Utf8};
+pub use message::{DeflateEnding, Inflation, Message, Tail, Utf8};
