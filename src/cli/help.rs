@@ -21,6 +21,7 @@ Examples:
   wslens print --frames feed.pcap     every frame with its bits
   wslens stats feed.pcap              how much of what
   wslens -i lo -f 'tcp port 8080'     watch your own machine
+  wslens explain 1006                 what a close code, or the bytes of a frame, mean
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
 Exit codes: 0 fine, 2 failed (one line on standard error says why). More: wslens --help";
@@ -40,6 +41,12 @@ Examples
     wslens interfaces                           what can be captured
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
     wslens -i lo -c 1000                        1000 packets, then stop
+
+  Look something up
+    wslens explain 1006                         a close code
+    wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"
+                                                every bit of a frame, and its payload
+    wslens explain --deflate - < frames.bin     frames from a file, inflated
 
   Feed other programs
     wslens print --format ndjson feed.pcap | jq 'select(.type == \"message\") | .text'
@@ -73,6 +80,8 @@ wslens shows the WebSocket traffic in a network capture.
                               wslens stats feed.pcap
   Watch your own machine      wslens interfaces
                               wslens -i lo -f 'tcp port 8080'
+  Look something up           wslens explain 1006
+                              wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"
   Feed other programs         wslens print --format ndjson feed.pcap
   From another machine        ssh host tcpdump -U -s 0 -w - | wslens -
 

@@ -3,6 +3,7 @@
 mod capture;
 mod completions;
 mod drive;
+mod explain;
 mod help;
 mod interfaces;
 mod man;
@@ -84,6 +85,7 @@ struct Args {
 enum Command {
     Print(print::PrintArgs),
     Stats(stats::StatsArgs),
+    Explain(explain::ExplainArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -93,6 +95,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.command {
         Some(Command::Print(args)) => print::run(args, out),
         Some(Command::Stats(args)) => stats::run(args, out),
+        Some(Command::Explain(args)) => explain::run(args, out),
         Some(Command::Interfaces(args)) => interfaces::run(args, out),
         Some(Command::Completions(args)) => completions::run(args, out),
         Some(Command::Man(args)) => man::run(args, out),

@@ -7,7 +7,9 @@ use crate::findings::fault::Side;
 use crate::findings::handshake_facts::HandshakeFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::Rule;
+use crate::http::Handshake;
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
+use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
 use crate::websocket::{Frame, Inflation, Message, Opcode};
 
 /// What the rules remember of a connection.
@@ -18,6 +20,8 @@ pub(super) struct Facts {
     pub(super) recognized: Option<Recognition>,
     /// What each side sent.
     pub(super) sides: PerDirection<SideFacts>,
+    /// The name of the subprotocol that was agreed, where it is one that can be read.
+    pub(super) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
     pub(super) ended: Option<(Side, Origin)>,
 }
@@ -42,7 +46,9 @@ pub(super) struct SideFacts {
     pub(super) unfinished: Option<Unfinished>,
     /// Where frame boundaries were lost, while they are.
     pub(super) lost: Option<Span>,
-    /// Bytes that the capture does not hold of what it sent.
+    /// Whether text stands where a frame should start, so that the rest of its stream is passed over.
+    pub(super) is_nonsense: bool,
+    /// Bytes that the snap length cut off of what it sent.
     pub(super) cut: Cut,
     /// Messages that could not be inflated since history is missing.
     pub(super) uninflated: Option<Uninflated>,
@@ -50,6 +56,10 @@ pub(super) struct SideFacts {
     pub(super) latest: Option<Origin>,
     /// Whether a message with an inserted one (WS-F12) is open, so that no second rule speaks of it.
     pub(super) interrupted: bool,
+    /// Reads its messages as the subprotocol that was agreed.
+    pub(super) reader: Option<Reader>,
+    /// What does not fit the subprotocol in the message that the rules are asked about.
+    pub(super) misfit: Option<Misfit>,
     /// Data frames since the handshake.
     pub(super) data_frames: u64,
 }
@@ -82,8 +92,8 @@ pub(super) struct CloseSent {
     pub(super) span: Span,
     /// `None` where it had none.
     pub(super) code: Option<u16>,
-    /// Whether the sender had received the other side's Close before.
-    pub(super) is_answer: bool,
+    /// How far its sender had received the other side's stream, as an offset.
+    pub(super) received: u64,
 }
 
 /// A Ping without its Pong.
@@ -149,6 +159,19 @@ pub(super) struct Uninflated {
 }
 
 impl Facts {
+    /// Reads what the rules can ask about an event, before they are asked.
+    pub(super) fn prepare(&mut self, event: &ConnectionEvent<'_>) {
+        let ConnectionEvent::Message(direction, message) = *event else { return };
+        let side = self.sides.get_mut(direction);
+        let Some(reader) = &mut side.reader else { return };
+        side.misfit = if message.complete {
+            reader.read(message.opcode, message.content, message.length)
+        } else {
+            reader.lose();
+            None
+        };
+    }
+
     /// Remembers an event, after the rules were asked.
     pub(super) fn observe(
         &mut self,
@@ -189,11 +212,16 @@ impl Facts {
                 side.open = Open::Unknown;
                 side.unfinished = None;
                 side.interrupted = false;
+                if let Some(reader) = &mut side.reader {
+                    reader.lose();
+                }
                 self.forget_pings(direction);
             }
             ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
             ConnectionEvent::Text(direction, _, span) => {
-                self.sides.get_mut(direction).lost = Some(span);
+                let side = self.sides.get_mut(direction);
+                side.lost = Some(span);
+                side.is_nonsense = true;
             }
             ConnectionEvent::Recognised(recognition) => {
                 self.recognized = Some(recognition);
@@ -211,6 +239,9 @@ impl Facts {
             }
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.handshake.ended(handshake);
+                if self.handshake.accepted.is_some() {
+                    self.read_as(handshake);
+                }
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
@@ -230,6 +261,16 @@ impl Facts {
             if side.close.is_none() {
                 side.offence.get_or_insert(Offence { rule, span });
             }
+        }
+    }
+
+    /// Makes readers for the subprotocol of an accepted handshake.
+    fn read_as(&mut self, handshake: &Handshake) {
+        let name = handshake.subprotocol().and_then(|name| std::str::from_utf8(name).ok());
+        let entry = REGISTRY.iter().find(|entry| Some(entry.name) == name);
+        self.subprotocol = entry.map(|entry| entry.name);
+        for direction in Direction::BOTH {
+            self.sides.get_mut(direction).reader = self.subprotocol.and_then(Reader::for_name);
         }
     }
 
@@ -291,12 +332,10 @@ impl Facts {
     fn message(&mut self, connection: &Connection, direction: Direction, message: &Message<'_>) {
         match message.opcode {
             Opcode::Close => {
-                let other = self.sides.get(direction.reverse());
                 let received = *connection.acknowledged.get(direction.reverse());
-                let is_answer = other.close.is_some_and(|close| received >= close.span.end);
                 let code = message.close.and_then(|close| close.code);
                 let side = self.sides.get_mut(direction);
-                side.close.get_or_insert(CloseSent { span: message.span, code, is_answer });
+                side.close.get_or_insert(CloseSent { span: message.span, code, received });
                 // What was open will never be finished, and WS-M02 has said so.
                 side.open = Open::No;
             }
@@ -359,13 +398,6 @@ impl Facts {
     fn forget_pings(&mut self, pongs: Direction) {
         self.sides.get_mut(pongs.reverse()).pings.clear();
         self.sides.get_mut(pongs).stray_pong = None;
-    }
-}
-
-impl SideFacts {
-    /// Whether all its frames are known.
-    pub(super) fn is_whole(&self) -> bool {
-        self.lost.is_none()
     }
 }
 

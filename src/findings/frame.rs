@@ -5,7 +5,8 @@ use crate::findings::facts::{Open, Part, Unfinished};
 use crate::findings::fault::{Bits, Side};
 use crate::findings::mask_keys::Pattern;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::scene::{FrameSeen, MessageSeen, Nonsense, Scene, packets_in_words};
+use crate::findings::scene::{FrameSeen, MessageSeen, Nonsense, Scene};
+use crate::findings::words::{counted, opcode_in_words, packets_in_words};
 use crate::stream::Direction;
 use crate::websocket::frame::Opcode;
 
@@ -479,17 +480,6 @@ fn frame_in_words(scene: &Scene<'_, FrameSeen<'_>>) -> String {
         opcode_in_words(header.opcode),
         counted(header.payload_length, "byte")
     )
-}
-
-/// The name of an opcode, or its number.
-pub(super) fn opcode_in_words(opcode: u8) -> String {
-    Opcode::from_wire(opcode)
-        .map_or_else(|| format!("opcode {opcode:#x}"), |it| it.name().to_owned())
-}
-
-/// A number and what it counts.
-pub(super) fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether a connection has ended, and not only the capture.

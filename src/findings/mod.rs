@@ -22,10 +22,12 @@ mod message;
 mod network;
 mod rule;
 mod scene;
+mod words;
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, Question};
 use crate::findings::facts::Facts;
 use crate::findings::fault::{Fault, Faults, Place};
@@ -42,7 +44,7 @@ pub use self::scene::Reading;
 
 /// All rules, in the order of the catalogue: group by group, in each by number.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    GROUPS.iter().flat_map(|group| group.rules.iter())
+    GROUPS.iter().flat_map(Group::rules)
 }
 
 /// The rule with this id, in any letter case.
@@ -55,19 +57,28 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 pub struct Group {
     /// What its rules are about.
     pub title: &'static str,
+    /// Its rules, in one table for each file that holds some.
+    tables: &'static [&'static [Rule]],
+}
+
+impl Group {
     /// Its rules by number.
-    pub rules: &'static [Rule],
+    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> + use<> {
+        let mut rules: Vec<&'static Rule> = self.tables.iter().copied().flatten().collect();
+        rules.sort_by_key(|rule| rule.id);
+        rules.into_iter()
+    }
 }
 
 /// The groups in the order of the catalogue.
 pub const GROUPS: &[Group] = &[
-    Group { title: "Frames", rules: frame::RULES },
-    Group { title: "Messages", rules: message::RULES },
-    Group { title: "Close and control frames", rules: close::RULES },
-    Group { title: "The opening handshake", rules: handshake::RULES },
-    Group { title: "Failed connections", rules: network::RULES },
-    Group { title: "permessage-deflate", rules: deflate::RULES },
-    Group { title: "The capture itself", rules: capture::RULES },
+    Group { title: "Frames", tables: &[frame::RULES] },
+    Group { title: "Messages", tables: &[message::RULES] },
+    Group { title: "Close and control frames", tables: close::TABLES },
+    Group { title: "The opening handshake", tables: &[handshake::RULES] },
+    Group { title: "Failed connections", tables: &[network::RULES] },
+    Group { title: "permessage-deflate", tables: &[deflate::RULES] },
+    Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
 
 /// Receives what the rules find.
@@ -86,11 +97,13 @@ pub struct Settings {
     pub each: u64,
     /// Payload bytes from which on a frame or message is too large (WS-F14).
     pub message_bytes: u64,
+    /// The limits that the analyzer works with, which findings name.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { each: 10, message_bytes: 64 << 20 }
+        Self { each: 10, message_bytes: 64 << 20, limits: Limits::default() }
     }
 }
 
@@ -109,6 +122,8 @@ pub struct Checker {
     keys: Keys,
     capture: CaptureFacts,
     faults: Faults,
+    /// Rules that connections have broken.
+    told: Vec<&'static str>,
 }
 
 /// What is kept of a connection.
@@ -141,6 +156,7 @@ impl Checker {
             keys: Keys::default(),
             capture: CaptureFacts::default(),
             faults: Faults::default(),
+            told: Vec::new(),
         }
     }
 
@@ -150,6 +166,9 @@ impl Checker {
             EventKind::Capture(event) => self.capture.observe(event),
             EventKind::Connection(connection, ref what) => {
                 let Some(slot) = self.slot(connection.id, what) else { return };
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.facts.prepare(what);
+                }
                 self.ask_about(slot, connection, event.origin, what, out);
                 if let Some(slot) = self.slots.get_mut(slot) {
                     slot.facts.observe(connection, event.origin, what);
@@ -164,7 +183,7 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
-        let scene = CaptureScene { facts: &self.capture, reading };
+        let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
         for (rule, check) in ASKED.capture.iter() {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
@@ -287,6 +306,9 @@ impl Checker {
             }
             None => {
                 slot.counts.push((rule, 1));
+                if !self.told.contains(&rule.id) {
+                    self.told.push(rule.id);
+                }
                 1
             }
         };

@@ -2,8 +2,8 @@
 
 mod amount;
 mod clock;
-mod close_code;
 pub mod escape;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod handshake;
