@@ -234,9 +234,6 @@ impl Facts {
                     self.ended.get_or_insert((side, origin));
                 }
             }
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                self.handshake.asked(handshake);
-            }
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.handshake.ended(handshake);
                 if self.handshake.accepted.is_some() {
@@ -244,6 +241,7 @@ impl Facts {
                 }
             }
             ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -255,6 +253,7 @@ impl Facts {
 
     /// Remembers a broken rule, where others ask for it.
     pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
+        self.handshake.note(rule, direction);
         if let Some(direction) = direction.filter(|_| rule.is_fatal()) {
             let side = self.sides.get_mut(direction);
             // Behind its own Close nobody has to mind what it sends.
