@@ -247,9 +247,6 @@ impl Facts {
                     self.ended.get_or_insert((side, origin));
                 }
             }
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                self.handshake.asked(handshake);
-            }
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.handshake.ended(handshake);
                 for direction in Direction::BOTH {
@@ -260,6 +257,7 @@ impl Facts {
                 }
             }
             ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -271,6 +269,7 @@ impl Facts {
 
     /// Remembers a broken rule, where others ask for it.
     pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
+        self.handshake.note(rule, direction);
         if rule.bound == Bound::Nobody || rule.severity == Severity::Note {
             return;
         }

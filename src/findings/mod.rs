@@ -16,6 +16,7 @@ mod fixture;
 mod frame;
 mod handshake;
 mod handshake_facts;
+mod heads;
 mod keys;
 mod mask_keys;
 mod message;
@@ -80,9 +81,9 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Frames", tables: &[frame::RULES] },
     Group { title: "Messages", tables: &[message::RULES] },
     Group { title: "Close and control frames", tables: close::TABLES },
-    Group { title: "The opening handshake", tables: &[handshake::RULES] },
+    Group { title: "The opening handshake", tables: handshake::TABLES },
     Group { title: "Failed connections", tables: &[network::RULES] },
-    Group { title: "permessage-deflate", tables: &[deflate::RULES] },
+    Group { title: "permessage-deflate", tables: deflate::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
 

@@ -122,9 +122,11 @@ pub(super) enum Check {
 }
 
 impl Rule {
-    /// Whether a receiver that notices the fault must fail the connection (RFC 6455 §7.1.7).
+    /// Whether a receiver that notices the fault must fail the connection (RFC 6455 §7.1.7). What is
+    /// wrong about a frame only because of the handshake is none of its receiver's business.
     pub(super) fn is_fatal(&self) -> bool {
         self.severity == Severity::Error
+            && self.group() != "HS"
             && self.checks.iter().any(|check| match check {
                 Check::Header(_)
                 | Check::Frame(_)
