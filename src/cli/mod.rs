@@ -1,10 +1,13 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 mod capture;
+mod check;
 mod completions;
 mod drive;
 mod help;
 mod interfaces;
+mod jobs;
+mod living;
 mod man;
 mod output;
 mod print;
@@ -83,6 +86,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Print(print::PrintArgs),
+    Check(check::CheckArgs),
     Stats(stats::StatsArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
@@ -108,6 +112,7 @@ impl Command {
     fn run(&self, out: &mut dyn Write) -> anyhow::Result<Verdict> {
         match self {
             Self::Print(args) => print::run(args, out)?,
+            Self::Check(args) => return check::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
             Self::Interfaces(args) => interfaces::run(args, out)?,
             Self::Completions(args) => completions::run(args, out)?,

@@ -21,6 +21,7 @@ mod mask_keys;
 mod message;
 mod network;
 mod rule;
+mod rule_name;
 mod scene;
 
 use foldhash::{HashMap, HashMapExt};
@@ -38,6 +39,7 @@ use crate::websocket::Opcode;
 pub use self::capture_facts::CaptureFacts;
 pub use self::fault::{Bits, Finding, Side};
 pub use self::rule::{Bound, Example, Rule, Severity};
+pub use self::rule_name::{RuleName, UnknownName};
 pub use self::scene::Reading;
 
 /// All rules, in the order of the catalogue: group by group, in each by number.

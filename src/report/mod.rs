@@ -1,6 +1,7 @@
 //! What was observed, written out: one file per format.
 
 mod amount;
+pub mod check;
 mod clock;
 mod close_code;
 pub mod escape;
@@ -15,6 +16,7 @@ pub mod stats;
 pub mod style;
 mod tally;
 pub mod text;
+mod wrap;
 
 use std::io;
 

@@ -11,10 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 pub(super) use self::finding::FindingLine;
-use self::lines::{
-    CloseCode, ConnectionLine, FoldedLine, FrameLine, HandshakeLine, MessageLine, Sides,
-    SummaryLine,
-};
+use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
+pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
 use super::clock::Rfc3339;
 use super::handshake::HandshakeFacts;
 use super::output::Output;

@@ -14,7 +14,7 @@ pub(in super::super) struct FindingLine<'a> {
     /// Null where it belongs to no connection.
     connection: Option<u64>,
     /// Null where it is about no packet.
-    time: Option<&'a str>,
+    time: Option<String>,
     /// Null where it is about no packet.
     packets: Option<[u64; 2]>,
     rule: &'static str,
@@ -31,13 +31,13 @@ pub(in super::super) struct FindingLine<'a> {
 }
 
 impl<'a> FindingLine<'a> {
-    pub(in super::super) fn new(finding: &'a Finding, clock: &'a mut Rfc3339) -> Self {
+    pub(in super::super) fn new(finding: &'a Finding, clock: &mut Rfc3339) -> Self {
         let Finding { rule, first, last, .. } = finding;
         let packets = (first.packet != PacketId(0)).then_some([first.packet.0, last.packet.0]);
         Self {
             kind: "finding",
             connection: finding.connection.map(|id| id.0),
-            time: packets.map(|_| clock.text(last.time)),
+            time: packets.map(|_| clock.text(last.time).to_owned()),
             packets,
             rule: rule.id,
             severity: rule.severity.name(),
