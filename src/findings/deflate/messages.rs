@@ -333,7 +333,7 @@ mod tests {
             ("PMD-10", |s| { s.deflated("").client(&masked(0xc1, b"\x06")); }, "block type 3 does not exist, at compressed byte 0"),
             ("PMD-11", |s| { s.deflated("; server_max_window_bits=8").server(&plain(0xc1, &far())); }, "reaches 300 bytes back; the window has 256 bytes"),
             ("PMD-12", |s| { s.deflated("; server_no_context_takeover").server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN)); },
-                "compressed byte 3 refers 5 bytes back, of which this message has 0"),
+                "compressed byte 1 refers 5 bytes back, of which this message has 1"),
             ("PMD-14", |s| { s.deflated("").missing(ServerToClient, 9).server(&plain(0xc1, HELLO_AGAIN)); },
                 "1 message could not be inflated, and none later was inflated"),
             ("PMD-15", |s| { s.deflated("").server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff")); },
