@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use clap::ValueEnum;
 
 use super::output::{ColorArgs, Screen};
+use crate::findings;
 use crate::report::explain::{self, Options};
 use crate::stream::{Direction, length_u64};
 use crate::websocket::Compression;
@@ -152,9 +153,13 @@ fn is_rule_id(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Explains a rule; none is known yet.
-fn rule(id: &str, _options: &Options, _out: &mut dyn Write) -> anyhow::Result<()> {
-    anyhow::bail!("no rule has the id {}", id.to_ascii_uppercase())
+/// Explains a rule.
+fn rule(id: &str, options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(rule) = findings::rule(id) else {
+        anyhow::bail!("no rule has the id {}; wslens rules lists them", id.to_ascii_uppercase());
+    };
+    out.write_all(explain::rule(rule, options).as_bytes())?;
+    Ok(())
 }
 
 /// Reads frames: bytes as they are, or in hexadecimal.

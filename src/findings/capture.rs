@@ -3,6 +3,7 @@
 use crate::analysis::event::{ConnectionEvent, Limit, Nature, Recognition};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
+use crate::findings::facts::SideFacts;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::Scene;
 use crate::findings::words::{counted, duration, packets_in_words};
@@ -55,7 +56,8 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[
             Check::End(|scene, faults| {
                 let sides = &scene.facts.sides;
-                let (client, server) = (sides.client.cut, sides.server.cut);
+                let cut = |side: &SideFacts| side.cut.as_deref().copied().unwrap_or_default();
+                let (client, server) = (cut(&sides.client), cut(&sides.server));
                 let packets = client.packets.saturating_add(server.packets);
                 if packets == 0 {
                     return;
@@ -131,7 +133,9 @@ pub(super) static RULES: &[Rule] = &[
             Check::End(|scene, faults| {
                 for direction in Direction::BOTH {
                     let side = scene.sender(direction);
-                    let Some(lost) = side.lost.filter(|_| !side.is_nonsense) else { continue };
+                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_nonsense) else {
+                        continue;
+                    };
                     faults
                         .add(format!("lost at offset {} and never found again", lost.start))
                         .direction(direction)
@@ -357,5 +361,103 @@ fn is_ours<T>(scene: &Scene<'_, T>) -> bool {
     match scene.connection.nature {
         Nature::WebSocket | Nature::Asked => true,
         Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Reading;
+    use crate::findings::fault::Side;
+    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+
+    /// Bytes of a text frame of which the rest is missing.
+    const BEGINNING: &[u8] = b"\x81\x7e\x00\xffbeginning";
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "a healthy capture", near: &["CAP-01", "CAP-02", "CAP-03", "CAP-04", "CAP-05", "CAP-06", "CAP-07", "CAP-08", "CAP-09", "CAP-10", "CAP-11"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x81, b"Hello")).close();
+        }},
+        Case { name: "bytes missing within a frame", near: &["CAP-02", "CAP-04"], fires: &["CAP-01"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 246).server(&plain(0x81, b"x")).close();
+        }},
+        Case { name: "bytes missing over a header", near: &[], fires: &["CAP-01", "CAP-04"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 300);
+            for _ in 0..3 { s.server(&plain(0x81, b"found again")); }
+            s.close();
+        }},
+        Case { name: "never found again", near: &["WS-C12", "WS-M02", "WS-F15"], fires: &["CAP-01", "CAP-04"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 300).end(Side::Server);
+        }},
+        Case { name: "the same bytes again", near: &["CAP-06"], fires: &["CAP-11"], play: |s| {
+            s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).twice().acknowledge(ClientToServer);
+        }},
+        Case { name: "other bytes at the same place", near: &["CAP-11"], fires: &["CAP-06"], play: |s| {
+            s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).forged().acknowledge(ClientToServer);
+        }},
+        Case { name: "cut by the snap length", near: &["CAP-01"], fires: &["CAP-02"], play: |s| {
+            s.upgraded().cut(ServerToClient, &plain(0x81, &[b'x'; 100]), 60).server(&plain(0x81, b"y"));
+        }},
+        Case { name: "begins in the middle", near: &["WS-F11", "WS-F03"], fires: &["CAP-03"], play: |s| {
+            s.midstream().client(&masked(0x80, b"Hello")).server(&plain(0x81, b"Hello")).client(&masked(0x81, b"Hello"));
+        }},
+        Case { name: "one direction", near: &["HS-18", "WS-C09", "WS-C12"], fires: &["CAP-03", "CAP-05"], play: |s| {
+            s.one_sided();
+        }},
+        Case { name: "a packet earlier than the one before", near: &[], fires: &["CAP-07"], play: |s| {
+            s.upgraded().back(50).client(&masked(0x81, b"Hello"));
+        }},
+        Case { name: "connections earlier than one another", near: &[], fires: &["CAP-07"], play: |s| {
+            s.upgraded().back(50).upgraded();
+        }},
+        Case { name: "a head over the limit", near: &[], fires: &["CAP-09"], play: |s| {
+            s.open().client(format!("GET / HTTP/1.1\r\nUpgrade: websocket\r\nX: {}\r\n\r\n", "x".repeat(70_000)).as_bytes());
+        }},
+        Case { name: "a head under the limit", near: &["CAP-09"], fires: &[], play: |s| {
+            s.open().upgrade(&format!("X: {}\r\n", "x".repeat(60_000)), "");
+        }},
+        Case { name: "packets that are no IP", near: &[], fires: &["CAP-08"], play: |s| {
+            s.upgraded().garbage();
+        }},
+        Case { name: "a link type that is not supported", near: &["CAP-08"], fires: &["CAP-10"], play: |s| {
+            s.link_type = 147;
+            s.upgraded();
+        }},
+    ];
+
+    #[test]
+    fn what_the_capture_lacks_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn what_only_the_reader_knows_is_told_of_the_whole_capture() {
+        let mut scenario = Scenario::new();
+        scenario.upgraded();
+        let skipped = ["damaged block at byte 40".to_owned()];
+        let reading = Reading {
+            packets: 5,
+            damage: Some("x.pcap is cut off"),
+            skipped: &skipped,
+            dropped: 7,
+        };
+        let told: Vec<String> = scenario
+            .judge(&reading)
+            .list
+            .iter()
+            .map(|finding| {
+                format!("{} {:?} {}", finding.rule.id, finding.connection, finding.evidence)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "CAP-08 None x.pcap is cut off; 5 packets read",
+                "CAP-08 None damaged block at byte 40",
+                "CAP-09 None 7 packets dropped by the machine that captured",
+            ]
+        );
     }
 }

@@ -26,6 +26,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x81\x06caf\xe9 !"),
         checks: &[Check::BadText(|scene, faults| {
             let byte = scene.subject.byte;
+            // WS-F03 or WS-F04 has spoken of it.
+            if scene.sender(scene.subject.direction).is_obscure {
+                return;
+            }
             let frames = match scene.sender(scene.subject.direction).open {
                 Open::Since(open) if open.frames > 1 => {
                     format!(" (of {} so far)", counted(open.frames, "fragment"))
@@ -118,4 +122,68 @@ fn add_unfinished(open: Fragmented, when: &str, direction: Direction, faults: &m
         .direction(direction)
         .side(Side::sender(direction))
         .span(open.span);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, check, masked, plain};
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "text in many scripts", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x81, "é€😀 \u{fffe}\u{fdd0} \u{10ffff}".as_bytes()));
+        }},
+        Case { name: "binary that is no text", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x82, b"\xff\xfe"));
+        }},
+        Case { name: "Latin-1", near: &[], fires: &["WS-M01 client"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"caf\xe9 au lait"));
+        }},
+        Case { name: "a character cut by fragments", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x80, b"\xac"));
+        }},
+        Case { name: "impossible in the second fragment, told before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
+            s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x00, b"z"));
+        }},
+        Case { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {
+            s.upgraded().server(b"\x81\x10ab\xff");
+        }},
+        Case { name: "compressed, and nobody agreed to it", near: &["WS-M01"], fires: &["WS-F03 client"], play: |s| {
+            s.upgraded().client(&masked(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
+        }},
+        Case { name: "not UTF-8 once inflated", near: &["PMD-10"], fires: &["WS-M01 server"], play: |s| {
+            // A stored block (RFC 1951 §3.2.4) of two bytes.
+            s.deflated("").server(&plain(0xc1, b"\x00\x02\x00\xfd\xff\xc3\x28\x00"));
+        }},
+        Case { name: "closed within a message", near: &["WS-F12", "WS-C12"], fires: &["WS-M02 server"], play: |s| {
+            s.upgraded().server(&plain(0x01, b"Hel")).server(&plain(0x00, b"lo")).close();
+        }},
+        Case { name: "ended within a message, between frames", near: &["WS-F15"], fires: &["WS-M02 client", "WS-C12"], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel")).end(Side::Client);
+        }},
+        Case { name: "the capture ends within a message", near: &["WS-M02"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel"));
+        }},
+        Case { name: "the last fragment is empty", near: &["WS-M02"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel")).client(&masked(0x80, b"")).close();
+        }},
+        Case { name: "no JSON where JSON was agreed", near: &[], fires: &["WS-M03 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
+            s.client(&masked(0x81, br#"{"type":"connection_init"}"#)).server(&plain(0x81, b"hello"));
+        }},
+        Case { name: "any text where an unknown subprotocol was agreed", near: &["WS-M03"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Protocol: chat\r\n");
+            s.client(&masked(0x81, b"hello"));
+        }},
+        Case { name: "an MQTT packet in two messages", near: &["WS-M03"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: mqtt\r\n", "Sec-WebSocket-Protocol: mqtt\r\n");
+            s.client(&masked(0x82, b"\xc0")).client(&masked(0x82, b"\x00"));
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
 }

@@ -21,8 +21,11 @@ mod keys;
 mod mask_keys;
 mod message;
 mod network;
+mod partial;
 mod rule;
 mod scene;
+mod shape;
+mod snippet;
 mod words;
 
 use foldhash::{HashMap, HashMapExt};
@@ -34,6 +37,7 @@ use crate::findings::facts::Facts;
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
+use crate::findings::shape::Shape;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::Opcode;
@@ -42,6 +46,7 @@ pub use self::capture_facts::CaptureFacts;
 pub use self::fault::{Bits, Finding, Side};
 pub use self::rule::{Bound, Example, Rule, Severity};
 pub use self::scene::Reading;
+pub use self::snippet::{judge_frames, sender_by_mask};
 
 /// All rules, in the order of the catalogue: group by group, in each by number.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -209,8 +214,15 @@ impl Checker {
         let about = About { slot, connection, origin };
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
-                let what = FrameSeen { direction, frame };
-                self.ask(&ASKED.frame, about.of(what, at(direction, frame.span)), out);
+                let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
+                let shape = Shape::of(&frame.header);
+                if !self.is_silent(slot, direction, shape)
+                    && self.ask(&ASKED.header, about, out) == Answer::Silence
+                    && let Some(slot) = self.slots.get_mut(slot)
+                {
+                    slot.facts.sides.get_mut(direction).silent.add(shape);
+                }
+                self.ask(&ASKED.frame, about, out);
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
@@ -245,9 +257,19 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
-            | ConnectionEvent::Recognised(_)
-            | ConnectionEvent::HeaderUnfinished(..) => {
+            | ConnectionEvent::Recognised(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                if let Some(frame) = partial::frame(bytes, span, direction) {
+                    let what = FrameSeen { direction, frame: &frame };
+                    let about = about.of(what, at(direction, span));
+                    for questions in [&ASKED.header, &ASKED.frame] {
+                        self.ask_where(questions, about, out, |fault| {
+                            fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
+                        });
+                    }
+                }
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
@@ -263,10 +285,27 @@ impl Checker {
         questions: &[Question<T>],
         about: Subject<'_, T>,
         out: &mut impl Findings,
-    ) {
+    ) -> Answer {
+        self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// Whether the rules about headers had nothing to say of one like this.
+    fn is_silent(&self, slot: usize, direction: Direction, shape: Shape) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
+    }
+
+    /// The same, but only faults that `counts` count.
+    fn ask_where<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+        counts: impl Fn(&Fault) -> bool,
+    ) -> Answer {
         let mut questions = questions.iter();
+        let mut answer = Answer::Silence;
         loop {
-            let Some(slot) = self.slots.get(about.slot) else { return };
+            let Some(slot) = self.slots.get(about.slot) else { return answer };
             let scene = Scene {
                 connection: about.connection,
                 facts: &slot.facts,
@@ -281,8 +320,9 @@ impl Checker {
                 check(&scene, faults);
                 !faults.is_empty()
             });
-            let Some((rule, _)) = found else { return };
-            for fault in self.faults.take() {
+            let Some((rule, _)) = found else { return answer };
+            answer = Answer::Faults;
+            for fault in self.faults.take().into_iter().filter(&counts) {
                 self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
             }
         }
@@ -325,21 +365,30 @@ impl Checker {
         {
             return Some(slot);
         }
-        let known = self.index.get(&id).copied();
-        let slot = match known {
+        let slot = match self.index.get(&id).copied() {
             Some(slot) => slot,
             None if !begins_memory(event) => return None,
-            None => {
-                let slot = self.free.pop().unwrap_or_else(|| {
-                    self.slots.push(Slot::default());
-                    self.slots.len().saturating_sub(1)
-                });
-                self.index.insert(id, slot);
-                slot
-            }
+            None => self.new_slot(id),
         };
         self.latest = Some((id, slot));
         Some(slot)
+    }
+
+    fn new_slot(&mut self, id: ConnectionId) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len().saturating_sub(1)
+        });
+        self.index.insert(id, slot);
+        slot
+    }
+
+    /// Makes up what happened on a connection that no event tells of.
+    fn remember(&mut self, id: ConnectionId, facts: impl FnOnce(&mut Facts)) {
+        let slot = self.new_slot(id);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            facts(&mut slot.facts);
+        }
     }
 
     /// A connection has ended: tells what was only counted, and forgets it.
@@ -372,6 +421,13 @@ impl Checker {
             _ => {}
         }
     }
+}
+
+/// What rules said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Silence,
+    Faults,
 }
 
 /// What a question is about, but for the subject.

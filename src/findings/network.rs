@@ -45,3 +45,30 @@ pub(super) static RULES: &[Rule] = &[Rule {
             .span(Span { start: offset, end: offset, first: at, last: at });
     })],
 }];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, check, masked, plain};
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "reset without a Close", near: &[], fires: &["NET-07 server"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"x")).reset(Side::Server);
+        }},
+        Case { name: "reset within a frame", near: &[], fires: &["WS-F15 client", "NET-07 client"], play: |s| {
+            s.upgraded().client(b"\x82\xfe\x10\x00abcdxyz").reset(Side::Client);
+        }},
+        Case { name: "reset after both Closes", near: &["NET-07"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).reset(Side::Client);
+        }},
+        Case { name: "reset of what never was a WebSocket", near: &["NET-07"], fires: &[], play: |s| {
+            s.open().reset(Side::Client);
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

@@ -5,9 +5,11 @@ mod frame;
 mod message;
 mod page;
 mod payload;
+mod rule;
 
 use self::page::Page;
 use super::style::Style;
+use crate::findings::{Bits, Finding, Rule, judge_frames};
 use crate::stream::{length_u64, length_usize};
 use crate::websocket::anatomy::Context;
 use crate::websocket::drawing::Borders;
@@ -35,12 +37,14 @@ pub fn frames(bytes: &[u8], options: &Options) -> String {
     let end = found.last().map_or(0, Found::end);
     let (explained, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     let messages = message::messages(explained, options.context);
+    let findings = judge_frames(explained, options.context.direction, options.context.compression);
     for (index, frame) in found.iter().enumerate() {
         if index > 0 {
             page.blank();
             page.blank();
         }
-        frame::explain(&mut page, frame, Place { index, of: found.len() });
+        let broken = broken_bits(&findings, frame);
+        frame::explain(&mut page, frame, Place { index, of: found.len() }, &broken);
         for message in messages.iter().filter(|message| message.end == frame.end()) {
             message::explain(&mut page, message);
         }
@@ -50,10 +54,14 @@ pub fn frames(bytes: &[u8], options: &Options) -> String {
         let rest = page::number(rest.len());
         page.paragraph(0, &format!("{rest} more bytes follow, which are not explained here."));
     }
-    for line in findings_of(explained, options.context) {
-        page.blank();
-        page.paragraph(0, &line);
-    }
+    rule::judge(&mut page, &findings, explained);
+    page.finish()
+}
+
+/// Explains a rule.
+pub fn rule(rule: &Rule, options: &Options) -> String {
+    let mut page = Page::new(options);
+    rule::explain(&mut page, rule);
     page.finish()
 }
 
@@ -64,11 +72,11 @@ pub fn close_code(code: u16, options: &Options) -> String {
     page.finish()
 }
 
-/// What the rules say of frames that were sent this way, a paragraph each at the end of the page.
-///
-/// Nothing judges them yet.
-fn findings_of(_bytes: &[u8], _context: Context) -> Vec<String> {
-    Vec::new()
+/// The bits of a frame's header that break a rule.
+fn broken_bits(findings: &[Finding], frame: &Found<'_>) -> Vec<Bits> {
+    let start = length_u64(frame.start);
+    let here = findings.iter().filter(|finding| finding.offset == Some(start));
+    here.filter_map(|finding| finding.bits).collect()
 }
 
 /// A frame in the bytes.

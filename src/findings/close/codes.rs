@@ -37,7 +37,7 @@ pub(super) static RULES: &[Rule] = &[
             connection because of a reason that is not, and its application does not get it.",
         remedy: "Look for a reason in another encoding, or for one cut at 123 bytes in the middle \
             of a character.",
-        example: Example::Server(b"\x88\x05\x03\xe8caf"),
+        example: Example::Server(b"\x88\x06\x03\xe8caf\xe9"),
         checks: &[Check::Close(|scene, faults| {
             let Some(close) = scene.subject.message.close else { return };
             if let Err(error) = std::str::from_utf8(close.reason) {
@@ -173,7 +173,7 @@ pub(super) static RULES: &[Rule] = &[
             its own failure, 1012 restart, 1013 overload, 1014 bad gateway.",
         remedy: "Look at the reason in the Close, at the message before it, and at the log of the \
             peer that sent it. `wslens explain CODE` tells what the code stands for.",
-        example: Example::Server(b"\x88\x12\x03\xf1message too big"),
+        example: Example::Server(b"\x88\x11\x03\xf1message too big"),
         checks: &[Check::Close(|scene, faults| {
             let MessageSeen { direction, message } = scene.subject;
             let Some(code) = code(scene).filter(|code| is_failure(*code)) else { return };
@@ -187,7 +187,7 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(reason) = reason {
                 evidence.push_str(&format!(", reason {reason:?}"));
             }
-            let cause = scene.receiver(direction).offence;
+            let cause = scene.receiver(direction).latest_fault.as_deref().copied();
             match cause {
                 Some(Offence { rule, span }) => {
                     evidence.push_str(&format!(
@@ -233,7 +233,7 @@ fn code(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
 /// The code of the Close that a Close answers.
 fn answered(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
     let direction = scene.subject.direction;
-    let other = scene.receiver(direction).close?;
+    let other = scene.receiver(direction).close.as_deref()?;
     // What its sender had not received yet, it does not answer.
     let received = *scene.connection.acknowledged.get(direction.reverse());
     other.code.filter(|_| received >= other.span.end)

@@ -2,7 +2,7 @@
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::close::codes::is_failure;
-use crate::findings::fault::Side;
+use crate::findings::fault::{Bits, Side};
 use crate::findings::frame::has_ended;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::{FrameSeen, Scene};
@@ -24,15 +24,17 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
         checks: &[Check::Frame(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close
+            if let Some(close) = scene.sender(direction).close.as_deref()
                 && !frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults.add(format!(
-                    "{opcode} frame of {} after the Close of {}",
-                    counted(frame.header.payload_length, "byte"),
-                    packets_in_words(close.span)
-                ));
+                faults
+                    .add(format!(
+                        "{opcode} frame of {} after the Close of {}",
+                        counted(frame.header.payload_length, "byte"),
+                        packets_in_words(close.span)
+                    ))
+                    .bits(Bits::OPCODE);
             }
         })],
     },
@@ -49,11 +51,13 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
         checks: &[Check::Frame(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close
+            if let Some(close) = scene.sender(direction).close.as_deref()
                 && frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults.add(format!("{opcode} after the Close of {}", packets_in_words(close.span)));
+                faults
+                    .add(format!("{opcode} after the Close of {}", packets_in_words(close.span)))
+                    .bits(Bits::OPCODE);
             }
         })],
     },
@@ -75,29 +79,34 @@ pub(super) static RULES: &[Rule] = &[
             }
             for direction in Direction::BOTH {
                 let (closer, other) = (scene.sender(direction), scene.receiver(direction));
-                let Some(close) = closer.close.filter(|_| other.close.is_none()) else { continue };
+                let Some(close) = closer.close.as_deref().filter(|_| other.close.is_none()) else {
+                    continue;
+                };
                 let seen = *scene.connection.packets.get(direction.reverse()) > 0;
                 // Who resets the connection right after its own Close waits for no answer.
                 let left = scene.connection.state == TcpState::Reset(direction);
                 if other.lost.is_some() || !seen || left {
                     continue;
                 }
-                let silent = direction.reverse();
-                let end = match scene.facts.ended {
-                    Some((side, at)) => {
-                        let time = at.time.since(close.span.last.time);
-                        format!(" in {}, until the {} ended TCP", duration(time), side.name())
-                    }
-                    None => String::new(),
-                };
+                let Some((side, at)) = scene.facts.ended else { continue };
+                let waited = at.time.since(close.span.last.time);
+                let is_own = side == Side::sender(direction);
+                let did_not_wait = is_own && waited < ANSWER_TIME;
+                if did_not_wait && close.code.is_some_and(is_failure) {
+                    // RFC 6455 §7.1.7: who fails the connection may close TCP at once.
+                    continue;
+                }
+                let guilty = if did_not_wait { direction } else { direction.reverse() };
                 faults
                     .add(format!(
-                        "the {}'s Close in {} got no answer{end}",
+                        "the {}'s Close in {} got no answer in {}, until the {} ended TCP",
                         Side::sender(direction).name(),
-                        packets_in_words(close.span)
+                        packets_in_words(close.span),
+                        duration(waited),
+                        side.name()
                     ))
-                    .direction(silent)
-                    .side(Side::sender(silent))
+                    .direction(guilty)
+                    .side(Side::sender(guilty))
                     .span(close.span);
             }
         })],
@@ -158,7 +167,11 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
         checks: &[Check::End(|scene, faults| {
             let sides = &scene.facts.sides;
-            let Some((client, server)) = sides.client.close.zip(sides.server.close) else { return };
+            let Some((client, server)) =
+                sides.client.close.as_deref().zip(sides.server.close.as_deref())
+            else {
+                return;
+            };
             let both = client.span.last.max(server.span.last);
             let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
             let open = until.since(both.time);
@@ -188,16 +201,16 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::End(|scene, faults| {
             for direction in Direction::BOTH {
                 let (offender, receiver) = (scene.sender(direction), scene.receiver(direction));
-                let Some(offence) = offender.offence else { continue };
+                let Some(offence) = offender.offence.as_deref() else { continue };
                 let silent = direction.reverse();
-                let went_on = match receiver.close {
+                let went_on = receiver.went_on.as_deref().copied();
+                let went_on = match receiver.close.as_deref() {
                     Some(close) if close.code.is_some_and(is_failure) => continue,
-                    Some(close) => receiver
-                        .went_on
+                    Some(close) => went_on
                         .or_else(|| (close.received >= offence.span.end).then_some(close.span)),
                     // Closing TCP is a way to fail a connection, too.
                     None if ended_by(scene, silent) => continue,
-                    None => receiver.went_on,
+                    None => went_on,
                 };
                 let Some(span) = went_on else { continue };
                 faults
@@ -228,7 +241,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),
         checks: &[Check::End(|scene, faults| {
             let sides = &scene.facts.sides;
-            let closed = sides.client.close.zip(sides.server.close);
+            let closed = sides.client.close.as_deref().zip(sides.server.close.as_deref());
             let Some((Side::Client, at)) = scene.facts.ended else { return };
             if closed.is_some_and(|(client, server)| {
                 at.packet >= client.span.last.packet && at.packet >= server.span.last.packet
@@ -265,6 +278,9 @@ fn ended_by(scene: &Scene<'_, Ending>, direction: Direction) -> bool {
 fn last_offset(scene: &Scene<'_, Ending>, side: Side) -> u64 {
     *scene.connection.bytes.get(side.direction())
 }
+
+/// Nanoseconds in which nobody can be blamed for not having answered a Close.
+const ANSWER_TIME: u64 = 1_000_000_000;
 
 /// Nanoseconds for which TCP may stay open after both Closes: the server's system may be slow to
 /// close, but no network takes that long.

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn lists_and_repetitions_are_judged_in_both_heads() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

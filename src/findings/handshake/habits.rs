@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn unwise_and_odd_habits_are_told() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_request_is_judged_by_each_of_its_parts() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

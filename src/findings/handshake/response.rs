@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_response_is_judged_by_each_of_its_parts() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

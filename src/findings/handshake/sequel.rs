@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn who_goes_on_too_early_or_too_long_is_told() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::page::{Page, bytes, hex};
 use super::{Found, Place, payload};
+use crate::findings::Bits;
 use crate::report::style::Role;
 use crate::websocket::anatomy::{Field, FieldKind, anatomy};
 use crate::websocket::drawing::{Labels, LineKind, Look, Part, draw};
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.
-pub(super) fn explain(page: &mut Page, frame: &Found<'_>, place: Place) {
+pub(super) fn explain(page: &mut Page, frame: &Found<'_>, place: Place, broken: &[Bits]) {
     let fields = anatomy(frame.bytes, page.options.context);
     title(page, frame, place);
     if frame.is_text() {
@@ -30,7 +31,7 @@ pub(super) fn explain(page: &mut Page, frame: &Found<'_>, place: Place) {
         page.paragraph(0, INTRODUCTION);
         page.blank();
     }
-    drawing(page, &fields);
+    drawing(page, &fields, broken);
     page.blank();
     page.heading("The header, field by field");
     page.blank();
@@ -124,7 +125,12 @@ fn parts(page: &mut Page, frame: &Found<'_>, fields: &[Field]) {
     page.end_line();
 }
 
-fn drawing(page: &mut Page, fields: &[Field]) {
+/// Draws the header of a frame.
+pub(super) fn draw_header(page: &mut Page, frame: &Found<'_>, broken: &[Bits]) {
+    drawing(page, &anatomy(frame.bytes, page.options.context), broken);
+}
+
+fn drawing(page: &mut Page, fields: &[Field], broken: &[Bits]) {
     let look = Look { borders: page.options.borders, labels: Labels::Tall };
     for line in draw(fields, look) {
         page.pad_to(2);
@@ -132,6 +138,11 @@ fn drawing(page: &mut Page, fields: &[Field]) {
             match (line.kind, piece.part) {
                 (LineKind::Ruler | LineKind::Border, _) | (_, None) => {
                     page.words(Role::Dim, &piece.text);
+                }
+                (LineKind::Bits | LineKind::Labels, Some(Part::Field(index)))
+                    if fields.get(index).is_some_and(|field| is_broken(field, broken)) =>
+                {
+                    page.words(Role::Error, &piece.text);
                 }
                 (LineKind::Bits, Some(Part::Field(_))) => page.words(Role::Strong, &piece.text),
                 (LineKind::Bits, Some(Part::Payload)) | (LineKind::Labels, Some(_)) => {
@@ -141,6 +152,14 @@ fn drawing(page: &mut Page, fields: &[Field]) {
         }
         page.end_line();
     }
+}
+
+/// Whether bits of a field break a rule.
+fn is_broken(field: &Field, broken: &[Bits]) -> bool {
+    broken.iter().any(|bits| {
+        let (start, end) = (u16::from(bits.start), u16::from(bits.start) + u16::from(bits.count));
+        start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
+    })
 }
 
 /// Explains a field, or fields of which the same can be said.

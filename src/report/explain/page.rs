@@ -183,4 +183,5 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 pub(super) const WIDTH: usize = 100;
 
 /// What our own words use beyond ASCII, and what stands for it.
-const IN_ASCII: &[(char, &str)] = &[('§', "section "), ('⊕', "^"), ('…', "..."), ('→', "->")];
+const IN_ASCII: &[(char, &str)] =
+    &[('§', "section "), ('⊕', "^"), ('…', "..."), ('→', "->"), ('✖', "x"), ('▲', "!"), ('·', "-")];

@@ -166,3 +166,28 @@ fn colors_change_nothing_else() {
     let trimmed = |page: &str| page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     assert_eq!(trimmed(&plain), trimmed(&page(MASKED_HELLO)));
 }
+
+#[test]
+fn a_rule_with_its_example() {
+    let options = options(Compression::None, Borders::Lines);
+    insta::assert_snapshot!(rule(crate::findings::rule("ws-f07").unwrap(), &options));
+}
+
+#[test]
+fn frames_that_break_rules() {
+    let mut options = options(Compression::None, Borders::Lines);
+    options.context.direction = Some(Direction::ServerToClient);
+    insta::assert_snapshot!(frames(b"\x83\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", &options));
+}
+
+#[test]
+fn every_rule_has_a_page_of_at_most_100_columns() {
+    for borders in [Borders::Lines, Borders::Ascii] {
+        for subject in crate::findings::rules() {
+            let text = rule(subject, &options(Compression::None, borders));
+            let widest = text.lines().map(UnicodeWidthStr::width).max();
+            assert!(widest <= Some(100), "{}: {widest:?} columns", subject.id);
+            assert!(borders == Borders::Lines || text.is_ascii(), "{}: {text}", subject.id);
+        }
+    }
+}
