@@ -63,6 +63,6 @@ mod tests {
 
     #[test]
     fn drafts_are_told_where_they_are_taken() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 }

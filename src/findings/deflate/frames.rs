@@ -19,7 +19,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Set RSV1 only on the first frame of a compressed text or binary message. Look for \
             a sender that compresses every frame that it sends.",
         example: Example::Deflated(b"\xc9\x80\x37\xfa\x21\x3d"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let header = &scene.subject.frame.header;
             if is_rsv1_of_deflate(scene) && header.is_control() {
                 faults
@@ -42,7 +42,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Deflated(
             b"\x41\x83\x37\xfa\x21\x3d\xc5\xb2\xec\xc0\x84\x37\xfa\x21\x3d\xfe\x33\x26\x3d",
         ),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let FrameSeen { frame, .. } = scene.subject;
             let opcode = Opcode::from_wire(frame.header.opcode);
             if is_rsv1_of_deflate(scene) && opcode == Some(Opcode::Continuation) {
@@ -82,6 +82,6 @@ mod tests {
 
     #[test]
     fn rsv1_stands_on_the_first_frame_only() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 }

@@ -131,7 +131,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[
             Check::Data(|scene, faults| {
                 let MessageSeen { direction, message } = scene.subject;
-                let Some(lost) = scene.sender(direction).uninflated else { return };
+                let Some(lost) = &scene.sender(direction).uninflated else { return };
                 if message.inflation == Inflation::Done {
                     let place = packets_in_words(message.span);
                     faults
@@ -142,7 +142,7 @@ pub(super) static RULES: &[Rule] = &[
             }),
             Check::End(|scene, faults| {
                 for direction in Direction::BOTH {
-                    if let Some(lost) = scene.sender(direction).uninflated {
+                    if let Some(lost) = &scene.sender(direction).uninflated {
                         faults
                             .add(format!("{}, and none later was inflated", lost_in_words(lost)))
                             .direction(direction)
@@ -226,7 +226,7 @@ fn fault(message: &Message<'_>) -> Option<Fault> {
     }
 }
 
-fn lost_in_words(lost: Uninflated) -> String {
+fn lost_in_words(lost: &Uninflated) -> String {
     format!("{} could not be inflated", counted(lost.messages, "message"))
 }
 
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn messages_are_judged_by_how_they_inflate() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]

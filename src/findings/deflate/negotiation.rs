@@ -134,6 +134,6 @@ mod tests {
 
     #[test]
     fn an_answer_must_fit_an_offer() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 }

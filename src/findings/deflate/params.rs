@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn each_parameter_is_judged_in_offers_and_answers() {
-        check(RULES, CASES);
+        check(&[RULES], CASES);
     }
 
     #[test]
