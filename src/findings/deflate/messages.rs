@@ -183,7 +183,7 @@ pub(super) static RULES: &[Rule] = &[
                 odd.push("00 00 ff ff at the end was not removed".to_owned());
             }
             if message.ending.behind_final {
-                odd.push("data behind a block with BFINAL = 1".to_owned());
+                odd.push("more behind a block with BFINAL = 1".to_owned());
             }
             if !odd.is_empty() {
                 faults.add(odd.join("; "));
@@ -307,6 +307,9 @@ mod tests {
         Case { name: "tail not removed", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| { s.deflated("").server(&plain(0xc1, &[HELLO, b"\x00\x00\xff\xff"].concat())); } },
         Case { name: "content behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             s.deflated("").server(&plain(0xc1, &[b"\xf3\x48\xcd\xc9\xc9\x07\x00", HELLO].concat()));
+        }},
+        Case { name: "an empty block behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+            s.deflated("").server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff\x00"));
         }},
         Case { name: "larger than its content", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             let letters = b"abc".map(|letter| [0, 1, 0, 0xfe, 0xff, letter]).concat();

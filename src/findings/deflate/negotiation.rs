@@ -107,7 +107,7 @@ fn add(handshake: &Handshake, evidence: String, faults: &mut Faults) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{Case, Scenario, check, masked};
 
     fn agreed(s: &mut Scenario, offers: &str, answer: &str) {
         let field = |value: &str| format!("Sec-WebSocket-Extensions: {value}\r\n");
@@ -129,6 +129,10 @@ mod tests {
         Case { name: "declined", near: &["PMD-06", "PMD-07"], fires: &[], play: |s| { s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n", ""); } },
         Case { name: "accepted twice", near: &["HS-20"], fires: &["PMD-07 server"], play: |s| agreed(s, "permessage-deflate", "permessage-deflate, permessage-deflate") },
         Case { name: "accepted though the offer had to be declined", near: &[], fires: &["PMD-01 client", "PMD-07 server"], play: |s| agreed(s, "permessage-deflate; level=1", "permessage-deflate") },
+        Case { name: "and the client goes on", near: &["HS-26"], fires: &["PMD-01 client", "PMD-07 server"], play: |s| {
+            agreed(s, "permessage-deflate; level=1", "permessage-deflate");
+            s.client(&masked(0x81, b"a"));
+        }},
         Case { name: "not offered at all", near: &["PMD-05", "PMD-07"], fires: &["HS-20 server"], play: |s| agreed(s, "x-other", "permessage-deflate; client_max_window_bits=10") },
     ];
 
