@@ -29,7 +29,7 @@ pub(super) enum Misfit {
     ClientWindowRaised { offered: u8, answered: u8 },
     /// It gives the server's window more bits than the offer, or none (RFC 7692 §7.1.2.1).
     ServerWindow { offered: u8, answered: Option<u8> },
-    /// It does not say server_no_context_takeover, as the offer does (RFC 7692 §7.1.1.1).
+    /// It does not say `server_no_context_takeover`, as the offer does (RFC 7692 §7.1.1.1).
     ServerTakeover,
 }
 

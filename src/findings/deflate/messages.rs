@@ -324,26 +324,35 @@ mod tests {
 
     #[test]
     fn evidence_says_where_and_how_far() {
-        let evidence = |play: fn(&mut Scenario), id: &str| {
+        let evidence = |id: &str, play: fn(&mut Scenario)| {
             let mut scenario = Scenario::new();
             play(&mut scenario);
             let judged = scenario.judge(&crate::findings::Reading::default());
             let finding = judged.list.iter().find(|finding| finding.rule.id == id);
             finding.map(|finding| finding.evidence.clone()).unwrap()
         };
-        #[rustfmt::skip]
-        let rows: &[(&str, fn(&mut Scenario), &str)] = &[
-            ("PMD-10", |s| { s.deflated("").client(&masked(0xc1, b"\x06")); }, "block type 3 does not exist, at compressed byte 0"),
-            ("PMD-11", |s| { s.deflated("; server_max_window_bits=8").server(&plain(0xc1, &far())); }, "reaches 300 bytes back; the window has 256 bytes"),
-            ("PMD-12", |s| { s.deflated("; server_no_context_takeover").server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN)); },
-                "compressed byte 1 refers 5 bytes back, of which this message has 1"),
-            ("PMD-14", |s| { s.deflated("").missing(ServerToClient, 9).server(&plain(0xc1, HELLO_AGAIN)); },
-                "1 message could not be inflated, and none later was inflated"),
-            ("PMD-15", |s| { s.deflated("").server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff")); },
-                "00 00 ff ff at the end was not removed"),
-        ];
-        for (id, play, expected) in rows {
-            assert_eq!(evidence(*play, id), *expected, "{id}");
-        }
+        let invalid = evidence("PMD-10", |s| {
+            s.deflated("").client(&masked(0xc1, b"\x06"));
+        });
+        assert_eq!(invalid, "block type 3 does not exist, at compressed byte 0");
+        let beyond = evidence("PMD-11", |s| {
+            s.deflated("; server_max_window_bits=8").server(&plain(0xc1, &far()));
+        });
+        assert_eq!(beyond, "reaches 300 bytes back; the window has 256 bytes");
+        let earlier = evidence("PMD-12", |s| {
+            s.deflated("; server_no_context_takeover").server(&plain(0xc1, HELLO));
+            s.server(&plain(0xc1, HELLO_AGAIN));
+        });
+        let expected = "compressed byte 1 refers 5 bytes back, of which this message has 1";
+        assert_eq!(earlier, expected);
+        let lost = evidence("PMD-14", |s| {
+            s.deflated("").missing(ServerToClient, 9).server(&plain(0xc1, HELLO_AGAIN));
+        });
+        assert_eq!(lost, "1 message could not be inflated, and none later was inflated");
+        let kept = evidence("PMD-15", |s| {
+            let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff";
+            s.deflated("").server(&plain(0xc1, hello));
+        });
+        assert_eq!(kept, "00 00 ff ff at the end was not removed");
     }
 }
