@@ -70,7 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
-    ("unicode_width", &["report/escape.rs", "report/line.rs"]),
+    ("unicode_width", &["report/escape.rs", "report/line.rs", "report/wrap.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

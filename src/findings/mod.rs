@@ -23,6 +23,7 @@ mod message;
 mod network;
 mod partial;
 mod rule;
+mod rule_name;
 mod scene;
 mod shape;
 mod snippet;
@@ -45,6 +46,7 @@ use crate::websocket::Opcode;
 pub use self::capture_facts::CaptureFacts;
 pub use self::fault::{Bits, Finding, Side};
 pub use self::rule::{Bound, Example, Rule, Severity};
+pub use self::rule_name::{RuleName, UnknownName};
 pub use self::scene::Reading;
 pub use self::snippet::{judge_frames, sender_by_mask};
 
