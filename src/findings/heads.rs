@@ -28,7 +28,7 @@ pub(super) fn acceptance(handshake: &Handshake) -> Option<&Head> {
 
 /// The response, whatever its status, where a WebSocket was asked for.
 pub(super) fn answer(handshake: &Handshake) -> Option<&Head> {
-    attempt(handshake).and_then(|_| handshake.response.as_ref()).or_else(|| acceptance(handshake))
+    attempt(handshake).and(handshake.response.as_ref()).or_else(|| acceptance(handshake))
 }
 
 /// Whether a head has no field of this name for sure.
