@@ -12,6 +12,7 @@ mod man;
 mod output;
 mod print;
 mod progress;
+mod rules;
 mod stats;
 mod usage;
 
@@ -88,6 +89,7 @@ enum Command {
     Print(print::PrintArgs),
     Check(check::CheckArgs),
     Stats(stats::StatsArgs),
+    Rules(rules::RulesArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -114,6 +116,7 @@ impl Command {
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
+            Self::Rules(args) => rules::run(args, out)?,
             Self::Interfaces(args) => interfaces::run(args, out)?,
             Self::Completions(args) => completions::run(args, out)?,
             Self::Man(args) => man::run(args, out)?,

@@ -87,9 +87,11 @@ impl Writer for Github<'_> {
     }
 }
 
-/// A value of a property, where colons and commas have a meaning as well.
+/// A value of a property, where colons and commas have a meaning as well; logs are read on terminals.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    let mut harmless = String::new();
+    escape(text.as_bytes(), LONGEST_EVIDENCE, &mut harmless);
+    data(&harmless).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// The text of a command: a percent sign begins an escape, a line end ends the command.
@@ -110,7 +112,7 @@ mod tests {
         let cases = [
             ("plain",        "feed.pcap",      "feed.pcap",            "feed.pcap"),
             ("percent",      "100%",           "100%25",               "100%25"),
-            ("a second line", "a\r\n::set-output", "a%0D%0A::set-output", "a%0D%0A%3A%3Aset-output"),
+            ("a second line", "a\r\n::set-output", "a%0D%0A::set-output", r"a\r\n%3A%3Aset-output"),
             ("list",         "a,b:c",          "a,b:c",                "a%2Cb%3Ac"),
         ];
         for (name, text, as_data, as_property) in cases {
