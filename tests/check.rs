@@ -1,6 +1,7 @@
 //! `wslens check` as a user runs it: exit codes, formats, many captures, standard error.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![expect(clippy::disallowed_methods, reason = "tests read files")]
 
 use std::fs;
 use std::io::Read;

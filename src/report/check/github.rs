@@ -1,5 +1,6 @@
 //! Findings as workflow commands of GitHub Actions, which become annotations.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Checked, Options, Suspect, Writer};
@@ -21,11 +22,11 @@ impl<'w> Github<'w> {
     fn finding(&mut self, file: &str, finding: &Finding) -> io::Result<()> {
         let mut text = String::new();
         if let Some(id) = finding.connection {
-            text.push_str(&format!("connection {}: ", id.0));
+            write!(text, "connection {}: ", id.0).ok();
         }
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
         if finding.first.packet != PacketId(0) {
-            text.push_str(&format!(" (packet {})", finding.first.packet));
+            write!(text, " (packet {})", finding.first.packet).ok();
         }
         self.command(file, finding.rule, &text)
     }

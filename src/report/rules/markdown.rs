@@ -1,5 +1,6 @@
 //! The catalogue as Markdown: tables, and on request a chapter for each rule.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Extent, Section, sections};
@@ -40,7 +41,7 @@ pub fn group_table() -> String {
                 names.push(rule.group());
             }
         }
-        table.push_str(&format!("| {} | {title} | {} |\n", names.join(", "), rules.len()));
+        writeln!(table, "| {} | {title} | {} |", names.join(", "), rules.len()).ok();
     }
     table
 }
