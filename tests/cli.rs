@@ -120,6 +120,12 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["-f", "tcp", &empty], "--interface"),
         (&["-i", "there-is-no-such-interface"], ""),
         (&["completions", "tcsh"], "invalid value 'tcsh'"),
+        (&["explain"], "<WHAT>"),
+        (&["explain", "hello\x1b[2J"], "bytes of a frame in hexadecimal"),
+        (&["explain", "99999"], "no close code"),
+        (&["explain", "WS-X99"], "no rule has the id WS-X99"),
+        (&["explain", "-"], "standard input is empty"),
+        (&["explain", "--side", "left", "81 00"], "invalid value 'left'"),
     ];
     for (arguments, says) in cases {
         let run = wslens(arguments);
@@ -144,6 +150,13 @@ fn help_version_completions_and_manual_are_written() {
         (&["-h"], "Examples"),
         (&["print", "--help"], "--max-payload"),
         (&["stats", "--help"], "Usage"),
+        (&["explain", "--help"], "81 85 37 fa"),
+        (&["explain", "1006"], "abnormal closure"),
+        (&["explain", "81", "05", "48", "65", "6c", "6c", "6f"], "\"Hello\""),
+        (&["explain", r"\x81\x02hi"], "\"hi\""),
+        (&["explain", "--side", "client", "81 00"], "must mask every frame"),
+        (&["explain", "--ascii", "81 00"], "+-+-+-+-+-------+"),
+        (&["explain", "--deflate", "c107f248cdc9c90700"], "\"Hello\""),
         (&["--version"], env!("CARGO_PKG_VERSION")),
         (&["completions", "bash"], "wslens"),
         (&["completions", "zsh"], "wslens"),
@@ -232,6 +245,28 @@ fn standard_input_is_read() {
     }
     drop(input);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn frames_are_explained_from_standard_input() {
+    let forms: &[&[u8]] =
+        &[b"\x81\x02hi", b"81 02 68 69\n", b"00000000  81 02 68 69   |..hi|\n00000004\n"];
+    let pages: Vec<String> = forms
+        .iter()
+        .map(|form| {
+            let mut child = command(&["explain", "-"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(form).unwrap();
+            let run = child.wait_with_output().unwrap();
+            assert_eq!(run.status.code(), Some(0));
+            text(&run.stdout)
+        })
+        .collect();
+    assert!(pages[0].contains("as text  \"hi\""), "{}", pages[0]);
+    assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
 }
 
 #[test]

@@ -45,13 +45,31 @@ def check(truth, folder):
     if truth["name"] != capture.name.split(".")[0]:
         wrong.append("name and file differ")
     keys = folder / truth["keys"] if "keys" in truth else None
-    seen = Seen(capture, keys)
+    midstream = [c["server"].rpartition(":")[2] for c in truth["connections"] if c.get("started_by") == "midstream"]
+    seen = Seen(capture, keys, midstream)
     for connection in truth["connections"]:
         wrong += check_connection(connection, seen)
+    wrong += check_rules(truth)
     listed = {(c["client"], c["server"]) for c in truth["connections"]}
     missing = seen.connections - listed - {(s, c) for c, s in listed}
     wrong += [f"not in the truth: {client} > {server}" for client, server in sorted(missing)]
     return wrong
+
+
+def check_rules(truth):
+    """Where connections tell their rules, `problems` names them all, and no connection is both near a rule and beyond it."""
+    judged = [c for c in truth["connections"] if "rules" in c]
+    if not judged:
+        return
+    broken = {rule for connection in judged for rule, _ in connection["rules"]}
+    if broken != set(truth["problems"]):
+        yield f"in problems or in rules only: {sorted(broken ^ set(truth['problems']))}"
+    for connection in judged:
+        fields = [{rule for rule, _ in connection["rules"]}, *(set(connection.get(f, ())) for f in ("may", "near"))]
+        if len(set().union(*fields)) < sum(map(len, fields)):
+            yield f"{connection['client']} > {connection['server']}: a rule is listed twice"
+        if not connection["about"]:
+            yield f"{connection['client']} > {connection['server']}: nothing is told about it"
 
 
 def check_connection(connection, seen):
@@ -63,6 +81,8 @@ def check_connection(connection, seen):
     status = connection.get("handshake", {}).get("status")
     if status and seen.statuses.get((server, client)) != str(status) and connection.get("started_by") != "midstream":
         wrong.append(f"{name}: status {seen.statuses.get((server, client))}, expected {status}")
+    if connection.get("unlike_tshark"):
+        return wrong
     for direction, ends in zip(DIRECTIONS, ((client, server), (server, client))):
         expected = connection.get("messages", {}).get(direction, [])
         found = assembled(seen.frames.get(ends, []))
@@ -113,9 +133,9 @@ class Seen:
               "websocket.payload_length_ext_16", "websocket.payload_length_ext_64",
               "websocket.payload.close.status_code")
 
-    def __init__(self, capture, keys):
+    def __init__(self, capture, keys, midstream):
         self.connections, self.statuses, self.frames = set(), {}, {}
-        for row in tshark(capture, keys, self.FIELDS):
+        for row in tshark(capture, keys, midstream, self.FIELDS):
             self.read(dict(zip(self.FIELDS, row)))
 
     def read(self, row):
@@ -138,13 +158,13 @@ class Seen:
             self.frames.setdefault(ends, []).append(frame)
 
 
-def tshark(capture, keys, fields):
-    command = ["tshark", "-r", str(capture), "-d", "tcp.port==8100-8199,http", "-o", "tcp.relative_sequence_numbers:TRUE",
+def tshark(capture, keys, midstream, fields):
+    command = ["tshark", "-r", str(capture), "-d", "tcp.port==8100-8399,http", "-o", "tcp.relative_sequence_numbers:TRUE",
                "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=;"]
     if keys:
         command += ["-o", f"tls.keylog_file:{keys}", "-d", "tcp.port==8122,tls"]
-    if "midstream" in capture.name:
-        command += ["-d", "tcp.port==8100,websocket"]
+    for port in midstream:
+        command += ["-d", f"tcp.port=={port},websocket"]
     for field in fields:
         command += ["-e", field]
     # A file that was cut off is read as far as it goes: the exit code is 2 then.

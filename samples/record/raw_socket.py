@@ -11,6 +11,22 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CODES = {name: number for number, name in ws_log.OPCODES.items()}
 
 
+def frame(opcode, data, *, masked, fin=True, rsv=0, declared=None):
+    """The bytes of one frame, its length in the shortest form; `declared` claims another length than the data has."""
+    length = len(data) if declared is None else declared
+    wire = bytes([fin << 7 | rsv << 4 | opcode])
+    if length < 126:
+        wire += bytes([masked << 7 | length])
+    elif length < 1 << 16:
+        wire += bytes([masked << 7 | 126]) + length.to_bytes(2, "big")
+    else:
+        wire += bytes([masked << 7 | 127]) + length.to_bytes(8, "big")
+    if not masked:
+        return wire + data
+    mask = os.urandom(4)
+    return wire + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+
+
 class Peer:
     """One end of a connection. What it sends is logged as it was meant, message by message."""
 
@@ -43,18 +59,9 @@ class Peer:
         head, self.unread = self.unread.split(b"\r\n\r\n", 1)
         return head.decode()
 
-    def frame(self, opcode, data, *, fin=True, rsv=0, masked=None):
+    def frame(self, opcode, data, **how):
         """Sends one frame and says nothing to the log."""
-        masked = self.side == "client" if masked is None else masked
-        first = fin << 7 | rsv << 4 | opcode
-        assert len(data) < 126
-        wire = bytes([first, masked << 7 | len(data)])
-        if masked:
-            mask = os.urandom(4)
-            wire += mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
-        else:
-            wire += data
-        self.sock.sendall(wire)
+        self.sock.sendall(frame(opcode, data, **{"masked": self.side == "client", **how}))
 
     def say(self, opcode, data, **how):
         """Sends a message of one frame and logs it."""

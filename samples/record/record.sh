@@ -90,7 +90,7 @@ copy() (
 
 # The numbers of the packets that a display filter selects in the original of a copy.
 frames() {
-    tshark -r "$original" -d tcp.port==8100-8199,http -Y "$1" -T fields -e frame.number 2>/dev/null
+    tshark -r "$original" -d tcp.port==8100-8399,http -Y "$1" -T fields -e frame.number 2>/dev/null
 }
 
 publish() {

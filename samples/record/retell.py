@@ -3,7 +3,8 @@
 
 Changes, all of the first connection: midstream (no handshake in the file), incomplete:DIRECTION:LENGTH (part of the first
 message of that length is missing), until:DIRECTION:TEXT and before:DIRECTION:TEXT (what comes after that text, or that
-text and what comes after it, is not in the file).
+text and what comes after it, is not in the file), near:RULE:ABOUT (it breaks no rule, and comes close to that one). Or
+undecodable, alone: nothing can be told of any connection.
 """
 
 import json
@@ -19,6 +20,8 @@ def main():
     with open(original_path, encoding="utf-8") as file:
         original = json.load(file)
     truth = {**original, **meta, "software": {**original["software"], **meta["software"]}}
+    if changes == ["undecodable"]:
+        truth["connections"], changes = [], []
     for change in changes:
         apply(truth["connections"][0], *change.split(":"))
     write(truth, out)
@@ -28,6 +31,9 @@ def apply(connection, change, direction=None, which=None):
     if change == "midstream":
         del connection["handshake"]
         connection["started_by"] = "midstream"
+        return
+    if change == "near":
+        connection.update(about=which, rules=[], near=[direction])
         return
     messages = connection["messages"][direction]
     if change == "incomplete":

@@ -115,6 +115,8 @@ def layout(value, depth=0):
     inner, outer = "  " * (depth + 1), "  " * depth
     flat = json.dumps(value, ensure_ascii=False)
     nested = isinstance(value, (dict, list)) and any(isinstance(v, (dict, list)) for v in iterate(value))
+    if nested and isinstance(value, list) and not any(isinstance(v, dict) for v in value):
+        nested = False  # pairs of words
     if not nested and (depth > 1 or len(flat) < 100):
         return flat
     if isinstance(value, dict):

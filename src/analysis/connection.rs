@@ -2,13 +2,13 @@
 
 use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature,
-    Outcome, StartedBy, Transport,
+    Outcome, StartedBy,
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
 use crate::analysis::{Options, Sink};
 use crate::decode::{Endpoint, Flags, Segment};
-use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection, Timestamp, length_u64};
+use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
 use crate::websocket;
 
@@ -60,26 +60,12 @@ impl Flow {
             if syn { segment.flags.has(Flags::ACK) } else { source.port() < destination.port() };
         let (client, server) =
             if from_server { (destination, source) } else { (source, destination) };
-        let about = Connection {
+        let about = Connection::new(
             id,
-            client: client.socket_address(),
-            server: server.socket_address(),
-            started_by: if syn { StartedBy::Syn } else { StartedBy::Midstream },
-            first: work.now,
-            last: work.now,
-            transport: Transport::Tcp,
-            nature: Nature::Unknown,
-            state: TcpState::SynSent,
-            bytes: PerDirection::default(),
-            packets: PerDirection::default(),
-            acknowledged: PerDirection::default(),
-            clock_steps: ClockSteps::default(),
-            frames: PerDirection::default(),
-            messages: PerDirection::default(),
-            closes: PerDirection::default(),
-            duplicates: 0,
-            repeated: 0,
-        };
+            [client.socket_address(), server.socket_address()],
+            if syn { StartedBy::Syn } else { StartedBy::Midstream },
+            work.now,
+        );
         let ports = [source.port(), destination.port()];
         let flow = Self {
             client,

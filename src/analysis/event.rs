@@ -10,7 +10,7 @@ use crate::decode::Reason;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
 pub use crate::tcp::TcpState;
-use crate::websocket::{Frame, Message};
+use crate::websocket::{Frame, Message, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -75,6 +75,37 @@ pub struct Connection {
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
     pub repeated: u64,
+}
+
+impl Connection {
+    /// A connection between client and server (in this order) of which nothing was seen yet.
+    pub fn new(
+        id: ConnectionId,
+        [client, server]: [SocketAddr; 2],
+        started_by: StartedBy,
+        first: Origin,
+    ) -> Self {
+        Self {
+            id,
+            client,
+            server,
+            started_by,
+            first,
+            last: first,
+            transport: Transport::Tcp,
+            nature: Nature::Unknown,
+            state: TcpState::SynSent,
+            bytes: PerDirection::default(),
+            packets: PerDirection::default(),
+            acknowledged: PerDirection::default(),
+            clock_steps: ClockSteps::default(),
+            frames: PerDirection::default(),
+            messages: PerDirection::default(),
+            closes: PerDirection::default(),
+            duplicates: 0,
+            repeated: 0,
+        }
+    }
 }
 
 /// How often time went backwards.
@@ -215,6 +246,21 @@ pub enum ConnectionEvent<'a> {
     StateChanged,
     /// The last event of a connection.
     Ended(Ending),
+}
+
+impl<'a> ConnectionEvent<'a> {
+    /// What the decoder of a direction observed.
+    pub fn of_frames(direction: Direction, seen: Observation<'a>) -> Self {
+        match seen {
+            Observation::FrameStarted(frame) => Self::FrameStarted(direction, frame),
+            Observation::FrameEnded(frame) => Self::FrameEnded(direction, frame),
+            Observation::InvalidUtf8 { byte, span } => Self::InvalidUtf8 { direction, byte, span },
+            Observation::Message(message) => Self::Message(direction, message),
+            Observation::SyncLost(span) => Self::SyncLost(direction, span),
+            Observation::SyncFound(span) => Self::SyncFound(direction, span),
+            Observation::Text(bytes, span) => Self::Text(direction, bytes, span),
+        }
+    }
 }
 
 /// How WebSocket was recognised without a handshake.

@@ -396,26 +396,23 @@ fn frame_event<S: Sink>(
     seen: Observation<'_>,
     sink: &mut S,
 ) {
-    let event = match seen {
-        Observation::FrameStarted(frame) => {
+    match seen {
+        Observation::FrameStarted(_) => {
             let count = about.frames.get_mut(direction);
             *count = count.saturating_add(1);
-            ConnectionEvent::FrameStarted(direction, frame)
-        }
-        Observation::FrameEnded(frame) => ConnectionEvent::FrameEnded(direction, frame),
-        Observation::InvalidUtf8 { byte, span } => {
-            ConnectionEvent::InvalidUtf8 { direction, byte, span }
         }
         Observation::Message(message) => {
             let count = about.messages.get_mut(direction);
             *count = count.saturating_add(1);
             *about.closes.get_mut(direction) |= message.opcode == Opcode::Close;
-            ConnectionEvent::Message(direction, message)
         }
-        Observation::SyncLost(span) => ConnectionEvent::SyncLost(direction, span),
-        Observation::SyncFound(span) => ConnectionEvent::SyncFound(direction, span),
-        Observation::Text(bytes, span) => ConnectionEvent::Text(direction, bytes, span),
-    };
+        Observation::FrameEnded(_)
+        | Observation::InvalidUtf8 { .. }
+        | Observation::SyncLost(_)
+        | Observation::SyncFound(_)
+        | Observation::Text(..) => {}
+    }
+    let event = ConnectionEvent::of_frames(direction, seen);
     sink.event(&Event { origin: now, kind: EventKind::Connection(about, event) });
 }
 

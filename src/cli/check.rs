@@ -206,7 +206,8 @@ impl CheckArgs {
             decode_as: self.source.decode_as().to_vec(),
             ..Options::default()
         };
-        let settings = Settings { each: self.each, message_bytes: self.max_message };
+        let settings =
+            Settings { each: self.each, message_bytes: self.max_message, ..Settings::default() };
         Pipeline::new(options, settings)
     }
 

@@ -22,6 +22,7 @@ Examples:
   wslens print --frames feed.pcap     every frame with its bits
   wslens stats feed.pcap              how much of what
   wslens -i lo -f 'tcp port 8080'     watch your own machine
+  wslens explain 1006                 what a close code, or the bytes of a frame, mean
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
 Exit codes: 0 fine, 1 check found errors, 2 failed (one line on standard error says why).
@@ -50,6 +51,12 @@ Examples
     wslens check --only HS,WS-F07 feed.pcap     some rules only
     wslens check --format github captures/      for continuous integration; also sarif
     wslens rules                                what is judged
+
+  Look something up
+    wslens explain 1006                         a close code
+    wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"
+                                                every bit of a frame, and its payload
+    wslens explain --deflate - < frames.bin     frames from a file, inflated
 
   Feed other programs
     wslens print --format ndjson feed.pcap | jq 'select(.type == \"message\") | .text'
@@ -86,6 +93,8 @@ wslens shows the WebSocket traffic in a network capture.
   Find what is wrong          wslens check feed.pcap
   Watch your own machine      wslens interfaces
                               wslens -i lo -f 'tcp port 8080'
+  Look something up           wslens explain 1006
+                              wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"
   Feed other programs         wslens print --format ndjson feed.pcap
   From another machine        ssh host tcpdump -U -s 0 -w - | wslens -
 

@@ -4,6 +4,7 @@ mod capture;
 mod check;
 mod completions;
 mod drive;
+mod explain;
 mod help;
 mod interfaces;
 mod jobs;
@@ -90,6 +91,7 @@ enum Command {
     Check(check::CheckArgs),
     Stats(stats::StatsArgs),
     Rules(rules::RulesArgs),
+    Explain(explain::ExplainArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -117,6 +119,7 @@ impl Command {
             Self::Check(args) => return check::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
             Self::Rules(args) => rules::run(args, out)?,
+            Self::Explain(args) => explain::run(args, out)?,
             Self::Interfaces(args) => interfaces::run(args, out)?,
             Self::Completions(args) => completions::run(args, out)?,
             Self::Man(args) => man::run(args, out)?,

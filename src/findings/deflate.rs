@@ -1,3 +1,6 @@
-//! stub
+//! Rules about permessage-deflate (PMD).
+
 use crate::findings::rule::Rule;
-pub(super) static RULES: &[Rule] = &[];
+
+/// PMD.
+pub(super) const TABLES: &[&[Rule]] = &[];

@@ -25,7 +25,7 @@ pub(super) struct Case {
 }
 
 /// Plays all rows, and insists that every rule has one that breaks it and one that comes close.
-pub(super) fn check(rules: &[Rule], cases: &[Case]) {
+pub(super) fn check(tables: &[&[Rule]], cases: &[Case]) {
     let mut fired = BTreeSet::new();
     let mut near = BTreeSet::new();
     let mut wrong = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn check(rules: &[Rule], cases: &[Case]) {
         near.extend(case.near.iter().copied());
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    for rule in rules {
+    for rule in tables.iter().copied().flatten() {
         assert!(fired.contains(rule.id), "no row breaks {}", rule.id);
         assert!(near.contains(rule.id), "no row comes close to {}", rule.id);
     }
@@ -53,6 +53,9 @@ pub(super) fn check(rules: &[Rule], cases: &[Case]) {
 /// Connections while they are written.
 pub(super) struct Scenario {
     packets: Vec<(u64, Vec<u8>)>,
+    /// Captured bytes of packets that the snap length cut, by place in `packets`.
+    cuts: Vec<(usize, usize)>,
+    pub(super) link_type: u32,
     /// Nanoseconds of the next packet.
     time: u64,
     next: PerDirection<u32>,
@@ -65,6 +68,8 @@ impl Scenario {
     pub(super) fn new() -> Self {
         Self {
             packets: Vec::new(),
+            cuts: Vec::new(),
+            link_type: RAW_IP,
             time: 1_700_000_000_000_000_000,
             next: PerDirection { client: 1_000, server: 900_000 },
             client_port: 50_000,
@@ -95,19 +100,29 @@ impl Scenario {
 
     /// Says a correct opening handshake with these additional lines.
     pub(super) fn upgrade(&mut self, request: &str, response: &str) -> &mut Self {
-        let (key, accept) = self.fresh_key();
-        self.client(
-            format!(
-                "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
-                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\
-                 {request}\r\n"
-            )
-            .as_bytes(),
-        );
+        let (_, accept) = self.fresh_key();
+        self.request(request);
         self.server(
             format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Accept: {accept}\r\n{response}\r\n"
+            )
+            .as_bytes(),
+        )
+    }
+
+    /// Opens a connection, and sends a correct request with these additional lines.
+    pub(super) fn ask(&mut self, request: &str) -> &mut Self {
+        self.open().request(request)
+    }
+
+    fn request(&mut self, more: &str) -> &mut Self {
+        let (key, _) = self.fresh_key();
+        self.client(
+            format!(
+                "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\
+                 {more}\r\n"
             )
             .as_bytes(),
         )
@@ -145,6 +160,15 @@ impl Scenario {
         self
     }
 
+    /// Sends bytes without having received the latest of the other side.
+    pub(super) fn unacknowledged_blind(&mut self, direction: Direction, bytes: &[u8]) -> &mut Self {
+        let next = self.next.get_mut(direction.reverse());
+        let received = std::mem::replace(next, next.wrapping_sub(1));
+        self.unacknowledged(direction, bytes);
+        *self.next.get_mut(direction.reverse()) = received;
+        self
+    }
+
     /// Bytes that are sent and acknowledged, but not captured.
     pub(super) fn missing(&mut self, direction: Direction, length: u32) -> &mut Self {
         let next = self.next.get_mut(direction);
@@ -153,6 +177,25 @@ impl Scenario {
         for _ in 0..32 {
             self.acknowledge(direction.reverse());
         }
+        self
+    }
+
+    /// Sends bytes of which only some are captured.
+    pub(super) fn cut(&mut self, direction: Direction, bytes: &[u8], captured: usize) -> &mut Self {
+        self.cuts.push((self.packets.len(), HEADERS + captured));
+        self.send(direction, bytes)
+    }
+
+    /// A connection of which the capture lacks the beginning.
+    pub(super) fn midstream(&mut self) -> &mut Self {
+        self.client_port += 1;
+        self
+    }
+
+    /// An upgraded connection of which only the client's packets are captured.
+    pub(super) fn one_sided(&mut self) -> &mut Self {
+        self.upgraded().client(&masked(0x81, b"Hello")).close();
+        self.packets.retain(|(_, bytes)| bytes[15] == 1);
         self
     }
 
@@ -251,14 +294,16 @@ impl Scenario {
     pub(super) fn judge(&self, reading: &Reading<'_>) -> Judged {
         let mut analyzer = Analyzer::new(self.options.clone());
         let mut bench = Bench { checker: Checker::new(self.settings), judged: Judged::default() };
-        for (number, (time, bytes)) in (1..).zip(&self.packets) {
+        for (at, (time, bytes)) in self.packets.iter().enumerate() {
+            let cut = self.cuts.iter().find(|(place, _)| *place == at);
+            let captured = cut.map_or(bytes.len(), |(_, captured)| *captured);
             let packet = Packet {
-                id: PacketId(number),
+                id: PacketId(length_u64(at) + 1),
                 time: Timestamp(*time),
-                link_type: RAW_IP,
+                link_type: LinkType(self.link_type),
                 interface: 0,
                 original_length: u32::try_from(bytes.len()).unwrap(),
-                bytes,
+                bytes: &bytes[..captured],
                 file_offset: 0,
             };
             analyzer.push(&packet, &mut bench);
@@ -336,7 +381,7 @@ fn header(first: u8, payload: &[u8], mask: u8) -> Vec<u8> {
 const HEADERS: usize = 40;
 
 /// LINKTYPE_RAW: the packet begins with its IP header.
-const RAW_IP: LinkType = LinkType(101);
+const RAW_IP: u32 = 101;
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;

@@ -16,22 +16,29 @@ mod fixture;
 mod frame;
 mod handshake;
 mod handshake_facts;
+mod heads;
 mod keys;
 mod mask_keys;
 mod message;
 mod network;
+mod partial;
 mod rule;
 mod rule_name;
 mod scene;
+mod shape;
+mod snippet;
+mod words;
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, Question};
 use crate::findings::facts::Facts;
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
+use crate::findings::shape::Shape;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::Opcode;
@@ -41,10 +48,11 @@ pub use self::fault::{Bits, Finding, Side};
 pub use self::rule::{Bound, Example, Rule, Severity};
 pub use self::rule_name::{RuleName, UnknownName};
 pub use self::scene::Reading;
+pub use self::snippet::{judge_frames, sender_by_mask};
 
 /// All rules, in the order of the catalogue: group by group, in each by number.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    GROUPS.iter().flat_map(|group| group.rules.iter())
+    GROUPS.iter().flat_map(Group::rules)
 }
 
 /// The rule with this id, in any letter case.
@@ -57,19 +65,28 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 pub struct Group {
     /// What its rules are about.
     pub title: &'static str,
+    /// Its rules, in one table for each file that holds some.
+    tables: &'static [&'static [Rule]],
+}
+
+impl Group {
     /// Its rules by number.
-    pub rules: &'static [Rule],
+    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> + use<> {
+        let mut rules: Vec<&'static Rule> = self.tables.iter().copied().flatten().collect();
+        rules.sort_by_key(|rule| rule.id);
+        rules.into_iter()
+    }
 }
 
 /// The groups in the order of the catalogue.
 pub const GROUPS: &[Group] = &[
-    Group { title: "Frames", rules: frame::RULES },
-    Group { title: "Messages", rules: message::RULES },
-    Group { title: "Close and control frames", rules: close::RULES },
-    Group { title: "The opening handshake", rules: handshake::RULES },
-    Group { title: "Failed connections", rules: network::RULES },
-    Group { title: "permessage-deflate", rules: deflate::RULES },
-    Group { title: "The capture itself", rules: capture::RULES },
+    Group { title: "Frames", tables: &[frame::RULES] },
+    Group { title: "Messages", tables: &[message::RULES] },
+    Group { title: "Close and control frames", tables: close::TABLES },
+    Group { title: "The opening handshake", tables: handshake::TABLES },
+    Group { title: "Failed connections", tables: &[network::RULES] },
+    Group { title: "permessage-deflate", tables: deflate::TABLES },
+    Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
 
 /// Receives what the rules find.
@@ -88,11 +105,13 @@ pub struct Settings {
     pub each: u64,
     /// Payload bytes from which on a frame or message is too large (WS-F14).
     pub message_bytes: u64,
+    /// The limits that the analyzer works with, which findings name.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { each: 10, message_bytes: 64 << 20 }
+        Self { each: 10, message_bytes: 64 << 20, limits: Limits::default() }
     }
 }
 
@@ -111,6 +130,8 @@ pub struct Checker {
     keys: Keys,
     capture: CaptureFacts,
     faults: Faults,
+    /// Rules that connections have broken.
+    told: Vec<&'static str>,
 }
 
 /// What is kept of a connection.
@@ -143,6 +164,7 @@ impl Checker {
             keys: Keys::default(),
             capture: CaptureFacts::default(),
             faults: Faults::default(),
+            told: Vec::new(),
         }
     }
 
@@ -152,6 +174,9 @@ impl Checker {
             EventKind::Capture(event) => self.capture.observe(event),
             EventKind::Connection(connection, ref what) => {
                 let Some(slot) = self.slot(connection.id, what) else { return };
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.facts.prepare(what);
+                }
                 self.ask_about(slot, connection, event.origin, what, out);
                 if let Some(slot) = self.slots.get_mut(slot) {
                     slot.facts.observe(connection, event.origin, what);
@@ -166,7 +191,7 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
-        let scene = CaptureScene { facts: &self.capture, reading };
+        let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
         for (rule, check) in ASKED.capture.iter() {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
@@ -191,8 +216,15 @@ impl Checker {
         let about = About { slot, connection, origin };
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
-                let what = FrameSeen { direction, frame };
-                self.ask(&ASKED.frame, about.of(what, at(direction, frame.span)), out);
+                let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
+                let shape = Shape::of(&frame.header);
+                if !self.is_silent(slot, direction, shape)
+                    && self.ask(&ASKED.header, about, out) == Answer::Silence
+                    && let Some(slot) = self.slots.get_mut(slot)
+                {
+                    slot.facts.sides.get_mut(direction).silent.add(shape);
+                }
+                self.ask(&ASKED.frame, about, out);
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
@@ -227,9 +259,19 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
-            | ConnectionEvent::Recognised(_)
-            | ConnectionEvent::HeaderUnfinished(..) => {
+            | ConnectionEvent::Recognised(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                if let Some(frame) = partial::frame(bytes, span, direction) {
+                    let what = FrameSeen { direction, frame: &frame };
+                    let about = about.of(what, at(direction, span));
+                    for questions in [&ASKED.header, &ASKED.frame] {
+                        self.ask_where(questions, about, out, |fault| {
+                            fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
+                        });
+                    }
+                }
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
@@ -245,10 +287,27 @@ impl Checker {
         questions: &[Question<T>],
         about: Subject<'_, T>,
         out: &mut impl Findings,
-    ) {
+    ) -> Answer {
+        self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// Whether the rules about headers had nothing to say of one like this.
+    fn is_silent(&self, slot: usize, direction: Direction, shape: Shape) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
+    }
+
+    /// The same, but only faults that `counts` count.
+    fn ask_where<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+        counts: impl Fn(&Fault) -> bool,
+    ) -> Answer {
         let mut questions = questions.iter();
+        let mut answer = Answer::Silence;
         loop {
-            let Some(slot) = self.slots.get(about.slot) else { return };
+            let Some(slot) = self.slots.get(about.slot) else { return answer };
             let scene = Scene {
                 connection: about.connection,
                 facts: &slot.facts,
@@ -263,8 +322,9 @@ impl Checker {
                 check(&scene, faults);
                 !faults.is_empty()
             });
-            let Some((rule, _)) = found else { return };
-            for fault in self.faults.take() {
+            let Some((rule, _)) = found else { return answer };
+            answer = Answer::Faults;
+            for fault in self.faults.take().into_iter().filter(&counts) {
                 self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
             }
         }
@@ -289,6 +349,9 @@ impl Checker {
             }
             None => {
                 slot.counts.push((rule, 1));
+                if !self.told.contains(&rule.id) {
+                    self.told.push(rule.id);
+                }
                 1
             }
         };
@@ -304,21 +367,30 @@ impl Checker {
         {
             return Some(slot);
         }
-        let known = self.index.get(&id).copied();
-        let slot = match known {
+        let slot = match self.index.get(&id).copied() {
             Some(slot) => slot,
             None if !begins_memory(event) => return None,
-            None => {
-                let slot = self.free.pop().unwrap_or_else(|| {
-                    self.slots.push(Slot::default());
-                    self.slots.len().saturating_sub(1)
-                });
-                self.index.insert(id, slot);
-                slot
-            }
+            None => self.new_slot(id),
         };
         self.latest = Some((id, slot));
         Some(slot)
+    }
+
+    fn new_slot(&mut self, id: ConnectionId) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len().saturating_sub(1)
+        });
+        self.index.insert(id, slot);
+        slot
+    }
+
+    /// Makes up what happened on a connection that no event tells of.
+    fn remember(&mut self, id: ConnectionId, facts: impl FnOnce(&mut Facts)) {
+        let slot = self.new_slot(id);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            facts(&mut slot.facts);
+        }
     }
 
     /// A connection has ended: tells what was only counted, and forgets it.
@@ -351,6 +423,13 @@ impl Checker {
             _ => {}
         }
     }
+}
+
+/// What rules said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Silence,
+    Faults,
 }
 
 /// What a question is about, but for the subject.

@@ -1,11 +1,11 @@
 //! What a rule is shown: the event, and what is remembered.
 
-use crate::analysis::event::{Connection, ConnectionId};
+use crate::analysis::event::Connection;
 use crate::findings::Settings;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
-use crate::stream::{Direction, Origin, Span};
+use crate::stream::{Direction, Origin};
 use crate::websocket::{Frame, Message};
 
 /// An event on a connection, before it is remembered, and all that was remembered before it.
@@ -28,6 +28,15 @@ pub(super) struct CaptureScene<'a> {
     pub(super) facts: &'a CaptureFacts,
     /// What only the reader of the capture knows.
     pub(super) reading: &'a Reading<'a>,
+    /// Rules that connections have broken.
+    pub(super) told: &'a [&'static str],
+}
+
+impl CaptureScene<'_> {
+    /// Whether a connection has this finding, so that it needs not be told of the whole capture.
+    pub(super) fn has_told(&self, id: &str) -> bool {
+        self.told.contains(&id)
+    }
 }
 
 /// What only the reader of a capture knows about it.
@@ -82,14 +91,4 @@ impl<T> Scene<'_, T> {
     pub(super) fn receiver(&self, direction: Direction) -> &SideFacts {
         self.facts.sides.get(direction.reverse())
     }
-
-    pub(super) fn id(&self) -> ConnectionId {
-        self.connection.id
-    }
-}
-
-/// A place in a stream as a place in words: what evidence says of another packet.
-pub(super) fn packets_in_words(span: Span) -> String {
-    let (first, last) = (span.first.packet, span.last.packet);
-    if first == last { format!("packet {first}") } else { format!("packets {first} to {last}") }
 }

@@ -10,7 +10,7 @@ use crate::analysis::event::{
 use crate::findings::{Bits, Finding, Side, rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, PerDirection, Span, Timestamp};
-use crate::websocket::{Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
+use crate::websocket::{DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
 
 /// 2026-08-22T09:30:00Z, when the captures of the tests begin.
 pub(super) const START: u64 = 1_787_391_000_000_000_000;
@@ -70,6 +70,9 @@ pub(super) fn message(opcode: Opcode, content: &[u8]) -> Message<'_> {
         content,
         sha256: None,
         inflation: Inflation::None,
+        reach: 0,
+        window_bits: None,
+        ending: DeflateEnding::default(),
         utf8: if opcode == Opcode::Text { Utf8::Valid } else { Utf8::NotText },
         close: None,
         span,

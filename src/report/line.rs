@@ -138,7 +138,7 @@ pub(super) fn role(direction: Direction) -> Role {
 const BLANKS: &str = "                                                                ";
 
 /// Columns of a text of ours.
-fn columns(text: &str) -> usize {
+pub(super) fn columns(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }
 

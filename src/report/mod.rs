@@ -3,8 +3,8 @@
 mod amount;
 pub mod check;
 mod clock;
-mod close_code;
 pub mod escape;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod handshake;

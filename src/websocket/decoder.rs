@@ -1,13 +1,14 @@
 //! One direction of a WebSocket: bytes to frames to messages.
 
+mod open;
+
 use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
-use crate::websocket::close::close_payload;
-use crate::websocket::content::{Content, Finished, Wants};
-use crate::websocket::deflate::{Failure, HistoryStart, Inflater, Spares};
+use crate::websocket::decoder::open::{About, Facts, Open, content, emit};
+use crate::websocket::deflate::{HistoryStart, Inflater, Spares};
 use crate::websocket::extension::SideParams;
 use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
 use crate::websocket::mask::unmask;
-use crate::websocket::message::{Inflation, Message};
+use crate::websocket::message::Message;
 use crate::websocket::sync::{
     Expectation, Masked, Rsv1, RunEnd, is_plausible, is_text, run_of_frames,
 };
@@ -31,6 +32,8 @@ pub struct Decoder {
     within_message: bool,
     /// Frames begun.
     frames: u64,
+    /// Whether all messages so far were seen.
+    history: HistoryStart,
     inflater: Option<Box<Inflater>>,
     /// What is touched only by frames and messages that chunks cut: apart, so that a thousand
     /// connections whose messages come whole fit in a processor's cache.
@@ -148,24 +151,6 @@ enum State {
     Dead,
 }
 
-/// A message that is not whole yet.
-#[derive(Debug)]
-struct Open {
-    about: About,
-    content: Content,
-}
-
-/// What is known of a message beside its content.
-#[derive(Clone, Copy, Debug)]
-struct About {
-    opcode: Opcode,
-    compressed: bool,
-    frames: u64,
-    wire_length: u64,
-    missing: bool,
-    span: Span,
-}
-
 impl Decoder {
     /// Makes the decoder of a direction.
     pub fn new(compression: Compression, start: Start) -> Self {
@@ -180,6 +165,10 @@ impl Decoder {
             partial_length: 0,
             within_message: false,
             frames: 0,
+            history: match start {
+                Start::Boundary => HistoryStart::Seen,
+                Start::Anywhere => HistoryStart::Missed,
+            },
             inflater: None,
             cut: Box::default(),
         }
@@ -376,8 +365,7 @@ impl Decoder {
             sink(Observation::InvalidUtf8 { byte, span: frame.span });
         }
         sink(Observation::FrameEnded(&frame));
-        let facts = Facts { complete: true, inflation: Inflation::None };
-        emit(about, &finished, facts, sink);
+        emit(about, &finished, Facts::WHOLE, sink);
     }
 
     fn start_frame(
@@ -435,7 +423,7 @@ impl Decoder {
         let inflater = match self.compression {
             _ if !self.cut.frame.header.rsv1() => None,
             Compression::None => None,
-            Compression::Deflate(params) => Some((params, HistoryStart::Seen)),
+            Compression::Deflate(params) => Some((params, self.history)),
             Compression::Unknown => Some((UNKNOWN_PARAMS, HistoryStart::Missed)),
         };
         if let Some((params, history)) = inflater {
@@ -504,8 +492,7 @@ impl Decoder {
                         sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
                     }
                     self.end_frame(sink);
-                    let facts = Facts { complete: true, inflation: Inflation::None };
-                    emit(message.about, &finished, facts, sink);
+                    emit(message.about, &finished, Facts::WHOLE, sink);
                     shared.give_back(message.content.into_buffer());
                 }
                 return rest;
@@ -541,30 +528,23 @@ impl Decoder {
             self.end_frame(sink);
             return;
         };
-        let mut inflation = Inflation::None;
+        let mut facts = if message.about.missing { Facts::TORN } else { Facts::WHOLE };
         let mut invalid = None;
         if message.about.compressed
             && let Some(inflater) = &mut self.inflater
         {
             if message.about.missing {
                 inflater.abandon(&mut shared.spares);
-                inflation = Inflation::Unfinished;
+                facts = Facts::unfinished(inflater, self.compression);
             } else {
                 inflater.end(&mut shared.spares, &mut |out| {
                     let found = message.content.push(out);
                     invalid = invalid.or(found);
                 });
-                inflation = match inflater.failure() {
-                    None => Inflation::Done,
-                    Some(Failure::HistoryMissing) => Inflation::HistoryMissing,
-                    Some(Failure::Invalid(offset)) => Inflation::Invalid { offset },
-                    Some(Failure::TooLarge) => Inflation::TooLarge,
-                };
+                facts = Facts::inflated(inflater, self.compression);
             }
         }
-        let whole =
-            !message.about.missing && matches!(inflation, Inflation::None | Inflation::Done);
-        if !whole {
+        if !facts.complete() {
             message.content.tear();
         }
         let finished = message.content.finish(&[]);
@@ -572,7 +552,7 @@ impl Decoder {
             sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
         }
         self.end_frame(sink);
-        emit(message.about, &finished, Facts { complete: whole, inflation }, sink);
+        emit(message.about, &finished, facts, sink);
         shared.give_back(message.content.into_buffer());
     }
 
@@ -601,8 +581,9 @@ impl Decoder {
             sink(Observation::FrameEnded(&self.cut.frame));
         }
         self.give_up_messages(shared, sink);
+        // Messages may have been lost, and with them history.
+        self.history = HistoryStart::Missed;
         if let Some(inflater) = &mut self.inflater {
-            // Messages may have been lost, and with them history.
             inflater.abandon(&mut shared.spares);
         }
         self.probation = 0;
@@ -666,15 +647,14 @@ impl Decoder {
         shared: &mut Shared,
         sink: &mut impl FnMut(Observation<'_>),
     ) {
-        let mut inflation = Inflation::None;
+        let mut facts = Facts::TORN;
         if message.about.compressed
             && let Some(inflater) = &mut self.inflater
         {
             inflater.abandon(&mut shared.spares);
-            inflation = Inflation::Unfinished;
+            facts = Facts::unfinished(inflater, self.compression);
         }
         let unfinished = message.content.unfinished();
-        let facts = Facts { complete: false, inflation };
         emit(message.about, &unfinished, facts, sink);
         shared.give_back(message.content.into_buffer());
     }
@@ -683,55 +663,6 @@ impl Decoder {
         let seen = self.cut.frame.received.saturating_add(self.cut.frame.missing);
         self.cut.frame.header.payload_length.saturating_sub(seen)
     }
-}
-
-impl About {
-    fn new(opcode: Opcode, span: Span) -> Self {
-        Self { opcode, compressed: false, frames: 1, wire_length: 0, missing: false, span }
-    }
-}
-
-/// A content of which is kept what the settings, or its opcode, ask for.
-fn content(opcode: Opcode, settings: Settings, buffer: Vec<u8>) -> Content {
-    match opcode {
-        Opcode::Close | Opcode::Ping | Opcode::Pong => {
-            Content::new(settings.keep.max(CONTROL_KEEP), Wants::default(), buffer)
-        }
-        Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-            let wants = Wants { utf8: opcode == Opcode::Text, digest: settings.digest };
-            Content::new(settings.keep, wants, buffer)
-        }
-    }
-}
-
-/// What a message's end tells beside its content.
-#[derive(Clone, Copy)]
-struct Facts {
-    complete: bool,
-    inflation: Inflation,
-}
-
-fn emit(
-    about: About,
-    content: &Finished<'_>,
-    facts: Facts,
-    sink: &mut impl FnMut(Observation<'_>),
-) {
-    let message = Message {
-        opcode: about.opcode,
-        frames: about.frames,
-        compressed: about.compressed,
-        wire_length: about.wire_length,
-        length: content.length,
-        complete: facts.complete,
-        content: content.bytes,
-        sha256: content.sha256,
-        inflation: facts.inflation,
-        utf8: content.utf8,
-        close: (about.opcode == Opcode::Close).then(|| close_payload(content.bytes)),
-        span: about.span,
-    };
-    sink(Observation::Message(&message));
 }
 
 /// The unmasked bytes: the chunk's own where they are not masked.
@@ -747,9 +678,6 @@ fn plain<'a>(
     unmask(buffer, key, phase);
     buffer
 }
-
-/// Bytes kept of a control frame whatever is asked for: a Close is read in any case.
-const CONTROL_KEEP: usize = 125;
 
 /// Buffers kept for contents to come, and the largest of them in bytes.
 const SPARE_BUFFERS: usize = 16;

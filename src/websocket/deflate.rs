@@ -2,9 +2,10 @@
 
 use crate::stream::length_u64;
 use crate::websocket::extension::SideParams;
-use crate::websocket::inflate::{Fault, Stream};
+use crate::websocket::inflate::{Fault, Pause, Stream};
+use crate::websocket::message::{DeflateEnding, Tail};
 
-pub use crate::websocket::inflate::Spares;
+pub use crate::websocket::inflate::{DeflateFault, Spares};
 
 /// Inflates the messages of one direction.
 ///
@@ -13,12 +14,15 @@ pub use crate::websocket::inflate::Spares;
 #[derive(Debug)]
 pub struct Inflater {
     takeover: bool,
-    /// Whether nothing that a message may refer to is missing.
+    /// Whether nothing is missing of what was sent before.
     complete: bool,
+    /// Without takeover: what the messages before inflated to, in bytes.
+    earlier: u64,
     stream: Stream,
     /// Compressed bytes of the message so far.
     consumed: u64,
     failure: Option<Failure>,
+    ending: DeflateEnding,
     limit: u64,
 }
 
@@ -27,9 +31,22 @@ pub struct Inflater {
 pub enum Failure {
     /// It refers to output that was never seen.
     HistoryMissing,
-    /// It is no valid DEFLATE stream; the offset is that of the compressed byte, counted from the
-    /// message's start, up to which it could be read.
-    Invalid(u64),
+    /// It refers to an earlier message, which its sender agreed not to do (RFC 7692 §7.1.1).
+    Forgotten {
+        /// The compressed byte, counted from the message's start, that holds the reference.
+        offset: u64,
+        /// How far back it refers, in bytes.
+        distance: u32,
+        /// How much of the message had come out before it, in bytes: less than `distance`.
+        available: u32,
+    },
+    /// It is no valid DEFLATE stream.
+    Invalid {
+        /// The compressed byte, counted from the message's start, up to which it could be read.
+        offset: u64,
+        /// What is wrong.
+        fault: DeflateFault,
+    },
     /// It is larger than the limit.
     TooLarge,
 }
@@ -47,9 +64,11 @@ impl Inflater {
         Self {
             takeover: !params.no_context_takeover,
             complete,
+            earlier: 0,
             stream: Stream::default(),
             consumed: 0,
             failure: None,
+            ending: DeflateEnding::default(),
             limit,
         }
     }
@@ -58,6 +77,7 @@ impl Inflater {
     pub fn begin(&mut self, spares: &mut Spares) {
         self.consumed = 0;
         self.failure = None;
+        self.ending = DeflateEnding::default();
         self.stream.begin(spares, self.limit);
     }
 
@@ -72,8 +92,17 @@ impl Inflater {
 
     /// Ends the message: the last bytes come out.
     pub fn end(&mut self, spares: &mut Spares, output: &mut impl FnMut(&[u8])) {
+        let sent = self.stream.pause();
         // RFC 7692 §7.2.2: append four octets of 0x00 0x00 0xff 0xff to the tail end.
         self.feed(spares, &[0x00, 0x00, 0xff, 0xff], output);
+        if self.failure.is_none() {
+            self.ending.tail = match (sent, self.stream.pause()) {
+                (Pause::Flushed, _) => Tail::Kept,
+                (Pause::Final, _) => Tail::Final,
+                (Pause::Within, Pause::Flushed | Pause::Final) => Tail::Removed,
+                (Pause::Within, Pause::Within) => Tail::Torn,
+            };
+        }
         self.finish(spares);
     }
 
@@ -97,14 +126,23 @@ impl Inflater {
         self.stream.farthest()
     }
 
+    /// How the message ends, once it has ended.
+    pub fn ending(&self) -> DeflateEnding {
+        self.ending
+    }
+
     fn finish(&mut self, spares: &mut Spares) {
+        let (failed, behind) = (self.failure.is_some(), self.stream.behind_final());
+        let is_fault = matches!(self.failure, Some(Failure::Invalid { .. }));
+        self.ending.behind_final = behind.is_some_and(|length| length > 0 || is_fault);
+        self.earlier = self.earlier.saturating_add(self.stream.put_out());
         self.stream.end(spares);
-        if !self.takeover {
-            self.stream.forget(spares);
-        } else if self.failure.is_some() {
+        if failed {
             // What later messages refer to was not all seen: start anew, and remember that.
-            self.stream.forget(spares);
             self.complete = false;
+        }
+        if failed || !self.takeover {
+            self.stream.forget(spares);
         }
     }
 
@@ -112,13 +150,28 @@ impl Inflater {
         if self.failure.is_some() {
             return;
         }
-        self.failure = self.stream.push(input, spares, output).err().map(|fault| match fault {
+        let result = self.stream.push(input, spares, output);
+        self.failure = result.err().map(|fault| self.judge(fault));
+    }
+
+    fn judge(&self, fault: Fault) -> Failure {
+        let offset = self.stream.position().min(self.consumed);
+        match fault {
             Fault::TooLarge => Failure::TooLarge,
-            Fault::TooFar if !self.complete => Failure::HistoryMissing,
-            Fault::TooFar | Fault::Invalid => {
-                Failure::Invalid(self.stream.position().min(self.consumed))
+            Fault::TooFar(_) if self.takeover && !self.complete => Failure::HistoryMissing,
+            Fault::TooFar(distance) if !self.takeover && self.was_sent(distance) => {
+                let available = u32::try_from(self.stream.reachable()).unwrap_or(u32::MAX);
+                Failure::Forgotten { offset, distance: u32::from(distance), available }
             }
-        });
+            Fault::TooFar(_) => Failure::Invalid { offset, fault: DeflateFault::BeforeStart },
+            Fault::Invalid(fault) => Failure::Invalid { offset, fault },
+        }
+    }
+
+    /// Whether as much may have been put out, in this message and those before it.
+    fn was_sent(&self, distance: u16) -> bool {
+        let sent = self.earlier.saturating_add(self.stream.reachable());
+        !self.complete || u64::from(distance) <= sent
     }
 }
 

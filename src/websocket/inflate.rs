@@ -4,6 +4,7 @@
 //! messages are so short that this would take most of the time. Here output stays where it is.
 
 mod bits;
+mod fault;
 mod header;
 mod huffman;
 mod symbols;
@@ -17,16 +18,9 @@ use crate::websocket::inflate::header::Whole;
 use crate::websocket::inflate::symbols::{Codes, Stop};
 use crate::websocket::inflate::window::Window;
 
-/// Why a stream cannot be inflated.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fault {
-    /// It is no DEFLATE.
-    Invalid,
-    /// It refers to output before the first.
-    TooFar,
-    /// It has more output than allowed.
-    TooLarge,
-}
+pub use crate::websocket::inflate::fault::DeflateFault;
+
+pub(super) use crate::websocket::inflate::fault::Fault;
 
 /// A sequence of DEFLATE streams with one history.
 #[derive(Debug, Default)]
@@ -35,6 +29,12 @@ pub(super) struct Stream {
     block: Block,
     /// Whether the block is the last of its stream (BFINAL).
     last: bool,
+    /// Whether the block is a stored one without bytes, as a flush leaves it.
+    empty: bool,
+    /// Output of the message up to the end of its first last block, in bytes.
+    final_at: Option<u64>,
+    /// The first two bytes of the message, as far as seen, the first one higher.
+    lead: u16,
     /// The codes of a dynamic block, as far as they are there, while they are not whole.
     partial: Vec<u8>,
     window: Window,
@@ -43,6 +43,17 @@ pub(super) struct Stream {
     /// Of these, bytes that were not read.
     unread: u64,
     farthest: usize,
+}
+
+/// Where a stream stands between two bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pause {
+    /// Behind a stored block without bytes: what a flush ends with.
+    Flushed,
+    /// Behind a last block (BFINAL) and its padding, with another stream to come.
+    Final,
+    /// Anywhere else: at the start, within a block or its header.
+    Within,
 }
 
 /// What comes next.
@@ -80,6 +91,7 @@ impl Stream {
         }
         self.window.begin(limit);
         (self.seen, self.unread, self.farthest) = (0, 0, 0);
+        (self.last, self.empty, self.final_at, self.lead) = (false, false, None, 0);
     }
 
     /// Inflates what comes next; `output` takes what comes out of it, in pieces.
@@ -94,10 +106,17 @@ impl Stream {
         if self.seen == 0 && input.len() >= WORTH_READING_AHEAD {
             self.window.read_ahead();
         }
+        if self.seen < 2 {
+            let missing = if self.seen == 0 { 2 } else { 1 };
+            for byte in input.iter().take(missing) {
+                self.lead = self.lead << 8 | u16::from(*byte);
+            }
+        }
         self.seen = self.seen.saturating_add(length_u64(input.len()));
         let mut rest = input;
         let result = self.blocks(&mut rest, spares, output);
         self.unread = length_u64(rest.len()).saturating_add(self.bits.bytes());
+        let result = result.map_err(|fault| self.named(fault));
         self.window.hand_over(output).and(result)
     }
 
@@ -105,7 +124,6 @@ impl Stream {
     pub(super) fn end(&mut self, spares: &mut Spares) {
         self.bits = Bits::default();
         self.partial = Vec::new();
-        self.last = false;
         if let Block::Dynamic(codes) = std::mem::take(&mut self.block) {
             spares.keep(codes);
         }
@@ -129,9 +147,58 @@ impl Stream {
         u32::try_from(self.farthest).unwrap_or(u32::MAX)
     }
 
+    /// Output that a reference may reach, in bytes: all since the history began, or more than any
+    /// reference reaches.
+    pub(super) fn reachable(&self) -> u64 {
+        self.window.reachable()
+    }
+
+    /// Output of the message so far, in bytes.
+    pub(super) fn put_out(&self) -> u64 {
+        self.window.put_out()
+    }
+
+    /// Output of the message behind its first last block (BFINAL), in bytes; `None` without one.
+    pub(super) fn behind_final(&self) -> Option<u64> {
+        self.final_at.map(|at| self.put_out().saturating_sub(at))
+    }
+
+    /// Where it stands, with all bytes read that were pushed.
+    pub(super) fn pause(&self) -> Pause {
+        match self.block {
+            Block::Header if self.bits.count() > 0 => Pause::Within,
+            Block::Header if self.last => Pause::Final,
+            Block::Header if self.empty => Pause::Flushed,
+            Block::Header
+            | Block::StoredHeader
+            | Block::Stored(_)
+            | Block::Codes
+            | Block::Fixed
+            | Block::Dynamic(_) => Pause::Within,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.window.memory() + self.partial.capacity()
+    }
+
+    /// The fault, more exactly where the first bytes tell what the message is instead.
+    fn named(&self, fault: Fault) -> Fault {
+        let [method, flags] = self.lead.to_be_bytes();
+        // RFC 1950 §2.2: method 8, a window of up to 32 KiB, and a multiple of 31.
+        let is_zlib = method & 0x8f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0;
+        match fault {
+            Fault::Invalid(DeflateFault::StoredLength) if self.position() == 1 && is_zlib => {
+                Fault::Invalid(DeflateFault::ZlibHeader)
+            }
+            Fault::Invalid(DeflateFault::BlockType)
+                if self.position() == 0 && self.lead == GZIP_MAGIC =>
+            {
+                Fault::Invalid(DeflateFault::GzipHeader)
+            }
+            Fault::Invalid(_) | Fault::TooFar(_) | Fault::TooLarge => fault,
+        }
     }
 
     fn blocks(
@@ -166,6 +233,7 @@ impl Stream {
                     if self.last {
                         // Another stream starts at the next byte.
                         self.bits.align();
+                        self.final_at = self.final_at.or_else(|| Some(self.window.put_out()));
                     }
                 }
             }
@@ -182,8 +250,11 @@ impl Stream {
             0b00 => Block::StoredHeader,
             0b01 => Block::Fixed,
             0b10 => Block::Codes,
-            _ => return Err(Fault::Invalid),
+            // Two bytes tell whether it is gzip, however they are cut.
+            _ if self.seen == 1 => return Ok(Some(Stop::Input)),
+            _ => return Err(Fault::Invalid(DeflateFault::BlockType)),
         };
+        self.empty = false;
         self.last = self.bits.field(0, 1) == 1;
         self.bits.drop(3);
         if let Block::StoredHeader = block {
@@ -201,9 +272,10 @@ impl Stream {
         }
         let length = self.bits.field(0, 16);
         if length ^ self.bits.field(16, 16) != 0xffff {
-            return Err(Fault::Invalid);
+            return Err(Fault::Invalid(DeflateFault::StoredLength));
         }
         self.bits.drop(32);
+        self.empty = length == 0;
         self.block = Block::Stored(length_usize(length));
         Ok(None)
     }
@@ -277,6 +349,9 @@ static FIXED: LazyLock<Codes> = LazyLock::new(header::fixed);
 /// More bytes than the codes of a dynamic block can take: 316 lengths of up to 7 bits each, and
 /// 71 bits before them.
 const LONGEST_CODES: usize = 320;
+
+/// ID1 and ID2 of a gzip file (RFC 1952 §2.3.1).
+const GZIP_MAGIC: u16 = 0x1f8b;
 
 /// Compressed bytes from which on reading the history ahead costs less than waiting for parts of it.
 const WORTH_READING_AHEAD: usize = 100;

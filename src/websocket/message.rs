@@ -2,6 +2,7 @@
 
 use crate::stream::Span;
 use crate::websocket::close::Close;
+use crate::websocket::deflate::DeflateFault;
 use crate::websocket::frame::Opcode;
 
 /// A message or control frame, as far as it was seen.
@@ -28,6 +29,15 @@ pub struct Message<'a> {
     pub sha256: Option<[u8; 32]>,
     /// How inflation went.
     pub inflation: Inflation,
+    /// The largest distance at which it repeats earlier output, in bytes; 0 where it is not
+    /// compressed or repeats nothing. A reference that could not be followed does not count.
+    pub reach: u32,
+    /// Base-2 logarithm of the LZ77 window, in bytes, that its sender agreed to (RFC 7692 §7.1.2),
+    /// 15 where no parameter says less; `None` where it is not compressed, or the negotiation was
+    /// not seen.
+    pub window_bits: Option<u8>,
+    /// How its compressed payload ends.
+    pub ending: DeflateEnding,
     /// Whether a text is UTF-8.
     pub utf8: Utf8,
     /// Code and reason of a Close.
@@ -47,13 +57,54 @@ pub enum Inflation {
     Unfinished,
     /// It refers to bytes that were not captured (a gap, or a capture that began later).
     HistoryMissing,
+    /// It refers to an earlier message, though its sender agreed to `no_context_takeover` (RFC 7692
+    /// §7.1.1): a receiver that believes this has forgotten those.
+    Forgotten {
+        /// The compressed byte that holds the reference, counted from the message's start.
+        offset: u64,
+        /// How far back it refers, in bytes of output.
+        distance: u32,
+        /// How many bytes of the message had come out before it: less than `distance`.
+        available: u32,
+    },
     /// It is no valid DEFLATE stream; the offset counts compressed bytes from its start.
     Invalid {
         /// Where in the compressed message.
         offset: u64,
+        /// What is wrong there.
+        fault: DeflateFault,
     },
     /// It is larger than the limit on inflated bytes; inflation was stopped.
     TooLarge,
+}
+
+/// How the compressed payload of a message ends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DeflateEnding {
+    /// What became of the 00 00 ff ff at its end.
+    pub tail: Tail,
+    /// Whether content, or what is no DEFLATE, came behind a block with BFINAL = 1: receivers that
+    /// leave inflation to zlib stop at that block. The byte 00 that has to follow such a block (RFC
+    /// 7692 §7.2.3.4) is neither.
+    pub behind_final: bool,
+}
+
+/// What became of the 00 00 ff ff at the end of a compressed payload (RFC 7692 §7.2.1).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Tail {
+    /// Unknown: nothing was inflated, or not to the end.
+    #[default]
+    Unknown,
+    /// It was removed: with it appended again, the last block is whole.
+    Removed,
+    /// It is still there: the payload ends with a whole empty stored block.
+    Kept,
+    /// The payload ends with a block with BFINAL = 1, without the byte 00 that has to follow it
+    /// (§7.2.3.4).
+    Final,
+    /// The payload ends within a block, which is not whole with 00 00 ff ff appended, either: what
+    /// came out may be less than what was meant.
+    Torn,
 }
 
 /// Whether a text message is UTF-8, as far as judged.

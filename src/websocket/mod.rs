@@ -1,18 +1,24 @@
 //! Bytes to frames to messages.
 
+pub mod anatomy;
 pub mod close;
+pub mod close_code;
 mod content;
 pub mod decoder;
 pub mod deflate;
+pub mod drawing;
 pub mod extension;
 pub mod frame;
 mod inflate;
 pub mod mask;
 pub mod message;
+pub mod subprotocol;
 pub mod sync;
 pub mod utf8;
 
 pub use close::Close;
+pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
+pub use deflate::DeflateFault;
 pub use frame::{Frame, FrameHeader, Opcode};
-pub use message::{Inflation, Message, Utf8};
+pub use message::{DeflateEnding, Inflation, Message, Tail, Utf8};

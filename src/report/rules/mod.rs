@@ -86,7 +86,7 @@ fn sections(names: &[RuleName]) -> Vec<Section> {
     for group in GROUPS {
         let is_wanted =
             |rule: &&Rule| names.is_empty() || names.iter().any(|name| name.covers(rule));
-        let mut rules: Vec<&Rule> = group.rules.iter().filter(is_wanted).collect();
+        let mut rules: Vec<&Rule> = group.rules().filter(is_wanted).collect();
         match sections.last_mut() {
             Some(section) if section.title == group.title => section.rules.append(&mut rules),
             Some(_) | None if rules.is_empty() => {}

@@ -7,9 +7,9 @@ use super::{Text, words};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::report::amount::counted;
 use crate::report::style::Role;
-use crate::report::{Detail, close_code, escape};
+use crate::report::{Detail, escape};
 use crate::stream::{Direction, Origin, length_u64};
-use crate::websocket::{Frame, Message, Opcode, Utf8};
+use crate::websocket::{CloseCode, Frame, Message, Opcode, Utf8};
 
 impl<W: Write> Text<W> {
     /// A message: what it is, how large, and how it begins.
@@ -48,7 +48,7 @@ impl<W: Write> Text<W> {
             Some((code, reason)) => {
                 self.line.value(code);
                 self.line.push(" ");
-                self.line.push(close_code::name(code));
+                self.line.push(CloseCode::of(code).name);
                 if !reason.is_empty() {
                     self.line.push("  \"");
                     let room = self.room().saturating_sub(1);

@@ -85,6 +85,9 @@ pub(super) fn inflation(inflation: Inflation) -> Option<&'static str> {
         Inflation::Done | Inflation::Unfinished => None,
         Inflation::None => Some("compressed, but nothing was negotiated"),
         Inflation::HistoryMissing => Some("not inflatable: earlier bytes were not captured"),
+        Inflation::Forgotten { .. } => {
+            Some("not inflatable: refers to an earlier message despite no_context_takeover")
+        }
         Inflation::Invalid { .. } => Some("not valid DEFLATE"),
         Inflation::TooLarge => Some("CAP-09 inflation stopped at its limit"),
     }

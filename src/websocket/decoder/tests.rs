@@ -1,5 +1,7 @@
 use super::*;
 use crate::stream::{GapCause, Origin, PacketId, Timestamp};
+use crate::websocket::deflate::DeflateFault;
+use crate::websocket::message::{Inflation, Tail};
 
 const DEFLATE: Compression =
     Compression::Deflate(SideParams { no_context_takeover: false, window_bits: 15 });
@@ -253,6 +255,72 @@ fn a_gap_breaks_the_history_of_compression_until_a_message_needs_none() {
         |told: &str| told.replace("\"He\"", "\"H\"").replace("of 2", "of 1");
     assert_eq!(without_first_content(messages[0]), expected[0]);
     assert_eq!(messages[1..], expected[1..]);
+}
+
+#[test]
+fn after_lost_frames_compressed_messages_may_need_what_was_not_seen() {
+    let told = observe(
+        &[
+            Bytes(b"\x81\x02hi"),
+            Hole(100),
+            // The reference of RFC 7692 §7.2.3.2, then its stored block (§7.2.3.3), twice each.
+            Bytes(b"\xc1\x05\xf2\x00\x11\x00\x00\xc1\x0b\x00\x05\x00\xfa\xffHello\x00"),
+            Bytes(b"\xc1\x05\xf2\x00\x11\x00\x00\xc1\x0b\x00\x05\x00\xfa\xffHello\x00"),
+        ],
+        DEFLATE,
+        Start::Boundary,
+        100,
+    );
+    let messages: Vec<&String> = told.iter().filter(|told| told.contains("text")).collect();
+    let expected = [
+        "text \"hi\" of 2 in 1",
+        "incomplete text \"H\" of 1 in 1 HistoryMissing",
+        "text \"Hello\" of 5 in 1 Done",
+        "text \"Hello\" of 5 in 1 Done",
+        "text \"Hello\" of 5 in 1 Done",
+    ];
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn messages_tell_how_they_were_compressed() {
+    let agreed = Compression::Deflate(SideParams { no_context_takeover: true, window_bits: 9 });
+    let (removed, kept) = ((Tail::Removed, false), (Tail::Kept, false));
+    let nothing = (Tail::Unknown, false);
+    // Two that are not compressed; six compressed ones, the fifth cut short and the last unfinished.
+    let bytes: &[u8] = b"\x81\x02hi\x89\x00\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\
+        \xc1\x0b\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\xc1\x05\xf2\x00\x11\x00\x00\
+        \xc1\x06\x4a\x4c\x44\x06\x00\x00\xc1\x01\x06\x41\x02\x06\x06";
+    #[rustfmt::skip]
+    let expected = [
+        (Inflation::None, 0, None, nothing),
+        (Inflation::None, 0, None, nothing),
+        (Inflation::Done, 0, Some(9), removed),
+        (Inflation::Done, 0, Some(9), kept),
+        (Inflation::Forgotten { offset: 1, distance: 5, available: 1 }, 0, Some(9), nothing),
+        (Inflation::Done, 1, Some(9), removed),
+        (Inflation::Invalid { offset: 0, fault: DeflateFault::BlockType }, 0, Some(9), nothing),
+        (Inflation::Invalid { offset: 0, fault: DeflateFault::BlockType }, 0, Some(9), nothing),
+    ];
+    for size in [1, 5, 100] {
+        let settings = Settings { keep: 0, digest: false, inflated_bytes: 1 << 20 };
+        let (mut decoder, mut shared) =
+            (Decoder::new(agreed, Start::Boundary), Shared::new(settings));
+        let (mut told, mut offset) = (Vec::new(), 0);
+        let mut sink = |seen: Observation<'_>| {
+            if let Observation::Message(it) = seen {
+                let ending = (it.ending.tail, it.ending.behind_final);
+                told.push((it.inflation, it.reach, it.window_bits, ending));
+            }
+        };
+        for bytes in bytes.chunks(size) {
+            let chunk = Chunk { offset, bytes, origin: Origin::default() };
+            decoder.push(chunk, &mut shared, &mut sink);
+            offset += length_u64(bytes.len());
+        }
+        decoder.finish(&mut shared, &mut sink);
+        assert_eq!(told, expected, "in chunks of {size}");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn deflate(compressor: &mut Compress, message: &[u8]) -> Vec<u8> {
     out
 }
 
-// RFC 7692 §7.2.3, all of its examples that are whole messages.
+// RFC 7692 §7.2.3, all of its examples but the one that needs a message before it.
 #[rustfmt::skip]
 const GOLDEN: &[(&str, &[&[u8]])] = &[
     ("one compressed block (7.2.3.1)", &[&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]]),
@@ -35,6 +35,7 @@ const GOLDEN: &[(&str, &[&[u8]])] = &[
     ("no compression (7.2.3.3)", &[&[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00]]),
     ("BFINAL set to 1 (7.2.3.4)", &[&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00]]),
     ("two blocks (7.2.3.5)", &[&[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00]]),
+    ("empty last fragment (7.2.3.6)", &[&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff], &[0x00]]),
 ];
 
 #[test]
@@ -45,6 +46,39 @@ fn examples_of_rfc_7692_inflate_to_hello() {
                 (Inflater::new(params, HistoryStart::Seen, LIMIT), Spares::default());
             assert_eq!(inflate(&mut inflater, &mut spares, pieces), b"Hello", "{name}");
             assert_eq!(inflater.failure(), None, "{name}");
+            let ending = DeflateEnding { tail: Tail::Removed, behind_final: false };
+            assert_eq!(inflater.ending(), ending, "{name}");
+        }
+    }
+}
+
+// The two that are kept are zlib's output for "Hello": Z_SYNC_FLUSH and Z_FINISH.
+#[rustfmt::skip]
+const ENDINGS: &[(&str, &[u8], Tail, bool)] = &[
+    ("an empty message",                    &[0x00],                                                             Tail::Removed, false),
+    ("BFINAL = 1, then an empty block",     &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00], Tail::Removed, false),
+    ("the last block has BFINAL = 1",       &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x04],                         Tail::Removed, false),
+    ("00 00 ff ff is still there",          &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff], Tail::Kept,    false),
+    ("nothing behind BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],                         Tail::Final,   false),
+    ("content behind BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], Tail::Removed, true),
+    ("no bytes at all",                     &[],                                                                 Tail::Torn,    false),
+    ("cut within a stored block",           &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48],                               Tail::Torn,    false),
+    ("cut within a compressed block",       &[0xf2, 0x48, 0xcd],                                                 Tail::Torn,    false),
+    ("no DEFLATE",                          &[0x06],                                                             Tail::Unknown, false),
+    ("no DEFLATE behind BFINAL = 1",        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x06],                   Tail::Unknown, true),
+];
+
+#[test]
+fn endings_are_told_however_the_message_is_cut() {
+    let mut spares = Spares::default();
+    // One inflater for all: no ending may depend on the message before.
+    let mut inflater = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
+    for (name, wire, tail, behind_final) in ENDINGS {
+        let expected = DeflateEnding { tail: *tail, behind_final: *behind_final };
+        for size in [1, 3, 100] {
+            let pieces: Vec<&[u8]> = wire.chunks(size).collect();
+            inflate(&mut inflater, &mut spares, &pieces);
+            assert_eq!(inflater.ending(), expected, "{name}, in pieces of {size}");
         }
     }
 }
@@ -67,7 +101,56 @@ fn second_message_may_refer_to_the_first() {
     let mut fresh = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
     inflate(&mut fresh, &mut spares, GOLDEN[0].1);
     inflate(&mut fresh, &mut spares, &[second]);
-    assert!(matches!(fresh.failure(), Some(Failure::Invalid(_))), "{:?}", fresh.failure());
+    let forgotten = Failure::Forgotten { offset: 1, distance: 5, available: 1 };
+    assert_eq!(fresh.failure(), Some(forgotten));
+    assert_eq!(inflate(&mut fresh, &mut spares, GOLDEN[0].1), b"Hello", "and only that one");
+    assert_eq!(fresh.failure(), None);
+}
+
+#[test]
+fn a_reference_is_forgotten_only_where_something_was_sent_before() {
+    let (reference, hello) = (&[0xf2, 0x00, 0x11, 0x00, 0x00][..], GOLDEN[0].1);
+    let before_start = Failure::Invalid { offset: 1, fault: DeflateFault::BeforeStart };
+    let forgotten = Failure::Forgotten { offset: 1, distance: 5, available: 1 };
+    let mut spares = Spares::default();
+
+    let mut first = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
+    inflate(&mut first, &mut spares, &[reference]);
+    assert_eq!(first.failure(), Some(before_start), "the first message");
+
+    let mut late = Inflater::new(FRESH, HistoryStart::Missed, LIMIT);
+    inflate(&mut late, &mut spares, &[reference]);
+    assert_eq!(late.failure(), Some(forgotten), "unseen messages may have been there");
+
+    let mut torn = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
+    torn.begin(&mut spares);
+    torn.abandon(&mut spares);
+    inflate(&mut torn, &mut spares, &[reference]);
+    assert_eq!(torn.failure(), Some(forgotten), "what a lost message held is unknown");
+    assert_eq!(inflate(&mut torn, &mut spares, hello), b"Hello", "none is needed");
+
+    let mut kept = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    inflate(&mut kept, &mut spares, &[reference]);
+    assert_eq!(kept.failure(), Some(before_start), "nobody agreed to forget");
+}
+
+#[test]
+fn lost_history_is_whole_again_once_enough_was_put_out() {
+    let mut spares = Spares::default();
+    let mut compressor = Compress::new(Compression::best(), false);
+    let noise = Random(5).data(0, 20_000);
+    let wires: Vec<Vec<u8>> = (0..2).map(|_| deflate(&mut compressor, &noise)).collect();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    inflater.abandon(&mut spares);
+    inflate(&mut inflater, &mut spares, &[&wires[1]]);
+    assert_eq!(inflater.failure(), Some(Failure::HistoryMissing), "it needs the one before");
+    let stored = GOLDEN[3].1;
+    assert_eq!(inflate(&mut inflater, &mut spares, stored), b"Hello", "it needs nothing");
+    assert_eq!(inflater.failure(), None);
+    for wire in &wires {
+        assert!(inflate(&mut inflater, &mut spares, &[wire]) == noise);
+        assert_eq!(inflater.failure(), None);
+    }
 }
 
 #[test]
@@ -94,7 +177,7 @@ fn nonsense_is_invalid_at_its_offset_and_the_limit_is_kept() {
     let mut spares = Spares::default();
     let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
     inflate(&mut inflater, &mut spares, &[&[0xff, 0xff, 0xff]]);
-    assert!(matches!(inflater.failure(), Some(Failure::Invalid(0..=3))));
+    assert!(matches!(inflater.failure(), Some(Failure::Invalid { offset: 0..=3, .. })));
 
     let bomb = deflate(&mut Compress::new(Compression::best(), false), &vec![0; 1 << 20]);
     let mut small = Inflater::new(TAKEOVER, HistoryStart::Seen, 1 << 18);
@@ -333,27 +416,38 @@ fn random_and_damaged_messages_are_judged_as_by_flate2() {
 
 // RFC 1951; the offset is that of the byte that holds the first bit that makes no sense.
 #[rustfmt::skip]
-const INVALID: &[(&str, &[u8], u64)] = &[
-    ("block type 3",                          &[0x06, 0x00],                               0),
-    ("block type 3 behind an empty block",    &[0x00, 0x00, 0x00, 0xff, 0xff, 0x06],       5),
-    ("lengths of a stored block differ",      &[0x00, 0x01, 0x00, 0xff, 0xff],             1),
-    ("symbol 286",                            &[0x1a, 0x03],                               0),
-    ("distance without history",              &[0x02, 0x02, 0x00],                         0),
-    ("287 literals and lengths",              &[0xf4, 0xff, 0xff, 0xff],                   0),
+const INVALID: &[(&str, &[u8], u64, DeflateFault)] = &[
+    ("block type 3",                          &[0x06, 0x00],                               0, DeflateFault::BlockType),
+    ("block type 3 behind an empty block",    &[0x00, 0x00, 0x00, 0xff, 0xff, 0x06],       5, DeflateFault::BlockType),
+    ("lengths of a stored block differ",      &[0x00, 0x01, 0x00, 0xff, 0xff],             1, DeflateFault::StoredLength),
+    ("287 literals and lengths",              &[0xf4, 0xff, 0xff, 0xff],                   0, DeflateFault::CodeCounts),
+    ("four codes of one bit",                 &[0x04, 0x00, 0x92, 0x04],                   3, DeflateFault::LengthCode),
+    ("symbol 16 first",                       &[0x04, 0x00, 0x02, 0x24],                   3, DeflateFault::RepeatOfNothing),
+    ("276 lengths for 258 codes",             &[0x04, 0x00, 0x80, 0xe4, 0xff, 0x1f],       4, DeflateFault::RepeatTooLong),
+    ("symbol 256 without a code",             &[0x04, 0xc0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0xff, 0xd7, 0x00], 11, DeflateFault::NoEndCode),
+    ("three literal codes of one bit",        &[0x04, 0xc0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0xfe, 0xa7, 0x01], 11, DeflateFault::LiteralCode),
+    ("three distance codes of one bit",       &[0x04, 0xc2, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0xff, 0xd5, 0x00], 11, DeflateFault::DistanceCode),
+    ("symbol 286",                            &[0x1a, 0x03],                               0, DeflateFault::Symbol),
+    ("distance 30",                           &[0x4a, 0x04, 0x3e],                         1, DeflateFault::Distance),
+    ("distance without history",              &[0x02, 0x02, 0x00],                         0, DeflateFault::BeforeStart),
+    ("distance 2 behind one byte",            &[0x4a, 0x04, 0x42],                         1, DeflateFault::BeforeStart),
+    ("zlib's compress(\"Hello\")",            &[0x78, 0x9c, 0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x05, 0x8c, 0x01, 0xf5], 1, DeflateFault::ZlibHeader),
+    ("gzip's header",                         &[0x1f, 0x8b, 0x08, 0x00, 0x00],             0, DeflateFault::GzipHeader),
 ];
 
 #[test]
 fn faults_are_told_where_they_are() {
-    for (name, wire, offset) in INVALID {
+    for (name, wire, offset, fault) in INVALID {
         let mut spares = Spares::default();
         let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
         let out = inflate(&mut inflater, &mut spares, &[wire]);
-        assert_eq!((out.len(), oracle(&[], wire).1), (0, false), "{name}");
-        assert_eq!(inflater.failure(), Some(Failure::Invalid(*offset)), "{name}");
+        assert_eq!(oracle(&[], wire), (out, false), "{name}");
+        let invalid = Failure::Invalid { offset: *offset, fault: *fault };
+        assert_eq!(inflater.failure(), Some(invalid), "{name}");
         let bytes: Vec<&[u8]> = wire.chunks(1).collect();
-        inflate(&mut inflater, &mut spares, &bytes);
-        let again = inflater.failure();
-        assert!(matches!(again, Some(Failure::Invalid(_) | Failure::HistoryMissing)), "{name}");
+        let mut again = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+        inflate(&mut again, &mut spares, &bytes);
+        assert_eq!(again.failure(), Some(invalid), "{name}, byte by byte");
     }
 }
 

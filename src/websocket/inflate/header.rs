@@ -1,6 +1,7 @@
 //! The codes that a dynamic block begins with (RFC 1951 §3.2.7), and those of fixed blocks.
 
 use crate::stream::length_usize;
+use crate::websocket::inflate::DeflateFault;
 use crate::websocket::inflate::Fault;
 use crate::websocket::inflate::bits::Bits;
 use crate::websocket::inflate::huffman::{
@@ -27,7 +28,7 @@ pub(super) fn read(codes: &mut Codes, bits: &mut Bits, input: &mut &[u8]) -> Res
     let distances = length_usize(bits.field(5, 5) + 1);
     let code_lengths = length_usize(bits.field(10, 4) + 4);
     if literals > 286 || distances > 30 {
-        return Err(Fault::Invalid);
+        return Err(Fault::Invalid(DeflateFault::CodeCounts));
     }
     bits.drop(14);
     let mut order = [0; 19];
@@ -39,7 +40,8 @@ pub(super) fn read(codes: &mut Codes, bits: &mut Bits, input: &mut &[u8]) -> Res
         }
     }
     let mut code = Lengths::new();
-    code.build(&order, &LENGTHS, Incomplete::Forbidden)?;
+    let built = code.build(&order, &LENGTHS, Incomplete::Forbidden);
+    built.map_err(|NoCode| Fault::Invalid(DeflateFault::LengthCode))?;
     let mut all = [0_u8; 286 + 30];
     let total = literals + distances;
     let (mut done, mut previous) = (0, None);
@@ -60,9 +62,11 @@ pub(super) fn read(codes: &mut Codes, bits: &mut Bits, input: &mut &[u8]) -> Res
         };
         let Some(more) = rest.take(extra) else { return Ok(Whole::No) };
         let stop = done + fewest + length_usize(more);
-        let Some(length) = length else { return Err(Fault::Invalid) };
+        let Some(length) = length else {
+            return Err(Fault::Invalid(DeflateFault::RepeatOfNothing));
+        };
         if stop > total {
-            return Err(Fault::Invalid);
+            return Err(Fault::Invalid(DeflateFault::RepeatTooLong));
         }
         all.get_mut(done..stop).unwrap_or_default().fill(length);
         (done, previous, *bits) = (stop, Some(length), rest);
@@ -70,11 +74,13 @@ pub(super) fn read(codes: &mut Codes, bits: &mut Bits, input: &mut &[u8]) -> Res
     let (for_literals, rest) = all.split_at_checked(literals).unwrap_or_default();
     // Without an end-of-block code, the block would never end.
     if for_literals.get(256).is_none_or(|length| *length == 0) {
-        return Err(Fault::Invalid);
+        return Err(Fault::Invalid(DeflateFault::NoEndCode));
     }
-    codes.literals.build(for_literals, &LITERALS, Incomplete::Single)?;
+    let built = codes.literals.build(for_literals, &LITERALS, Incomplete::Single);
+    built.map_err(|NoCode| Fault::Invalid(DeflateFault::LiteralCode))?;
     let for_distances = rest.get(..distances).unwrap_or_default();
-    codes.distances.build(for_distances, &DISTANCES, Incomplete::Single)?;
+    let built = codes.distances.build(for_distances, &DISTANCES, Incomplete::Single);
+    built.map_err(|NoCode| Fault::Invalid(DeflateFault::DistanceCode))?;
     Ok(Whole::Yes)
 }
 
@@ -93,12 +99,6 @@ pub(super) fn fixed() -> Codes {
     codes.literals.build(&lengths, &LITERALS, Incomplete::Forbidden).ok();
     codes.distances.build(&[5; 32], &DISTANCES, Incomplete::Forbidden).ok();
     codes
-}
-
-impl From<NoCode> for Fault {
-    fn from(NoCode: NoCode) -> Self {
-        Self::Invalid
-    }
 }
 
 /// Symbols of the code of code lengths in the order in which their own lengths come.

@@ -1,5 +1,6 @@
 //! Symbols of a compressed block to output (RFC 1951 §3.2.3).
 
+use crate::websocket::inflate::DeflateFault;
 use crate::websocket::inflate::Fault;
 use crate::websocket::inflate::bits::Bits;
 use crate::websocket::inflate::huffman::{Distances, Literals};
@@ -80,7 +81,7 @@ impl Codes {
             return Ok(Some(Stop::End));
         }
         if entry.is_invalid() {
-            return Err(Fault::Invalid);
+            return Err(Fault::Invalid(DeflateFault::Symbol));
         }
         let mut rest = *bits;
         if entry.bits() > rest.count() {
@@ -93,7 +94,7 @@ impl Codes {
             return Ok(Some(Stop::Input));
         }
         if entry.is_invalid() {
-            return Err(Fault::Invalid);
+            return Err(Fault::Invalid(DeflateFault::Distance));
         }
         if entry.bits() > rest.count() {
             return Ok(Some(Stop::Input));
@@ -101,7 +102,7 @@ impl Codes {
         let distance = entry.amount(rest);
         rest.drop(entry.bits());
         if distance > *end {
-            return Err(Fault::TooFar);
+            return Err(Fault::TooFar(u16::try_from(distance).unwrap_or(u16::MAX)));
         }
         *farthest = distance.max(*farthest);
         repeat(buffer, *end, distance, length);

@@ -14,15 +14,27 @@ pub(super) struct Window {
     end: usize,
     /// Where output starts that is not handed over yet.
     fresh: usize,
-    /// Bytes that may still be handed over.
+    /// Bytes of the message that may be handed over, and of these, bytes that still may be.
+    limit: u64,
     allowed: u64,
 }
 
 impl Window {
     /// Starts a message of which `limit` bytes are handed over at most.
     pub(super) fn begin(&mut self, limit: u64) {
-        self.allowed = limit;
+        (self.limit, self.allowed) = (limit, limit);
         self.fresh = self.end;
+    }
+
+    /// Output of the message so far, in bytes; no more than the limit counts.
+    pub(super) fn put_out(&self) -> u64 {
+        let fresh = length_u64(self.end.saturating_sub(self.fresh));
+        self.limit.saturating_sub(self.allowed).saturating_add(fresh)
+    }
+
+    /// Output that is there to be referred to, in bytes.
+    pub(super) fn reachable(&self) -> u64 {
+        length_u64(self.end)
     }
 
     /// Brings the history into the processor's cache.

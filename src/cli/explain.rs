@@ -1,0 +1,256 @@
+//! `wslens explain`: frames bit by bit, close codes, rules.
+
+mod bytes;
+
+use std::io::{self, Read, Write};
+
+use clap::ValueEnum;
+
+use super::output::{ColorArgs, Screen};
+use crate::findings;
+use crate::report::explain::{self, Options};
+use crate::stream::{Direction, length_u64};
+use crate::websocket::Compression;
+use crate::websocket::anatomy::Context;
+use crate::websocket::drawing::Borders;
+use crate::websocket::extension::SideParams;
+
+/// Explain the bytes of a frame, a close code, or a rule
+///
+/// Bytes of a frame, in hexadecimal: "81 85 37 fa 21 3d 7f 9f 4d 51 58" shows every bit and what it
+/// means. They may be written as most programs print them: 8185 37fa, 0x81, 0x85, "\x81\x85",
+/// 81:85:37, a C array, lines of hexdump -C or xxd. Several frames may follow one another, and the
+/// last may be cut short. - reads them from standard input.
+///
+/// A close code: 1006. A number of one to five digits is always a close code; write 0x1006 or "10
+/// 06" for bytes.
+///
+/// The id of a rule: WS-F07.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// Bytes in hexadecimal, - for standard input, a close code, or the id of a rule
+    #[arg(value_name = "WHAT", required = true)]
+    what: Vec<String>,
+
+    /// Who sent the frames
+    #[arg(long, value_name = "SIDE", value_enum)]
+    side: Option<Side>,
+
+    /// permessage-deflate was negotiated: inflate compressed messages
+    #[arg(long)]
+    deflate: bool,
+
+    /// Write ASCII only
+    #[arg(long)]
+    ascii: bool,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Side {
+    /// who opened the connection
+    Client,
+    /// who accepted it
+    Server,
+}
+
+/// Runs `explain`.
+///
+/// # Errors
+///
+/// When it is none of the things that can be explained, when standard input cannot be read, or the
+/// page cannot be written.
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let options = args.options();
+    let what = args.what.join(" ");
+    match Subject::of(&what)? {
+        Subject::CloseCode(code) => {
+            out.write_all(explain::close_code(code, &options).as_bytes())?;
+        }
+        Subject::Rule(id) => rule(id, &options, out)?,
+        Subject::Frames(bytes) => out.write_all(explain::frames(&bytes, &options).as_bytes())?,
+        Subject::StandardInput => {
+            let bytes = read(&mut io::stdin().lock())?;
+            out.write_all(explain::frames(&bytes, &options).as_bytes())?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+impl ExplainArgs {
+    fn options(&self) -> Options {
+        Options {
+            context: Context {
+                direction: self.side.map(|side| match side {
+                    Side::Client => Direction::ClientToServer,
+                    Side::Server => Direction::ServerToClient,
+                }),
+                compression: if self.deflate {
+                    Compression::Deflate(SideParams::default())
+                } else {
+                    Compression::None
+                },
+            },
+            borders: if self.ascii { Borders::Ascii } else { Borders::Lines },
+            style: self.color.style(Screen::of_standard_output()),
+        }
+    }
+}
+
+/// What is to be explained.
+#[derive(Debug, Eq, PartialEq)]
+enum Subject<'a> {
+    CloseCode(u16),
+    Rule(&'a str),
+    Frames(Vec<u8>),
+    StandardInput,
+}
+
+impl<'a> Subject<'a> {
+    /// Tells by its form what an argument means.
+    fn of(text: &'a str) -> anyhow::Result<Self> {
+        let text = text.trim();
+        if text == "-" {
+            return Ok(Self::StandardInput);
+        }
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && (1..=CODE_DIGITS).contains(&text.len()) {
+            return match text.parse() {
+                Ok(code) => Ok(Self::CloseCode(code)),
+                Err(_) => anyhow::bail!(
+                    "{text} is no close code: a code has 16 bits and is 65535 at most; write 0x or blanks for bytes"
+                ),
+            };
+        }
+        if is_rule_id(text) {
+            return Ok(Self::Rule(text));
+        }
+        match bytes::from_text(text) {
+            Some(bytes) => Ok(Self::Frames(bytes)),
+            None => anyhow::bail!(
+                "'{}' is none of the three: bytes of a frame in hexadecimal (\"81 85 37 fa\"), a close code (1006), the id of a rule (WS-F07)",
+                shortened(text)
+            ),
+        }
+    }
+}
+
+/// Whether a text has the form of a rule's id, such as `WS-F07` or `HS-40`, in any letter case.
+///
+/// Every group has a letter that is no hexadecimal digit, so bytes are never taken for one.
+fn is_rule_id(text: &str) -> bool {
+    let Some((group, number)) = text.split_once('-') else { return false };
+    let digits = number.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+    (2..=3).contains(&group.len())
+        && group.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && group.bytes().any(|byte| byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit())
+        && number.len().saturating_sub(digits.len()) <= 1
+        && !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Explains a rule.
+fn rule(id: &str, options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(rule) = findings::rule(id) else {
+        anyhow::bail!("no rule has the id {}; wslens rules lists them", id.to_ascii_uppercase());
+    };
+    out.write_all(explain::rule(rule, options).as_bytes())?;
+    Ok(())
+}
+
+/// Reads frames: bytes as they are, or in hexadecimal.
+fn read(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MOST_INPUT.saturating_add(1)).read_to_end(&mut bytes)?;
+    if length_u64(bytes.len()) > MOST_INPUT {
+        anyhow::bail!(
+            "standard input has more than 16 MiB, too much to explain; for a capture: wslens print --frames -"
+        );
+    }
+    let text = std::str::from_utf8(&bytes).ok();
+    if let Some(decoded) = text.and_then(bytes::from_text) {
+        bytes = decoded;
+    }
+    if bytes.is_empty() {
+        anyhow::bail!("standard input is empty; give the bytes of a frame");
+    }
+    Ok(bytes)
+}
+
+/// The beginning of a text, for an error.
+fn shortened(text: &str) -> String {
+    let beginning: String = text.chars().take(QUOTED).collect();
+    if beginning.len() < text.len() { format!("{beginning}…") } else { beginning }
+}
+
+/// Digits of a close code at most.
+const CODE_DIGITS: usize = 5;
+
+/// Characters that an error quotes.
+const QUOTED: usize = 40;
+
+/// Bytes of standard input that are read at most.
+const MOST_INPUT: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_told_apart_by_their_form() {
+        let cases = [
+            ("1006", Subject::CloseCode(1006)),
+            (" 429 ", Subject::CloseCode(429)),
+            ("8105", Subject::CloseCode(8105)),
+            ("65535", Subject::CloseCode(65_535)),
+            ("WS-F07", Subject::Rule("WS-F07")),
+            ("ws-f07", Subject::Rule("ws-f07")),
+            ("HS-40", Subject::Rule("HS-40")),
+            ("h2-01", Subject::Rule("h2-01")),
+            ("81 05", Subject::Frames(vec![0x81, 0x05])),
+            ("0x8105", Subject::Frames(vec![0x81, 0x05])),
+            ("810548", Subject::Frames(vec![0x81, 0x05, 0x48])),
+            ("81-05", Subject::Frames(vec![0x81, 0x05])),
+            ("-", Subject::StandardInput),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Subject::of(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let cases = [
+            ("hello", "none of the three"),
+            ("", "none of the three"),
+            ("81 5", "none of the three"),
+            ("WS-", "none of the three"),
+            ("99999", "no close code"),
+            ("feed.pcap", "none of the three"),
+        ];
+        for (text, expected) in cases {
+            let error = Subject::of(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn input_may_be_bytes_or_text() {
+        let hello: &[u8] = b"\x81\x05Hello";
+        let cases: &[(&str, &[u8], &[u8])] = &[
+            ("bytes", hello, hello),
+            ("hexadecimal", b"81 05 48 65 6c 6c 6f\n", hello),
+            ("xxd", b"00000000: 8105 4865 6c6c 6f                        ..Hello\n", hello),
+            ("text that is no hexadecimal", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n"),
+        ];
+        for (name, input, expected) in cases {
+            let mut input = *input;
+            assert_eq!(read(&mut input).unwrap(), *expected, "{name}");
+        }
+        assert!(read(&mut &b""[..]).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! A rule, as a dictionary has it, and what rules say of frames.
+
+use super::page::Page;
+use super::{broken_bits, frame, walk};
+use crate::findings::{Bits, Bound, Example, Finding, Rule, Severity, judge_frames};
+use crate::report::escape::escape;
+use crate::report::style::Role;
+use crate::stream::{Direction, length_usize};
+use crate::websocket::Compression;
+use crate::websocket::anatomy::{Context, anatomy};
+use crate::websocket::extension::SideParams;
+
+/// Explains a rule.
+pub(super) fn explain(page: &mut Page, rule: &Rule) {
+    page.heading(&format!("{}: {}", rule.id, rule.title));
+    page.blank();
+    page.term("Severity", COLUMN, severity(rule.severity));
+    page.term("Binds", COLUMN, bound(rule.bound));
+    page.term("Meaning", COLUMN, rule.explanation);
+    page.term("What to do", COLUMN, rule.remedy);
+    if !rule.section.is_empty() {
+        page.term("Source", COLUMN, rule.section);
+    }
+    page.blank();
+    match rule.example {
+        Example::Client(bytes) => frames(page, rule, bytes, Some(Direction::ClientToServer)),
+        Example::Server(bytes) => frames(page, rule, bytes, Some(Direction::ServerToClient)),
+        Example::Deflated(bytes) => {
+            page.options.context.compression = Compression::Deflate(SideParams::default());
+            frames(page, rule, bytes, Some(Direction::ClientToServer));
+        }
+        Example::Text(text) => {
+            page.heading("Example");
+            page.blank();
+            for line in text.lines() {
+                page.paragraph(2, line);
+            }
+        }
+    }
+}
+
+/// Draws an example, with the broken bits named below.
+fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Direction>) {
+    let compression = page.options.context.compression;
+    page.options.context = Context { direction, compression };
+    let sender = match direction {
+        Some(Direction::ClientToServer) => "a client",
+        Some(Direction::ServerToClient) => "a server",
+        None => "a peer",
+    };
+    page.heading(&format!("Example: what {sender} sends"));
+    page.blank();
+    let findings = judge_frames(bytes, direction, compression);
+    for found in walk(bytes) {
+        if found.is_text() {
+            page.push("  ");
+            page.foreign(found.bytes, 0);
+            page.end_line();
+            return;
+        }
+        frame::draw_header(page, &found, &broken_bits(&findings, &found));
+        page.blank();
+    }
+    for finding in findings.iter().filter(|finding| finding.rule.id == rule.id) {
+        page.paragraph(2, &format!("Here: {}.", place(finding, bytes)));
+    }
+    page.paragraph(2, "What every bit means:");
+    let hex = super::page::hex(bytes);
+    let side = match direction {
+        Some(Direction::ServerToClient) => "--side server ",
+        Some(Direction::ClientToServer) => "--side client ",
+        None => "",
+    };
+    let deflate = if compression == Compression::None { "" } else { "--deflate " };
+    page.paragraph(4, &format!("wslens explain {side}{deflate}\"{hex}\""));
+}
+
+/// Says what rules frames break by themselves, at the end of their page.
+pub(super) fn judge(page: &mut Page, findings: &[Finding], bytes: &[u8]) {
+    page.blank();
+    if findings.is_empty() {
+        page.paragraph(0, "No rule is broken, as far as these bytes alone show.");
+        return;
+    }
+    page.heading(if findings.len() == 1 {
+        "The rule that is broken"
+    } else {
+        "The rules that are broken"
+    });
+    for finding in findings {
+        page.blank();
+        let (mark, role) = match finding.rule.severity {
+            Severity::Error => ("✖", Role::Error),
+            Severity::Warning => ("▲", Role::Warning),
+            Severity::Note => ("·", Role::Dim),
+        };
+        page.push("  ");
+        page.words(role, &format!("{mark} {}  ", finding.rule.id));
+        page.words(Role::Strong, finding.rule.title);
+        page.end_line();
+        page.paragraph(4, &place(finding, bytes));
+        page.paragraph(4, finding.rule.explanation);
+        page.paragraph(4, &format!("Do: {}", finding.rule.remedy));
+        if !finding.rule.section.is_empty() {
+            page.paragraph(4, finding.rule.section);
+        }
+    }
+}
+
+/// Evidence, and the bits that are wrong.
+fn place(finding: &Finding, bytes: &[u8]) -> String {
+    let offset = finding.offset.unwrap_or_default();
+    let mut text = String::new();
+    escape(finding.evidence.as_bytes(), usize::MAX, &mut text);
+    if offset > 0 {
+        text.push_str(&format!(" (frame at byte {offset})"));
+    }
+    let start = length_usize(offset);
+    if let Some(name) = finding.bits.and_then(|bits| field(bits, bytes.get(start..)?)) {
+        text.push_str(&format!("; look at {name} in the drawing"));
+    }
+    text
+}
+
+/// The name of the field that begins with some bits.
+fn field(bits: Bits, header: &[u8]) -> Option<&'static str> {
+    let context = Context { direction: None, compression: Compression::None };
+    let fields = anatomy(header, context);
+    fields
+        .iter()
+        .find(|field| field.start_bit == u16::from(bits.start))
+        .map(|field| field.kind.name())
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error: a MUST is broken, or the connection failed",
+        Severity::Warning => "warning: a SHOULD is not heeded, or trouble is likely",
+        Severity::Note => "note: worth knowing; nobody is wrong",
+    }
+}
+
+fn bound(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Client => "the client",
+        Bound::Server => "the server",
+        Bound::Both => "both peers",
+        Bound::Nobody => "nobody: it tells what happened around them, or what the capture lacks",
+    }
+}
+
+/// Where the text behind a term begins.
+const COLUMN: usize = 14;
