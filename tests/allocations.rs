@@ -16,12 +16,14 @@ use flate2::FlushCompress;
 use wslens::analysis::Analyzer;
 use wslens::analysis::Options;
 use wslens::analysis::Sink;
+use wslens::analysis::Totals;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
 use wslens::capture;
-use wslens::report::CaptureFacts;
+use wslens::findings::Reading;
 use wslens::report::Detail;
+use wslens::report::Listing;
 use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
@@ -146,11 +148,16 @@ fn counted(payload: Payload, messages: u64, keep: usize) -> AllocationInfo {
 
 /// Analyzes messages with a report of JSON lines that nobody reads.
 fn reported(payload: Payload, messages: u64, detail: Detail) -> AllocationInfo {
-    let options = ndjson::Options { selection: Selection::default(), detail, max_payload: KEEP };
+    let options = ndjson::Options {
+        selection: Selection::default(),
+        detail,
+        findings: Listing::No,
+        max_payload: KEEP,
+    };
     let mut lines = Lines::default();
     let mut report = Ndjson::new(&mut lines, options);
     let info = measure(Traffic::new(payload, Extent::Messages(messages)), KEEP, &mut report);
-    report.finish(&CaptureFacts::default()).unwrap();
+    report.finish(&Totals::default(), &Reading::default()).unwrap();
     let per_message = match detail {
         Detail::Messages => 1,
         Detail::Frames => 2,

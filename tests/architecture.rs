@@ -56,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture/compressed.rs", "websocket/deflate/tests.rs"]),
-    ("foldhash", &["decode", "tcp", "analysis", "timeline", "report"]),
+    ("foldhash", &["decode", "tcp", "analysis", "findings", "timeline", "report"]),
     ("humantime", &["report", "cli"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report", "timeline/filter"]),
@@ -71,7 +71,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
-    ("unicode_width", &["report/escape.rs", "report/line.rs"]),
+    ("unicode_width", &["report/escape.rs", "report/line.rs", "report/wrap.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -51,6 +51,13 @@ pub struct Totals {
     pub last: Timestamp,
 }
 
+impl Totals {
+    /// Nanoseconds from the first packet to the latest.
+    pub fn duration(&self) -> u64 {
+        self.last.since(self.first)
+    }
+}
+
 /// Packets in, events out.
 ///
 /// Does no I/O and reads no clock; the same packets give the same events.

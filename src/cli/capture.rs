@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::capture::{self, PacketSource, live};
 
-/// What to read.
+/// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct CaptureArgs {
     /// Capture to read, or - for standard input
@@ -16,6 +16,38 @@ pub(super) struct CaptureArgs {
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     file: Option<PathBuf>,
 
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+impl CaptureArgs {
+    /// Whether nothing is to be read.
+    pub(super) fn is_absent(&self) -> bool {
+        self.file.is_none() && self.source.interface.is_none()
+    }
+
+    /// Ports that are WebSocket in any case.
+    pub(super) fn decode_as(&self) -> &[u16] {
+        self.source.decode_as()
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SourceArgs::open_file`] and [`SourceArgs::open_interface`].
+    pub(super) fn open(&self) -> anyhow::Result<Opened> {
+        match (&self.file, &self.source.interface) {
+            (Some(path), _) => self.source.open_file(path),
+            (None, Some(interface)) => self.source.open_interface(interface),
+            (None, None) => Err(no_capture()),
+        }
+    }
+}
+
+/// How to read captures, wherever they come from.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct SourceArgs {
     /// Capture live on this network interface
     ///
     /// wslens interfaces lists them. Usually needs privileges (sudo).
@@ -40,15 +72,10 @@ pub(super) struct CaptureArgs {
     decode_as: Vec<u16>,
 }
 
-impl CaptureArgs {
-    /// Whether nothing is to be read.
-    pub(super) fn is_absent(&self) -> bool {
-        self.file.is_none() && self.interface.is_none()
-    }
-
-    /// How many packets are to be read.
-    pub(super) fn count(&self) -> u64 {
-        self.count.unwrap_or(u64::MAX)
+impl SourceArgs {
+    /// The interface to capture on.
+    pub(super) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 
     /// Ports that are WebSocket in any case.
@@ -56,38 +83,46 @@ impl CaptureArgs {
         &self.decode_as
     }
 
-    /// Opens it.
+    /// Opens a file, or standard input where its name is `-`.
     ///
     /// # Errors
     ///
-    /// As the functions of [`capture`].
-    pub(super) fn open(&self) -> anyhow::Result<Opened> {
-        if self.filter.is_some() && self.interface.is_none() && !self.is_absent() {
+    /// As [`capture::open`], and when there is a filter, which files do not have.
+    pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<Opened> {
+        if self.filter.is_some() {
             // Not left to clap, which gives up this demand where a file is named.
             anyhow::bail!("--filter is for live capture: it needs --interface; see wslens --help");
         }
-        if let Some(interface) = &self.interface {
-            let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
-            // Ctrl-C ends the process; every line has been handed over by then.
-            let source = live::open(interface, &options, Arc::new(AtomicBool::new(false)))?;
-            return Ok(Opened { source, kind: Kind::Live, length: None });
+        let count = self.count.unwrap_or(u64::MAX);
+        if path == Path::new("-") {
+            let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
+            return Ok(Opened { source, kind: Kind::Stream, length: None, count });
         }
-        match self.file.as_deref() {
-            Some(path) if path == Path::new("-") => {
-                let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
-                Ok(Opened { source, kind: Kind::Stream, length: None })
-            }
-            Some(path) => {
-                let source = capture::open(path)?;
-                let length = capture::length(path);
-                let kind = if length.is_some() { Kind::File } else { Kind::Stream };
-                Ok(Opened { source, kind, length })
-            }
-            None => anyhow::bail!(
-                "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
-            ),
-        }
+        let source = capture::open(path)?;
+        let length = capture::length(path);
+        let kind = if length.is_some() { Kind::File } else { Kind::Stream };
+        Ok(Opened { source, kind, length, count })
     }
+
+    /// Opens an interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`live::open`].
+    pub(super) fn open_interface(&self, interface: &str) -> anyhow::Result<Opened> {
+        let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
+        // Ctrl-C ends the process; every line has been handed over by then.
+        let source = live::open(interface, &options, Arc::new(AtomicBool::new(false)))?;
+        let count = self.count.unwrap_or(u64::MAX);
+        Ok(Opened { source, kind: Kind::Live, length: None, count })
+    }
+}
+
+/// Says that nothing was named to be read.
+pub(super) fn no_capture() -> anyhow::Error {
+    anyhow::anyhow!(
+        "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
+    )
 }
 
 /// An open source of packets.
@@ -98,6 +133,8 @@ pub(super) struct Opened {
     pub(super) kind: Kind,
     /// Bytes of the file, where it is one.
     pub(super) length: Option<u64>,
+    /// How many packets are to be read.
+    pub(super) count: u64,
 }
 
 /// Whether a source may make us wait.

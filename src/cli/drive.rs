@@ -2,57 +2,94 @@
 
 use std::time::{Duration, Instant};
 
-use super::Remark;
-use super::capture::{CaptureArgs, Kind, Opened};
+use super::capture::{Kind, Opened};
 use super::progress::{Progress, Scrolling};
-use crate::analysis::{Analyzer, Options};
+use super::{Remark, Verdict};
+use crate::analysis::{Analyzer, Totals};
 use crate::capture::{Notice, Notices, Packet, PacketSource};
-use crate::report::{CaptureFacts, Report};
+use crate::findings::{Findings, Reading};
+use crate::pipeline::Pipeline;
+use crate::report::Report;
 use crate::stream::length_u64;
+
+/// What packets are given to: the analyzer alone, or with the rules.
+pub(super) trait Engine<R> {
+    /// Reads one packet.
+    fn push(&mut self, packet: &Packet<'_>, report: &mut R);
+
+    /// Ends the capture.
+    fn finish(&mut self, reading: &Reading<'_>, report: &mut R);
+
+    /// What was counted so far.
+    fn totals(&self) -> Totals;
+}
+
+impl<R: Report> Engine<R> for Analyzer {
+    fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
+        self.push(packet, report);
+    }
+
+    fn finish(&mut self, _: &Reading<'_>, report: &mut R) {
+        self.finish(report);
+    }
+
+    fn totals(&self) -> Totals {
+        self.totals()
+    }
+}
+
+impl<R: Report + Findings> Engine<R> for Pipeline {
+    fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
+        self.push(packet, report);
+    }
+
+    fn finish(&mut self, reading: &Reading<'_>, report: &mut R) {
+        self.finish(reading, report);
+    }
+
+    fn totals(&self) -> Totals {
+        self.totals()
+    }
+}
 
 /// Reads a capture to its end, and writes the report.
 ///
 /// # Errors
 ///
-/// When the capture cannot be opened, or the report cannot be written. When the capture is damaged,
-/// everything before the damage is in the report.
+/// When the report cannot be written. When the capture is damaged, everything before the damage is
+/// in the report. A capture without packets is a [`Remark`].
 pub(super) fn drive<R: Report>(
-    args: &CaptureArgs,
-    options: Options,
+    mut opened: Opened,
+    mut engine: impl Engine<R>,
     scrolling: Scrolling,
     report: &mut R,
 ) -> anyhow::Result<()> {
-    let mut opened = args.open()?;
-    let mut analyzer = Analyzer::new(options);
     let progress = Progress::new(opened.length, scrolling);
-    let outcome = read(args, &mut opened, &progress, &mut analyzer, report);
+    let outcome = read(&mut opened, &progress, &mut engine, report);
     progress.clear();
     let failure = match outcome {
         Ok(()) => None,
         Err(Stop::Output(error)) => return Err(error.into()),
         Err(Stop::Capture(error)) => Some(error),
     };
-    analyzer.finish(report);
-    let totals = analyzer.totals();
-    let some = totals.packets > 0;
     let damage = failure.as_ref().map(ToString::to_string);
     let skipped = skipped(opened.source.notices());
-    report.finish(&CaptureFacts {
-        packets: totals.packets,
-        bytes: totals.bytes,
-        segments: totals.segments,
-        first: some.then_some(totals.first),
-        last: some.then_some(totals.last),
+    let packets = engine.totals().packets;
+    let reading = Reading {
+        packets,
         damage: damage.as_deref(),
         skipped: &skipped,
         dropped: opened.source.dropped(),
-    })?;
+    };
+    engine.finish(&reading, report);
+    report.finish(&engine.totals(), &reading)?;
     match failure {
         Some(error) => Err(error.into()),
-        None if some => Ok(()),
+        None if packets > 0 => Ok(()),
         None => {
             let name = opened.source.name();
-            Err(Remark(format!("{name} has no packets; was the capture filter too narrow?")).into())
+            let text = format!("{name} has no packets; was the capture filter too narrow?");
+            Err(Remark { text, verdict: Verdict::Fine }.into())
         }
     }
 }
@@ -66,22 +103,21 @@ enum Stop {
 }
 
 fn read<R: Report>(
-    args: &CaptureArgs,
     opened: &mut Opened,
     progress: &Progress,
-    analyzer: &mut Analyzer,
+    engine: &mut impl Engine<R>,
     report: &mut R,
 ) -> Result<(), Stop> {
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
-    while packets < args.count() {
+    while packets < opened.count {
         let Some(packet) = opened.source.next_packet().map_err(Stop::Capture)? else { break };
         let end = end_of(&packet);
         if packets == 0 {
             report.start(packet.time);
         }
         packets = packets.saturating_add(1);
-        analyzer.push(&packet, report);
+        engine.push(&packet, report);
         report.check().map_err(Stop::Output)?;
         if flushing.is_due(opened.source.as_ref(), end, report) {
             report.flush().map_err(Stop::Output)?;

@@ -1,15 +1,19 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 mod capture;
+mod check;
 mod completions;
 mod drive;
 mod explain;
 mod help;
 mod interfaces;
+mod jobs;
+mod living;
 mod man;
 mod output;
 mod print;
 mod progress;
+mod rules;
 mod stats;
 mod usage;
 
@@ -36,16 +40,16 @@ pub fn run(
         .and_then(|matches| Args::from_arg_matches(&matches));
     let answer = match parsed {
         Ok(args) => dispatch(&args, out),
-        Err(error) => usage::answer(&error, &arguments, out),
+        Err(error) => usage::answer(&error, &arguments, out).map(|()| Verdict::Fine),
     };
     match answer {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(verdict) => verdict.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing can be done when standard error is gone, too.
             writeln!(errors, "wslens: {}", usage::one_line(&format!("{error:#}"))).ok();
             match error.downcast_ref::<Remark>() {
-                Some(_) => ExitCode::SUCCESS,
+                Some(remark) => remark.verdict.into(),
                 None => ExitCode::from(FAILURE),
             }
         }
@@ -84,21 +88,18 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Print(print::PrintArgs),
+    Check(check::CheckArgs),
     Stats(stats::StatsArgs),
+    Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
 
-fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
+fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     match &args.command {
-        Some(Command::Print(args)) => print::run(args, out),
-        Some(Command::Stats(args)) => stats::run(args, out),
-        Some(Command::Explain(args)) => explain::run(args, out),
-        Some(Command::Interfaces(args)) => interfaces::run(args, out),
-        Some(Command::Completions(args)) => completions::run(args, out),
-        Some(Command::Man(args)) => man::run(args, out),
+        Some(command) => command.run(out),
         None if args.capture.is_absent() => {
             out.write_all(help::USAGE.as_bytes())?;
             out.flush()?;
@@ -106,14 +107,52 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
                 "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
             )
         }
-        None => print::show(&args.capture, args.color, Screen::of_standard_output(), out),
+        None => print::show(&args.capture, args.color, Screen::of_standard_output(), out)
+            .map(|()| Verdict::Fine),
+    }
+}
+
+impl Command {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+        match self {
+            Self::Print(args) => print::run(args, out)?,
+            Self::Check(args) => return check::run(args, out),
+            Self::Stats(args) => stats::run(args, out)?,
+            Self::Rules(args) => rules::run(args, out)?,
+            Self::Explain(args) => explain::run(args, out)?,
+            Self::Interfaces(args) => interfaces::run(args, out)?,
+            Self::Completions(args) => completions::run(args, out)?,
+            Self::Man(args) => man::run(args, out)?,
+        }
+        Ok(Verdict::Fine)
+    }
+}
+
+/// What the exit code tells, unless we failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    /// Nothing that was asked about.
+    Fine,
+    /// Findings at or above the severity that was asked about.
+    Findings,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Fine => Self::SUCCESS,
+            Verdict::Findings => Self::from(FINDINGS),
+        }
     }
 }
 
 /// Something to say on standard error that is no failure.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Remark(String);
+#[error("{text}")]
+struct Remark {
+    text: String,
+    verdict: Verdict,
+}
 
 /// Whether the reader of our output went away.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -122,6 +161,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// The exit code where the user asked whether there are findings, and there are.
+const FINDINGS: u8 = 1;
 
 /// The exit code of our own failures.
 const FAILURE: u8 = 2;

@@ -8,9 +8,11 @@ use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
+use crate::findings::Settings;
+use crate::pipeline::Pipeline;
 use crate::report::ndjson::{self, Ndjson};
 use crate::report::text::{self, Text};
-use crate::report::{Breadth, Detail, Format, Selection};
+use crate::report::{Breadth, Detail, Format, Listing, Selection};
 
 /// Print handshakes and messages, one line each
 ///
@@ -48,6 +50,12 @@ pub(super) struct PrintArgs {
     #[arg(long)]
     all: bool,
 
+    /// Show what breaks the rules, one line each
+    ///
+    /// Without it, lines of text are marked and name the rules. wslens check explains each of them.
+    #[arg(long)]
+    findings: bool,
+
     #[command(flatten)]
     color: ColorArgs,
 }
@@ -56,18 +64,20 @@ pub(super) struct PrintArgs {
 ///
 /// # Errors
 ///
-/// As [`drive`].
+/// As [`CaptureArgs::open`] and [`drive`].
 pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let selection = Selection {
         connections: args.connection.iter().copied().map(ConnectionId).collect(),
         breadth: if args.all { Breadth::All } else { Breadth::Relevant },
     };
     let detail = if args.frames { Detail::Frames } else { Detail::Messages };
+    let findings = if args.findings { Listing::Yes } else { Listing::No };
     match args.format {
         Format::Text => {
             let screen = Screen::of_standard_output();
             let style = args.color.style(screen);
-            let options = text::Options { selection, detail, style, columns: screen.columns };
+            let options =
+                text::Options { selection, detail, findings, style, columns: screen.columns };
             as_text(&args.capture, options, out)
         }
         Format::Ndjson => {
@@ -77,8 +87,11 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
                 decode_as: args.capture.decode_as().to_vec(),
                 ..Options::default()
             };
-            let options = ndjson::Options { selection, detail, max_payload: args.max_payload };
-            drive(&args.capture, analysis, Scrolling::Yes, &mut Ndjson::new(out, options))
+            let options =
+                ndjson::Options { selection, detail, findings, max_payload: args.max_payload };
+            let pipeline = Pipeline::new(analysis, Settings::default());
+            let opened = args.capture.open()?;
+            drive(opened, pipeline, Scrolling::Yes, &mut Ndjson::new(out, options))
         }
     }
 }
@@ -87,7 +100,7 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`drive`].
+/// As [`CaptureArgs::open`] and [`drive`].
 pub(super) fn show(
     capture: &CaptureArgs,
     color: ColorArgs,
@@ -97,6 +110,7 @@ pub(super) fn show(
     let options = text::Options {
         selection: Selection::default(),
         detail: Detail::Messages,
+        findings: Listing::No,
         style: color.style(screen),
         columns: screen.columns,
     };
@@ -113,7 +127,13 @@ fn as_text(
         decode_as: capture.decode_as().to_vec(),
         ..Options::default()
     };
-    drive(capture, analysis, Scrolling::Yes, &mut Text::new(out, options))
+    let settings = match options.findings {
+        // Every row is marked, the thousandth as the first.
+        Listing::No => Settings { each: u64::MAX, ..Settings::default() },
+        Listing::Yes => Settings::default(),
+    };
+    let pipeline = Pipeline::new(analysis, settings);
+    drive(capture.open()?, pipeline, Scrolling::Yes, &mut Text::new(out, options))
 }
 
 /// Content that is written of each message unless the user wants more or less, in bytes.

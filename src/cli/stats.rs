@@ -6,7 +6,7 @@ use super::capture::CaptureArgs;
 use super::drive::drive;
 use super::output::format_parser;
 use super::progress::Scrolling;
-use crate::analysis::Options;
+use crate::analysis::{Analyzer, Options};
 use crate::report::Format;
 use crate::report::stats::Stats;
 
@@ -28,14 +28,16 @@ pub(super) struct StatsArgs {
 ///
 /// # Errors
 ///
-/// As [`drive`].
+/// As [`CaptureArgs::open`] and [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let analysis = Options {
         keep: DECODED,
         decode_as: args.capture.decode_as().to_vec(),
         ..Options::default()
     };
-    drive(&args.capture, analysis, Scrolling::No, &mut Stats::new(out, args.format))
+    // Nothing is judged: that takes time, and numbers are what was asked for.
+    let analyzer = Analyzer::new(analysis);
+    drive(args.capture.open()?, analyzer, Scrolling::No, &mut Stats::new(out, args.format))
 }
 
 /// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, judged)

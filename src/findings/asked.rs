@@ -15,6 +15,7 @@ pub(super) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
 /// The questions, each list in the order of the catalogue.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
+    pub(super) header: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
     pub(super) frame: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
     pub(super) data: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
     pub(super) close: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
@@ -33,6 +34,7 @@ pub(super) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
     for rule in rules() {
         for check in rule.checks {
             match *check {
+                Check::Header(check) => asked.header.push((rule, check)),
                 Check::Frame(check) => asked.frame.push((rule, check)),
                 Check::Data(check) => asked.data.push((rule, check)),
                 Check::Close(check) => asked.close.push((rule, check)),

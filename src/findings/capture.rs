@@ -3,6 +3,7 @@
 use crate::analysis::event::{ConnectionEvent, Limit, Nature, Recognition};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
+use crate::findings::facts::SideFacts;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::Scene;
 use crate::findings::words::{counted, duration, packets_in_words};
@@ -55,7 +56,8 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[
             Check::End(|scene, faults| {
                 let sides = &scene.facts.sides;
-                let (client, server) = (sides.client.cut, sides.server.cut);
+                let cut = |side: &SideFacts| side.cut.as_deref().copied().unwrap_or_default();
+                let (client, server) = (cut(&sides.client), cut(&sides.server));
                 let packets = client.packets.saturating_add(server.packets);
                 if packets == 0 {
                     return;
@@ -131,7 +133,9 @@ pub(super) static RULES: &[Rule] = &[
             Check::End(|scene, faults| {
                 for direction in Direction::BOTH {
                     let side = scene.sender(direction);
-                    let Some(lost) = side.lost.filter(|_| !side.is_nonsense) else { continue };
+                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_nonsense) else {
+                        continue;
+                    };
                     faults
                         .add(format!("lost at offset {} and never found again", lost.start))
                         .direction(direction)

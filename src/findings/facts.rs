@@ -7,6 +7,7 @@ use crate::findings::fault::Side;
 use crate::findings::handshake_facts::HandshakeFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::{Bound, Rule, Severity};
+use crate::findings::shape::Shapes;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
@@ -32,34 +33,36 @@ pub(super) struct SideFacts {
     /// The fragmented message that is open.
     pub(super) open: Open,
     /// Its first Close.
-    pub(super) close: Option<CloseSent>,
+    pub(super) close: Option<Box<CloseSent>>,
     pub(super) mask_keys: MaskKeys,
+    /// Headers that no rule about headers has anything to say of.
+    pub(super) silent: Shapes,
     /// Its Pings that have no Pong yet, oldest first; at most [`MOST_PINGS`].
     pub(super) pings: VecDeque<Ping>,
     /// A Pong of its that answers none of the Pings that were open, the first since the last one that did.
-    pub(super) stray_pong: Option<StrayPong>,
+    pub(super) stray_pong: Option<Box<StrayPong>>,
     /// Its first breach of a rule for which the receiver must fail the connection.
-    pub(super) offence: Option<Offence>,
+    pub(super) offence: Option<Box<Offence>>,
     /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
     /// connection.
-    pub(super) latest_fault: Option<Offence>,
+    pub(super) latest_fault: Option<Box<Offence>>,
     /// Whether its latest data message bears a reserved bit that nothing accounts for: what its payload
     /// is made of, nobody can tell.
     pub(super) is_obscure: bool,
     /// Whether its latest control frame broke a rule, so that nobody must answer it.
     pub(super) is_bad_control: bool,
     /// Its first frame after it had received such an offence of the other side.
-    pub(super) went_on: Option<Span>,
+    pub(super) went_on: Option<Box<Span>>,
     /// The frame that was not whole when its stream ended.
-    pub(super) unfinished: Option<Unfinished>,
+    pub(super) unfinished: Option<Box<Unfinished>>,
     /// Where frame boundaries were lost, while they are.
-    pub(super) lost: Option<Span>,
+    pub(super) lost: Option<Box<Span>>,
     /// Whether text stands where a frame should start, so that the rest of its stream is passed over.
     pub(super) is_nonsense: bool,
     /// Bytes that the snap length cut off of what it sent.
-    pub(super) cut: Cut,
+    pub(super) cut: Option<Box<Cut>>,
     /// Messages that could not be inflated since history is missing.
-    pub(super) uninflated: Option<Uninflated>,
+    pub(super) uninflated: Option<Box<Uninflated>>,
     /// The packet of its latest frame.
     pub(super) latest: Option<Origin>,
     /// Whether a message with an inserted one (WS-F12) is open, so that no second rule speaks of it.
@@ -167,9 +170,8 @@ pub(super) struct Uninflated {
 }
 
 impl Facts {
-    /// Reads what the rules can ask about an event, before they are asked.
-    pub(super) fn prepare(&mut self, event: &ConnectionEvent<'_>) {
-        let ConnectionEvent::Message(direction, message) = *event else { return };
+    /// Reads a message as the subprotocol that was agreed, before the rules are asked.
+    pub(super) fn read(&mut self, direction: Direction, message: &Message<'_>) {
         let side = self.sides.get_mut(direction);
         let Some(reader) = &mut side.reader else { return };
         side.misfit = if message.complete {
@@ -194,9 +196,11 @@ impl Facts {
             ConnectionEvent::FrameEnded(direction, frame) => {
                 let side = self.sides.get_mut(direction);
                 let seen = frame.received.saturating_add(frame.missing);
-                side.unfinished = (seen < frame.header.payload_length).then_some(Unfinished {
-                    span: frame.span,
-                    what: Part::Payload(frame.received, frame.header.payload_length),
+                side.unfinished = (seen < frame.header.payload_length).then(|| {
+                    Box::new(Unfinished {
+                        span: frame.span,
+                        what: Part::Payload(frame.received, frame.header.payload_length),
+                    })
                 });
             }
             ConnectionEvent::Message(direction, message) => {
@@ -205,18 +209,18 @@ impl Facts {
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 let length = length_u64(bytes.len());
                 self.sides.get_mut(direction).unfinished =
-                    Some(Unfinished { span, what: Part::Header(length) });
+                    Some(Box::new(Unfinished { span, what: Part::Header(length) }));
             }
             ConnectionEvent::Gap(direction, gap) => {
                 let side = self.sides.get_mut(direction);
                 if gap.cause == GapCause::SnapLength {
-                    side.cut.add(&gap);
+                    side.cut.get_or_insert_default().add(&gap);
                 }
                 self.forget_pings(direction);
             }
             ConnectionEvent::SyncLost(direction, span) => {
                 let side = self.sides.get_mut(direction);
-                side.lost = Some(span);
+                side.lost = Some(Box::new(span));
                 side.open = Open::Unknown;
                 side.unfinished = None;
                 side.interrupted = false;
@@ -228,7 +232,7 @@ impl Facts {
             ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
             ConnectionEvent::Text(direction, _, span) => {
                 let side = self.sides.get_mut(direction);
-                side.lost = Some(span);
+                side.lost = Some(Box::new(span));
                 side.is_nonsense = true;
             }
             ConnectionEvent::Recognised(recognition) => {
@@ -242,16 +246,17 @@ impl Facts {
                     self.ended.get_or_insert((side, origin));
                 }
             }
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                self.handshake.asked(handshake);
-            }
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.handshake.ended(handshake);
+                for direction in Direction::BOTH {
+                    self.sides.get_mut(direction).silent = Shapes::default();
+                }
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
                 }
             }
             ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -263,15 +268,16 @@ impl Facts {
 
     /// Remembers a broken rule, where others ask for it.
     pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
+        self.handshake.note(rule, direction);
         if rule.bound == Bound::Nobody || rule.severity == Severity::Note {
             return;
         }
         let Some(direction) = direction else { return };
         let side = self.sides.get_mut(direction);
-        side.latest_fault = Some(Offence { rule, span });
+        side.latest_fault = Some(Box::new(Offence { rule, span }));
         // Behind its own Close nobody has to mind what it sends.
         if rule.is_fatal() && side.close.is_none() {
-            side.offence.get_or_insert(Offence { rule, span });
+            side.offence.get_or_insert_with(|| Box::new(Offence { rule, span }));
         }
     }
 
@@ -297,11 +303,11 @@ impl Facts {
                 && !matches!(opcode, Some(Opcode::Close | Opcode::Pong));
         }
         let has_received_offence =
-            other.offence.is_some_and(|offence| received >= offence.span.end);
+            other.offence.as_ref().is_some_and(|offence| received >= offence.span.end);
         let side = self.sides.get_mut(direction);
         side.latest = Some(frame.span.last);
         if has_received_offence && opcode != Some(Opcode::Close) {
-            side.went_on.get_or_insert(frame.span);
+            side.went_on.get_or_insert_with(|| Box::new(frame.span));
         }
         if let Some(key) = header.mask {
             side.mask_keys.observe(key);
@@ -353,7 +359,8 @@ impl Facts {
                 let received = *connection.acknowledged.get(direction.reverse());
                 let code = message.close.and_then(|close| close.code);
                 let side = self.sides.get_mut(direction);
-                side.close.get_or_insert(CloseSent { span: message.span, code, received });
+                let close = CloseSent { span: message.span, code, received };
+                side.close.get_or_insert_with(|| Box::new(close));
                 // What was open will never be finished, and WS-M02 has said so.
                 side.open = Open::No;
             }
@@ -371,9 +378,9 @@ impl Facts {
                 let side = self.sides.get_mut(direction);
                 match message.inflation {
                     Inflation::HistoryMissing => {
-                        let lost = side
-                            .uninflated
-                            .get_or_insert(Uninflated { span: message.span, messages: 0 });
+                        let lost = side.uninflated.get_or_insert_with(|| {
+                            Box::new(Uninflated { span: message.span, messages: 0 })
+                        });
                         lost.messages = lost.messages.saturating_add(1);
                     }
                     Inflation::Done => side.uninflated = None,
@@ -402,11 +409,8 @@ impl Facts {
                 let Some(latest) = other.pings.back_mut() else { return };
                 latest.misanswered = true;
                 let open = *latest;
-                self.sides.get_mut(direction).stray_pong.get_or_insert(StrayPong {
-                    span: message.span,
-                    payload,
-                    length,
-                    open,
+                self.sides.get_mut(direction).stray_pong.get_or_insert_with(|| {
+                    Box::new(StrayPong { span: message.span, payload, length, open })
                 });
             }
         }

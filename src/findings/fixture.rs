@@ -100,19 +100,29 @@ impl Scenario {
 
     /// Says a correct opening handshake with these additional lines.
     pub(super) fn upgrade(&mut self, request: &str, response: &str) -> &mut Self {
-        let (key, accept) = self.fresh_key();
-        self.client(
-            format!(
-                "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
-                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\
-                 {request}\r\n"
-            )
-            .as_bytes(),
-        );
+        let (_, accept) = self.fresh_key();
+        self.request(request);
         self.server(
             format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Accept: {accept}\r\n{response}\r\n"
+            )
+            .as_bytes(),
+        )
+    }
+
+    /// Opens a connection, and sends a correct request with these additional lines.
+    pub(super) fn ask(&mut self, request: &str) -> &mut Self {
+        self.open().request(request)
+    }
+
+    fn request(&mut self, more: &str) -> &mut Self {
+        let (key, _) = self.fresh_key();
+        self.client(
+            format!(
+                "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+                 Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\
+                 {more}\r\n"
             )
             .as_bytes(),
         )

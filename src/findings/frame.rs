@@ -25,7 +25,7 @@ pub(super) static RULES: &[Rule] = &[
             that rewrites frames. In the client, set the MASK bit and XOR the payload with four \
             random bytes.",
         example: Example::Client(b"\x81\x05Hello"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             if direction == Direction::ClientToServer && frame.header.mask.is_none() {
                 faults.add(format!("{} with MASK = 0", frame_in_words(scene))).bits(Bits::MASK);
@@ -43,7 +43,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a server that sends with a client's library or role, or for a relay that \
             passes a client's frames on as they are. Send with MASK = 0 and without a key.",
         example: Example::Server(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             if direction == Direction::ServerToClient && frame.header.mask.is_some() {
                 faults.add(format!("{} with MASK = 1", frame_in_words(scene))).bits(Bits::MASK);
@@ -64,7 +64,7 @@ pub(super) static RULES: &[Rule] = &[
             leg causes this, too. Where the bytes look random, frames are out of step: look for an \
             earlier finding.",
         example: Example::Client(b"\xc1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             if unclaimed(scene) & 0b100 != 0 {
                 faults
                     .add(format!(
@@ -89,7 +89,7 @@ pub(super) static RULES: &[Rule] = &[
             frame was written wrong, or two threads wrote to the socket at once. Compare the bytes \
             before this frame with its header.",
         example: Example::Server(b"\xa1\x05Hello"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let (name, bits) = match unclaimed(scene) & 0b011 {
                 0b010 => ("RSV2", Bits::RSV2),
                 0b001 => ("RSV3", Bits::RSV3),
@@ -116,7 +116,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 1 for text and 2 for binary data. If the sender is a well-known library, \
             sender and receiver are out of step: check the length of the frame before.",
         example: Example::Client(b"\x83\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let opcode = scene.subject.frame.header.opcode;
             if (0x3..=0x7).contains(&opcode) {
                 faults
@@ -136,7 +136,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 8 for Close, 9 for Ping and A for Pong. If the sender is a well-known \
             library, sender and receiver are out of step: check the length of the frame before.",
         example: Example::Server(b"\x8b\x00"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let opcode = scene.subject.frame.header.opcode;
             if opcode >= 0xb {
                 faults
@@ -157,7 +157,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at how the sender chooses between the three forms; usual mistakes are `<` \
             for `<=` at 125 and 65,535, and always using the 64-bit form.",
         example: Example::Client(b"\x81\xfe\x00\x05\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let header = &scene.subject.frame.header;
             if !header.is_length_minimal() {
                 let shortest = if header.payload_length <= 125 { 7 } else { 16 };
@@ -184,7 +184,7 @@ pub(super) static RULES: &[Rule] = &[
             endian), in the sender. If the sender is a well-known library, sender and receiver are \
             out of step.",
         example: Example::Client(b"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x04\x37\xfa\x21\x3d"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let length = scene.subject.frame.header.payload_length;
             if length > LARGEST_LENGTH {
                 faults
@@ -205,7 +205,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Shorten the payload. For a Close, the reason may have 123 bytes of UTF-8: cut \
             long error texts.",
         example: Example::Server(b"\x89\x7e\x00\x7e"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let header = &scene.subject.frame.header;
             let is_known = Opcode::from_wire(header.opcode).is_some();
             if header.is_control()
@@ -234,7 +234,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send control frames whole, with FIN = 1; they are short enough. Look for a sender \
             that applies its fragmentation to every opcode.",
         example: Example::Client(b"\x09\x82\x37\xfa\x21\x3d\x47\x93"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Header(|scene, faults| {
             let header = &scene.subject.frame.header;
             if header.is_control() && Opcode::from_wire(header.opcode).is_some() && !header.fin {
                 faults
@@ -395,7 +395,9 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             for direction in Direction::BOTH {
-                let Some(Unfinished { span, what }) = scene.sender(direction).unfinished else {
+                let Some(&Unfinished { span, what }) =
+                    scene.sender(direction).unfinished.as_deref()
+                else {
                     continue;
                 };
                 if scene.sender(direction).lost.is_some() {

@@ -1,7 +1,8 @@
 //! What the rules remember of a connection's opening handshake.
 
+use crate::findings::rule::{Check, Rule};
 use crate::http::Handshake;
-use crate::stream::Span;
+use crate::stream::{Direction, Span};
 use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
 
 /// What the rules remember of the opening handshake.
@@ -20,8 +21,19 @@ pub(super) struct HandshakeFacts {
 }
 
 impl HandshakeFacts {
-    /// Remembers a request.
-    pub(super) fn asked(&mut self, _: &Handshake) {}
+    /// Remembers a broken rule, if it is one about the request or the response.
+    pub(super) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>) {
+        let is_request = rule.checks.iter().any(|check| matches!(check, Check::Request(_)));
+        let is_response = rule.checks.iter().any(|check| matches!(check, Check::Response(_)));
+        let faults = match direction {
+            Some(Direction::ClientToServer) if is_request => &mut self.request_faults,
+            Some(Direction::ServerToClient) if is_response => &mut self.response_faults,
+            Some(Direction::ClientToServer | Direction::ServerToClient) | None => return,
+        };
+        if !faults.contains(&rule.id) {
+            faults.push(rule.id);
+        }
+    }
 
     /// Remembers how a handshake ended.
     pub(super) fn ended(&mut self, handshake: &Handshake) {

@@ -96,6 +96,9 @@ pub enum Example {
 /// A rule sees what was observed and what is remembered of the connection, never bytes of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Check {
+    /// Asked of every frame, as soon as its header is whole, about nothing but that header, its sender
+    /// and what was negotiated: of several frames that are alike in these, only the first is shown.
+    Header(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every frame, as soon as its header is whole.
     Frame(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every text and binary message, whole or given up.
@@ -119,11 +122,17 @@ pub(super) enum Check {
 }
 
 impl Rule {
-    /// Whether a receiver that notices the fault must fail the connection (RFC 6455 §7.1.7).
+    /// Whether a receiver that notices the fault must fail the connection (RFC 6455 §7.1.7). What is
+    /// wrong about a frame only because of the handshake is none of its receiver's business.
     pub(super) fn is_fatal(&self) -> bool {
         self.severity == Severity::Error
+            && self.group() != "HS"
             && self.checks.iter().any(|check| match check {
-                Check::Frame(_) | Check::Data(_) | Check::BadText(_) | Check::Nonsense(_) => true,
+                Check::Header(_)
+                | Check::Frame(_)
+                | Check::Data(_)
+                | Check::BadText(_)
+                | Check::Nonsense(_) => true,
                 Check::Close(_)
                 | Check::Request(_)
                 | Check::Response(_)

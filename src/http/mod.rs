@@ -14,6 +14,7 @@ mod tracker;
 pub use glance::Traces;
 pub use head::Head;
 pub use held::Held;
+pub use line::is_token;
 pub use probe::{Match, looks_like_request, looks_like_response};
 pub use tracker::{EARLY_LIMIT, Observation, Progress, Tracker};
 

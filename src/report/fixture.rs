@@ -7,8 +7,9 @@ use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
     Outcome, StartedBy, TcpState, Transport,
 };
+use crate::findings::{Bits, Finding, Side, rule};
 use crate::http::{Handshake, Head};
-use crate::stream::{Origin, PacketId, PerDirection, Span, Timestamp};
+use crate::stream::{Direction, Origin, PacketId, PerDirection, Span, Timestamp};
 use crate::websocket::{DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
 
 /// 2026-08-22T09:30:00Z, when the captures of the tests begin.
@@ -23,6 +24,7 @@ pub(super) fn origin(packet: u64) -> Origin {
 pub(super) fn connection(id: u64) -> Connection {
     Connection {
         id: ConnectionId(id),
+        seat: 0,
         client: SocketAddr::from(([127, 0, 0, 1], 50312)),
         server: "[::1]:8080".parse().unwrap(),
         started_by: StartedBy::Syn,
@@ -110,4 +112,19 @@ pub(super) fn handshake() -> Handshake {
 pub(super) fn ending(outcome: Outcome) -> ConnectionEvent<'static> {
     let watched_until = origin(9).time;
     ConnectionEvent::Ended(Ending { outcome, relevant: true, unseen: None, watched_until })
+}
+
+/// A finding about the frame of [`frame`], with an escape sequence in its evidence.
+pub(super) fn finding(id: &str, connection: u64) -> Finding {
+    Finding {
+        rule: rule(id).unwrap(),
+        connection: Some(ConnectionId(connection)),
+        direction: Some(Direction::ClientToServer),
+        side: Some(Side::Client),
+        first: origin(4),
+        last: origin(5),
+        offset: Some(412),
+        bits: Some(Bits { start: 8, count: 1 }),
+        evidence: "seen \x1b[2J, expected 1".to_owned(),
+    }
 }

@@ -1,6 +1,7 @@
 //! What was observed, written out: one file per format.
 
 mod amount;
+pub mod check;
 mod clock;
 pub mod escape;
 pub mod explain;
@@ -10,15 +11,19 @@ mod handshake;
 mod line;
 pub mod ndjson;
 mod output;
+pub mod rules;
+mod severities;
 pub mod stats;
 pub mod style;
 mod tally;
 pub mod text;
+mod wrap;
 
 use std::io;
 
-use crate::analysis::Sink;
 use crate::analysis::event::ConnectionId;
+use crate::analysis::{Sink, Totals};
+use crate::findings::Reading;
 use crate::stream::Timestamp;
 
 /// A sink that writes what it receives, and must be told how the capture begins and ends.
@@ -50,35 +55,7 @@ pub trait Report: Sink {
     /// # Errors
     ///
     /// The first failure to write.
-    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()>;
-}
-
-/// What only the reader of a capture knows about it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CaptureFacts<'a> {
-    /// Packets read.
-    pub packets: u64,
-    /// Their captured bytes.
-    pub bytes: u64,
-    /// Packets that held a TCP segment.
-    pub segments: u64,
-    /// Time of the first packet; `None` when there was none.
-    pub first: Option<Timestamp>,
-    /// The latest time of a packet.
-    pub last: Option<Timestamp>,
-    /// Why nothing could be read behind the last packet (CAP-08).
-    pub damage: Option<&'a str>,
-    /// Damaged blocks that were skipped (CAP-08), in words.
-    pub skipped: &'a [String],
-    /// Packets that the capturing machine lost.
-    pub dropped: u64,
-}
-
-impl CaptureFacts<'_> {
-    /// Nanoseconds from the first packet to the latest.
-    pub fn duration(&self) -> u64 {
-        self.last.zip(self.first).map_or(0, |(last, first)| last.since(first))
-    }
+    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()>;
 }
 
 /// An output format.
@@ -128,6 +105,16 @@ pub enum Breadth {
     Relevant,
     /// Every TCP connection.
     All,
+}
+
+/// Whether findings are written one by one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Listing {
+    /// They are marked where they are about a line, and counted.
+    #[default]
+    No,
+    /// Each one is a line.
+    Yes,
 }
 
 /// How much is written of each message.

@@ -1,5 +1,6 @@
 //! One JSON object a line: the contract with programs. Fields may be added, never renamed.
 
+mod finding;
 mod lines;
 
 use std::borrow::Cow;
@@ -9,19 +10,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use self::lines::{
-    CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, NoteLine, Severities, Sides,
-    SummaryLine,
-};
+pub(super) use self::finding::FindingLine;
+use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
+pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
 use super::clock::Rfc3339;
 use super::handshake::HandshakeFacts;
 use super::output::Output;
-use super::tally::{Note, Tally};
-use super::{Breadth, CaptureFacts, Detail, Report, Selection};
-use crate::analysis::Sink;
+use super::tally::Tally;
+use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Ending, Event, EventKind, StartedBy, TcpState, Transport,
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, StartedBy, TcpState,
+    Transport,
 };
+use crate::analysis::{Sink, Totals};
+use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
 use crate::websocket::{Frame, Message, Opcode, Utf8};
@@ -46,6 +48,8 @@ pub struct Options {
     pub selection: Selection,
     /// Messages only, or frames as well.
     pub detail: Detail,
+    /// Whether findings are written.
+    pub findings: Listing,
     /// How many bytes of each message's content are written; as many as the analyzer keeps.
     pub max_payload: usize,
 }
@@ -56,7 +60,7 @@ impl<W: Write> Ndjson<W> {
         Self {
             out: Output::new(writer),
             options,
-            tally: Tally::default(),
+            tally: Tally::judged(),
             clock: Rfc3339::default(),
             line: Vec::new(),
             scratch: String::new(),
@@ -101,6 +105,12 @@ impl<W: Write> Ndjson<W> {
             | ConnectionEvent::Limit(_)
             | ConnectionEvent::StateChanged => {}
         }
+    }
+
+    /// Whether findings on a connection, or on none, are written.
+    fn lists(&self, connection: Option<ConnectionId>) -> bool {
+        let selection = &self.options.selection;
+        self.options.findings == Listing::Yes && connection.is_none_or(|it| selection.has(it))
     }
 
     fn message(
@@ -246,6 +256,24 @@ impl<W: Write> Sink for Ndjson<W> {
     }
 }
 
+impl<W: Write> Findings for Ndjson<W> {
+    fn finding(&mut self, finding: &Finding) {
+        self.tally.found(finding.rule, 1);
+        if self.lists(finding.connection) {
+            let line = FindingLine::new(finding, &mut self.clock);
+            write(&mut self.out, &mut self.line, &line);
+        }
+    }
+
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+        self.tally.found(rule, count);
+        if self.lists(Some(connection)) {
+            let line = FoldedLine::new(rule, connection, count);
+            write(&mut self.out, &mut self.line, &line);
+        }
+    }
+}
+
 impl<W: Write> Report for Ndjson<W> {
     fn start(&mut self, _first: Timestamp) {}
 
@@ -261,8 +289,8 @@ impl<W: Write> Report for Ndjson<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
-        write_summary(&mut self.out, &mut self.line, &self.tally, capture);
+    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
+        write_summary(&mut self.out, &mut self.line, &self.tally, (totals, reading));
         self.out.flush()
     }
 }
@@ -272,24 +300,10 @@ pub(super) fn write_summary<W: Write>(
     out: &mut Output<W>,
     buffer: &mut Vec<u8>,
     tally: &Tally,
-    capture: &CaptureFacts<'_>,
+    (totals, reading): (&Totals, &Reading<'_>),
 ) {
-    let notes = tally.notes(capture);
-    let line = SummaryLine {
-        kind: "summary",
-        packets: capture.packets,
-        bytes: capture.bytes,
-        connections: tally.connections,
-        websockets: tally.websockets,
-        frames: tally.frames,
-        messages: tally.messages,
-        findings: Severities::default(),
-        notes: notes
-            .iter()
-            .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
-            .collect(),
-    };
-    write(out, buffer, &line);
+    let notes = tally.notes(reading);
+    write(out, buffer, &SummaryLine::new(tally, totals, &notes));
 }
 
 /// Serializes one line into a reused buffer, and writes it.

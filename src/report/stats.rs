@@ -8,9 +8,10 @@ use super::amount::{counted, duration, grouped, seconds, size};
 use super::ndjson::{write, write_summary};
 use super::output::Output;
 use super::tally::Tally;
-use super::{CaptureFacts, Format, Report};
-use crate::analysis::Sink;
+use super::{Format, Report};
 use crate::analysis::event::{Event, Nature};
+use crate::analysis::{Sink, Totals};
+use crate::findings::Reading;
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::stats::{Statistics, Traffic};
 use crate::websocket::Opcode;
@@ -37,14 +38,14 @@ impl<W: Write> Stats<W> {
         }
     }
 
-    fn ndjson(&mut self, capture: &CaptureFacts<'_>) {
+    fn ndjson(&mut self, totals: &Totals, reading: &Reading<'_>) {
         let mut buffer = Vec::new();
         let statistics = &self.statistics;
         let line = StatisticsLine {
             kind: "statistics",
-            duration_s: as_seconds(capture.duration()),
-            tcp_packets: capture.segments,
-            other_packets: capture.packets.saturating_sub(capture.segments),
+            duration_s: as_seconds(totals.duration()),
+            tcp_packets: totals.segments,
+            other_packets: totals.packets.saturating_sub(totals.segments),
             outcomes: statistics
                 .outcomes()
                 .map(|(outcome, count)| (outcome.name(), count))
@@ -55,11 +56,8 @@ impl<W: Write> Stats<W> {
                 .collect(),
             client_to_server: DirectionFields::of(&statistics.directions.client),
             server_to_client: DirectionFields::of(&statistics.directions.server),
-            messages_per_second: rate(statistics.messages(), capture.duration()),
-            bytes_per_second: rate(
-                statistics.sum(|traffic| traffic.wire_bytes),
-                capture.duration(),
-            ),
+            messages_per_second: rate(statistics.messages(), totals.duration()),
+            bytes_per_second: rate(statistics.sum(|traffic| traffic.wire_bytes), totals.duration()),
             largest_message: statistics.largest.map(|largest| LargestFields {
                 connection: largest.connection.0,
                 direction: largest.direction.name(),
@@ -68,24 +66,24 @@ impl<W: Write> Stats<W> {
             }),
         };
         write(&mut self.out, &mut buffer, &line);
-        write_summary(&mut self.out, &mut buffer, &self.tally, capture);
+        write_summary(&mut self.out, &mut buffer, &self.tally, (totals, reading));
     }
 
-    fn text(&mut self, capture: &CaptureFacts<'_>) {
+    fn text(&mut self, totals: &Totals, reading: &Reading<'_>) {
         let mut page = Page { text: String::new() };
         let statistics = &self.statistics;
         page.row("duration", |out| {
-            seconds(out, capture.duration());
+            seconds(out, totals.duration());
             out.push_str(" s");
         });
         page.row("packets", |out| {
-            grouped(out, capture.packets);
+            grouped(out, totals.packets);
             out.push_str(" (");
-            size(out, capture.bytes);
+            size(out, totals.bytes);
             out.push_str("): ");
-            grouped(out, capture.segments);
+            grouped(out, totals.segments);
             out.push_str(" TCP, ");
-            grouped(out, capture.packets.saturating_sub(capture.segments));
+            grouped(out, totals.packets.saturating_sub(totals.segments));
             out.push_str(" other");
         });
         page.row("connections", |out| grouped(out, statistics.connections));
@@ -108,9 +106,9 @@ impl<W: Write> Stats<W> {
         page.text.push('\n');
         page.row("compression", |out| compression(out, statistics));
         page.row("rate", |out| {
-            grouped(out, per_second(statistics.messages(), capture.duration()));
+            grouped(out, per_second(statistics.messages(), totals.duration()));
             out.push_str(" messages/s, ");
-            size(out, per_second(statistics.sum(|traffic| traffic.wire_bytes), capture.duration()));
+            size(out, per_second(statistics.sum(|traffic| traffic.wire_bytes), totals.duration()));
             out.push_str("/s of payload, on average");
         });
         page.row("largest", |out| match statistics.largest {
@@ -129,7 +127,7 @@ impl<W: Write> Stats<W> {
                 duration(out, largest.time.since(self.start));
             }
         });
-        for note in self.tally.notes(capture) {
+        for note in self.tally.notes(reading) {
             page.text.push_str("▲ ");
             page.text.push_str(note.rule);
             page.text.push_str("  ");
@@ -164,10 +162,10 @@ impl<W: Write> Report for Stats<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
+    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
         match self.format {
-            Format::Text => self.text(capture),
-            Format::Ndjson => self.ndjson(capture),
+            Format::Text => self.text(totals, reading),
+            Format::Ndjson => self.ndjson(totals, reading),
         }
         self.out.flush()
     }
@@ -397,15 +395,15 @@ mod tests {
         send(&mut stats, 1, &it, ConnectionEvent::Message(client, &text));
         send(&mut stats, 2, &it, ConnectionEvent::Message(client.reverse(), &deflated));
         send(&mut stats, 3, &it, ending(Outcome::Open));
-        let capture = CaptureFacts {
+        let totals = Totals {
             packets: 10,
             bytes: 1234,
             segments: 8,
-            first: Some(Timestamp(START)),
-            last: Some(Timestamp(START + 500_000_000)),
-            ..CaptureFacts::default()
+            first: Timestamp(START),
+            last: Timestamp(START + 500_000_000),
+            connections: 1,
         };
-        stats.finish(&capture).unwrap();
+        stats.finish(&totals, &Reading::default()).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -1,12 +1,12 @@
 //! What is counted while lines are written, for the end of the report.
 
-use super::CaptureFacts;
 use super::amount::{counted, duration, grouped, seconds, size};
-use crate::analysis::event::{
-    CaptureEvent, Connection, ConnectionEvent, Event, EventKind, Limit, Nature,
-};
+use super::severities::Severities;
+use crate::analysis::Totals;
+use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Limit, Nature};
 use crate::capture::LinkType;
-use crate::decode::{Reason, link_type_name};
+use crate::decode::link_type_name;
+use crate::findings::{CaptureFacts, Reading, Rule};
 
 /// Counters of one capture.
 #[derive(Debug, Default)]
@@ -19,33 +19,38 @@ pub(super) struct Tally {
     pub(super) frames: u64,
     /// WebSocket messages.
     pub(super) messages: u64,
+    /// What was found; `None` where nobody judged.
+    pub(super) found: Option<Severities>,
+    /// What was counted of the capture as a whole.
+    capture: CaptureFacts,
     gaps: u64,
     missing_bytes: u64,
-    cut_packets: u64,
     /// Connections recognized by their frames.
     recognized: u64,
     /// Connections of which one direction is missing.
     one_sided: u64,
     sync_losses: u64,
     conflicts: u64,
-    clock_steps: u64,
-    largest_clock_step: u64,
     limits: u64,
-    malformed: u64,
     duplicates: u64,
-    /// Link types that are not supported, and how many packets had them.
-    link_types: Vec<(u32, u64)>,
-    /// Encapsulations that cannot be read, and how many packets had them.
-    encapsulations: Vec<(&'static str, u64)>,
-    too_deep: u64,
 }
 
 impl Tally {
+    /// Makes the counters of a capture that is judged.
+    pub(super) fn judged() -> Self {
+        Self { found: Some(Severities::default()), ..Self::default() }
+    }
+
+    /// Counts as many findings of a rule.
+    pub(super) fn found(&mut self, rule: &Rule, count: u64) {
+        self.found.get_or_insert_default().add(rule.severity, count);
+    }
+
     /// Counts an event.
     pub(super) fn observe(&mut self, event: &Event<'_>) {
         match event.kind {
             EventKind::Connection(connection, event) => self.connection(connection, &event),
-            EventKind::Capture(event) => self.capture(event),
+            EventKind::Capture(event) => self.capture.observe(event),
         }
     }
 
@@ -86,40 +91,14 @@ impl Tally {
         }
     }
 
-    fn capture(&mut self, event: CaptureEvent) {
-        match event {
-            CaptureEvent::Undecoded(Reason::LinkType(link_type)) => {
-                match self.link_types.iter_mut().find(|(known, _)| *known == link_type) {
-                    Some((_, packets)) => add(packets),
-                    None => self.link_types.push((link_type, 1)),
-                }
-            }
-            CaptureEvent::Undecoded(Reason::Encapsulation(name)) => {
-                match self.encapsulations.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, packets)) => add(packets),
-                    None => self.encapsulations.push((name, 1)),
-                }
-            }
-            CaptureEvent::Undecoded(Reason::Malformed) => add(&mut self.malformed),
-            CaptureEvent::Undecoded(Reason::TooDeep) => add(&mut self.too_deep),
-            CaptureEvent::Undecoded(Reason::FragmentLimit) => add(&mut self.limits),
-            // A packet that was cut is told as such, too.
-            CaptureEvent::Undecoded(Reason::Cut | Reason::NotTcp | Reason::FragmentKept) => {}
-            CaptureEvent::CutPacket { .. } => add(&mut self.cut_packets),
-            CaptureEvent::ClockBackwards(step) => {
-                add(&mut self.clock_steps);
-                self.largest_clock_step = self.largest_clock_step.max(step);
-            }
-        }
-    }
-
     /// How often the clock went backwards so far.
     pub(super) fn clock_steps(&self) -> u64 {
-        self.clock_steps
+        self.capture.clock_steps
     }
 
     /// Says what could not be seen, by rule.
-    pub(super) fn notes(&self, capture: &CaptureFacts<'_>) -> Vec<Note> {
+    pub(super) fn notes(&self, reading: &Reading<'_>) -> Vec<Note> {
+        let facts = &self.capture;
         let mut notes = Vec::new();
         let mut note = |rule, count: u64, write: &dyn Fn(&mut String)| {
             if count > 0 {
@@ -133,12 +112,8 @@ impl Tally {
             text.push_str(" missing in ");
             counted(text, self.gaps, "gap");
         });
-        note("CAP-01", capture.dropped, &|text| {
-            counted(text, capture.dropped, "packet");
-            text.push_str(" lost by the capturing machine (a larger buffer or a filter helps)");
-        });
-        note("CAP-02", self.cut_packets, &|text| {
-            counted(text, self.cut_packets, "packet");
+        note("CAP-02", facts.cut_packets, &|text| {
+            counted(text, facts.cut_packets, "packet");
             text.push_str(" cut short by the snap length (capture whole packets: tcpdump -s 0)");
         });
         note("CAP-03", self.recognized, &|text| {
@@ -157,32 +132,37 @@ impl Tally {
             counted(text, self.conflicts, "time");
             text.push_str(" the same stream bytes came with other content");
         });
-        note("CAP-07", self.clock_steps, &|text| {
+        note("CAP-07", facts.clock_steps, &|text| {
             text.push_str("timestamps go backwards ");
-            counted(text, self.clock_steps, "time");
+            counted(text, facts.clock_steps, "time");
             text.push_str(", by ");
-            duration(text, self.largest_clock_step);
+            duration(text, facts.largest_clock_step);
             text.push_str(" at most");
         });
-        note("CAP-08", u64::from(capture.damage.is_some()), &|text| {
-            text.push_str(capture.damage.unwrap_or_default());
+        note("CAP-08", u64::from(reading.damage.is_some()), &|text| {
+            text.push_str(reading.damage.unwrap_or_default());
             text.push_str("; ");
-            counted(text, capture.packets, "packet");
+            counted(text, reading.packets, "packet");
             text.push_str(" read");
         });
-        for skipped in capture.skipped {
+        for skipped in reading.skipped {
             note("CAP-08", 1, &|text| text.push_str(skipped));
         }
-        note("CAP-08", self.malformed, &|text| {
-            counted(text, self.malformed, "packet");
+        note("CAP-08", facts.malformed, &|text| {
+            counted(text, facts.malformed, "packet");
             text.push_str(" too short or contradictory below TCP");
         });
-        note("CAP-09", self.limits, &|text| {
+        note("CAP-09", reading.dropped, &|text| {
+            counted(text, reading.dropped, "packet");
+            text.push_str(" lost by the capturing machine (a larger buffer or a filter helps)");
+        });
+        let limits = self.limits.saturating_add(facts.fragment_limits);
+        note("CAP-09", limits, &|text| {
             text.push_str("data was let go ");
-            counted(text, self.limits, "time");
+            counted(text, limits, "time");
             text.push_str(" because a limit was reached");
         });
-        for (link_type, packets) in &self.link_types {
+        for (link_type, packets) in &facts.link_types {
             note("CAP-10", *packets, &|text| {
                 text.push_str("link type ");
                 text.push_str(&link_type.to_string());
@@ -196,7 +176,7 @@ impl Tally {
                 text.push_str(" skipped");
             });
         }
-        for (name, packets) in &self.encapsulations {
+        for (name, packets) in &facts.encapsulations {
             note("CAP-10", *packets, &|text| {
                 text.push_str(name);
                 text.push_str(" cannot be read: ");
@@ -204,8 +184,8 @@ impl Tally {
                 text.push_str(" skipped");
             });
         }
-        note("CAP-10", self.too_deep, &|text| {
-            counted(text, self.too_deep, "packet");
+        note("CAP-10", facts.too_deep, &|text| {
+            counted(text, facts.too_deep, "packet");
             text.push_str(" skipped: too many tunnels inside one another");
         });
         note("CAP-11", self.duplicates, &|text| {
@@ -250,10 +230,10 @@ fn add(counter: &mut u64) {
 }
 
 /// Appends the counters as one sentence.
-pub(super) fn summary(tally: &Tally, capture: &CaptureFacts<'_>, out: &mut String) {
-    counted(out, capture.packets, "packet");
+pub(super) fn summary(tally: &Tally, totals: &Totals, out: &mut String) {
+    counted(out, totals.packets, "packet");
     out.push_str(" (");
-    size(out, capture.bytes);
+    size(out, totals.bytes);
     out.push_str("), ");
     counted(out, tally.connections, "connection");
     out.push_str(" (");
@@ -263,13 +243,19 @@ pub(super) fn summary(tally: &Tally, capture: &CaptureFacts<'_>, out: &mut Strin
     out.push_str(", ");
     counted(out, tally.frames, "frame");
     out.push_str(" in ");
-    seconds(out, capture.duration());
+    seconds(out, totals.duration());
     out.push_str(" s");
+    if let Some(found) = tally.found.filter(|found| !found.is_empty()) {
+        out.push_str(": ");
+        found.write(out);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::event::CaptureEvent;
+    use crate::decode::Reason;
     use crate::stream::Origin;
 
     #[test]
@@ -286,8 +272,7 @@ mod tests {
         ] {
             tally.observe(&Event { origin: Origin::default(), kind: EventKind::Capture(event) });
         }
-        let facts =
-            CaptureFacts { packets: 7, damage: Some("x is cut off"), ..CaptureFacts::default() };
+        let facts = Reading { packets: 7, damage: Some("x is cut off"), ..Reading::default() };
         let notes: Vec<String> =
             tally.notes(&facts).iter().map(|note| format!("{} {}", note.rule, note.text)).collect();
         assert_eq!(
@@ -304,6 +289,6 @@ mod tests {
 
     #[test]
     fn a_healthy_capture_has_no_notes() {
-        assert_eq!(Tally::default().notes(&CaptureFacts::default()), []);
+        assert_eq!(Tally::default().notes(&Reading::default()), []);
     }
 }

@@ -1,5 +1,6 @@
 //! Lines for people: one per message, handshake, end of a connection, and whatever is amiss.
 
+mod found;
 mod message;
 mod rows;
 mod words;
@@ -8,16 +9,18 @@ use std::io::{self, Write};
 
 use foldhash::{HashSet, HashSetExt};
 
+use self::found::Waiting;
 use super::line::Line;
 use super::output::Output;
 use super::style::{Role, Style};
 use super::tally::{Tally, summary};
-use super::{Breadth, CaptureFacts, Detail, Report, Selection};
-use crate::analysis::Sink;
+use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
     Outcome,
 };
+use crate::analysis::{Sink, Totals};
+use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
 
 /// Writes text.
@@ -41,6 +44,12 @@ pub struct Text<W> {
     cut_told: bool,
     /// Columns of the widest remark behind a size so far, for alignment.
     remark_columns: usize,
+    /// Findings whose row is still to come.
+    waiting: Waiting,
+    /// Findings that the row under way is about.
+    found: Vec<Finding>,
+    /// Columns that are kept free for their rules at the end of the row.
+    reserved: usize,
 }
 
 /// What the user chose.
@@ -50,6 +59,8 @@ pub struct Options {
     pub selection: Selection,
     /// Messages only, or frames as well.
     pub detail: Detail,
+    /// Whether findings have lines of their own.
+    pub findings: Listing,
     /// Colors.
     pub style: Style,
     /// Columns of the terminal; `None` when the output is no terminal.
@@ -65,12 +76,15 @@ impl<W: Write> Text<W> {
             options,
             start: Timestamp::default(),
             rows: 0,
-            tally: Tally::default(),
+            tally: Tally::judged(),
             introduced: HashSet::new(),
             latest: None,
             lack: None,
             cut_told: false,
             remark_columns: 0,
+            waiting: Waiting::default(),
+            found: Vec::new(),
+            reserved: 0,
         }
     }
 
@@ -101,6 +115,16 @@ impl<W: Write> Text<W> {
         if !self.options.selection.has(connection.id) {
             return;
         }
+        let Options { detail, findings, .. } = self.options;
+        self.found = self.waiting.take(connection.id, event, detail, findings);
+        self.row(origin, connection, event);
+        // No row came for these.
+        let rest = std::mem::take(&mut self.found);
+        self.alone(connection, &rest);
+    }
+
+    /// Writes the row of an event, if it has one.
+    fn row(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
         let shown = self.shows(connection);
         match *event {
             ConnectionEvent::Message(direction, message) => {
@@ -176,19 +200,28 @@ impl<W: Write> Text<W> {
     fn ended(&mut self, origin: Origin, connection: &Connection, ending: Ending) {
         let id = connection.id;
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
+        // A close or an abort that was told by FIN or RST needs no second line.
+        let told = match ending.outcome {
+            Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
+                self.introduced.contains(&id)
+            }
+            Outcome::Open | Outcome::Refused | Outcome::Timeout | Outcome::Undecodable => false,
+        };
+        let (role, text) = words::outcome(connection, ending.outcome);
+        let mut found = std::mem::take(&mut self.found);
+        // What explains a failure stands behind it, everything else before the end.
+        if !wanted || told || role != Role::Error {
+            self.alone(connection, &found);
+            found.clear();
+        }
+        self.told_folded(connection);
         if wanted {
             if let Some(seen) = ending.unseen.map(Direction::reverse) {
                 self.remark(origin, connection, Some(seen), words::one_sided());
             }
-            // A close or an abort that was told by FIN or RST needs no second line.
-            let told = match ending.outcome {
-                Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
-                    self.introduced.contains(&id)
-                }
-                Outcome::Open | Outcome::Refused | Outcome::Timeout | Outcome::Undecodable => false,
-            };
             if !told {
-                self.ending(origin, connection, ending.outcome);
+                self.found = found;
+                self.remark(origin, connection, None, (role, text));
             }
         }
         self.introduced.remove(&id);
@@ -209,8 +242,25 @@ impl<W: Write> Text<W> {
         }
     }
 
-    /// Writes the line that was put together.
+    /// Ends the row that was put together: with the rules that it breaks, or with a line for each.
     fn write(&mut self) {
+        if self.found.is_empty() {
+            return self.write_line();
+        }
+        let found = std::mem::take(&mut self.found);
+        self.tag(&found);
+        self.write_line();
+        if self.options.findings == Listing::Yes {
+            for finding in &found {
+                if let Some(id) = finding.connection {
+                    self.listed(id, finding);
+                }
+            }
+        }
+    }
+
+    /// Writes the line that was put together.
+    fn write_line(&mut self) {
         let out = &mut self.out;
         self.line.finish(|line| out.line(line));
     }
@@ -224,6 +274,28 @@ impl<W: Write> Sink for Text<W> {
                 self.connection(event.origin, connection, what);
             }
             EventKind::Capture(what) => self.capture(event.origin, what),
+        }
+    }
+}
+
+impl<W: Write> Findings for Text<W> {
+    fn finding(&mut self, finding: &Finding) {
+        self.tally.found(finding.rule, 1);
+        if found::is_told(finding.rule) {
+            return;
+        }
+        match finding.connection {
+            Some(id) if self.options.selection.has(id) => self.waiting.push(finding),
+            Some(_) => {}
+            None => self.about_capture(finding),
+        }
+    }
+
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+        self.tally.found(rule, count);
+        let listed = self.options.findings == Listing::Yes && !found::is_told(rule);
+        if listed && self.options.selection.has(connection) {
+            self.waiting.fold(rule, count);
         }
     }
 }
@@ -245,8 +317,8 @@ impl<W: Write> Report for Text<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, capture: &CaptureFacts<'_>) -> io::Result<()> {
-        for note in self.tally.notes(capture) {
+    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
+        for note in self.tally.notes(reading) {
             self.line.paint(Role::Warning, rows::WARNING);
             self.line.push(" ");
             self.line.push(note.rule);
@@ -256,7 +328,7 @@ impl<W: Write> Report for Text<W> {
             self.write();
         }
         self.line.begin(Role::Strong);
-        self.line.with(|out| summary(&self.tally, capture, out));
+        self.line.with(|out| summary(&self.tally, totals, out));
         self.line.end();
         self.write();
         self.out.flush()

@@ -93,6 +93,9 @@ impl Inflater {
     /// Ends the message: the last bytes come out.
     pub fn end(&mut self, spares: &mut Spares, output: &mut impl FnMut(&[u8])) {
         let sent = self.stream.pause();
+        // The last of them may be what a flush leaves, which the tail tells of.
+        let flushed = u64::from(sent == Pause::Flushed);
+        self.ending.behind_final = self.stream.blocks_behind_final() > flushed;
         // RFC 7692 §7.2.2: append four octets of 0x00 0x00 0xff 0xff to the tail end.
         self.feed(spares, &[0x00, 0x00, 0xff, 0xff], output);
         if self.failure.is_none() {
@@ -134,7 +137,7 @@ impl Inflater {
     fn finish(&mut self, spares: &mut Spares) {
         let (failed, behind) = (self.failure.is_some(), self.stream.behind_final());
         let is_fault = matches!(self.failure, Some(Failure::Invalid { .. }));
-        self.ending.behind_final = behind.is_some_and(|length| length > 0 || is_fault);
+        self.ending.behind_final |= behind.is_some_and(|length| length > 0 || is_fault);
         self.earlier = self.earlier.saturating_add(self.stream.put_out());
         self.stream.end(spares);
         if failed {

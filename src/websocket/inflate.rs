@@ -33,6 +33,8 @@ pub(super) struct Stream {
     empty: bool,
     /// Output of the message up to the end of its first last block, in bytes.
     final_at: Option<u64>,
+    /// Blocks of the message that ended behind that one.
+    behind_final: u64,
     /// The first two bytes of the message, as far as seen, the first one higher.
     lead: u16,
     /// The codes of a dynamic block, as far as they are there, while they are not whole.
@@ -92,6 +94,7 @@ impl Stream {
         self.window.begin(limit);
         (self.seen, self.unread, self.farthest) = (0, 0, 0);
         (self.last, self.empty, self.final_at, self.lead) = (false, false, None, 0);
+        self.behind_final = 0;
     }
 
     /// Inflates what comes next; `output` takes what comes out of it, in pieces.
@@ -163,6 +166,11 @@ impl Stream {
         self.final_at.map(|at| self.put_out().saturating_sub(at))
     }
 
+    /// Whole blocks of the message, so far, behind its first last block.
+    pub(super) fn blocks_behind_final(&self) -> u64 {
+        self.behind_final
+    }
+
     /// Where it stands, with all bytes read that were pushed.
     pub(super) fn pause(&self) -> Pause {
         match self.block {
@@ -229,6 +237,9 @@ impl Stream {
                 Some(Stop::End) => {
                     if let Block::Dynamic(codes) = std::mem::take(&mut self.block) {
                         spares.keep(codes);
+                    }
+                    if self.final_at.is_some() {
+                        self.behind_final = self.behind_final.saturating_add(1);
                     }
                     if self.last {
                         // Another stream starts at the next byte.

@@ -83,9 +83,9 @@ pub enum Inflation {
 pub struct DeflateEnding {
     /// What became of the 00 00 ff ff at its end.
     pub tail: Tail,
-    /// Whether content, or what is no DEFLATE, came behind a block with BFINAL = 1: receivers that
-    /// leave inflation to zlib stop at that block. The byte 00 that has to follow such a block (RFC
-    /// 7692 §7.2.3.4) is neither.
+    /// Whether another block, or what is no DEFLATE, came behind a block with BFINAL = 1: receivers
+    /// that leave inflation to zlib stop at that block. The byte 00 that has to follow such a block
+    /// (RFC 7692 §7.2.3.4) is neither.
     pub behind_final: bool,
 }
 

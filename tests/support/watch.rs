@@ -5,13 +5,15 @@ use std::hint::black_box;
 use std::io;
 
 use wslens::analysis::Sink;
+use wslens::analysis::Totals;
 use wslens::analysis::event::Connection;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
+use wslens::findings::Reading;
 use wslens::http::Handshake;
-use wslens::report::CaptureFacts;
 use wslens::report::Detail;
+use wslens::report::Listing;
 use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
@@ -33,6 +35,7 @@ impl Watch {
         let options = ndjson::Options {
             selection: Selection::default(),
             detail: Detail::Frames,
+            findings: Listing::Yes,
             max_payload: 100,
         };
         Self {
@@ -48,7 +51,7 @@ impl Watch {
         assert!(self.ended.values().all(|ended| *ended), "a connection never ended");
         assert_eq!(self.statistics.connections, self.ended.len() as u64);
         assert_eq!(self.statistics.messages(), self.messages);
-        self.ndjson.finish(&CaptureFacts::default()).unwrap();
+        self.ndjson.finish(&Totals::default(), &Reading::default()).unwrap();
     }
 
     fn connection(&mut self, connection: &Connection, what: &ConnectionEvent<'_>) {

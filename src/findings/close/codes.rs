@@ -187,7 +187,7 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(reason) = reason {
                 evidence.push_str(&format!(", reason {reason:?}"));
             }
-            let cause = scene.receiver(direction).latest_fault;
+            let cause = scene.receiver(direction).latest_fault.as_deref().copied();
             match cause {
                 Some(Offence { rule, span }) => {
                     evidence.push_str(&format!(
@@ -233,7 +233,7 @@ fn code(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
 /// The code of the Close that a Close answers.
 fn answered(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
     let direction = scene.subject.direction;
-    let other = scene.receiver(direction).close?;
+    let other = scene.receiver(direction).close.as_deref()?;
     // What its sender had not received yet, it does not answer.
     let received = *scene.connection.acknowledged.get(direction.reverse());
     other.code.filter(|_| received >= other.span.end)

@@ -24,7 +24,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
         checks: &[Check::Frame(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close
+            if let Some(close) = scene.sender(direction).close.as_deref()
                 && !frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
@@ -51,7 +51,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
         checks: &[Check::Frame(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close
+            if let Some(close) = scene.sender(direction).close.as_deref()
                 && frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
@@ -79,7 +79,9 @@ pub(super) static RULES: &[Rule] = &[
             }
             for direction in Direction::BOTH {
                 let (closer, other) = (scene.sender(direction), scene.receiver(direction));
-                let Some(close) = closer.close.filter(|_| other.close.is_none()) else { continue };
+                let Some(close) = closer.close.as_deref().filter(|_| other.close.is_none()) else {
+                    continue;
+                };
                 let seen = *scene.connection.packets.get(direction.reverse()) > 0;
                 // Who resets the connection right after its own Close waits for no answer.
                 let left = scene.connection.state == TcpState::Reset(direction);
@@ -165,7 +167,11 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
         checks: &[Check::End(|scene, faults| {
             let sides = &scene.facts.sides;
-            let Some((client, server)) = sides.client.close.zip(sides.server.close) else { return };
+            let Some((client, server)) =
+                sides.client.close.as_deref().zip(sides.server.close.as_deref())
+            else {
+                return;
+            };
             let both = client.span.last.max(server.span.last);
             let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
             let open = until.since(both.time);
@@ -195,16 +201,16 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::End(|scene, faults| {
             for direction in Direction::BOTH {
                 let (offender, receiver) = (scene.sender(direction), scene.receiver(direction));
-                let Some(offence) = offender.offence else { continue };
+                let Some(offence) = offender.offence.as_deref() else { continue };
                 let silent = direction.reverse();
-                let went_on = match receiver.close {
+                let went_on = receiver.went_on.as_deref().copied();
+                let went_on = match receiver.close.as_deref() {
                     Some(close) if close.code.is_some_and(is_failure) => continue,
-                    Some(close) => receiver
-                        .went_on
+                    Some(close) => went_on
                         .or_else(|| (close.received >= offence.span.end).then_some(close.span)),
                     // Closing TCP is a way to fail a connection, too.
                     None if ended_by(scene, silent) => continue,
-                    None => receiver.went_on,
+                    None => went_on,
                 };
                 let Some(span) = went_on else { continue };
                 faults
@@ -235,7 +241,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),
         checks: &[Check::End(|scene, faults| {
             let sides = &scene.facts.sides;
-            let closed = sides.client.close.zip(sides.server.close);
+            let closed = sides.client.close.as_deref().zip(sides.server.close.as_deref());
             let Some((Side::Client, at)) = scene.facts.ended else { return };
             if closed.is_some_and(|(client, server)| {
                 at.packet >= client.span.last.packet && at.packet >= server.span.last.packet

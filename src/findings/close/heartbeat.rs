@@ -57,7 +57,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x8a\x06ping-B"),
         checks: &[Check::End(|scene, faults| {
             for direction in Direction::BOTH {
-                let Some(pong) = scene.sender(direction).stray_pong else { continue };
+                let Some(pong) = scene.sender(direction).stray_pong.as_deref() else { continue };
                 faults
                     .add(format!(
                         "payload {}; the open Ping of {} has {}",

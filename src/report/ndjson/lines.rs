@@ -5,6 +5,12 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use crate::analysis::Totals;
+use crate::analysis::event::ConnectionId;
+use crate::findings::{Rule, Severity};
+use crate::report::severities::Severities;
+use crate::report::tally::{Note, Tally};
+
 #[derive(Serialize)]
 pub(super) struct ConnectionLine<'a> {
     #[serde(rename = "type")]
@@ -104,34 +110,80 @@ pub(super) struct MessageLine<'a> {
 #[derive(Serialize)]
 pub(super) struct CloseCode(pub(super) Option<u16>);
 
+/// Further findings of a rule on a connection.
 #[derive(Serialize)]
-pub(super) struct SummaryLine<'a> {
+pub(in super::super) struct FoldedLine {
     #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
-    pub(super) connections: u64,
-    pub(super) websockets: u64,
-    pub(super) frames: u64,
-    pub(super) messages: u64,
-    pub(super) findings: Severities,
-    pub(super) notes: Vec<NoteLine<'a>>,
+    kind: &'static str,
+    connection: u64,
+    rule: &'static str,
+    count: u64,
+}
+
+impl FoldedLine {
+    pub(in super::super) fn new(rule: &Rule, connection: ConnectionId, count: u64) -> Self {
+        Self { kind: "folded", connection: connection.0, rule: rule.id, count }
+    }
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct SummaryLine<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    packets: u64,
+    bytes: u64,
+    connections: u64,
+    websockets: u64,
+    frames: u64,
+    messages: u64,
+    /// Null where nobody judged.
+    findings: Option<SeverityFields>,
+    notes: Vec<NoteLine<'a>>,
+}
+
+impl<'a> SummaryLine<'a> {
+    pub(in super::super) fn new(tally: &Tally, totals: &Totals, notes: &'a [Note]) -> Self {
+        Self {
+            kind: "summary",
+            packets: totals.packets,
+            bytes: totals.bytes,
+            connections: tally.connections,
+            websockets: tally.websockets,
+            frames: tally.frames,
+            messages: tally.messages,
+            findings: tally.found.map(SeverityFields::of),
+            notes: notes
+                .iter()
+                .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
+                .collect(),
+        }
+    }
 }
 
 /// Findings by severity.
-#[derive(Default, Serialize)]
-pub(super) struct Severities {
-    pub(super) error: u64,
-    pub(super) warning: u64,
-    pub(super) note: u64,
+#[derive(Serialize)]
+pub(in super::super) struct SeverityFields {
+    error: u64,
+    warning: u64,
+    note: u64,
+}
+
+impl SeverityFields {
+    pub(in super::super) fn of(found: Severities) -> Self {
+        Self {
+            error: found.of(Severity::Error),
+            warning: found.of(Severity::Warning),
+            note: found.of(Severity::Note),
+        }
+    }
 }
 
 /// Something that could not be seen.
 #[derive(Serialize)]
-pub(super) struct NoteLine<'a> {
-    pub(super) rule: &'static str,
-    pub(super) count: u64,
-    pub(super) text: &'a str,
+struct NoteLine<'a> {
+    rule: &'static str,
+    count: u64,
+    text: &'a str,
 }
 
 /// `ip:port`, IPv6 as `[::1]:80`, without the scope that is known to this machine only.

@@ -1,13 +1,19 @@
 use super::*;
 use crate::analysis::event::{ConnectionId, Outcome};
-use crate::report::fixture::{connection, ending, frame, handshake, message, origin, send};
+use crate::report::fixture::{
+    connection, ending, finding, frame, handshake, message, origin, send,
+};
 use crate::websocket::Close;
 
 const CLIENT: Direction = Direction::ClientToServer;
 
+fn options(selection: Selection, detail: Detail) -> Options {
+    Options { selection, detail, findings: Listing::No, max_payload: 8 }
+}
+
 fn written(detail: Detail, feed: impl FnOnce(&mut Ndjson<&mut Vec<u8>>)) -> Vec<String> {
     let mut out = Vec::new();
-    let options = Options { selection: Selection::default(), detail, max_payload: 8 };
+    let options = options(Selection::default(), detail);
     let mut ndjson = Ndjson::new(&mut out, options);
     feed(&mut ndjson);
     ndjson.flush().unwrap();
@@ -111,21 +117,16 @@ fn frames_are_written_on_request() {
 #[test]
 fn connection_handshake_and_summary_follow_the_contract() {
     let mut out = Vec::new();
-    let options =
-        Options { selection: Selection::default(), detail: Detail::Messages, max_payload: 8 };
+    let options = options(Selection::default(), Detail::Messages);
     let mut ndjson = Ndjson::new(&mut out, options);
     let mut it = connection(3);
     send(&mut ndjson, 0, &it, ConnectionEvent::Opened);
     send(&mut ndjson, 3, &it, ConnectionEvent::HandshakeEnded(&handshake()));
     it.state = TcpState::Closed(CLIENT);
     send(&mut ndjson, 9, &it, ending(Outcome::Closed));
-    let facts = CaptureFacts {
-        packets: 10,
-        bytes: 2500,
-        damage: Some("cut off"),
-        ..CaptureFacts::default()
-    };
-    ndjson.finish(&facts).unwrap();
+    let totals = Totals { packets: 10, bytes: 2500, ..Totals::default() };
+    let reading = Reading { packets: 10, damage: Some("cut off"), ..Reading::default() };
+    ndjson.finish(&totals, &reading).unwrap();
     let whole = String::from_utf8(out).unwrap();
     assert_eq!(
         whole.lines().collect::<Vec<_>>(),
@@ -150,10 +151,47 @@ fn what_was_not_asked_for_is_not_written() {
     );
     let mut out = Vec::new();
     let selection = Selection { connections: vec![ConnectionId(2)], breadth: Breadth::All };
-    let mut ndjson =
-        Ndjson::new(&mut out, Options { selection, detail: Detail::Messages, max_payload: 8 });
+    let mut ndjson = Ndjson::new(&mut out, options(selection, Detail::Messages));
     send(&mut ndjson, 9, &connection(1), irrelevant);
     send(&mut ndjson, 9, &connection(2), irrelevant);
     ndjson.flush().unwrap();
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn findings_are_counted_and_written_on_request() {
+    let feed = |findings, selection| {
+        let mut out = Vec::new();
+        let options = Options { findings, ..options(selection, Detail::Messages) };
+        let mut ndjson = Ndjson::new(&mut out, options);
+        ndjson.finding(&finding("WS-F01", 3));
+        ndjson.finding(&Finding {
+            connection: None,
+            direction: None,
+            side: None,
+            first: Origin::default(),
+            last: Origin::default(),
+            offset: None,
+            bits: None,
+            ..finding("WS-F15", 3)
+        });
+        ndjson.folded(crate::findings::rule("WS-F16").unwrap(), ConnectionId(3), 990);
+        ndjson.finish(&Totals::default(), &Reading::default()).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let listed = feed(Listing::Yes, Selection::default());
+    assert_eq!(
+        listed[..3],
+        [
+            r#"{"type":"finding","connection":3,"time":"2026-08-22T09:30:00.005000000Z","packets":[4,5],"rule":"WS-F01","severity":"error","direction":"client_to_server","side":"client","title":"client frame is not masked","evidence":"seen \u001b[2J, expected 1","offset":412,"section":"RFC 6455 §5.1, §5.3","bits":[8,1]}"#,
+            r#"{"type":"finding","connection":null,"time":null,"packets":null,"rule":"WS-F15","severity":"warning","direction":null,"side":null,"title":"frame not finished when the connection ended","evidence":"seen \u001b[2J, expected 1","offset":null,"section":"RFC 6455 §5.2","bits":null}"#,
+            r#"{"type":"folded","connection":3,"rule":"WS-F16","count":990}"#,
+        ]
+    );
+    let summary = r#""findings":{"error":1,"warning":1,"note":990}"#;
+    assert!(listed[3].contains(summary), "{}", listed[3]);
+    let silent = feed(Listing::No, Selection::default());
+    assert!(silent.len() == 1 && silent[0].contains(summary), "{silent:?}");
+    let other = Selection { connections: vec![ConnectionId(1)], ..Selection::default() };
+    assert_eq!(feed(Listing::Yes, other).len(), 2);
 }

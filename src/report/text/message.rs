@@ -177,7 +177,9 @@ impl<W: Write> Text<W> {
             return;
         }
         self.introduce(origin, connection);
-        self.line.spaces(NUMBER_WIDTH);
+        let mark = self.marked(" ");
+        self.mark(mark);
+        self.line.spaces(NUMBER_WIDTH.saturating_sub(1));
         self.stamp(origin, Some(connection.id));
         self.line.push("  ");
         self.line.arrow(Some(direction));

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::{Text, words};
-use crate::analysis::event::{Connection, ConnectionId, Limit, Outcome};
+use super::Text;
+use crate::analysis::event::{Connection, ConnectionId, Limit};
 use crate::http::Handshake;
 use crate::report::amount::{counted, duration};
 use crate::report::handshake::{Answered, HandshakeFacts};
@@ -261,12 +261,6 @@ impl<W: Write> Text<W> {
         self.write();
     }
 
-    /// What became of a connection.
-    pub(super) fn ending(&mut self, origin: Origin, connection: &Connection, outcome: Outcome) {
-        let (role, text) = words::outcome(connection, outcome);
-        self.remark(origin, connection, None, (role, text));
-    }
-
     /// A line that only says something.
     pub(super) fn remark(
         &mut self,
@@ -300,6 +294,7 @@ impl<W: Write> Text<W> {
         mark: &str,
     ) {
         self.introduce(origin, connection);
+        let mark = self.marked(mark);
         self.mark(mark);
         self.line.begin(Role::Dim);
         self.line.number_right(self.rows, NUMBER_WIDTH.saturating_sub(1));
@@ -319,10 +314,22 @@ impl<W: Write> Text<W> {
         mark: &str,
     ) {
         self.introduce(origin, connection);
+        let mark = self.marked(mark);
+        self.beside(origin, connection.id, direction, mark);
+    }
+
+    /// Begins a line without a number, on a connection that was introduced.
+    pub(super) fn beside(
+        &mut self,
+        origin: Origin,
+        id: ConnectionId,
+        direction: Option<Direction>,
+        mark: &str,
+    ) {
         self.mark(mark);
         self.line.spaces(NUMBER_WIDTH.saturating_sub(2));
         self.line.push("-");
-        self.stamp(origin, Some(connection.id));
+        self.stamp(origin, Some(id));
         self.line.push("  ");
         self.line.arrow(direction);
         self.line.push("  ");
@@ -350,10 +357,11 @@ impl<W: Write> Text<W> {
         self.line.begin(role(Direction::ServerToClient));
         self.line.value(connection.server);
         self.line.end();
-        self.write();
+        self.write_line();
     }
 
-    fn mark(&mut self, mark: &str) {
+    /// Writes the margin.
+    pub(super) fn mark(&mut self, mark: &str) {
         let role = if mark == ERROR { Role::Error } else { Role::Warning };
         match mark {
             " " => self.line.push(mark),
@@ -387,7 +395,8 @@ impl<W: Write> Text<W> {
 
     /// Columns that are left of the line, and a few in any case.
     pub(super) fn room(&self) -> usize {
-        self.columns().saturating_sub(self.line.column()).max(LEAST_ROOM)
+        let used = self.line.column().saturating_add(self.reserved);
+        self.columns().saturating_sub(used).max(LEAST_ROOM)
     }
 }
 
@@ -402,7 +411,7 @@ pub(super) enum Tunnel {
 pub(super) const WARNING: &str = "▲";
 
 /// Marks a line with something wrong.
-const ERROR: &str = "✖";
+pub(super) const ERROR: &str = "✖";
 
 /// Columns of the mark and the running number.
 pub(super) const NUMBER_WIDTH: usize = 6;

@@ -1,7 +1,9 @@
 use super::*;
 use crate::analysis::event::{Limit, Recognition, TcpState};
 use crate::decode::Reason;
-use crate::report::fixture::{START, connection, ending, frame, handshake, message, origin, send};
+use crate::report::fixture::{
+    START, connection, ending, finding, frame, handshake, message, origin, send,
+};
 use crate::report::style::Coloring;
 use crate::stream::{Gap, GapCause, Span};
 use crate::websocket::{Close, Inflation, Message, Opcode, Utf8};
@@ -10,6 +12,7 @@ fn options(detail: Detail) -> Options {
     Options {
         selection: Selection::default(),
         detail,
+        findings: Listing::No,
         style: Style::new(Coloring::Off),
         columns: Some(100),
     }
@@ -191,15 +194,15 @@ fn notes_about_the_capture_stand_before_the_summary() {
     {
         text.event(&Event { origin: origin(5), kind: EventKind::Capture(event) });
     }
-    let facts = CaptureFacts {
+    let totals = Totals {
         packets: 1200,
         bytes: 64_000,
-        first: Some(Timestamp(START)),
-        last: Some(Timestamp(START + 1_500_000_000)),
-        damage: Some("x\x1b is cut off"),
-        ..CaptureFacts::default()
+        first: Timestamp(START),
+        last: Timestamp(START + 1_500_000_000),
+        ..Totals::default()
     };
-    text.finish(&facts).unwrap();
+    let reading = Reading { packets: 1200, damage: Some("x\x1b is cut off"), ..Reading::default() };
+    text.finish(&totals, &reading).unwrap();
     let whole = String::from_utf8(out).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     assert_eq!(
@@ -213,4 +216,74 @@ fn notes_about_the_capture_stand_before_the_summary() {
         lines[4],
         "1,200 packets (64.0 kB), 0 connections (0 WebSocket), 0 messages, 0 frames in 1.500000 s"
     );
+}
+
+/// A frame that breaks two rules, a Ping between, and its message.
+fn feed_findings(text: &mut Text<&mut Vec<u8>>) {
+    let client = Direction::ClientToServer;
+    let it = connection(3);
+    let (text_frame, whole) = (frame(5), message(Opcode::Text, b"hello"));
+    let ping = Message { span: Span::at(420, origin(4)), ..message(Opcode::Ping, b"") };
+    text.finding(&finding("WS-F11", 3));
+    send(text, 4, &it, ConnectionEvent::FrameStarted(client, &text_frame));
+    send(text, 4, &it, ConnectionEvent::FrameEnded(client, &text_frame));
+    for id in ["WS-F01", "WS-F01", "WS-F16"] {
+        text.finding(&finding(id, 3));
+    }
+    send(text, 4, &it, ConnectionEvent::FrameStarted(client, &text_frame));
+    send(text, 4, &it, ConnectionEvent::Message(client.reverse(), &whole));
+    send(text, 4, &it, ConnectionEvent::Message(client, &ping));
+    send(text, 5, &it, ConnectionEvent::FrameEnded(client, &text_frame));
+    send(text, 5, &it, ConnectionEvent::Message(client, &whole));
+    text.finding(&finding("WS-F15", 3));
+    text.finding(&finding("WS-F16", 3));
+    text.folded(crate::findings::rule("WS-F01").unwrap(), ConnectionId(3), 990);
+    send(text, 9, &it, ending(Outcome::Open));
+}
+
+#[test]
+fn findings_mark_their_row() {
+    let lines = written(options(Detail::Messages), feed_findings);
+    assert_eq!(
+        lines[1..],
+        [
+            "✖    -    0.005000  #3    →  WS-F11 continuation frame with no message open: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     1    0.004000  #3    ←  text        5 B  hello",
+            "     2    0.004000  #3    →  ping        0 B",
+            "✖    3    0.005000  #3    →  text        5 B  hello  WS-F01, WS-F16",
+            "▲    -    0.005000  #3    →  WS-F15 frame not finished when the connection ended: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     -    0.009000  #3       still open at the end of the capture",
+        ]
+    );
+}
+
+#[test]
+fn findings_are_lines_on_request() {
+    let chosen = Options { findings: Listing::Yes, columns: Some(120), ..options(Detail::Frames) };
+    let lines = written(chosen, feed_findings);
+    assert_eq!(
+        lines[5..],
+        [
+            "✖         0.005000  #3    →    frame FIN RSV1 text  mask 37fa213d  length 5  header 6  offset 412  packet 4",
+            "✖    -    0.005000  #3    →  WS-F01 client frame is not masked: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "✖    -    0.005000  #3    →  WS-F01 client frame is not masked: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     -    0.005000  #3    →  WS-F16 many tiny fragments: fragmentation wasted: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     3    0.005000  #3    →  text        5 B  hello",
+            "▲    -    0.005000  #3    →  WS-F15 frame not finished when the connection ended: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     -    0.005000  #3    →  WS-F16 many tiny fragments: fragmentation wasted: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "✖    -    0.009000  #3       … and 990 more of WS-F01",
+            "     -    0.009000  #3       still open at the end of the capture",
+        ]
+    );
+}
+
+#[test]
+fn a_narrow_terminal_has_marks_and_no_rules() {
+    let lines = written(Options { columns: Some(60), ..options(Detail::Messages) }, |text| {
+        text.finding(&finding("WS-F01", 3));
+        let message = message(Opcode::Text, b"hello");
+        let event = ConnectionEvent::Message(Direction::ClientToServer, &message);
+        send(text, 5, &connection(3), event);
+    });
+    assert_eq!(lines[1], "✖    1    0.005000  #3    →  text        5 B  hello");
 }

@@ -1,0 +1,339 @@
+//! `wslens check`: what breaks the rules.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::capture::{Kind, Opened, SourceArgs, no_capture};
+use super::drive::drive;
+use super::jobs::{self, Job};
+use super::living::Living;
+use super::output::{ColorArgs, Screen};
+use super::progress::Scrolling;
+use super::{Remark, Verdict};
+use crate::analysis::Options;
+use crate::analysis::event::ConnectionId;
+use crate::findings::{RuleName, Settings, Severity};
+use crate::pipeline::Pipeline;
+use crate::report::Selection;
+use crate::report::check::{self, Checked, Choice, Collector, Explanations, Extent, Files, Format};
+
+/// Find what breaks the rules, and say what to do
+///
+/// Judges handshakes, frames, messages and closes against RFC 6455 and RFC 7692, connection by
+/// connection: what is wrong, where, whose fault it is, and what to look at. wslens rules lists what
+/// is judged. Of a folder, the captures in it are read.
+#[derive(Debug, clap::Args)]
+#[group(id = "check", skip)]
+#[command(arg_required_else_help = false)]
+pub(super) struct CheckArgs {
+    /// Captures to read, folders of captures, or - for standard input
+    ///
+    /// pcap or pcapng, also compressed with gzip or zstd, told by their content and not by their
+    /// names. What is no capture in a folder is passed over.
+    #[arg(value_name = "FILE", conflicts_with = "interface")]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    source: SourceArgs,
+
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
+    format: Format,
+
+    /// Exit with code 1 from this severity on
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+
+    /// Judge by these rules only
+    ///
+    /// Ids or groups, separated by commas: WS-F01,HS,CAP.
+    #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = rule_name)]
+    only: Vec<RuleName>,
+
+    /// Do not judge by these rules
+    ///
+    /// Ids or groups, separated by commas: WS-F01,HS,CAP.
+    #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = rule_name)]
+    ignore: Vec<RuleName>,
+
+    /// Least severity that is shown
+    ///
+    /// What is not shown is counted all the same.
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Least::Note)]
+    severity: Least,
+
+    /// Explain the rules at length
+    #[arg(long)]
+    explain: bool,
+
+    /// Findings of one rule on one connection that are shown; further ones are counted
+    #[arg(long, value_name = "NUMBER", default_value_t = Settings::default().each)]
+    each: u64,
+
+    /// Payload bytes from which on a frame or message is too large (WS-F14)
+    #[arg(long, value_name = "BYTES", default_value_t = Settings::default().message_bytes)]
+    max_message: u64,
+
+    /// Only this connection
+    ///
+    /// Its number as printed. May be given several times.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u64>,
+
+    /// Captures that are read at a time; as many as there are processors unless given
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<usize>,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+/// From which severity on the exit code tells.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    /// a MUST is broken, or a connection failed
+    Error,
+    /// trouble is likely
+    Warning,
+    /// anything was found
+    Note,
+    /// not at all
+    Never,
+}
+
+impl FailOn {
+    fn verdict(self, worst: Option<Severity>) -> Verdict {
+        let least = match self {
+            Self::Error => Severity::Error,
+            Self::Warning => Severity::Warning,
+            Self::Note => Severity::Note,
+            Self::Never => return Verdict::Fine,
+        };
+        if worst.is_some_and(|worst| worst >= least) { Verdict::Findings } else { Verdict::Fine }
+    }
+}
+
+/// From which severity on findings are shown.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Least {
+    /// a MUST is broken, or a connection failed
+    Error,
+    /// trouble is likely
+    Warning,
+    /// worth knowing; nobody is wrong
+    Note,
+}
+
+/// Runs `check`.
+///
+/// # Errors
+///
+/// When a capture cannot be read, or not to its end, after everything else was written; when the
+/// output cannot be written.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    if let Some(interface) = args.source.interface() {
+        return args.live(interface, out);
+    }
+    if args.files.is_empty() {
+        return Err(no_capture());
+    }
+    let listed = jobs::list(&args.files)?;
+    let files = if listed.len() == 1 { Files::One } else { Files::Several };
+    let mut writer = args.format.writer(out, args.options(files));
+    let mut worst = None;
+    let mut captures = 0_usize;
+    let mut said = Said::default();
+    let threads = args.jobs.unwrap_or_else(jobs::processors);
+    jobs::run(
+        &listed,
+        threads,
+        |job| args.check(job, files),
+        |outcome| {
+            captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
+            if let Some(checked) = &outcome.checked {
+                worst = worst.max(checked.worst());
+                writer.file(checked)?;
+            }
+            said.hear(outcome.error);
+            anyhow::Ok(())
+        },
+    )?;
+    if captures == 0 {
+        anyhow::bail!(
+            "there is no capture in {}; name a file to know why",
+            jobs::in_words(&args.files)
+        );
+    }
+    if said.is_unread(files) {
+        // Nothing was read: there is nothing to sum up.
+        return said.answer(args.fail_on.verdict(worst));
+    }
+    writer.finish()?;
+    said.answer(args.fail_on.verdict(worst))
+}
+
+impl CheckArgs {
+    fn options(&self, files: Files) -> check::Options {
+        let screen = Screen::of_standard_output();
+        check::Options {
+            style: self.color.style(screen),
+            columns: screen.columns,
+            explanations: if self.explain { Explanations::Full } else { Explanations::Brief },
+            least: match self.severity {
+                Least::Error => Severity::Error,
+                Least::Warning => Severity::Warning,
+                Least::Note => Severity::Note,
+            },
+            files,
+        }
+    }
+
+    fn collector(&self) -> Collector {
+        let connections = self.connection.iter().copied().map(ConnectionId).collect();
+        Collector::new(Choice {
+            only: self.only.clone(),
+            ignore: self.ignore.clone(),
+            selection: Selection { connections, ..Selection::default() },
+        })
+    }
+
+    fn pipeline(&self) -> Pipeline {
+        let options = Options {
+            keep: JUDGED_BYTES,
+            decode_as: self.source.decode_as().to_vec(),
+            ..Options::default()
+        };
+        let settings =
+            Settings { each: self.each, message_bytes: self.max_message, ..Settings::default() };
+        Pipeline::new(options, settings)
+    }
+
+    /// Checks one file, on whatever thread.
+    fn check(&self, job: &Job, files: Files) -> Outcome {
+        let name = job.name();
+        let mut opened = match self.source.open_file(&job.path) {
+            Ok(opened) => opened,
+            Err(error) if job.is_guess() && jobs::is_no_capture(&error) => {
+                return Outcome { checked: None, error: None };
+            }
+            Err(error) => {
+                let checked = match files {
+                    Files::One => None,
+                    Files::Several => Some(Checked::unread(name, format!("{error:#}"))),
+                };
+                return Outcome { checked, error: Some(error) };
+            }
+        };
+        if files == Files::Several {
+            // Several bars at a time would overwrite one another.
+            opened.length = None;
+        }
+        let mut collector = self.collector();
+        let outcome = drive(opened, self.pipeline(), Scrolling::No, &mut collector);
+        let error = outcome.err();
+        Outcome { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
+    }
+
+    /// Captures live: what is found is told as soon as it is known, where the format allows.
+    fn live(&self, interface: &str, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+        let opened: Opened = self.source.open_interface(interface)?;
+        debug_assert_eq!(opened.kind, Kind::Live);
+        let writer = self.format.writer(out, self.options(Files::One));
+        let mut living = Living::new(interface, self.collector(), writer, self.format);
+        let outcome = drive(opened, self.pipeline(), Scrolling::Yes, &mut living);
+        let worst = living.finish(extent(outcome.as_ref().err()))?;
+        outcome.map(|()| self.fail_on.verdict(worst))
+    }
+}
+
+/// What became of one file.
+struct Outcome {
+    /// `None` where there is nothing to be written.
+    checked: Option<Checked>,
+    /// Why it was not read, or not to its end; or a [`Remark`] about it.
+    error: Option<anyhow::Error>,
+}
+
+impl Outcome {
+    /// Whether it is no capture, and nobody said that it was one.
+    fn is_passed_over(&self) -> bool {
+        self.checked.is_none() && self.error.is_none()
+    }
+}
+
+/// What is to be said on standard error, in one line.
+#[derive(Default)]
+struct Said {
+    /// The first failure.
+    failure: Option<anyhow::Error>,
+    /// How many there were.
+    failures: usize,
+    /// The first remark that is no failure.
+    remark: Option<String>,
+}
+
+impl Said {
+    fn hear(&mut self, error: Option<anyhow::Error>) {
+        let Some(error) = error else { return };
+        match error.downcast::<Remark>() {
+            Ok(remark) => {
+                self.remark.get_or_insert(remark.text);
+            }
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Whether the only file could not be opened.
+    fn is_unread(&self, files: Files) -> bool {
+        let opened = |error: &anyhow::Error| {
+            error
+                .downcast_ref::<crate::capture::Error>()
+                .is_some_and(crate::capture::Error::is_damage)
+        };
+        files == Files::One && self.failure.as_ref().is_some_and(|error| !opened(error))
+    }
+
+    fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
+        match (self.failure, self.failures.saturating_sub(1), self.remark) {
+            (Some(error), 0, _) => Err(error),
+            (Some(error), 1, _) => {
+                anyhow::bail!("{error:#}; and 1 more capture could not be read whole")
+            }
+            (Some(error), more, _) => {
+                anyhow::bail!("{error:#}; and {more} more captures could not be read whole")
+            }
+            (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
+            (None, _, None) => Ok(verdict),
+        }
+    }
+}
+
+/// How much was read of a capture that could be opened.
+fn extent(error: Option<&anyhow::Error>) -> Extent {
+    match error {
+        Some(error) if !error.is::<Remark>() => Extent::Partly(format!("{error:#}")),
+        Some(_) | None => Extent::Whole,
+    }
+}
+
+/// Reads the name of a rule or of a group.
+pub(super) fn rule_name(text: &str) -> Result<RuleName, String> {
+    RuleName::parse(text.trim()).map_err(|unknown| {
+        format!("no rule and no group of rules is called so; the nearest is '{}'", unknown.nearest)
+    })
+}
+
+/// Reads the name of an output format.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
+}
+
+/// Bytes kept of each message: those of a text that a rule can read as its subprotocol.
+const JUDGED_BYTES: usize = 64 << 10;

@@ -1,0 +1,222 @@
+//! Many captures: which, and several at a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::Context;
+
+use crate::capture::Error;
+
+/// A capture to be read.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) path: PathBuf,
+    origin: JobOrigin,
+}
+
+/// Who named a capture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum JobOrigin {
+    /// The user.
+    Named,
+    /// It was found in a folder, and may be something else.
+    Found,
+}
+
+impl Job {
+    /// What it is called: as the user named it.
+    pub(super) fn name(&self) -> String {
+        if self.path == Path::new("-") {
+            return "standard input".to_owned();
+        }
+        self.path.to_string_lossy().into_owned()
+    }
+
+    /// Whether it may be no capture.
+    pub(super) fn is_guess(&self) -> bool {
+        self.origin == JobOrigin::Found
+    }
+}
+
+/// The captures that the user means: files as they were named, those of folders by name.
+///
+/// # Errors
+///
+/// When a folder cannot be read, or has no files.
+pub(super) fn list(named: &[PathBuf]) -> anyhow::Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            jobs.push(Job { path: path.clone(), origin: JobOrigin::Named });
+            continue;
+        }
+        let mut found = Vec::new();
+        let entries = fs::read_dir(path)
+            .with_context(|| format!("folder {} cannot be read", path.display()))?;
+        for entry in entries {
+            let path =
+                entry.with_context(|| format!("folder {} cannot be read", path.display()))?.path();
+            // Reading a pipe or a device could wait for ever.
+            if path.is_file() {
+                found.push(Job { path, origin: JobOrigin::Found });
+            }
+        }
+        anyhow::ensure!(!found.is_empty(), "folder {} has no files in it", path.display());
+        found.sort_by(|one, other| one.path.cmp(&other.path));
+        jobs.append(&mut found);
+    }
+    Ok(jobs)
+}
+
+/// What the user named, as one phrase.
+pub(super) fn in_words(named: &[PathBuf]) -> String {
+    let names: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// Whether a file could not be opened because it is no capture of any kind.
+pub(super) fn is_no_capture(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<Error>() {
+        Some(
+            Error::Empty { .. }
+            | Error::NotCapture { .. }
+            | Error::Unsupported { .. }
+            | Error::Decompression { .. },
+        ) => true,
+        Some(
+            Error::Missing { .. }
+            | Error::Directory { .. }
+            | Error::Permission { .. }
+            | Error::DamagedCompression { .. }
+            | Error::Truncated { .. }
+            | Error::Damaged { .. }
+            | Error::Io { .. }
+            | Error::Live { .. },
+        )
+        | None => false,
+    }
+}
+
+/// How many processors there are.
+pub(super) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does all jobs, several at a time, and hands over what came of them in the order of the jobs.
+///
+/// # Errors
+///
+/// The first error of `take`; what was not begun by then is not done.
+pub(super) fn run<T: Send, E>(
+    jobs: &[Job],
+    threads: usize,
+    work: impl Fn(&Job) -> T + Sync,
+    mut take: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let threads = threads.min(jobs.len());
+    if threads <= 1 {
+        return jobs.iter().map(work).try_for_each(take);
+    }
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(place) else { return };
+                    // The receiver is gone when nobody wants to know any more.
+                    if sender.send((place, work(job))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut done: Vec<Option<T>> = jobs.iter().map(|_| None).collect();
+        let mut written = 0_usize;
+        for (place, result) in receiver {
+            if let Some(slot) = done.get_mut(place) {
+                *slot = Some(result);
+            }
+            while let Some(result) = done.get_mut(written).and_then(Option::take) {
+                written = written.saturating_add(1);
+                if let Err(error) = take(result) {
+                    next.store(jobs.len(), Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn jobs(count: usize) -> Vec<Job> {
+        (0..count)
+            .map(|number| Job { path: format!("{number}").into(), origin: JobOrigin::Named })
+            .collect()
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs() {
+        for threads in [0, 1, 2, 9] {
+            let mut taken = Vec::new();
+            let work = |job: &Job| {
+                let number: u64 = job.path.to_str().unwrap().parse().unwrap();
+                // The first ones take longest.
+                thread::sleep(Duration::from_millis(8_u64.saturating_sub(number)));
+                number
+            };
+            let outcome: Result<(), Infallible> = run(&jobs(10), threads, work, |number| {
+                taken.push(number);
+                Ok(())
+            });
+            assert_eq!((outcome, taken), (Ok(()), (0..10).collect()), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_after_an_error() {
+        for threads in [1, 4] {
+            let mut taken = 0;
+            let outcome = run(
+                &jobs(10),
+                threads,
+                |_| (),
+                |()| {
+                    taken += 1;
+                    if taken == 3 { Err("full") } else { Ok(()) }
+                },
+            );
+            assert_eq!((outcome, taken), (Err("full"), 3), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn folders_are_listed_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b", "a", "c"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("d")).unwrap();
+        let named = [PathBuf::from("z"), folder.path().to_owned()];
+        let found = list(&named).unwrap();
+        let names: Vec<_> = found
+            .iter()
+            .map(|job| (job.path.file_name().unwrap().to_str().unwrap(), job.is_guess()))
+            .collect();
+        assert_eq!(names, [("z", false), ("a", true), ("b", true), ("c", true)]);
+        assert!(list(&[folder.path().join("d")]).unwrap_err().to_string().contains("no files"));
+    }
+}

@@ -1,0 +1,144 @@
+//! Findings as one JSON document.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::{Checked, Options, Suspect, Writer};
+use crate::report::clock::Rfc3339;
+use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
+use crate::report::severities::Severities;
+
+/// Writes a document, file by file.
+pub(super) struct Json<'w> {
+    out: &'w mut dyn Write,
+    options: Options,
+    clock: Rfc3339,
+    total: Total,
+}
+
+/// Counters of all files.
+#[derive(Default)]
+struct Total {
+    files: u64,
+    connections: u64,
+    messages: u64,
+    found: Severities,
+}
+
+impl<'w> Json<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+        Self { out, options, clock: Rfc3339::default(), total: Total::default() }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if self.total.files > 0 {
+            return self.out.write_all(b",\n");
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        writeln!(self.out, r#"{{"version":{FORMAT_VERSION},"wslens":"{version}","files":["#)
+    }
+}
+
+impl Writer for Json<'_> {
+    fn suspect(&mut self, _: &str, _: &Suspect) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+        self.begin()?;
+        let Self { clock, options, .. } = self;
+        let findings = checked.in_order(options);
+        let document = FileFields {
+            file: &checked.file,
+            failure: checked.failure(),
+            connections: checked
+                .connections
+                .iter()
+                .map(|suspect| ConnectionFields::of(suspect, options))
+                .collect(),
+            findings: findings
+                .into_iter()
+                .map(|finding| FindingLine::new(finding, clock))
+                .collect(),
+            summary: SummaryLine::new(&checked.tally, &checked.totals, &checked.notes),
+        };
+        serde_json::to_writer(&mut *self.out, &document)?;
+        self.total.files = self.total.files.saturating_add(1);
+        self.total.connections = self.total.connections.saturating_add(checked.tally.connections);
+        self.total.messages = self.total.messages.saturating_add(checked.tally.messages);
+        self.total.found.join(checked.found());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.total.files == 0 {
+            self.begin()?;
+        }
+        self.out.write_all(b"\n],\"summary\":")?;
+        let summary = TotalFields {
+            files: self.total.files,
+            connections: self.total.connections,
+            messages: self.total.messages,
+            findings: SeverityFields::of(self.total.found),
+        };
+        serde_json::to_writer(&mut *self.out, &summary)?;
+        self.out.write_all(b"}\n")?;
+        self.out.flush()
+    }
+}
+
+#[derive(Serialize)]
+struct FileFields<'a> {
+    file: &'a str,
+    /// Null where it was read.
+    failure: Option<&'a str>,
+    connections: Vec<ConnectionFields<'a>>,
+    findings: Vec<FindingLine<'a>>,
+    summary: SummaryLine<'a>,
+}
+
+/// A connection with findings.
+#[derive(Serialize)]
+struct ConnectionFields<'a> {
+    connection: u64,
+    client: SocketAddr,
+    server: SocketAddr,
+    target: Option<String>,
+    folded: Vec<FoldedFields<'a>>,
+}
+
+impl ConnectionFields<'_> {
+    fn of(suspect: &Suspect, options: &Options) -> Self {
+        let shown = suspect.folded(options.least);
+        Self {
+            connection: suspect.id.0,
+            client: suspect.client,
+            server: suspect.server,
+            target: suspect.target.as_deref().map(|it| String::from_utf8_lossy(it).into_owned()),
+            folded: shown.map(|(rule, count)| FoldedFields { rule: rule.id, count }).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FoldedFields<'a> {
+    rule: &'a str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct TotalFields {
+    files: u64,
+    connections: u64,
+    messages: u64,
+    findings: SeverityFields,
+}
+
+/// Raised when a field changes its meaning; new fields do not count.
+const FORMAT_VERSION: u32 = 1;

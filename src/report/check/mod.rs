@@ -1,0 +1,242 @@
+//! What broke the rules, written out: collected first, then one file per format.
+
+mod collect;
+mod github;
+mod json;
+mod ndjson;
+mod sarif;
+mod text;
+
+use std::io;
+use std::net::SocketAddr;
+
+pub use self::collect::{Choice, Collector};
+use super::severities::Severities;
+use super::style::Style;
+use super::tally::{Note, Tally};
+use crate::analysis::Totals;
+use crate::analysis::event::ConnectionId;
+use crate::findings::{Finding, Rule, Severity};
+
+/// What was found in one capture.
+#[derive(Debug)]
+pub struct Checked {
+    /// The file as the user named it. A name may hold any character.
+    file: String,
+    extent: Extent,
+    /// Connections with findings, by number.
+    connections: Vec<Suspect>,
+    /// Findings about no connection.
+    capture: Vec<Finding>,
+    tally: Tally,
+    totals: Totals,
+    notes: Vec<Note>,
+}
+
+/// How much of a capture was read, and why no more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Up to some damage.
+    Partly(String),
+    /// Nothing.
+    Unread(String),
+}
+
+/// A connection with findings.
+#[derive(Debug)]
+pub struct Suspect {
+    id: ConnectionId,
+    client: SocketAddr,
+    server: SocketAddr,
+    /// What its first upgrade request asked for, as sent.
+    target: Option<Vec<u8>>,
+    /// In the order of the packets.
+    findings: Vec<Finding>,
+    /// Rules that were broken more often than is told one by one, and how often.
+    folded: Vec<(&'static Rule, u64)>,
+}
+
+impl Checked {
+    /// A file that could not be read at all.
+    pub fn unread(file: String, failure: String) -> Self {
+        Self {
+            file,
+            extent: Extent::Unread(failure),
+            connections: Vec::new(),
+            capture: Vec::new(),
+            tally: Tally::default(),
+            totals: Totals::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The worst severity of all findings, shown or not.
+    pub fn worst(&self) -> Option<Severity> {
+        let found = self.found();
+        Severity::ALL.into_iter().find(|severity| found.of(*severity) > 0)
+    }
+
+    /// Why it was not read, or not to its end.
+    fn failure(&self) -> Option<&str> {
+        match &self.extent {
+            Extent::Whole => None,
+            Extent::Partly(failure) | Extent::Unread(failure) => Some(failure),
+        }
+    }
+
+    fn found(&self) -> Severities {
+        self.tally.found.unwrap_or_default()
+    }
+
+    /// All findings in the order of the packets, those about no packet last.
+    fn in_order(&self, options: &Options) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self
+            .connections
+            .iter()
+            .flat_map(|suspect| &suspect.findings)
+            .chain(&self.capture)
+            .filter(|finding| options.shows(finding.rule))
+            .collect();
+        all.sort_by_key(|finding| {
+            let packet = finding.first.packet.0;
+            (packet == 0, packet, finding.connection)
+        });
+        all
+    }
+}
+
+impl Suspect {
+    /// The rules that were broken more often than is told, as far as they are written.
+    fn folded(&self, least: Severity) -> impl Iterator<Item = (&'static Rule, u64)> {
+        self.folded.iter().copied().filter(move |(rule, _)| rule.severity >= least)
+    }
+}
+
+/// How it is written.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Colors.
+    pub style: Style,
+    /// Columns of the terminal; `None` when the output is no terminal.
+    pub columns: Option<usize>,
+    /// Whether rules are explained at length.
+    pub explanations: Explanations,
+    /// The least severity that is written.
+    pub least: Severity,
+    /// Whether a name tells the files apart.
+    pub files: Files,
+}
+
+impl Options {
+    /// Whether findings of a rule are written.
+    fn shows(&self, rule: &Rule) -> bool {
+        rule.severity >= self.least
+    }
+}
+
+/// Whether rules are explained at length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Explanations {
+    /// Evidence and remedy only.
+    Brief,
+    /// What the standard requires and why, too.
+    Full,
+}
+
+/// How many captures there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Files {
+    /// One.
+    One,
+    /// Several, of which each line names its own.
+    Several,
+}
+
+/// An output format of findings.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// Paragraphs for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Ndjson,
+    /// One JSON document.
+    Json,
+    /// One SARIF document.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+impl Format {
+    /// Name and meaning of each format: help, completions and the manual are made of it.
+    pub const TABLE: [(Self, &'static str, &'static str); 5] = [
+        (Self::Text, "text", "paragraphs for people"),
+        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+        (Self::Json, "json", "one JSON document, for programs"),
+        (Self::Sarif, "sarif", "SARIF 2.1.0, for code scanning and editors"),
+        (Self::Github, "github", "annotations of GitHub Actions"),
+    ];
+
+    /// The format with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// Whether findings can be written as soon as they are known.
+    pub fn streams(self) -> bool {
+        match self {
+            Self::Text | Self::Ndjson | Self::Github => true,
+            Self::Json | Self::Sarif => false,
+        }
+    }
+
+    /// Makes a writer.
+    pub fn writer<'w>(self, out: &'w mut dyn io::Write, options: Options) -> Box<dyn Writer + 'w> {
+        match self {
+            Self::Text => Box::new(text::Text::new(out, options)),
+            Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),
+            Self::Json => Box::new(json::Json::new(out, options)),
+            Self::Sarif => Box::new(sarif::Sarif::new(out, options)),
+            Self::Github => Box::new(github::Github::new(out, options)),
+        }
+    }
+}
+
+/// Writes what was found, file by file.
+pub trait Writer {
+    /// Writes some findings on one connection of `file`, before the rest of that file.
+    ///
+    /// Only formats that [stream](Format::streams) are asked for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()>;
+
+    /// Writes all that is left of one file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn file(&mut self, checked: &Checked) -> io::Result<()>;
+
+    /// Hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Writes what stands behind the last file, and hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Findings as one JSON object a line.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Checked, Files, Options, Suspect, Writer};
+use crate::findings::Finding;
+use crate::report::clock::Rfc3339;
+use crate::report::ndjson::{FindingLine, FoldedLine, SummaryLine};
+
+/// Writes JSON lines.
+pub(super) struct Ndjson<'w> {
+    out: &'w mut dyn Write,
+    options: Options,
+    clock: Rfc3339,
+    line: Vec<u8>,
+}
+
+impl<'w> Ndjson<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+        Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
+    }
+
+    /// The name of a file where it tells files apart.
+    fn name<'f>(&self, file: &'f str) -> Option<&'f str> {
+        (self.options.files == Files::Several).then_some(file)
+    }
+
+    fn finding(&mut self, file: &str, finding: &Finding) -> io::Result<()> {
+        let file = self.name(file);
+        let line = OfFile { line: FindingLine::new(finding, &mut self.clock), file };
+        write(self.out, &mut self.line, &line)
+    }
+
+    fn folded(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+        let file = self.name(file);
+        for (rule, count) in suspect.folded(self.options.least) {
+            let line = OfFile { line: FoldedLine::new(rule, suspect.id, count), file };
+            write(self.out, &mut self.line, &line)?;
+        }
+        Ok(())
+    }
+}
+
+impl Writer for Ndjson<'_> {
+    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+        for finding in &suspect.findings {
+            if self.options.shows(finding.rule) {
+                self.finding(file, finding)?;
+            }
+        }
+        self.folded(file, suspect)
+    }
+
+    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+        for finding in checked.in_order(&self.options) {
+            self.finding(&checked.file, finding)?;
+        }
+        for suspect in &checked.connections {
+            self.folded(&checked.file, suspect)?;
+        }
+        let file = self.name(&checked.file);
+        let failure = checked.failure();
+        let summary = SummaryLine::new(&checked.tally, &checked.totals, &checked.notes);
+        let line = OfFile { line: WithFailure { line: summary, failure }, file };
+        write(self.out, &mut self.line, &line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A line with the file that it is about.
+#[derive(Serialize)]
+struct OfFile<'a, L> {
+    #[serde(flatten)]
+    line: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+/// A line about a file that could not be read.
+#[derive(Serialize)]
+struct WithFailure<'a, L> {
+    #[serde(flatten)]
+    line: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a str>,
+}
+
+/// Writes one line by way of a reused buffer.
+fn write(out: &mut dyn Write, buffer: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, line)?;
+    buffer.push(b'\n');
+    out.write_all(buffer)
+}

@@ -1,0 +1,204 @@
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::*;
+use crate::analysis::event::{ConnectionEvent, Outcome};
+use crate::findings::{Findings, Reading, RuleName, rule};
+use crate::report::fixture::{connection, ending, finding, handshake, send};
+use crate::report::style::Coloring;
+use crate::report::{Report, Selection};
+
+fn options(files: Files) -> Options {
+    Options {
+        style: Style::new(Coloring::Off),
+        columns: None,
+        explanations: Explanations::Brief,
+        least: Severity::Note,
+        files,
+    }
+}
+
+/// Connection 3 with three findings, one of them twice and 990 times more; connection 1 with one.
+fn checked(choice: Choice, file: &str) -> Checked {
+    let mut collector = Collector::new(choice);
+    for id in [3, 1] {
+        send(&mut collector, 0, &connection(id), ConnectionEvent::Opened);
+    }
+    let handshake = handshake();
+    send(&mut collector, 1, &connection(3), ConnectionEvent::UpgradeRequested(&handshake));
+    for id in ["WS-F15", "WS-F01", "WS-F01", "WS-F16"] {
+        collector.finding(&finding(id, 3));
+    }
+    send(&mut collector, 5, &connection(3), ConnectionEvent::StateChanged);
+    collector.finding(&Finding { side: None, offset: None, ..finding("WS-F13", 1) });
+    send(&mut collector, 5, &connection(1), ConnectionEvent::StateChanged);
+    collector.folded(rule("WS-F01").unwrap(), ConnectionId(3), 990);
+    send(&mut collector, 9, &connection(3), ending(Outcome::Open));
+    let totals = Totals { packets: 10, ..Totals::default() };
+    collector.finish(&totals, &Reading { packets: 10, ..Reading::default() }).unwrap();
+    collector.into_checked(file.to_owned(), Extent::Whole)
+}
+
+fn written(format: Format, options: Options, files: &[Checked]) -> String {
+    let mut out = Vec::new();
+    let mut writer = format.writer(&mut out, options);
+    for checked in files {
+        writer.file(checked).unwrap();
+    }
+    writer.finish().unwrap();
+    drop(writer);
+    String::from_utf8(out).unwrap()
+}
+
+fn one(format: Format) -> String {
+    written(format, options(Files::One), &[checked(Choice::default(), "feed.pcap")])
+}
+
+#[test]
+fn formats_are_found_by_name() {
+    for (format, name, _) in Format::TABLE {
+        assert_eq!(Format::from_name(name), Some(format));
+    }
+    assert_eq!(Format::from_name("xml"), None);
+}
+
+#[test]
+fn text_groups_by_connection_and_fits_its_columns() {
+    let text = one(Format::Text);
+    insta::assert_snapshot!(text);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let narrow = Options { columns: Some(50), ..options(Files::One) };
+    let text = written(Format::Text, narrow, &[checked(Choice::default(), "feed.pcap")]);
+    let body = text.lines().filter(|line| line.starts_with("  "));
+    assert!(body.clone().count() > 20, "{text}");
+    assert!(body.clone().all(|line| line.chars().count() <= 50), "{text}");
+}
+
+#[test]
+fn text_explains_on_request_and_sums_up_several_files() {
+    let full = Options { explanations: Explanations::Full, ..options(Files::Several) };
+    let choice = Choice { only: vec![RuleName::parse("WS-F13").unwrap()], ..Choice::default() };
+    let none = Choice { ignore: vec![RuleName::parse("WS").unwrap()], ..Choice::default() };
+    let files = [
+        checked(choice, "a.pcap"),
+        Checked::unread("b.pcap".to_owned(), "b.pcap\x1b: no such file".to_owned()),
+        checked(none, "c\x1b[2J.pcap"),
+    ];
+    insta::assert_snapshot!(written(Format::Text, full, &files));
+}
+
+#[test]
+fn ndjson_is_in_the_order_of_packets() {
+    insta::assert_snapshot!(one(Format::Ndjson));
+    let files = [
+        checked(Choice::default(), "a.pcap"),
+        Checked::unread("b.pcap".to_owned(), "b.pcap: no such file".to_owned()),
+    ];
+    let lines = written(Format::Ndjson, options(Files::Several), &files);
+    assert!(lines.lines().next().unwrap().ends_with(r#","file":"a.pcap"}"#), "{lines}");
+    let last = r#""failure":"b.pcap: no such file","file":"b.pcap"}"#;
+    assert!(lines.lines().last().unwrap().ends_with(last), "{lines}");
+}
+
+#[test]
+fn json_is_one_document() {
+    let text = one(Format::Json);
+    insta::assert_snapshot!(text);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["files"][0]["findings"].as_array().unwrap().len(), 5);
+    let nothing: Value =
+        serde_json::from_str(&written(Format::Json, options(Files::Several), &[])).unwrap();
+    assert_eq!(nothing["summary"]["files"], 0);
+}
+
+#[test]
+fn sarif_has_rules_results_and_failures() {
+    let files = [
+        checked(Choice::default(), "a b.pcap"),
+        Checked::unread("c.pcap".to_owned(), "c.pcap: no such file".to_owned()),
+    ];
+    let text = written(Format::Sarif, options(Files::Several), &files);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let run = &document["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    assert_eq!((document["version"].as_str(), results.len()), (Some("2.1.0"), 6));
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        let rule = &run["tool"]["driver"]["rules"][index];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(rule["defaultConfiguration"]["level"], result["level"]);
+        let place = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(place, "a%20b.pcap");
+        assert!(!result["message"]["text"].as_str().unwrap().contains('\x1b'));
+    }
+    assert_eq!(results[5]["occurrenceCount"], 990);
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    let nothing: Value =
+        serde_json::from_str(&written(Format::Sarif, options(Files::One), &[])).unwrap();
+    assert_eq!(nothing["runs"][0]["results"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn github_has_a_command_for_each_finding() {
+    let text = one(Format::Github);
+    insta::assert_snapshot!(text);
+    assert!(text.lines().all(|line| line.starts_with("::")), "{text}");
+}
+
+#[test]
+fn least_severity_hides_and_the_verdict_stays() {
+    let all = checked(Choice::default(), "feed.pcap");
+    assert_eq!(all.worst(), Some(Severity::Error));
+    let errors = Options { least: Severity::Error, ..options(Files::One) };
+    let text = written(Format::Text, errors, &[all]);
+    assert!(text.contains("WS-F01") && !text.contains("WS-F13"), "{text}");
+    assert!(text.ends_with("992 errors, 2 warnings, 1 note\n"), "{text}");
+}
+
+#[test]
+fn only_chosen_findings_count() {
+    let names = |texts: &[&str]| {
+        texts.iter().map(|text| RuleName::parse(text).unwrap()).collect::<Vec<_>>()
+    };
+    let ids = |ids: &[u64]| Selection {
+        connections: ids.iter().copied().map(ConnectionId).collect(),
+        ..Selection::default()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("all",                Choice::default(),                                                     [992, 2, 1]),
+        ("one rule",           Choice { only: names(&["WS-F15"]), ..Choice::default() },              [0, 1, 0]),
+        ("but one rule",       Choice { ignore: names(&["WS-F01"]), ..Choice::default() },            [0, 2, 1]),
+        ("ignored wins",       Choice { only: names(&["WS"]), ignore: names(&["ws-f"]), ..Choice::default() }, [0, 0, 0]),
+        ("one connection",     Choice { selection: ids(&[1]), ..Choice::default() },                  [0, 1, 0]),
+    ];
+    for (name, choice, expected) in cases {
+        let checked = checked(choice, "x");
+        let counts = Severity::ALL.map(|severity| checked.found().of(severity));
+        assert_eq!(counts, expected, "{name}");
+    }
+}
+
+#[test]
+fn findings_of_a_living_capture_are_handed_over_at_once() {
+    let mut collector = Collector::new(Choice::default());
+    collector.finding(&finding("WS-F01", 3));
+    assert_eq!(collector.take().count(), 0);
+    send(&mut collector, 5, &connection(3), ConnectionEvent::StateChanged);
+    let suspects: Vec<Suspect> = collector.take().collect();
+    assert_eq!((suspects.len(), collector.take().count()), (1, 0));
+    assert_eq!(suspects[0].client, SocketAddr::from(([127, 0, 0, 1], 50312)));
+    let mut out = Vec::new();
+    let mut writer = Format::Text.writer(&mut out, options(Files::One));
+    for suspect in [&suspects[0], &suspects[0]] {
+        writer.suspect("lo", suspect).unwrap();
+    }
+    drop(writer);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(
+        (text.matches("lo: connection 3").count(), text.matches("Do:").count()),
+        (1, 1),
+        "{text}"
+    );
+}

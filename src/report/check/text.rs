@@ -1,0 +1,339 @@
+//! Findings as paragraphs for people.
+
+use std::io::{self, Write};
+
+use super::{Checked, Explanations, Extent, Files, Options, Suspect, Writer};
+use crate::findings::{Finding, Rule, Severity};
+use crate::report::amount::{counted, grouped};
+use crate::report::escape::escape;
+use crate::report::line::{Line, role};
+use crate::report::severities::Severities;
+use crate::report::style::Role;
+use crate::report::wrap::wrap;
+use crate::stream::{Direction, PacketId};
+
+/// Writes text.
+pub(super) struct Text<'w> {
+    out: &'w mut dyn Write,
+    options: Options,
+    line: Line,
+    /// The heading that was written last.
+    heading: String,
+    /// Rules that were explained since.
+    explained: Vec<&'static str>,
+    /// The rule that was told last.
+    rule: Option<&'static str>,
+    /// Whether anything stands above.
+    has_written: bool,
+    total: Total,
+}
+
+/// Counters of all files.
+#[derive(Default)]
+struct Total {
+    files: u64,
+    connections: u64,
+    messages: u64,
+    found: Severities,
+}
+
+impl<'w> Text<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+        Self {
+            out,
+            line: Line::new(options.style.clone()),
+            options,
+            heading: String::new(),
+            explained: Vec::new(),
+            rule: None,
+            has_written: false,
+            total: Total::default(),
+        }
+    }
+
+    /// Writes a heading, unless it stands there already.
+    fn heading(&mut self, heading: String, write: impl FnOnce(&mut Line)) -> io::Result<()> {
+        if self.heading != heading {
+            if self.has_written {
+                self.write()?;
+            }
+            self.heading = heading;
+            self.explained.clear();
+            self.rule = None;
+            write(&mut self.line);
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn findings(&mut self, findings: &[Finding]) -> io::Result<()> {
+        for finding in findings {
+            if self.options.shows(finding.rule) {
+                self.finding(finding)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let rule = finding.rule;
+        let is_first = !self.explained.contains(&rule.id);
+        self.part(rule)?;
+        self.title(rule)?;
+        self.place(finding)?;
+        let mut evidence = String::new();
+        escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
+        self.paragraph("", &evidence, None)?;
+        if is_first { self.explanation(rule) } else { Ok(()) }
+    }
+
+    /// What a rule says, and what to do.
+    fn explanation(&mut self, rule: &'static Rule) -> io::Result<()> {
+        self.explained.push(rule.id);
+        self.paragraph("", rule.section, Some(Role::Dim))?;
+        if self.options.explanations == Explanations::Full {
+            self.paragraph("", rule.explanation, None)?;
+        }
+        self.paragraph("Do: ", rule.remedy, None)
+    }
+
+    /// A blank line between different rules.
+    fn part(&mut self, rule: &Rule) -> io::Result<()> {
+        if self.rule.replace(rule.id) == Some(rule.id) { Ok(()) } else { self.write() }
+    }
+
+    /// Mark, id and title; leaves its last line open.
+    fn title(&mut self, rule: &Rule) -> io::Result<()> {
+        let (mark, role) = match rule.severity {
+            Severity::Error => ("✖", Role::Error),
+            Severity::Warning => ("▲", Role::Warning),
+            Severity::Note => ("·", Role::Dim),
+        };
+        self.line.spaces(2);
+        self.line.begin(role);
+        self.line.push(mark);
+        self.line.push(" ");
+        self.line.push(rule.id);
+        self.line.end();
+        self.line.spaces(2);
+        self.line.pad_to(INDENT);
+        for (place, line) in
+            wrap(rule.title, self.columns().saturating_sub(INDENT)).iter().enumerate()
+        {
+            if place > 0 {
+                self.write()?;
+                self.line.spaces(INDENT);
+            }
+            self.line.paint(Role::Strong, line);
+        }
+        Ok(())
+    }
+
+    /// Where it is: at the right edge, or on a line of its own.
+    fn place(&mut self, finding: &Finding) -> io::Result<()> {
+        let place = place(finding);
+        if !place.is_empty() {
+            let column = self.columns().saturating_sub(place.chars().count());
+            if self.line.column().saturating_add(2) > column {
+                self.write()?;
+                self.line.spaces(INDENT);
+            } else {
+                self.line.pad_to(column);
+            }
+            self.line.paint(Role::Dim, &place);
+        }
+        self.write()
+    }
+
+    /// A text of ours, or an escaped one, below the title; further lines begin behind the label.
+    fn paragraph(&mut self, label: &str, text: &str, role: Option<Role>) -> io::Result<()> {
+        let indent = INDENT.saturating_add(label.len());
+        for (place, line) in wrap(text, self.columns().saturating_sub(indent)).iter().enumerate() {
+            if place == 0 {
+                self.line.spaces(INDENT);
+                self.line.paint(Role::Strong, label);
+            }
+            self.line.pad_to(indent);
+            match role {
+                Some(role) => self.line.paint(role, line),
+                None => self.line.push(line),
+            }
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn folded(&mut self, suspect: &Suspect) -> io::Result<()> {
+        for (rule, count) in suspect.folded(self.options.least) {
+            self.part(rule)?;
+            if self.explained.contains(&rule.id) {
+                self.line.spaces(INDENT);
+                self.line.push("… and ");
+                self.line.with(|out| grouped(out, count));
+                self.line.push(" more of ");
+                self.line.push(rule.id);
+                self.write()?;
+            } else {
+                // With --each 0 nothing was told one by one.
+                self.title(rule)?;
+                self.line.spaces(2);
+                self.line.begin(Role::Dim);
+                self.line.with(|out| counted(out, count, "time"));
+                self.line.end();
+                self.write()?;
+                self.explanation(rule)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last line of a file, or of all files.
+    fn sum(&mut self, name: &str, counts: (u64, u64), found: Severities) {
+        self.line.begin(Role::Strong);
+        self.line.foreign(name.as_bytes(), LONGEST_NAME);
+        self.line.push(": ");
+        self.line.with(|out| {
+            counted(out, counts.0, "connection");
+            out.push_str(", ");
+            counted(out, counts.1, "message");
+            out.push_str(": ");
+            if found.is_empty() {
+                out.push_str("nothing found");
+            } else {
+                found.write(out);
+            }
+        });
+        self.line.end();
+    }
+
+    fn columns(&self) -> usize {
+        self.options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.has_written = true;
+        let mut outcome = Ok(());
+        let out = &mut self.out;
+        self.line.finish(|line| outcome = out.write_all(line));
+        outcome
+    }
+}
+
+impl Writer for Text<'_> {
+    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+        let shown = suspect.findings.iter().map(|finding| finding.rule);
+        let mut rules = shown.chain(suspect.folded(Severity::Note).map(|(rule, _)| rule));
+        if !rules.any(|rule| self.options.shows(rule)) {
+            return Ok(());
+        }
+        self.heading(format!("{file}#{}", suspect.id.0), |line| {
+            line.begin(Role::Strong);
+            line.foreign(file.as_bytes(), LONGEST_NAME);
+            line.push(": connection ");
+            line.value(suspect.id.0);
+            line.end();
+            line.push("  ");
+            line.begin(role(Direction::ClientToServer));
+            line.value(suspect.client);
+            line.end();
+            line.push(" → ");
+            line.begin(role(Direction::ServerToClient));
+            line.value(suspect.server);
+            line.end();
+            if let Some(target) = &suspect.target {
+                line.push("  ");
+                let room = WIDEST.saturating_sub(line.column()).max(LEAST_TARGET);
+                line.foreign(target, room);
+            }
+        })?;
+        self.findings(&suspect.findings)?;
+        self.folded(suspect)
+    }
+
+    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+        if let Extent::Unread(failure) = &checked.extent {
+            self.line.begin(Role::Error);
+            self.line.push("✖ ");
+            self.line.foreign(failure.as_bytes(), usize::MAX);
+            self.line.end();
+            return self.write();
+        }
+        for suspect in &checked.connections {
+            self.suspect(&checked.file, suspect)?;
+        }
+        if checked.capture.iter().any(|finding| self.options.shows(finding.rule)) {
+            self.heading(checked.file.clone(), |line| {
+                line.begin(Role::Strong);
+                line.foreign(checked.file.as_bytes(), LONGEST_NAME);
+                line.push(": the capture itself");
+                line.end();
+            })?;
+            self.findings(&checked.capture)?;
+        }
+        if !self.heading.is_empty() {
+            self.write()?;
+            self.heading.clear();
+        }
+        let (tally, found) = (&checked.tally, checked.found());
+        self.total.files = self.total.files.saturating_add(1);
+        self.total.connections = self.total.connections.saturating_add(tally.connections);
+        self.total.messages = self.total.messages.saturating_add(tally.messages);
+        self.total.found.join(found);
+        self.sum(&checked.file, (tally.connections, tally.messages), found);
+        match checked.extent {
+            Extent::Whole | Extent::Unread(_) => {}
+            Extent::Partly(_) => self.line.paint(Role::Warning, "; not read to its end"),
+        }
+        self.write()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.options.files == Files::Several {
+            let mut name = String::new();
+            counted(&mut name, self.total.files, "file");
+            self.write()?;
+            let counts = (self.total.connections, self.total.messages);
+            self.sum(&name, counts, self.total.found);
+            self.write()?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Packets, stream offset and side, as far as there are any.
+fn place(finding: &Finding) -> String {
+    let (first, last) = (finding.first.packet, finding.last.packet);
+    let mut parts = Vec::new();
+    if first != PacketId(0) {
+        parts.push(if first == last {
+            format!("packet {first}")
+        } else {
+            format!("packets {first}-{last}")
+        });
+    }
+    parts.extend(finding.offset.map(|offset| format!("offset {offset}")));
+    parts.extend(finding.side.map(|side| side.name().to_owned()));
+    parts.join(", ")
+}
+
+/// Where titles and all below them begin.
+const INDENT: usize = 12;
+
+/// Columns that a paragraph has at most: longer lines are hard to read.
+const WIDEST: usize = 100;
+
+/// Columns that are taken for granted.
+const NARROWEST: usize = 40;
+
+/// Columns of the evidence of one finding at most.
+const LONGEST_EVIDENCE: usize = 1000;
+
+/// Columns of a file's name at most.
+const LONGEST_NAME: usize = 200;
+
+/// Columns that a request target has in any case.
+const LEAST_TARGET: usize = 20;

@@ -1,0 +1,53 @@
+//! The line of a finding.
+
+use serde::Serialize;
+
+use crate::findings::{Bits, Finding, Side};
+use crate::report::clock::Rfc3339;
+use crate::stream::{Direction, PacketId};
+
+/// One finding, field by field in the order they are written.
+#[derive(Serialize)]
+pub(in super::super) struct FindingLine<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Null where it belongs to no connection.
+    connection: Option<u64>,
+    /// Null where it is about no packet.
+    time: Option<String>,
+    /// Null where it is about no packet.
+    packets: Option<[u64; 2]>,
+    rule: &'static str,
+    severity: &'static str,
+    direction: Option<&'static str>,
+    side: Option<&'static str>,
+    title: &'static str,
+    evidence: &'a str,
+    offset: Option<u64>,
+    /// Null for what no standard says.
+    section: Option<&'static str>,
+    /// First bit and number of the bits of the frame header that are wrong.
+    bits: Option<[u8; 2]>,
+}
+
+impl<'a> FindingLine<'a> {
+    pub(in super::super) fn new(finding: &'a Finding, clock: &mut Rfc3339) -> Self {
+        let Finding { rule, first, last, .. } = finding;
+        let packets = (first.packet != PacketId(0)).then_some([first.packet.0, last.packet.0]);
+        Self {
+            kind: "finding",
+            connection: finding.connection.map(|id| id.0),
+            time: packets.map(|_| clock.text(last.time).to_owned()),
+            packets,
+            rule: rule.id,
+            severity: rule.severity.name(),
+            direction: finding.direction.map(Direction::name),
+            side: finding.side.map(Side::name),
+            title: rule.title,
+            evidence: &finding.evidence,
+            offset: finding.offset,
+            section: (!rule.section.is_empty()).then_some(rule.section),
+            bits: finding.bits.map(|Bits { start, count }| [start, count]),
+        }
+    }
+}

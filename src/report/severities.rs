@@ -1,0 +1,80 @@
+//! How many findings there are of each severity.
+
+use super::amount::counted;
+use crate::findings::Severity;
+
+/// Findings by severity.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Severities {
+    errors: u64,
+    warnings: u64,
+    notes: u64,
+}
+
+impl Severities {
+    /// Whether there are none.
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Counts as many findings of a severity.
+    pub(super) fn add(&mut self, severity: Severity, count: u64) {
+        let counter = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
+        };
+        *counter = counter.saturating_add(count);
+    }
+
+    /// Adds those of another capture.
+    pub(super) fn join(&mut self, other: Self) {
+        for severity in Severity::ALL {
+            self.add(severity, other.of(severity));
+        }
+    }
+
+    /// How many there are of a severity.
+    pub(super) fn of(self, severity: Severity) -> u64 {
+        match severity {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+            Severity::Note => self.notes,
+        }
+    }
+
+    /// Appends them in words, `2 errors, 1 note`; appends nothing where there are none.
+    pub(super) fn write(self, out: &mut String) {
+        let mut separator = "";
+        for severity in Severity::ALL {
+            if self.of(severity) > 0 {
+                out.push_str(separator);
+                counted(out, self.of(severity), severity.name());
+                separator = ", ";
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_counted_by_severity() {
+        let mut found = Severities::default();
+        assert!(found.is_empty());
+        found.add(Severity::Note, 1);
+        found.add(Severity::Error, 1200);
+        let mut both = found;
+        both.join(found);
+        let words = |of: Severities| {
+            let mut out = String::new();
+            of.write(&mut out);
+            out
+        };
+        assert_eq!(words(Severities::default()), "");
+        assert_eq!(words(found), "1,200 errors, 1 note");
+        assert_eq!(words(both), "2,400 errors, 2 notes");
+    }
+}
