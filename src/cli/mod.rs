@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod drive;
 mod explain;
+mod filter;
 mod help;
 mod interfaces;
 mod jobs;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::capture::CaptureArgs;
+use self::filter::FilterArgs;
 use self::output::{ColorArgs, Screen};
 
 /// Runs the program and says how it went.
@@ -82,6 +84,9 @@ struct Args {
     capture: CaptureArgs,
 
     #[command(flatten)]
+    filter: FilterArgs,
+
+    #[command(flatten)]
     color: ColorArgs,
 }
 
@@ -107,8 +112,11 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
                 "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
             )
         }
-        None => print::show(&args.capture, args.color, Screen::of_standard_output(), out)
-            .map(|()| Verdict::Fine),
+        None => {
+            let screen = Screen::of_standard_output();
+            print::show(&args.capture, &args.filter, args.color, screen, out)?;
+            Ok(Verdict::Fine)
+        }
     }
 }
 

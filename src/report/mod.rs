@@ -5,6 +5,8 @@ pub mod check;
 mod clock;
 pub mod escape;
 pub mod explain;
+pub mod fields;
+pub mod filtered;
 #[cfg(test)]
 mod fixture;
 mod handshake;

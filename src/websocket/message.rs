@@ -1,7 +1,8 @@
 //! Messages: what a message looks like to the layers above.
 
-use crate::stream::Span;
+use crate::stream::{Span, length_u64};
 use crate::websocket::close::Close;
+use crate::websocket::content::sha256;
 use crate::websocket::deflate::DeflateFault;
 use crate::websocket::frame::Opcode;
 
@@ -44,6 +45,31 @@ pub struct Message<'a> {
     pub close: Option<Close<'a>>,
     /// From the first header byte of its first frame to its last byte seen.
     pub span: Span,
+}
+
+impl Message<'_> {
+    /// The message as it would be if no more than the first `keep` bytes of its content had been kept.
+    ///
+    /// With `digest`, a whole content that is cut by that gets its SHA-256.
+    #[must_use]
+    pub fn shortened(self, keep: usize, digest: Digest) -> Self {
+        let Some((content, rest)) = self.content.split_at_checked(keep) else { return self };
+        let whole = self.complete && length_u64(self.content.len()) == self.length;
+        let sha256 = match digest {
+            Digest::Wanted if whole && !rest.is_empty() => Some(sha256(self.content)),
+            Digest::Wanted | Digest::Unwanted => self.sha256,
+        };
+        Self { content, sha256, ..self }
+    }
+}
+
+/// Whether a content that is not kept whole gets a digest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Digest {
+    /// It gets one.
+    Wanted,
+    /// It needs none.
+    Unwanted,
 }
 
 /// How inflation of a message went.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::findings::rules;
 use crate::timeline::filter::fields::{FIELDS, Field, Type};
-use crate::timeline::filter::operator::{OPERATORS, Operator};
+use crate::timeline::filter::operator::{Operator, operators};
 use crate::timeline::filter::parser::{Expected, Parser};
 use crate::timeline::filter::token::{self, Token, TokenKind};
 
@@ -69,8 +69,8 @@ impl Found {
                 self.add("not", "what does not match");
             }
             Expected::Operator(field) => {
-                for (operator, help) in OPERATORS.iter().filter(|row| row.0.fits(field.kind)) {
-                    self.add(operator.text(), help);
+                for (operator, help) in operators(field.kind) {
+                    self.add(operator, help);
                 }
             }
             Expected::Value(field, operator) => self.add_values(field, operator),

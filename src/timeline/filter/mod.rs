@@ -17,6 +17,7 @@ mod nearest;
 mod number;
 mod operator;
 mod parser;
+mod sieve;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use self::token::Token;
 pub use self::completion::{Candidate, complete};
 pub use self::fields::{FIELDS, Field, Need, Ports, Type, field};
 pub use self::names::{Named, Names, Numbers, Order};
+pub use self::operator::operators;
+pub use self::sieve::Sieve;
 pub use self::subject::{Kind, Subject};
 
 /// What rows are chosen by.
@@ -88,6 +91,9 @@ impl Needs {
         self.0 |= bit(need);
     }
 }
+
+/// Content that is kept for filters, in bytes of each message: longer ones are matched by their beginning.
+pub const CONTENT_LIMIT: usize = 1 << 20;
 
 fn bit(need: Need) -> u8 {
     match need {

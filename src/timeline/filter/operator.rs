@@ -91,9 +91,14 @@ impl Operator {
 
     /// The operators that a type takes, in words.
     pub(super) fn list(kind: Type) -> String {
-        let fitting = OPERATORS.iter().filter(|row| row.0.fits(kind));
-        fitting.map(|row| format!("`{}`", row.0.text())).collect::<Vec<_>>().join(", ")
+        operators(kind).map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The operators that a type takes, with their meanings.
+pub fn operators(kind: Type) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let fitting = OPERATORS.iter().filter(move |row| row.0.fits(kind));
+    fitting.map(|row| (row.0.text(), row.1))
 }
 
 /// Whether one value of a type can be less than another.
