@@ -11,7 +11,7 @@ use crate::stream::{Direction, PerDirection, Span, Timestamp};
 use crate::timeline::filter::fields::Need;
 use crate::timeline::filter::subject::{Kind, Subject};
 use crate::timeline::filter::{Filter, Needs};
-use crate::websocket::Frame;
+use crate::websocket::{Frame, Opcode};
 
 /// Asks a filter about events.
 ///
@@ -182,9 +182,27 @@ impl Sieve {
     /// Forgets what no later question needs; told each event after everything was asked about it.
     pub fn forget(&mut self, event: &Event<'_>) {
         self.fresh.clear();
-        if let EventKind::Connection(connection, ConnectionEvent::Ended(_)) = &event.kind {
+        let EventKind::Connection(connection, ref what) = event.kind else { return };
+        if let ConnectionEvent::Ended(_) = what {
             self.memories.remove(&connection.id);
             self.matched.remove(&connection.id);
+        }
+        if !self.needs.has(Need::Findings) {
+            return;
+        }
+        let Some(memory) = self.memories.get_mut(&connection.id) else { return };
+        if let ConnectionEvent::FrameEnded(direction, frame) = *what {
+            // No message comes for a frame with a reserved opcode.
+            if Opcode::from_wire(frame.header.opcode).is_none() {
+                let kept = &mut memory.directions.get_mut(direction).findings;
+                kept.retain(|(place, _)| *place != frame.span.start);
+            }
+        } else if let ConnectionEvent::Message(direction, message) = *what
+            && !is_control(message.opcode)
+        {
+            // What is left before it was about continuations of nothing.
+            let kept = &mut memory.directions.get_mut(direction).findings;
+            kept.retain(|(place, _)| *place >= message.span.end);
         }
     }
 
@@ -271,6 +289,13 @@ impl Sieve {
     }
 }
 
+fn is_control(opcode: Opcode) -> bool {
+    match opcode {
+        Opcode::Continuation | Opcode::Text | Opcode::Binary => false,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => true,
+    }
+}
+
 /// What kind of row an event is; `None` where it is none.
 fn kind(event: &Event<'_>) -> Option<Kind> {
     let EventKind::Connection(_, what) = &event.kind else { return Some(Kind::Incident) };
@@ -328,3 +353,170 @@ fn direction(connection: &Connection, what: &ConnectionEvent<'_>) -> Option<Dire
 
 /// Findings of one rule that are kept of a message under way: a filter asks whether there is one.
 const EACH: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::event::{Ending, Outcome};
+    use crate::findings::Side;
+    use crate::timeline::filter::fixture::{
+        START, connection, finding, frame, handshake, message, origin,
+    };
+    use crate::websocket::Message;
+
+    const CLIENT: Direction = Direction::ClientToServer;
+
+    fn sieve(expression: &str) -> Sieve {
+        let mut sieve = Sieve::new(Filter::parse(expression).unwrap());
+        sieve.start(START);
+        sieve
+    }
+
+    /// Tells an event of packet 9, and asks about it.
+    fn passes(sieve: &mut Sieve, connection: &Connection, what: ConnectionEvent<'_>) -> bool {
+        let event = Event { origin: origin(9), kind: EventKind::Connection(connection, what) };
+        sieve.observe(&event);
+        let passes = sieve.passes(&event);
+        sieve.forget(&event);
+        passes
+    }
+
+    fn ended<'a>() -> ConnectionEvent<'a> {
+        ConnectionEvent::Ended(Ending {
+            outcome: Outcome::Closed,
+            relevant: true,
+            unseen: None,
+            watched_until: origin(9).time,
+        })
+    }
+
+    /// A frame at an offset.
+    fn frame_at(offset: u64, opcode: u8, fin: bool) -> Frame {
+        let mut frame = frame();
+        frame.header.opcode = opcode;
+        frame.header.fin = fin;
+        frame.span = Span { start: offset, end: offset + 11, ..frame.span };
+        frame
+    }
+
+    /// A message that begins at an offset.
+    fn message_at(offset: u64, end: u64, opcode: Opcode) -> Message<'static> {
+        let message = message(opcode, b"Hello");
+        Message { span: Span { start: offset, end, ..message.span }, ..message }
+    }
+
+    #[test]
+    fn handshake_is_known_of_messages_until_its_connection_ends() {
+        let (connection, handshake, hello) =
+            (connection(), handshake(), message(Opcode::Text, b"Hello"));
+        let mut sieve = sieve("path == \"/feed\"");
+        let message = || ConnectionEvent::Message(CLIENT, &hello);
+        assert!(!passes(&mut sieve, &connection, message()));
+        assert!(passes(&mut sieve, &connection, ConnectionEvent::HandshakeEnded(&handshake)));
+        assert!(passes(&mut sieve, &connection, message()));
+        assert!(passes(&mut sieve, &connection, ended()));
+        assert!(!passes(&mut sieve, &connection, message()));
+        assert!(sieve.memories.is_empty() && sieve.matched.is_empty());
+    }
+
+    #[test]
+    fn message_has_the_bits_of_its_first_frame_whatever_came_between() {
+        let connection = connection();
+        let mut sieve = sieve("fin == false");
+        for frame in [
+            frame_at(0, 1, false),
+            frame_at(20, 9, true),
+            frame_at(40, 0, false),
+            frame_at(60, 0, true),
+        ] {
+            let started = ConnectionEvent::FrameStarted(CLIENT, &frame);
+            assert!(passes(&mut sieve, &connection, started), "is no row");
+        }
+        let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
+        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &ping)));
+        assert!(passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
+        // The first frame of this one was not seen.
+        let late = message_at(80, 91, Opcode::Text);
+        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &late)));
+    }
+
+    #[test]
+    fn message_has_the_findings_of_its_frames_only() {
+        let connection = connection();
+        let mut sieve = sieve("rule == WS-F01");
+        let (data, ping) = (frame_at(0, 1, false), frame_at(20, 9, true));
+        sieve.finding(&finding("WS-F01", Some(Side::Client)));
+        passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &data));
+        passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &ping));
+        assert!(passes(&mut sieve, &connection, ConnectionEvent::FrameEnded(CLIENT, &data)));
+        assert!(!passes(&mut sieve, &connection, ConnectionEvent::FrameEnded(CLIENT, &ping)));
+        let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
+        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &ping)));
+        let other = ConnectionEvent::Message(CLIENT.reverse(), &text);
+        assert!(!passes(&mut sieve, &connection, other));
+        assert!(passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
+        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
+    }
+
+    #[test]
+    fn findings_without_a_message_are_not_kept_for_ever() {
+        let connection = connection();
+        let mut sieve = sieve("rule == WS-F05");
+        for number in 0..1000 {
+            let reserved = frame_at(number * 20, 3, true);
+            sieve.finding(&finding("WS-F05", Some(Side::Client)));
+            passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &reserved));
+            let end = ConnectionEvent::FrameEnded(CLIENT, &reserved);
+            assert!(passes(&mut sieve, &connection, end), "{number}");
+        }
+        for number in 0..1000 {
+            let lonely = frame_at(number * 20, 0, true);
+            sieve.finding(&finding("WS-F11", Some(Side::Client)));
+            passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &lonely));
+        }
+        let kept = &sieve.memories[&connection.id].directions.client.findings;
+        assert_eq!(kept.len(), EACH);
+        let text = message_at(50_000, 50_011, Opcode::Text);
+        passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text));
+        assert!(sieve.memories[&connection.id].directions.client.findings.is_empty());
+    }
+
+    #[test]
+    fn end_of_a_connection_passes_where_anything_of_it_did() {
+        let (connection, hello) = (connection(), message(Opcode::Text, b"Hello"));
+        for (opcode, expected) in [("text", true), ("ping", false)] {
+            let mut sieve = sieve(&format!("opcode == {opcode}"));
+            passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &hello));
+            assert_eq!(passes(&mut sieve, &connection, ended()), expected, "{opcode}");
+        }
+        assert!(passes(&mut sieve("outcome == closed"), &connection, ended()));
+        assert!(!passes(&mut sieve("outcome == open"), &connection, ended()));
+    }
+
+    #[test]
+    fn finding_is_asked_with_what_it_is_about() {
+        let (connection, hello) = (connection(), message(Opcode::Text, b"Hello"));
+        let what = ConnectionEvent::Message(CLIENT, &hello);
+        let event = Event { origin: origin(9), kind: EventKind::Connection(&connection, what) };
+        let finding = finding("WS-F01", Some(Side::Client));
+        #[rustfmt::skip]
+        let cases = [
+            ("kind == finding",            true,  true),
+            ("rule == WS-F01",             true,  true),
+            ("packet == 4",                true,  true),
+            ("text contains \"Hello\"",  true,  false),
+            ("port == 8080",               true,  false),
+            ("from == client",             true,  true),
+            ("opcode == ping",             false, false),
+        ];
+        for (expression, with_event, alone) in cases {
+            let mut sieve = sieve(expression);
+            let answer = sieve.chooses(&finding, Some(&event));
+            assert_eq!(answer, with_event, "{expression}");
+            assert_eq!(sieve.chooses(&finding, None), alone, "{expression}");
+        }
+        let mut sieve = sieve("severity == error and port == 8080");
+        assert!(sieve.chooses_rule(finding.rule, &event));
+        assert!(passes(&mut sieve, &connection, ended()), "its connection has a match");
+    }
+}
