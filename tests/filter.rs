@@ -35,12 +35,14 @@ fn of_type(lines: &[Value], name: &str) -> Vec<Value> {
     lines.iter().filter(|line| line["type"] == name).cloned().collect()
 }
 
+/// Whether a line is one that an expression ought to choose.
+type Choose = fn(&Value) -> bool;
+
 const DEFLATE: &str = "samples/deflate.pcap";
 const ERRORS: &str = "samples/protocol-errors.pcap";
 
 #[test]
 fn print_shows_what_a_reader_of_all_lines_would_choose() {
-    type Choose = fn(&Value) -> bool;
     #[rustfmt::skip]
     let cases: &[(&str, Choose)] = &[
         ("opcode == text", |line| line["opcode"] == "text"),
@@ -51,7 +53,7 @@ fn print_shows_what_a_reader_of_all_lines_would_choose() {
         ("wire_length < 10 and not compressed", |line| line["wire_length"].as_u64().unwrap() < 10 && line["compressed"] == false),
         ("frames > 1", |line| line["frames"].as_u64().unwrap() > 1),
         ("text contains \"a\"", |line| {
-            line["text"].as_str().or(line["close_reason"].as_str()).is_some_and(|text| text.contains('a'))
+            line["text"].as_str().or_else(|| line["close_reason"].as_str()).is_some_and(|text| text.contains('a'))
         }),
         ("close_code == 1000", |line| line["close_code"] == 1000),
         ("connection == 2 or tcp.stream == 2", |line| line["connection"] == 2 || line["connection"] == 3),
@@ -180,7 +182,6 @@ fn check_judges_by_what_matches_only() {
     };
     let (code, all, _) = check(&[]);
     assert_eq!(code, Some(1));
-    type Choose = fn(&Value) -> bool;
     #[rustfmt::skip]
     let cases: &[(&str, i32, Choose)] = &[
         ("rule == WS-F",            1, |line| line["rule"].as_str().unwrap().starts_with("WS-F")),

@@ -343,9 +343,8 @@ impl<W: Write> Selective for Text<W> {
         }
         match finding.connection {
             Some(id) if self.options.selection.has(id) => self.waiting.push(finding, matching),
-            Some(_) => {}
             None if matching == Matching::Yes => self.about_capture(finding),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
