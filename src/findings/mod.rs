@@ -245,7 +245,7 @@ impl Checker {
                 self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
-                let what = Nonsense { direction, bytes };
+                let what = Nonsense { bytes };
                 self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
@@ -319,7 +319,6 @@ impl Checker {
                 facts: &slot.facts,
                 keys: &self.keys,
                 settings: &self.settings,
-                origin: about.origin,
                 subject: about.what,
             };
             self.faults.set_place(about.place);
