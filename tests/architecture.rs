@@ -56,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture/compressed.rs", "websocket/deflate/tests.rs"]),
-    ("foldhash", &["decode", "tcp", "analysis", "timeline", "report"]),
+    ("foldhash", &["decode", "tcp", "analysis", "findings", "timeline", "report"]),
     ("humantime", &["report", "cli"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report"]),

@@ -62,14 +62,14 @@ fn segment(
     packet
 }
 
-/// A capture of a handshake (key and answer of RFC 6455 §1.3) and `messages` times the text Hello (§5.7).
+/// A capture of a handshake (key and answer of RFC 6455 §1.3) and `messages` times the text Hello (§5.7),
+/// the first masked as it is there, the others with other keys.
 fn conversation(messages: u32) -> Vec<u8> {
     let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Version: 13\r\n\r\n";
     let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     let (asked, answered) =
         (u32::try_from(request.len()).unwrap(), u32::try_from(response.len()).unwrap());
     let mut packets = vec![
@@ -79,6 +79,9 @@ fn conversation(messages: u32) -> Vec<u8> {
         segment(false, 1, 1 + asked, 0x18, response),
     ];
     for number in 0..messages {
+        let key = (0x37fa_213d ^ number.wrapping_mul(0x9e37_79b9)).to_be_bytes();
+        let masked = b"Hello".iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        let hello: Vec<u8> = [0x81, 0x85].into_iter().chain(key).chain(masked).collect();
         packets.push(segment(true, 1 + asked + 11 * number, 1 + answered, 0x18, &hello));
     }
     capture(101, &packets.iter().map(Vec::as_slice).collect::<Vec<_>>())
@@ -105,7 +108,10 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["print", directory], "is a directory"),
         (&[&empty], "is empty"),
         (&["stats", &request], "looks like a text file"),
-        (&["check", &empty], "there is no subcommand and no file 'check'"),
+        (&["check"], "no capture given"),
+        (&["check", &empty], "is empty"),
+        (&["check", &empty, "--only", "WS-F99"], "the nearest is 'WS-F"),
+        (&["rules", "--format", "xml"], "invalid value 'xml'"),
         (&["diagnose", &empty, "--format", "ndjson"], "there is no subcommand and no file 'diagnose'"),
         (&["print", &empty, &request], "unexpected argument"),
         (&["print", "--format", "xml", &empty], "invalid value 'xml'"),

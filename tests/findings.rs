@@ -79,9 +79,11 @@ fn judge(truth: &Value, found: &[Found]) -> Vec<String> {
             }
             continue;
         }
-        differences.extend(compare(connection, &here).into_iter().map(|it| {
-            format!("{ends:?} ({}): {it}", text(&connection["about"]))
-        }));
+        differences.extend(
+            compare(connection, &here)
+                .into_iter()
+                .map(|it| format!("{ends:?} ({}): {it}", text(&connection["about"]))),
+        );
     }
     differences
 }

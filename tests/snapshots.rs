@@ -28,6 +28,16 @@ fn print_as_ndjson_tells_the_same_as_before() {
 }
 
 #[test]
+fn print_with_findings_tells_the_same_as_before() {
+    compare("print-findings", &["print", "--findings"]);
+}
+
+#[test]
+fn check_tells_the_same_as_before() {
+    compare("check", &["check", "--fail-on", "never"]);
+}
+
+#[test]
 fn stats_tells_the_same_as_before() {
     compare("stats", &["stats"]);
 }

@@ -49,7 +49,7 @@ pub(super) struct Work<'w, S> {
 impl Flow {
     /// Starts to follow a connection with its first packet.
     pub(super) fn new<S: Sink>(
-        id: ConnectionId,
+        (id, seat): (ConnectionId, usize),
         segment: &Segment<'_>,
         work: &mut Work<'_, S>,
     ) -> Self {
@@ -60,12 +60,13 @@ impl Flow {
             if syn { segment.flags.has(Flags::ACK) } else { source.port() < destination.port() };
         let (client, server) =
             if from_server { (destination, source) } else { (source, destination) };
-        let about = Connection::new(
+        let mut about = Connection::new(
             id,
             [client.socket_address(), server.socket_address()],
             if syn { StartedBy::Syn } else { StartedBy::Midstream },
             work.now,
         );
+        about.seat = seat;
         let ports = [source.port(), destination.port()];
         let flow = Self {
             client,

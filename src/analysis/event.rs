@@ -40,6 +40,8 @@ pub enum EventKind<'a> {
 pub struct Connection {
     /// Its number.
     pub id: ConnectionId,
+    /// A small number that no other connection has at the same time; taken again once it has ended.
+    pub seat: usize,
     /// The peer that opened it.
     pub client: SocketAddr,
     /// The peer that accepted it.
@@ -87,6 +89,7 @@ impl Connection {
     ) -> Self {
         Self {
             id,
+            seat: 0,
             client,
             server,
             started_by,

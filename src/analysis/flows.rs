@@ -22,6 +22,8 @@ pub(super) struct Flows {
     pub(super) count: u64,
     /// Connections that are followed.
     live: usize,
+    /// Seats that were given up, for those to come.
+    seats: Vec<usize>,
     /// Memory taken by bytes that wait for holes to be filled.
     weight: usize,
     /// All connections that were opened and may still be followed, in the order in which room is
@@ -62,6 +64,7 @@ impl Flows {
             now: Origin::default(),
             count: 0,
             live: 0,
+            seats: Vec::new(),
             weight: 0,
             opened: VecDeque::new(),
             leaving: VecDeque::new(),
@@ -131,12 +134,13 @@ impl Flows {
         if self.live >= self.options.limits.connections {
             self.make_room(sink);
         }
+        let seat = self.seats.pop().unwrap_or(self.live);
         self.live = self.live.saturating_add(1);
         self.count = self.count.saturating_add(1);
         let id = ConnectionId(self.count);
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new(id, segment, &mut work);
+        let mut flow = Flow::new((id, seat), segment, &mut work);
         flow.push(segment, &mut work);
         let before = Before { state: TcpState::SynSent, weight: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));
@@ -157,6 +161,7 @@ impl Flows {
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         flow.end(&mut work);
         let id = flow.about.id;
+        self.seats.push(flow.about.seat);
         *entry = Entry::Gone(id, flow.tcp.next_sequences());
         self.live = self.live.saturating_sub(1);
         self.gone.push_back((key, id));

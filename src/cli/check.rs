@@ -213,7 +213,7 @@ impl CheckArgs {
 
     /// Checks one file, on whatever thread.
     fn check(&self, job: &Job, files: Files) -> Outcome {
-        let name = job.path.to_string_lossy().into_owned();
+        let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
             Err(error) if job.is_guess() && jobs::is_no_capture(&error) => {
@@ -323,7 +323,7 @@ fn extent(error: Option<&anyhow::Error>) -> Extent {
 }
 
 /// Reads the name of a rule or of a group.
-fn rule_name(text: &str) -> Result<RuleName, String> {
+pub(super) fn rule_name(text: &str) -> Result<RuleName, String> {
     RuleName::parse(text.trim()).map_err(|unknown| {
         format!("no rule and no group of rules is called so; the nearest is '{}'", unknown.nearest)
     })

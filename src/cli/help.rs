@@ -18,13 +18,15 @@ their handshakes and messages, inflated where they were compressed. It only list
 pub(super) const AFTER: &str = "\
 Examples:
   wslens feed.pcap                    what was said, one line per message
+  wslens check feed.pcap              what breaks the rules, where, and what to do
   wslens print --frames feed.pcap     every frame with its bits
   wslens stats feed.pcap              how much of what
   wslens -i lo -f 'tcp port 8080'     watch your own machine
   wslens explain 1006                 what a close code, or the bytes of a frame, mean
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
-Exit codes: 0 fine, 2 failed (one line on standard error says why). More: wslens --help";
+Exit codes: 0 fine, 1 check found errors, 2 failed (one line on standard error says why).
+More: wslens --help";
 
 /// Examples by task, behind the long help.
 pub(super) const AFTER_LONG: &str = "\
@@ -34,6 +36,7 @@ Examples
     wslens feed.pcapng                          what was said, one line per message
     wslens print --frames feed.pcapng           every frame with its bits
     wslens print --connection 3 feed.pcapng     one connection only
+    wslens print --findings feed.pcapng         what breaks the rules, where it happened
     wslens stats feed.pcapng                    how much of what
     ssh host tcpdump -U -s 0 -w - | wslens -    from another machine, as it happens
 
@@ -41,6 +44,13 @@ Examples
     wslens interfaces                           what can be captured
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
     wslens -i lo -c 1000                        1000 packets, then stop
+
+  Find what is wrong
+    wslens check feed.pcapng                    what breaks the rules, where, and what to do
+    wslens check --explain captures/            of all captures in a folder, explained at length
+    wslens check --only HS,WS-F07 feed.pcap     some rules only
+    wslens check --format github captures/      for continuous integration; also sarif
+    wslens rules                                what is judged
 
   Look something up
     wslens explain 1006                         a close code
@@ -61,10 +71,12 @@ What a line shows
     number  time      connection     size              content
          3  0.001022  #3    →  text  124 B (78 on the wire)  {\"type\":\"subscribe\"…
   Times are in seconds from the first packet. → is from client to server, ← is the answer's way.
-  ✖ marks what failed, ▲ what to be aware of; CAP-01 and the like name what the capture lacks.
+  ✖ marks what failed or breaks a rule, ▲ what to be aware of; behind it stand the rules, which
+  wslens rules explains. CAP-01 and the like name what the capture lacks.
 
 Exit codes
   0  fine, even where the output was not read to its end (a closed pipe)
+  1  wslens check found an error, or what --fail-on says
   2  wslens failed, or the capture is damaged; one line on standard error says what, where, and what
      to do. Everything before the damage is shown all the same.
 
@@ -78,6 +90,7 @@ wslens shows the WebSocket traffic in a network capture.
   Look at a saved capture     wslens feed.pcap
                               wslens print --frames feed.pcap
                               wslens stats feed.pcap
+  Find what is wrong          wslens check feed.pcap
   Watch your own machine      wslens interfaces
                               wslens -i lo -f 'tcp port 8080'
   Look something up           wslens explain 1006

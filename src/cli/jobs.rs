@@ -1,7 +1,7 @@
 //! Many captures: which, and several at a time.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -27,6 +27,14 @@ enum JobOrigin {
 }
 
 impl Job {
+    /// What it is called: as the user named it.
+    pub(super) fn name(&self) -> String {
+        if self.path == Path::new("-") {
+            return "standard input".to_owned();
+        }
+        self.path.to_string_lossy().into_owned()
+    }
+
     /// Whether it may be no capture.
     pub(super) fn is_guess(&self) -> bool {
         self.origin == JobOrigin::Found

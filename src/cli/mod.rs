@@ -13,6 +13,7 @@ mod man;
 mod output;
 mod print;
 mod progress;
+mod rules;
 mod stats;
 mod usage;
 
@@ -89,6 +90,7 @@ enum Command {
     Print(print::PrintArgs),
     Check(check::CheckArgs),
     Stats(stats::StatsArgs),
+    Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
@@ -116,6 +118,7 @@ impl Command {
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
+            Self::Rules(args) => rules::run(args, out)?,
             Self::Explain(args) => explain::run(args, out)?,
             Self::Interfaces(args) => interfaces::run(args, out)?,
             Self::Completions(args) => completions::run(args, out)?,

@@ -81,10 +81,12 @@ mod tests {
     fn every_wrong_command_line_gets_one_line() {
         #[rustfmt::skip]
         let cases: &[(&[&str], &str)] = &[
-            (&["wslens", "check", "x.pcap"], "there is no subcommand and no file 'check'"),
+            (&["wslens", "verify", "x.pcap"], "there is no subcommand and no file 'verify'"),
             (&["wslens", "print", "x", "--keylog", "y"], "unexpected argument '--keylog' found"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
-            (&["wslens", "check", "x", "--format", "ndjson"], "there is no subcommand and no file 'check'"),
+            (&["wslens", "verify", "x", "--format", "ndjson"], "there is no subcommand and no file 'verify'"),
+            (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': no rule and no group of rules is called so; the nearest is 'WS-F'"),
+            (&["wslens", "check", "x", "--fail-on", "fatal"], "invalid value 'fatal' for '--fail-on <SEVERITY>' [possible values: error, warning, note, never]"),
             (&["wslens", "src", "x.pcap"], "unexpected argument 'x.pcap': one capture at a time"),
             (&["wslens", "-i", "lo", "x.pcap"], "the argument '--interface <INTERFACE>' cannot be used with '[FILE]'"),
             (&["wslens", "print", "x", "--format", "xml"], "invalid value 'xml' for '--format <FORMAT>' [possible values: text, ndjson]"),

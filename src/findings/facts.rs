@@ -170,9 +170,8 @@ pub(super) struct Uninflated {
 }
 
 impl Facts {
-    /// Reads what the rules can ask about an event, before they are asked.
-    pub(super) fn prepare(&mut self, event: &ConnectionEvent<'_>) {
-        let ConnectionEvent::Message(direction, message) = *event else { return };
+    /// Reads a message as the subprotocol that was agreed, before the rules are asked.
+    pub(super) fn read(&mut self, direction: Direction, message: &Message<'_>) {
         let side = self.sides.get_mut(direction);
         let Some(reader) = &mut side.reader else { return };
         side.misfit = if message.complete {

@@ -29,8 +29,6 @@ mod shape;
 mod snippet;
 mod words;
 
-use foldhash::{HashMap, HashMapExt};
-
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, Question};
@@ -121,12 +119,8 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Checker {
     settings: Settings,
-    /// Where in `slots` the facts of a connection are.
-    index: HashMap<ConnectionId, usize>,
-    slots: Vec<Slot>,
-    free: Vec<usize>,
-    /// The one that was asked for last: most events follow another of their connection.
-    latest: Option<(ConnectionId, usize)>,
+    /// What is kept of each connection that is remembered, by its seat.
+    slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
     capture: CaptureFacts,
     faults: Faults,
@@ -145,7 +139,6 @@ struct Slot {
 /// Something that rules are asked about.
 #[derive(Clone, Copy)]
 struct Subject<'a, T> {
-    slot: usize,
     connection: &'a Connection,
     origin: Origin,
     place: Place,
@@ -157,10 +150,7 @@ impl Checker {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            index: HashMap::new(),
             slots: Vec::new(),
-            free: Vec::new(),
-            latest: None,
             keys: Keys::default(),
             capture: CaptureFacts::default(),
             faults: Faults::default(),
@@ -173,17 +163,33 @@ impl Checker {
         match event.kind {
             EventKind::Capture(event) => self.capture.observe(event),
             EventKind::Connection(connection, ref what) => {
-                let Some(slot) = self.slot(connection.id, what) else { return };
-                if let Some(slot) = self.slots.get_mut(slot) {
-                    slot.facts.prepare(what);
+                let seat = connection.seat;
+                if self.slot(seat).is_none() {
+                    if !begins_memory(what) {
+                        return;
+                    }
+                    self.remember(seat);
                 }
-                self.ask_about(slot, connection, event.origin, what, out);
-                if let Some(slot) = self.slots.get_mut(slot) {
+                if let ConnectionEvent::Message(direction, message) = what
+                    && let Some(slot) = self.slot(seat)
+                {
+                    slot.facts.read(*direction, message);
+                }
+                self.ask_about(connection, event.origin, what, out);
+                if let Some(slot) = self.slot(seat) {
                     slot.facts.observe(connection, event.origin, what);
                 }
-                self.remember_key(connection.id, what);
-                if let ConnectionEvent::Ended(_) = what {
-                    self.forget(connection.id, out);
+                match what {
+                    ConnectionEvent::UpgradeRequested(handshake) => {
+                        self.asked_with_key(connection.id, handshake);
+                    }
+                    ConnectionEvent::HandshakeEnded(handshake) => {
+                        if let Some(key) = handshake.key() {
+                            self.keys.answered(key, connection.id);
+                        }
+                    }
+                    ConnectionEvent::Ended(_) => self.forget(connection, out),
+                    _ => {}
                 }
             }
         }
@@ -203,7 +209,6 @@ impl Checker {
 
     fn ask_about(
         &mut self,
-        slot: usize,
         connection: &Connection,
         origin: Origin,
         event: &ConnectionEvent<'_>,
@@ -213,14 +218,14 @@ impl Checker {
             direction: Some(direction),
             span: Some(span),
         };
-        let about = About { slot, connection, origin };
+        let about = About { connection, origin };
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
                 let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
                 let shape = Shape::of(&frame.header);
-                if !self.is_silent(slot, direction, shape)
+                if !self.is_silent(connection.seat, direction, shape)
                     && self.ask(&ASKED.header, about, out) == Answer::Silence
-                    && let Some(slot) = self.slots.get_mut(slot)
+                    && let Some(slot) = self.slot(connection.seat)
                 {
                     slot.facts.sides.get_mut(direction).silent.add(shape);
                 }
@@ -240,7 +245,7 @@ impl Checker {
                 self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
-                let what = Nonsense { direction, bytes };
+                let what = Nonsense { bytes };
                 self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
@@ -292,8 +297,9 @@ impl Checker {
     }
 
     /// Whether the rules about headers had nothing to say of one like this.
-    fn is_silent(&self, slot: usize, direction: Direction, shape: Shape) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
+    fn is_silent(&self, seat: usize, direction: Direction, shape: Shape) -> bool {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        slot.is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
     }
 
     /// The same, but only faults that `counts` count.
@@ -307,13 +313,12 @@ impl Checker {
         let mut questions = questions.iter();
         let mut answer = Answer::Silence;
         loop {
-            let Some(slot) = self.slots.get(about.slot) else { return answer };
+            let Some(Some(slot)) = self.slots.get(about.connection.seat) else { return answer };
             let scene = Scene {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
                 settings: &self.settings,
-                origin: about.origin,
                 subject: about.what,
             };
             self.faults.set_place(about.place);
@@ -325,7 +330,7 @@ impl Checker {
             let Some((rule, _)) = found else { return answer };
             answer = Answer::Faults;
             for fault in self.faults.take().into_iter().filter(&counts) {
-                self.report(rule, about.slot, about.connection.id, about.origin, fault, out);
+                self.report(rule, about.connection, about.origin, fault, out);
             }
         }
     }
@@ -333,13 +338,13 @@ impl Checker {
     fn report(
         &mut self,
         rule: &'static Rule,
-        slot: usize,
-        id: ConnectionId,
+        connection: &Connection,
         origin: Origin,
         fault: Fault,
         out: &mut impl Findings,
     ) {
-        let Some(slot) = self.slots.get_mut(slot) else { return };
+        let id = connection.id;
+        let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
         let span = fault.span.unwrap_or(Span::at(0, origin));
         slot.facts.note(rule, fault.direction, span);
         let count = match slot.counts.iter_mut().find(|(known, _)| known.id == rule.id) {
@@ -360,47 +365,26 @@ impl Checker {
         }
     }
 
-    /// Where the facts of a connection are; `None` where there is nothing to remember.
-    fn slot(&mut self, id: ConnectionId, event: &ConnectionEvent<'_>) -> Option<usize> {
-        if let Some((latest, slot)) = self.latest
-            && latest == id
-        {
-            return Some(slot);
+    /// What is kept of a connection; `None` where nothing is.
+    fn slot(&mut self, seat: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(seat)?.as_deref_mut()
+    }
+
+    /// Begins to remember a connection, if it is not yet.
+    fn remember(&mut self, seat: usize) {
+        if self.slots.len() <= seat {
+            self.slots.resize_with(seat.saturating_add(1), || None);
         }
-        let slot = match self.index.get(&id).copied() {
-            Some(slot) => slot,
-            None if !begins_memory(event) => return None,
-            None => self.new_slot(id),
-        };
-        self.latest = Some((id, slot));
-        Some(slot)
-    }
-
-    fn new_slot(&mut self, id: ConnectionId) -> usize {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            self.slots.len().saturating_sub(1)
-        });
-        self.index.insert(id, slot);
-        slot
-    }
-
-    /// Makes up what happened on a connection that no event tells of.
-    fn remember(&mut self, id: ConnectionId, facts: impl FnOnce(&mut Facts)) {
-        let slot = self.new_slot(id);
-        if let Some(slot) = self.slots.get_mut(slot) {
-            facts(&mut slot.facts);
+        if let Some(slot) = self.slots.get_mut(seat) {
+            slot.get_or_insert_default();
         }
     }
 
     /// A connection has ended: tells what was only counted, and forgets it.
-    fn forget(&mut self, id: ConnectionId, out: &mut impl Findings) {
-        self.latest = None;
-        let Some(at) = self.index.remove(&id) else { return };
-        self.free.push(at);
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        let Slot { counts, .. } = std::mem::take(slot);
-        for (rule, count) in counts {
+    fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
+        let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        let id = connection.id;
+        for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);
             if more > 0 {
                 out.folded(rule, id, more);
@@ -408,19 +392,9 @@ impl Checker {
         }
     }
 
-    fn remember_key(&mut self, id: ConnectionId, event: &ConnectionEvent<'_>) {
-        match event {
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
-                    self.keys.asked(key, id, request.span.first.packet);
-                }
-            }
-            ConnectionEvent::HandshakeEnded(handshake) => {
-                if let Some(key) = handshake.key() {
-                    self.keys.answered(key, id);
-                }
-            }
-            _ => {}
+    fn asked_with_key(&mut self, id: ConnectionId, handshake: &Handshake) {
+        if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
+            self.keys.asked(key, id, request.span.first.packet);
         }
     }
 }
@@ -435,14 +409,13 @@ enum Answer {
 /// What a question is about, but for the subject.
 #[derive(Clone, Copy)]
 struct About<'a> {
-    slot: usize,
     connection: &'a Connection,
     origin: Origin,
 }
 
 impl<'a> About<'a> {
     fn of<T>(self, what: T, place: Place) -> Subject<'a, T> {
-        Subject { slot: self.slot, connection: self.connection, origin: self.origin, place, what }
+        Subject { connection: self.connection, origin: self.origin, place, what }
     }
 }
 

@@ -27,7 +27,9 @@ pub fn judge_frames(
     let connection = connection();
     let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
     let mut found = Found::default();
-    checker.remember(connection.id, |facts| {
+    checker.remember(connection.seat);
+    if let Some(slot) = checker.slot(connection.seat) {
+        let facts = &mut slot.facts;
         facts.sides.get_mut(direction).open = Open::Unknown;
         let is_deflate = compression != Compression::None;
         facts.handshake.reserved_bits = Some(if is_deflate { 0b100 } else { 0 });
@@ -35,7 +37,7 @@ pub fn judge_frames(
             client: SideParams::default(),
             server: SideParams::default(),
         });
-    });
+    }
     // History that is not here is no fault of the sender.
     let compression = match compression {
         Compression::None => Compression::None,

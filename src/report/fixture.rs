@@ -24,6 +24,7 @@ pub(super) fn origin(packet: u64) -> Origin {
 pub(super) fn connection(id: u64) -> Connection {
     Connection {
         id: ConnectionId(id),
+        seat: 0,
         client: SocketAddr::from(([127, 0, 0, 1], 50312)),
         server: "[::1]:8080".parse().unwrap(),
         started_by: StartedBy::Syn,

@@ -11,6 +11,7 @@ mod handshake;
 mod line;
 pub mod ndjson;
 mod output;
+pub mod rules;
 mod severities;
 pub mod stats;
 pub mod style;

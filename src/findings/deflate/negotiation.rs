@@ -38,8 +38,7 @@ pub(super) static RULES: &[Rule] = &[
         id: "PMD-06",
         severity: Severity::Error,
         bound: Bound::Server,
-        title: "response raises or omits an offered server_max_window_bits or \
-            server_no_context_takeover",
+        title: "response raises or omits server_max_window_bits or server_no_context_takeover",
         section: "RFC 7692 §7.1",
         explanation: "With server_max_window_bits and server_no_context_takeover a client limits \
             how the server compresses. A server that accepts such an offer must say so: the same \

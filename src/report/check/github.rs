@@ -1,5 +1,6 @@
 //! Findings as workflow commands of GitHub Actions, which become annotations.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Checked, Options, Suspect, Writer};
@@ -21,11 +22,11 @@ impl<'w> Github<'w> {
     fn finding(&mut self, file: &str, finding: &Finding) -> io::Result<()> {
         let mut text = String::new();
         if let Some(id) = finding.connection {
-            text.push_str(&format!("connection {}: ", id.0));
+            write!(text, "connection {}: ", id.0).ok();
         }
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
         if finding.first.packet != PacketId(0) {
-            text.push_str(&format!(" (packet {})", finding.first.packet));
+            write!(text, " (packet {})", finding.first.packet).ok();
         }
         self.command(file, finding.rule, &text)
     }
@@ -87,9 +88,11 @@ impl Writer for Github<'_> {
     }
 }
 
-/// A value of a property, where colons and commas have a meaning as well.
+/// A value of a property, where colons and commas have a meaning as well; logs are read on terminals.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    let mut harmless = String::new();
+    escape(text.as_bytes(), LONGEST_EVIDENCE, &mut harmless);
+    data(&harmless).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// The text of a command: a percent sign begins an escape, a line end ends the command.
@@ -110,7 +113,7 @@ mod tests {
         let cases = [
             ("plain",        "feed.pcap",      "feed.pcap",            "feed.pcap"),
             ("percent",      "100%",           "100%25",               "100%25"),
-            ("a second line", "a\r\n::set-output", "a%0D%0A::set-output", "a%0D%0A%3A%3Aset-output"),
+            ("a second line", "a\r\n::set-output", "a%0D%0A::set-output", r"a\r\n%3A%3Aset-output"),
             ("list",         "a,b:c",          "a,b:c",                "a%2Cb%3Ac"),
         ];
         for (name, text, as_data, as_property) in cases {

@@ -1,11 +1,12 @@
 //! Findings as SARIF 2.1.0 (OASIS), which code scanning services and editors read.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::{Checked, Options, Suspect, Writer};
-use crate::findings::{Bits, Finding, Rule, Severity, rules};
+use crate::findings::{Bits, Finding, Rule, Severity, Side, rules};
 use crate::report::clock::Rfc3339;
 use crate::report::escape::escape;
 use crate::stream::{Direction, PacketId};
@@ -82,7 +83,7 @@ impl<'w> Sarif<'w> {
                 "time": has_packets.then(|| self.clock.text(finding.last.time)),
                 "offset": finding.offset,
                 "direction": finding.direction.map(Direction::name),
-                "side": finding.side.map(|side| side.name()),
+                "side": finding.side.map(Side::name),
                 "bits": finding.bits.map(|Bits { start, count }| [start, count]),
             }),
         );
@@ -200,7 +201,9 @@ fn uri(file: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 uri.push(char::from(byte));
             }
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => {
+                write!(uri, "%{byte:02X}").ok();
+            }
         }
     }
     uri

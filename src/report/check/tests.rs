@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use super::*;
-use crate::analysis::Sink;
 use crate::analysis::event::{ConnectionEvent, Outcome};
 use crate::findings::{Findings, Reading, RuleName, rule};
 use crate::report::fixture::{connection, ending, finding, handshake, send};

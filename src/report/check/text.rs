@@ -79,17 +79,17 @@ impl<'w> Text<'w> {
         let rule = finding.rule;
         let is_first = !self.explained.contains(&rule.id);
         self.part(rule)?;
-        if is_first {
-            self.explained.push(rule.id);
-        }
         self.title(rule)?;
         self.place(finding)?;
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
         self.paragraph("", &evidence, None)?;
-        if !is_first {
-            return Ok(());
-        }
+        if is_first { self.explanation(rule) } else { Ok(()) }
+    }
+
+    /// What a rule says, and what to do.
+    fn explanation(&mut self, rule: &'static Rule) -> io::Result<()> {
+        self.explained.push(rule.id);
         self.paragraph("", rule.section, Some(Role::Dim))?;
         if self.options.explanations == Explanations::Full {
             self.paragraph("", rule.explanation, None)?;
@@ -166,12 +166,23 @@ impl<'w> Text<'w> {
     fn folded(&mut self, suspect: &Suspect) -> io::Result<()> {
         for (rule, count) in suspect.folded(self.options.least) {
             self.part(rule)?;
-            self.line.spaces(INDENT);
-            self.line.push("… and ");
-            self.line.with(|out| grouped(out, count));
-            self.line.push(" more of ");
-            self.line.push(rule.id);
-            self.write()?;
+            if self.explained.contains(&rule.id) {
+                self.line.spaces(INDENT);
+                self.line.push("… and ");
+                self.line.with(|out| grouped(out, count));
+                self.line.push(" more of ");
+                self.line.push(rule.id);
+                self.write()?;
+            } else {
+                // With --each 0 nothing was told one by one.
+                self.title(rule)?;
+                self.line.spaces(2);
+                self.line.begin(Role::Dim);
+                self.line.with(|out| counted(out, count, "time"));
+                self.line.end();
+                self.write()?;
+                self.explanation(rule)?;
+            }
         }
         Ok(())
     }

@@ -1,0 +1,55 @@
+//! `wslens rules`: the catalogue.
+
+use std::io::Write;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::check::rule_name;
+use super::output::{ColorArgs, Screen};
+use crate::findings::RuleName;
+use crate::report::rules::{self, Extent, Format, Options};
+
+/// List the rules that captures are judged by
+///
+/// Each with its severity (error: a MUST is broken, or a connection failed; warning: trouble is
+/// likely; note: worth knowing), whom it binds, and where the standard says so.
+#[derive(Debug, clap::Args)]
+pub(super) struct RulesArgs {
+    /// Only these: ids or groups, for example WS-F01 or HS
+    #[arg(value_name = "RULE", value_delimiter = ',', value_parser = rule_name)]
+    names: Vec<RuleName>,
+
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
+    format: Format,
+
+    /// Explain each rule, and say what to do
+    #[arg(long)]
+    explain: bool,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+/// Runs `rules`.
+///
+/// # Errors
+///
+/// When the catalogue cannot be written.
+pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let screen = Screen::of_standard_output();
+    let options = Options {
+        names: args.names.clone(),
+        extent: if args.explain { Extent::Full } else { Extent::Brief },
+        style: args.color.style(screen),
+        columns: screen.columns,
+    };
+    rules::write(args.format, &options, out)?;
+    Ok(())
+}
+
+/// Reads the name of an output format.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
+}

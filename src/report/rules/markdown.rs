@@ -1,0 +1,92 @@
+//! The catalogue as Markdown: tables, and on request a chapter for each rule.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{Extent, Section, sections};
+use crate::findings::Rule;
+
+/// Writes the sections.
+pub(super) fn write(sections: &[Section], extent: Extent, out: &mut dyn Write) -> io::Result<()> {
+    for (place, section) in sections.iter().enumerate() {
+        if place > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "## {}\n", section.title)?;
+        writeln!(out, "| id | severity | who | fault | section |")?;
+        writeln!(out, "| --- | --- | --- | --- | --- |")?;
+        for rule in &section.rules {
+            let Rule { id, severity, bound, title, section, .. } = rule;
+            let (severity, who, title) = (severity.name(), bound.name(), marked_up(title));
+            writeln!(out, "| {id} | {severity} | {who} | {title} | {section} |")?;
+        }
+        if extent == Extent::Full {
+            for Rule { id, title, explanation, remedy, .. } in &section.rules {
+                writeln!(out, "\n### {id}: {}\n", marked_up(title))?;
+                writeln!(out, "{}\n", marked_up(explanation))?;
+                writeln!(out, "**Do:** {}", marked_up(remedy))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The groups in a short table: what their ids begin with, what they are about, how many rules.
+pub fn group_table() -> String {
+    let mut table = "| group | about | rules |\n| --- | --- | --- |\n".to_owned();
+    for Section { title, rules } in sections(&[]) {
+        let mut names: Vec<&str> = Vec::new();
+        for rule in &rules {
+            if !names.contains(&rule.group()) {
+                names.push(rule.group());
+            }
+        }
+        writeln!(table, "| {} | {title} | {} |", names.join(", "), rules.len()).ok();
+    }
+    table
+}
+
+/// Plain text with code in backticks, so that nothing else of it has a meaning in Markdown.
+fn marked_up(text: &str) -> String {
+    let mut out = String::new();
+    let mut is_code = false;
+    for letter in text.chars() {
+        is_code ^= letter == '`';
+        let has_meaning = match letter {
+            '|' => true,
+            '*' | '_' | '<' | '>' | '[' | ']' | '\\' | '~' | '#' => !is_code,
+            _ => false,
+        };
+        if has_meaning {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_has_a_meaning() {
+        #[rustfmt::skip]
+        let cases = [
+            ("plain",        "a frame",              "a frame"),
+            ("emphasis",     "*_no_takeover",        "\\*\\_no\\_takeover"),
+            ("code",         "`<` for `<=` a_b",     "`<` for `<=` a\\_b"),
+            ("bar in code",  "`a|b` | c",            "`a\\|b` \\| c"),
+            ("a tag",        "<br>",                 "\\<br\\>"),
+        ];
+        for (name, text, expected) in cases {
+            assert_eq!(marked_up(text), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn groups_are_counted() {
+        let table = group_table();
+        assert!(table.contains("| WS-F | Frames | 17 |\n"), "{table}");
+    }
+}
