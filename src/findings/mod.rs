@@ -475,3 +475,35 @@ fn response_place(handshake: &Handshake) -> Place {
         span: handshake.response.as_ref().map(|head| head.span),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_are_unique_and_in_the_order_of_the_catalogue() {
+        for group in GROUPS {
+            let ids: Vec<&str> = group.rules().map(|rule| rule.id).collect();
+            assert!(ids.is_sorted_by(|a, b| a < b), "{}: {ids:?}", group.title);
+        }
+        let unique: BTreeSet<&str> = rules().map(|rule| rule.id).collect();
+        assert_eq!(unique.len(), rules().count());
+    }
+
+    #[test]
+    fn rules_say_all_that_a_reader_needs() {
+        for rule in rules() {
+            let Rule { id, title, explanation, remedy, .. } = *rule;
+            assert!(title.chars().count() <= 85, "{id}: a title is one line");
+            assert!(!title.ends_with('.'), "{id}: a title has no full stop");
+            for text in [explanation, remedy] {
+                assert!(text.ends_with('.') && text.chars().count() > 40, "{id}: {text}");
+            }
+            // What the capture lacks, and drafts that never became a standard, have none.
+            let needs_none = rule.id.starts_with("CAP-") || rule.id == "PMD-16";
+            assert!(needs_none || !rule.section.is_empty(), "{id}: no section");
+            assert!(!rule.checks.is_empty(), "{id}: nothing notices it");
+        }
+    }
+}
