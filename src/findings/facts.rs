@@ -46,8 +46,8 @@ pub(super) struct SideFacts {
     /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
     /// connection.
     pub(super) latest_fault: Option<Box<Offence>>,
-    /// Whether its latest data message bears a reserved bit that nothing accounts for: what its payload
-    /// is made of, nobody can tell.
+    /// Whether its latest data message bears a reserved bit that nothing accounts for, or an extension
+    /// that we do not know: what its payload is made of, we cannot tell.
     pub(super) is_obscure: bool,
     /// Whether its latest control frame broke a rule, so that nobody must answer it.
     pub(super) is_bad_control: bool,
@@ -321,8 +321,7 @@ impl Facts {
         side.data_frames = side.data_frames.saturating_add(1);
         let begins = match opcode {
             Some(Opcode::Text | Opcode::Binary) => {
-                let claimed = self.handshake.reserved_bits.unwrap_or(header.rsv);
-                side.is_obscure = header.rsv & !claimed != 0;
+                side.is_obscure = header.rsv & !self.handshake.readable_bits() != 0;
                 true
             }
             Some(Opcode::Continuation) => false,
