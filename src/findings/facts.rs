@@ -29,6 +29,10 @@ pub(super) struct Facts {
 
 /// What the rules remember of what one side sent.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and none follows from others"
+)]
 pub(super) struct SideFacts {
     /// The fragmented message that is open.
     pub(super) open: Open,
@@ -341,9 +345,8 @@ impl Facts {
                 side.interrupted = false;
                 Open::Since(Fragmented::begin(frame))
             }
-            (Open::No | Open::Unknown, true, true) => Open::No,
+            (Open::No | Open::Unknown, true, true) | (Open::No, false, _) => Open::No,
             (Open::Since(open), false, false) => Open::Since(open.add(frame)),
-            (Open::No, false, _) => Open::No,
             (Open::Unknown, false, false) => Open::Unknown,
             (Open::Since(_) | Open::Unknown, false, true) => {
                 side.interrupted = false;
@@ -397,21 +400,16 @@ impl Facts {
         let (payload, length) = payload(message);
         let answered =
             other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
-        match answered {
-            Some(at) => {
-                // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
-                other.pings.drain(..=at);
-                // What had looked wrong was sent unasked.
-                self.sides.get_mut(direction).stray_pong = None;
-            }
-            None => {
-                let Some(latest) = other.pings.back_mut() else { return };
-                latest.misanswered = true;
-                let open = *latest;
-                self.sides.get_mut(direction).stray_pong.get_or_insert_with(|| {
-                    Box::new(StrayPong { span: message.span, payload, length, open })
-                });
-            }
+        if let Some(at) = answered {
+            // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
+            other.pings.drain(..=at);
+            // What had looked wrong was sent unasked.
+            self.sides.get_mut(direction).stray_pong = None;
+        } else if let Some(latest) = other.pings.back_mut() {
+            latest.misanswered = true;
+            let open = *latest;
+            let stray = StrayPong { span: message.span, payload, length, open };
+            self.sides.get_mut(direction).stray_pong.get_or_insert_with(|| Box::new(stray));
         }
     }
 
