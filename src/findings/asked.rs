@@ -14,6 +14,10 @@ pub(super) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
 
 /// The questions, each list in the order of the catalogue.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::type_complexity,
+    reason = "each list holds what rules ask about one kind of event"
+)]
 pub(super) struct Asked {
     pub(super) header: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
     pub(super) frame: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,

@@ -2,7 +2,7 @@
 //!
 //! Each group of rules is a table in a file of its own. A rule is asked when something happens that
 //! it may be about, and answers with the faults that it sees. What it must remember for that is in
-//! [`facts`], which observe the same events.
+//! `facts`, which observe the same events.
 
 mod asked;
 mod capture;
@@ -198,7 +198,7 @@ impl Checker {
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
         let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
-        for (rule, check) in ASKED.capture.iter() {
+        for (rule, check) in &ASKED.capture {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
             for fault in self.faults.take() {
@@ -245,7 +245,7 @@ impl Checker {
                 self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
-                let what = Nonsense { direction, bytes };
+                let what = Nonsense { bytes };
                 self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
@@ -319,7 +319,6 @@ impl Checker {
                 facts: &slot.facts,
                 keys: &self.keys,
                 settings: &self.settings,
-                origin: about.origin,
                 subject: about.what,
             };
             self.faults.set_place(about.place);
@@ -346,20 +345,18 @@ impl Checker {
     ) {
         let id = connection.id;
         let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
-        let span = fault.span.unwrap_or(Span::at(0, origin));
+        let span = fault.span.unwrap_or_else(|| Span::at(0, origin));
         slot.facts.note(rule, fault.direction, span);
-        let count = match slot.counts.iter_mut().find(|(known, _)| known.id == rule.id) {
-            Some((_, count)) => {
-                *count = count.saturating_add(1);
-                *count
+        let known = slot.counts.iter_mut().find(|(known, _)| known.id == rule.id);
+        let count = if let Some((_, count)) = known {
+            *count = count.saturating_add(1);
+            *count
+        } else {
+            slot.counts.push((rule, 1));
+            if !self.told.contains(&rule.id) {
+                self.told.push(rule.id);
             }
-            None => {
-                slot.counts.push((rule, 1));
-                if !self.told.contains(&rule.id) {
-                    self.told.push(rule.id);
-                }
-                1
-            }
+            1
         };
         if count <= self.settings.each {
             out.finding(&finding(rule, Some(id), origin, fault));
@@ -474,5 +471,37 @@ fn response_place(handshake: &Handshake) -> Place {
     Place {
         direction: Some(Direction::ServerToClient),
         span: handshake.response.as_ref().map(|head| head.span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_are_unique_and_in_the_order_of_the_catalogue() {
+        for group in GROUPS {
+            let ids: Vec<&str> = group.rules().map(|rule| rule.id).collect();
+            assert!(ids.is_sorted_by(|a, b| a < b), "{}: {ids:?}", group.title);
+        }
+        let unique: BTreeSet<&str> = rules().map(|rule| rule.id).collect();
+        assert_eq!(unique.len(), rules().count());
+    }
+
+    #[test]
+    fn rules_say_all_that_a_reader_needs() {
+        for rule in rules() {
+            let Rule { id, title, explanation, remedy, .. } = *rule;
+            assert!(title.chars().count() <= 85, "{id}: a title is one line");
+            assert!(!title.ends_with('.'), "{id}: a title has no full stop");
+            for text in [explanation, remedy] {
+                assert!(text.ends_with('.') && text.chars().count() > 40, "{id}: {text}");
+            }
+            // What the capture lacks, and drafts that never became a standard, have none.
+            let needs_none = rule.id.starts_with("CAP-") || rule.id == "PMD-16";
+            assert!(needs_none || !rule.section.is_empty(), "{id}: no section");
+            assert!(!rule.checks.is_empty(), "{id}: nothing notices it");
+        }
     }
 }

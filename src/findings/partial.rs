@@ -38,7 +38,6 @@ pub(super) fn is_seen(bits: Bits, bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::findings::fixture::Scenario;
 
     #[test]

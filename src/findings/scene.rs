@@ -5,7 +5,7 @@ use crate::findings::Settings;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
-use crate::stream::{Direction, Origin};
+use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
 
 /// An event on a connection, before it is remembered, and all that was remembered before it.
@@ -17,8 +17,6 @@ pub(super) struct Scene<'a, T> {
     /// What is remembered of the handshakes of all connections.
     pub(super) keys: &'a Keys,
     pub(super) settings: &'a Settings,
-    /// The packet that brought the event.
-    pub(super) origin: Origin,
     pub(super) subject: T,
 }
 
@@ -77,7 +75,6 @@ pub(super) struct BadText {
 /// Text where a frame should start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Nonsense<'a> {
-    pub(super) direction: Direction,
     pub(super) bytes: &'a [u8],
 }
 

@@ -157,8 +157,7 @@ pub(super) static RULES: &[Rule] = &[
         id: "PMD-15",
         severity: Severity::Note,
         bound: Bound::Both,
-        title: "compressed message larger than its content; tail 00 00 ff ff not removed; bytes \
-            after the final block",
+        title: "compressed message wastes bytes, keeps its tail, or goes on behind a final block",
         section: "RFC 7692 §7.2.1",
         explanation: "The sender must remove 00 00 ff ff from the end of what it has compressed. \
             Receivers can read the message with it, and where compression made it larger; but \
