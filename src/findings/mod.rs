@@ -233,12 +233,19 @@ impl Checker {
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
-                let questions: &[Question<MessageSeen<'_>>] = match message.opcode {
-                    Opcode::Text | Opcode::Binary | Opcode::Continuation => &ASKED.data,
-                    Opcode::Close => &ASKED.close,
-                    Opcode::Ping | Opcode::Pong => return,
-                };
-                self.ask(questions, about.of(what, at(direction, message.span)), out);
+                let about = about.of(what, at(direction, message.span));
+                match message.opcode {
+                    Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                        self.ask(&ASKED.data, about, out);
+                        if message.compressed {
+                            self.ask(&ASKED.compressed, about, out);
+                        }
+                    }
+                    Opcode::Close => {
+                        self.ask(&ASKED.close, about, out);
+                    }
+                    Opcode::Ping | Opcode::Pong => {}
+                }
             }
             ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
                 let what = BadText { direction, byte };
