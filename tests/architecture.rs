@@ -69,6 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli"]),
     ("unicode_width", &["report/escape.rs", "report/line.rs", "report/wrap.rs"]),
