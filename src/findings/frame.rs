@@ -430,7 +430,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send the message in one frame, or buffer some kilobytes for each fragment. Look \
             for a writer that is flushed after each small write.",
         example: Example::Server(b"\x01\x01H\x00\x01e\x00\x01l\x00\x01l\x80\x01o"),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Fragmented(|scene, faults| {
             let MessageSeen { message, .. } = scene.subject;
             let (frames, length) = (message.frames, message.wire_length);
             if message.complete && frames >= MANY_FRAGMENTS && length < frames.saturating_mul(TINY)

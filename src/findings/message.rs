@@ -87,7 +87,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Protocol: graphql-transport-ws, and then a text message `hello`",
         ),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Content(|scene, faults| {
             let MessageSeen { direction, message } = scene.subject;
             let Some(misfit) = scene.sender(direction).misfit else { return };
             let name = scene.facts.subprotocol.unwrap_or("the subprotocol");

@@ -163,6 +163,9 @@ impl Checker {
         match event.kind {
             EventKind::Capture(event) => self.capture.observe(event),
             EventKind::Connection(connection, ref what) => {
+                if is_plain_end(what) {
+                    return;
+                }
                 let seat = connection.seat;
                 if self.slot(seat).is_none() {
                     if !begins_memory(what) {
@@ -238,7 +241,12 @@ impl Checker {
                 let about = about.of(what, at(direction, message.span));
                 match message.opcode {
                     Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                        self.ask(&ASKED.data, about, out);
+                        if message.frames > 1 {
+                            self.ask(&ASKED.fragmented, about, out);
+                        }
+                        if self.reads(connection.seat, direction) {
+                            self.ask(&ASKED.content, about, out);
+                        }
                         if message.compressed {
                             self.ask(&ASKED.compressed, about, out);
                         }
@@ -304,6 +312,12 @@ impl Checker {
         out: &mut impl Findings,
     ) -> Answer {
         self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// Whether messages of a direction are read as their subprotocol.
+    fn reads(&self, seat: usize, direction: Direction) -> bool {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        slot.is_some_and(|slot| slot.facts.sides.get(direction).reader.is_some())
     }
 
     /// What is to be asked about a frame beside its header.
@@ -466,6 +480,11 @@ fn finding(
         bits: fault.bits,
         evidence: fault.evidence,
     }
+}
+
+/// Whether an event is the end of a whole frame: the most frequent of all, and nothing follows from it.
+fn is_plain_end(event: &ConnectionEvent<'_>) -> bool {
+    matches!(event, ConnectionEvent::FrameEnded(_, frame) if frame.is_complete())
 }
 
 /// Whether an event is the first that a connection is remembered for. Most connections of a capture

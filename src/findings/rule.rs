@@ -105,8 +105,10 @@ pub(super) enum Check {
     Late(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every frame, as soon as its header is whole.
     Frame(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
-    /// Asked of every text and binary message, whole or given up.
-    Data(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    /// Asked of every text and binary message of several frames, whole or given up.
+    Fragmented(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    /// Asked of every text and binary message of a subprotocol that can be read.
+    Content(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
     /// Asked of every text and binary message that is compressed.
     Compressed(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
     /// Asked of every Close.
@@ -138,7 +140,8 @@ impl Rule {
                 | Check::Frame(_)
                 | Check::Fragment(_)
                 | Check::Late(_)
-                | Check::Data(_)
+                | Check::Fragmented(_)
+                | Check::Content(_)
                 | Check::Compressed(_)
                 | Check::BadText(_)
                 | Check::Nonsense(_) => true,
