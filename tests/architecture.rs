@@ -13,6 +13,7 @@ use std::path::PathBuf;
 /// Every module, lowest first. A module may import only from itself and those before it.
 const LAYERS: &[&str] = &[
     "stream",
+    "text",
     "capture",
     "decode",
     "tcp",
@@ -57,7 +58,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("etherparse", &["decode"]),
     ("flate2", &["capture/compressed.rs", "websocket/deflate/tests.rs"]),
     ("foldhash", &["decode", "tcp", "analysis", "findings", "timeline", "report"]),
-    ("humantime", &["report", "cli"]),
+    ("humantime", &["text"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report"]),
     ("nom", &["capture", "decode", "http", "websocket"]),
@@ -71,7 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli", "timeline/open.rs"]),
-    ("unicode_width", &["report/escape.rs", "report/line.rs", "report/wrap.rs"]),
+    ("unicode_width", &["text/escape.rs", "report/line.rs", "report/wrap.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -13,7 +13,6 @@ use serde::Serialize;
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
 pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
-use super::clock::Rfc3339;
 use super::handshake::HandshakeFacts;
 use super::output::Output;
 use super::tally::Tally;
@@ -26,6 +25,7 @@ use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
+use crate::text::clock::Rfc3339;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
 
 /// Writes JSON lines.

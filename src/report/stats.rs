@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::amount::{counted, duration, grouped, seconds, size};
 use super::ndjson::{write, write_summary};
 use super::output::Output;
 use super::tally::Tally;
@@ -13,6 +12,7 @@ use crate::analysis::event::{Event, Nature};
 use crate::analysis::{Sink, Totals};
 use crate::findings::Reading;
 use crate::stream::{Direction, Timestamp};
+use crate::text::amount::{counted, duration, grouped, seconds, size};
 use crate::timeline::stats::{Statistics, Traffic};
 use crate::websocket::Opcode;
 
@@ -131,7 +131,7 @@ impl<W: Write> Stats<W> {
             page.text.push_str("▲ ");
             page.text.push_str(note.rule);
             page.text.push_str("  ");
-            super::escape::escape(note.text.as_bytes(), usize::MAX, &mut page.text);
+            crate::text::escape::escape(note.text.as_bytes(), usize::MAX, &mut page.text);
             page.text.push('\n');
         }
         self.out.line(page.text.as_bytes());
@@ -192,7 +192,7 @@ impl Page {
         ];
         self.row(name, |out| {
             for number in numbers {
-                let columns = super::amount::grouped_width(number);
+                let columns = crate::text::amount::grouped_width(number);
                 out.extend(std::iter::repeat_n(' ', NUMBER_COLUMNS.saturating_sub(columns)));
                 grouped(out, number);
             }

@@ -7,9 +7,9 @@ use super::{Listing, Text};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
 use crate::report::Detail;
-use crate::report::amount::grouped;
 use crate::report::style::Role;
 use crate::stream::{Direction, PacketId, Span};
+use crate::text::amount::grouped;
 use crate::websocket::{Frame, Opcode};
 
 /// Findings whose row is still to come.
