@@ -12,4 +12,5 @@ pub mod stream;
 pub mod tcp;
 pub mod text;
 pub mod timeline;
+pub mod tui;
 pub mod websocket;

@@ -16,6 +16,7 @@ mod progress;
 mod rules;
 mod stats;
 mod usage;
+mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -83,6 +84,9 @@ struct Args {
 
     #[command(flatten)]
     color: ColorArgs,
+
+    #[command(flatten)]
+    look: view::LookArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,8 +111,15 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
                 "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
             )
         }
-        None => print::show(&args.capture, args.color, Screen::of_standard_output(), out)
-            .map(|()| Verdict::Fine),
+        None => {
+            let screen = Screen::of_standard_output();
+            if screen.columns.is_some() {
+                view::run(&args.capture, args.look, args.color)?;
+            } else {
+                print::show(&args.capture, args.color, screen, out)?;
+            }
+            Ok(Verdict::Fine)
+        }
     }
 }
 
