@@ -68,8 +68,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
-    ("thiserror", &["capture", "cli"]),
+    ("thiserror", &["capture", "cli", "timeline/open.rs"]),
     ("unicode_width", &["report/escape.rs", "report/line.rs"]),
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::stream::Span;
 use crate::websocket::close::Close;
-use crate::websocket::deflate::DeflateFault;
+use crate::websocket::deflate::{DeflateFault, History};
 use crate::websocket::frame::Opcode;
 
 /// A message or control frame, as far as it was seen.
@@ -42,6 +42,9 @@ pub struct Message<'a> {
     pub utf8: Utf8,
     /// Code and reason of a Close.
     pub close: Option<Close<'a>>,
+    /// What compressed messages behind this one may refer to; `None` where no message was compressed
+    /// so far, where another message is still open, and where this one was given up.
+    pub history: Option<History<'a>>,
     /// From the first header byte of its first frame to its last byte seen.
     pub span: Span,
 }

@@ -19,6 +19,6 @@ pub mod utf8;
 pub use close::Close;
 pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
-pub use deflate::DeflateFault;
+pub use deflate::{DeflateFault, History, HistoryStart};
 pub use frame::{Frame, FrameHeader, Opcode};
 pub use message::{DeflateEnding, Inflation, Message, Tail, Utf8};
