@@ -42,7 +42,8 @@ impl Sink for Timeline {
                 self.fragments.push(&Placed { place, sender: Sender::Lower });
             }
             Cargo::Payload(connection, direction) => {
-                let placed = Placed { place, sender: sender(connection, direction) };
+                let sender = Sender::of(connection.client, connection.server, direction);
+                let placed = Placed { place, sender };
                 if let Some(at) = self.position(connection.id) {
                     if let Some(kept) = self.kept.get_mut(at) {
                         kept.packets.push(&placed);
@@ -466,15 +467,6 @@ fn is_shown(connection: &Connection, what: &ConnectionEvent<'_>) -> bool {
             connection.started_by == StartedBy::Syn && is_over
         }
         Nature::Http | Nature::Other => false,
-    }
-}
-
-/// Which endpoint sends in a direction.
-pub(super) fn sender(connection: &Connection, direction: Direction) -> Sender {
-    let client_is_lower = connection.client <= connection.server;
-    match (direction, client_is_lower) {
-        (Direction::ClientToServer, true) | (Direction::ServerToClient, false) => Sender::Lower,
-        (Direction::ClientToServer, false) | (Direction::ServerToClient, true) => Sender::Higher,
     }
 }
 

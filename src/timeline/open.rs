@@ -7,7 +7,8 @@ use thiserror::Error;
 use crate::capture;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
-use crate::stream::{PacketId, Span};
+use crate::stream::PacketId;
+use crate::timeline::opener::Opener;
 use crate::timeline::record::Timeline;
 use crate::timeline::row::RowId;
 use crate::websocket::{DeflateEnding, FrameHeader, Inflation, Utf8};
@@ -50,8 +51,14 @@ pub struct Piece {
 pub struct OpenedFrame {
     /// Its header.
     pub header: FrameHeader,
-    /// Where it lies in the stream and in the capture.
-    pub span: Span,
+    /// Stream offset of its header.
+    pub offset: u64,
+    /// The packet with the lowest number that carried a byte of it.
+    pub first: PacketId,
+    /// The packet with the highest number that carried a byte of it.
+    pub last: PacketId,
+    /// Whether every payload byte was seen.
+    pub complete: bool,
     /// Where in [`Opened::wire`] its header is.
     pub header_range: Range<usize>,
     /// Where in [`Opened::wire`] its payload is, as sent: masked, compressed.
@@ -128,7 +135,5 @@ pub fn open(
     store: &dyn PacketStore,
     limits: OpenLimits,
 ) -> Result<Opened, OpenError> {
-    let _ = (store, limits);
-    let _row = timeline.row(row).ok_or(OpenError::NoRow(row))?;
-    Ok(Opened::default())
+    Opener::new(store, limits).open(timeline, row)
 }

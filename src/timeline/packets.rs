@@ -1,7 +1,9 @@
 //! Where packets lie in the capture: a few bytes each.
 
+use std::net::SocketAddr;
+
 use crate::capture::{LinkType, PacketPlace};
-use crate::stream::PacketId;
+use crate::stream::{Direction, PacketId};
 
 /// Places of packets in the order of their numbers, coded as differences.
 ///
@@ -48,6 +50,17 @@ pub(super) struct Placed {
 pub(super) enum Sender {
     Lower,
     Higher,
+}
+
+impl Sender {
+    /// Who sends in a direction.
+    pub(super) fn of(client: SocketAddr, server: SocketAddr, direction: Direction) -> Self {
+        let (sender, receiver) = match direction {
+            Direction::ClientToServer => (client, server),
+            Direction::ServerToClient => (server, client),
+        };
+        if sender <= receiver { Self::Lower } else { Self::Higher }
+    }
 }
 
 impl PacketList {

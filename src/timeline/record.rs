@@ -169,7 +169,7 @@ impl Timeline {
     }
 
     /// Findings that were counted only.
-    pub fn folded(&self) -> &[Folded] {
+    pub fn folded_findings(&self) -> &[Folded] {
         &self.folded
     }
 

@@ -13,6 +13,7 @@
 pub(crate) mod container;
 pub(crate) mod conversation;
 pub(crate) mod random;
+pub(crate) mod reopened;
 pub(crate) mod scenario;
 pub(crate) mod seen;
 pub(crate) mod watch;
