@@ -4,9 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::capture::PacketStore;
 use crate::decode::{Decoded, Decoder, Flags, Reason, Segment};
-use crate::stream::{
-    Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp, length_u64, length_usize,
-};
+use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp};
 use crate::tcp::assembler::{Assembler, Beside};
 use crate::tcp::seq;
 use crate::timeline::connection::ConnectionRow;
@@ -109,7 +107,7 @@ impl Again<'_> {
     }
 }
 
-/// Puts segments in order, and leaves out what the analyzer took for missing.
+/// Puts segments in order, and goes on behind what the analyzer gave up, as soon as it is reached.
 struct Order<'t> {
     assembler: Assembler,
     /// What is missing, by offset, from the next byte on.
@@ -135,37 +133,18 @@ impl<'t> Order<'t> {
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
         let offset = seq::offset(sequence, first_sequence, self.assembler.next());
         let skipped = usize::try_from(offset.saturating_neg()).unwrap_or(0);
-        let mut rest = Chunk {
+        let chunk = Chunk {
             offset: u64::try_from(offset).unwrap_or(0),
             bytes: segment.payload.get(skipped..).unwrap_or_default(),
             origin,
         };
-        // Bytes in a hole came late, and were passed over: they are passed over again.
-        for hole in self.holes {
-            if hole.start >= rest.end() {
-                break;
-            }
-            let before = rest.take(length_usize(hole.start.saturating_sub(rest.offset)));
-            self.insert(before, each)?;
-            let behind = hole.end.max(rest.offset).saturating_sub(rest.offset);
-            rest = rest.skip(length_usize(behind.min(length_u64(rest.bytes.len()))));
+        // Of bytes that come twice the first win, and those of a hole come too late, as they did.
+        if !chunk.bytes.is_empty()
+            && let Some(ready) = self.assembler.insert(chunk, Beside::default()).ready
+        {
+            each(Part::Bytes(ready))?;
         }
-        self.insert(rest, each)?;
         self.pass_holes(origin, each)
-    }
-
-    fn insert(
-        &mut self,
-        chunk: Chunk<'_>,
-        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        if chunk.bytes.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        match self.assembler.insert(chunk, Beside::default()).ready {
-            Some(ready) => each(Part::Bytes(ready)),
-            None => ControlFlow::Continue(()),
-        }
     }
 
     /// Hands over all that is next by now: bytes that were held back, and holes.
