@@ -292,6 +292,51 @@ fn pings_know_their_pongs_and_requests_their_responses() {
     assert_eq!(timeline.rows_of(connection.id).len(), rows.len());
 }
 
+#[test]
+fn packets_in_fragments_open() {
+    for conversation in short() {
+        let whole = packets(&conversation, &Layout { segments: vec![400], ..Layout::default() });
+        let mut carried = Vec::new();
+        for (packet, number) in whole.iter().zip(1_u16..) {
+            carried.extend(fragments(packet, number));
+        }
+        // Those of two datagrams between one another.
+        for window in carried[4 * OPENING..].chunks_mut(4) {
+            window.reverse();
+        }
+        let both = record(&carried, keeping());
+        assert_eq!(
+            both.messages.len(),
+            conversation.said.client.len() + conversation.said.server.len()
+        );
+        assert_reopens(&both, &Memory::new(&carried), "fragments");
+    }
+}
+
+/// Cuts a packet of IPv4 in two, where it is large enough.
+fn fragments(packet: &Packet, identification: u16) -> Vec<Packet> {
+    let (headers, datagram) = packet.bytes.split_at(ETHERNET + IP);
+    if datagram.len() < 40 {
+        return vec![packet.clone()];
+    }
+    let half = datagram.len() / 16 * 8;
+    let parts = [(0, &datagram[..half], 0x20), (half, &datagram[half..], 0)];
+    let made = parts.map(|(offset, part, more)| {
+        let mut bytes = headers.to_vec();
+        bytes[ETHERNET + 2..][..2].copy_from_slice(&((IP + part.len()) as u16).to_be_bytes());
+        bytes[ETHERNET + 4..][..2].copy_from_slice(&identification.to_be_bytes());
+        bytes[ETHERNET + 6..][..2].copy_from_slice(&((offset / 8) as u16).to_be_bytes());
+        bytes[ETHERNET + 6] |= more;
+        bytes.extend(part);
+        Packet { bytes, ..packet.clone() }
+    });
+    made.to_vec()
+}
+
+/// Lengths of headers in bytes.
+const ETHERNET: usize = 14;
+const IP: usize = 20;
+
 fn is_client(told: &&support::reopened::Told) -> bool {
     told.direction == Direction::ClientToServer
 }
