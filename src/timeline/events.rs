@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Ending, Event, EventKind, Nature, StartedBy, TcpState,
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, StartedBy,
+    TcpState,
 };
 use crate::analysis::{Cargo, Sink};
 use crate::http::Handshake;
@@ -19,19 +20,13 @@ use crate::websocket::{Compression, Frame, HistoryStart, Message, Opcode};
 impl Sink for Timeline {
     fn event(&mut self, event: &Event<'_>) {
         let EventKind::Connection(connection, ref what) = event.kind else { return };
-        match self.place_of(connection, what) {
-            Some(at) => self.observe(at, connection, event.origin, what),
-            None => match what {
-                // It was never one to be shown.
-                ConnectionEvent::Ended(_) => {
-                    self.drafts.remove(&connection.id);
-                }
-                ConnectionEvent::Gap(direction, gap) => {
-                    let draft = self.drafts.entry(connection.id).or_default();
-                    draft.hole(*direction, *gap);
-                }
-                _ => {}
-            },
+        if let Some(at) = self.place_of(connection, what) {
+            self.observe(at, connection, event.origin, what);
+        } else if let ConnectionEvent::Ended(_) = what {
+            // It was never one to be shown.
+            self.drafts.remove(&connection.id);
+        } else if let ConnectionEvent::Gap(direction, gap) = what {
+            self.drafts.entry(connection.id).or_default().hole(*direction, *gap);
         }
     }
 
@@ -79,17 +74,12 @@ impl Timeline {
         now: Origin,
         what: &ConnectionEvent<'_>,
     ) {
-        match *what {
-            // Most events are of these two, and few of them become rows.
-            ConnectionEvent::FrameStarted(direction, frame) => {
-                self.frame_started(at, connection, direction, frame);
-                return;
-            }
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                self.frame_ended(at, connection, now, direction, frame);
-                return;
-            }
-            _ => {}
+        // Most events are of these two, and few of them become rows.
+        if let ConnectionEvent::FrameStarted(direction, frame) = *what {
+            return self.frame_started(at, connection, direction, frame);
+        }
+        if let ConnectionEvent::FrameEnded(direction, frame) = *what {
+            return self.frame_ended(at, connection, now, direction, frame);
         }
         if let (Some(row), Some(kept)) = (self.connections.get_mut(at), self.kept.get_mut(at)) {
             row.update(connection);
@@ -146,7 +136,7 @@ impl Timeline {
         let kept = self.kept.get_mut(at)?;
         kept.rows.push(id);
         if let (Some(direction), Some(end)) = (row.direction, end) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             progress.reached = progress.reached.max(end);
         }
         if let Some(connection) = self.connections.get_mut(at) {
@@ -178,7 +168,7 @@ impl Timeline {
         frame: &Frame,
     ) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.live.directions.get_mut(direction);
+        let progress = kept.directions.get_mut(direction);
         if let Some(Opcode::Text | Opcode::Binary) = Opcode::from_wire(frame.header.opcode) {
             progress.message = Some(frame.span.start);
         }
@@ -253,7 +243,7 @@ impl Timeline {
         let mut row = spanning(row, direction, message.span, message.length);
         let is_data = matches!(message.opcode, Opcode::Text | Opcode::Binary);
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             let has_frame_rows = progress.reached > message.span.start && message.frames > 0;
             if is_data && (message.frames > 1 || has_frame_rows) {
                 row.scope = Scope::Messages;
@@ -264,7 +254,7 @@ impl Timeline {
         let id = self.add(at, row, Some(message.span.end));
         self.count_message(at, direction, row.time);
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             if is_data && progress.message == Some(message.span.start) {
                 progress.message = None;
             }
@@ -282,7 +272,7 @@ impl Timeline {
         if message.opcode == Opcode::Ping
             && let Some(kept) = self.kept.get_mut(at)
         {
-            let pings = kept.live.pings.get_mut(direction);
+            let pings = kept.live().pings.get_mut(direction);
             if pings.len() >= MAX_PINGS {
                 pings.pop_front();
             }
@@ -301,7 +291,7 @@ impl Timeline {
         if message.opcode != Opcode::Pong {
             return None;
         }
-        let pings = self.kept.get_mut(at)?.live.pings.get_mut(direction.reverse());
+        let pings = self.kept.get_mut(at)?.live().pings.get_mut(direction.reverse());
         let hash = hash(message.content);
         let place = pings.iter().position(|ping| ping.hash == hash)?;
         pings.drain(..=place).next_back()
@@ -310,7 +300,7 @@ impl Timeline {
     /// Makes an entrance behind a message, where the last one lies far back.
     fn enter(&mut self, at: usize, direction: Direction, message: &Message<'_>) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.live.directions.get_mut(direction);
+        let progress = kept.directions.get_mut(direction);
         if message.compressed {
             progress.output = progress.output.saturating_add(message.length);
         }
@@ -332,7 +322,7 @@ impl Timeline {
 
     fn lose_sync(&mut self, at: usize, direction: Direction) {
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             progress.is_entered = false;
             progress.was_lost = true;
         }
@@ -344,29 +334,20 @@ impl Timeline {
         let row = Row { kind: RowKind::Request, ..draft };
         let id = self.add_span(at, row, Direction::ClientToServer, head.span);
         if let Some(kept) = self.kept.get_mut(at) {
-            kept.live.request = id;
+            kept.live().request = id;
         }
     }
 
     fn response(&mut self, at: usize, draft: Row, handshake: &Handshake) {
         self.learn(at, handshake);
-        let request = self.kept.get_mut(at).and_then(|kept| kept.live.request.take());
+        let request = self.kept.get_mut(at).and_then(|kept| kept.live().request.take());
         let direction = Direction::ServerToClient;
-        let id = match &handshake.response {
-            Some(head) => {
-                let status = head.status().unwrap_or(0);
-                let row = Row { kind: RowKind::Response(status), partner: request, ..draft };
-                self.add_span(at, row, direction, head.span)
-            }
-            None => {
-                let row = Row {
-                    kind: RowKind::NoResponse,
-                    direction: Some(direction),
-                    partner: request,
-                    ..draft
-                };
-                self.add(at, row, None)
-            }
+        let draft = Row { partner: request, direction: Some(direction), ..draft };
+        let id = if let Some(head) = &handshake.response {
+            let kind = RowKind::Response(head.status().unwrap_or(0));
+            self.add_span(at, Row { kind, ..draft }, direction, head.span)
+        } else {
+            self.add(at, Row { kind: RowKind::NoResponse, ..draft }, None)
         };
         if let Some((request, id)) = request.zip(id)
             && let Some(row) = self.rows.packed_mut(request)
@@ -408,20 +389,19 @@ impl Timeline {
 
     fn change_state(&mut self, at: usize, draft: Row, state: TcpState) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let end = &mut kept.live.connection_end;
-        let (kind, direction) = match state {
+        let end = &mut kept.live().end;
+        let (kind, by, told) = match state {
             TcpState::SynSent | TcpState::Established => return,
-            TcpState::HalfClosed(by) => (RowKind::Fin, by),
-            TcpState::Closed(first) => (RowKind::Fin, first.reverse()),
-            TcpState::Reset(by) => (RowKind::Reset, by),
-            TcpState::Refused => (RowKind::Reset, Direction::ServerToClient),
-        };
-        let told = match kind {
-            RowKind::Fin => end.fin.get_mut(direction),
-            _ => &mut end.reset,
+            TcpState::HalfClosed(by) => (RowKind::Fin, by, end.fin.get_mut(by)),
+            TcpState::Closed(first) => {
+                let by = first.reverse();
+                (RowKind::Fin, by, end.fin.get_mut(by))
+            }
+            TcpState::Reset(by) => (RowKind::Reset, by, &mut end.reset),
+            TcpState::Refused => (RowKind::Reset, Direction::ServerToClient, &mut end.reset),
         };
         if !std::mem::replace(told, true) {
-            self.add(at, Row { kind, direction: Some(direction), ..draft }, None);
+            self.add(at, Row { kind, direction: Some(by), ..draft }, None);
         }
     }
 
@@ -455,10 +435,11 @@ impl Timeline {
 
 /// Whether a connection is one that people look for, as far as known by this event.
 fn is_shown(connection: &Connection, what: &ConnectionEvent<'_>) -> bool {
-    match what {
-        ConnectionEvent::Ended(ending) => return ending.relevant,
-        ConnectionEvent::TunnelOpened(_) | ConnectionEvent::TunnelRefused(_) => return true,
-        _ => {}
+    if let ConnectionEvent::Ended(ending) = what {
+        return ending.relevant;
+    }
+    if let ConnectionEvent::TunnelOpened(_) | ConnectionEvent::TunnelRefused(_) = what {
+        return true;
     }
     match connection.nature {
         Nature::Asked | Nature::WebSocket | Nature::Opaque => true,
@@ -475,7 +456,7 @@ fn blank(now: Origin) -> Row {
     Row {
         id: RowId(0),
         kind: RowKind::Gap,
-        connection: Default::default(),
+        connection: ConnectionId::default(),
         direction: None,
         time: now.time,
         first: now.packet,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::analysis::limits::Limits;
 use crate::capture;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
@@ -97,11 +98,7 @@ pub struct OpenLimits {
 
 impl Default for OpenLimits {
     fn default() -> Self {
-        Self {
-            content: 4 << 20,
-            wire: 8 << 20,
-            inflated_bytes: crate::analysis::limits::Limits::default().inflated_bytes,
-        }
+        Self { content: 4 << 20, wire: 8 << 20, inflated_bytes: Limits::default().inflated_bytes }
     }
 }
 

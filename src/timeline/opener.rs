@@ -14,7 +14,9 @@ use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind};
 use crate::timeline::wire::Wire;
-use crate::websocket::{Compression, Decoder, History, HistoryStart, Settings, Shared, Start};
+use crate::websocket::{
+    Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
+};
 
 /// Opens one row after the other.
 ///
@@ -95,9 +97,7 @@ impl<'s> Opener<'s> {
         let compression = *again.connection.compression.get(direction);
         let beginning = self.beginning(timeline, &again, row, compression);
         let decoder = Decoder::resume(compression, beginning.history, self.settings());
-        let wanted =
-            if row.frames > 1 || !is_control(row) { Wanted::Data } else { Wanted::Control };
-        let collector = Collector::new(row.offset, wanted, self.limits);
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
         let collector = self.decode(&again, beginning.stretch, decoder, collector)?;
         if let Some(entrance) = collector.entrance().filter(|_| row.compressed) {
             self.remember(Spot { connection: row.connection, direction, row: row.id, entrance });
@@ -109,7 +109,7 @@ impl<'s> Opener<'s> {
         let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
         let decoder = Decoder::new(Compression::None, Start::Boundary);
-        let collector = Collector::new(row.offset, Wanted::Frame, self.limits);
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
         Ok(self.decode(&again, of_row(row), decoder, collector)?.finish())
     }
 
@@ -261,14 +261,12 @@ fn of_row(row: &Row) -> Stretch {
     Stretch { offset: row.offset, first: row.first, last: row.last, late: 0 }
 }
 
-fn is_control(row: &Row) -> bool {
-    use crate::websocket::Opcode;
-    match row.kind {
-        RowKind::Message(opcode) => match opcode {
-            Opcode::Close | Opcode::Ping | Opcode::Pong => true,
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => false,
-        },
-        _ => false,
+/// What a message row is made of.
+fn wanted_of(row: &Row) -> Wanted {
+    let RowKind::Message(opcode) = row.kind else { return Wanted::Frame };
+    match opcode {
+        Opcode::Close | Opcode::Ping | Opcode::Pong => Wanted::Control,
+        Opcode::Text | Opcode::Binary | Opcode::Continuation => Wanted::Data,
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::stream::{Chunk, length_u64, length_usize};
 use crate::timeline::open::Piece;
+use crate::websocket::mask::unmask;
 
 /// Bytes in the order of their stream, with nothing where some are missing.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ impl Wire {
             if from < until
                 && let Some(part) = plain.get_mut(place)
             {
-                crate::websocket::mask::unmask(part, key, phase);
+                unmask(part, key, phase);
             }
         }
         plain

@@ -5,7 +5,9 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::decimal_bitwise_operands,
+    clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests make their bytes themselves and may panic"
 )]
