@@ -24,7 +24,9 @@ use wslens::findings::Settings;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction;
 use wslens::stream::PerDirection;
+use wslens::timeline::OpenError;
 use wslens::timeline::OpenLimits;
+use wslens::timeline::Opener;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Scope;
@@ -311,6 +313,65 @@ fn packets_in_fragments_open() {
         );
         assert_reopens(&both, &Memory::new(&carried), "fragments");
     }
+}
+
+#[test]
+fn damaged_packets_open_as_they_were_told() {
+    for conversation in short().into_iter().chain([long_deflated()]) {
+        for seed in 0..if cfg!(debug_assertions) { 20 } else { 300 } {
+            let mut random = Random(seed);
+            let layout = Layout { segments: vec![20 + random.below(400)], ..Layout::default() };
+            let mut carried = packets(&conversation, &layout);
+            for _ in 0..1 + random.below(8) {
+                let at = random.below(carried.len());
+                let bytes = &mut carried[at].bytes;
+                let place = random.below(bytes.len());
+                bytes[place] ^= 1 << random.below(8);
+                if random.below(4) == 0 {
+                    bytes.truncate(place);
+                }
+            }
+            assert_opens(&carried, &format!("{}, damaged with seed {seed}", conversation.name));
+        }
+    }
+}
+
+#[test]
+fn rows_opened_in_their_order_are_decoded_once() {
+    let carried = packets(&long_deflated(), &Layout { segments: vec![40], ..Layout::default() });
+    let both = record(&carried, keeping());
+    let store = Memory::new(&carried);
+    let rows = (0..both.timeline.rows()).map(RowId);
+    let mut opener = Opener::new(&store, OpenLimits::default());
+    for row in rows.clone() {
+        opener.open(&both.timeline, row).unwrap();
+    }
+    let in_order = store.asked.replace(0);
+    for row in rows {
+        open(&both.timeline, row, &store, OpenLimits::default()).unwrap();
+    }
+    let one_by_one = store.asked.get();
+    let with_payload = carried.iter().filter(|packet| packet.payload > 0).count() as u64;
+    assert!(in_order < 4 * with_payload, "{in_order} of {with_payload} packets");
+    assert!(one_by_one > 20 * with_payload, "{one_by_one} of {with_payload} packets");
+}
+
+#[test]
+fn a_capture_that_has_changed_is_told_as_such() {
+    let carried = packets(&chat(), &Layout::default());
+    let both = record(&carried, keeping());
+    let mut changed = carried.clone();
+    for packet in &mut changed {
+        packet.bytes[12..14].fill(0);
+    }
+    let store = Memory::new(&changed);
+    let rows = (0..both.timeline.rows()).filter_map(|id| both.timeline.row(RowId(id)));
+    for row in rows.filter(|row| row.is_message()) {
+        let outcome = open(&both.timeline, row.id, &store, OpenLimits::default());
+        assert!(matches!(outcome, Err(OpenError::Changed(_))), "{outcome:?}");
+    }
+    let none = open(&both.timeline, RowId(9_999), &store, OpenLimits::default());
+    assert!(matches!(none, Err(OpenError::NoRow(_))));
 }
 
 /// Cuts a packet of IPv4 in two, where it is large enough.

@@ -139,6 +139,7 @@ impl Collector {
     fn frame(&mut self, frame: &Frame) {
         let start = frame.span.start;
         let belongs = match self.wanted {
+            // Frames of a reserved data opcode are taken for parts of the message that is open.
             Wanted::Data => start >= self.offset && !frame.header.is_control(),
             Wanted::Control | Wanted::Frame => start == self.offset,
         };
