@@ -360,7 +360,7 @@ fn rows_opened_in_their_order_are_decoded_once() {
 fn a_capture_that_has_changed_is_told_as_such() {
     let carried = packets(&chat(), &Layout::default());
     let both = record(&carried, keeping());
-    let mut changed = carried.clone();
+    let mut changed = carried;
     for packet in &mut changed {
         packet.bytes[12..14].fill(0);
     }
@@ -397,6 +397,17 @@ fn fragments(packet: &Packet, identification: u16) -> Vec<Packet> {
 /// Lengths of headers in bytes.
 const ETHERNET: usize = 14;
 const IP: usize = 20;
+
+#[test]
+fn a_ping_that_had_to_wait_for_a_hole_finds_its_pong() {
+    let both = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/gap.pcap"), None);
+    let rows = (0..both.timeline.rows()).filter_map(|id| both.timeline.row(RowId(id)));
+    let rows: Vec<_> = rows.collect();
+    let one = |opcode| rows.iter().find(|row| row.kind == RowKind::Message(opcode)).unwrap();
+    let (ping, pong) = (one(Opcode::Ping), one(Opcode::Pong));
+    assert!(pong.id < ping.id, "the Pong becomes known first");
+    assert_eq!((ping.partner, pong.partner), (Some(pong.id), Some(ping.id)));
+}
 
 fn is_client(told: &&support::reopened::Told) -> bool {
     told.direction == Direction::ClientToServer

@@ -1,17 +1,12 @@
 //! Events become rows.
 
-use std::hash::{BuildHasher, Hasher};
-
-use foldhash::fast::FixedState;
-
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, StartedBy,
     TcpState,
 };
 use crate::analysis::{Cargo, Sink};
-use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PacketId, Span};
-use crate::timeline::kept::{Entrance, OpenPing};
+use crate::timeline::kept::Entrance;
 use crate::timeline::packets::{Placed, Sender};
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind, Scope};
@@ -128,7 +123,7 @@ impl Timeline {
     }
 
     /// Appends a row; `end` is where it ends in its stream, if it lies in one.
-    fn add(&mut self, at: usize, row: Row, end: Option<u64>) -> Option<RowId> {
+    pub(super) fn add(&mut self, at: usize, row: Row, end: Option<u64>) -> Option<RowId> {
         let Some(id) = self.rows.push(&row) else {
             self.counts.rows_let_go = self.counts.rows_let_go.saturating_add(1);
             return None;
@@ -148,7 +143,13 @@ impl Timeline {
     }
 
     /// Appends a row about a stretch of a stream.
-    fn add_span(&mut self, at: usize, row: Row, direction: Direction, span: Span) -> Option<RowId> {
+    pub(super) fn add_span(
+        &mut self,
+        at: usize,
+        row: Row,
+        direction: Direction,
+        span: Span,
+    ) -> Option<RowId> {
         let row = Row {
             direction: Some(direction),
             first: span.first.packet,
@@ -249,8 +250,6 @@ impl Timeline {
                 row.scope = Scope::Messages;
             }
         }
-        let pong = self.answered_ping(at, direction, message);
-        row.partner = pong.map(|ping| ping.row);
         let id = self.add(at, row, Some(message.span.end));
         self.count_message(at, direction, row.time);
         if let Some(kept) = self.kept.get_mut(at) {
@@ -259,42 +258,10 @@ impl Timeline {
                 progress.message = None;
             }
         }
-        let Some(id) = id else { return };
-        if let Some(ping) = pong {
-            if let Some(row) = self.rows.packed_mut(ping.row) {
-                row.set_partner(id);
-            }
-            if let Some(connection) = self.connections.get_mut(at) {
-                let trips = connection.round_trips.get_mut(direction.reverse());
-                trips.add(row.time.since(ping.time));
-            }
-        }
-        if message.opcode == Opcode::Ping
-            && let Some(kept) = self.kept.get_mut(at)
-        {
-            let pings = kept.live().pings.get_mut(direction);
-            if pings.len() >= MAX_PINGS {
-                pings.pop_front();
-            }
-            pings.push_back(OpenPing { row: id, time: row.time, hash: hash(message.content) });
+        if let Some(id) = id {
+            self.pair(at, &Row { id, ..row }, direction, message);
         }
         self.enter(at, direction, message);
-    }
-
-    /// The Ping that a Pong answers. Those before it need no answer any more (RFC 6455 §5.5.3).
-    fn answered_ping(
-        &mut self,
-        at: usize,
-        direction: Direction,
-        message: &Message<'_>,
-    ) -> Option<OpenPing> {
-        if message.opcode != Opcode::Pong {
-            return None;
-        }
-        let pings = self.kept.get_mut(at)?.live().pings.get_mut(direction.reverse());
-        let hash = hash(message.content);
-        let place = pings.iter().position(|ping| ping.hash == hash)?;
-        pings.drain(..=place).next_back()
     }
 
     /// Makes an entrance behind a message, where the last one lies far back.
@@ -325,50 +292,6 @@ impl Timeline {
             let progress = kept.directions.get_mut(direction);
             progress.is_entered = false;
             progress.was_lost = true;
-        }
-    }
-
-    fn request(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        let Some(head) = &handshake.request else { return };
-        self.learn(at, handshake);
-        let row = Row { kind: RowKind::Request, ..draft };
-        let id = self.add_span(at, row, Direction::ClientToServer, head.span);
-        if let Some(kept) = self.kept.get_mut(at) {
-            kept.live().request = id;
-        }
-    }
-
-    fn response(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        self.learn(at, handshake);
-        let request = self.kept.get_mut(at).and_then(|kept| kept.live().request.take());
-        let direction = Direction::ServerToClient;
-        let draft = Row { partner: request, direction: Some(direction), ..draft };
-        let id = if let Some(head) = &handshake.response {
-            let kind = RowKind::Response(head.status().unwrap_or(0));
-            self.add_span(at, Row { kind, ..draft }, direction, head.span)
-        } else {
-            self.add(at, Row { kind: RowKind::NoResponse, ..draft }, None)
-        };
-        if let Some((request, id)) = request.zip(id)
-            && let Some(row) = self.rows.packed_mut(request)
-        {
-            row.set_partner(id);
-        }
-    }
-
-    /// The row of a tunnel is that of its request.
-    fn tunnel(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        self.learn(at, handshake);
-        let row = Row { kind: RowKind::Tunnel(handshake.status()), ..draft };
-        match &handshake.request {
-            Some(head) => self.add_span(at, row, Direction::ClientToServer, head.span),
-            None => self.add(at, row, None),
-        };
-    }
-
-    fn learn(&mut self, at: usize, handshake: &Handshake) {
-        if let Some(connection) = self.connections.get_mut(at) {
-            connection.learn(handshake);
         }
     }
 
@@ -485,19 +408,9 @@ fn spanning(row: Row, direction: Direction, span: Span, length: u64) -> Row {
     }
 }
 
-/// A fingerprint, the same in every run.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = FixedState::with_seed(0).build_hasher();
-    hasher.write(bytes);
-    hasher.finish()
-}
-
 /// Packets of a connection that are kept at least while it is not clear whether it is of interest: an upgrade
 /// request is not longer than they are.
 const DRAFT_PACKETS: u64 = 256;
-
-/// Pings of one side that may wait for a Pong.
-const MAX_PINGS: usize = 64;
 
 /// How far apart entrances are at most, but for a message that is longer: stream bytes ...
 const ENTRANCE_STREAM: u64 = 8 << 20;

@@ -64,7 +64,9 @@ pub(super) struct Live {
     /// Findings whose row is yet to come.
     pub(super) pending: Vec<Pending>,
     /// Pings that no Pong has answered, by sender.
-    pub(super) pings: PerDirection<VecDeque<OpenPing>>,
+    pub(super) pings: PerDirection<VecDeque<Unpaired>>,
+    /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole.
+    pub(super) pongs: PerDirection<VecDeque<Unpaired>>,
     /// The row of the last request.
     pub(super) request: Option<RowId>,
     pub(super) end: End,
@@ -102,10 +104,11 @@ pub(super) struct Pending {
     pub(super) offset: Option<u64>,
 }
 
-/// A Ping that waits for its Pong.
+/// A Ping that waits for its Pong, or a Pong for its Ping.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenPing {
+pub(super) struct Unpaired {
     pub(super) row: RowId,
+    pub(super) packet: PacketId,
     pub(super) time: Timestamp,
     /// Fingerprint of its payload.
     pub(super) hash: u64,

@@ -11,6 +11,7 @@ mod open;
 mod opener;
 mod packed;
 mod packets;
+mod pairs;
 mod record;
 mod row;
 mod rows;

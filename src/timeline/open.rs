@@ -73,7 +73,8 @@ pub struct OpenedFrame {
 pub struct MessageFacts {
     /// Content bytes, after inflation.
     pub length: u64,
-    /// Whether all of it was seen, and inflated where it is compressed.
+    /// Whether all of it was seen, and inflated where it is compressed; false where a limit cut the
+    /// reading short.
     pub complete: bool,
     /// How inflation went.
     pub inflation: Inflation,
