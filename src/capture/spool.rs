@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn packets_are_read_again_while_others_are_written() {
         let spool = Spool::new(Spool::LIMIT).unwrap();
-        let content = |number: u64| vec![number.to_le_bytes()[0]; 700 + number as usize % 800];
+        let content = |number: u64| {
+            vec![number.to_le_bytes()[0]; 700 + usize::try_from(number % 800).unwrap()]
+        };
         let mut places = Vec::new();
         for number in 0..1_000 {
             let bytes = content(number);
@@ -135,7 +137,7 @@ mod tests {
             // The first is in the file by now, the last is not yet.
             for index in [0, number, number / 2] {
                 let mut again = Vec::new();
-                spool.clone().read(&places[index as usize], &mut again).unwrap();
+                spool.clone().read(&places[usize::try_from(index).unwrap()], &mut again).unwrap();
                 assert_eq!(again, content(index), "packet {index} after {number}");
             }
         }

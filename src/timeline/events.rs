@@ -1,16 +1,12 @@
 //! Events become rows.
 
-use std::hash::{BuildHasher, Hasher};
-
-use foldhash::fast::FixedState;
-
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Ending, Event, EventKind, Nature, StartedBy, TcpState,
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, StartedBy,
+    TcpState,
 };
 use crate::analysis::{Cargo, Sink};
-use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PacketId, Span};
-use crate::timeline::kept::{Entrance, OpenPing};
+use crate::timeline::kept::Entrance;
 use crate::timeline::packets::{Placed, Sender};
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind, Scope};
@@ -19,19 +15,13 @@ use crate::websocket::{Compression, Frame, HistoryStart, Message, Opcode};
 impl Sink for Timeline {
     fn event(&mut self, event: &Event<'_>) {
         let EventKind::Connection(connection, ref what) = event.kind else { return };
-        match self.place_of(connection, what) {
-            Some(at) => self.observe(at, connection, event.origin, what),
-            None => match what {
-                // It was never one to be shown.
-                ConnectionEvent::Ended(_) => {
-                    self.drafts.remove(&connection.id);
-                }
-                ConnectionEvent::Gap(direction, gap) => {
-                    let draft = self.drafts.entry(connection.id).or_default();
-                    draft.hole(*direction, *gap);
-                }
-                _ => {}
-            },
+        if let Some(at) = self.place_of(connection, what) {
+            self.observe(at, connection, event.origin, what);
+        } else if let ConnectionEvent::Ended(_) = what {
+            // It was never one to be shown.
+            self.drafts.remove(&connection.id);
+        } else if let ConnectionEvent::Gap(direction, gap) = what {
+            self.drafts.entry(connection.id).or_default().hole(*direction, *gap);
         }
     }
 
@@ -42,7 +32,8 @@ impl Sink for Timeline {
                 self.fragments.push(&Placed { place, sender: Sender::Lower });
             }
             Cargo::Payload(connection, direction) => {
-                let placed = Placed { place, sender: sender(connection, direction) };
+                let sender = Sender::of(connection.client, connection.server, direction);
+                let placed = Placed { place, sender };
                 if let Some(at) = self.position(connection.id) {
                     if let Some(kept) = self.kept.get_mut(at) {
                         kept.packets.push(&placed);
@@ -78,17 +69,12 @@ impl Timeline {
         now: Origin,
         what: &ConnectionEvent<'_>,
     ) {
-        match *what {
-            // Most events are of these two, and few of them become rows.
-            ConnectionEvent::FrameStarted(direction, frame) => {
-                self.frame_started(at, connection, direction, frame);
-                return;
-            }
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                self.frame_ended(at, connection, now, direction, frame);
-                return;
-            }
-            _ => {}
+        // Most events are of these two, and few of them become rows.
+        if let ConnectionEvent::FrameStarted(direction, frame) = *what {
+            return self.frame_started(at, connection, direction, frame);
+        }
+        if let ConnectionEvent::FrameEnded(direction, frame) = *what {
+            return self.frame_ended(at, connection, now, direction, frame);
         }
         if let (Some(row), Some(kept)) = (self.connections.get_mut(at), self.kept.get_mut(at)) {
             row.update(connection);
@@ -137,7 +123,7 @@ impl Timeline {
     }
 
     /// Appends a row; `end` is where it ends in its stream, if it lies in one.
-    fn add(&mut self, at: usize, row: Row, end: Option<u64>) -> Option<RowId> {
+    pub(super) fn add(&mut self, at: usize, row: Row, end: Option<u64>) -> Option<RowId> {
         let Some(id) = self.rows.push(&row) else {
             self.counts.rows_let_go = self.counts.rows_let_go.saturating_add(1);
             return None;
@@ -145,7 +131,7 @@ impl Timeline {
         let kept = self.kept.get_mut(at)?;
         kept.rows.push(id);
         if let (Some(direction), Some(end)) = (row.direction, end) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             progress.reached = progress.reached.max(end);
         }
         if let Some(connection) = self.connections.get_mut(at) {
@@ -157,7 +143,13 @@ impl Timeline {
     }
 
     /// Appends a row about a stretch of a stream.
-    fn add_span(&mut self, at: usize, row: Row, direction: Direction, span: Span) -> Option<RowId> {
+    pub(super) fn add_span(
+        &mut self,
+        at: usize,
+        row: Row,
+        direction: Direction,
+        span: Span,
+    ) -> Option<RowId> {
         let row = Row {
             direction: Some(direction),
             first: span.first.packet,
@@ -177,7 +169,7 @@ impl Timeline {
         frame: &Frame,
     ) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.live.directions.get_mut(direction);
+        let progress = kept.directions.get_mut(direction);
         if let Some(Opcode::Text | Opcode::Binary) = Opcode::from_wire(frame.header.opcode) {
             progress.message = Some(frame.span.start);
         }
@@ -252,64 +244,30 @@ impl Timeline {
         let mut row = spanning(row, direction, message.span, message.length);
         let is_data = matches!(message.opcode, Opcode::Text | Opcode::Binary);
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             let has_frame_rows = progress.reached > message.span.start && message.frames > 0;
             if is_data && (message.frames > 1 || has_frame_rows) {
                 row.scope = Scope::Messages;
             }
         }
-        let pong = self.answered_ping(at, direction, message);
-        row.partner = pong.map(|ping| ping.row);
         let id = self.add(at, row, Some(message.span.end));
         self.count_message(at, direction, row.time);
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             if is_data && progress.message == Some(message.span.start) {
                 progress.message = None;
             }
         }
-        let Some(id) = id else { return };
-        if let Some(ping) = pong {
-            if let Some(row) = self.rows.packed_mut(ping.row) {
-                row.set_partner(id);
-            }
-            if let Some(connection) = self.connections.get_mut(at) {
-                let trips = connection.round_trips.get_mut(direction.reverse());
-                trips.add(row.time.since(ping.time));
-            }
-        }
-        if message.opcode == Opcode::Ping
-            && let Some(kept) = self.kept.get_mut(at)
-        {
-            let pings = kept.live.pings.get_mut(direction);
-            if pings.len() >= MAX_PINGS {
-                pings.pop_front();
-            }
-            pings.push_back(OpenPing { row: id, time: row.time, hash: hash(message.content) });
+        if let Some(id) = id {
+            self.pair(at, &Row { id, ..row }, direction, message);
         }
         self.enter(at, direction, message);
-    }
-
-    /// The Ping that a Pong answers. Those before it need no answer any more (RFC 6455 §5.5.3).
-    fn answered_ping(
-        &mut self,
-        at: usize,
-        direction: Direction,
-        message: &Message<'_>,
-    ) -> Option<OpenPing> {
-        if message.opcode != Opcode::Pong {
-            return None;
-        }
-        let pings = self.kept.get_mut(at)?.live.pings.get_mut(direction.reverse());
-        let hash = hash(message.content);
-        let place = pings.iter().position(|ping| ping.hash == hash)?;
-        pings.drain(..=place).next_back()
     }
 
     /// Makes an entrance behind a message, where the last one lies far back.
     fn enter(&mut self, at: usize, direction: Direction, message: &Message<'_>) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.live.directions.get_mut(direction);
+        let progress = kept.directions.get_mut(direction);
         if message.compressed {
             progress.output = progress.output.saturating_add(message.length);
         }
@@ -331,62 +289,9 @@ impl Timeline {
 
     fn lose_sync(&mut self, at: usize, direction: Direction) {
         if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.live.directions.get_mut(direction);
+            let progress = kept.directions.get_mut(direction);
             progress.is_entered = false;
             progress.was_lost = true;
-        }
-    }
-
-    fn request(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        let Some(head) = &handshake.request else { return };
-        self.learn(at, handshake);
-        let row = Row { kind: RowKind::Request, ..draft };
-        let id = self.add_span(at, row, Direction::ClientToServer, head.span);
-        if let Some(kept) = self.kept.get_mut(at) {
-            kept.live.request = id;
-        }
-    }
-
-    fn response(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        self.learn(at, handshake);
-        let request = self.kept.get_mut(at).and_then(|kept| kept.live.request.take());
-        let direction = Direction::ServerToClient;
-        let id = match &handshake.response {
-            Some(head) => {
-                let status = head.status().unwrap_or(0);
-                let row = Row { kind: RowKind::Response(status), partner: request, ..draft };
-                self.add_span(at, row, direction, head.span)
-            }
-            None => {
-                let row = Row {
-                    kind: RowKind::NoResponse,
-                    direction: Some(direction),
-                    partner: request,
-                    ..draft
-                };
-                self.add(at, row, None)
-            }
-        };
-        if let Some((request, id)) = request.zip(id)
-            && let Some(row) = self.rows.packed_mut(request)
-        {
-            row.set_partner(id);
-        }
-    }
-
-    /// The row of a tunnel is that of its request.
-    fn tunnel(&mut self, at: usize, draft: Row, handshake: &Handshake) {
-        self.learn(at, handshake);
-        let row = Row { kind: RowKind::Tunnel(handshake.status()), ..draft };
-        match &handshake.request {
-            Some(head) => self.add_span(at, row, Direction::ClientToServer, head.span),
-            None => self.add(at, row, None),
-        };
-    }
-
-    fn learn(&mut self, at: usize, handshake: &Handshake) {
-        if let Some(connection) = self.connections.get_mut(at) {
-            connection.learn(handshake);
         }
     }
 
@@ -407,20 +312,19 @@ impl Timeline {
 
     fn change_state(&mut self, at: usize, draft: Row, state: TcpState) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        let end = &mut kept.live.connection_end;
-        let (kind, direction) = match state {
+        let end = &mut kept.live().end;
+        let (kind, by, told) = match state {
             TcpState::SynSent | TcpState::Established => return,
-            TcpState::HalfClosed(by) => (RowKind::Fin, by),
-            TcpState::Closed(first) => (RowKind::Fin, first.reverse()),
-            TcpState::Reset(by) => (RowKind::Reset, by),
-            TcpState::Refused => (RowKind::Reset, Direction::ServerToClient),
-        };
-        let told = match kind {
-            RowKind::Fin => end.fin.get_mut(direction),
-            _ => &mut end.reset,
+            TcpState::HalfClosed(by) => (RowKind::Fin, by, end.fin.get_mut(by)),
+            TcpState::Closed(first) => {
+                let by = first.reverse();
+                (RowKind::Fin, by, end.fin.get_mut(by))
+            }
+            TcpState::Reset(by) => (RowKind::Reset, by, &mut end.reset),
+            TcpState::Refused => (RowKind::Reset, Direction::ServerToClient, &mut end.reset),
         };
         if !std::mem::replace(told, true) {
-            self.add(at, Row { kind, direction: Some(direction), ..draft }, None);
+            self.add(at, Row { kind, direction: Some(by), ..draft }, None);
         }
     }
 
@@ -454,10 +358,11 @@ impl Timeline {
 
 /// Whether a connection is one that people look for, as far as known by this event.
 fn is_shown(connection: &Connection, what: &ConnectionEvent<'_>) -> bool {
-    match what {
-        ConnectionEvent::Ended(ending) => return ending.relevant,
-        ConnectionEvent::TunnelOpened(_) | ConnectionEvent::TunnelRefused(_) => return true,
-        _ => {}
+    if let ConnectionEvent::Ended(ending) = what {
+        return ending.relevant;
+    }
+    if let ConnectionEvent::TunnelOpened(_) | ConnectionEvent::TunnelRefused(_) = what {
+        return true;
     }
     match connection.nature {
         Nature::Asked | Nature::WebSocket | Nature::Opaque => true,
@@ -469,21 +374,12 @@ fn is_shown(connection: &Connection, what: &ConnectionEvent<'_>) -> bool {
     }
 }
 
-/// Which endpoint sends in a direction.
-pub(super) fn sender(connection: &Connection, direction: Direction) -> Sender {
-    let client_is_lower = connection.client <= connection.server;
-    match (direction, client_is_lower) {
-        (Direction::ClientToServer, true) | (Direction::ServerToClient, false) => Sender::Lower,
-        (Direction::ClientToServer, false) | (Direction::ServerToClient, true) => Sender::Higher,
-    }
-}
-
 /// A row about nothing yet.
 fn blank(now: Origin) -> Row {
     Row {
         id: RowId(0),
         kind: RowKind::Gap,
-        connection: Default::default(),
+        connection: ConnectionId::default(),
         direction: None,
         time: now.time,
         first: now.packet,
@@ -512,19 +408,9 @@ fn spanning(row: Row, direction: Direction, span: Span, length: u64) -> Row {
     }
 }
 
-/// A fingerprint, the same in every run.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = FixedState::with_seed(0).build_hasher();
-    hasher.write(bytes);
-    hasher.finish()
-}
-
 /// Packets of a connection that are kept at least while it is not clear whether it is of interest: an upgrade
 /// request is not longer than they are.
 const DRAFT_PACKETS: u64 = 256;
-
-/// Pings of one side that may wait for a Pong.
-const MAX_PINGS: usize = 64;
 
 /// How far apart entrances are at most, but for a message that is longer: stream bytes ...
 const ENTRANCE_STREAM: u64 = 8 << 20;

@@ -24,14 +24,18 @@ impl Findings for Timeline {
             offset: finding.offset,
         };
         let Some(at) = self.position(connection) else {
-            self.drafts.entry(connection).or_default().live.pending.push(pending);
+            self.drafts.entry(connection).or_default().live().pending.push(pending);
             return;
         };
         self.count_on(at, finding.rule, 1);
-        if !self.attach_to_earlier(at, &pending)
-            && let Some(kept) = self.kept.get_mut(at)
-        {
-            kept.live.pending.push(pending);
+        if self.attach_to_earlier(at, &pending) {
+            return;
+        }
+        let end = self.connections.get(at).filter(|connection| connection.outcome.is_some());
+        if let Some(last) = end.and_then(|connection| connection.last_row) {
+            self.attach(at, &pending, last);
+        } else if let Some(kept) = self.kept.get_mut(at) {
+            kept.live().pending.push(pending);
         }
     }
 
@@ -49,7 +53,7 @@ impl Findings for Timeline {
 impl Timeline {
     /// Counts what was found on a connection before it was shown.
     pub(super) fn count_pending(&mut self, at: usize) {
-        let pending = self.kept.get(at).map(|kept| kept.live.pending.clone());
+        let pending = self.kept.get_mut(at).map(|kept| kept.live().pending.clone());
         for pending in pending.unwrap_or_default() {
             self.count_on(at, pending.rule, 1);
         }
@@ -58,12 +62,12 @@ impl Timeline {
     /// Tells a new row what was found of it; `end` is where it ends in its stream.
     pub(super) fn attach_pending(&mut self, at: usize, id: RowId, row: &Row, end: u64) {
         let Some(kept) = self.kept.get_mut(at) else { return };
-        if kept.live.pending.is_empty() {
+        if kept.live().pending.is_empty() {
             return;
         }
         let stays = is_frame_of_message(row, kept);
         let (mut about, mut rest) = (Vec::new(), Vec::new());
-        for pending in std::mem::take(&mut kept.live.pending) {
+        for pending in std::mem::take(&mut kept.live().pending) {
             let matches = pending.is_about(row, end);
             if matches {
                 about.push(pending);
@@ -72,7 +76,7 @@ impl Timeline {
                 rest.push(pending);
             }
         }
-        kept.live.pending = rest;
+        kept.live().pending = rest;
         for pending in about {
             self.attach(at, &pending, id);
         }
@@ -85,7 +89,7 @@ impl Timeline {
         else {
             return false;
         };
-        if offset >= kept.live.directions.get(direction).reached {
+        if offset >= kept.directions.get(direction).reached {
             return false;
         }
         let mut found: Vec<Row> = Vec::new();
@@ -160,12 +164,10 @@ impl Pending {
 
 /// Whether a row is a frame whose message is yet to come: that is told the same.
 fn is_frame_of_message(row: &Row, kept: &Kept) -> bool {
-    match (row.kind, row.direction) {
-        (RowKind::Frame { opcode, .. }, Some(direction)) => {
-            opcode <= LAST_DATA_OPCODE && kept.live.directions.get(direction).message.is_some()
-        }
-        _ => false,
-    }
+    let RowKind::Frame { opcode, .. } = row.kind else { return false };
+    row.direction.is_some_and(|direction| {
+        opcode <= LAST_DATA_OPCODE && kept.directions.get(direction).message.is_some()
+    })
 }
 
 fn lies_in_stream(kind: RowKind) -> bool {

@@ -23,10 +23,11 @@ pub(super) struct Kept {
     pub(super) holes: PerDirection<Vec<Hole>>,
     /// Where decoding compressed messages can start, by offset.
     pub(super) entrances: PerDirection<Vec<Entrance>>,
+    pub(super) directions: PerDirection<Progress>,
     /// Counts of its own, where it has many rows.
     pub(super) density: Option<Box<Density>>,
     /// What is needed while it goes on.
-    pub(super) live: Box<Live>,
+    live: Option<Box<Live>>,
 }
 
 /// A range of stream bytes that are missing.
@@ -63,11 +64,12 @@ pub(super) struct Live {
     /// Findings whose row is yet to come.
     pub(super) pending: Vec<Pending>,
     /// Pings that no Pong has answered, by sender.
-    pub(super) pings: PerDirection<VecDeque<OpenPing>>,
+    pub(super) pings: PerDirection<VecDeque<Unpaired>>,
+    /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole.
+    pub(super) pongs: PerDirection<VecDeque<Unpaired>>,
     /// The row of the last request.
     pub(super) request: Option<RowId>,
-    pub(super) directions: PerDirection<Progress>,
-    pub(super) connection_end: End,
+    pub(super) end: End,
 }
 
 /// Which ends of a connection were told in rows.
@@ -102,16 +104,22 @@ pub(super) struct Pending {
     pub(super) offset: Option<u64>,
 }
 
-/// A Ping that waits for its Pong.
+/// A Ping that waits for its Pong, or a Pong for its Ping.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenPing {
+pub(super) struct Unpaired {
     pub(super) row: RowId,
+    pub(super) packet: PacketId,
     pub(super) time: Timestamp,
     /// Fingerprint of its payload.
     pub(super) hash: u64,
 }
 
 impl Kept {
+    /// What is remembered while it goes on.
+    pub(super) fn live(&mut self) -> &mut Live {
+        self.live.get_or_insert_default()
+    }
+
     /// Takes over what becomes known of the streams.
     pub(super) fn update(&mut self, connection: &Connection) {
         self.first_sequences = connection.first_sequences;
@@ -126,16 +134,15 @@ impl Kept {
     pub(super) fn swap_directions(&mut self) {
         std::mem::swap(&mut self.holes.client, &mut self.holes.server);
         std::mem::swap(&mut self.entrances.client, &mut self.entrances.server);
-        let live = &mut self.live;
-        std::mem::swap(&mut live.directions.client, &mut live.directions.server);
-        for pending in &mut live.pending {
+        std::mem::swap(&mut self.directions.client, &mut self.directions.server);
+        for pending in &mut self.live().pending {
             pending.direction = pending.direction.map(Direction::reverse);
         }
     }
 
     /// Ends the connection: forgets what only a live one needs.
     pub(super) fn end(&mut self) {
-        self.live = Box::default();
+        self.live = None;
         self.packets.shrink();
         self.rows.shrink_to_fit();
     }

@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::analysis::limits::Limits;
 use crate::capture;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
-use crate::stream::{PacketId, Span};
+use crate::stream::PacketId;
+use crate::timeline::opener::Opener;
 use crate::timeline::record::Timeline;
 use crate::timeline::row::RowId;
 use crate::websocket::{DeflateEnding, FrameHeader, Inflation, Utf8};
@@ -50,8 +52,14 @@ pub struct Piece {
 pub struct OpenedFrame {
     /// Its header.
     pub header: FrameHeader,
-    /// Where it lies in the stream and in the capture.
-    pub span: Span,
+    /// Stream offset of its header.
+    pub offset: u64,
+    /// The packet with the lowest number that carried a byte of it.
+    pub first: PacketId,
+    /// The packet with the highest number that carried a byte of it.
+    pub last: PacketId,
+    /// Whether every payload byte was seen.
+    pub complete: bool,
     /// Where in [`Opened::wire`] its header is.
     pub header_range: Range<usize>,
     /// Where in [`Opened::wire`] its payload is, as sent: masked, compressed.
@@ -65,7 +73,8 @@ pub struct OpenedFrame {
 pub struct MessageFacts {
     /// Content bytes, after inflation.
     pub length: u64,
-    /// Whether all of it was seen, and inflated where it is compressed.
+    /// Whether all of it was seen, and inflated where it is compressed; false where a limit cut the
+    /// reading short.
     pub complete: bool,
     /// How inflation went.
     pub inflation: Inflation,
@@ -90,11 +99,7 @@ pub struct OpenLimits {
 
 impl Default for OpenLimits {
     fn default() -> Self {
-        Self {
-            content: 4 << 20,
-            wire: 8 << 20,
-            inflated_bytes: crate::analysis::limits::Limits::default().inflated_bytes,
-        }
+        Self { content: 4 << 20, wire: 8 << 20, inflated_bytes: Limits::default().inflated_bytes }
     }
 }
 
@@ -128,7 +133,5 @@ pub fn open(
     store: &dyn PacketStore,
     limits: OpenLimits,
 ) -> Result<Opened, OpenError> {
-    let _ = (store, limits);
-    let _row = timeline.row(row).ok_or(OpenError::NoRow(row))?;
-    Ok(Opened::default())
+    Opener::new(store, limits).open(timeline, row)
 }

@@ -44,7 +44,7 @@ enum Code {
     Binary,
     Continuation,
     /// A Close whose payload has a code.
-    CloseWithCode,
+    CodedClose,
     Close,
     Ping,
     Pong,
@@ -110,7 +110,7 @@ impl Packed {
     /// The row; `extent` has the numbers that did not fit.
     pub(super) fn unpack(&self, id: RowId, extent: Option<&Extent>) -> Row {
         let bit = |flag: u8| self.flags & flag != 0;
-        let has_code = self.code == Code::CloseWithCode;
+        let has_code = self.code == Code::CodedClose;
         Row {
             id,
             kind: self.kind(),
@@ -120,9 +120,9 @@ impl Packed {
             first: PacketId(u64::from(self.first)),
             last: PacketId(u64::from(self.last)),
             offset: u64::from(self.offset) | u64::from(self.offset_high) << 32,
-            length: extent.map_or(u64::from(self.length), |it| it.length),
-            wire_length: extent.map_or(u64::from(self.wire_length), |it| it.wire_length),
-            frames: extent.map_or(u64::from(self.frames), |it| it.frames),
+            length: extent.map_or_else(|| u64::from(self.length), |it| it.length),
+            wire_length: extent.map_or_else(|| u64::from(self.wire_length), |it| it.wire_length),
+            frames: extent.map_or_else(|| u64::from(self.frames), |it| it.frames),
             close_code: has_code.then_some(self.detail),
             compressed: bit(COMPRESSED),
             complete: bit(COMPLETE),
@@ -158,7 +158,7 @@ impl Packed {
             Code::Text
             | Code::Binary
             | Code::Continuation
-            | Code::CloseWithCode
+            | Code::CodedClose
             | Code::Close
             | Code::Ping
             | Code::Pong => true,
@@ -213,7 +213,7 @@ impl Packed {
             Code::Text => RowKind::Message(Opcode::Text),
             Code::Binary => RowKind::Message(Opcode::Binary),
             Code::Continuation => RowKind::Message(Opcode::Continuation),
-            Code::CloseWithCode | Code::Close => RowKind::Message(Opcode::Close),
+            Code::CodedClose | Code::Close => RowKind::Message(Opcode::Close),
             Code::Ping => RowKind::Message(Opcode::Ping),
             Code::Pong => RowKind::Message(Opcode::Pong),
             Code::Frame => {
@@ -249,7 +249,7 @@ fn code(row: &Row) -> (Code, u16) {
             (Opcode::Text, _) => (Code::Text, 0),
             (Opcode::Binary, _) => (Code::Binary, 0),
             (Opcode::Continuation, _) => (Code::Continuation, 0),
-            (Opcode::Close, Some(code)) => (Code::CloseWithCode, code),
+            (Opcode::Close, Some(code)) => (Code::CodedClose, code),
             (Opcode::Close, None) => (Code::Close, 0),
             (Opcode::Ping, _) => (Code::Ping, 0),
             (Opcode::Pong, _) => (Code::Pong, 0),
@@ -269,11 +269,11 @@ fn code(row: &Row) -> (Code, u16) {
         RowKind::Nonsense => (Code::Nonsense, 0),
         RowKind::HeaderUnfinished => (Code::HeaderUnfinished, 0),
         RowKind::Conflict => (Code::Conflict, 0),
-        RowKind::Limit(limit) => (Code::Limit, place(&LIMITS, limit)),
-        RowKind::Recognized(how) => (Code::Recognized, place(&RECOGNITIONS, how)),
+        RowKind::Limit(limit) => (Code::Limit, place(&LIMITS, &limit)),
+        RowKind::Recognized(how) => (Code::Recognized, place(&RECOGNITIONS, &how)),
         RowKind::Fin => (Code::Fin, 0),
         RowKind::Reset => (Code::Reset, 0),
-        RowKind::Ended(outcome) => (Code::Ended, place(&OUTCOMES, outcome)),
+        RowKind::Ended(outcome) => (Code::Ended, place(&OUTCOMES, &outcome)),
     }
 }
 
@@ -302,8 +302,8 @@ fn severity(worst: Option<Severity>) -> u8 {
     }
 }
 
-fn place<T: PartialEq>(all: &[T], one: T) -> u16 {
-    let place = all.iter().position(|known| *known == one);
+fn place<T: PartialEq>(all: &[T], one: &T) -> u16 {
+    let place = all.iter().position(|known| known == one);
     place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
 }
 
@@ -314,8 +314,7 @@ fn low(number: u64) -> u32 {
 
 /// Both halves of a number, the low one first.
 fn halves(number: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    [low(number & u64::from(u32::MAX)), low(number >> 32)]
 }
 
 const NO_PARTNER: u32 = u32::MAX;

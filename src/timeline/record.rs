@@ -169,7 +169,7 @@ impl Timeline {
     }
 
     /// Findings that were counted only.
-    pub fn folded(&self) -> &[Folded] {
+    pub fn folded_findings(&self) -> &[Folded] {
         &self.folded
     }
 
@@ -186,7 +186,7 @@ impl Timeline {
     /// How many messages there were when, in `count` equal parts of a range of time; of some
     /// connections, or of all.
     ///
-    /// Exact where few rows lie in the range (some 100,000). Otherwise as exact as buckets of a
+    /// Exact where few rows lie in the range (some 100,000), and those are in the order of time. Otherwise as exact as buckets of a
     /// four-thousandth of the whole time can be, so that this never takes long.
     pub fn density(
         &self,
@@ -252,7 +252,8 @@ impl Timeline {
         at
     }
 
-    /// The first row that is not earlier than a time; rows are in this order unless clocks stepped back.
+    /// The first row that is not earlier than a time. Rows are in this order, but for some that had to
+    /// wait for a hole to be filled and those of clocks that stepped back.
     fn reached(&self, time: Timestamp) -> u32 {
         let (mut low, mut high) = (0, self.rows.count());
         while low < high {

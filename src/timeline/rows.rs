@@ -96,7 +96,7 @@ mod tests {
             last: PacketId(1),
             offset: 0,
             // Every third is too large to be packed.
-            length: u64::from(number) << if number % 3 == 0 { 32 } else { 0 },
+            length: u64::from(number) << if number.is_multiple_of(3) { 32 } else { 0 },
             wire_length: 0,
             frames: 0,
             close_code: None,

@@ -22,7 +22,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         Groups::Connection => "by connection",
     };
     let count = u64::try_from(timeline.findings().len()).unwrap_or(u64::MAX);
-    let folded: u64 = timeline.folded().iter().map(|it| it.count).sum();
+    let folded: u64 = timeline.folded_findings().iter().map(|it| it.count).sum();
     let more = match folded {
         0 => String::new(),
         folded => format!(", {} more alike", words::number(folded)),
