@@ -18,10 +18,17 @@ use wslens::analysis::Options;
 use wslens::analysis::Sink;
 use wslens::analysis::Totals;
 use wslens::analysis::event::ConnectionEvent;
+use wslens::analysis::event::ConnectionId;
 use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
 use wslens::capture;
+use wslens::findings::Checker;
+use wslens::findings::Finding;
+use wslens::findings::Findings;
 use wslens::findings::Reading;
+use wslens::findings::Rule;
+use wslens::findings::Settings;
+use wslens::findings::Severity;
 use wslens::report::Detail;
 use wslens::report::Listing;
 use wslens::report::Report;
@@ -93,6 +100,13 @@ fn statistics_allocate_nothing_per_message() {
 
 // The text of a date is made once per second of the capture, and all of this happens in one.
 #[test]
+fn rules_allocate_nothing_per_message() {
+    for payload in [Payload::Short, Payload::Long, Payload::Deflated] {
+        assert_free("rules", |messages| judged(payload, messages));
+    }
+}
+
+#[test]
 fn ndjson_allocates_nothing_per_message_or_frame() {
     for detail in [Detail::Messages, Detail::Frames] {
         assert_free("ndjson", |messages| reported(Payload::Short, messages, detail));
@@ -144,6 +158,40 @@ fn counted(payload: Payload, messages: u64, keep: usize) -> AllocationInfo {
     assert_eq!((seen.messages, seen.frames, seen.flawed), (messages, messages, 0), "{payload:?}");
     assert_eq!(seen.has_content(), keep > 0, "{payload:?}, keep {keep}");
     info
+}
+
+/// Analyzes messages and asks the rules about each.
+fn judged(payload: Payload, messages: u64) -> AllocationInfo {
+    let mut judge = Judge { checker: Checker::new(Settings::default()), found: 0 };
+    let info = measure(Traffic::new(payload, Extent::Messages(messages)), KEEP, &mut judge);
+    assert_eq!(judge.found, 0, "{payload:?}");
+    info
+}
+
+/// Asks the rules, and counts what they find.
+struct Judge {
+    checker: Checker,
+    found: u64,
+}
+
+impl Sink for Judge {
+    fn event(&mut self, event: &Event<'_>) {
+        let mut found = Found(0);
+        self.checker.event(event, &mut found);
+        self.found += found.0;
+    }
+}
+
+struct Found(u64);
+
+impl Findings for Found {
+    fn finding(&mut self, finding: &Finding) {
+        // All frames here have one masking key (WS-F13).
+        let is_known = finding.rule.id == "WS-F13" || finding.rule.severity == Severity::Note;
+        self.0 += u64::from(!is_known);
+    }
+
+    fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
 }
 
 /// Analyzes messages with a report of JSON lines that nobody reads.

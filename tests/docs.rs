@@ -38,6 +38,11 @@ fn table_of_rules_in_the_readme_is_up_to_date() {
     compare("README.md", |text| replaced(text, "rules", &group_table()));
 }
 
+#[test]
+fn page_of_filter_expressions_is_up_to_date() {
+    compare("docs/filter.md", |_| wslens::report::fields::page());
+}
+
 /// A text with another content between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
 fn replaced(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));

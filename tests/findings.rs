@@ -1,10 +1,6 @@
 //! Every sample through `wslens check`, compared with the rules that its programs broke on purpose.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a helper that fails is a test that fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,15 +90,12 @@ fn compare(connection: &Value, here: &[&Found]) -> Vec<String> {
     let mut left: Vec<&Found> = here.to_vec();
     for wanted in list(&connection["rules"]) {
         let (rule, side) = (text(&wanted[0]), wanted[1].as_str().map(str::to_owned));
-        match left.iter().position(|it| it.rule == rule && it.side == side) {
-            Some(at) => {
-                left.remove(at);
-            }
-            None => {
-                let said: Vec<String> =
-                    here.iter().map(|it| format!("{} {:?}", it.rule, it.side)).collect();
-                differences.push(format!("{rule} {side:?} is missing among {said:?}"));
-            }
+        if let Some(at) = left.iter().position(|it| it.rule == rule && it.side == side) {
+            left.remove(at);
+        } else {
+            let said: Vec<String> =
+                here.iter().map(|it| format!("{} {:?}", it.rule, it.side)).collect();
+            differences.push(format!("{rule} {side:?} is missing among {said:?}"));
         }
     }
     let words = |field: &str| list(&connection[field]).map(text).collect::<Vec<_>>();

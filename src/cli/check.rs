@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::capture::{Kind, Opened, SourceArgs, no_capture};
 use super::drive::drive;
+use super::filter::{FilterArgs, kept};
 use super::jobs::{self, Job};
 use super::living::Living;
 use super::output::{ColorArgs, Screen};
@@ -19,6 +20,7 @@ use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
 use crate::report::check::{self, Checked, Choice, Collector, Explanations, Extent, Files, Format};
+use crate::timeline::filter::Filter;
 
 /// Find what breaks the rules, and say what to do
 ///
@@ -38,6 +40,9 @@ pub(super) struct CheckArgs {
 
     #[command(flatten)]
     source: SourceArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
 
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
@@ -134,8 +139,10 @@ enum Least {
 /// When a capture cannot be read, or not to its end, after everything else was written; when the
 /// output cannot be written.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    let filter = args.filter.filter()?;
+    let filter = filter.as_ref();
     if let Some(interface) = args.source.interface() {
-        return args.live(interface, out);
+        return args.live(interface, filter, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -150,7 +157,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
     jobs::run(
         &listed,
         threads,
-        |job| args.check(job, files),
+        |job| args.check(job, files, filter),
         |outcome| {
             captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
             if let Some(checked) = &outcome.checked {
@@ -191,18 +198,19 @@ impl CheckArgs {
         }
     }
 
-    fn collector(&self) -> Collector {
+    fn collector(&self, filter: Option<&Filter>) -> Collector {
         let connections = self.connection.iter().copied().map(ConnectionId).collect();
         Collector::new(Choice {
             only: self.only.clone(),
             ignore: self.ignore.clone(),
             selection: Selection { connections, ..Selection::default() },
+            filter: filter.cloned(),
         })
     }
 
-    fn pipeline(&self) -> Pipeline {
+    fn pipeline(&self, filter: Option<&Filter>) -> Pipeline {
         let options = Options {
-            keep: JUDGED_BYTES,
+            keep: filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
             decode_as: self.source.decode_as().to_vec(),
             ..Options::default()
         };
@@ -212,7 +220,7 @@ impl CheckArgs {
     }
 
     /// Checks one file, on whatever thread.
-    fn check(&self, job: &Job, files: Files) -> Outcome {
+    fn check(&self, job: &Job, files: Files, filter: Option<&Filter>) -> Outcome {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
@@ -231,19 +239,24 @@ impl CheckArgs {
             // Several bars at a time would overwrite one another.
             opened.length = None;
         }
-        let mut collector = self.collector();
-        let outcome = drive(opened, self.pipeline(), Scrolling::No, &mut collector);
+        let mut collector = self.collector(filter);
+        let outcome = drive(opened, self.pipeline(filter), Scrolling::No, &mut collector);
         let error = outcome.err();
         Outcome { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }
 
     /// Captures live: what is found is told as soon as it is known, where the format allows.
-    fn live(&self, interface: &str, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    fn live(
+        &self,
+        interface: &str,
+        filter: Option<&Filter>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Verdict> {
         let opened: Opened = self.source.open_interface(interface)?;
         debug_assert_eq!(opened.kind, Kind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
-        let mut living = Living::new(interface, self.collector(), writer, self.format);
-        let outcome = drive(opened, self.pipeline(), Scrolling::Yes, &mut living);
+        let mut living = Living::new(interface, self.collector(filter), writer, self.format);
+        let outcome = drive(opened, self.pipeline(filter), Scrolling::Yes, &mut living);
         let worst = living.finish(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }

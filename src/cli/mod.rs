@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod drive;
 mod explain;
+mod filter;
 mod help;
 mod interfaces;
 mod jobs;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::capture::CaptureArgs;
+use self::filter::FilterArgs;
 use self::output::{ColorArgs, Screen};
 
 /// Runs the program and says how it went.
@@ -83,6 +85,9 @@ struct Args {
     capture: CaptureArgs,
 
     #[command(flatten)]
+    filter: FilterArgs,
+
+    #[command(flatten)]
     color: ColorArgs,
 
     #[command(flatten)]
@@ -116,7 +121,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
             if screen.columns.is_some() {
                 view::run(&args.capture, args.look, args.color)?;
             } else {
-                print::show(&args.capture, args.color, screen, out)?;
+                print::show(&args.capture, &args.filter, args.color, screen, out)?;
             }
             Ok(Verdict::Fine)
         }

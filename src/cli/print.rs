@@ -4,15 +4,19 @@ use std::io::Write;
 
 use super::capture::CaptureArgs;
 use super::drive::drive;
+use super::filter::{FilterArgs, kept};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
+use crate::report::filtered::{Filtered, Intake, Selective};
 use crate::report::ndjson::{self, Ndjson};
 use crate::report::text::{self, Text};
 use crate::report::{Breadth, Detail, Format, Listing, Selection};
+use crate::timeline::filter::Filter;
+use crate::websocket::Digest;
 
 /// Print handshakes and messages, one line each
 ///
@@ -24,6 +28,9 @@ use crate::report::{Breadth, Detail, Format, Listing, Selection};
 pub(super) struct PrintArgs {
     #[command(flatten)]
     capture: CaptureArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
 
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
@@ -64,7 +71,7 @@ pub(super) struct PrintArgs {
 ///
 /// # Errors
 ///
-/// As [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
 pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let selection = Selection {
         connections: args.connection.iter().copied().map(ConnectionId).collect(),
@@ -72,26 +79,22 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     };
     let detail = if args.frames { Detail::Frames } else { Detail::Messages };
     let findings = if args.findings { Listing::Yes } else { Listing::No };
+    let filter = args.filter.filter()?;
     match args.format {
         Format::Text => {
             let screen = Screen::of_standard_output();
             let style = args.color.style(screen);
             let options =
                 text::Options { selection, detail, findings, style, columns: screen.columns };
-            as_text(&args.capture, options, out)
+            as_text(&args.capture, filter, options, out)
         }
         Format::Ndjson => {
-            let analysis = Options {
-                keep: args.max_payload,
-                digest: true,
-                decode_as: args.capture.decode_as().to_vec(),
-                ..Options::default()
-            };
-            let options =
-                ndjson::Options { selection, detail, findings, max_payload: args.max_payload };
-            let pipeline = Pipeline::new(analysis, Settings::default());
-            let opened = args.capture.open()?;
-            drive(opened, pipeline, Scrolling::Yes, &mut Ndjson::new(out, options))
+            let keep = args.max_payload;
+            let intake =
+                Intake { selection: selection.clone(), detail, keep, digest: Digest::Wanted };
+            let options = ndjson::Options { selection, detail, findings, max_payload: keep };
+            let mut report = Ndjson::new(out, options);
+            print(&args.capture, (filter, intake), Settings::default(), &mut report)
         }
     }
 }
@@ -100,9 +103,10 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
 pub(super) fn show(
     capture: &CaptureArgs,
+    filter: &FilterArgs,
     color: ColorArgs,
     screen: Screen,
     out: &mut dyn Write,
@@ -114,26 +118,51 @@ pub(super) fn show(
         style: color.style(screen),
         columns: screen.columns,
     };
-    as_text(capture, options, out)
+    as_text(capture, filter.filter()?, options, out)
 }
 
 fn as_text(
     capture: &CaptureArgs,
+    filter: Option<Filter>,
     options: text::Options,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let analysis = Options {
-        keep: PREVIEW_BYTES,
-        decode_as: capture.decode_as().to_vec(),
-        ..Options::default()
-    };
     let settings = match options.findings {
         // Every row is marked, the thousandth as the first.
         Listing::No => Settings { each: u64::MAX, ..Settings::default() },
         Listing::Yes => Settings::default(),
     };
+    let intake = Intake {
+        selection: options.selection.clone(),
+        detail: options.detail,
+        keep: PREVIEW_BYTES,
+        digest: Digest::Unwanted,
+    };
+    print(capture, (filter, intake), settings, &mut Text::new(out, options))
+}
+
+/// Reads a capture and writes the report, or what a filter leaves of it.
+fn print<R: Selective>(
+    capture: &CaptureArgs,
+    (filter, intake): (Option<Filter>, Intake),
+    settings: Settings,
+    report: &mut R,
+) -> anyhow::Result<()> {
+    let analysis = Options {
+        keep: filter.as_ref().map_or(intake.keep, |filter| kept(filter, intake.keep)),
+        digest: intake.digest == Digest::Wanted,
+        decode_as: capture.decode_as().to_vec(),
+        ..Options::default()
+    };
     let pipeline = Pipeline::new(analysis, settings);
-    drive(capture.open()?, pipeline, Scrolling::Yes, &mut Text::new(out, options))
+    let opened = capture.open()?;
+    match filter {
+        None => drive(opened, pipeline, Scrolling::Yes, report),
+        Some(filter) => {
+            let mut filtered = Filtered::new(report, filter, intake);
+            drive(opened, pipeline, Scrolling::Yes, &mut filtered)
+        }
+    }
 }
 
 /// Content that is written of each message unless the user wants more or less, in bytes.

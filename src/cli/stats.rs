@@ -4,11 +4,17 @@ use std::io::Write;
 
 use super::capture::CaptureArgs;
 use super::drive::drive;
+use super::filter::{FilterArgs, kept};
 use super::output::format_parser;
 use super::progress::Scrolling;
 use crate::analysis::{Analyzer, Options};
-use crate::report::Format;
+use crate::findings::Settings;
+use crate::pipeline::Pipeline;
+use crate::report::filtered::{Filtered, Intake};
 use crate::report::stats::Stats;
+use crate::report::{Detail, Format, Selection};
+use crate::timeline::filter::Need;
+use crate::websocket::Digest;
 
 /// Count connections, messages, frames and bytes
 ///
@@ -19,6 +25,9 @@ pub(super) struct StatsArgs {
     #[command(flatten)]
     capture: CaptureArgs,
 
+    #[command(flatten)]
+    filter: FilterArgs,
+
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
     format: Format,
@@ -28,16 +37,35 @@ pub(super) struct StatsArgs {
 ///
 /// # Errors
 ///
-/// As [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let filter = args.filter.filter()?;
     let analysis = Options {
-        keep: DECODED,
+        keep: filter.as_ref().map_or(DECODED, |filter| kept(filter, DECODED)),
         decode_as: args.capture.decode_as().to_vec(),
         ..Options::default()
     };
-    // Nothing is judged: that takes time, and numbers are what was asked for.
-    let analyzer = Analyzer::new(analysis);
-    drive(args.capture.open()?, analyzer, Scrolling::No, &mut Stats::new(out, args.format))
+    let mut report = Stats::new(out, args.format);
+    let Some(filter) = filter else {
+        // Nothing is judged: that takes time, and numbers are what was asked for.
+        let analyzer = Analyzer::new(analysis);
+        return drive(args.capture.open()?, analyzer, Scrolling::No, &mut report);
+    };
+    let judges = filter.needs().has(Need::Findings);
+    let intake = Intake {
+        selection: Selection::default(),
+        detail: Detail::Messages,
+        keep: DECODED,
+        digest: Digest::Unwanted,
+    };
+    let mut filtered = Filtered::new(&mut report, filter, intake);
+    let opened = args.capture.open()?;
+    if judges {
+        let settings = Settings { each: u64::MAX, ..Settings::default() };
+        drive(opened, Pipeline::new(analysis, settings), Scrolling::No, &mut filtered)
+    } else {
+        drive(opened, Analyzer::new(analysis), Scrolling::No, &mut filtered)
+    }
 }
 
 /// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, judged)

@@ -14,10 +14,15 @@ pub(super) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
 
 /// The questions, each list in the order of the catalogue.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::type_complexity,
+    reason = "each list holds what rules ask about one kind of event"
+)]
 pub(super) struct Asked {
     pub(super) header: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
     pub(super) frame: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
     pub(super) data: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
+    pub(super) compressed: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
     pub(super) close: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
     pub(super) bad_text: Vec<Question<BadText>>,
     pub(super) nonsense: Vec<(&'static Rule, fn(&Scene<'_, Nonsense<'_>>, &mut Faults))>,
@@ -37,6 +42,7 @@ pub(super) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
                 Check::Header(check) => asked.header.push((rule, check)),
                 Check::Frame(check) => asked.frame.push((rule, check)),
                 Check::Data(check) => asked.data.push((rule, check)),
+                Check::Compressed(check) => asked.compressed.push((rule, check)),
                 Check::Close(check) => asked.close.push((rule, check)),
                 Check::BadText(check) => asked.bad_text.push((rule, check)),
                 Check::Nonsense(check) => asked.nonsense.push((rule, check)),

@@ -29,6 +29,10 @@ pub(super) struct Facts {
 
 /// What the rules remember of what one side sent.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and none follows from others"
+)]
 pub(super) struct SideFacts {
     /// The fragmented message that is open.
     pub(super) open: Open,
@@ -46,8 +50,8 @@ pub(super) struct SideFacts {
     /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
     /// connection.
     pub(super) latest_fault: Option<Box<Offence>>,
-    /// Whether its latest data message bears a reserved bit that nothing accounts for: what its payload
-    /// is made of, nobody can tell.
+    /// Whether its latest data message bears a reserved bit that nothing accounts for, or an extension
+    /// that we do not know: what its payload is made of, we cannot tell.
     pub(super) is_obscure: bool,
     /// Whether its latest control frame broke a rule, so that nobody must answer it.
     pub(super) is_bad_control: bool,
@@ -321,8 +325,7 @@ impl Facts {
         side.data_frames = side.data_frames.saturating_add(1);
         let begins = match opcode {
             Some(Opcode::Text | Opcode::Binary) => {
-                let claimed = self.handshake.reserved_bits.unwrap_or(header.rsv);
-                side.is_obscure = header.rsv & !claimed != 0;
+                side.is_obscure = header.rsv & !self.handshake.readable_bits() != 0;
                 true
             }
             Some(Opcode::Continuation) => false,
@@ -342,9 +345,8 @@ impl Facts {
                 side.interrupted = false;
                 Open::Since(Fragmented::begin(frame))
             }
-            (Open::No | Open::Unknown, true, true) => Open::No,
+            (Open::No | Open::Unknown, true, true) | (Open::No, false, _) => Open::No,
             (Open::Since(open), false, false) => Open::Since(open.add(frame)),
-            (Open::No, false, _) => Open::No,
             (Open::Unknown, false, false) => Open::Unknown,
             (Open::Since(_) | Open::Unknown, false, true) => {
                 side.interrupted = false;
@@ -398,21 +400,16 @@ impl Facts {
         let (payload, length) = payload(message);
         let answered =
             other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
-        match answered {
-            Some(at) => {
-                // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
-                other.pings.drain(..=at);
-                // What had looked wrong was sent unasked.
-                self.sides.get_mut(direction).stray_pong = None;
-            }
-            None => {
-                let Some(latest) = other.pings.back_mut() else { return };
-                latest.misanswered = true;
-                let open = *latest;
-                self.sides.get_mut(direction).stray_pong.get_or_insert_with(|| {
-                    Box::new(StrayPong { span: message.span, payload, length, open })
-                });
-            }
+        if let Some(at) = answered {
+            // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
+            other.pings.drain(..=at);
+            // What had looked wrong was sent unasked.
+            self.sides.get_mut(direction).stray_pong = None;
+        } else if let Some(latest) = other.pings.back_mut() {
+            latest.misanswered = true;
+            let open = *latest;
+            let stray = StrayPong { span: message.span, payload, length, open };
+            self.sides.get_mut(direction).stray_pong.get_or_insert_with(|| Box::new(stray));
         }
     }
 

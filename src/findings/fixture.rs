@@ -371,16 +371,16 @@ fn header(first: u8, payload: &[u8], mask: u8) -> Vec<u8> {
     match length_u64(payload.len()) {
         length @ 0..=125 => vec![first, mask | u8::try_from(length).unwrap()],
         length @ 126..=0xffff => {
-            [&[first, mask | 126], &u16::try_from(length).unwrap().to_be_bytes()[..]].concat()
+            [&[first, mask | 0x7e], &u16::try_from(length).unwrap().to_be_bytes()[..]].concat()
         }
-        length => [&[first, mask | 127], &length.to_be_bytes()[..]].concat(),
+        length => [&[first, mask | 0x7f], &length.to_be_bytes()[..]].concat(),
     }
 }
 
 /// Bytes of the IP and TCP headers.
 const HEADERS: usize = 40;
 
-/// LINKTYPE_RAW: the packet begins with its IP header.
+/// `LINKTYPE_RAW`: the packet begins with its IP header.
 const RAW_IP: u32 = 101;
 
 const FIN: u8 = 0x01;

@@ -35,6 +35,15 @@ impl HandshakeFacts {
         }
     }
 
+    /// RSV bits with which payloads can be read; all where the handshake was not seen.
+    pub(super) fn readable_bits(&self) -> u8 {
+        match (self.reserved_bits, self.deflate) {
+            (None, _) => 0b111,
+            (Some(_), Some(_)) => 0b100,
+            (Some(_), None) => 0,
+        }
+    }
+
     /// Remembers how a handshake ended.
     pub(super) fn ended(&mut self, handshake: &Handshake) {
         let Some(response) = handshake.response.as_ref().filter(|it| it.status() == Some(101))

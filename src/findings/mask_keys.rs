@@ -73,7 +73,7 @@ impl MaskKeys {
             |a: u32, b: u32| Some(a.wrapping_sub(b).cast_signed()).filter(|step| small(*step));
         let big = difference(u32::from_be_bytes(key), u32::from_be_bytes(latest));
         let little = difference(u32::from_le_bytes(key), u32::from_le_bytes(latest));
-        big.map(Step::BigEndian).or(little.map(Step::LittleEndian)).unwrap_or_default()
+        big.map(Step::BigEndian).or_else(|| little.map(Step::LittleEndian)).unwrap_or_default()
     }
 }
 
@@ -111,8 +111,9 @@ mod tests {
     #[test]
     fn keys_that_can_be_guessed_are_told_once_of_each_kind() {
         use Pattern::{Counter, Same, Zero};
+        type Row = (&'static str, &'static [u32], &'static [Option<Pattern>]);
         #[rustfmt::skip]
-        let rows: &[(&str, &[u32], &[Option<Pattern>])] = &[
+        let rows: &[Row] = &[
             ("drawn", &[0x37fa_213d, 0x9a10_2b3c, 0x0000_0001], &[None, None, None]),
             ("zero", &[0, 0, 5, 0], &[Some(Zero), None, None, None]),
             ("same", &[7, 7, 7], &[None, Some(Same), None]),

@@ -2,7 +2,7 @@
 //!
 //! Each group of rules is a table in a file of its own. A rule is asked when something happens that
 //! it may be about, and answers with the faults that it sees. What it must remember for that is in
-//! [`facts`], which observe the same events.
+//! `facts`, which observe the same events.
 
 mod asked;
 mod capture;
@@ -198,7 +198,7 @@ impl Checker {
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
         let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
-        for (rule, check) in ASKED.capture.iter() {
+        for (rule, check) in &ASKED.capture {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
             for fault in self.faults.take() {
@@ -233,12 +233,19 @@ impl Checker {
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
-                let questions: &[Question<MessageSeen<'_>>] = match message.opcode {
-                    Opcode::Text | Opcode::Binary | Opcode::Continuation => &ASKED.data,
-                    Opcode::Close => &ASKED.close,
-                    Opcode::Ping | Opcode::Pong => return,
-                };
-                self.ask(questions, about.of(what, at(direction, message.span)), out);
+                let about = about.of(what, at(direction, message.span));
+                match message.opcode {
+                    Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                        self.ask(&ASKED.data, about, out);
+                        if message.compressed {
+                            self.ask(&ASKED.compressed, about, out);
+                        }
+                    }
+                    Opcode::Close => {
+                        self.ask(&ASKED.close, about, out);
+                    }
+                    Opcode::Ping | Opcode::Pong => {}
+                }
             }
             ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
                 let what = BadText { direction, byte };
@@ -345,20 +352,18 @@ impl Checker {
     ) {
         let id = connection.id;
         let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
-        let span = fault.span.unwrap_or(Span::at(0, origin));
+        let span = fault.span.unwrap_or_else(|| Span::at(0, origin));
         slot.facts.note(rule, fault.direction, span);
-        let count = match slot.counts.iter_mut().find(|(known, _)| known.id == rule.id) {
-            Some((_, count)) => {
-                *count = count.saturating_add(1);
-                *count
+        let known = slot.counts.iter_mut().find(|(known, _)| known.id == rule.id);
+        let count = if let Some((_, count)) = known {
+            *count = count.saturating_add(1);
+            *count
+        } else {
+            slot.counts.push((rule, 1));
+            if !self.told.contains(&rule.id) {
+                self.told.push(rule.id);
             }
-            None => {
-                slot.counts.push((rule, 1));
-                if !self.told.contains(&rule.id) {
-                    self.told.push(rule.id);
-                }
-                1
-            }
+            1
         };
         if count <= self.settings.each {
             out.finding(&finding(rule, Some(id), origin, fault));

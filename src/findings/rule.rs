@@ -103,6 +103,8 @@ pub(super) enum Check {
     Frame(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every text and binary message, whole or given up.
     Data(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    /// Asked of every text and binary message that is compressed.
+    Compressed(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
     /// Asked of every Close.
     Close(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
     /// Asked when a text stops being UTF-8.
@@ -131,6 +133,7 @@ impl Rule {
                 Check::Header(_)
                 | Check::Frame(_)
                 | Check::Data(_)
+                | Check::Compressed(_)
                 | Check::BadText(_)
                 | Check::Nonsense(_) => true,
                 Check::Close(_)

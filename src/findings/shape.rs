@@ -15,7 +15,7 @@ impl Shape {
         let length = match (header.length_bits(), header.is_length_minimal()) {
             (7, _) => 0,
             (16, true) => 1,
-            (16 | 64, _) | (_, _) => return Self::UNIQUE,
+            (_, _) => return Self::UNIQUE,
         };
         let fin = u16::from(header.fin) << 7;
         let first = fin | u16::from(header.rsv & 7) << 4 | u16::from(header.opcode & 0xf);

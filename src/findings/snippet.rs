@@ -115,12 +115,15 @@ mod tests {
         found.iter().map(|finding| finding.rule.id).collect()
     }
 
+    type Row =
+        (&'static str, &'static [u8], Option<Direction>, Compression, &'static [&'static str]);
+
     #[test]
     fn frames_are_judged_by_themselves() {
         use Direction::{ClientToServer, ServerToClient};
         let deflate = Compression::Deflate(SideParams::default());
         #[rustfmt::skip]
-        let rows: &[(&str, &[u8], Option<Direction>, Compression, &[&str])] = &[
+        let rows: &[Row] = &[
             // RFC 6455 §5.7
             ("masked Hello", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", None, Compression::None, &[]),
             ("unmasked Hello", b"\x81\x05Hello", None, Compression::None, &[]),

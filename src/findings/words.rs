@@ -23,13 +23,11 @@ pub(super) fn packets_in_words(span: Span) -> String {
 /// Nanoseconds in words.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let tenths = nanoseconds.saturating_add(50_000) / 100_000;
-    match tenths {
-        0..10_000 => format!("{}.{} ms", tenths / 10, tenths % 10),
-        _ => {
-            let tenths = nanoseconds.saturating_add(50_000_000) / 100_000_000;
-            format!("{}.{} s", tenths / 10, tenths % 10)
-        }
+    if tenths < 10_000 {
+        return format!("{}.{} ms", tenths / 10, tenths % 10);
     }
+    let tenths = nanoseconds.saturating_add(50_000_000) / 100_000_000;
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod explain;
+pub mod fields;
+pub mod filtered;
 #[cfg(test)]
 mod fixture;
 mod handshake;

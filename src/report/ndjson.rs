@@ -13,6 +13,7 @@ use serde::Serialize;
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
 pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
+use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
 use super::output::Output;
 use super::tally::Tally;
@@ -26,6 +27,7 @@ use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
 use crate::text::clock::Rfc3339;
+use crate::timeline::filter::Filter;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
 
 /// Writes JSON lines.
@@ -258,19 +260,45 @@ impl<W: Write> Sink for Ndjson<W> {
 
 impl<W: Write> Findings for Ndjson<W> {
     fn finding(&mut self, finding: &Finding) {
+        self.found(finding, Matching::Yes);
+    }
+
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+        self.found_more(rule, connection, count, Matching::Yes);
+    }
+}
+
+impl<W: Write> Selective for Ndjson<W> {
+    fn filtered(&mut self, _: &Filter) {}
+
+    fn pass_over(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+    }
+
+    fn found(&mut self, finding: &Finding, matching: Matching) {
         self.tally.found(finding.rule, 1);
-        if self.lists(finding.connection) {
+        if matching == Matching::Yes && self.lists(finding.connection) {
             let line = FindingLine::new(finding, &mut self.clock);
             write(&mut self.out, &mut self.line, &line);
         }
     }
 
-    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+    fn found_more(
+        &mut self,
+        rule: &'static Rule,
+        connection: ConnectionId,
+        count: u64,
+        matching: Matching,
+    ) {
         self.tally.found(rule, count);
-        if self.lists(Some(connection)) {
+        if matching == Matching::Yes && self.lists(Some(connection)) {
             let line = FoldedLine::new(rule, connection, count);
             write(&mut self.out, &mut self.line, &line);
         }
+    }
+
+    fn matched(&mut self, matched: Matched) {
+        self.tally.matched = Some(matched);
     }
 }
 

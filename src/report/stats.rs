@@ -4,15 +4,18 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::filtered::{Matched, Matching, Selective};
 use super::ndjson::{write, write_summary};
 use super::output::Output;
 use super::tally::Tally;
 use super::{Format, Report};
-use crate::analysis::event::{Event, Nature};
+use crate::analysis::event::{ConnectionEvent, ConnectionId, Event, EventKind, Nature};
 use crate::analysis::{Sink, Totals};
-use crate::findings::Reading;
+use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::{Direction, Timestamp};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
+use crate::text::escape::escape;
+use crate::timeline::filter::Filter;
 use crate::timeline::stats::{Statistics, Traffic};
 use crate::websocket::Opcode;
 
@@ -24,6 +27,8 @@ pub struct Stats<W> {
     statistics: Statistics,
     tally: Tally,
     start: Timestamp,
+    /// What messages are counted of; `None` where all are.
+    filter: Option<String>,
 }
 
 impl<W: Write> Stats<W> {
@@ -35,6 +40,41 @@ impl<W: Write> Stats<W> {
             statistics: Statistics::default(),
             tally: Tally::default(),
             start: Timestamp::default(),
+            filter: None,
+        }
+    }
+
+    /// Counts what a filter matches: messages with their frames, and connections that have some.
+    fn chosen(&mut self, event: &Event<'_>) {
+        let EventKind::Connection(connection, what) = event.kind else { return };
+        match what {
+            ConnectionEvent::Message(direction, message) => {
+                self.statistics.frames_of(direction, message);
+                self.statistics.event(event);
+            }
+            ConnectionEvent::Ended(_) => {
+                // Whether anything of it matches was not known before.
+                let opened = EventKind::Connection(connection, ConnectionEvent::Opened);
+                self.statistics.event(&Event { kind: opened, ..*event });
+                self.statistics.event(event);
+            }
+            ConnectionEvent::Gap(..) => self.statistics.event(event),
+            ConnectionEvent::Opened
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::UpgradeRequested(_)
+            | ConnectionEvent::HandshakeEnded(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Text(..)
+            | ConnectionEvent::HeaderUnfinished(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::StateChanged => {}
         }
     }
 
@@ -43,6 +83,7 @@ impl<W: Write> Stats<W> {
         let statistics = &self.statistics;
         let line = StatisticsLine {
             kind: "statistics",
+            filter: self.filter.as_deref(),
             duration_s: as_seconds(totals.duration()),
             tcp_packets: totals.segments,
             other_packets: totals.packets.saturating_sub(totals.segments),
@@ -72,6 +113,16 @@ impl<W: Write> Stats<W> {
     fn text(&mut self, totals: &Totals, reading: &Reading<'_>) {
         let mut page = Page { text: String::new() };
         let statistics = &self.statistics;
+        if let Some(filter) = &self.filter {
+            page.row("filter", |out| {
+                escape(filter.as_bytes(), usize::MAX, out);
+            });
+            page.row("matched", |out| {
+                grouped(out, statistics.messages());
+                out.push_str(" of ");
+                counted(out, self.tally.messages, "message");
+            });
+        }
         page.row("duration", |out| {
             seconds(out, totals.duration());
             out.push_str(" s");
@@ -131,7 +182,7 @@ impl<W: Write> Stats<W> {
             page.text.push_str("▲ ");
             page.text.push_str(note.rule);
             page.text.push_str("  ");
-            crate::text::escape::escape(note.text.as_bytes(), usize::MAX, &mut page.text);
+            escape(note.text.as_bytes(), usize::MAX, &mut page.text);
             page.text.push('\n');
         }
         self.out.line(page.text.as_bytes());
@@ -140,8 +191,36 @@ impl<W: Write> Stats<W> {
 
 impl<W: Write> Sink for Stats<W> {
     fn event(&mut self, event: &Event<'_>) {
-        self.statistics.event(event);
+        match self.filter {
+            None => self.statistics.event(event),
+            Some(_) => self.chosen(event),
+        }
         self.tally.observe(event);
+    }
+}
+
+impl<W: Write> Findings for Stats<W> {
+    /// What breaks rules is not counted here.
+    fn finding(&mut self, _: &Finding) {}
+
+    fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
+}
+
+impl<W: Write> Selective for Stats<W> {
+    fn filtered(&mut self, filter: &Filter) {
+        self.filter = Some(filter.to_string());
+    }
+
+    fn pass_over(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+    }
+
+    fn found(&mut self, _: &Finding, _: Matching) {}
+
+    fn found_more(&mut self, _: &'static Rule, _: ConnectionId, _: u64, _: Matching) {}
+
+    fn matched(&mut self, matched: Matched) {
+        self.tally.matched = Some(matched);
     }
 }
 
@@ -291,9 +370,12 @@ fn nature_words(nature: Nature) -> &'static str {
 }
 
 #[derive(Serialize)]
-struct StatisticsLine {
+struct StatisticsLine<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Absent where everything is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
     duration_s: Option<f64>,
     tcp_packets: u64,
     other_packets: u64,
@@ -372,7 +454,7 @@ const SECOND: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{ConnectionEvent, Outcome};
+    use crate::analysis::event::Outcome;
     use crate::report::fixture::{START, connection, ending, frame, message, send};
     use crate::websocket::{Inflation, Message};
 

@@ -1,5 +1,6 @@
 //! What is counted while lines are written, for the end of the report.
 
+use super::filtered::Matched;
 use super::severities::Severities;
 use crate::analysis::Totals;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Limit, Nature};
@@ -21,6 +22,8 @@ pub(super) struct Tally {
     pub(super) messages: u64,
     /// What was found; `None` where nobody judged.
     pub(super) found: Option<Severities>,
+    /// How much a filter matched; `None` where there is none.
+    pub(super) matched: Option<Matched>,
     /// What was counted of the capture as a whole.
     capture: CaptureFacts,
     gaps: u64,
@@ -249,6 +252,18 @@ pub(super) fn summary(tally: &Tally, totals: &Totals, out: &mut String) {
         out.push_str(": ");
         found.write(out);
     }
+}
+
+/// Appends how much a filter matched.
+pub(super) fn matched(matched: Matched, out: &mut String) {
+    counted(out, matched.messages, "message");
+    for (number, noun) in [(matched.frames, "frame"), (matched.handshakes, "handshake")] {
+        if number > 0 {
+            out.push_str(", ");
+            counted(out, number, noun);
+        }
+    }
+    out.push_str(" matched");
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use std::io::{self, Write};
 
 use foldhash::{HashSet, HashSetExt};
 
-use self::found::Waiting;
+use self::found::{Found, Waiting};
+use super::filtered::{Matched, Matching, Selective};
 use super::line::Line;
 use super::output::Output;
 use super::style::{Role, Style};
-use super::tally::{Tally, summary};
+use super::tally::{self, Tally, summary};
 use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
@@ -22,6 +23,7 @@ use crate::analysis::event::{
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
+use crate::timeline::filter::Filter;
 
 /// Writes text.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ pub struct Text<W> {
     /// Findings whose row is still to come.
     waiting: Waiting,
     /// Findings that the row under way is about.
-    found: Vec<Finding>,
+    found: Vec<Found>,
     /// Columns that are kept free for their rules at the end of the row.
     reserved: usize,
 }
@@ -89,6 +91,20 @@ impl<W: Write> Text<W> {
     }
 
     fn connection(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
+        self.number(event);
+        if !self.options.selection.has(connection.id) {
+            return;
+        }
+        let Options { detail, findings, .. } = self.options;
+        self.found = self.waiting.take(connection.id, event, detail, findings);
+        self.row(origin, connection, event);
+        // No row came for these.
+        let rest = std::mem::take(&mut self.found);
+        self.alone(connection, &rest);
+    }
+
+    /// Counts a row that has a number: numbers are those of the whole capture, whatever is shown of it.
+    fn number(&mut self, event: &ConnectionEvent<'_>) {
         let numbered = match event {
             ConnectionEvent::Message(..)
             | ConnectionEvent::UpgradeRequested(_)
@@ -110,17 +126,7 @@ impl<W: Write> Text<W> {
             | ConnectionEvent::StateChanged
             | ConnectionEvent::Ended(_) => false,
         };
-        // Numbers are those of the whole capture, whatever is shown of it.
         self.rows = self.rows.saturating_add(u64::from(numbered));
-        if !self.options.selection.has(connection.id) {
-            return;
-        }
-        let Options { detail, findings, .. } = self.options;
-        self.found = self.waiting.take(connection.id, event, detail, findings);
-        self.row(origin, connection, event);
-        // No row came for these.
-        let rest = std::mem::take(&mut self.found);
-        self.alone(connection, &rest);
     }
 
     /// Writes the row of an event, if it has one.
@@ -224,6 +230,10 @@ impl<W: Write> Text<W> {
                 self.remark(origin, connection, None, (role, text));
             }
         }
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: ConnectionId) {
         self.introduced.remove(&id);
         if self.latest == Some(id) {
             self.latest = None;
@@ -251,7 +261,7 @@ impl<W: Write> Text<W> {
         self.tag(&found);
         self.write_line();
         if self.options.findings == Listing::Yes {
-            for finding in &found {
+            for Found { finding, .. } in &found {
                 if let Some(id) = finding.connection {
                     self.listed(id, finding);
                 }
@@ -280,23 +290,80 @@ impl<W: Write> Sink for Text<W> {
 
 impl<W: Write> Findings for Text<W> {
     fn finding(&mut self, finding: &Finding) {
+        self.found(finding, Matching::Yes);
+    }
+
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+        self.found_more(rule, connection, count, Matching::Yes);
+    }
+}
+
+impl<W: Write> Selective for Text<W> {
+    fn filtered(&mut self, _: &Filter) {}
+
+    fn pass_over(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+        let EventKind::Connection(connection, ref what) = event.kind else { return };
+        self.number(what);
+        let Options { detail, findings, .. } = self.options;
+        let rest = self.waiting.take(connection.id, what, detail, findings);
+        self.alone(connection, &rest);
+        match *what {
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                self.note_lack(connection.id, direction, frame);
+            }
+            ConnectionEvent::Ended(_) => {
+                self.waiting.drop_folded();
+                self.forget(connection.id);
+            }
+            ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
+            | ConnectionEvent::HandshakeEnded(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::InvalidUtf8 { .. }
+            | ConnectionEvent::Message(..)
+            | ConnectionEvent::Text(..)
+            | ConnectionEvent::HeaderUnfinished(..)
+            | ConnectionEvent::Gap(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+
+    fn found(&mut self, finding: &Finding, matching: Matching) {
         self.tally.found(finding.rule, 1);
         if found::is_told(finding.rule) {
             return;
         }
         match finding.connection {
-            Some(id) if self.options.selection.has(id) => self.waiting.push(finding),
-            Some(_) => {}
-            None => self.about_capture(finding),
+            Some(id) if self.options.selection.has(id) => self.waiting.push(finding, matching),
+            None if matching == Matching::Yes => self.about_capture(finding),
+            Some(_) | None => {}
         }
     }
 
-    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
+    fn found_more(
+        &mut self,
+        rule: &'static Rule,
+        connection: ConnectionId,
+        count: u64,
+        matching: Matching,
+    ) {
         self.tally.found(rule, count);
         let listed = self.options.findings == Listing::Yes && !found::is_told(rule);
-        if listed && self.options.selection.has(connection) {
+        if listed && matching == Matching::Yes && self.options.selection.has(connection) {
             self.waiting.fold(rule, count);
         }
+    }
+
+    fn matched(&mut self, matched: Matched) {
+        self.tally.matched = Some(matched);
     }
 }
 
@@ -330,6 +397,10 @@ impl<W: Write> Report for Text<W> {
         self.line.begin(Role::Strong);
         self.line.with(|out| summary(&self.tally, totals, out));
         self.line.end();
+        if let Some(matched) = self.tally.matched {
+            self.line.push("; ");
+            self.line.with(|out| tally::matched(matched, out));
+        }
         self.write();
         self.out.flush()
     }

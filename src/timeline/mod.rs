@@ -5,6 +5,7 @@ mod collect;
 mod connection;
 mod density;
 mod events;
+pub mod filter;
 mod judged;
 mod kept;
 mod open;

@@ -70,6 +70,15 @@ impl Statistics {
         OUTCOMES.into_iter().zip(self.outcomes)
     }
 
+    /// Counts the frames of a message, where they are not counted one by one.
+    pub fn frames_of(&mut self, direction: Direction, message: &Message<'_>) {
+        let frames = &mut self.directions.get_mut(direction).frames;
+        count(frames, Some(nibble(message.opcode)));
+        if let Some(continuations) = frames.first_mut() {
+            add(continuations, message.frames.saturating_sub(1));
+        }
+    }
+
     /// TCP connections by nature.
     pub fn natures(&self) -> impl Iterator<Item = (Nature, u64)> {
         NATURES.into_iter().zip(self.natures)

@@ -168,6 +168,11 @@ pub(super) struct Finished<'a> {
 /// Memory taken at once for a declared length, in bytes.
 const FIRST_STEP: usize = 1 << 12;
 
+/// The SHA-256 of a content.
+pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
+    Sha256::digest(content).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! Messages: what a message looks like to the layers above.
 
-use crate::stream::Span;
+use crate::stream::{Span, length_u64};
 use crate::websocket::close::Close;
+use crate::websocket::content::sha256;
 use crate::websocket::deflate::{DeflateFault, History};
 use crate::websocket::frame::Opcode;
 
@@ -47,6 +48,31 @@ pub struct Message<'a> {
     pub history: Option<History<'a>>,
     /// From the first header byte of its first frame to its last byte seen.
     pub span: Span,
+}
+
+impl Message<'_> {
+    /// The message as it would be if no more than the first `keep` bytes of its content had been kept.
+    ///
+    /// With `digest`, a whole content that is cut by that gets its SHA-256.
+    #[must_use]
+    pub fn shortened(self, keep: usize, digest: Digest) -> Self {
+        let Some((content, rest)) = self.content.split_at_checked(keep) else { return self };
+        let whole = self.complete && length_u64(self.content.len()) == self.length;
+        let sha256 = match digest {
+            Digest::Wanted if whole && !rest.is_empty() => Some(sha256(self.content)),
+            Digest::Wanted | Digest::Unwanted => self.sha256,
+        };
+        Self { content, sha256, ..self }
+    }
+}
+
+/// Whether a content that is not kept whole gets a digest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Digest {
+    /// It gets one.
+    Wanted,
+    /// It needs none.
+    Unwanted,
 }
 
 /// How inflation of a message went.
@@ -122,4 +148,54 @@ pub enum Utf8 {
         /// Offset in the content, in bytes.
         byte: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(content: &[u8]) -> Message<'_> {
+        Message {
+            opcode: Opcode::Text,
+            frames: 1,
+            compressed: false,
+            wire_length: length_u64(content.len()),
+            length: length_u64(content.len()),
+            complete: true,
+            content,
+            sha256: None,
+            inflation: Inflation::None,
+            reach: 0,
+            window_bits: None,
+            ending: DeflateEnding::default(),
+            utf8: Utf8::Valid,
+            close: None,
+            history: None,
+            span: Span::default(),
+        }
+    }
+
+    #[test]
+    fn shortened_content_has_the_digest_of_the_whole() {
+        // FIPS 180-2, appendix B.1.
+        let abc = [0xba, 0x78, 0x16, 0xbf];
+        let given = Message { sha256: Some([7; 32]), length: 100, ..text(b"abc") };
+        let torn = Message { complete: false, ..text(b"abc") };
+        #[rustfmt::skip]
+        let cases = [
+            ("cut",               text(b"abc"), 2, Digest::Wanted,   &b"ab"[..], Some(abc)),
+            ("to nothing",        text(b"abc"), 0, Digest::Wanted,   b"",        Some(abc)),
+            ("cut, no digest",    text(b"abc"), 2, Digest::Unwanted, b"ab",      None),
+            ("fits exactly",      text(b"abc"), 3, Digest::Wanted,   b"abc",     None),
+            ("fits",              text(b"abc"), 9, Digest::Wanted,   b"abc",     None),
+            ("was cut before",    given,        2, Digest::Wanted,   b"ab",      Some([7; 4])),
+            ("is incomplete",     torn,         2, Digest::Wanted,   b"ab",      None),
+        ];
+        for (name, message, keep, digest, content, sha256) in cases {
+            let short = message.shortened(keep, digest);
+            assert_eq!(short.content, content, "{name}");
+            assert_eq!(short.sha256.map(|it| [it[0], it[1], it[2], it[3]]), sha256, "{name}");
+            assert_eq!(short.length, message.length, "{name}");
+        }
+    }
 }

@@ -21,4 +21,4 @@ pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
 pub use deflate::{DeflateFault, History, HistoryStart};
 pub use frame::{Frame, FrameHeader, Opcode};
-pub use message::{DeflateEnding, Inflation, Message, Tail, Utf8};
+pub use message::{DeflateEnding, Digest, Inflation, Message, Tail, Utf8};

@@ -1,5 +1,7 @@
 //! What a Close says: its payload, code and reason.
 
+use std::fmt::Write;
+
 use crate::findings::facts::Offence;
 use crate::findings::fault::Side;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
@@ -185,16 +187,12 @@ pub(super) static RULES: &[Rule] = &[
             let reason = reason.filter(|reason| !reason.is_empty());
             let mut evidence = format!("code {code} ({})", CloseCode::of(code).name);
             if let Some(reason) = reason {
-                evidence.push_str(&format!(", reason {reason:?}"));
+                write!(evidence, ", reason {reason:?}").ok();
             }
             let cause = scene.receiver(direction).latest_fault.as_deref().copied();
             match cause {
                 Some(Offence { rule, span }) => {
-                    evidence.push_str(&format!(
-                        "; before it, {} in {}",
-                        rule.id,
-                        packets_in_words(span)
-                    ));
+                    write!(evidence, "; before it, {} in {}", rule.id, packets_in_words(span)).ok();
                     faults.add(evidence).side(Side::sender(direction.reverse()));
                 }
                 None => {

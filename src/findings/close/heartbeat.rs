@@ -20,10 +20,11 @@ pub(super) static RULES: &[Rule] = &[
             application. Browsers and all common libraries answer by themselves.",
         example: Example::Server(b"\x89\x02hi"),
         checks: &[Check::End(|scene, faults| {
+            let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
             for direction in Direction::BOTH {
                 let received = *scene.connection.acknowledged.get(direction);
                 for ping in &scene.sender(direction).pings {
-                    let waited = scene.subject.watched_until.since(ping.span.last.time);
+                    let waited = until.since(ping.span.last.time);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;
                     if ping.misanswered || !(ping.passed_over || ignored) {
                         continue;

@@ -46,7 +46,7 @@ const DRAFTS: [&str; 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check};
+    use crate::findings::fixture::{Case, check, plain};
 
     #[rustfmt::skip]
     const CASES: &[Case] = &[
@@ -55,6 +55,10 @@ mod tests {
         }},
         Case { name: "permessage-compress with its parameter", near: &[], fires: &["PMD-16 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: permessage-compress; method=deflate\r\n", "Sec-WebSocket-Extensions: Permessage-Compress; method=deflate\r\n");
+        }},
+        Case { name: "messages that a draft has compressed", near: &["WS-F03", "WS-M01"], fires: &["PMD-16 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n", "Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n");
+            s.server(&plain(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
         }},
         Case { name: "a draft offered, and not taken", near: &["PMD-16"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate, x-webkit-deflate-frame\r\n", "Sec-WebSocket-Extensions: permessage-deflate\r\n");

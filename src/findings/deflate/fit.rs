@@ -25,8 +25,6 @@ pub(super) enum Fit {
 pub(super) enum Misfit {
     /// It limits the client's window, which the offer does not allow (RFC 7692 §7.1.2.2).
     ClientWindowUnasked,
-    /// It gives the client's window more bits than the offer.
-    ClientWindowRaised { offered: u8, answered: u8 },
     /// It gives the server's window more bits than the offer, or none (RFC 7692 §7.1.2.1).
     ServerWindow { offered: u8, answered: Option<u8> },
     /// It does not say `server_no_context_takeover`, as the offer does (RFC 7692 §7.1.1.1).
@@ -39,9 +37,6 @@ impl Misfit {
         match self {
             Self::ClientWindowUnasked => {
                 format!("{CLIENT_MAX_WINDOW_BITS} was answered and is not in the offer")
-            }
-            Self::ClientWindowRaised { offered, answered } => {
-                format!("{CLIENT_MAX_WINDOW_BITS}={offered} was answered with {answered}")
             }
             Self::ServerWindow { offered, answered: Some(answered) } => {
                 format!("{SERVER_MAX_WINDOW_BITS}={offered} was answered with {answered}")
@@ -95,14 +90,9 @@ fn fit_one(offers: &[&Extension], answer: &Extension) -> Fit {
 fn misfits(offer: &Extension, answer: &Extension) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     let client = answer.param(CLIENT_MAX_WINDOW_BITS).and_then(bits);
-    match (offer.param(CLIENT_MAX_WINDOW_BITS), client) {
-        (None, Some(_)) => misfits.push(Misfit::ClientWindowUnasked),
-        (Some(param), Some(answered)) => {
-            if let Some(offered) = bits(param).filter(|offered| answered > *offered) {
-                misfits.push(Misfit::ClientWindowRaised { offered, answered });
-            }
-        }
-        (None | Some(_), None) => {}
+    // RFC 7692 §7.1.2.2: a number in the offer is a hint, and a larger one in the answer does not bind.
+    if client.is_some() && offer.param(CLIENT_MAX_WINDOW_BITS).is_none() {
+        misfits.push(Misfit::ClientWindowUnasked);
     }
     let server = answer.param(SERVER_MAX_WINDOW_BITS).and_then(bits);
     if let Some(offered) = offer.param(SERVER_MAX_WINDOW_BITS).and_then(bits)
@@ -152,7 +142,7 @@ mod tests {
             ("permessage-deflate; client_no_context_takeover; client_max_window_bits=9", "permessage-deflate", Fit::Fits),
             ("permessage-deflate; client_max_window_bits=12", "permessage-deflate; client_max_window_bits=9", Fit::Fits),
             ("permessage-deflate", "permessage-deflate; client_max_window_bits=15", Fit::Breaks(vec![Misfit::ClientWindowUnasked])),
-            ("permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=12", Fit::Breaks(vec![Misfit::ClientWindowRaised { offered: 9, answered: 12 }])),
+            ("permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=12", Fit::Fits),
             ("permessage-deflate; server_max_window_bits=10; server_no_context_takeover", "permessage-deflate", Fit::Breaks(vec![Misfit::ServerWindow { offered: 10, answered: None }, Misfit::ServerTakeover])),
             ("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12", Fit::Breaks(vec![Misfit::ServerWindow { offered: 10, answered: Some(12) }])),
             ("permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate", none("server_max_window_bits=10 was not answered; server_no_context_takeover was not answered")),

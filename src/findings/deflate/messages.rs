@@ -23,7 +23,7 @@ pub(super) static RULES: &[Rule] = &[
             (windowBits must be negative in zlib's interface), that resets its compressor though \
             it may keep it, or whose threads share one compressor.",
         example: Example::Deflated(b"\xc1\x81\x37\xfa\x21\x3d\x31"),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Compressed(|scene, faults| {
             let message = scene.subject.message;
             if let Some(Fault::Undecodable(what)) = fault(message) {
                 let behind =
@@ -48,7 +48,7 @@ pub(super) static RULES: &[Rule] = &[
             "client_max_window_bits=9 was agreed: 512 bytes\n\
              client: a message that repeats what stood 600 bytes before",
         ),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Compressed(|scene, faults| {
             if let Some(Fault::BeyondWindow { reach, window }) = fault(scene.subject.message) {
                 let window = counted(u64::from(window), "byte");
                 faults.add(format!("reaches {reach} bytes back; the window has {window}"));
@@ -70,7 +70,7 @@ pub(super) static RULES: &[Rule] = &[
             "client_no_context_takeover was agreed\nclient: c1 .. f2 48 cd c9 c9 07 00 (Hello)\n\
              client: c1 .. f2 00 11 00 00 (Hello, by a reference to the first)",
         ),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Compressed(|scene, faults| {
             let fault = fault(scene.subject.message);
             if let Some(Fault::IntoEarlier { offset, distance, available }) = fault {
                 let distance = counted(u64::from(distance), "byte");
@@ -94,7 +94,7 @@ pub(super) static RULES: &[Rule] = &[
             ws, `max_size` in Python's websockets). On the sender's side, look for empty or \
             repeated data.",
         example: Example::Text("client: 65,232 compressed bytes that inflate to 64 MiB of zeros"),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Compressed(|scene, faults| {
             let message = scene.subject.message;
             let (wire, length) = (message.wire_length, message.length);
             if message.inflation == Inflation::TooLarge {
@@ -129,7 +129,7 @@ pub(super) static RULES: &[Rule] = &[
             "the capture begins behind the first message; the second one repeats parts of it",
         ),
         checks: &[
-            Check::Data(|scene, faults| {
+            Check::Compressed(|scene, faults| {
                 let MessageSeen { direction, message } = scene.subject;
                 let Some(lost) = &scene.sender(direction).uninflated else { return };
                 if message.inflation == Inflation::Done {
@@ -168,7 +168,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Deflated(
             b"\xc1\x8b\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21\x3d\x37\x05\xde",
         ),
-        checks: &[Check::Data(|scene, faults| {
+        checks: &[Check::Compressed(|scene, faults| {
             let message = scene.subject.message;
             if message.inflation != Inflation::Done || fault(message).is_some() {
                 return;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::findings::handshake::sequel::MUST_REFUSE;
 use crate::findings::heads::{acceptance, attempt, lacks, lacks_token, place, sent, shown};
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::http::accept::{accept, mistake};
@@ -284,7 +285,10 @@ pub(super) static RULES: &[Rule] = &[
             let is_refusal = match response.status() {
                 Some(UPGRADE_REQUIRED) => true,
                 // It may have other reasons.
-                Some(BAD_REQUEST) => scene.facts.handshake.request_faults == ["HS-12"],
+                Some(BAD_REQUEST) => {
+                    let faults = scene.facts.handshake.request_faults.iter();
+                    faults.filter(|id| MUST_REFUSE.contains(id)).all(|id| *id == "HS-12")
+                }
                 Some(_) | None => false,
             };
             if asks_for_another && is_refusal && lacks(response, name) {
@@ -360,6 +364,10 @@ mod tests {
         Case { name: "426 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket") },
         Case { name: "426 for another reason", near: &["HS-31"], fires: &["HS-24 server"], play: |s| refused(s, "13", "426 Upgrade Required") },
         Case { name: "400 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server"], play: |s| refused(s, "8", "400 Bad Request") },
+        Case { name: "400, where the key is missing, too", near: &["HS-31"], fires: &["HS-07 client", "HS-12 client"], play: |s| {
+            s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n");
+            s.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }},
         Case { name: "a version refused as it should be", near: &["HS-24", "HS-31"], fires: &["HS-12 client"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13") },
         Case { name: "401, whatever the version", near: &["HS-18", "HS-24", "HS-31"], fires: &["HS-12 client"], play: |s| refused(s, "8", "401 Unauthorized") },
         Case { name: "no response", near: &["HS-16", "HS-17", "HS-18", "HS-22"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\n"); } },

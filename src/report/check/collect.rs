@@ -12,6 +12,7 @@ use crate::findings::{Finding, Findings, Reading, Rule, RuleName};
 use crate::report::tally::{Note, Tally};
 use crate::report::{Report, Selection};
 use crate::stream::Timestamp;
+use crate::timeline::filter::{Filter, Sieve};
 
 /// Which findings count. All others are as if they had not been made.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Choice {
     pub ignore: Vec<RuleName>,
     /// Which connections. What belongs to none always counts.
     pub selection: Selection,
+    /// What findings have to match, one by one; all do where there is none.
+    pub filter: Option<Filter>,
 }
 
 impl Choice {
@@ -40,6 +43,7 @@ impl Choice {
 #[derive(Debug)]
 pub struct Collector {
     choice: Choice,
+    sieve: Option<Sieve>,
     tally: Tally,
     totals: Totals,
     notes: Vec<Note>,
@@ -57,6 +61,7 @@ impl Collector {
     /// Makes a collector that has seen nothing.
     pub fn new(choice: Choice) -> Self {
         Self {
+            sieve: choice.filter.clone().map(Sieve::new),
             choice,
             tally: Tally::judged(),
             totals: Totals::default(),
@@ -91,6 +96,13 @@ impl Collector {
         }
     }
 
+    fn capture_finding(&mut self, finding: &Finding) {
+        if self.sieve.as_mut().is_none_or(|sieve| sieve.chooses(finding, None)) {
+            self.tally.found(finding.rule, 1);
+            self.capture.push(finding.clone());
+        }
+    }
+
     fn connection(&mut self, connection: &Connection, event: &ConnectionEvent<'_>) {
         if let ConnectionEvent::UpgradeRequested(handshake) = event
             && let Some(target) = handshake.target()
@@ -100,6 +112,12 @@ impl Collector {
                 .or_insert_with(|| target.get(..LONGEST_TARGET).unwrap_or(target).to_vec());
         }
         if !self.fresh.is_empty() || !self.folded.is_empty() {
+            for finding in &self.fresh {
+                self.tally.found(finding.rule, 1);
+            }
+            for (rule, count) in &self.folded {
+                self.tally.found(rule, *count);
+            }
             let target = self.targets.get(&connection.id);
             let suspect = self.suspects.entry(connection.id).or_insert_with(|| Suspect {
                 id: connection.id,
@@ -121,6 +139,12 @@ impl Collector {
 impl Sink for Collector {
     fn event(&mut self, event: &Event<'_>) {
         self.tally.observe(event);
+        if let Some(sieve) = &mut self.sieve {
+            sieve.observe(event);
+            self.fresh.retain(|finding| sieve.chooses(finding, Some(event)));
+            self.folded.retain(|(rule, _)| sieve.chooses_rule(rule, event));
+            sieve.forget(event);
+        }
         match event.kind {
             EventKind::Connection(connection, ref what) => self.connection(connection, what),
             EventKind::Capture(_) => {}
@@ -131,24 +155,27 @@ impl Sink for Collector {
 impl Findings for Collector {
     fn finding(&mut self, finding: &Finding) {
         if self.choice.has(finding.rule, finding.connection) {
-            self.tally.found(finding.rule, 1);
             match finding.connection {
+                // It counts when its event has come.
                 Some(_) => self.fresh.push(finding.clone()),
-                None => self.capture.push(finding.clone()),
+                None => self.capture_finding(finding),
             }
         }
     }
 
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
         if self.choice.has(rule, Some(connection)) {
-            self.tally.found(rule, count);
             self.folded.push((rule, count));
         }
     }
 }
 
 impl Report for Collector {
-    fn start(&mut self, _: Timestamp) {}
+    fn start(&mut self, first: Timestamp) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.start(first);
+        }
+    }
 
     fn check(&mut self) -> io::Result<()> {
         Ok(())

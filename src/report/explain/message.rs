@@ -122,9 +122,8 @@ fn inflating(message: &Whole) -> String {
             number_u64(offset)
         ),
         Inflation::Forgotten { distance, available, .. } => format!(
-            " It repeats what was said {} bytes before, and only {} bytes of it had come out.",
-            distance,
-            available
+            " It repeats what was said {distance} bytes before, and only {available} bytes of it had \
+             come out."
         ),
         Inflation::TooLarge => {
             format!(" Inflation was stopped after {}.", bytes(MOST_INFLATED))

@@ -1,5 +1,7 @@
 //! A rule, as a dictionary has it, and what rules say of frames.
 
+use std::fmt::Write;
+
 use super::page::Page;
 use super::{broken_bits, frame, walk};
 use crate::findings::{Bits, Bound, Example, Finding, Rule, Severity, judge_frames};
@@ -113,11 +115,11 @@ fn place(finding: &Finding, bytes: &[u8]) -> String {
     let mut text = String::new();
     escape(finding.evidence.as_bytes(), usize::MAX, &mut text);
     if offset > 0 {
-        text.push_str(&format!(" (frame at byte {offset})"));
+        write!(text, " (frame at byte {offset})").ok();
     }
     let start = length_usize(offset);
     if let Some(name) = finding.bits.and_then(|bits| field(bits, bytes.get(start..)?)) {
-        text.push_str(&format!("; look at {name} in the drawing"));
+        write!(text, "; look at {name} in the drawing").ok();
     }
     text
 }

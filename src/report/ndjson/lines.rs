@@ -138,6 +138,9 @@ pub(in super::super) struct SummaryLine<'a> {
     messages: u64,
     /// Null where nobody judged.
     findings: Option<SeverityFields>,
+    /// Absent where there is no filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<MatchedFields>,
     notes: Vec<NoteLine<'a>>,
 }
 
@@ -152,6 +155,11 @@ impl<'a> SummaryLine<'a> {
             frames: tally.frames,
             messages: tally.messages,
             findings: tally.found.map(SeverityFields::of),
+            matched: tally.matched.map(|it| MatchedFields {
+                messages: it.messages,
+                frames: it.frames,
+                handshakes: it.handshakes,
+            }),
             notes: notes
                 .iter()
                 .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
@@ -176,6 +184,14 @@ impl SeverityFields {
             note: found.of(Severity::Note),
         }
     }
+}
+
+/// How much a filter matched.
+#[derive(Serialize)]
+struct MatchedFields {
+    messages: u64,
+    frames: u64,
+    handshakes: u64,
 }
 
 /// Something that could not be seen.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::rows::{ERROR, OPCODE_COLUMN, WARNING};
-use super::{Listing, Text};
+use super::{Listing, Matching, Text};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
 use crate::report::Detail;
@@ -12,11 +12,18 @@ use crate::stream::{Direction, PacketId, Span};
 use crate::text::amount::grouped;
 use crate::websocket::{Frame, Opcode};
 
+/// A finding, and whether it is written where no row is about it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) finding: Finding,
+    pub(super) matching: Matching,
+}
+
 /// Findings whose row is still to come.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// About the event that comes next.
-    fresh: Vec<Finding>,
+    fresh: Vec<Found>,
     /// Rules of which further findings were only counted; the end of their connection comes next.
     folded: Vec<(&'static Rule, u64)>,
     /// About a message that is not whole yet.
@@ -32,18 +39,23 @@ struct Later {
     frame: Option<Frame>,
     /// Where it stands in the message.
     offset: u64,
-    finding: Finding,
+    found: Found,
 }
 
 impl Waiting {
     /// Takes a finding; its event comes next.
-    pub(super) fn push(&mut self, finding: &Finding) {
-        self.fresh.push(finding.clone());
+    pub(super) fn push(&mut self, finding: &Finding, matching: Matching) {
+        self.fresh.push(Found { finding: finding.clone(), matching });
     }
 
     /// Takes a number of findings that were only counted.
     pub(super) fn fold(&mut self, rule: &'static Rule, count: u64) {
         self.folded.push((rule, count));
+    }
+
+    /// Forgets the numbers of findings that were only counted.
+    pub(super) fn drop_folded(&mut self) {
+        self.folded.clear();
     }
 
     /// Gives the findings that the row of an event is about, if it has one.
@@ -53,7 +65,7 @@ impl Waiting {
         event: &ConnectionEvent<'_>,
         detail: Detail,
         listing: Listing,
-    ) -> Vec<Finding> {
+    ) -> Vec<Found> {
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
                 // A continuation of nothing is part of no message, so that no row came for it.
@@ -62,24 +74,24 @@ impl Waiting {
                         && later.frame.is_some_and(|frame| frame.header.fin)
                 });
                 let is_data = !frame.header.is_control();
-                for finding in std::mem::take(&mut self.fresh) {
+                for found in std::mem::take(&mut self.fresh) {
                     // The row of a message names each rule once: a thousand fragments need no more.
                     let is_known = listing == Listing::No
                         && is_data
                         && detail == Detail::Messages
                         && self.later.iter().any(|later| {
                             (later.connection, later.direction) == (id, direction)
-                                && later.finding.rule.id == finding.rule.id
+                                && later.found.finding.rule.id == found.finding.rule.id
                         });
                     if !is_known {
-                        self.keep(id, direction, frame.span, Some(*frame), finding);
+                        self.keep(id, direction, frame.span, Some(*frame), found);
                     }
                 }
                 rest
             }
             ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
-                for finding in std::mem::take(&mut self.fresh) {
-                    self.keep(id, direction, span, None, finding);
+                for found in std::mem::take(&mut self.fresh) {
+                    self.keep(id, direction, span, None, found);
                 }
                 Vec::new()
             }
@@ -123,7 +135,7 @@ impl Waiting {
         direction: Direction,
         frame: &Frame,
         detail: Detail,
-    ) -> Vec<Finding> {
+    ) -> Vec<Found> {
         let has_message = Opcode::from_wire(frame.header.opcode).is_some();
         let mut found = if detail == Detail::Frames || !has_message {
             self.extract(|later| {
@@ -143,17 +155,17 @@ impl Waiting {
         direction: Direction,
         at: Span,
         frame: Option<Frame>,
-        finding: Finding,
+        found: Found,
     ) {
-        self.later.push(Later { connection, direction, frame, offset: at.start, finding });
+        self.later.push(Later { connection, direction, frame, offset: at.start, found });
     }
 
-    fn extract(&mut self, mut wanted: impl FnMut(&Later) -> bool) -> Vec<Finding> {
+    fn extract(&mut self, mut wanted: impl FnMut(&Later) -> bool) -> Vec<Found> {
         // Nearly always there is nothing.
         if self.later.is_empty() {
             return Vec::new();
         }
-        self.later.extract_if(.., |later| wanted(later)).map(|later| later.finding).collect()
+        self.later.extract_if(.., |later| wanted(later)).map(|later| later.found).collect()
     }
 }
 
@@ -181,14 +193,14 @@ impl<W: Write> Text<W> {
     }
 
     /// Ends the row with the rules that it breaks, as far as there is room.
-    pub(super) fn tag(&mut self, found: &[Finding]) {
+    pub(super) fn tag(&mut self, found: &[Found]) {
         let reserved = std::mem::take(&mut self.reserved);
         let Some(worst) = worst(found).filter(|_| reserved > 0) else { return };
         self.line.spaces(TAG_BLANKS);
         let room = self.columns().saturating_sub(self.line.column());
         self.line.begin(role(worst));
         self.line.push(&ids(found));
-        if let [finding] = found
+        if let [Found { finding, .. }] = found
             && finding.rule.id.len().saturating_add(finding.rule.title.len()) < room
         {
             self.line.push(" ");
@@ -198,8 +210,8 @@ impl<W: Write> Text<W> {
     }
 
     /// Writes findings that no row is about.
-    pub(super) fn alone(&mut self, connection: &Connection, found: &[Finding]) {
-        for finding in found {
+    pub(super) fn alone(&mut self, connection: &Connection, found: &[Found]) {
+        for Found { finding, .. } in found.iter().filter(|it| it.matching == Matching::Yes) {
             if self.options.findings == Listing::Yes || finding.rule.severity > Severity::Note {
                 self.introduce(finding.last, connection);
                 self.listed(connection.id, finding);
@@ -275,14 +287,14 @@ impl<W: Write> Text<W> {
 }
 
 /// The worst severity.
-fn worst(found: &[Finding]) -> Option<Severity> {
-    found.iter().map(|finding| finding.rule.severity).max()
+fn worst(found: &[Found]) -> Option<Severity> {
+    found.iter().map(|found| found.finding.rule.severity).max()
 }
 
 /// The rules, each once.
-fn ids(found: &[Finding]) -> String {
+fn ids(found: &[Found]) -> String {
     let mut ids: Vec<&str> = Vec::new();
-    for finding in found {
+    for Found { finding, .. } in found {
         if !ids.contains(&finding.rule.id) {
             ids.push(finding.rule.id);
         }

@@ -157,6 +157,24 @@ impl<W: Write> Text<W> {
         }
     }
 
+    /// Keeps for a message how many bytes a frame of it lacks, and gives their number.
+    pub(super) fn note_lack(
+        &mut self,
+        connection: ConnectionId,
+        direction: Direction,
+        frame: &Frame,
+    ) -> u64 {
+        let lack = frame.header.payload_length.saturating_sub(frame.received);
+        if lack > 0 {
+            let before = match self.lack {
+                Some((id, of, bytes)) if (id, of) == (connection, direction) => bytes,
+                Some(_) | None => 0,
+            };
+            self.lack = Some((connection, direction, before.saturating_add(lack)));
+        }
+        lack
+    }
+
     /// A frame, when they are wanted; what it lacks is kept for its message.
     pub(super) fn frame(
         &mut self,
@@ -166,14 +184,7 @@ impl<W: Write> Text<W> {
         frame: &Frame,
     ) {
         let header = &frame.header;
-        let lack = header.payload_length.saturating_sub(frame.received);
-        if lack > 0 {
-            let before = match self.lack {
-                Some((id, of, bytes)) if (id, of) == (connection.id, direction) => bytes,
-                Some(_) | None => 0,
-            };
-            self.lack = Some((connection.id, direction, before.saturating_add(lack)));
-        }
+        let lack = self.note_lack(connection.id, direction, frame);
         if self.options.detail == Detail::Messages {
             return;
         }

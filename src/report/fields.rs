@@ -1,0 +1,200 @@
+//! What filter expressions can ask for, from the table of fields: for help, and as a page.
+
+use std::fmt::Write;
+
+use crate::stream::length_u64;
+use crate::text::amount::grouped;
+use crate::timeline::filter::{
+    CONTENT_LIMIT, FIELDS, Field, Numbers, Ports, Type, field, operators,
+};
+
+/// What the help of the option says.
+pub fn help() -> String {
+    let mut out = HELP_HEAD.to_owned();
+    let mut separator = "";
+    for field in FIELDS {
+        out.push_str(separator);
+        out.push_str(field.name);
+        separator = ", ";
+    }
+    out
+}
+
+/// The page about filter expressions, in Markdown.
+pub fn page() -> String {
+    let mut out = PAGE_HEAD.to_owned();
+    out.push_str("| field | is | what it is | also called |\n| --- | --- | --- | --- |\n");
+    for field in FIELDS {
+        let aliases: Vec<String> = field.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let (name, kind, help) = (field.name, kind(field), field.help);
+        writeln!(out, "| `{name}` | {kind} | {help} | {} |", aliases.join(", ")).ok();
+    }
+    out.push_str("\n## Values\n\n| what | operators | how it is written |\n| --- | --- | --- |\n");
+    for (name, sample, written) in KINDS {
+        let taken = field(sample).into_iter().flat_map(|field| operators(field.kind));
+        let taken: Vec<String> = taken.map(|(text, _)| format!("`{text}`")).collect();
+        writeln!(out, "| {name} | {} | {written} |", taken.join(" ")).ok();
+    }
+    out.push_str("\n## Names\n\n| field | names |\n| --- | --- |\n");
+    for field in FIELDS {
+        if let Type::Name(names) = field.kind {
+            let list: Vec<String> = names
+                .list
+                .iter()
+                .map(|named| format!("`{}` ({})", named.name, named.help))
+                .collect();
+            let more = match names.numbers {
+                Numbers::Accepted => ", or a number",
+                Numbers::Refused => "",
+            };
+            writeln!(out, "| `{}` | {}{more} |", field.name, list.join(", ")).ok();
+        }
+    }
+    out.push_str("\n## Limits\n\nOf each message, the first ");
+    grouped(&mut out, length_u64(CONTENT_LIMIT));
+    out.push_str(PAGE_TAIL);
+    out
+}
+
+/// What a field is, in a word or two.
+fn kind(field: &Field) -> &'static str {
+    match field.kind {
+        Type::Flag => "flag",
+        Type::Number => "number",
+        Type::Size => "size",
+        Type::Ratio => "ratio",
+        Type::Duration => "duration",
+        Type::Text => "text",
+        Type::Bytes => "bytes",
+        Type::Name(_) => "name",
+        Type::Address(Ports::No) => "address",
+        Type::Address(Ports::Yes) => "address and port",
+        Type::Rule => "rule",
+        Type::Json => "JSON value",
+    }
+}
+
+/// Values by kind: its name, a field that has such, and how one is written.
+const KINDS: &[(&str, &str, &str)] = &[
+    (
+        "flag",
+        "masked",
+        "`true` or `false`; the field alone, as in `masked`, asks whether it is true",
+    ),
+    (
+        "number",
+        "port",
+        "decimal, or hexadecimal behind `0x`; `_` may stand between digits: `1_000_000`",
+    ),
+    (
+        "size",
+        "length",
+        "a number; `k`, `M`, `G` (powers of 1000), `Ki`, `Mi`, `Gi` (of 1024) and `B` may follow: `64k`, `1.5MiB`",
+    ),
+    ("ratio", "ratio", "`0.5`, `50%`"),
+    ("duration", "time", "a number with `ns`, `us`, `ms`, `s`, `m` or `h`: `2.5s`, `300ms`"),
+    (
+        "text",
+        "text",
+        "`\"in quotes\"`, with the escapes `\\\"`, `\\\\`, `\\n`, `\\r`, `\\t`, `\\0` and `\\x1b`; `r\"without escapes\"`",
+    ),
+    ("bytes", "hex", "hexadecimal digits: `\"81 85\"`, `81:85`"),
+    ("name", "from", "one of the names below, without quotes"),
+    ("name with an order", "severity", "likewise: `severity >= warning`"),
+    ("address", "host", "`10.0.0.1`, `10.0.0.0/8`, `::1`, `fe80::/10`"),
+    ("address and port", "server", "an address, or `10.0.0.1:80`, `[::1]:80`"),
+    ("rule", "rule", "an id or what ids begin with, in any letter case: `WS-F01`, `WS-F`, `WS-F*`"),
+    ("JSON value", "json", "text in quotes, a number, `true`, `false`, `null`"),
+];
+
+/// What help says before the list of fields.
+const HELP_HEAD: &str = "\
+Only what matches an expression
+
+For example:
+  opcode == text and length > 1k and from == client
+  text contains \"error\" or text matches r\"order-\\d+\"
+  json(\".type\") == \"subscribe\"
+  close_code in {1002, 1006..1011}
+  rule == WS-F or severity >= warning
+  host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
+
+and, or, not (&&, ||, !) and parentheses join tests. What a line has not got matches nothing, != \
+included. Of contents, the first MiB is looked at. Names of Wireshark's websocket fields are \
+understood. docs/filter.md tells all of each field:
+  ";
+
+/// What the page says before its tables.
+const PAGE_HEAD: &str = "\
+# Filter expressions
+
+`-Y EXPRESSION` (`--where`) chooses what `wslens FILE`, `print`, `check` and `stats` show.
+
+```text
+opcode == text and length > 1k and from == client
+text contains \"error\" or text matches r\"order-\\d+\"
+json(\".type\") == \"subscribe\"
+close_code in {1002, 1006..1011}
+rule == WS-F or severity >= warning
+host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
+```
+
+- `and`, `or`, `not` (also `&&`, `||`, `!`) and parentheses join tests; `not` binds most, `or` least.
+- A field alone (`rule`, `close_code`) asks whether it is there; a flag (`masked`), whether it is true.
+- What a line has not got matches nothing, `!=` included: `close_code != 1000` finds Closes with another code, `not close_code == 1000`
+  everything else, too.
+- Some fields have several values (`port` those of both peers, `rule` one for each finding). A test is true when it is for one of them; `!=`,
+  when all differ.
+- `contains` and `matches` mind letter case; `(?i)` at the beginning of a regular expression ignores it. `..` includes both ends.
+- A message has the header bits (`fin`, `rsv`, `masked`) of its first frame. A frame, where frames are shown, has no content: `text`, `hex` and
+  `json` match messages only.
+- The words `eq`, `ne`, `lt`, `le`, `gt`, `ge` are understood for `==`, `!=`, `<`, `<=`, `>`, `>=`.
+
+`print` shows the lines that match and, of connections with a match, the line that tells their addresses or (with `--format ndjson`) their
+`connection` line. Line numbers and the summary are those of the whole capture; the summary says how much matched. `stats` counts the messages that match, their frames, and the connections that have some. `check` looks at findings:
+each one together with its connection and what it is about; those that do not match are as if they had not been made.
+
+## Fields
+
+";
+
+/// What the page says behind the limit on contents.
+const PAGE_TAIL: &str = " bytes of content are looked at: longer ones are matched by their beginning, and are equal to no text. A regular expression
+may take 1 MiB when it is compiled. At most 64 `(` and `not` may stand within one another.
+
+This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_and_page_name_every_field() {
+        let (help, page) = (help(), page());
+        for field in FIELDS {
+            assert!(help.contains(field.name), "{}", field.name);
+            assert!(page.contains(&format!("| `{}` | ", field.name)), "{}", field.name);
+            assert!(KINDS.iter().any(|row| row.0 == kind(field)), "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn samples_of_kinds_are_of_their_kinds() {
+        for (name, sample, _) in KINDS {
+            let kind = kind(field(sample).unwrap());
+            assert!(name.starts_with(kind), "{sample}");
+        }
+    }
+
+    #[test]
+    fn examples_can_be_parsed() {
+        let (_, rest) = PAGE_HEAD.split_once("```text\n").unwrap();
+        let (examples, _) = rest.split_once("```").unwrap();
+        for line in examples.lines() {
+            let filter = crate::timeline::filter::Filter::parse(line);
+            assert!(filter.is_ok(), "{line}: {filter:?}");
+            assert!(HELP_HEAD.contains(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The fields that an expression can ask for: one table.
+
+use std::net::SocketAddr;
+
+use crate::analysis::event::Connection;
+use crate::findings::Finding;
+use crate::http::{Handshake, Head};
+use crate::stream::{Origin, Span, length_u64};
+use crate::timeline::filter::names::{self, Names};
+use crate::timeline::filter::subject::{Subject, Value};
+use crate::websocket::frame::RSV1;
+use crate::websocket::{Frame, Message, Opcode};
+
+/// Something that an expression can ask a row for.
+#[derive(Debug)]
+pub struct Field {
+    /// As it is written.
+    pub name: &'static str,
+    /// Other names, those of Wireshark among them.
+    pub aliases: &'static [&'static str],
+    /// What its values are.
+    pub kind: Type,
+    /// What it is, in words: one line without a full stop.
+    pub help: &'static str,
+    /// What must be kept for it.
+    pub(super) need: Option<Need>,
+    /// How it is read from a row.
+    pub(super) read: Read,
+}
+
+impl PartialEq for Field {
+    /// Names stand once in the table.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// What the values of a field are, and with that, which operators it takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Type {
+    /// `true` or `false`; the field alone asks whether it is true.
+    Flag,
+    /// A number: decimal, or hexadecimal with `0x`; `_` may stand between digits.
+    Number,
+    /// A number of bytes; `k`, `M`, `G` and `Ki`, `Mi`, `Gi` may follow.
+    Size,
+    /// A number with up to six decimals, or a percentage.
+    Ratio,
+    /// Nanoseconds, written with a unit: `2.5s`, `300ms`, `1m`.
+    Duration,
+    /// Text in quotes, which is compared byte for byte.
+    Text,
+    /// Bytes, written as hexadecimal digits.
+    Bytes,
+    /// One of a few names.
+    Name(&'static Names),
+    /// An IP address or network, with a port where the field has one.
+    Address(Ports),
+    /// A rule, or the beginning of rules.
+    Rule,
+    /// A value of JSON: text, number, `true`, `false` or `null`.
+    Json,
+}
+
+impl Type {
+    /// What it is in words, with its article.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Flag => "true or false",
+            Self::Number | Self::Size => "a number",
+            Self::Ratio => "a ratio",
+            Self::Duration => "a duration",
+            Self::Text => "text",
+            Self::Bytes => "bytes in hexadecimal",
+            Self::Name(_) => "one of a few names",
+            Self::Address(Ports::No) => "an address",
+            Self::Address(Ports::Yes) => "an address with a port",
+            Self::Rule => "a rule",
+            Self::Json => "a JSON value",
+        }
+    }
+}
+
+/// Whether an address has a port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ports {
+    /// It may be written behind the address.
+    Yes,
+    /// It is a field of its own.
+    No,
+}
+
+/// What must be kept or remembered so that a field can be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// The content of messages.
+    Content,
+    /// What rules say.
+    Findings,
+    /// The first frame of each message.
+    Frames,
+    /// The opening handshake of each connection.
+    Handshake,
+}
+
+/// How a field is read from a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    /// It has one value, or none.
+    One(for<'a> fn(&Subject<'a>) -> Option<Value<'a>>),
+    /// It has two values, or none.
+    Two(for<'a> fn(&Subject<'a>) -> Option<[Value<'a>; 2]>),
+    /// It has a value for each finding.
+    Each(for<'a> fn(&'a Finding) -> Option<Value<'a>>),
+    /// It depends on a path.
+    Json,
+}
+
+/// The field with this name or alias.
+pub fn field(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name || field.aliases.contains(&name))
+}
+
+const fn one(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    kind: Type,
+    help: &'static str,
+    read: for<'a> fn(&Subject<'a>) -> Option<Value<'a>>,
+) -> Field {
+    Field { name, aliases, kind, help, need: None, read: Read::One(read) }
+}
+
+const fn two(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    kind: Type,
+    help: &'static str,
+    read: for<'a> fn(&Subject<'a>) -> Option<[Value<'a>; 2]>,
+) -> Field {
+    Field { name, aliases, kind, help, need: None, read: Read::Two(read) }
+}
+
+const fn each(
+    name: &'static str,
+    kind: Type,
+    help: &'static str,
+    read: for<'a> fn(&'a Finding) -> Option<Value<'a>>,
+) -> Field {
+    let read = Read::Each(read);
+    Field { name, aliases: &[], kind, help, need: Some(Need::Findings), read }
+}
+
+const fn needing(need: Need, field: &Field) -> Field {
+    let Field { name, aliases, kind, help, read, .. } = *field;
+    Field { name, aliases, kind, help, need: Some(need), read }
+}
+
+/// All fields, in the order in which help lists them.
+#[rustfmt::skip]
+pub static FIELDS: &[Field] = &[
+    one("kind", &[], Type::Name(&names::KIND), "what kind of row it is",
+        |row| Some(Value::number(names::kind(row.kind)))),
+    one("opcode", &["websocket.opcode"], Type::Name(&names::OPCODE), "opcode of a message or frame",
+        |row| Some(Value::number(opcode(row)?))),
+    one("from", &[], Type::Name(&names::SIDE), "who sent it",
+        |row| Some(Value::number(names::direction(row.direction?)))),
+    one("direction", &[], Type::Name(&names::DIRECTION), "who sent it, as in ndjson output",
+        |row| Some(Value::number(names::direction(row.direction?)))),
+    one("length", &[], Type::Size, "bytes of content, inflated; of a frame, its payload",
+        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(payload)).map(Value::number)),
+    one("wire_length", &["websocket.payload_length"], Type::Size, "payload bytes on the wire",
+        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(payload)).map(Value::number)),
+    one("ratio", &[], Type::Ratio, "wire_length divided by length, of compressed messages",
+        |row| ratio(row.message?)),
+    one("frames", &[], Type::Number, "how many frames a message was sent in",
+        |row| Some(Value::number(row.message?.frames))),
+    one("compressed", &[], Type::Flag, "whether a message was marked as compressed (RSV1)",
+        |row| Some(Value::number(row.message?.compressed))),
+    one("complete", &[], Type::Flag, "whether all of a message or frame was seen",
+        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(Frame::is_complete)).map(Value::number)),
+    needing(Need::Frames, &one("fin", &["websocket.fin"], Type::Flag, "FIN of a frame; of a message, that of its first frame",
+        |row| Some(Value::number(row.frame?.header.fin)))),
+    needing(Need::Frames, &one("rsv", &["websocket.rsv"], Type::Number, "RSV1 to RSV3 as a number from 0 to 7",
+        |row| Some(Value::number(row.frame?.header.rsv)))),
+    needing(Need::Frames, &one("rsv1", &[], Type::Flag, "RSV1 of a frame; of a message, that of its first frame",
+        |row| Some(Value::number(row.frame?.header.rsv & RSV1 != 0)))),
+    needing(Need::Frames, &one("rsv2", &[], Type::Flag, "RSV2",
+        |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 1) != 0)))),
+    needing(Need::Frames, &one("rsv3", &[], Type::Flag, "RSV3",
+        |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 2) != 0)))),
+    needing(Need::Frames, &one("masked", &["websocket.mask"], Type::Flag, "whether the payload is masked",
+        |row| Some(Value::number(row.frame?.header.mask.is_some())))),
+    needing(Need::Frames, &one("masking_key", &["websocket.masking_key"], Type::Bytes, "the masking key",
+        |row| Some(Value::Text(row.frame?.header.mask?.to_vec().into())))),
+    needing(Need::Content, &one("text", &["websocket.payload.text"], Type::Text, "content of a message; of a Close, its reason",
+        |row| text(row.message?))),
+    needing(Need::Content, &one("hex", &["websocket.payload"], Type::Bytes, "content of a message as bytes",
+        |row| Some(content(row.message?)))),
+    Field { name: "json", aliases: &[], kind: Type::Json, help: "a value within content that is JSON: json(\".path.to[0].value\")",
+        need: Some(Need::Content), read: Read::Json },
+    one("close_code", &["websocket.payload.close.status_code"], Type::Number, "code of a Close",
+        |row| row.message?.close?.code.map(Value::number)),
+    needing(Need::Content, &one("close_reason", &["websocket.payload.close.reason"], Type::Text, "reason of a Close",
+        |row| row.message?.close.map(|close| Value::text(close.reason)))),
+    one("connection", &[], Type::Number, "number of the connection, from 1",
+        |row| Some(Value::number(row.connection?.id.0))),
+    one("tcp.stream", &[], Type::Number, "number of the connection, from 0, as Wireshark counts",
+        |row| row.connection?.id.0.checked_sub(1).map(Value::number)),
+    one("client", &[], Type::Address(Ports::Yes), "address of the peer that opened the connection",
+        |row| Some(endpoint(row.connection?.client))),
+    one("server", &[], Type::Address(Ports::Yes), "address of the peer that accepted it",
+        |row| Some(endpoint(row.connection?.server))),
+    two("host", &["ip.addr"], Type::Address(Ports::No), "address of either peer",
+        |row| row.connection.map(|it| peers(it).map(host))),
+    two("port", &["tcp.port"], Type::Number, "TCP port of either peer",
+        |row| row.connection.map(|it| peers(it).map(|peer| Value::number(peer.port())))),
+    one("state", &[], Type::Name(&names::STATE), "state of TCP at this moment",
+        |row| Some(Value::number(names::state(row.connection?.state)))),
+    one("transport", &[], Type::Name(&names::TRANSPORT), "what carries the WebSocket",
+        |row| Some(Value::number(names::transport(row.connection?.transport)))),
+    one("outcome", &[], Type::Name(&names::OUTCOME), "what became of the connection; known at its end only",
+        |row| Some(Value::number(names::outcome(row.outcome?)))),
+    needing(Need::Handshake, &one("path", &[], Type::Text, "path of the upgrade request, without its query",
+        |row| Some(Value::text(path(row.handshake?.target()?))))),
+    needing(Need::Handshake, &one("target", &["http.request.uri"], Type::Text, "target of the upgrade request, as sent",
+        |row| row.handshake?.target().map(Value::text))),
+    needing(Need::Handshake, &one("method", &["http.request.method"], Type::Text, "method of the upgrade request",
+        |row| row.handshake?.method().map(Value::text))),
+    needing(Need::Handshake, &one("host_header", &["http.host"], Type::Text, "Host of the upgrade request",
+        |row| row.handshake?.host().map(Value::text))),
+    needing(Need::Handshake, &one("origin", &[], Type::Text, "Origin of the upgrade request",
+        |row| request(row.handshake?)?.header("Origin").map(Value::text))),
+    needing(Need::Handshake, &one("user_agent", &["http.user_agent"], Type::Text, "User-Agent of the upgrade request",
+        |row| request(row.handshake?)?.header("User-Agent").map(Value::text))),
+    needing(Need::Handshake, &one("status", &["http.response.code"], Type::Number, "status of the response to it",
+        |row| row.handshake?.status().map(Value::number))),
+    needing(Need::Handshake, &one("subprotocol", &[], Type::Text, "subprotocol that the server chose",
+        |row| row.handshake?.subprotocol().map(Value::text))),
+    needing(Need::Handshake, &one("extensions", &[], Type::Text, "extensions that the server accepted",
+        |row| row.handshake?.extensions_accepted().map(|it| Value::Text(it.into())))),
+    one("time", &["frame.time_relative"], Type::Duration, "time since the capture's first packet",
+        |row| Some(Value::number(row.origin.time.since(row.start)))),
+    one("packet", &["frame.number"], Type::Number, "number of any packet that carried it, from 1",
+        packets),
+    one("offset", &[], Type::Number, "where it begins in its stream, in bytes",
+        |row| offset(row).map(Value::number)),
+    each("rule", Type::Rule, "a rule that is broken; WS-F stands for all that begin so",
+        |finding| Some(Value::Rule(finding.rule.id))),
+    each("severity", Type::Name(&names::SEVERITY), "how bad that is: note < warning < error",
+        |finding| Some(Value::number(names::severity(finding.rule.severity)))),
+    each("side", Type::Name(&names::SIDE), "who is at fault",
+        |finding| Some(Value::number(names::side(finding.side?)))),
+    each("title", Type::Text, "title of the rule that is broken",
+        |finding| Some(Value::text(finding.rule.title.as_bytes()))),
+    each("evidence", Type::Text, "what was seen, and what was expected",
+        |finding| Some(Value::text(finding.evidence.as_bytes()))),
+];
+
+fn payload(frame: &Frame) -> u64 {
+    frame.header.payload_length
+}
+
+fn opcode(row: &Subject<'_>) -> Option<u64> {
+    let of_message = row.message.and_then(|message| names::OPCODE.number(message.opcode.name()));
+    of_message.or_else(|| row.frame.map(|frame| u64::from(frame.header.opcode)))
+}
+
+/// In millionths, rounded down.
+fn ratio<'a>(message: &Message<'_>) -> Option<Value<'a>> {
+    if !message.compressed {
+        return None;
+    }
+    let millionths = u128::from(message.wire_length).checked_mul(u128::from(MILLION))?;
+    let ratio = millionths.checked_div(u128::from(message.length))?;
+    Some(Value::number(u64::try_from(ratio).unwrap_or(u64::MAX)))
+}
+
+/// What was kept of a content.
+fn content<'a>(message: &Message<'a>) -> Value<'a> {
+    if length_u64(message.content.len()) == message.length && message.complete {
+        Value::text(message.content)
+    } else {
+        Value::Beginning(message.content)
+    }
+}
+
+fn text<'a>(message: &Message<'a>) -> Option<Value<'a>> {
+    match message.opcode {
+        Opcode::Close => message.close.map(|close| Value::text(close.reason)),
+        Opcode::Continuation | Opcode::Text | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
+            Some(content(message))
+        }
+    }
+}
+
+fn peers(connection: &Connection) -> [SocketAddr; 2] {
+    [connection.client, connection.server]
+}
+
+fn endpoint<'a>(address: SocketAddr) -> Value<'a> {
+    Value::Address { ip: address.ip(), port: Some(address.port()) }
+}
+
+fn host<'a>(address: SocketAddr) -> Value<'a> {
+    Value::Address { ip: address.ip(), port: None }
+}
+
+fn request(handshake: &Handshake) -> Option<&Head> {
+    handshake.request.as_ref()
+}
+
+/// The path of a target: in absolute form (RFC 9112 §3.2.2) it stands behind the authority.
+fn path(target: &[u8]) -> &[u8] {
+    let end = target.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let before = end.and_then(|end| target.get(..end)).unwrap_or(target);
+    let Some(scheme) = before.windows(SCHEME_END.len()).position(|it| it == SCHEME_END) else {
+        return before;
+    };
+    if before.first() == Some(&b'/') {
+        return before;
+    }
+    let authority = before.get(scheme.saturating_add(SCHEME_END.len())..).unwrap_or_default();
+    let slash = authority.iter().position(|byte| *byte == b'/');
+    slash.and_then(|slash| authority.get(slash..)).unwrap_or(b"/")
+}
+
+/// All packets that carried a row.
+fn packets<'a>(row: &Subject<'a>) -> Option<Value<'a>> {
+    let of_finding = row.findings.first().filter(|finding| finding.first != Origin::default());
+    let (first, last) = span(row)
+        .map(|span| (span.first, span.last))
+        .or_else(|| of_finding.map(|finding| (finding.first, finding.last)))
+        .unwrap_or((row.origin, row.origin));
+    (last != Origin::default())
+        .then_some(Value::Number { low: first.packet.0, high: last.packet.0 })
+}
+
+fn offset(row: &Subject<'_>) -> Option<u64> {
+    let of_finding = || row.findings.first().and_then(|finding| finding.offset);
+    span(row).map(|span| span.start).or_else(of_finding)
+}
+
+/// Where a message or frame lies.
+fn span(row: &Subject<'_>) -> Option<Span> {
+    row.message.map(|it| it.span).or_else(|| row.frame.map(|it| it.span))
+}
+
+/// What a ratio of 1 is.
+pub(super) const MILLION: u64 = 1_000_000;
+
+/// What stands between scheme and authority (RFC 3986 §3).
+const SCHEME_END: &[u8] = b"://";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_stands_once() {
+        let mut names: Vec<&str> = FIELDS
+            .iter()
+            .flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()))
+            .collect();
+        for name in &names {
+            assert!(field(name).is_some(), "{name}");
+        }
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert!(field("websocket.lenght").is_none());
+    }
+
+    #[test]
+    fn help_is_one_line_without_a_full_stop() {
+        for field in FIELDS {
+            assert!(!field.help.is_empty() && field.help.len() <= 80, "{}", field.name);
+            assert!(!field.help.ends_with('.') && !field.help.contains('\n'), "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn path_ends_at_the_query() {
+        #[rustfmt::skip]
+        let cases: &[(&[u8], &[u8])] = &[
+            (b"/chat", b"/chat"),
+            (b"/chat?token=1", b"/chat"),
+            (b"/chat#top", b"/chat"),
+            (b"/", b"/"),
+            (b"", b""),
+            (b"?", b""),
+            // RFC 9112 §3.2.2
+            (b"http://www.example.org/pub/WWW/TheProject.html", b"/pub/WWW/TheProject.html"),
+            (b"ws://example.org", b"/"),
+            (b"/to?http://a/b", b"/to"),
+            (b"/to/http://a/b", b"/to/http://a/b"),
+        ];
+        for (target, expected) in cases {
+            assert_eq!(path(target), *expected, "{}", target.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn ratio_is_that_of_compressed_messages() {
+        let message = crate::timeline::filter::fixture::message(Opcode::Text, b"");
+        let of = |compressed, wire_length, length| {
+            ratio(&Message { compressed, wire_length, length, ..message })
+        };
+        assert_eq!(of(true, 25, 100), Some(Value::number(250_000_u64)));
+        assert_eq!(of(true, u64::MAX, 1), Some(Value::number(u64::MAX)));
+        assert_eq!(of(true, 5, 0), None);
+        assert_eq!(of(false, 25, 100), None);
+    }
+}

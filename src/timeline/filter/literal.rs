@@ -1,0 +1,276 @@
+//! What a field is compared with: read as the field's type says, and written back.
+
+use std::cmp::Ordering;
+use std::fmt::{self, Write};
+
+use crate::findings::rules;
+use crate::timeline::filter::FilterError;
+use crate::timeline::filter::address::Network;
+use crate::timeline::filter::fields::{Field, MILLION, Ports, Type};
+use crate::timeline::filter::json;
+use crate::timeline::filter::names::{Named, Names, Numbers};
+use crate::timeline::filter::nearest::nearest;
+use crate::timeline::filter::number;
+use crate::timeline::filter::subject::Value;
+use crate::timeline::filter::token::{Token, TokenKind};
+
+/// A value that an expression names.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Literal {
+    /// A number, a size, a name's number, nanoseconds, or millionths.
+    Number(u64),
+    /// Text or bytes.
+    Text(Vec<u8>),
+    /// Addresses.
+    Network(Network),
+    /// The id of a rule, or what ids begin with; in capital letters.
+    Rule(String),
+    /// A JSON value that holds no other.
+    Json(serde_json::Value),
+}
+
+impl Literal {
+    /// Reads what stands behind an operator, as a value of the field's type.
+    ///
+    /// # Errors
+    ///
+    /// The token is no such value.
+    pub(super) fn read(field: &Field, token: &Token) -> Result<Self, FilterError> {
+        let wrong = |message| FilterError::at(token, message);
+        let mismatch = || wrong(mismatch(field, token));
+        match (field.kind, &token.kind) {
+            (Type::Number, TokenKind::Word(word)) => {
+                number::integer(word).map(Self::Number).ok_or_else(mismatch)
+            }
+            (Type::Size, TokenKind::Word(word)) => {
+                number::size(word).map(Self::Number).ok_or_else(mismatch)
+            }
+            (Type::Ratio, TokenKind::Word(word)) => {
+                number::ratio(word).map(Self::Number).ok_or_else(mismatch)
+            }
+            (Type::Duration, TokenKind::Word(word)) => {
+                number::duration(word).map(Self::Number).ok_or_else(mismatch)
+            }
+            (Type::Flag, TokenKind::Word(word)) => {
+                let number = super::names::FLAG.number(word);
+                number
+                    .or_else(|| number::integer(word).filter(|it| *it <= 1))
+                    .map(Self::Number)
+                    .ok_or_else(mismatch)
+            }
+            (Type::Name(names), TokenKind::Word(word)) => name(names, word)
+                .map(Self::Number)
+                .ok_or_else(|| wrong(unknown_name(field, names, word))),
+            (Type::Text, TokenKind::Text(bytes)) => Ok(Self::Text(bytes.clone())),
+            (Type::Bytes, TokenKind::Word(word)) => {
+                number::hexadecimal(word.as_bytes()).map(Self::Text).ok_or_else(mismatch)
+            }
+            (Type::Bytes, TokenKind::Text(text)) => {
+                number::hexadecimal(text).map(Self::Text).ok_or_else(mismatch)
+            }
+            (Type::Address(ports), TokenKind::Word(word)) => {
+                network(field, ports, word).map_err(wrong)
+            }
+            (Type::Address(ports), TokenKind::Text(text)) => {
+                network(field, ports, &String::from_utf8_lossy(text)).map_err(wrong)
+            }
+            (Type::Rule, TokenKind::Word(word)) => rule(word).map_err(wrong),
+            (Type::Rule, TokenKind::Text(text)) => {
+                rule(&String::from_utf8_lossy(text)).map_err(wrong)
+            }
+            (Type::Json, TokenKind::Word(word)) => {
+                json::scalar(word).map(Self::Json).ok_or_else(mismatch)
+            }
+            (Type::Json, TokenKind::Text(text)) => match String::from_utf8(text.clone()) {
+                Ok(text) => Ok(Self::Json(text.into())),
+                Err(_) => Err(wrong("texts in JSON are UTF-8, and this one is not".to_owned())),
+            },
+            (
+                Type::Number
+                | Type::Size
+                | Type::Ratio
+                | Type::Duration
+                | Type::Flag
+                | Type::Name(_),
+                TokenKind::Text(_),
+            )
+            | (Type::Text, TokenKind::Word(_))
+            | (_, TokenKind::Sign(_) | TokenKind::End) => Err(mismatch()),
+        }
+    }
+
+    /// Whether a row's value is this one.
+    pub(super) fn is(&self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Number(number), Value::Number { low, high }) => (low..=high).contains(&number),
+            (Self::Text(text), Value::Text(bytes)) => text[..] == bytes[..],
+            (Self::Network(network), Value::Address { ip, port }) => network.contains(*ip, *port),
+            (Self::Rule(pattern), Value::Rule(id)) => id.starts_with(pattern.as_str()),
+            (
+                Self::Number(_) | Self::Text(_) | Self::Network(_) | Self::Rule(_) | Self::Json(_),
+                Value::Number { .. }
+                | Value::Text(_)
+                | Value::Beginning(_)
+                | Value::Address { .. }
+                | Value::Rule(_),
+            ) => false,
+        }
+    }
+
+    /// How the nearest of a row's numbers compares with this one, looked at from below and from above.
+    pub(super) fn order(&self, value: &Value<'_>) -> Option<[Ordering; 2]> {
+        match (self, value) {
+            (Self::Number(number), Value::Number { low, high }) => {
+                Some([low.cmp(number), high.cmp(number)])
+            }
+            (
+                Self::Number(_) | Self::Text(_) | Self::Network(_) | Self::Rule(_) | Self::Json(_),
+                Value::Number { .. }
+                | Value::Text(_)
+                | Value::Beginning(_)
+                | Value::Address { .. }
+                | Value::Rule(_),
+            ) => None,
+        }
+    }
+
+    /// Writes it as a value of a type, so that reading gives the same.
+    pub(super) fn write(&self, kind: Type, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => match kind {
+                Type::Flag => named(&super::names::FLAG, *number, f),
+                Type::Name(names) => named(names, *number, f),
+                Type::Duration => number::write_duration(*number, f),
+                Type::Ratio => number::write_decimal(*number, MILLION, f),
+                Type::Number
+                | Type::Size
+                | Type::Text
+                | Type::Bytes
+                | Type::Address(_)
+                | Type::Rule
+                | Type::Json => write!(f, "{number}"),
+            },
+            Self::Text(bytes) if kind == Type::Bytes => {
+                f.write_char('"')?;
+                for (place, byte) in bytes.iter().enumerate() {
+                    write!(f, "{}{byte:02x}", if place > 0 { " " } else { "" })?;
+                }
+                f.write_char('"')
+            }
+            Self::Text(bytes) => quoted(bytes, f),
+            Self::Network(network) => write!(f, "{network}"),
+            Self::Rule(pattern) => f.write_str(pattern),
+            Self::Json(serde_json::Value::String(text)) => quoted(text.as_bytes(), f),
+            Self::Json(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+fn name(names: &Names, word: &str) -> Option<u64> {
+    let as_number = || number::integer(word).filter(|_| names.numbers == Numbers::Accepted);
+    names.number(&word.to_ascii_lowercase()).or_else(as_number)
+}
+
+fn named(names: &Names, number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match names.name(number) {
+        Some(name) => f.write_str(name),
+        None => write!(f, "{number}"),
+    }
+}
+
+fn network(field: &Field, ports: Ports, word: &str) -> Result<Literal, String> {
+    let network = Network::read(word).ok_or_else(|| {
+        format!(
+            "`{word}` is no address: write `10.0.0.1`, `10.0.0.0/8`, `::1`{}",
+            match ports {
+                Ports::Yes => ", or with a port `10.0.0.1:80`, `[::1]:80`",
+                Ports::No => "",
+            }
+        )
+    })?;
+    if ports == Ports::No && network.has_port() {
+        return Err(format!("`{}` is an address without a port; `port` asks for that", field.name));
+    }
+    Ok(Literal::Network(network))
+}
+
+fn rule(word: &str) -> Result<Literal, String> {
+    let pattern = word.strip_suffix('*').unwrap_or(word).to_ascii_uppercase();
+    if rules().any(|rule| rule.id.starts_with(&pattern)) {
+        return Ok(Literal::Rule(pattern));
+    }
+    let mut message = format!("there is no rule `{word}`");
+    if let Some(near) = nearest(&pattern, rules().map(|rule| rule.id)) {
+        write!(message, "; did you mean `{near}`?").ok();
+    }
+    Err(message)
+}
+
+fn unknown_name(field: &Field, names: &Names, word: &str) -> String {
+    let all = || names.list.iter().map(|named: &Named| named.name);
+    let list = || all().collect::<Vec<_>>().join(", ");
+    let hint = nearest(word, all()).map_or_else(
+        || format!("it is one of {}", list()),
+        |near| format!("did you mean `{near}`?"),
+    );
+    format!("`{}` is never `{word}`; {hint}", field.name)
+}
+
+/// What is wrong when a token is no value of a field's type.
+fn mismatch(field: &Field, token: &Token) -> String {
+    let seen = match &token.kind {
+        TokenKind::Word(word) if number::integer(word).is_some() => format!("`{word}` is a number"),
+        TokenKind::Word(word) => format!("`{word}` is none"),
+        TokenKind::Text(bytes) => format!("`{}` is text", Quoted(bytes)),
+        TokenKind::Sign(sign) => format!("`{}` is none", sign.text()),
+        TokenKind::End => "nothing follows".to_owned(),
+    };
+    let hint = match field.kind {
+        Type::Text => match &token.kind {
+            TokenKind::Word(word) => format!(": write \"{word}\""),
+            TokenKind::Text(_) | TokenKind::Sign(_) | TokenKind::End => String::new(),
+        },
+        Type::Duration => ": write `2.5s`, `300ms` or `1m`".to_owned(),
+        Type::Bytes => ": write \"81 85\"".to_owned(),
+        Type::Ratio => ": write `0.5` or `50%`".to_owned(),
+        Type::Json => ": write a text in quotes, a number, true, false or null".to_owned(),
+        Type::Flag | Type::Number | Type::Size | Type::Name(_) | Type::Address(_) | Type::Rule => {
+            String::new()
+        }
+    };
+    format!("`{}` is {}; {seen}{hint}", field.name, field.kind.words())
+}
+
+/// A text in quotes with escapes, as an expression writes it.
+struct Quoted<'a>(&'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        quoted(self.0, f)
+    }
+}
+
+/// Writes a text in quotes; what could do harm to a terminal is escaped, and what is no UTF-8.
+pub(super) fn quoted(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_char('"')?;
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '"' | '\\' => write!(f, "\\{letter}")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                _ if letter.is_control() => {
+                    for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                        write!(f, "\\x{byte:02x}")?;
+                    }
+                }
+                _ => f.write_char(letter)?,
+            }
+        }
+        for byte in chunk.invalid() {
+            write!(f, "\\x{byte:02x}")?;
+        }
+    }
+    f.write_char('"')
+}

@@ -1,0 +1,135 @@
+//! Filter expressions: `opcode == text and length > 1000`.
+//!
+//! One parser for the command line and the screen. [`FIELDS`] is the table of what can be asked for;
+//! help and completion are made of it. A row that lacks a field matches no test of it, `!=` included;
+//! `not (...)` asks for the opposite.
+
+mod address;
+mod completion;
+mod expression;
+mod fields;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod literal;
+mod names;
+mod nearest;
+mod number;
+mod operator;
+mod parser;
+mod sieve;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::fmt;
+
+use self::expression::Expression;
+use self::parser::Parser;
+use self::token::Token;
+
+pub use self::completion::{Candidate, complete};
+pub use self::fields::{FIELDS, Field, Need, Ports, Type, field};
+pub use self::names::{Named, Names, Numbers, Order};
+pub use self::operator::operators;
+pub use self::sieve::Sieve;
+pub use self::subject::{Kind, Subject};
+
+/// What rows are chosen by.
+///
+/// Shown in its canonical form, which gives the same filter when it is parsed.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    expression: Expression,
+    needs: Needs,
+}
+
+impl Filter {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    ///
+    /// A word that is no field, an operator or value that does not fit one, or anything else that is
+    /// not expected where it stands.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let tokens = token::tokens(text)?;
+        let expression = Parser::new(&tokens).expression()?;
+        let mut needs = Needs::default();
+        expression.needs(&mut |need| needs.add(need));
+        Ok(Self { expression, needs })
+    }
+
+    /// Whether a row matches.
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        self.expression.matches(subject)
+    }
+
+    /// What must be kept or remembered so that it can be asked.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expression.fmt(f)
+    }
+}
+
+/// What must be kept or remembered so that a filter can be asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Needs(u8);
+
+impl Needs {
+    /// Whether this is among it.
+    pub fn has(self, need: Need) -> bool {
+        self.0 & bit(need) != 0
+    }
+
+    fn add(&mut self, need: Need) {
+        self.0 |= bit(need);
+    }
+}
+
+/// Content that is kept for filters, in bytes of each message: longer ones are matched by their beginning.
+pub const CONTENT_LIMIT: usize = 1 << 20;
+
+fn bit(need: Need) -> u8 {
+    match need {
+        Need::Content => 0x1,
+        Need::Findings => 0x2,
+        Need::Frames => 0x4,
+        Need::Handshake => 0x8,
+    }
+}
+
+/// Why an expression cannot be read, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FilterError {
+    /// The character at which it is wrong, from 0.
+    pub column: usize,
+    /// How many characters are concerned; 0 at the end of the expression.
+    pub length: usize,
+    /// What is wrong and what was expected, without a full stop. It repeats parts of the expression.
+    pub message: String,
+}
+
+impl FilterError {
+    fn new(column: usize, length: usize, message: String) -> Self {
+        Self { column, length, message }
+    }
+
+    fn at(token: &Token, message: String) -> Self {
+        Self::new(token.start, token.end.saturating_sub(token.start), message)
+    }
+}
+
+impl fmt::Display for FilterError {
+    /// Columns are counted from 1 here, as people do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column.saturating_add(1), self.message)
+    }
+}
+
+impl std::error::Error for FilterError {}

@@ -1,0 +1,267 @@
+//! The names that fields of a few values take, each with the number it stands for.
+
+use crate::analysis::event::{Outcome, TcpState, Transport};
+use crate::findings::{Severity, Side};
+use crate::stream::Direction;
+use crate::timeline::filter::subject::Kind;
+
+/// The values of a field that has few.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Names {
+    /// All of them.
+    pub list: &'static [Named],
+    /// Whether one can be less than another.
+    pub order: Order,
+    /// Whether other values can be written as numbers.
+    pub numbers: Numbers,
+}
+
+/// A value that has a name.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Named {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it stands for.
+    pub(super) number: u64,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// Whether one value can be less than another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// It can.
+    Ordered,
+    /// They can only be equal or not.
+    Unordered,
+}
+
+/// Whether values can be written as numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Numbers {
+    /// As names or numbers.
+    Accepted,
+    /// As names only.
+    Refused,
+}
+
+impl Names {
+    /// The number of a name.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.list.iter().find(|named| named.name == name).map(|named| named.number)
+    }
+
+    /// The name of a number.
+    pub(super) fn name(&self, number: u64) -> Option<&'static str> {
+        self.list.iter().find(|named| named.number == number).map(|named| named.name)
+    }
+}
+
+const fn named(name: &'static str, number: u64, help: &'static str) -> Named {
+    Named { name, number, help }
+}
+
+const fn unordered(list: &'static [Named]) -> Names {
+    Names { list, order: Order::Unordered, numbers: Numbers::Refused }
+}
+
+/// Yes or no.
+pub(super) static FLAG: Names = unordered(&[named("true", 1, "yes"), named("false", 0, "no")]);
+
+/// Opcodes by their wire values (RFC 6455 §5.2).
+pub(super) static OPCODE: Names = Names {
+    list: &[
+        named("continuation", 0x0, "goes on with a fragmented message"),
+        named("text", 0x1, "UTF-8 text"),
+        named("binary", 0x2, "arbitrary bytes"),
+        named("close", 0x8, "the sender will send no more"),
+        named("ping", 0x9, "are you there?"),
+        named("pong", 0xa, "the answer to a Ping, or a heartbeat"),
+    ],
+    order: Order::Ordered,
+    numbers: Numbers::Accepted,
+};
+
+/// Peers.
+pub(super) static SIDE: Names = unordered(&[
+    named("client", 0, "the peer that opened the connection"),
+    named("server", 1, "the peer that accepted it"),
+]);
+
+/// Directions, as in ndjson output.
+pub(super) static DIRECTION: Names = unordered(&[
+    named("client_to_server", 0, "from the peer that opened the connection"),
+    named("server_to_client", 1, "from the peer that accepted it"),
+]);
+
+/// How bad a finding is; note < warning < error.
+pub(super) static SEVERITY: Names = Names {
+    list: &[
+        named("note", 0, "worth knowing; nobody is wrong"),
+        named("warning", 1, "a SHOULD is not heeded, or trouble is likely"),
+        named("error", 2, "a MUST is broken, or the connection failed"),
+    ],
+    order: Order::Ordered,
+    numbers: Numbers::Refused,
+};
+
+/// Kinds of rows.
+pub(super) static KIND: Names = unordered(&[
+    named("message", 0, "a message or control frame"),
+    named("frame", 1, "a frame, where frames are shown"),
+    named("handshake", 2, "the request or response of an opening handshake"),
+    named("gap", 3, "missing bytes"),
+    named("incident", 4, "anything else that happened on a connection"),
+    named("end", 5, "the end of a connection"),
+    named("finding", 6, "a finding that stands for itself"),
+]);
+
+/// Outcomes of connections, as in ndjson output.
+pub(super) static OUTCOME: Names = unordered(&[
+    named("open", 0, "still open when the capture ended"),
+    named("closed", 1, "closed cleanly"),
+    named("aborted", 2, "ended without a Close from each side"),
+    named("refused", 3, "RST answered the SYN"),
+    named("timeout", 4, "no answer to the SYN or to the upgrade request"),
+    named("rejected", 5, "the upgrade was answered with something else than 101"),
+    named("not_websocket", 6, "not a WebSocket"),
+    named("undecodable", 7, "encrypted, or a protocol that is not decoded"),
+]);
+
+/// States of TCP, as in ndjson output.
+pub(super) static STATE: Names = unordered(&[
+    named("syn_sent", 0, "nothing came back so far"),
+    named("refused", 1, "RST answered the SYN"),
+    named("established", 2, "data may flow"),
+    named("half_closed", 3, "one side has sent FIN"),
+    named("closed", 4, "both sides have sent FIN"),
+    named("reset", 5, "one side has sent RST"),
+]);
+
+/// What carries the WebSocket, as in ndjson output.
+pub(super) static TRANSPORT: Names = unordered(&[
+    named("tcp", 0, "TCP in the clear"),
+    named("tls", 1, "TLS over TCP"),
+    named("h2", 2, "a stream of HTTP/2"),
+]);
+
+/// The number of a peer in [`SIDE`].
+pub(super) fn side(side: Side) -> u64 {
+    direction(side.direction())
+}
+
+/// The number of a direction in [`DIRECTION`], and of its sender in [`SIDE`].
+pub(super) fn direction(direction: Direction) -> u64 {
+    match direction {
+        Direction::ClientToServer => 0,
+        Direction::ServerToClient => 1,
+    }
+}
+
+/// The number of a severity in [`SEVERITY`].
+pub(super) fn severity(severity: Severity) -> u64 {
+    match severity {
+        Severity::Note => 0,
+        Severity::Warning => 1,
+        Severity::Error => 2,
+    }
+}
+
+/// The number of a kind in [`KIND`].
+pub(super) fn kind(kind: Kind) -> u64 {
+    match kind {
+        Kind::Message => 0,
+        Kind::Frame => 1,
+        Kind::Handshake => 2,
+        Kind::Gap => 3,
+        Kind::Incident => 4,
+        Kind::End => 5,
+        Kind::Finding => 6,
+    }
+}
+
+/// The number of an outcome in [`OUTCOME`].
+pub(super) fn outcome(outcome: Outcome) -> u64 {
+    match outcome {
+        Outcome::Open => 0,
+        Outcome::Closed => 1,
+        Outcome::Aborted => 2,
+        Outcome::Refused => 3,
+        Outcome::Timeout => 4,
+        Outcome::Rejected => 5,
+        Outcome::NotWebSocket => 6,
+        Outcome::Undecodable => 7,
+    }
+}
+
+/// The number of a state in [`STATE`].
+pub(super) fn state(state: TcpState) -> u64 {
+    match state {
+        TcpState::SynSent => 0,
+        TcpState::Refused => 1,
+        TcpState::Established => 2,
+        TcpState::HalfClosed(_) => 3,
+        TcpState::Closed(_) => 4,
+        TcpState::Reset(_) => 5,
+    }
+}
+
+/// The number of a transport in [`TRANSPORT`].
+pub(super) fn transport(transport: Transport) -> u64 {
+    match transport {
+        Transport::Tcp => 0,
+        Transport::Tls => 1,
+        Transport::H2 => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::stats::OUTCOMES;
+    use crate::websocket::Opcode;
+
+    #[test]
+    fn names_are_those_of_the_output() {
+        for direction_of in Direction::BOTH {
+            assert_eq!(DIRECTION.name(direction(direction_of)), Some(direction_of.name()));
+            let sender = Side::sender(direction_of);
+            assert_eq!(SIDE.name(side(sender)), Some(sender.name()));
+        }
+        for of in Severity::ALL {
+            assert_eq!(SEVERITY.name(severity(of)), Some(of.name()));
+        }
+        for of in Kind::ALL {
+            assert_eq!(KIND.name(kind(of)), Some(of.name()));
+        }
+        for of in OUTCOMES {
+            assert_eq!(OUTCOME.name(outcome(of)), Some(of.name()));
+        }
+        for nibble in 0..16 {
+            let name = Opcode::from_wire(nibble).map(Opcode::name);
+            assert_eq!(OPCODE.name(u64::from(nibble)), name, "{nibble:x}");
+        }
+    }
+
+    #[test]
+    fn severities_are_ordered_as_findings_are() {
+        assert!(severity(Severity::Note) < severity(Severity::Warning));
+        assert!(severity(Severity::Warning) < severity(Severity::Error));
+    }
+
+    #[test]
+    fn no_name_and_no_number_stands_twice() {
+        let lists =
+            [&FLAG, &OPCODE, &SIDE, &DIRECTION, &SEVERITY, &KIND, &OUTCOME, &STATE, &TRANSPORT];
+        for names in lists {
+            for (index, named) in names.list.iter().enumerate() {
+                let earlier = names.list.get(..index).unwrap_or_default();
+                assert!(
+                    earlier.iter().all(|it| it.name != named.name && it.number != named.number),
+                    "{}",
+                    named.name
+                );
+            }
+        }
+    }
+}

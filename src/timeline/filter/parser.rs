@@ -1,0 +1,391 @@
+//! Tokens to a tree: `or` binds least, then `and`, then `not`.
+
+use regex::bytes::RegexBuilder;
+
+use crate::timeline::filter::FilterError;
+use crate::timeline::filter::expression::{Check, Expression, Member, Test};
+use crate::timeline::filter::fields::{self, FIELDS, Field, Type};
+use crate::timeline::filter::json::Path;
+use crate::timeline::filter::literal::Literal;
+use crate::timeline::filter::nearest::nearest;
+use crate::timeline::filter::operator::{Operator, is_ordered};
+use crate::timeline::filter::token::{Sign, Token, TokenKind};
+
+/// Reads tokens.
+#[derive(Debug)]
+pub(super) struct Parser<'a> {
+    tokens: &'a [Token],
+    at: usize,
+    end: Token,
+    /// Parentheses and `not`s around the place.
+    depth: usize,
+    /// What could follow at the end of the expression.
+    expected: Vec<Expected>,
+}
+
+/// What can stand at a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Expected {
+    /// A field, `not` or `(`.
+    Field,
+    /// An operator that fits a field.
+    Operator(&'static Field),
+    /// A value of a field behind an operator.
+    Value(&'static Field, Operator),
+    /// `and` or `or`.
+    Conjunction,
+}
+
+impl<'a> Parser<'a> {
+    /// Starts before the first token.
+    pub(super) fn new(tokens: &'a [Token]) -> Self {
+        let end = Token { kind: TokenKind::End, start: 0, end: 0 };
+        let end = tokens.last().cloned().unwrap_or(end);
+        Self { tokens, at: 0, end, depth: 0, expected: Vec::new() }
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// What is not expected where it stands.
+    pub(super) fn expression(&mut self) -> Result<Expression, FilterError> {
+        let expression = self.either()?;
+        let token = self.peek(Expected::Conjunction).clone();
+        match token.kind {
+            TokenKind::End => Ok(expression),
+            TokenKind::Sign(Sign::Close) => {
+                Err(FilterError::at(&token, "this `)` closes nothing".to_owned()))
+            }
+            TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+                let message = format!("expected `and` or `or` before {}", named(&token));
+                Err(FilterError::at(&token, message))
+            }
+        }
+    }
+
+    /// What could have followed where the tokens ended.
+    pub(super) fn expected(&self) -> &[Expected] {
+        &self.expected
+    }
+
+    /// The next token; at the end, what was expected is noted.
+    fn peek(&mut self, expected: Expected) -> &Token {
+        if self.is_at_end() && !self.expected.contains(&expected) {
+            self.expected.push(expected);
+        }
+        self.tokens.get(self.at).unwrap_or(&self.end)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.tokens.get(self.at).is_none_or(|token| token.kind == TokenKind::End)
+    }
+
+    fn advance(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    /// Passes over a sign that is expected, or a word that stands for it.
+    fn takes(&mut self, sign: Sign, word: &str, expected: Expected) -> bool {
+        let found = match &self.peek(expected).kind {
+            TokenKind::Sign(found) => *found == sign,
+            TokenKind::Word(found) => found == word,
+            TokenKind::Text(_) | TokenKind::End => false,
+        };
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn either(&mut self) -> Result<Expression, FilterError> {
+        let first = self.both()?;
+        let mut parts = vec![first];
+        while self.takes(Sign::Or, "or", Expected::Conjunction) {
+            parts.push(self.both()?);
+        }
+        Ok(single(parts, Expression::Any))
+    }
+
+    fn both(&mut self) -> Result<Expression, FilterError> {
+        let first = self.negation()?;
+        let mut parts = vec![first];
+        while self.takes(Sign::And, "and", Expected::Conjunction) {
+            parts.push(self.negation()?);
+        }
+        Ok(single(parts, Expression::All))
+    }
+
+    fn negation(&mut self) -> Result<Expression, FilterError> {
+        let token = self.peek(Expected::Field).clone();
+        if self.takes(Sign::Not, "not", Expected::Field) {
+            let part = self.deeper(&token, Self::negation)?;
+            return Ok(Expression::Not(Box::new(part)));
+        }
+        if !self.takes(Sign::Open, "(", Expected::Field) {
+            return self.test().map(Expression::Test);
+        }
+        let part = self.deeper(&token, Self::either)?;
+        if self.takes(Sign::Close, ")", Expected::Conjunction) {
+            return Ok(part);
+        }
+        let next = self.peek(Expected::Conjunction).clone();
+        if next.kind == TokenKind::End {
+            let column = token.start.saturating_add(1);
+            let message = format!("`(` at column {column} is never closed");
+            return Err(FilterError::at(&token, message));
+        }
+        let message = format!("expected `and`, `or` or `)` before {}", named(&next));
+        Err(FilterError::at(&next, message))
+    }
+
+    fn deeper(
+        &mut self,
+        token: &Token,
+        read: fn(&mut Self) -> Result<Expression, FilterError>,
+    ) -> Result<Expression, FilterError> {
+        if self.depth >= DEEPEST {
+            let message = format!("more than {DEEPEST} `(` and `not` within one another");
+            return Err(FilterError::at(token, message));
+        }
+        self.depth = self.depth.saturating_add(1);
+        let part = read(self);
+        self.depth = self.depth.saturating_sub(1);
+        part
+    }
+
+    fn test(&mut self) -> Result<Test, FilterError> {
+        let token = self.peek(Expected::Field).clone();
+        let TokenKind::Word(word) = &token.kind else {
+            let message = match token.kind {
+                TokenKind::End => "expected a field, as in `opcode == text`".to_owned(),
+                TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+                    format!("expected a field before {}", named(&token))
+                }
+            };
+            return Err(FilterError::at(&token, message));
+        };
+        let field =
+            fields::field(word).ok_or_else(|| FilterError::at(&token, unknown_field(word)))?;
+        self.advance();
+        let path = if field.kind == Type::Json { Some(self.path(field)?) } else { None };
+        let check = self.check(field)?;
+        Ok(Test { field, path, check })
+    }
+
+    /// The path of `json`, in parentheses.
+    fn path(&mut self, field: &'static Field) -> Result<Path, FilterError> {
+        let missing = |token: &Token| {
+            let message = format!("`{}` wants a path: `json(\".type\")`", field.name);
+            FilterError::at(token, message)
+        };
+        let open = self.tokens.get(self.at).unwrap_or(&self.end);
+        if open.kind != TokenKind::Sign(Sign::Open) {
+            return Err(missing(open));
+        }
+        self.advance();
+        let token = self.tokens.get(self.at).unwrap_or(&self.end);
+        let TokenKind::Text(bytes) = &token.kind else { return Err(missing(token)) };
+        let text = String::from_utf8_lossy(bytes);
+        let path = Path::read(&text).map_err(|(place, message)| {
+            // Behind the quote; escapes before it would shift that.
+            let column = token.start.saturating_add(1).saturating_add(place);
+            FilterError::new(column.min(token.end), 1, message.to_owned())
+        })?;
+        self.advance();
+        let close = self.tokens.get(self.at).unwrap_or(&self.end);
+        if close.kind != TokenKind::Sign(Sign::Close) {
+            let message = "expected `)` behind the path".to_owned();
+            return Err(FilterError::at(close, message));
+        }
+        self.advance();
+        Ok(path)
+    }
+
+    fn check(&mut self, field: &'static Field) -> Result<Check, FilterError> {
+        let token = self.peek(Expected::Operator(field)).clone();
+        let Some(operator) = Operator::of(&token.kind) else {
+            return match &token.kind {
+                TokenKind::Word(word) if !matches!(word.as_str(), "and" | "or") => {
+                    Err(FilterError::at(&token, no_operator(field, &token)))
+                }
+                TokenKind::Text(_) => Err(FilterError::at(&token, no_operator(field, &token))),
+                TokenKind::Word(_) | TokenKind::Sign(_) | TokenKind::End => Ok(Check::Present),
+            };
+        };
+        if !operator.fits(field.kind) {
+            let message = format!(
+                "`{}` is {}, which takes {}",
+                field.name,
+                field.kind.words(),
+                Operator::list(field.kind)
+            );
+            return Err(FilterError::at(&token, message));
+        }
+        self.advance();
+        match operator {
+            Operator::Compare(comparison) => {
+                let literal = self.literal(field, operator)?;
+                Ok(Check::Compare(comparison, literal))
+            }
+            Operator::Contains => self.needle(field).map(Check::Contains),
+            Operator::Matches => self.regex(field),
+            Operator::In => self.set(field).map(Check::In),
+        }
+    }
+
+    fn literal(
+        &mut self,
+        field: &'static Field,
+        operator: Operator,
+    ) -> Result<Literal, FilterError> {
+        let literal = Literal::read(field, self.peek(Expected::Value(field, operator)))?;
+        self.advance();
+        Ok(literal)
+    }
+
+    /// What a text is to contain; of JSON, only texts contain anything.
+    fn needle(&mut self, field: &'static Field) -> Result<Literal, FilterError> {
+        let token = self.peek(Expected::Value(field, Operator::Contains)).clone();
+        let literal = self.literal(field, Operator::Contains)?;
+        match &literal {
+            Literal::Json(value) if !value.is_string() => {
+                let message = "only texts can be contained: write it in quotes".to_owned();
+                Err(FilterError::at(&token, message))
+            }
+            Literal::Json(_)
+            | Literal::Text(_)
+            | Literal::Number(_)
+            | Literal::Network(_)
+            | Literal::Rule(_) => Ok(literal),
+        }
+    }
+
+    fn regex(&mut self, field: &'static Field) -> Result<Check, FilterError> {
+        let token = self.peek(Expected::Value(field, Operator::Matches)).clone();
+        let wrong = |message: String| Err(FilterError::at(&token, message));
+        let TokenKind::Text(bytes) = &token.kind else {
+            return wrong("`matches` wants a regular expression in quotes".to_owned());
+        };
+        let Ok(pattern) = std::str::from_utf8(bytes) else {
+            return wrong(
+                "a regular expression is UTF-8; it can name any byte as `(?-u:\\\\xff)`".to_owned(),
+            );
+        };
+        self.advance();
+        let built = RegexBuilder::new(pattern)
+            .size_limit(REGEX_BYTES)
+            .dfa_size_limit(REGEX_BYTES)
+            .nest_limit(REGEX_DEPTH)
+            .build();
+        match built {
+            Ok(regex) => Ok(Check::Matches(regex)),
+            Err(error) => wrong(format!("no regular expression: {}", reason(&error))),
+        }
+    }
+
+    /// `{1, 2, 5..9}`, or a single value or range without braces.
+    fn set(&mut self, field: &'static Field) -> Result<Vec<Member>, FilterError> {
+        let expected = Expected::Value(field, Operator::In);
+        let open = self.peek(expected).clone();
+        if !self.takes(Sign::OpenBrace, "{", expected) {
+            return Ok(vec![self.member(field)?]);
+        }
+        let mut members = Vec::new();
+        loop {
+            members.push(self.member(field)?);
+            let token = self.tokens.get(self.at).unwrap_or(&self.end);
+            let end = match token.kind {
+                TokenKind::Sign(Sign::Comma) => false,
+                TokenKind::Sign(Sign::CloseBrace) => true,
+                TokenKind::End => {
+                    let column = open.start.saturating_add(1);
+                    let message = format!("`{{` at column {column} is never closed");
+                    return Err(FilterError::at(&open, message));
+                }
+                TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+                    let message = format!("expected `,` or `}}` before {}", named(token));
+                    return Err(FilterError::at(token, message));
+                }
+            };
+            self.advance();
+            if end {
+                return Ok(members);
+            }
+        }
+    }
+
+    fn member(&mut self, field: &'static Field) -> Result<Member, FilterError> {
+        let low = self.literal(field, Operator::In)?;
+        let range = self.tokens.get(self.at).unwrap_or(&self.end).clone();
+        if range.kind != TokenKind::Sign(Sign::Range) {
+            return Ok(Member::One(low));
+        }
+        if !is_ordered(field.kind) {
+            let message = format!("`{}` has no order, so that `..` means nothing", field.name);
+            return Err(FilterError::at(&range, message));
+        }
+        self.advance();
+        let high = self.literal(field, Operator::In)?;
+        if let (Literal::Number(low), Literal::Number(high)) = (&low, &high)
+            && low > high
+        {
+            let message = "nothing is in this range: its end is less than its beginning".to_owned();
+            return Err(FilterError::at(&range, message));
+        }
+        Ok(Member::Range(low, high))
+    }
+}
+
+/// One part as it is; several as what joins them.
+fn single(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
+    match parts.pop() {
+        Some(part) if parts.is_empty() => part,
+        Some(part) => {
+            parts.push(part);
+            join(parts)
+        }
+        None => join(parts),
+    }
+}
+
+/// A token as messages name it.
+fn named(token: &Token) -> String {
+    match &token.kind {
+        TokenKind::Word(word) => format!("`{word}`"),
+        TokenKind::Text(_) => "this text".to_owned(),
+        TokenKind::Sign(sign) => format!("`{}`", sign.text()),
+        TokenKind::End => "the end".to_owned(),
+    }
+}
+
+fn no_operator(field: &Field, token: &Token) -> String {
+    let shown = Operator::list(field.kind);
+    format!("expected an operator after `{}`, before {}: {shown}", field.name, named(token))
+}
+
+fn unknown_field(word: &str) -> String {
+    let names = FIELDS
+        .iter()
+        .flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()));
+    match nearest(word, names) {
+        Some(near) => format!("there is no field `{word}`; did you mean `{near}`?"),
+        None => format!("there is no field `{word}`"),
+    }
+}
+
+/// The last line of what the regex crate says: the others draw where in the pattern it is.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// How many `(` and `not` may stand within one another.
+const DEEPEST: usize = 64;
+
+/// Bytes that a compiled regular expression, and what it remembers while it searches, may take.
+const REGEX_BYTES: usize = 1 << 20;
+
+/// Groups that may stand within one another in a regular expression.
+const REGEX_DEPTH: u32 = 64;

@@ -1,0 +1,124 @@
+//! What a filter looks at: one row, with all that is known of it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::analysis::event::{Connection, Outcome};
+use crate::findings::Finding;
+use crate::http::Handshake;
+use crate::stream::{Direction, Origin, Timestamp};
+use crate::websocket::{Frame, Message};
+
+/// One row, with all that is known of it; what is absent matches nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What kind of row it is.
+    pub kind: Kind,
+    /// The packet that completed it, and its time.
+    pub origin: Origin,
+    /// The time of the capture's first packet.
+    pub start: Timestamp,
+    /// Its connection.
+    pub connection: Option<&'a Connection>,
+    /// Who sent it.
+    pub direction: Option<Direction>,
+    /// The message.
+    pub message: Option<&'a Message<'a>>,
+    /// The frame; of a message, its first one.
+    pub frame: Option<&'a Frame>,
+    /// The opening handshake of the connection, as far as known.
+    pub handshake: Option<&'a Handshake>,
+    /// What became of the connection, once it has ended.
+    pub outcome: Option<Outcome>,
+    /// What it breaks.
+    pub findings: &'a [&'a Finding],
+}
+
+impl Subject<'_> {
+    /// A row of a kind, of which nothing else is known.
+    pub fn new(kind: Kind, origin: Origin, start: Timestamp) -> Self {
+        Self {
+            kind,
+            origin,
+            start,
+            connection: None,
+            direction: None,
+            message: None,
+            frame: None,
+            handshake: None,
+            outcome: None,
+            findings: &[],
+        }
+    }
+}
+
+/// What kind of row it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A message or control frame.
+    Message,
+    /// A frame, where frames are shown.
+    Frame,
+    /// The request or response of an opening handshake, or that of a tunnel.
+    Handshake,
+    /// Missing bytes.
+    Gap,
+    /// Anything else that happened on a connection.
+    Incident,
+    /// The end of a connection.
+    End,
+    /// A finding that stands for itself.
+    Finding,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Message,
+        Self::Frame,
+        Self::Handshake,
+        Self::Gap,
+        Self::Incident,
+        Self::End,
+        Self::Finding,
+    ];
+
+    /// The name that expressions use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Frame => "frame",
+            Self::Handshake => "handshake",
+            Self::Gap => "gap",
+            Self::Incident => "incident",
+            Self::End => "end",
+            Self::Finding => "finding",
+        }
+    }
+}
+
+/// What a field has in a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Value<'a> {
+    /// All numbers from `low` to `high`; nearly always one.
+    Number { low: u64, high: u64 },
+    /// Bytes that are all there are.
+    Text(Cow<'a, [u8]>),
+    /// The beginning of a text of which more was not kept: it is equal to none.
+    Beginning(&'a [u8]),
+    /// An address, with a port where the field has one.
+    Address { ip: IpAddr, port: Option<u16> },
+    /// The id of a rule.
+    Rule(&'static str),
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn number(number: impl Into<u64>) -> Self {
+        let number = number.into();
+        Self::Number { low: number, high: number }
+    }
+
+    pub(super) fn text(text: &'a [u8]) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
