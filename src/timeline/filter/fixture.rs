@@ -41,6 +41,7 @@ pub(super) fn message(opcode: Opcode, content: &[u8]) -> Message<'_> {
         ending: DeflateEnding::default(),
         utf8: if opcode == Opcode::Text { Utf8::Valid } else { Utf8::NotText },
         close: (opcode == Opcode::Close).then(|| close_payload(content)),
+        history: None,
         span,
     }
 }
@@ -56,7 +57,6 @@ pub(super) fn frame() -> Frame {
             payload_length: 5,
             header_length: 6,
         },
-        history: None,
         span: Span::at(412, origin(4)),
         received: 5,
         missing: 0,
