@@ -13,6 +13,7 @@ use crate::tui::inspector;
 use crate::tui::inspector::{Context, InspectorState};
 use crate::tui::keymap::Focus;
 use crate::tui::layout::{self, Layout, Opening, Wish};
+use crate::tui::marks::Marks;
 use crate::tui::menu::Menu;
 use crate::tui::overview::Overview;
 use crate::tui::preview::Previews;
@@ -54,6 +55,8 @@ pub struct App {
     pub opened: Option<(RowId, Result<Opened, String>)>,
     /// The beginnings of what visible rows say.
     pub previews: Previews,
+    /// Which rows have findings.
+    pub marks: Marks,
     /// The findings of the whole capture.
     pub findings: FindingList,
     /// What is searched for.
@@ -248,6 +251,7 @@ impl App {
             inspecting: Opening::default(),
             opened: None,
             previews: Previews::default(),
+            marks: Marks::default(),
             findings: FindingList::default(),
             search: Search::default(),
             bookmarks: BTreeSet::new(),
@@ -298,6 +302,7 @@ impl App {
     /// something is left to be done later.
     pub fn prepare(&mut self, screen: Rect, world: World<'_>) -> Pending {
         self.screen = screen;
+        self.marks.learn(world.timeline);
         self.connections.arrange(world.timeline, &self.reading.stage);
         self.layout = layout::layout(&Wish {
             screen,

@@ -2,12 +2,14 @@
 
 pub mod action;
 pub mod app;
+pub mod chooser;
 pub mod connections;
 pub mod findings;
 pub mod inspector;
 pub mod keymap;
 pub mod layout;
 pub mod loader;
+pub mod marks;
 pub mod menu;
 mod mouse;
 mod overlay;

@@ -2,11 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::timeline::filter::{self, Filter};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane, Replace, Tone, World};
 use crate::tui::inspector;
 use crate::tui::menu::Item;
-use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::prompt::{Fault, Prompt, Purpose};
 use crate::tui::search::Needle;
 use crate::tui::update::step;
 
@@ -145,7 +146,14 @@ impl App {
                 inspector::search(&mut state, &text, &self.inspector_context(world.timeline));
                 self.inspector = state;
             }
-            Purpose::Filter => {}
+            Purpose::Filter => match Filter::parse(&text) {
+                _ if text.trim().is_empty() => self.rows.set_filter(None),
+                Ok(filter) => self.rows.set_filter(Some(filter)),
+                Err(_) => {
+                    // What is wrong stands below it already.
+                    self.overlay = Overlay::Prompt(prompt);
+                }
+            },
             Purpose::FilterConnections => self.connections.set_filter(&text),
             Purpose::Save(bytes) => {
                 if !text.is_empty() {
@@ -182,8 +190,47 @@ impl App {
     }
 }
 
-/// Looks at a line after it has changed.
-pub(super) fn typed(_prompt: &mut Prompt) {}
+/// Looks at a line after it has changed: what is wrong with it, and what may stand at the cursor.
+pub(super) fn typed(prompt: &mut Prompt) {
+    let text = prompt.text();
+    match prompt.purpose {
+        Purpose::Filter => {
+            let fault = Filter::parse(text).err().filter(|_| !text.trim().is_empty());
+            let candidates = filter::complete(text, prompt.cursor());
+            prompt.fault = fault.map(|it| Fault { column: it.column, message: it.message });
+            prompt.candidates = candidates;
+        }
+        Purpose::Search => {
+            let error = Needle::parse(text).err().filter(|_| !text.is_empty());
+            prompt.fault = error.map(|message| Fault { column: 0, message });
+        }
+        Purpose::SearchContent
+        | Purpose::FilterConnections
+        | Purpose::Save(_)
+        | Purpose::Overwrite { .. } => {}
+    }
+}
 
-/// Completes the word before the cursor.
-fn complete(_prompt: &mut Prompt) {}
+/// Completes the word before the cursor: with what all that fits has in common, or the first of it.
+fn complete(prompt: &mut Prompt) {
+    let Some(first) = prompt.candidates.first().cloned() else { return };
+    let begun = first.replaces.len();
+    let shared = prompt
+        .candidates
+        .iter()
+        .filter(|it| it.replaces == first.replaces)
+        .map(|it| common(&first.text, &it.text))
+        .min()
+        .unwrap_or(0);
+    let text: String = if shared > begun {
+        first.text.chars().take(shared).collect()
+    } else {
+        format!("{} ", first.text)
+    };
+    prompt.complete(first.replaces, &text);
+}
+
+/// How many characters two texts begin with alike.
+fn common(left: &str, right: &str) -> usize {
+    left.chars().zip(right.chars()).take_while(|(left, right)| left == right).count()
+}

@@ -1,8 +1,12 @@
 //! A line that is being typed at the bottom of the screen.
 
+use std::ops::Range;
+
 use crossterm::event::{Event, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
+
+use crate::timeline::filter::Candidate;
 
 /// A line that is being typed.
 #[derive(Clone, Debug)]
@@ -13,7 +17,7 @@ pub struct Prompt {
     /// What is wrong with it: the column, how many are concerned, and why.
     pub fault: Option<Fault>,
     /// What may stand at the cursor.
-    pub candidates: Vec<String>,
+    pub candidates: Vec<Candidate>,
     /// Which line of the history is shown; `None` for the new one.
     recalled: Option<usize>,
 }
@@ -124,12 +128,14 @@ impl Prompt {
         self.fault = None;
     }
 
-    /// Replaces characters before the cursor, from `start` (a byte of the text).
-    pub fn complete(&mut self, start: usize, text: &str) {
-        let (before, after) = self.split();
-        let kept = before.get(..start).unwrap_or(&before);
-        let cursor = kept.chars().count().saturating_add(text.chars().count());
-        self.input = Input::new(format!("{kept}{text}{after}")).with_cursor(cursor);
+    /// Replaces some characters; the cursor stands behind what replaces them.
+    pub fn complete(&mut self, replaces: Range<usize>, text: &str) {
+        let letters = || self.input.value().chars();
+        let before: String = letters().take(replaces.start).collect();
+        let after: String = letters().skip(replaces.end).collect();
+        let cursor = replaces.start.saturating_add(text.chars().count());
+        let after = if text.ends_with(' ') { after.trim_start() } else { after.as_str() };
+        self.input = Input::new(format!("{before}{text}{after}")).with_cursor(cursor);
     }
 
     /// Shows an older (1) or newer (-1) line of the history.
@@ -214,7 +220,7 @@ mod tests {
     #[test]
     fn lines_are_edited_pasted_and_completed() {
         let mut prompt = Prompt::new(Purpose::Filter, "opcode == te".to_owned());
-        prompt.complete(10, "text");
+        prompt.complete(10..12, "text");
         assert_eq!((prompt.text(), prompt.cursor()), ("opcode == text", 14));
         prompt.edit(KeyEvent::new(KeyCode::Home, KeyModifiers::NONE));
         prompt.paste("not\nmore");

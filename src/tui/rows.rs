@@ -1,8 +1,10 @@
 //! The rows that the timeline shows: which of them, and where the cursor is.
 
 use crate::analysis::event::ConnectionId;
-use crate::timeline::{RowId, Scope, Timeline};
+use crate::timeline::filter::Filter;
+use crate::timeline::{Opener, Row, RowId, Scope, Timeline};
 use crate::tui::app::{Pending, Stage, World};
+use crate::tui::chooser::{Chooser, LIMITS};
 
 /// Which rows are shown, in their order, and the one under the cursor.
 ///
@@ -20,6 +22,7 @@ pub struct RowList {
     /// The row that the cursor is to return to, while the list is made anew.
     sought: Option<RowId>,
     following: Following,
+    chooser: Option<Chooser>,
     /// Rows looked at so far, to be counted by tests.
     pub work: u64,
 }
@@ -55,6 +58,7 @@ impl RowList {
             top: 0,
             height: 0,
             sought: None,
+            chooser: None,
             following: if *stage == Stage::Live { Following::Yes } else { Following::No },
             work: 0,
         }
@@ -132,6 +136,17 @@ impl RowList {
         self.restart();
     }
 
+    /// The filter that rows must match to be shown.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.chooser.as_ref().map(Chooser::filter)
+    }
+
+    /// Shows only rows that match a filter, or all.
+    pub fn set_filter(&mut self, filter: Option<Filter>) {
+        self.chooser = filter.map(Chooser::new);
+        self.restart();
+    }
+
     /// Moves the cursor by some rows, down or (negative) up.
     pub fn move_by(&mut self, by: isize) {
         self.following = Following::No;
@@ -166,15 +181,25 @@ impl RowList {
         self.keep_visible();
     }
 
+    /// Moves the cursor to a place of the list, into the middle of the pane, and stays there.
+    pub fn jump(&mut self, place: usize) {
+        self.following = Following::No;
+        self.sought = None;
+        let is_visible = (self.top..self.top.saturating_add(self.height)).contains(&place);
+        self.go(place);
+        if !is_visible {
+            self.center();
+        }
+    }
+
     /// Moves the cursor to a row, or the next one that is shown.
     pub fn seek(&mut self, row: RowId) {
         self.following = Following::No;
         let place = self.ids.partition_point(|id| *id < row.0);
+        self.jump(place);
         if place >= self.ids.len() {
             self.sought = Some(row);
         }
-        self.go(place);
-        self.center();
     }
 
     /// Whether a row is in the list.
@@ -203,19 +228,26 @@ impl RowList {
         };
         let end = source
             .map_or_else(|| usize::try_from(timeline.rows()).unwrap_or(usize::MAX), <[RowId]>::len);
-        let stop = end.min(before.saturating_add(ROWS_PER_STEP));
+        let most = match &self.chooser {
+            Some(chooser) if chooser.reads() => READ_PER_STEP,
+            Some(_) | None => ROWS_PER_STEP,
+        };
+        let stop = end.min(before.saturating_add(most));
+        let mut opener = Opener::new(world.store, LIMITS);
         for at in before..stop {
             let id = match source {
                 Some(rows) => rows.get(at).copied(),
                 None => u32::try_from(at).ok().map(RowId),
             };
-            let Some(id) = id else { continue };
-            if self.takes(timeline, id) {
-                self.push(id);
+            if let Some(row) = id.and_then(|id| timeline.row(id))
+                && self.takes(&row)
+                && self.chooser.as_mut().is_none_or(|it| it.matches(&row, world, &mut opener))
+            {
+                self.push(row.id);
             }
         }
-        self.work =
-            self.work.saturating_add(u64::try_from(stop.saturating_sub(before)).unwrap_or(0));
+        let looked = u64::try_from(stop.saturating_sub(before)).unwrap_or(u64::MAX);
+        self.work = self.work.saturating_add(looked);
         self.scanned = stop;
         if self.following == Following::Yes && stop > before {
             self.go(usize::MAX);
@@ -225,12 +257,14 @@ impl RowList {
 
     /// How much of the timeline was looked at, of 100.
     pub fn percent(&self, timeline: &Timeline) -> usize {
-        let all = usize::try_from(timeline.rows()).unwrap_or(usize::MAX);
+        let all = match self.picked.as_slice() {
+            [one] => timeline.rows_of(*one).len(),
+            _ => usize::try_from(timeline.rows()).unwrap_or(usize::MAX),
+        };
         self.scanned.saturating_mul(100).checked_div(all).unwrap_or(100).min(100)
     }
 
-    fn takes(&self, timeline: &Timeline, id: RowId) -> bool {
-        let Some(row) = timeline.row(id) else { return false };
+    fn takes(&self, row: &Row) -> bool {
         let scope = match (self.detail, row.scope) {
             (_, Scope::Both)
             | (Detail::Messages, Scope::Messages)
@@ -273,3 +307,6 @@ impl RowList {
 
 /// Rows that one step looks at: about a millisecond.
 pub const ROWS_PER_STEP: usize = 1 << 14;
+
+/// Rows that one step reads again, where a filter asks what they say.
+pub const READ_PER_STEP: usize = 64;

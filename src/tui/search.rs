@@ -1,7 +1,12 @@
 //! Searching in what messages say: some rows at a time, so that keys are never kept waiting.
 
-use crate::timeline::{OpenLimits, RowId, open};
+use std::ops::Range;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::timeline::{Opener, RowId};
 use crate::tui::app::{Notice, Pending, Tone, World};
+use crate::tui::chooser::LIMITS;
 use crate::tui::rows::RowList;
 
 /// What is searched for, and how far the search is.
@@ -16,11 +21,10 @@ pub struct Search {
 }
 
 /// What is searched for.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Needle {
-    /// As it was typed.
-    pub typed: String,
-    bytes: Vec<u8>,
+    typed: String,
+    pattern: Regex,
 }
 
 /// Where a search goes.
@@ -33,25 +37,39 @@ pub enum Towards {
 }
 
 impl Needle {
-    /// Reads what was typed: `0x` and digits are bytes, all else is text.
+    /// Reads what was typed: `0x` and digits are bytes, `re:` begins a regular expression, all else is
+    /// text in any letter case.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with it, in one line.
     pub fn parse(typed: &str) -> Result<Self, String> {
-        let bytes = match typed.strip_prefix("0x") {
-            Some(digits) => bytes(digits)?,
-            None => typed.as_bytes().to_vec(),
+        let pattern = if let Some(digits) = typed.strip_prefix("0x") {
+            let bytes = bytes(digits)?;
+            let text: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+            RegexBuilder::new(&text).unicode(false).build()
+        } else if let Some(pattern) = typed.strip_prefix("re:") {
+            RegexBuilder::new(pattern).size_limit(MOST_MEMORY).build()
+        } else {
+            RegexBuilder::new(&regex::escape(typed)).case_insensitive(true).build()
         };
-        Ok(Self { typed: typed.to_owned(), bytes })
+        let pattern = pattern.map_err(|error| {
+            // The last line says what is wrong; those before it draw the place.
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.trim_start_matches("error: ").to_owned()
+        })?;
+        Ok(Self { typed: typed.to_owned(), pattern })
+    }
+
+    /// As it was typed.
+    pub fn typed(&self) -> &str {
+        &self.typed
     }
 
     /// Where in some bytes it is first found.
-    pub fn find(&self, content: &[u8]) -> Option<std::ops::Range<usize>> {
-        let at = content
-            .windows(self.bytes.len().max(1))
-            .position(|window| window.eq_ignore_ascii_case(&self.bytes))?;
-        Some(at..at.saturating_add(self.bytes.len()))
+    pub fn find(&self, content: &[u8]) -> Option<Range<usize>> {
+        self.pattern.find(content).map(|found| found.range())
     }
 }
 
@@ -65,12 +83,10 @@ fn bytes(digits: &str) -> Result<Vec<u8>, String> {
         })
         .collect::<Result<_, _>>()?;
     if digits.is_empty() || digits.len() % 2 == 1 {
-        return Err("two hexadecimal digits make a byte: 0x81 85".to_owned());
+        return Err("two hexadecimal digits make a byte, as in 0x81 85".to_owned());
     }
-    Ok(digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte: u8, digit| byte << 4 | digit))
-        .collect())
+    let byte = |pair: &[u8]| pair.iter().fold(0, |byte: u8, digit| byte << 4 | digit);
+    Ok(digits.chunks(2).map(byte).collect())
 }
 
 impl Search {
@@ -79,12 +95,7 @@ impl Search {
         self.needle.as_ref()
     }
 
-    /// Whether it is under way.
-    pub fn is_running(&self) -> bool {
-        self.running.is_some()
-    }
-
-    /// The place in the list that is looked at.
+    /// The place in the list that is looked at, while the search is under way.
     pub fn place(&self) -> Option<usize> {
         self.running.map(|(place, _)| place)
     }
@@ -97,17 +108,17 @@ impl Search {
 
     /// Looks for the next one.
     pub fn again(&mut self, towards: Towards, rows: &RowList) {
-        if self.needle.is_none() {
-            self.notice = Some(failed("nothing to search for: type / first"));
+        let Some(needle) = &self.needle else {
+            self.notice = Some(failed("nothing to search for yet: / starts a search"));
             return;
-        }
+        };
         let place = match towards {
             Towards::End => Some(rows.cursor().saturating_add(1)),
             Towards::Start => rows.cursor().checked_sub(1),
         };
         match place {
             Some(place) => self.running = Some((place, towards)),
-            None => self.notice = Some(failed("no earlier match")),
+            None => self.notice = Some(failed(&format!("no earlier match of {}", needle.typed))),
         }
     }
 
@@ -123,18 +134,20 @@ impl Search {
 
     /// Looks at some rows.
     pub fn step(&mut self, rows: &mut RowList, world: World<'_>) -> Pending {
-        let Some(needle) = self.needle.clone() else { return Pending::Nothing };
+        let Some(needle) = self.needle.as_ref().filter(|_| self.running.is_some()) else {
+            return Pending::Nothing;
+        };
+        let mut opener = Opener::new(world.store, LIMITS);
         for _ in 0..ROWS_PER_STEP {
             let Some((place, towards)) = self.running else { return Pending::Nothing };
             let Some(row) = rows.at(place) else {
                 self.running = None;
-                self.notice = Some(failed(&format!("no more matches of {}", needle.typed)));
+                self.notice = Some(failed(&format!("no later match of {}", needle.typed)));
                 return Pending::Nothing;
             };
             self.work = self.work.saturating_add(1);
-            if matches(&needle, row, world) {
-                rows.move_by(0);
-                rows.go(place);
+            if matches(needle, row, world, &mut opener) {
+                rows.jump(place);
                 self.running = None;
                 return Pending::Nothing;
             }
@@ -151,10 +164,11 @@ impl Search {
     }
 }
 
-fn matches(needle: &Needle, row: RowId, world: World<'_>) -> bool {
-    let has_content = world.timeline.row(row).is_some_and(|row| row.is_message());
+fn matches(needle: &Needle, row: RowId, world: World<'_>, opener: &mut Opener<'_>) -> bool {
+    let has_content = world.timeline.row(row).is_some_and(|row| row.is_message() && row.length > 0);
     has_content
-        && open(world.timeline, row, world.store, LIMITS)
+        && opener
+            .open(world.timeline, row)
             .is_ok_and(|opened| needle.find(&opened.content).is_some())
 }
 
@@ -162,8 +176,39 @@ fn failed(text: &str) -> Notice {
     Notice { text: text.to_owned(), tone: Tone::Failed }
 }
 
-/// What is looked at of each message.
-const LIMITS: OpenLimits = OpenLimits { content: 1 << 20, wire: 1 << 20, inflated_bytes: 1 << 20 };
-
 /// Rows that are looked at before keys are.
-const ROWS_PER_STEP: usize = 32;
+pub const ROWS_PER_STEP: usize = 64;
+
+/// Memory that a pattern may take, in bytes.
+const MOST_MEMORY: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needles_are_text_patterns_or_bytes() {
+        #[rustfmt::skip]
+        let cases: &[(&str, &str, &[u8], Option<Range<usize>>)] = &[
+            ("text",              "Hello",       b"say hello", Some(4..9)),
+            ("special letters",   "a.b",         b"axb a.b",   Some(4..7)),
+            ("a pattern",         "re:o[rd]+er", b"an order",  Some(3..8)),
+            ("its letter case",   "re:Order",    b"an order",  None),
+            ("bytes",             "0x81 85",     b"\0\x81\x85", Some(1..3)),
+            ("bytes, one off",    "0x8185",      b"\0\x81\x84", None),
+            ("beyond ASCII",      "é",           "caf\u{c9}".as_bytes(), Some(3..5)),
+            ("not UTF-8",         "x",           b"\xff\xfex", Some(2..3)),
+        ];
+        for (name, typed, content, expected) in cases {
+            assert_eq!(Needle::parse(typed).unwrap().find(content), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_line() {
+        for typed in ["0x8", "0x", "0xfg", "re:(", "re:a{9999999}"] {
+            let error = Needle::parse(typed).unwrap_err();
+            assert!(!error.is_empty() && !error.contains('\n'), "{typed}: {error}");
+        }
+    }
+}

@@ -20,15 +20,15 @@ use crate::tui::terminal::Screen;
 use crate::tui::view;
 
 /// One use of the interface, from its start to its end.
-pub struct Session {
+pub(super) struct Session {
     /// The state.
-    pub app: App,
+    pub(super) app: App,
     /// What is being read.
-    pub shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Where packets can be read again.
-    pub store: Box<dyn PacketStore>,
+    pub(super) store: Box<dyn PacketStore>,
     /// Bytes of the capture, where that is known.
-    pub length: Option<u64>,
+    pub(super) length: Option<u64>,
 }
 
 /// Whether the loop goes on.
@@ -44,7 +44,7 @@ impl Session {
     /// # Errors
     ///
     /// When the terminal fails.
-    pub fn run(mut self) -> io::Result<()> {
+    pub(super) fn run(mut self) -> io::Result<()> {
         let ended = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
         let signals = [signal::SIGTERM, signal::SIGINT, signal::SIGHUP];

@@ -16,14 +16,14 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
 /// The terminal while it is ours.
-pub struct Screen {
+pub(super) struct Screen {
     /// Draws on it.
-    pub terminal: Terminal<CrosstermBackend<Output>>,
+    pub(super) terminal: Terminal<CrosstermBackend<Output>>,
 }
 
 /// Standard output without its lock: whoever panics can give the terminal back, too.
 #[derive(Debug)]
-pub struct Output {
+pub(super) struct Output {
     file: File,
     buffer: Vec<u8>,
 }
@@ -69,7 +69,7 @@ impl Screen {
     /// # Errors
     ///
     /// When there is no terminal, or it does not do what it is told.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let terminal = Terminal::new(CrosstermBackend::new(Output::new()?))?;
         let mut screen = Self { terminal };
         give_back_on_panic();
@@ -82,7 +82,7 @@ impl Screen {
     /// # Errors
     ///
     /// When the terminal does not do what it is told.
-    pub fn enter(&mut self) -> io::Result<()> {
+    pub(super) fn enter(&mut self) -> io::Result<()> {
         TAKEN.store(true, Ordering::Release);
         enable_raw_mode()?;
         execute!(
@@ -99,7 +99,7 @@ impl Screen {
     /// # Errors
     ///
     /// When the terminal does not do what it is told.
-    pub fn leave(&mut self) -> io::Result<()> {
+    pub(super) fn leave(&mut self) -> io::Result<()> {
         give_back(self.terminal.backend_mut())
     }
 }

@@ -200,7 +200,9 @@ impl App {
             Action::SearchNext => self.search.again(Towards::End, &self.rows),
             Action::SearchPrevious => self.search.again(Towards::Start, &self.rows),
             Action::Filter => {
-                let prompt = Prompt::new(Purpose::Filter, String::new());
+                let text = self.rows.filter().map(ToString::to_string).unwrap_or_default();
+                let mut prompt = Prompt::new(Purpose::Filter, text);
+                overlay::typed(&mut prompt);
                 self.overlay = Overlay::Prompt(prompt);
             }
             Action::Bookmark => self.toggle_bookmark(),
@@ -221,6 +223,8 @@ impl App {
             return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
+        } else if self.rows.filter().is_some() {
+            self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
             self.rows.pick(Vec::new());
         } else {

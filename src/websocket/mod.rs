@@ -16,7 +16,7 @@ pub mod subprotocol;
 pub mod sync;
 pub mod utf8;
 
-pub use close::Close;
+pub use close::{Close, close_payload};
 pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
 pub use deflate::{DeflateFault, History, HistoryStart};

@@ -4,9 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use crate::timeline::filter::Candidate;
 use crate::tui::app::App;
 use crate::tui::prompt::{Prompt, Purpose};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
 
 /// Draws it, with the cursor.
@@ -42,7 +43,9 @@ fn remark(
 ) {
     let theme = app.theme;
     let width = usize::from(area.width);
-    let line = if let Some(fault) = &prompt.fault {
+    let is_end = prompt.cursor() >= prompt.text().chars().count();
+    let fault = prompt.fault.as_ref().filter(|_| prompt.candidates.is_empty() || !is_end);
+    let line = if let Some(fault) = fault {
         let column = usize::from(from).saturating_add(fault.column.saturating_sub(scroll));
         let message = safe(fault.message.as_bytes(), width.saturating_sub(2));
         // Where the words do not fit behind the place, they end before it.
@@ -67,12 +70,24 @@ fn remark(
         };
         Line::styled(format!(" {help}"), theme.style(Role::Dim))
     } else {
-        let mut spans = vec![Span::raw(" ")];
-        for (place, candidate) in prompt.candidates.iter().enumerate() {
-            let role = if place == 0 { Role::Key } else { Role::Dim };
-            spans.push(Span::styled(format!("{candidate}  "), theme.style(role)));
-        }
-        Line::from(spans)
+        candidates(&prompt.candidates, theme)
     };
     frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
 }
+
+/// What may stand at the cursor; what the first of it means.
+fn candidates(candidates: &[Candidate], theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    for (place, candidate) in candidates.iter().take(MOST_CANDIDATES).enumerate() {
+        let role = if place == 0 { Role::Key } else { Role::Text };
+        spans.push(Span::styled(candidate.text.clone(), theme.style(role)));
+        if place == 0 && !candidate.help.is_empty() {
+            spans.push(Span::styled(format!(" ({})", candidate.help), theme.style(Role::Dim)));
+        }
+        spans.push(Span::raw("  "));
+    }
+    Line::from(spans)
+}
+
+/// Candidates that are shown; a line has room for fewer.
+const MOST_CANDIDATES: usize = 30;

@@ -119,7 +119,7 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
     }
     let (text, style) = said(app, row);
     say(text, style);
-    if let Some(rules) = rules(timeline, row).filter(|_| room > 4) {
+    if let Some(rules) = rules(app, timeline, row).filter(|_| room > 4) {
         let severity = row.worst.map_or(dim, |worst| theme.severity(worst));
         let text = safe(format!("  {rules}").as_bytes(), room);
         spans.push(Span::styled(text, severity));
@@ -138,9 +138,8 @@ fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
 }
 
 /// What a row breaks, the worst rule first.
-fn rules(timeline: &Timeline, row: &Row) -> Option<String> {
-    let worst = row.worst?;
-    let found = timeline.findings_of(row.id).find(|it| it.finding.rule.severity == worst)?;
+fn rules(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
+    let found = app.marks.of(timeline, row.id)?;
     Some(format!("{} {}", found.finding.rule.id, found.finding.rule.title))
 }
 

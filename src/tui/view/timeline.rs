@@ -51,18 +51,20 @@ fn title(app: &App) -> String {
         [one] => format!("connection {}", one.0),
         several => format!("{} connections", several.len()),
     };
-    format!(" {what}  {of} ")
+    match app.rows.filter() {
+        Some(filter) => {
+            let filter = pane::safe(filter.to_string().as_bytes(), LONGEST_FILTER);
+            format!(" {what}  {of}  filter: {filter} ")
+        }
+        None => format!(" {what}  {of} "),
+    }
 }
 
 fn position(app: &App, timeline: &Timeline) -> String {
     let all = app.rows.len();
     let at = app.rows.cursor().saturating_add(1).min(all);
     let percent = app.rows.percent(timeline);
-    let looked = if percent < 100 && app.rows.picked().len() != 1 {
-        format!("  {percent} % looked at")
-    } else {
-        String::new()
-    };
+    let looked = if percent < 100 { format!("  {percent} % looked at") } else { String::new() };
     let number = |count: usize| words::number(u64::try_from(count).unwrap_or(u64::MAX));
     format!(" {} of {}{looked} ", number(at), number(all))
 }
@@ -159,6 +161,9 @@ pub(super) fn direction_symbol(direction: Option<Direction>, theme: Theme) -> &'
         None => " ",
     }
 }
+
+/// Columns of a filter that are shown.
+const LONGEST_FILTER: usize = 50;
 
 /// Length of `2026-08-22T`, and of `09:30:00.000312`.
 const DAY_LENGTH: usize = 11;
