@@ -51,7 +51,7 @@ const STRANGERS: &[(&str, &str)] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
-    ("base64", &["http/accept.rs", "report"]),
+    ("base64", &["http/accept.rs", "report", "timeline/export.rs"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -79,8 +79,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("regex", &["timeline/filter", "tui/search.rs"]),
     ("ruzstd", &["capture/compressed.rs"]),
-    ("serde", &["report", "cli", "websocket/subprotocol/json.rs"]),
-    ("serde_json", &["report", "cli", "timeline/filter", "websocket/subprotocol/json.rs"]),
+    ("serde", &["report", "cli", "websocket/subprotocol/json.rs", "timeline/export.rs"]),
+    (
+        "serde_json",
+        &[
+            "report",
+            "cli",
+            "timeline/filter",
+            "websocket/subprotocol/json.rs",
+            "timeline/export.rs",
+        ],
+    ),
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("signal_hook", &["tui/session.rs"]),

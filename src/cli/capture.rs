@@ -31,6 +31,11 @@ impl CaptureArgs {
         self.source.decode_as()
     }
 
+    /// The file, where it is one that can be opened once more.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| path.is_file())
+    }
+
     /// Where its packets can be read again; `None` where they have to be kept while they are read.
     ///
     /// # Errors

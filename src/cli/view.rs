@@ -1,5 +1,7 @@
 //! `wslens FILE`: the timeline in the terminal.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use super::capture::{CaptureArgs, Kind};
@@ -57,6 +59,7 @@ pub(super) fn run(capture: &CaptureArgs, look: LookArgs, color: ColorArgs) -> an
     crate::tui::run(Show {
         packets: opened.source,
         store,
+        path: capture.path().map(Path::to_path_buf),
         stage,
         length: opened.length,
         count: opened.count,

@@ -5,6 +5,7 @@ mod collect;
 mod connection;
 mod density;
 mod events;
+pub mod export;
 pub mod filter;
 mod judged;
 mod kept;

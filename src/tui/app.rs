@@ -8,6 +8,7 @@ use crate::capture::PacketStore;
 use crate::stream::Timestamp;
 use crate::timeline::{Opened, RowId, Timeline};
 use crate::tui::connections::ConnectionList;
+use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
 use crate::tui::inspector;
 use crate::tui::inspector::{Context, InspectorState};
@@ -61,6 +62,10 @@ pub struct App {
     pub findings: FindingList,
     /// What is searched for.
     pub search: Search,
+    /// The messages that are shown, on their way to a file.
+    pub export: Option<Export>,
+    /// Bytes of them that are ready to be written.
+    pub ready: Vec<u8>,
     /// Rows that the user wants to find again.
     pub bookmarks: BTreeSet<RowId>,
     /// What was typed before.
@@ -212,12 +217,12 @@ pub enum Effect {
     StopReading,
     /// Bytes go to the clipboard.
     Copy(Vec<u8>),
-    /// Bytes go to a file.
+    /// Something goes to a file.
     Save {
         /// The file.
         path: String,
-        /// The bytes.
-        bytes: Vec<u8>,
+        /// What is written.
+        what: Outgoing,
         /// Whether the file may be there already.
         replace: Replace,
     },
@@ -254,6 +259,8 @@ impl App {
             marks: Marks::default(),
             findings: FindingList::default(),
             search: Search::default(),
+            export: None,
+            ready: Vec::new(),
             bookmarks: BTreeSet::new(),
             history: History::default(),
             notice: None,
@@ -331,7 +338,11 @@ impl App {
         if let Some(notice) = self.search.take_notice() {
             self.notice = Some(notice);
         }
-        rows.or(search)
+        let export = match &mut self.export {
+            Some(export) => export.step(&self.rows, world, &mut self.ready),
+            None => Pending::Nothing,
+        };
+        rows.or(search).or(export)
     }
 
     /// Time since the capture's start.

@@ -1,15 +1,18 @@
 //! Reading the capture while the interface shows what was read.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::analysis::Options;
-use crate::capture::{Error, Notice, Packet, PacketSource, Spool};
+use crate::capture::{self, Error, Packet, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::timeline::Timeline;
-use crate::tui::app::Stage;
+use crate::tui::app::{Notice, Stage, Tone};
+use crate::tui::export::Extract;
 
 /// What the interface and the thread that reads have in common.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Shared {
     stop: AtomicBool,
     position: AtomicU64,
     stage: Mutex<Stage>,
+    /// Something that the interface is to say.
+    notice: Mutex<Option<Notice>>,
 }
 
 /// What is to be read.
@@ -44,6 +49,7 @@ impl Shared {
             stop: AtomicBool::new(false),
             position: AtomicU64::new(0),
             stage: Mutex::new(stage),
+            notice: Mutex::new(None),
         }
     }
 
@@ -63,6 +69,11 @@ impl Shared {
     /// Bytes of the capture that were read.
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
+    }
+
+    /// Something that the interface is to say.
+    pub fn take_notice(&self) -> Option<Notice> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells the reader to stop.
@@ -88,6 +99,25 @@ pub fn start(source: Source, shared: Arc<Shared>) {
     thread::spawn(move || {
         let stage = read(source, &shared);
         shared.end(stage);
+    });
+}
+
+/// Starts to write the packets of a connection of the first file to the second one; what came of it
+/// is said when it is done.
+#[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
+pub fn extract(
+    (extract, capture): (Extract, PathBuf),
+    (file, path): (File, String),
+    shared: Arc<Shared>,
+) {
+    thread::spawn(move || {
+        let notice = match extract.run(&capture, file) {
+            Ok(count) => {
+                Notice { tone: Tone::Done, text: format!("{count} packets written to {path}") }
+            }
+            Err(error) => Notice { tone: Tone::Failed, text: format!("{path}: {error}") },
+        };
+        *shared.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
     });
 }
 
@@ -136,7 +166,7 @@ fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Res
     Ok(Stage::Whole)
 }
 
-fn in_words(Notice { offset, after, fault }: &Notice) -> String {
+fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {
     format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
 }
 

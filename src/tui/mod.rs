@@ -4,6 +4,7 @@ pub mod action;
 pub mod app;
 pub mod chooser;
 pub mod connections;
+pub mod export;
 pub mod findings;
 pub mod inspector;
 pub mod keymap;
@@ -19,12 +20,14 @@ pub mod prompt;
 pub mod rows;
 pub mod search;
 mod session;
+mod take_out;
 mod terminal;
 pub mod theme;
 mod update;
 pub mod view;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analysis::Options;
@@ -40,6 +43,8 @@ pub struct Show {
     pub packets: Box<dyn PacketSource + Send>,
     /// Where they can be read again.
     pub store: Store,
+    /// The file that they come from, where it is one.
+    pub path: Option<PathBuf>,
     /// Whether they come as they are captured.
     pub stage: Stage,
     /// Bytes of the file, where it is one.
@@ -75,5 +80,5 @@ pub fn run(show: Show) -> io::Result<()> {
     let shared = Arc::new(Shared::new(show.stage));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     loader::start(source, Arc::clone(&shared));
-    Session { app, shared, store, length: show.length }.run()
+    Session { app, shared, store, length: show.length, path: show.path, writing: None }.run()
 }

@@ -6,7 +6,6 @@ use crate::timeline::filter::{self, Filter};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane, Replace, Tone, World};
 use crate::tui::inspector;
-use crate::tui::menu::Item;
 use crate::tui::prompt::{Fault, Prompt, Purpose};
 use crate::tui::search::Needle;
 use crate::tui::update::step;
@@ -155,10 +154,10 @@ impl App {
                 }
             },
             Purpose::FilterConnections => self.connections.set_filter(&text),
-            Purpose::Save(bytes) => {
+            Purpose::Save(what) => {
                 if !text.is_empty() {
-                    let bytes = bytes.clone();
-                    return Effect::Save { path: text, bytes, replace: Replace::Ask };
+                    let what = what.clone();
+                    return Effect::Save { path: text, what, replace: Replace::Ask };
                 }
             }
             Purpose::Overwrite { .. } => self.overlay = Overlay::Prompt(prompt),
@@ -171,22 +170,13 @@ impl App {
         let Overlay::Prompt(prompt) = std::mem::take(&mut self.overlay) else {
             return Effect::None;
         };
-        let Purpose::Overwrite { path, bytes } = prompt.purpose else { return Effect::None };
+        let Purpose::Overwrite { path, what } = prompt.purpose else { return Effect::None };
         if matches!(key.code, KeyCode::Char('y' | 'Y')) {
-            Effect::Save { path, bytes, replace: Replace::Yes }
+            Effect::Save { path, what, replace: Replace::Yes }
         } else {
             self.say(Tone::Failed, "nothing was written");
             Effect::None
         }
-    }
-
-    fn take_out(
-        &mut self,
-        _kind: crate::tui::menu::MenuKind,
-        _item: Item,
-        _world: World<'_>,
-    ) -> Effect {
-        Effect::None
     }
 }
 

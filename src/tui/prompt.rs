@@ -7,6 +7,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::timeline::filter::Candidate;
+use crate::tui::export::Outgoing;
 
 /// A line that is being typed.
 #[derive(Clone, Debug)]
@@ -33,14 +34,14 @@ pub enum Purpose {
     Filter,
     /// To choose connections.
     FilterConnections,
-    /// To name a file for these bytes.
-    Save(Vec<u8>),
+    /// To name a file for this.
+    Save(Outgoing),
     /// To say whether a file may be overwritten.
     Overwrite {
         /// The file.
         path: String,
         /// What is to be written.
-        bytes: Vec<u8>,
+        what: Outgoing,
     },
 }
 

@@ -1,7 +1,8 @@
 //! The loop: what happens at the terminal goes into the state, and the state is drawn.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
 use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Tone, World};
-use crate::tui::loader::Shared;
+use crate::tui::export::{Export, Outgoing};
+use crate::tui::loader::{self, Shared};
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::tui::terminal::Screen;
 use crate::tui::view;
@@ -29,6 +31,10 @@ pub(super) struct Session {
     pub(super) store: Box<dyn PacketStore>,
     /// Bytes of the capture, where that is known.
     pub(super) length: Option<u64>,
+    /// The file that it is read from, where it is one.
+    pub(super) path: Option<PathBuf>,
+    /// The file that messages are being written to.
+    pub(super) writing: Option<(File, String)>,
 }
 
 /// Whether the loop goes on.
@@ -72,6 +78,9 @@ impl Session {
             position: self.shared.position(),
             length: self.length,
         };
+        if let Some(notice) = self.shared.take_notice() {
+            self.app.notice = Some(notice);
+        }
         let until = now().checked_add(WORK_TIME);
         let timeline = self.shared.timeline();
         let world = World { timeline: &timeline, store: self.store.as_ref() };
@@ -81,6 +90,8 @@ impl Session {
         }
         let visible = self.app.prepare(area, world);
         screen.terminal.draw(|frame| view::draw(frame, &self.app, &timeline))?;
+        drop(timeline);
+        self.write_ready(pending);
         Ok(pending.or(visible))
     }
 
@@ -124,26 +135,67 @@ impl Session {
                 let text = format!("{count} bytes to the clipboard (in tmux: set-clipboard on)");
                 self.app.say(Tone::Done, text);
             }
-            Effect::Save { path, bytes, replace } => self.save(path, bytes, replace),
+            Effect::Save { path, what, replace } => self.save(path, what, replace),
         }
         Ok(Next::GoOn)
     }
 
-    fn save(&mut self, path: String, bytes: Vec<u8>, replace: Replace) {
+    fn save(&mut self, path: String, what: Outgoing, replace: Replace) {
         let mut options = OpenOptions::new();
         match replace {
             Replace::Yes => options.write(true).create(true).truncate(true),
             Replace::Ask => options.write(true).create_new(true),
         };
-        let written = options.open(&path).and_then(|mut file| file.write_all(&bytes));
-        match written {
-            Ok(()) => self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len())),
+        match options.open(&path) {
+            Ok(file) => self.write(file, path, what),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let purpose = Purpose::Overwrite { path, bytes };
+                let purpose = Purpose::Overwrite { path, what };
                 self.app.overlay = Overlay::Prompt(Prompt::new(purpose, String::new()));
             }
             Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
         }
+    }
+
+    fn write(&mut self, mut file: File, path: String, what: Outgoing) {
+        match what {
+            Outgoing::Bytes(bytes) => match file.write_all(&bytes) {
+                Ok(()) => {
+                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()))
+                }
+                Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
+            },
+            Outgoing::Rows(format) => {
+                self.app.export = Some(Export::new(format, &self.app.rows));
+                self.writing = Some((file, path));
+            }
+            Outgoing::Packets(extract) => match &self.path {
+                Some(capture) => loader::extract(
+                    (extract, capture.clone()),
+                    (file, path),
+                    Arc::clone(&self.shared),
+                ),
+                None => self.app.say(Tone::Failed, "packets can be saved of files only"),
+            },
+        }
+    }
+
+    /// Writes the messages that are ready, and says when all are written.
+    fn write_ready(&mut self, pending: Pending) {
+        let Some((file, path)) = &mut self.writing else { return };
+        let ready = std::mem::take(&mut self.app.ready);
+        let written = file.write_all(&ready);
+        let (at, end) = self.app.export.as_ref().map_or((0, 0), Export::progress);
+        let notice = match written {
+            Err(error) => (Tone::Failed, format!("{path}: {error}")),
+            Ok(()) if at < end && pending == Pending::More => return,
+            Ok(()) => {
+                let count = self.app.export.as_ref().map_or(0, |it| it.count);
+                (Tone::Done, format!("{count} messages written to {path}"))
+            }
+        };
+        self.writing = None;
+        self.app.export = None;
+        self.app.say(notice.0, notice.1);
     }
 }
 
