@@ -111,7 +111,7 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
         Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
         Column::State => {
             let (symbol, role) = standing(it, theme);
-            let text = pane::left(&format!("{symbol} {}", state(it)), width);
+            let text = pane::left(&format!("{symbol} {}", standing_words(it)), width);
             Span::styled(text, theme.style(role))
         }
         Column::Messages => match sum(&it.messages) {
@@ -143,6 +143,14 @@ fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
         Some(Outcome::Aborted | Outcome::Refused | Outcome::Timeout | Outcome::Rejected) => {
             (symbols.error, Role::Error)
         }
+    }
+}
+
+/// What became of a connection; of one that was answered with something else than 101, the status.
+fn standing_words(connection: &ConnectionRow) -> String {
+    match (connection.outcome, connection.status) {
+        (Some(Outcome::Rejected), Some(status)) => format!("HTTP {status}"),
+        _ => state(connection).to_owned(),
     }
 }
 
@@ -193,8 +201,8 @@ const NARROW: &[(Column, usize)] = &[
     (Column::Number, 3),
     (Column::Client, 15),
     (Column::Server, 14),
-    (Column::Path, 8),
-    (Column::State, 11),
+    (Column::Path, 7),
+    (Column::State, 10),
     (Column::Messages, 5),
     (Column::Duration, 7),
     (Column::Worst, 8),

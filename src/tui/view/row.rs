@@ -104,12 +104,21 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
         room = room.saturating_sub(span.width());
         spans.push(span);
     };
-    if row.compressed {
-        let ratio = row.wire_length.saturating_mul(100).checked_div(row.length);
-        say(ratio.map_or_else(|| "defl ".to_owned(), |ratio| format!("{ratio:>3}% ")), dim);
+    if let Some(found) = app.marks.of(timeline, row.id) {
+        let rule = found.finding.rule;
+        let text = if width >= WITH_TITLE {
+            format!("{} {}  ", rule.id, rule.title)
+        } else {
+            format!("{}  ", rule.id)
+        };
+        say(text, theme.severity(rule.severity));
     }
     if let Some(answer) = answered(timeline, row) {
         say(format!("{answer}  "), theme.style(Role::Good));
+    }
+    if row.compressed {
+        let ratio = row.wire_length.saturating_mul(100).checked_div(row.length);
+        say(ratio.map_or_else(|| "deflated  ".to_owned(), |ratio| format!("{ratio}%  ")), dim);
     }
     if !row.complete && row.is_message() {
         say("incomplete  ".to_owned(), theme.style(Role::Warning));
@@ -119,11 +128,6 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
     }
     let (text, style) = said(app, row);
     say(text, style);
-    if let Some(rules) = rules(app, timeline, row).filter(|_| room > 4) {
-        let severity = row.worst.map_or(dim, |worst| theme.severity(worst));
-        let text = safe(format!("  {rules}").as_bytes(), room);
-        spans.push(Span::styled(text, severity));
-    }
     spans
 }
 
@@ -135,12 +139,6 @@ fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
         _ => false,
     };
     is_answer.then(|| format!("after {}", words::duration(row.time.since(partner.time))))
-}
-
-/// What a row breaks, the worst rule first.
-fn rules(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
-    let found = app.marks.of(timeline, row.id)?;
-    Some(format!("{} {}", found.finding.rule.id, found.finding.rule.title))
 }
 
 fn said(app: &App, row: &Row) -> (String, Style) {
@@ -215,6 +213,9 @@ const SIZE: usize = 8;
 
 /// Columns of content that are made ready; a screen has fewer.
 const LONGEST: usize = 300;
+
+/// Columns from which on the title of a broken rule stands behind its number.
+const WITH_TITLE: usize = 50;
 
 /// Bytes of binary content that are shown.
 const MOST_BYTES: usize = 64;

@@ -27,7 +27,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         let text = if timeline.rows() == 0 { " nothing yet" } else { " no row to show here" };
         pane::line(frame, inside, 0, &Line::styled(text, theme.style(Role::Dim)), None);
     }
-    let widths = Widths::of(inside.width, app);
+    let widths = Widths::of(inside.width, app, timeline);
     let mut before =
         list.top().checked_sub(1).and_then(|at| list.at(at)).and_then(|id| timeline.row(id));
     for (index, id) in list.visible().enumerate() {
@@ -79,15 +79,17 @@ struct Widths {
 }
 
 impl Widths {
-    fn of(width: u16, app: &App) -> Self {
+    fn of(width: u16, app: &App, timeline: &Timeline) -> Self {
         let width = usize::from(width);
+        let whole = words::seconds(App::since_start(timeline, timeline.counts().end));
         let time: usize = match app.clock {
-            Clock::Relative => 12,
+            Clock::Relative => whole.len().max(9),
             Clock::Absolute => 15,
             Clock::Delta => 9,
         };
         let delta = if width >= WITH_DELTA && app.clock != Clock::Delta { 9 } else { 0 };
-        let connection = if app.rows.picked().len() == 1 { 0 } else { 5 };
+        let is_one = app.rows.picked().len() == 1 || timeline.connections().len() <= 1;
+        let connection = if is_one { 0 } else { 5 };
         let lanes = if width >= WITH_DELTA { 32 } else { 26 };
         let used = time.saturating_add(delta).saturating_add(connection).saturating_add(lanes);
         // Two marks before, two blanks before the words.
@@ -105,16 +107,16 @@ fn line(
 ) -> Line<'static> {
     let theme = app.theme;
     let dim = theme.style(Role::Dim);
-    let since = row.time.since(before.map_or(row.time, |before| before.time));
+    let since = before.map_or_else(String::new, |it| words::duration(row.time.since(it.time)));
     let mut spans = vec![marker(row, theme), bookmark(app, row)];
     let time = match app.clock {
         Clock::Relative => words::seconds(App::since_start(timeline, row.time)),
         Clock::Absolute => time_of_day(row.time),
-        Clock::Delta => words::duration(since),
+        Clock::Delta => since.clone(),
     };
     spans.push(Span::styled(pane::right(&time, widths.time), dim));
     if widths.delta > 0 {
-        spans.push(Span::styled(pane::right(&words::duration(since), widths.delta), dim));
+        spans.push(Span::styled(pane::right(&since, widths.delta), dim));
     }
     if widths.connection > 0 {
         let number = format!("#{}", row.connection.0);
