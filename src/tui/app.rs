@@ -326,6 +326,7 @@ impl App {
             layout::inside(self.layout.overview).width,
             self.rows.picked(),
             world.timeline,
+            &self.reading.stage,
         );
         self.open_current(world);
         self.previews.fill(self.rows.visible(), world)
