@@ -34,7 +34,6 @@ use wslens::capture::PacketStore;
 use wslens::findings::Reading;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
-use wslens::timeline::RowKind;
 use wslens::timeline::Timeline;
 use wslens::tui::app::App;
 use wslens::tui::app::Effect;
@@ -151,11 +150,6 @@ impl Screen {
         settings.set_omit_expression(true);
         settings.set_prepend_module_to_snapshot(false);
         settings.bind(|| assert_snapshot!(format!("screen-{name}"), text));
-    }
-
-    /// What the row under the cursor is.
-    fn kind(&mut self) -> RowKind {
-        self.with(|app, world| world.timeline.row(app.current().unwrap()).unwrap().kind)
     }
 }
 

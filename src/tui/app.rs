@@ -321,7 +321,7 @@ impl App {
         });
         self.connections.show(layout::connection_lines(self.layout.connections).height);
         self.rows.show(layout::inside(self.layout.timeline).height);
-        self.findings.show(world.timeline, layout::inside(self.layout.middle).height);
+        self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
         self.overview.prepare(
             layout::inside(self.layout.overview).width,
             self.rows.picked(),
