@@ -10,5 +10,7 @@ pub mod pipeline;
 pub mod report;
 pub mod stream;
 pub mod tcp;
+pub mod text;
 pub mod timeline;
+pub mod tui;
 pub mod websocket;

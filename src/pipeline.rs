@@ -1,7 +1,7 @@
 //! Analyzer and rules in one: packets in, events and findings out.
 
 use crate::analysis::event::Event;
-use crate::analysis::{Analyzer, Options, Sink, Totals};
+use crate::analysis::{Analyzer, Cargo, Options, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
 
@@ -49,5 +49,9 @@ impl<O: Sink + Findings> Sink for Judged<'_, O> {
     fn event(&mut self, event: &Event<'_>) {
         self.checker.event(event, self.out);
         self.out.event(event);
+    }
+
+    fn carried(&mut self, cargo: Cargo<'_>) {
+        self.out.carried(cargo);
     }
 }

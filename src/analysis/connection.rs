@@ -6,7 +6,7 @@ use crate::analysis::event::{
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
-use crate::analysis::{Options, Sink};
+use crate::analysis::{Cargo, Options, Sink};
 use crate::decode::{Endpoint, Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
@@ -104,8 +104,12 @@ impl Flow {
             }
             return;
         }
+        if !segment.payload.is_empty() {
+            work.sink.carried(Cargo::Payload(&self.about, direction));
+        }
         let arrival = self.tcp.push(direction, segment, work.now);
         self.about.acknowledged = self.tcp.acknowledged();
+        self.about.first_sequences = self.tcp.first_sequences();
         let count = match arrival.kind {
             ArrivalKind::New | ArrivalKind::Stray => None,
             ArrivalKind::Repeated => Some(&mut self.about.repeated),
@@ -177,6 +181,7 @@ impl Flow {
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
         std::mem::swap(&mut about.acknowledged.client, &mut about.acknowledged.server);
         std::mem::swap(&mut about.closes.client, &mut about.closes.server);
+        std::mem::swap(&mut about.first_sequences.client, &mut about.first_sequences.server);
         self.tcp.swap_directions();
         about.state = self.tcp.state();
     }

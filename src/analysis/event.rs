@@ -10,7 +10,7 @@ use crate::decode::Reason;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
 pub use crate::tcp::TcpState;
-use crate::websocket::{Frame, Message, Observation};
+use crate::websocket::{Compression, Frame, Message, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -65,6 +65,11 @@ pub struct Connection {
     /// How far the receiver of each direction has acknowledged it, as a stream offset: it can have
     /// acted upon no byte behind that.
     pub acknowledged: PerDirection<u64>,
+    /// The sequence number of stream offset 0 of each direction, where it is known: that behind the
+    /// SYN, or, in a capture that began later, of the first byte seen or acknowledged.
+    pub first_sequences: PerDirection<Option<u32>>,
+    /// How messages are compressed; meaningful once it is a WebSocket.
+    pub compression: PerDirection<Compression>,
     /// Packets with an earlier time than the one before them on this connection.
     pub clock_steps: ClockSteps,
     /// WebSocket frames begun.
@@ -101,6 +106,8 @@ impl Connection {
             bytes: PerDirection::default(),
             packets: PerDirection::default(),
             acknowledged: PerDirection::default(),
+            first_sequences: PerDirection::default(),
+            compression: PerDirection { client: Compression::None, server: Compression::None },
             clock_steps: ClockSteps::default(),
             frames: PerDirection::default(),
             messages: PerDirection::default(),

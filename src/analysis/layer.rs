@@ -303,6 +303,7 @@ impl Flow {
 
     fn open_decoders(&mut self, compression: PerDirection<Compression>, start: Start) {
         self.about.nature = Nature::WebSocket;
+        self.about.compression = compression;
         self.layer = Layer::WebSocket(PerDirection {
             client: Decoder::new(compression.client, start),
             server: Decoder::new(compression.server, start),

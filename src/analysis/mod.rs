@@ -8,17 +8,32 @@ mod layer;
 pub mod limits;
 mod probe;
 
-use crate::analysis::event::{CaptureEvent, Event, EventKind};
+use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
 use crate::analysis::flows::Flows;
 use crate::analysis::limits::Limits;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
-use crate::stream::{Origin, Timestamp, length_u64};
+use crate::stream::{Direction, Origin, Timestamp, length_u64};
 
 /// Receives what the analyzer observes.
 pub trait Sink {
     /// Takes one event. Events come in packet order; what they borrow is gone when this returns.
     fn event(&mut self, event: &Event<'_>);
+
+    /// Learns what the packet being read turned out to carry, before the events that it brings.
+    ///
+    /// Told only of packets that may be needed to read a stream again: who keeps no places of
+    /// packets need not listen.
+    fn carried(&mut self, _cargo: Cargo<'_>) {}
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug)]
+pub enum Cargo<'a> {
+    /// Payload of a connection whose streams are read, sent in this direction.
+    Payload(&'a Connection, Direction),
+    /// A fragment of an IP datagram that is not whole yet.
+    Fragment,
 }
 
 /// What the user chose.
@@ -97,8 +112,14 @@ impl Analyzer {
                 self.totals.segments = self.totals.segments.saturating_add(1);
                 self.flows.segment(segment, sink);
             }
-            Decoded::Other(Reason::NotTcp | Reason::FragmentKept) => {}
-            Decoded::Other(reason) => tell(self.flows.now, CaptureEvent::Undecoded(*reason), sink),
+            Decoded::Other(Reason::NotTcp) => {}
+            Decoded::Other(Reason::FragmentKept) => sink.carried(Cargo::Fragment),
+            Decoded::Other(reason) => {
+                if let Reason::FragmentLimit = reason {
+                    sink.carried(Cargo::Fragment);
+                }
+                tell(self.flows.now, CaptureEvent::Undecoded(*reason), sink);
+            }
         }
         self.flows.end_leaving(sink);
     }

@@ -107,6 +107,14 @@ pub enum Error {
         /// What the operating system says.
         cause: io::Error,
     },
+    /// A packet is to be read again that was not kept.
+    #[error("packet {packet} was not kept: the limit is {limit} bytes")]
+    NotSpooled {
+        /// Its number.
+        packet: PacketId,
+        /// What a [`Spool`](super::Spool) was allowed to keep, in bytes.
+        limit: u64,
+    },
     /// Live capture is not possible, or not any longer.
     #[error("{problem}; {remedy}")]
     Live {
@@ -133,6 +141,7 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Decompression { .. }
             | Self::Io { .. }
+            | Self::NotSpooled { .. }
             | Self::Live { .. } => false,
         }
     }

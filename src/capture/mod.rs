@@ -11,9 +11,15 @@ mod input;
 pub mod live;
 mod open;
 mod pcapng;
+mod spool;
+mod store;
+mod write;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
 pub use open::{length, open, open_stream};
+pub use spool::Spool;
+pub use store::{FileStore, PacketPlace, PacketStore};
+pub use write::Writer;
 
 use crate::stream::{PacketId, Timestamp};
 

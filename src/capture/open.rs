@@ -107,7 +107,7 @@ fn looks(first: &[u8]) -> Looks {
 }
 
 /// An error of the file system, as far as it can be named.
-fn refusal(name: String, cause: io::Error) -> Error {
+pub(super) fn refusal(name: String, cause: io::Error) -> Error {
     match cause.kind() {
         io::ErrorKind::NotFound => Error::Missing { name },
         io::ErrorKind::PermissionDenied => Error::Permission { name },

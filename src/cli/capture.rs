@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::capture::{self, PacketSource, live};
+use crate::capture::{self, FileStore, PacketSource, live};
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +29,23 @@ impl CaptureArgs {
     /// Ports that are WebSocket in any case.
     pub(super) fn decode_as(&self) -> &[u16] {
         self.source.decode_as()
+    }
+
+    /// The file, where it is one that can be opened once more.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| path.is_file())
+    }
+
+    /// Where its packets can be read again; `None` where they have to be kept while they are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::open`].
+    pub(super) fn store(&self, opened: &Opened) -> Result<Option<FileStore>, capture::Error> {
+        match (&self.file, opened.kind) {
+            (Some(path), Kind::File) => FileStore::open(path),
+            (_, Kind::File | Kind::Stream | Kind::Live) => Ok(None),
+        }
     }
 
     /// Opens it.

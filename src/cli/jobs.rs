@@ -94,6 +94,7 @@ pub(super) fn is_no_capture(error: &anyhow::Error) -> bool {
             | Error::Truncated { .. }
             | Error::Damaged { .. }
             | Error::Io { .. }
+            | Error::NotSpooled { .. }
             | Error::Live { .. },
         )
         | None => false,

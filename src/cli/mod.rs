@@ -17,6 +17,7 @@ mod progress;
 mod rules;
 mod stats;
 mod usage;
+mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -88,6 +89,9 @@ struct Args {
 
     #[command(flatten)]
     color: ColorArgs,
+
+    #[command(flatten)]
+    look: view::LookArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,7 +118,11 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
         }
         None => {
             let screen = Screen::of_standard_output();
-            print::show(&args.capture, &args.filter, args.color, screen, out)?;
+            if screen.columns.is_some() {
+                view::run(&args.capture, &args.filter, args.look, args.color)?;
+            } else {
+                print::show(&args.capture, &args.filter, args.color, screen, out)?;
+            }
             Ok(Verdict::Fine)
         }
     }

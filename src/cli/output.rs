@@ -29,6 +29,15 @@ enum When {
 }
 
 impl ColorArgs {
+    /// Whether the user wants no colors on a terminal.
+    pub(super) fn are_unwanted(self) -> bool {
+        match self.color {
+            When::Always => false,
+            When::Never => true,
+            When::Auto => !colors_welcome(),
+        }
+    }
+
     /// The style for an output.
     pub(super) fn style(self, screen: Screen) -> Style {
         let on = match self.color {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::report::escape::escape;
+use crate::text::escape::escape;
 
 /// Writes help or version to `out`; everything else is an error of one line.
 pub(super) fn answer(

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::amount::grouped;
 use crate::stream::length_u64;
+use crate::text::amount::grouped;
 use crate::timeline::filter::{
     CONTENT_LIMIT, FIELDS, Field, Numbers, Ports, Type, field, operators,
 };

@@ -10,7 +10,9 @@ use crate::analysis::event::{
 use crate::findings::{Bits, Finding, Side, rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, PerDirection, Span, Timestamp};
-use crate::websocket::{DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
+use crate::websocket::{
+    Compression, DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8,
+};
 
 /// 2026-08-22T09:30:00Z, when the captures of the tests begin.
 pub(super) const START: u64 = 1_787_391_000_000_000_000;
@@ -36,6 +38,8 @@ pub(super) fn connection(id: u64) -> Connection {
         bytes: PerDirection { client: 100, server: 2000 },
         packets: PerDirection { client: 3, server: 4 },
         acknowledged: PerDirection::default(),
+        first_sequences: PerDirection::default(),
+        compression: PerDirection { client: Compression::None, server: Compression::None },
         clock_steps: ClockSteps::default(),
         frames: PerDirection { client: 1, server: 2 },
         messages: PerDirection { client: 1, server: 2 },
@@ -76,6 +80,7 @@ pub(super) fn message(opcode: Opcode, content: &[u8]) -> Message<'_> {
         ending: DeflateEnding::default(),
         utf8: if opcode == Opcode::Text { Utf8::Valid } else { Utf8::NotText },
         close: None,
+        history: None,
         span,
     }
 }

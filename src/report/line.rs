@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::amount::{grouped, grouped_width, seconds};
-use super::escape::escape;
 use super::style::{Role, Style};
 use crate::stream::Direction;
+use crate::text::amount::{grouped, grouped_width, seconds};
+use crate::text::escape::escape;
 
 /// A reused buffer for one line.
 #[derive(Debug)]

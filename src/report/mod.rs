@@ -1,9 +1,6 @@
 //! What was observed, written out: one file per format.
 
-mod amount;
 pub mod check;
-mod clock;
-pub mod escape;
 pub mod explain;
 pub mod fields;
 pub mod filtered;

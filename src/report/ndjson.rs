@@ -13,7 +13,6 @@ use serde::Serialize;
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
 pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
-use super::clock::Rfc3339;
 use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
 use super::output::Output;
@@ -27,6 +26,7 @@ use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
+use crate::text::clock::Rfc3339;
 use crate::timeline::filter::Filter;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
 

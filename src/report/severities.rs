@@ -1,7 +1,7 @@
 //! How many findings there are of each severity.
 
-use super::amount::counted;
 use crate::findings::Severity;
+use crate::text::amount::counted;
 
 /// Findings by severity.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -4,8 +4,6 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::amount::{counted, duration, grouped, seconds, size};
-use super::escape::escape;
 use super::filtered::{Matched, Matching, Selective};
 use super::ndjson::{write, write_summary};
 use super::output::Output;
@@ -15,6 +13,8 @@ use crate::analysis::event::{ConnectionEvent, ConnectionId, Event, EventKind, Na
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::{Direction, Timestamp};
+use crate::text::amount::{counted, duration, grouped, seconds, size};
+use crate::text::escape::escape;
 use crate::timeline::filter::Filter;
 use crate::timeline::stats::{Statistics, Traffic};
 use crate::websocket::Opcode;
@@ -271,7 +271,7 @@ impl Page {
         ];
         self.row(name, |out| {
             for number in numbers {
-                let columns = super::amount::grouped_width(number);
+                let columns = crate::text::amount::grouped_width(number);
                 out.extend(std::iter::repeat_n(' ', NUMBER_COLUMNS.saturating_sub(columns)));
                 grouped(out, number);
             }

@@ -1,6 +1,5 @@
 //! What is counted while lines are written, for the end of the report.
 
-use super::amount::{counted, duration, grouped, seconds, size};
 use super::filtered::Matched;
 use super::severities::Severities;
 use crate::analysis::Totals;
@@ -8,6 +7,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Limi
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
 use crate::findings::{CaptureFacts, Reading, Rule};
+use crate::text::amount::{counted, duration, grouped, seconds, size};
 
 /// Counters of one capture.
 #[derive(Debug, Default)]

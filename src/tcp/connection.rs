@@ -160,6 +160,12 @@ impl Connection {
         }
     }
 
+    /// The sequence number of stream offset 0 of each direction, as far as known.
+    #[inline]
+    pub fn first_sequences(&self) -> PerDirection<Option<u32>> {
+        PerDirection { client: self.halves.client.start, server: self.halves.server.start }
+    }
+
     /// Stream offset of the other direction that the sender of a segment had received.
     pub fn acknowledges(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
         let other = self.halves.get(direction.reverse());

@@ -4,7 +4,7 @@ mod open;
 
 use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
 use crate::websocket::decoder::open::{About, Facts, Open, content, emit};
-use crate::websocket::deflate::{HistoryStart, Inflater, Spares};
+use crate::websocket::deflate::{History, HistoryStart, Inflater, Spares};
 use crate::websocket::extension::SideParams;
 use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
 use crate::websocket::mask::unmask;
@@ -171,6 +171,22 @@ impl Decoder {
             },
             inflater: None,
             cut: Box::default(),
+        }
+    }
+
+    /// Makes the decoder of a direction that starts at a frame boundary between two messages, with
+    /// the history that was there.
+    pub fn resume(compression: Compression, history: History<'_>, settings: Settings) -> Self {
+        let params = match compression {
+            Compression::None => None,
+            Compression::Deflate(params) => Some(params),
+            Compression::Unknown => Some(UNKNOWN_PARAMS),
+        };
+        let limit = settings.inflated_bytes;
+        Self {
+            history: history.start,
+            inflater: params.map(|params| Box::new(Inflater::resume(params, history, limit))),
+            ..Self::new(compression, Start::Boundary)
         }
     }
 
@@ -365,7 +381,7 @@ impl Decoder {
             sink(Observation::InvalidUtf8 { byte, span: frame.span });
         }
         sink(Observation::FrameEnded(&frame));
-        emit(about, &finished, Facts::WHOLE, sink);
+        emit(about, &finished, Facts::WHOLE, self.history_between(), sink);
     }
 
     fn start_frame(
@@ -492,7 +508,7 @@ impl Decoder {
                         sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
                     }
                     self.end_frame(sink);
-                    emit(message.about, &finished, Facts::WHOLE, sink);
+                    emit(message.about, &finished, Facts::WHOLE, self.history_between(), sink);
                     shared.give_back(message.content.into_buffer());
                 }
                 return rest;
@@ -552,7 +568,7 @@ impl Decoder {
             sink(Observation::InvalidUtf8 { byte, span: self.cut.frame.span });
         }
         self.end_frame(sink);
-        emit(message.about, &finished, facts, sink);
+        emit(message.about, &finished, facts, self.history_between(), sink);
         shared.give_back(message.content.into_buffer());
     }
 
@@ -617,6 +633,13 @@ impl Decoder {
         lost.extend(chunk.end(), chunk.origin);
     }
 
+    /// What compressed messages to come may refer to; `None` within a message, and where none was
+    /// compressed so far.
+    fn history_between(&self) -> Option<History<'_>> {
+        let inflater = self.inflater.as_deref().filter(|_| !self.within_message)?;
+        Some(inflater.history())
+    }
+
     fn take_data(&mut self) -> Option<Open> {
         self.within_message = false;
         self.cut.data.take()
@@ -655,7 +678,7 @@ impl Decoder {
             facts = Facts::unfinished(inflater, self.compression);
         }
         let unfinished = message.content.unfinished();
-        emit(message.about, &unfinished, facts, sink);
+        emit(message.about, &unfinished, facts, None, sink);
         shared.give_back(message.content.into_buffer());
     }
 

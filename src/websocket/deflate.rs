@@ -73,6 +73,23 @@ impl Inflater {
         }
     }
 
+    /// Makes an inflater that goes on where another one stood.
+    pub fn resume(params: SideParams, history: History<'_>, limit: u64) -> Self {
+        let mut it = Self::new(params, history.start, limit);
+        it.earlier = history.earlier;
+        it.stream.remember(history.output);
+        it
+    }
+
+    /// What the next message may refer to. Between two messages only.
+    pub fn history(&self) -> History<'_> {
+        History {
+            output: self.stream.history(),
+            start: if self.complete { HistoryStart::Seen } else { HistoryStart::Missed },
+            earlier: self.earlier,
+        }
+    }
+
     /// Starts a message.
     pub fn begin(&mut self, spares: &mut Spares) {
         self.consumed = 0;
@@ -176,6 +193,17 @@ impl Inflater {
         let sent = self.earlier.saturating_add(self.stream.reachable());
         !self.complete || u64::from(distance) <= sent
     }
+}
+
+/// What an inflater remembers between two messages: enough to go on there another time.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    /// The last output, up to 32 KiB of it; empty without context takeover.
+    pub output: &'a [u8],
+    /// Whether all that may be referred to was seen.
+    pub start: HistoryStart,
+    /// Bytes that all messages so far inflated to.
+    pub earlier: u64,
 }
 
 /// Whether a direction was seen from its first message on.

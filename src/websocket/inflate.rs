@@ -140,6 +140,17 @@ impl Stream {
         }
     }
 
+    /// The output that what comes next may refer to.
+    pub(super) fn history(&self) -> &[u8] {
+        self.window.history()
+    }
+
+    /// Starts with an output that was put out before.
+    pub(super) fn remember(&mut self, output: &[u8]) {
+        self.window.reuse(output.to_vec());
+        self.window.fill();
+    }
+
     /// Bytes of the message before the one that holds the first bit that was not understood.
     pub(super) fn position(&self) -> u64 {
         self.seen.saturating_sub(self.unread)

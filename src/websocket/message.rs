@@ -3,7 +3,7 @@
 use crate::stream::{Span, length_u64};
 use crate::websocket::close::Close;
 use crate::websocket::content::sha256;
-use crate::websocket::deflate::DeflateFault;
+use crate::websocket::deflate::{DeflateFault, History};
 use crate::websocket::frame::Opcode;
 
 /// A message or control frame, as far as it was seen.
@@ -43,6 +43,9 @@ pub struct Message<'a> {
     pub utf8: Utf8,
     /// Code and reason of a Close.
     pub close: Option<Close<'a>>,
+    /// What compressed messages behind this one may refer to; `None` where no message was compressed
+    /// so far, where another message is still open, and where this one was given up.
+    pub history: Option<History<'a>>,
     /// From the first header byte of its first frame to its last byte seen.
     pub span: Span,
 }
@@ -167,6 +170,7 @@ mod tests {
             ending: DeflateEnding::default(),
             utf8: Utf8::Valid,
             close: None,
+            history: None,
             span: Span::default(),
         }
     }

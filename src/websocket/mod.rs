@@ -16,9 +16,9 @@ pub mod subprotocol;
 pub mod sync;
 pub mod utf8;
 
-pub use close::Close;
+pub use close::{Close, close_payload};
 pub use close_code::CloseCode;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
-pub use deflate::DeflateFault;
+pub use deflate::{DeflateFault, History, HistoryStart};
 pub use frame::{Frame, FrameHeader, Opcode};
 pub use message::{DeflateEnding, Digest, Inflation, Message, Tail, Utf8};

@@ -5,7 +5,9 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::decimal_bitwise_operands,
+    clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests make their bytes themselves and may panic"
 )]
@@ -13,6 +15,7 @@
 pub(crate) mod container;
 pub(crate) mod conversation;
 pub(crate) mod random;
+pub(crate) mod reopened;
 pub(crate) mod scenario;
 pub(crate) mod seen;
 pub(crate) mod watch;

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::{Checked, Options, Suspect, Writer};
 use crate::findings::{Finding, Rule, Severity};
-use crate::report::escape::escape;
 use crate::stream::PacketId;
+use crate::text::escape::escape;
 
 /// Writes workflow commands.
 pub(super) struct Github<'w> {

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::{Checked, Options, Suspect, Writer};
-use crate::report::clock::Rfc3339;
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
 use crate::report::severities::Severities;
+use crate::text::clock::Rfc3339;
 
 /// Writes a document, file by file.
 pub(super) struct Json<'w> {

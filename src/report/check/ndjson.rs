@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Checked, Files, Options, Suspect, Writer};
 use crate::findings::Finding;
-use crate::report::clock::Rfc3339;
 use crate::report::ndjson::{FindingLine, FoldedLine, SummaryLine};
+use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
 pub(super) struct Ndjson<'w> {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Checked, Options, Suspect, Writer};
 use crate::findings::{Bits, Finding, Rule, Severity, Side, rules};
-use crate::report::clock::Rfc3339;
-use crate::report::escape::escape;
 use crate::stream::{Direction, PacketId};
+use crate::text::clock::Rfc3339;
+use crate::text::escape::escape;
 
 /// Writes a document, file by file.
 pub(super) struct Sarif<'w> {

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use super::{Checked, Explanations, Extent, Files, Options, Suspect, Writer};
 use crate::findings::{Finding, Rule, Severity};
-use crate::report::amount::{counted, grouped};
-use crate::report::escape::escape;
 use crate::report::line::{Line, role};
 use crate::report::severities::Severities;
 use crate::report::style::Role;
 use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId};
+use crate::text::amount::{counted, grouped};
+use crate::text::escape::escape;
 
 /// Writes text.
 pub(super) struct Text<'w> {

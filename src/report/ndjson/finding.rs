@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::findings::{Bits, Finding, Side};
-use crate::report::clock::Rfc3339;
 use crate::stream::{Direction, PacketId};
+use crate::text::clock::Rfc3339;
 
 /// One finding, field by field in the order they are written.
 #[derive(Serialize)]

@@ -7,9 +7,9 @@ use super::{Listing, Matching, Text};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
 use crate::report::Detail;
-use crate::report::amount::grouped;
 use crate::report::style::Role;
 use crate::stream::{Direction, PacketId, Span};
+use crate::text::amount::grouped;
 use crate::websocket::{Frame, Opcode};
 
 /// A finding, and whether it is written where no row is about it.

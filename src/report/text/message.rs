@@ -5,10 +5,11 @@ use std::io::Write;
 use super::rows::{NUMBER_WIDTH, OPCODE_COLUMN, WARNING};
 use super::{Text, words};
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::report::amount::counted;
+use crate::report::Detail;
 use crate::report::style::Role;
-use crate::report::{Detail, escape};
 use crate::stream::{Direction, Origin, length_u64};
+use crate::text::amount::counted;
+use crate::text::escape;
 use crate::websocket::{CloseCode, Frame, Message, Opcode, Utf8};
 
 impl<W: Write> Text<W> {

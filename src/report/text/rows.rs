@@ -5,12 +5,12 @@ use std::io::Write;
 use super::Text;
 use crate::analysis::event::{Connection, ConnectionId, Limit};
 use crate::http::Handshake;
-use crate::report::amount::{counted, duration};
 use crate::report::handshake::{Answered, HandshakeFacts};
 use crate::report::line::role;
 use crate::report::style::Role;
 use crate::report::tally::limit_name;
 use crate::stream::{Direction, Gap, GapCause, Origin, Span};
+use crate::text::amount::{counted, duration};
 use crate::websocket::frame::MAX_HEADER_LENGTH;
 
 impl<W: Write> Text<W> {

@@ -41,6 +41,7 @@ pub(super) fn message(opcode: Opcode, content: &[u8]) -> Message<'_> {
         ending: DeflateEnding::default(),
         utf8: if opcode == Opcode::Text { Utf8::Valid } else { Utf8::NotText },
         close: (opcode == Opcode::Close).then(|| close_payload(content)),
+        history: None,
         span,
     }
 }

@@ -4,7 +4,7 @@ use crate::stream::Span;
 use crate::websocket::close::close_payload;
 use crate::websocket::content::{Content, Finished, Wants};
 use crate::websocket::decoder::{Compression, Observation, Settings};
-use crate::websocket::deflate::{Failure, Inflater};
+use crate::websocket::deflate::{Failure, History, Inflater};
 use crate::websocket::frame::Opcode;
 use crate::websocket::message::{DeflateEnding, Inflation, Message, Tail};
 
@@ -119,6 +119,7 @@ pub(super) fn emit(
     about: About,
     content: &Finished<'_>,
     facts: Facts,
+    history: Option<History<'_>>,
     sink: &mut impl FnMut(Observation<'_>),
 ) {
     let message = Message {
@@ -136,6 +137,7 @@ pub(super) fn emit(
         ending: facts.ending,
         utf8: content.utf8,
         close: (about.opcode == Opcode::Close).then(|| close_payload(content.bytes)),
+        history,
         span: about.span,
     };
     sink(Observation::Message(&message));

@@ -37,14 +37,23 @@ impl Window {
         length_u64(self.end)
     }
 
+    /// The output that may be referred to, as far as any reference reaches.
+    pub(super) fn history(&self) -> &[u8] {
+        let start = self.end.saturating_sub(HISTORY);
+        self.buffer.get(start..self.end).unwrap_or_default()
+    }
+
+    /// Takes all of its memory for output that was handed over before.
+    pub(super) fn fill(&mut self) {
+        (self.end, self.fresh) = (self.buffer.len(), self.buffer.len());
+    }
+
     /// Brings the history into the processor's cache.
     ///
     /// A repetition waits for the line that it copies, and few such waits overlap; here all do.
     /// With many connections, that halves the time of a message.
     pub(super) fn read_ahead(&self) {
-        let start = self.end.saturating_sub(HISTORY);
-        let history = self.buffer.get(start..self.end).unwrap_or_default();
-        black_box(history.iter().step_by(CACHE_LINE).fold(0, |all, byte| all ^ byte));
+        black_box(self.history().iter().step_by(CACHE_LINE).fold(0, |all, byte| all ^ byte));
     }
 
     /// Forgets the history; returns the memory that it was in.

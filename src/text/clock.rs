@@ -8,7 +8,7 @@ use crate::stream::Timestamp;
 ///
 /// Keeps the text of the last second: times come in order, so the calendar is seldom needed.
 #[derive(Debug, Default)]
-pub(super) struct Rfc3339 {
+pub struct Rfc3339 {
     /// The second whose date stands in `text`.
     second: Option<u64>,
     text: String,
@@ -16,7 +16,7 @@ pub(super) struct Rfc3339 {
 
 impl Rfc3339 {
     /// The text of a time, valid until the next one is asked for.
-    pub(super) fn text(&mut self, time: Timestamp) -> &str {
+    pub fn text(&mut self, time: Timestamp) -> &str {
         let (second, nanosecond) = (time.0 / SECOND, time.0 % SECOND);
         if self.second != Some(second) {
             self.second = Some(second);

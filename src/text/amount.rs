@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Appends a number with commas between groups of three digits.
-pub(super) fn grouped(out: &mut String, number: u64) {
+pub fn grouped(out: &mut String, number: u64) {
     let (high, low) = (number / GROUP, number % GROUP);
     if high == 0 {
         write!(out, "{low}").ok();
@@ -14,14 +14,14 @@ pub(super) fn grouped(out: &mut String, number: u64) {
 }
 
 /// Columns that [`grouped`] takes.
-pub(super) fn grouped_width(number: u64) -> usize {
+pub fn grouped_width(number: u64) -> usize {
     let digits = number.checked_ilog10().map_or(1, |log| log.saturating_add(1));
     let commas = digits.saturating_sub(1) / 3;
     usize::try_from(digits.saturating_add(commas)).unwrap_or(0)
 }
 
 /// A number with its noun, in the plural unless it is one: `1 packet`, `1,200 packets`.
-pub(super) fn counted(out: &mut String, number: u64, noun: &str) {
+pub fn counted(out: &mut String, number: u64, noun: &str) {
     grouped(out, number);
     out.push(' ');
     out.push_str(noun);
@@ -31,7 +31,7 @@ pub(super) fn counted(out: &mut String, number: u64, noun: &str) {
 }
 
 /// Appends a size with a unit that suits it: `812 B`, `3.2 kB`, `1.4 GB` (powers of 1000).
-pub(super) fn size(out: &mut String, bytes: u64) {
+pub fn size(out: &mut String, bytes: u64) {
     let mut unit = 1_u64;
     let mut name = "B";
     for next in ["kB", "MB", "GB", "TB"] {
@@ -49,7 +49,7 @@ pub(super) fn size(out: &mut String, bytes: u64) {
 }
 
 /// Appends nanoseconds with a unit that suits them: `47 µs`, `0.3 ms`, `1.2 s`, `2m11s`.
-pub(super) fn duration(out: &mut String, nanoseconds: u64) {
+pub fn duration(out: &mut String, nanoseconds: u64) {
     const MICROSECOND: u64 = 1_000;
     const MILLISECOND: u64 = 1_000_000;
     const SECOND: u64 = 1_000_000_000;
@@ -70,7 +70,7 @@ pub(super) fn duration(out: &mut String, nanoseconds: u64) {
 }
 
 /// Appends nanoseconds as seconds with six decimals: `0.001022`.
-pub(super) fn seconds(out: &mut String, nanoseconds: u64) {
+pub fn seconds(out: &mut String, nanoseconds: u64) {
     write!(out, "{}.", nanoseconds / 1_000_000_000).ok();
     let microseconds = nanoseconds / 1_000 % 1_000_000;
     for unit in [100_000, 10_000, 1_000, 100, 10, 1] {

@@ -1,0 +1,5 @@
+//! How numbers, times and bytes from the network are put into words for people; no layout, no colors.
+
+pub mod amount;
+pub mod clock;
+pub mod escape;

@@ -1,0 +1,180 @@
+//! Bytes of a stream, read again from the packets that carried them.
+
+use std::ops::ControlFlow;
+
+use crate::capture::PacketStore;
+use crate::decode::{Decoded, Decoder, Flags, Reason, Segment};
+use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp};
+use crate::tcp::assembler::{Assembler, Beside};
+use crate::tcp::seq;
+use crate::timeline::connection::ConnectionRow;
+use crate::timeline::kept::{Hole, Kept};
+use crate::timeline::open::OpenError;
+use crate::timeline::packets::{PacketList, Placed, Sender};
+
+/// One direction of a connection, to be read again.
+pub(super) struct Again<'t> {
+    pub(super) connection: &'t ConnectionRow,
+    pub(super) kept: &'t Kept,
+    /// Packets of the capture that hold fragments of IP datagrams.
+    pub(super) fragments: &'t PacketList,
+    pub(super) direction: Direction,
+    pub(super) store: &'t dyn PacketStore,
+}
+
+/// Which part of a stream to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    /// Stream offset of the first byte.
+    pub(super) offset: u64,
+    /// No packet before this one has any of it.
+    pub(super) first: PacketId,
+    /// No packet behind this one has any of it, ...
+    pub(super) last: PacketId,
+    /// ... unless packets were held back: then as many more may have.
+    pub(super) late: u32,
+}
+
+/// What comes next in a stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part<'a> {
+    Bytes(Chunk<'a>),
+    Missing(Gap),
+}
+
+impl Again<'_> {
+    /// Hands over a stretch in its order, until `each` has enough or its last packet was read.
+    pub(super) fn read(
+        &self,
+        stretch: Stretch,
+        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+    ) -> Result<(), OpenError> {
+        let Some(first_sequence) = *self.kept.first_sequences.get(self.direction) else {
+            return Ok(());
+        };
+        let mut order = Order::new(self.kept.holes.get(self.direction), stretch.offset);
+        if order.pass_holes(Origin::default(), each).is_break() {
+            return Ok(());
+        }
+        let sender = self.sender();
+        let (mut decoder, mut bytes, mut late) = (Decoder::default(), Vec::new(), stretch.late);
+        for placed in self.kept.packets.since(stretch.first) {
+            if placed.sender != sender {
+                continue;
+            }
+            if placed.place.id > stretch.last {
+                let Some(left) = late.checked_sub(1) else { break };
+                late = left;
+            }
+            self.store.read(&placed.place, &mut bytes)?;
+            let packet = placed.place.packet(&bytes);
+            let origin = Origin { packet: placed.place.id, time: Timestamp(0) };
+            let mut whole = Decoder::default();
+            let decoded = match decoder.decode(&packet) {
+                Decoded::Other(Reason::FragmentKept | Reason::FragmentLimit) => {
+                    self.read_fragments(&placed, &mut whole)?;
+                    whole.decode(&packet)
+                }
+                decoded @ (Decoded::Tcp(_) | Decoded::Other(_)) => decoded,
+            };
+            let Decoded::Tcp(segment) = decoded else {
+                return Err(OpenError::Changed(placed.place.id));
+            };
+            if order.push(&segment, first_sequence, origin, each).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn sender(&self) -> Sender {
+        let connection = self.connection;
+        Sender::of(connection.client, connection.server, self.direction)
+    }
+
+    /// Decodes the fragments that stand before the last one of their datagram.
+    fn read_fragments(&self, last: &Placed, decoder: &mut Decoder) -> Result<(), OpenError> {
+        let first = PacketId(last.place.id.0.saturating_sub(FRAGMENT_REACH));
+        let mut bytes = Vec::new();
+        for fragment in self.fragments.since(first) {
+            if fragment.place.id >= last.place.id {
+                break;
+            }
+            self.store.read(&fragment.place, &mut bytes)?;
+            decoder.decode(&fragment.place.packet(&bytes));
+        }
+        Ok(())
+    }
+}
+
+/// Puts segments in order, and goes on behind what the analyzer gave up, as soon as it is reached.
+struct Order<'t> {
+    assembler: Assembler,
+    /// What is missing, by offset, from the next byte on.
+    holes: &'t [Hole],
+}
+
+impl<'t> Order<'t> {
+    fn new(holes: &'t [Hole], offset: u64) -> Self {
+        let mut assembler = Assembler::default();
+        assembler.skip_to(offset);
+        let passed = holes.partition_point(|hole| hole.end <= offset);
+        Self { assembler, holes: holes.get(passed..).unwrap_or_default() }
+    }
+
+    fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        first_sequence: u32,
+        origin: Origin,
+        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let syn = segment.flags.has(Flags::SYN);
+        let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
+        let offset = seq::offset(sequence, first_sequence, self.assembler.next());
+        let skipped = usize::try_from(offset.saturating_neg()).unwrap_or(0);
+        let chunk = Chunk {
+            offset: u64::try_from(offset).unwrap_or(0),
+            bytes: segment.payload.get(skipped..).unwrap_or_default(),
+            origin,
+        };
+        // Of bytes that come twice the first win, and those of a hole come too late, as they did.
+        if !chunk.bytes.is_empty()
+            && let Some(ready) = self.assembler.insert(chunk, Beside::default()).ready
+        {
+            each(Part::Bytes(ready))?;
+        }
+        self.pass_holes(origin, each)
+    }
+
+    /// Hands over all that is next by now: bytes that were held back, and holes.
+    fn pass_holes(
+        &mut self,
+        origin: Origin,
+        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        loop {
+            if let Some((offset, kept)) = self.assembler.pop() {
+                let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
+                each(Part::Bytes(chunk))?;
+                continue;
+            }
+            let offset = self.assembler.next();
+            let Some((hole, rest)) = self.holes.split_first() else { break };
+            if hole.start > offset {
+                break;
+            }
+            self.holes = rest;
+            let end = self.assembler.skip_to(hole.end);
+            let length = end.saturating_sub(offset);
+            if length > 0 {
+                let cause = GapCause::Acknowledged;
+                each(Part::Missing(Gap { offset, length, cause, origin }))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Packets of the capture before the last fragment of a datagram among which the others are.
+const FRAGMENT_REACH: u64 = 1 << 12;

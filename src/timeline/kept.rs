@@ -1,0 +1,165 @@
+//! What is kept of a connection beside its row: where its packets lie, and how to enter its streams.
+
+use std::collections::VecDeque;
+
+use crate::analysis::event::Connection;
+use crate::findings::Rule;
+use crate::stream::{Direction, Gap, PacketId, PerDirection, Timestamp};
+use crate::timeline::density::Density;
+use crate::timeline::packets::PacketList;
+use crate::timeline::row::RowId;
+use crate::websocket::{History, HistoryStart};
+
+/// What is kept of a connection for reading it again.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Its rows, in their order.
+    pub(super) rows: Vec<RowId>,
+    /// Its packets with payload.
+    pub(super) packets: PacketList,
+    pub(super) first_sequences: PerDirection<Option<u32>>,
+    /// Bytes that were given up as missing, by offset: late ones that the analyzer passed over are
+    /// passed over again.
+    pub(super) holes: PerDirection<Vec<Hole>>,
+    /// Where decoding compressed messages can start, by offset.
+    pub(super) entrances: PerDirection<Vec<Entrance>>,
+    pub(super) directions: PerDirection<Progress>,
+    /// Counts of its own, where it has many rows.
+    pub(super) density: Option<Box<Density>>,
+    /// What is needed while it goes on.
+    live: Option<Box<Live>>,
+}
+
+/// A range of stream bytes that are missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Hole {
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// A frame boundary between messages at which decoding can start, and what is to be known there.
+#[derive(Clone, Debug)]
+pub(super) struct Entrance {
+    /// Stream offset of a frame header.
+    pub(super) offset: u64,
+    /// The lowest number of a packet with bytes behind it, up to the next entrance.
+    pub(super) first: PacketId,
+    /// The output that the next message may refer to.
+    pub(super) output: Box<[u8]>,
+    /// Whether all before it was seen.
+    pub(super) start: HistoryStart,
+    /// [`History::earlier`].
+    pub(super) earlier: u64,
+}
+
+impl Entrance {
+    pub(super) fn history(&self) -> History<'_> {
+        History { output: &self.output, start: self.start, earlier: self.earlier }
+    }
+}
+
+/// What is remembered of a connection while it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// Findings whose row is yet to come.
+    pub(super) pending: Vec<Pending>,
+    /// Pings that no Pong has answered, by sender.
+    pub(super) pings: PerDirection<VecDeque<Unpaired>>,
+    /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole.
+    pub(super) pongs: PerDirection<VecDeque<Unpaired>>,
+    /// The row of the last request.
+    pub(super) request: Option<RowId>,
+    pub(super) end: End,
+}
+
+/// Which ends of a connection were told in rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    pub(super) fin: PerDirection<bool>,
+    pub(super) reset: bool,
+}
+
+/// Where a direction stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Stream offset behind all that has a row.
+    pub(super) reached: u64,
+    /// Where the data message starts that is open.
+    pub(super) message: Option<u64>,
+    /// Whether the frames after the last entrance follow it without a break.
+    pub(super) is_entered: bool,
+    /// Whether boundaries were lost at any time.
+    pub(super) was_lost: bool,
+    /// Inflated bytes since the last entrance.
+    pub(super) output: u64,
+}
+
+/// A finding whose row is yet to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    /// Its place in the list of findings; `None` when that list was full.
+    pub(super) finding: Option<usize>,
+    pub(super) rule: &'static Rule,
+    pub(super) direction: Option<Direction>,
+    pub(super) offset: Option<u64>,
+}
+
+/// A Ping that waits for its Pong, or a Pong for its Ping.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unpaired {
+    pub(super) row: RowId,
+    pub(super) packet: PacketId,
+    pub(super) time: Timestamp,
+    /// Fingerprint of its payload.
+    pub(super) hash: u64,
+}
+
+impl Kept {
+    /// What is remembered while it goes on.
+    pub(super) fn live(&mut self) -> &mut Live {
+        self.live.get_or_insert_default()
+    }
+
+    /// Takes over what becomes known of the streams.
+    pub(super) fn update(&mut self, connection: &Connection) {
+        self.first_sequences = connection.first_sequences;
+    }
+
+    pub(super) fn hole(&mut self, direction: Direction, gap: Gap) {
+        let hole = Hole { start: gap.offset, end: gap.end() };
+        self.holes.get_mut(direction).push(hole);
+    }
+
+    /// Exchanges client and server in all that was kept so far.
+    pub(super) fn swap_directions(&mut self) {
+        std::mem::swap(&mut self.holes.client, &mut self.holes.server);
+        std::mem::swap(&mut self.entrances.client, &mut self.entrances.server);
+        std::mem::swap(&mut self.directions.client, &mut self.directions.server);
+        for pending in &mut self.live().pending {
+            pending.direction = pending.direction.map(Direction::reverse);
+        }
+    }
+
+    /// Ends the connection: forgets what only a live one needs.
+    pub(super) fn end(&mut self) {
+        self.live = None;
+        self.packets.shrink();
+        self.rows.shrink_to_fit();
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let rows = self.rows.capacity().saturating_mul(size_of::<RowId>());
+        let outputs: usize = Direction::BOTH
+            .iter()
+            .flat_map(|direction| self.entrances.get(*direction))
+            .map(|entrance| entrance.output.len().saturating_add(size_of::<Entrance>()))
+            .sum();
+        let density = self.density.as_ref().map_or(0, |density| density.memory());
+        size_of::<Self>()
+            .saturating_add(rows)
+            .saturating_add(self.packets.memory())
+            .saturating_add(outputs)
+            .saturating_add(density)
+    }
+}

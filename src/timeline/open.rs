@@ -1,0 +1,137 @@
+//! A row decoded again from the capture: its frames, its content, its bytes.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::analysis::limits::Limits;
+use crate::capture;
+use crate::capture::PacketStore;
+use crate::http::Handshake;
+use crate::stream::PacketId;
+use crate::timeline::opener::Opener;
+use crate::timeline::record::Timeline;
+use crate::timeline::row::RowId;
+use crate::websocket::{DeflateEnding, FrameHeader, Inflation, Utf8};
+
+/// A row with all that the capture holds of it.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// The stream bytes of the row as sent, headers included; control frames between the frames of a
+    /// message are among them. Missing bytes are left out.
+    pub wire: Vec<u8>,
+    /// Which packet carried which of them, in the order of the stream.
+    pub pieces: Vec<Piece>,
+    /// Its frames, without those between them that belong to other rows; none for a row that is
+    /// neither message nor frame.
+    pub frames: Vec<OpenedFrame>,
+    /// The content of a message, unmasked and inflated, or of an incomplete one what is contiguous
+    /// from its start; the unmasked payload of a frame.
+    pub content: Vec<u8>,
+    /// What its decoding told; `None` for what is no message.
+    pub message: Option<MessageFacts>,
+    /// Both heads, for a row of a handshake.
+    pub handshake: Option<Handshake>,
+    /// Whether a limit of [`OpenLimits`] cut `wire` or `content`.
+    pub cut: bool,
+}
+
+/// Bytes of a row that one packet carried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// The packet.
+    pub packet: PacketId,
+    /// Stream offset of the first byte. Where it is not the end of the piece before, bytes are missing.
+    pub offset: u64,
+    /// Where in [`Opened::wire`] they are.
+    pub range: Range<usize>,
+}
+
+/// One frame.
+#[derive(Clone, Debug)]
+pub struct OpenedFrame {
+    /// Its header.
+    pub header: FrameHeader,
+    /// Stream offset of its header.
+    pub offset: u64,
+    /// The packet with the lowest number that carried a byte of it.
+    pub first: PacketId,
+    /// The packet with the highest number that carried a byte of it.
+    pub last: PacketId,
+    /// Whether every payload byte was seen.
+    pub complete: bool,
+    /// Where in [`Opened::wire`] its header is.
+    pub header_range: Range<usize>,
+    /// Where in [`Opened::wire`] its payload is, as sent: masked, compressed.
+    pub payload_range: Range<usize>,
+    /// Its payload, unmasked, and still compressed if it is.
+    pub unmasked: Vec<u8>,
+}
+
+/// What decoding a message told beside its content.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageFacts {
+    /// Content bytes, after inflation.
+    pub length: u64,
+    /// Whether all of it was seen, and inflated where it is compressed; false where a limit cut the
+    /// reading short.
+    pub complete: bool,
+    /// How inflation went.
+    pub inflation: Inflation,
+    /// How its compressed payload ends.
+    pub ending: DeflateEnding,
+    /// Whether a text is UTF-8.
+    pub utf8: Utf8,
+    /// Code of a Close; its reason is [`Opened::content`] behind the first two bytes.
+    pub close_code: Option<u16>,
+}
+
+/// How much of a row is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenLimits {
+    /// Bytes of content.
+    pub content: usize,
+    /// Stream bytes: of a longer row, only the first packets are read.
+    pub wire: usize,
+    /// The limit on the inflated bytes of a message that the analyzer worked with.
+    pub inflated_bytes: u64,
+}
+
+impl Default for OpenLimits {
+    fn default() -> Self {
+        Self { content: 4 << 20, wire: 8 << 20, inflated_bytes: Limits::default().inflated_bytes }
+    }
+}
+
+/// Why a row cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// There is no such row.
+    #[error("there is no row {}", .0.0)]
+    NoRow(RowId),
+    /// A packet cannot be read again.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// What is read now is not what was read before: the capture has changed.
+    #[error("packet {0} is not what it was; the capture file has changed")]
+    Changed(PacketId),
+}
+
+/// Decodes a row again.
+///
+/// Reads the packets of its connection between its first and its last one; for a compressed message, from
+/// the last entrance before it. A row that carries no bytes (a gap, an end) gives an empty answer.
+///
+/// # Errors
+///
+/// - [`OpenError::NoRow`] for a number that no row has.
+/// - [`OpenError::Capture`] when packets cannot be read again.
+/// - [`OpenError::Changed`] when they are not the same any more.
+pub fn open(
+    timeline: &Timeline,
+    row: RowId,
+    store: &dyn PacketStore,
+    limits: OpenLimits,
+) -> Result<Opened, OpenError> {
+    Opener::new(store, limits).open(timeline, row)
+}

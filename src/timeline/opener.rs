@@ -1,0 +1,316 @@
+//! Opens rows: finds where decoding can start, and decodes until the row is whole.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use crate::analysis::event::ConnectionId;
+use crate::capture::PacketStore;
+use crate::http::{Handshake, Head};
+use crate::stream::{Direction, Origin, PacketId, Span};
+use crate::timeline::again::{Again, Part, Stretch};
+use crate::timeline::collect::{Collector, Wanted};
+use crate::timeline::kept::{Entrance, Kept};
+use crate::timeline::open::{OpenError, OpenLimits, Opened};
+use crate::timeline::record::Timeline;
+use crate::timeline::row::{Row, RowId, RowKind};
+use crate::timeline::wire::Wire;
+use crate::websocket::{
+    Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
+};
+
+/// Opens one row after the other.
+///
+/// Remembers where it stopped in the last few streams, so that rows opened in their order, as a screen shows
+/// them, are decoded once each.
+pub struct Opener<'s> {
+    store: &'s dyn PacketStore,
+    limits: OpenLimits,
+    spots: VecDeque<Spot>,
+}
+
+/// Where an earlier row ended.
+#[derive(Debug)]
+struct Spot {
+    connection: ConnectionId,
+    direction: Direction,
+    /// The row that ended there.
+    row: RowId,
+    entrance: Entrance,
+}
+
+/// Where decoding starts.
+struct Beginning<'a> {
+    stretch: Stretch,
+    history: History<'a>,
+}
+
+impl<'s> Opener<'s> {
+    /// Makes one that reads packets from `store`.
+    pub fn new(store: &'s dyn PacketStore, limits: OpenLimits) -> Self {
+        Self { store, limits, spots: VecDeque::new() }
+    }
+
+    /// Decodes a row again.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](super::open()).
+    pub fn open(&mut self, timeline: &Timeline, id: RowId) -> Result<Opened, OpenError> {
+        let row = timeline.row(id).ok_or(OpenError::NoRow(id))?;
+        match row.kind {
+            RowKind::Message(_) => self.message(timeline, &row),
+            RowKind::Frame { .. } => self.frame(timeline, &row),
+            RowKind::Request | RowKind::Response(_) | RowKind::NoResponse | RowKind::Tunnel(_) => {
+                self.handshake(timeline, &row)
+            }
+            RowKind::SyncLost
+            | RowKind::SyncFound
+            | RowKind::Nonsense
+            | RowKind::HeaderUnfinished
+            | RowKind::Conflict => self.bytes(timeline, &row),
+            RowKind::Gap
+            | RowKind::Limit(_)
+            | RowKind::Recognized(_)
+            | RowKind::Fin
+            | RowKind::Reset
+            | RowKind::Ended(_) => Ok(Opened::default()),
+        }
+    }
+
+    fn again<'t>(&self, timeline: &'t Timeline, row: &Row) -> Option<Again<'t>>
+    where
+        's: 't,
+    {
+        Some(Again {
+            connection: timeline.connection(row.connection)?,
+            kept: timeline.kept(row.connection)?,
+            fragments: &timeline.fragments,
+            direction: row.direction?,
+            store: self.store,
+        })
+    }
+
+    fn message(&mut self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+        let (Some(again), Some(direction)) = (self.again(timeline, row), row.direction) else {
+            return Ok(Opened::default());
+        };
+        let compression = *again.connection.compression.get(direction);
+        let beginning = self.beginning(timeline, &again, row, compression);
+        let decoder = Decoder::resume(compression, beginning.history, self.settings());
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
+        let collector = self.decode(&again, beginning.stretch, decoder, collector)?;
+        if let Some(entrance) = collector.entrance().filter(|_| row.compressed) {
+            self.remember(Spot { connection: row.connection, direction, row: row.id, entrance });
+        }
+        Ok(collector.finish())
+    }
+
+    fn frame(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+        let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
+        // Of one frame, nothing is inflated.
+        let decoder = Decoder::new(Compression::None, Start::Boundary);
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
+        Ok(self.decode(&again, of_row(row), decoder, collector)?.finish())
+    }
+
+    /// Decodes until the collector has what it wants.
+    fn decode(
+        &self,
+        again: &Again<'_>,
+        stretch: Stretch,
+        mut decoder: Decoder,
+        mut collector: Collector,
+    ) -> Result<Collector, OpenError> {
+        let mut shared = Shared::new(Settings { keep: 0, ..self.settings() });
+        again.read(stretch, &mut |part| {
+            match part {
+                Part::Bytes(chunk) => {
+                    // Only what is wanted is kept, so its first byte begins a chunk of its own.
+                    let before = chunk.take(collector.distance(chunk.offset));
+                    let rest = chunk.skip(before.bytes.len());
+                    if !before.bytes.is_empty() {
+                        decoder.push(before, &mut shared, &mut |seen| collector.observe(seen));
+                    }
+                    if !rest.bytes.is_empty() {
+                        shared.settings.keep = self.limits.content;
+                        collector.push(rest);
+                        decoder.push(rest, &mut shared, &mut |seen| collector.observe(seen));
+                    }
+                }
+                Part::Missing(gap) => {
+                    if gap.end() > collector.offset() {
+                        shared.settings.keep = self.limits.content;
+                    }
+                    decoder.gap(gap, &mut shared, &mut |seen| collector.observe(seen));
+                }
+            }
+            collector.progress()
+        })?;
+        if !collector.is_done() {
+            decoder.finish(&mut shared, &mut |seen| collector.observe(seen));
+        }
+        Ok(collector)
+    }
+
+    /// Where to start, so that a message comes out as it did.
+    fn beginning<'a>(
+        &'a self,
+        timeline: &Timeline,
+        again: &Again<'a>,
+        row: &Row,
+        compression: Compression,
+    ) -> Beginning<'a> {
+        let alone = Beginning { stretch: of_row(row), history: NOTHING };
+        let takeover = match compression {
+            Compression::None => false,
+            Compression::Deflate(params) => !params.no_context_takeover,
+            Compression::Unknown => true,
+        };
+        if !row.compressed || (!takeover && row.complete) {
+            return alone;
+        }
+        let kept: &'a Kept = again.kept;
+        let entrances = kept.entrances.get(again.direction);
+        let behind = entrances.partition_point(|entrance| entrance.offset <= row.offset);
+        let Some(entrance) = behind.checked_sub(1).and_then(|at| entrances.get(at)) else {
+            return alone;
+        };
+        let spot = self
+            .spot_before(row, again.direction)
+            .filter(|spot| spot.entrance.offset > entrance.offset);
+        let (offset, first, history) = match spot {
+            Some(spot) => {
+                let first = first_between(timeline, kept, again.direction, spot.row, row);
+                (spot.entrance.offset, first, spot.entrance.history())
+            }
+            None => (entrance.offset, entrance.first.min(row.first), entrance.history()),
+        };
+        let late = if offset == row.offset { 0 } else { LATE_PACKETS };
+        Beginning { stretch: Stretch { offset, first, last: row.last, late }, history }
+    }
+
+    fn spot_before(&self, row: &Row, direction: Direction) -> Option<&Spot> {
+        self.spots
+            .iter()
+            .filter(|spot| spot.connection == row.connection && spot.direction == direction)
+            .filter(|spot| spot.entrance.offset <= row.offset)
+            .max_by_key(|spot| spot.entrance.offset)
+    }
+
+    fn remember(&mut self, spot: Spot) {
+        if self.spots.len() >= SPOTS {
+            self.spots.pop_front();
+        }
+        self.spots.push_back(spot);
+    }
+
+    fn handshake(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+        let mut opened = Opened::default();
+        let mut handshake = Handshake::default();
+        if row.kind != RowKind::NoResponse {
+            opened = self.bytes(timeline, row)?;
+            set_head(&mut handshake, row, &opened.wire);
+        }
+        if let Some(partner) = row.partner.and_then(|id| timeline.row(id))
+            && partner.kind != RowKind::NoResponse
+        {
+            let other = self.bytes(timeline, &partner)?;
+            set_head(&mut handshake, &partner, &other.wire);
+        }
+        opened.handshake = Some(handshake);
+        Ok(opened)
+    }
+
+    /// The bytes of a row that is not decoded any further.
+    fn bytes(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+        let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
+        let end = row.offset.saturating_add(row.length);
+        let mut wire = Wire::default();
+        again.read(of_row(row), &mut |part| {
+            if let Part::Bytes(chunk) = part {
+                wire.push(chunk);
+                if chunk.end() >= end || wire.length() >= self.limits.wire {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        wire.end_at(end);
+        let cut = wire.cut(self.limits.wire);
+        let (wire, pieces) = wire.into_parts();
+        Ok(Opened { wire, pieces, cut, ..Opened::default() })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            keep: self.limits.content,
+            digest: false,
+            inflated_bytes: self.limits.inflated_bytes,
+        }
+    }
+}
+
+impl std::fmt::Debug for Opener<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opener").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The part of a stream that a row covers.
+fn of_row(row: &Row) -> Stretch {
+    Stretch { offset: row.offset, first: row.first, last: row.last, late: 0 }
+}
+
+/// What a message row is made of.
+fn wanted_of(row: &Row) -> Wanted {
+    let RowKind::Message(opcode) = row.kind else { return Wanted::Frame };
+    match opcode {
+        Opcode::Close | Opcode::Ping | Opcode::Pong => Wanted::Control,
+        Opcode::Text | Opcode::Binary | Opcode::Continuation => Wanted::Data,
+    }
+}
+
+/// The lowest number of a packet with bytes behind one row, up to the end of another.
+fn first_between(
+    timeline: &Timeline,
+    kept: &Kept,
+    direction: Direction,
+    after: RowId,
+    until: &Row,
+) -> PacketId {
+    let start = kept.rows.partition_point(|id| *id <= after);
+    let rows = kept.rows.iter().skip(start).take_while(|id| **id <= until.id);
+    let rows = rows.filter_map(|id| timeline.row(*id));
+    let firsts = rows.filter(|row| row.direction == Some(direction)).map(|row| row.first);
+    firsts.min().unwrap_or(until.first).min(until.first)
+}
+
+/// Reads the head of a request or response row.
+fn set_head(handshake: &mut Handshake, row: &Row, raw: &[u8]) {
+    let at = |packet| Origin { packet, time: row.time };
+    let span = Span {
+        start: row.offset,
+        end: row.offset.saturating_add(row.length),
+        first: at(row.first),
+        last: at(row.last),
+    };
+    if raw.is_empty() {
+        return;
+    }
+    let head = Some(Head::parse(raw, span));
+    match row.direction {
+        Some(Direction::ClientToServer) => handshake.request = head,
+        Some(Direction::ServerToClient) => handshake.response = head,
+        None => {}
+    }
+}
+
+/// What a message knows that refers to none before it.
+const NOTHING: History<'_> = History { output: &[], start: HistoryStart::Seen, earlier: 0 };
+
+/// Streams in which an opener remembers where it stopped.
+const SPOTS: usize = 16;
+
+/// Packets of a direction behind the last one of a row that may fill a hole before it: as many as the
+/// analyzer waits for.
+const LATE_PACKETS: u32 = 1 << 10;

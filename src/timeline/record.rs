@@ -1,0 +1,351 @@
+//! The timeline itself: what it holds, and the questions it answers.
+
+use std::ops::Range;
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::capture::{Packet, PacketPlace};
+use crate::findings::{Finding, Rule, Severity};
+use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
+use crate::timeline::connection::ConnectionRow;
+use crate::timeline::density::{Bucket, Density, place};
+use crate::timeline::kept::Kept;
+use crate::timeline::packets::PacketList;
+use crate::timeline::row::{Row, RowId};
+use crate::timeline::rows::Rows;
+
+/// What happened in a capture, a row at a time, in the order in which it became known.
+///
+/// Told of packets by [`Timeline::packet`], of events as a [`Sink`](crate::analysis::Sink) and of
+/// findings as [`Findings`](crate::findings::Findings); asked in between at any time. Keeps some 50 bytes of a row and 6 of a packet, no
+/// payload: see [`open`](super::open()).
+#[derive(Debug)]
+pub struct Timeline {
+    pub(super) rows: Rows,
+    pub(super) connections: Vec<ConnectionRow>,
+    /// Beside each of `connections`.
+    pub(super) kept: Vec<Kept>,
+    /// Where in `connections` one is.
+    pub(super) index: HashMap<ConnectionId, usize>,
+    /// Connections that may never be shown: plain HTTP, most of them.
+    pub(super) drafts: HashMap<ConnectionId, Kept>,
+    pub(super) latest: Option<(ConnectionId, usize)>,
+    /// Packets that hold a fragment of an IP datagram which later packets complete.
+    pub(super) fragments: PacketList,
+    /// The packet being read.
+    pub(super) now: Option<PacketPlace>,
+    pub(super) findings: Vec<FindingRow>,
+    pub(super) folded: Vec<Folded>,
+    pub(super) density: Density,
+    pub(super) counts: Counts,
+}
+
+/// A finding, and the rows that it is about.
+#[derive(Clone, Debug)]
+pub struct FindingRow {
+    /// The finding.
+    pub finding: Finding,
+    /// The row that it is about, where messages are shown; the connection's end where it is about
+    /// the connection. `None` as long as that row is yet to come, and for the capture as a whole.
+    pub row: Option<RowId>,
+    /// The row of the frame, where it is about one of several frames of a message.
+    pub frame: Option<RowId>,
+}
+
+/// Findings that were counted only.
+#[derive(Clone, Copy, Debug)]
+pub struct Folded {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// How many more there are than those given one by one.
+    pub count: u64,
+}
+
+/// What was counted so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Packets.
+    pub packets: u64,
+    /// Their captured bytes.
+    pub bytes: u64,
+    /// Messages, control frames included.
+    pub messages: PerDirection<u64>,
+    /// Findings that are errors, those only counted included.
+    pub errors: u64,
+    /// Findings that are warnings.
+    pub warnings: u64,
+    /// Findings that are notes.
+    pub notes: u64,
+    /// The earliest packet's time.
+    pub start: Timestamp,
+    /// The latest packet's time.
+    pub end: Timestamp,
+    /// Rows that were let go because there are as many as can be numbered.
+    pub rows_let_go: u64,
+    /// Findings that were counted, but not kept, because there were too many.
+    pub findings_let_go: u64,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timeline {
+    /// Makes a timeline of nothing.
+    pub fn new() -> Self {
+        Self {
+            rows: Rows::default(),
+            connections: Vec::new(),
+            kept: Vec::new(),
+            index: HashMap::new(),
+            drafts: HashMap::new(),
+            latest: None,
+            fragments: PacketList::default(),
+            now: None,
+            findings: Vec::new(),
+            folded: Vec::new(),
+            density: Density::new(BUCKETS),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes the place of a packet, before the packet is pushed to the analyzer.
+    ///
+    /// Its [`file_offset`](Packet::file_offset) must be the position in what it will be read from again.
+    pub fn packet(&mut self, packet: &Packet<'_>) {
+        let counts = &mut self.counts;
+        counts.start =
+            if counts.packets == 0 { packet.time } else { counts.start.min(packet.time) };
+        counts.end = counts.end.max(packet.time);
+        counts.packets = counts.packets.saturating_add(1);
+        counts.bytes = counts.bytes.saturating_add(length_u64(packet.bytes.len()));
+        self.now = Some(PacketPlace::of(packet));
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u32 {
+        self.rows.count()
+    }
+
+    /// One row; `None` for a number that no row has.
+    pub fn row(&self, id: RowId) -> Option<Row> {
+        self.rows.get(id)
+    }
+
+    /// The rows of a connection, in their order.
+    pub fn rows_of(&self, connection: ConnectionId) -> &[RowId] {
+        self.kept(connection).map(|kept| kept.rows.as_slice()).unwrap_or_default()
+    }
+
+    /// The connections that carry WebSocket, ask for it, bear traces of it or never got far enough to tell,
+    /// in the order in which that became known.
+    pub fn connections(&self) -> &[ConnectionRow] {
+        &self.connections
+    }
+
+    /// One of these connections.
+    pub fn connection(&self, id: ConnectionId) -> Option<&ConnectionRow> {
+        self.connections.get(*self.index.get(&id)?)
+    }
+
+    /// All findings, in the order in which they were made.
+    pub fn findings(&self) -> &[FindingRow] {
+        &self.findings
+    }
+
+    /// The findings about a row.
+    pub fn findings_of(&self, row: RowId) -> impl Iterator<Item = &FindingRow> {
+        self.findings.iter().filter(move |it| it.row == Some(row) || it.frame == Some(row))
+    }
+
+    /// The findings about the capture as a whole.
+    pub fn notes(&self) -> impl Iterator<Item = &FindingRow> {
+        self.findings.iter().filter(|it| it.finding.connection.is_none())
+    }
+
+    /// Findings that were counted only.
+    pub fn folded_findings(&self) -> &[Folded] {
+        &self.folded
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The earliest packet's time: what times are shown relative to.
+    pub fn start(&self) -> Timestamp {
+        self.counts.start
+    }
+
+    /// How many messages there were when, in `count` equal parts of a range of time; of some
+    /// connections, or of all.
+    ///
+    /// Exact where few rows lie in the range (some 100,000), and those are in the order of time. Otherwise as exact as buckets of a
+    /// four-thousandth of the whole time can be, so that this never takes long.
+    pub fn density(
+        &self,
+        range: Range<Timestamp>,
+        count: usize,
+        of: Option<&[ConnectionId]>,
+    ) -> Vec<Bucket> {
+        let mut buckets = vec![Bucket::default(); count];
+        match of {
+            None => {
+                let (first, last) = (self.reached(range.start), self.reached(range.end));
+                if last.saturating_sub(first) <= WALK {
+                    self.walk((first..last).map(RowId), &range, &mut buckets);
+                } else {
+                    self.density.add_to(&range, &mut buckets);
+                }
+            }
+            Some(connections) => {
+                for kept in connections.iter().filter_map(|id| self.kept(*id)) {
+                    self.add_density(kept, &range, &mut buckets);
+                }
+            }
+        }
+        buckets
+    }
+
+    /// Memory taken by what is kept, in bytes, without findings.
+    pub fn memory(&self) -> usize {
+        let shown: usize = self.kept.iter().map(Kept::memory).sum();
+        let rows = self.connections.capacity().saturating_mul(size_of::<ConnectionRow>());
+        self.rows
+            .memory()
+            .saturating_add(shown)
+            .saturating_add(rows)
+            .saturating_add(self.fragments.memory())
+            .saturating_add(self.density.memory())
+    }
+
+    pub(super) fn kept(&self, id: ConnectionId) -> Option<&Kept> {
+        self.kept.get(*self.index.get(&id)?)
+    }
+
+    /// Where a connection is among those shown.
+    pub(super) fn position(&mut self, id: ConnectionId) -> Option<usize> {
+        if let Some((latest, at)) = self.latest
+            && latest == id
+        {
+            return Some(at);
+        }
+        let at = self.index.get(&id).copied()?;
+        self.latest = Some((id, at));
+        Some(at)
+    }
+
+    /// Shows a connection from now on.
+    pub(super) fn show(&mut self, connection: &Connection) -> usize {
+        let at = self.connections.len();
+        self.connections.push(ConnectionRow::new(connection));
+        self.kept.push(self.drafts.remove(&connection.id).unwrap_or_default());
+        self.index.insert(connection.id, at);
+        self.latest = Some((connection.id, at));
+        self.count_pending(at);
+        at
+    }
+
+    /// The first row that is not earlier than a time. Rows are in this order, but for some that had to
+    /// wait for a hole to be filled and those of clocks that stepped back.
+    fn reached(&self, time: Timestamp) -> u32 {
+        let (mut low, mut high) = (0, self.rows.count());
+        while low < high {
+            let middle = low.midpoint(high);
+            let is_before = self.rows.packed(RowId(middle)).is_some_and(|row| row.time() < time);
+            if is_before {
+                low = middle.saturating_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    fn add_density(&self, kept: &Kept, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
+        let before = |time: Timestamp| {
+            kept.rows
+                .partition_point(|id| self.rows.packed(*id).is_some_and(|row| row.time() < time))
+        };
+        let rows = kept.rows.get(before(range.start)..before(range.end)).unwrap_or_default();
+        match &kept.density {
+            Some(density) if rows.len() > OWN_WALK => density.add_to(range, buckets),
+            Some(_) | None => self.walk(rows.iter().copied(), range, buckets),
+        }
+    }
+
+    fn walk(
+        &self,
+        rows: impl Iterator<Item = RowId>,
+        range: &Range<Timestamp>,
+        buckets: &mut [Bucket],
+    ) {
+        let count = buckets.len();
+        for row in rows.filter_map(|id| self.rows.packed(id)) {
+            let Some(bucket) =
+                place(row.time(), range, count).and_then(|place| buckets.get_mut(place))
+            else {
+                continue;
+            };
+            if row.is_message()
+                && let Some(direction) = row.direction()
+            {
+                bucket.count(direction);
+            }
+            bucket.mark(row.worst());
+        }
+    }
+
+    pub(super) fn count_message(&mut self, at: usize, direction: Direction, time: Timestamp) {
+        self.density.count(time, direction);
+        let count = self.counts.messages.get_mut(direction);
+        *count = count.saturating_add(1);
+        let Some(kept) = self.kept.get_mut(at) else { return };
+        match &mut kept.density {
+            Some(density) => density.count(time, direction),
+            None if kept.rows.len() > OWN_WALK => {
+                // All so far, the message just recorded included.
+                let mut density = Box::new(Density::new(OWN_BUCKETS));
+                for row in kept.rows.iter().filter_map(|id| self.rows.packed(*id)) {
+                    if row.is_message()
+                        && let Some(direction) = row.direction()
+                    {
+                        density.count(row.time(), direction);
+                    }
+                    if let Some(worst) = row.worst() {
+                        density.mark(row.time(), worst);
+                    }
+                }
+                kept.density = Some(density);
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn count_finding(&mut self, severity: Severity, count: u64) {
+        let counter = match severity {
+            Severity::Error => &mut self.counts.errors,
+            Severity::Warning => &mut self.counts.warnings,
+            Severity::Note => &mut self.counts.notes,
+        };
+        *counter = counter.saturating_add(count);
+    }
+}
+
+/// Buckets for the overview of a whole capture: 48 KiB.
+const BUCKETS: usize = 1 << 12;
+
+/// Buckets for that of a connection, where it has more rows than [`OWN_WALK`]: 6 KiB.
+const OWN_BUCKETS: usize = 1 << 9;
+
+/// Rows that are walked over for an overview: about a millisecond.
+const WALK: u32 = 1 << 17;
+
+/// The same for one of several connections.
+const OWN_WALK: usize = 1 << 11;

@@ -1,0 +1,402 @@
+//! The state of the whole interface, as one value.
+
+use std::collections::BTreeSet;
+
+use ratatui::layout::Rect;
+
+use crate::capture::PacketStore;
+use crate::stream::Timestamp;
+use crate::timeline::{Opened, RowId, Timeline};
+use crate::tui::connections::ConnectionList;
+use crate::tui::export::{Export, Outgoing};
+use crate::tui::findings::FindingList;
+use crate::tui::inspector;
+use crate::tui::inspector::{Context, InspectorState};
+use crate::tui::keymap::Focus;
+use crate::tui::layout::{self, Layout, Opening, Wish};
+use crate::tui::marks::Marks;
+use crate::tui::menu::Menu;
+use crate::tui::overview::Overview;
+use crate::tui::preview::Previews;
+use crate::tui::prompt::{History, Prompt};
+use crate::tui::rows::RowList;
+use crate::tui::search::Search;
+use crate::tui::theme::Theme;
+
+/// All that the interface remembers.
+#[derive(Debug)]
+pub struct App {
+    /// What the capture is called.
+    pub name: String,
+    /// Colors and symbols.
+    pub theme: Theme,
+    /// The whole screen.
+    pub screen: Rect,
+    /// Where the panes are on it; made by [`App::prepare`].
+    pub layout: Layout,
+    /// How reading the capture goes.
+    pub reading: Reading,
+    /// The pane that has the focus.
+    pub pane: Pane,
+    /// What lies over the panes.
+    pub overlay: Overlay,
+    /// The connections.
+    pub connections: ConnectionList,
+    /// The overview.
+    pub overview: Overview,
+    /// The timeline.
+    pub rows: RowList,
+    /// How times are shown.
+    pub clock: Clock,
+    /// The inspector.
+    pub inspector: InspectorState,
+    /// Whether the inspector is open.
+    pub inspecting: Opening,
+    /// The row under the cursor, read again for the inspector, or why it could not be.
+    pub opened: Option<(RowId, Result<Opened, String>)>,
+    /// The beginnings of what visible rows say.
+    pub previews: Previews,
+    /// Which rows have findings.
+    pub marks: Marks,
+    /// The findings of the whole capture.
+    pub findings: FindingList,
+    /// What is searched for.
+    pub search: Search,
+    /// The messages that are shown, on their way to a file.
+    pub export: Option<Export>,
+    /// Bytes of them that are ready to be written.
+    pub ready: Vec<u8>,
+    /// Rows that the user wants to find again.
+    pub bookmarks: BTreeSet<RowId>,
+    /// What was typed before.
+    pub history: History,
+    /// Something to say in the last line.
+    pub notice: Option<Notice>,
+    /// The sizes of panes that the user chose.
+    pub splits: Splits,
+    /// The first line of the help that is shown.
+    pub help_scroll: usize,
+}
+
+/// How reading the capture goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// How far it is.
+    pub stage: Stage,
+    /// Bytes of the capture that were read.
+    pub position: u64,
+    /// Bytes that there are, where that is known.
+    pub length: Option<u64>,
+}
+
+/// How far reading is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Stage {
+    /// A file is being read.
+    #[default]
+    Loading,
+    /// Packets come as they are captured.
+    Live,
+    /// All of it was read.
+    Whole,
+    /// The user did not want to wait for the rest.
+    Cancelled,
+    /// It could not be read to its end.
+    Broken(String),
+}
+
+impl Stage {
+    /// Whether more may come.
+    pub fn goes_on(&self) -> bool {
+        matches!(self, Self::Loading | Self::Live)
+    }
+}
+
+/// A part of the screen that can have the focus.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pane {
+    /// The list of connections.
+    Connections,
+    /// The overview.
+    Overview,
+    /// The timeline.
+    #[default]
+    Timeline,
+    /// The inspector.
+    Inspector,
+}
+
+/// What lies over the panes and takes the keys.
+#[derive(Debug, Default)]
+pub enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// All keys.
+    Help,
+    /// The findings of the whole capture.
+    Findings,
+    /// Something to choose from.
+    Menu(Menu),
+    /// A line that is being typed.
+    Prompt(Prompt),
+}
+
+/// How times are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Clock {
+    /// Since the capture's first packet.
+    #[default]
+    Relative,
+    /// The time of day, in UTC.
+    Absolute,
+    /// Since the row above.
+    Delta,
+}
+
+/// Something to say in the last line, until the next key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notice {
+    /// What to say.
+    pub text: String,
+    /// Whether something went wrong.
+    pub tone: Tone,
+}
+
+/// How something is said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tone {
+    /// It was done.
+    Done,
+    /// It cannot be done.
+    Failed,
+}
+
+/// The sizes of panes that the user chose.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Splits {
+    /// Lines of the connections.
+    pub connection_lines: Option<u16>,
+    /// Columns of the inspector.
+    pub inspector_columns: Option<u16>,
+    /// The border that the mouse drags.
+    pub dragged: Option<Border>,
+}
+
+/// A border that can be dragged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Border {
+    /// Between the connections and the overview.
+    BelowConnections,
+    /// Between the timeline and the inspector.
+    BeforeInspector,
+}
+
+/// What the state is about: it is read, and never changed here.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// What was found so far.
+    pub timeline: &'a Timeline,
+    /// Where packets can be read again.
+    pub store: &'a dyn PacketStore,
+}
+
+/// Something that only the outside can do.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Effect {
+    /// Nothing.
+    #[default]
+    None,
+    /// The program ends.
+    Quit,
+    /// The program stops until the shell lets it go on.
+    Suspend,
+    /// Everything is drawn anew.
+    Redraw,
+    /// Reading the capture ends here.
+    StopReading,
+    /// Bytes go to the clipboard.
+    Copy(Vec<u8>),
+    /// Something goes to a file.
+    Save {
+        /// The file.
+        path: String,
+        /// What is written.
+        what: Outgoing,
+        /// Whether the file may be there already.
+        replace: Replace,
+    },
+}
+
+/// Whether a file may be overwritten.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Replace {
+    /// The user was asked and said so.
+    Yes,
+    /// The user must be asked.
+    Ask,
+}
+
+impl App {
+    /// Makes the state at the start.
+    pub fn new(name: String, theme: Theme, stage: Stage) -> Self {
+        Self {
+            name,
+            theme,
+            screen: Rect::default(),
+            layout: Layout::default(),
+            rows: RowList::new(&stage),
+            reading: Reading { stage, ..Reading::default() },
+            pane: Pane::default(),
+            overlay: Overlay::default(),
+            connections: ConnectionList::default(),
+            overview: Overview::default(),
+            clock: Clock::default(),
+            inspector: InspectorState::default(),
+            inspecting: Opening::default(),
+            opened: None,
+            previews: Previews::default(),
+            marks: Marks::default(),
+            findings: FindingList::default(),
+            search: Search::default(),
+            export: None,
+            ready: Vec::new(),
+            bookmarks: BTreeSet::new(),
+            history: History::default(),
+            notice: None,
+            splits: Splits::default(),
+            help_scroll: 0,
+        }
+    }
+
+    /// What keys are given to.
+    pub fn focus(&self) -> Focus {
+        match (&self.overlay, self.pane) {
+            (Overlay::Help, _) => Focus::Help,
+            (Overlay::Findings, _) => Focus::Findings,
+            (Overlay::Menu(_), _) => Focus::Menu,
+            (Overlay::Prompt(_), _) => Focus::Prompt,
+            (Overlay::None, Pane::Connections) => Focus::Connections,
+            (Overlay::None, Pane::Overview) => Focus::Overview,
+            (Overlay::None, Pane::Timeline) => Focus::Timeline,
+            (Overlay::None, Pane::Inspector) => Focus::Inspector,
+        }
+    }
+
+    /// The row under the cursor of the timeline.
+    pub fn current(&self) -> Option<RowId> {
+        self.rows.current()
+    }
+
+    /// What the inspector looks at.
+    pub fn inspector_context<'a>(&'a self, timeline: &'a Timeline) -> Context<'a> {
+        let current = self.current();
+        let opened = match &self.opened {
+            Some((id, Ok(opened))) if Some(*id) == current => Some(opened),
+            _ => None,
+        };
+        Context {
+            timeline,
+            row: current.and_then(|id| timeline.row(id)),
+            opened,
+            area: layout::inside(self.layout.inspector),
+        }
+    }
+
+    /// Makes ready what will be drawn: places, the rows that are visible, what they say.
+    ///
+    /// Its work is bounded by the size of the screen, however long the capture is. Returns whether
+    /// something is left to be done later.
+    pub fn prepare(&mut self, screen: Rect, world: World<'_>) -> Pending {
+        self.screen = screen;
+        self.marks.learn(world.timeline);
+        self.connections.arrange(world.timeline, &self.reading.stage);
+        self.layout = layout::layout(&Wish {
+            screen,
+            connections: self.connections.len(),
+            inspector: self.inspecting,
+            connection_lines: self.splits.connection_lines,
+            inspector_columns: self.splits.inspector_columns,
+            bottom: self.bottom_lines(),
+        });
+        self.connections.show(layout::connection_lines(self.layout.connections).height);
+        self.rows.show(layout::inside(self.layout.timeline).height);
+        self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
+        self.overview.prepare(
+            layout::inside(self.layout.overview).width,
+            self.rows.picked(),
+            world.timeline,
+            &self.reading.stage,
+        );
+        self.open_current(world);
+        self.previews.fill(self.rows.visible(), world)
+    }
+
+    /// Goes on with what takes long, for a bounded number of rows.
+    pub fn step(&mut self, world: World<'_>) -> Pending {
+        let rows = self.rows.step(world);
+        let search = self.search.step(&mut self.rows, world);
+        if let Some(notice) = self.search.take_notice() {
+            self.notice = Some(notice);
+        }
+        let export = match &mut self.export {
+            Some(export) => export.step(&self.rows, world, &mut self.ready),
+            None => Pending::Nothing,
+        };
+        rows.or(search).or(export)
+    }
+
+    /// Time since the capture's start.
+    pub fn since_start(timeline: &Timeline, time: Timestamp) -> u64 {
+        time.since(timeline.start())
+    }
+
+    /// Says something in the last line.
+    pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), tone });
+    }
+
+    fn bottom_lines(&self) -> u16 {
+        match &self.overlay {
+            Overlay::Prompt(prompt) => prompt.lines(),
+            Overlay::None | Overlay::Help | Overlay::Findings | Overlay::Menu(_) => 1,
+        }
+    }
+
+    /// Reads the row under the cursor again, where the inspector is open and another row was read.
+    fn open_current(&mut self, world: World<'_>) {
+        let Some(current) = self.current().filter(|_| self.inspecting == Opening::Open) else {
+            return;
+        };
+        if self.opened.as_ref().is_some_and(|(id, _)| *id == current) {
+            return;
+        }
+        let opened =
+            crate::timeline::open(world.timeline, current, world.store, Default::default());
+        self.opened = Some((current, opened.map_err(|error| error.to_string())));
+        let mut state = std::mem::take(&mut self.inspector);
+        inspector::select(&mut state, &self.inspector_context(world.timeline));
+        self.inspector = state;
+    }
+}
+
+/// Whether something is left to be done.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pending {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Something.
+    More,
+}
+
+impl Pending {
+    /// Whether either has something left.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+            _ => Self::More,
+        }
+    }
+}

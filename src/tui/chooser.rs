@@ -1,0 +1,185 @@
+//! Whether rows match a filter expression: what it needs of a row is read again.
+
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::findings::Finding;
+use crate::http::Handshake;
+use crate::stream::{Origin, PerDirection, Span};
+use crate::timeline::filter::{Filter, Kind, Need, Needs, Subject};
+use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, Row, RowKind};
+use crate::tui::app::World;
+use crate::websocket::{
+    DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
+};
+
+/// A filter, and what it remembers of connections.
+#[derive(Debug)]
+pub struct Chooser {
+    filter: Filter,
+    /// The handshake of the connection that was asked about last.
+    handshake: Option<(ConnectionId, Option<Handshake>)>,
+}
+
+impl Chooser {
+    /// Makes one.
+    pub fn new(filter: Filter) -> Self {
+        Self { filter, handshake: None }
+    }
+
+    /// The filter.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Whether rows must be read again for it, which takes its time.
+    pub fn reads(&self) -> bool {
+        let needs = self.filter.needs();
+        needs.has(Need::Content) || needs.has(Need::Frames)
+    }
+
+    /// Whether a row matches.
+    pub fn matches(&mut self, row: &Row, world: World<'_>, opener: &mut Opener<'_>) -> bool {
+        let Some(about) = world.timeline.connection(row.connection) else { return false };
+        let needs = self.filter.needs();
+        let is_read = carries_frames(row) && self.reads();
+        let opened = is_read.then(|| opener.open(world.timeline, row.id).ok()).flatten();
+        if needs.has(Need::Handshake) {
+            self.learn_handshake(about, world);
+        }
+        let findings: Vec<&Finding> = match row.worst.filter(|_| needs.has(Need::Findings)) {
+            Some(_) => world.timeline.findings_of(row.id).map(|it| &it.finding).collect(),
+            None => Vec::new(),
+        };
+        let origin = Origin { packet: row.last, time: row.time };
+        let connection = connection(about);
+        let message = message(row, opened.as_ref());
+        let frame = frame(row, opened.as_ref(), needs);
+        let handshake = self.handshake.as_ref().filter(|(id, _)| *id == row.connection);
+        let subject = Subject {
+            connection: Some(&connection),
+            direction: row.direction,
+            message: message.as_ref(),
+            frame: frame.as_ref(),
+            handshake: handshake.and_then(|(_, it)| it.as_ref()),
+            outcome: match row.kind {
+                RowKind::Ended(outcome) => Some(outcome),
+                _ => about.outcome,
+            },
+            findings: &findings,
+            ..Subject::new(kind(row), origin, world.timeline.start())
+        };
+        self.filter.matches(&subject)
+    }
+
+    fn learn_handshake(&mut self, about: &ConnectionRow, world: World<'_>) {
+        if self.handshake.as_ref().is_some_and(|(id, _)| *id == about.id) {
+            return;
+        }
+        let rows = world.timeline.rows_of(about.id).iter().take(FIRST_ROWS);
+        let heads = rows.filter_map(|id| world.timeline.row(*id)).filter(|row| {
+            matches!(row.kind, RowKind::Request | RowKind::Response(_) | RowKind::NoResponse)
+        });
+        // The response knows both heads.
+        let handshake = heads.last().and_then(|row| {
+            let limits = OpenLimits::default();
+            let opened = Opener::new(world.store, limits).open(world.timeline, row.id);
+            opened.ok()?.handshake
+        });
+        self.handshake = Some((about.id, handshake));
+    }
+}
+
+fn carries_frames(row: &Row) -> bool {
+    matches!(row.kind, RowKind::Message(_) | RowKind::Frame { .. })
+}
+
+/// What of a connection a filter may ask for.
+fn connection(about: &ConnectionRow) -> Connection {
+    Connection {
+        last: about.last,
+        transport: about.transport,
+        nature: about.nature,
+        state: about.state,
+        bytes: about.bytes,
+        frames: about.frames,
+        messages: about.messages,
+        packets: PerDirection::default(),
+        ..Connection::new(about.id, [about.client, about.server], about.started_by, about.first)
+    }
+}
+
+fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
+    let RowKind::Message(opcode) = row.kind else { return None };
+    let content = opened.map(|it| it.content.as_slice()).unwrap_or_default();
+    let mut close = (opcode == Opcode::Close).then(|| close_payload(content));
+    if let Some(close) = &mut close {
+        close.code = row.close_code;
+    }
+    Some(Message {
+        opcode,
+        frames: row.frames,
+        compressed: row.compressed,
+        wire_length: row.wire_length,
+        length: row.length,
+        complete: row.complete,
+        content,
+        sha256: None,
+        inflation: Inflation::None,
+        reach: 0,
+        window_bits: None,
+        ending: DeflateEnding::default(),
+        utf8: Utf8::NotText,
+        close,
+        history: None,
+        span: span(row),
+    })
+}
+
+fn frame(row: &Row, opened: Option<&Opened>, needs: Needs) -> Option<Frame> {
+    let header = match (opened.and_then(|it| it.frames.first()), row.kind) {
+        (Some(first), _) if needs.has(Need::Frames) => first.header,
+        (_, RowKind::Frame { fin, rsv, opcode }) => {
+            FrameHeader { fin, rsv, opcode, payload_length: row.length, ..FrameHeader::default() }
+        }
+        _ => return None,
+    };
+    let received = if row.complete { header.payload_length } else { row.wire_length };
+    Some(Frame { header, span: span(row), received, missing: 0, index: 0 })
+}
+
+fn span(row: &Row) -> Span {
+    let at = |packet| Origin { packet, time: row.time };
+    Span {
+        start: row.offset,
+        end: row.offset.saturating_add(row.wire_length),
+        first: at(row.first),
+        last: at(row.last),
+    }
+}
+
+fn kind(row: &Row) -> Kind {
+    match row.kind {
+        RowKind::Message(_) => Kind::Message,
+        RowKind::Frame { .. } => Kind::Frame,
+        RowKind::Request | RowKind::Response(_) | RowKind::NoResponse | RowKind::Tunnel(_) => {
+            Kind::Handshake
+        }
+        RowKind::Gap => Kind::Gap,
+        RowKind::Ended(_) => Kind::End,
+        RowKind::SyncLost
+        | RowKind::SyncFound
+        | RowKind::Nonsense
+        | RowKind::HeaderUnfinished
+        | RowKind::Conflict
+        | RowKind::Limit(_)
+        | RowKind::Recognized(_)
+        | RowKind::Fin
+        | RowKind::Reset => Kind::Incident,
+    }
+}
+
+/// What is read of a message to be matched: longer ones are matched by their beginning.
+pub const LIMITS: OpenLimits =
+    OpenLimits { content: 1 << 20, wire: 2 << 20, inflated_bytes: 64 << 20 };
+
+/// Rows of a connection among which its handshake is looked for.
+const FIRST_ROWS: usize = 16;

@@ -1,0 +1,122 @@
+//! Taking things out: a payload, the rows that are shown, the packets of a connection.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::capture::{Writer, open as open_capture};
+use crate::decode::{Decoded, Decoder, Limits, Segment};
+use crate::stream::PacketId;
+use crate::timeline::export::{Format, write};
+use crate::timeline::{ConnectionRow, Opener};
+use crate::tui::app::{Pending, World};
+use crate::tui::chooser::LIMITS;
+use crate::tui::rows::RowList;
+
+/// What is to be written to a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outgoing {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The messages that are shown.
+    Rows(Format),
+    /// The packets of a connection.
+    Packets(Extract),
+}
+
+/// Which packets are wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Extract {
+    peers: BTreeSet<SocketAddr>,
+    packets: RangeInclusive<PacketId>,
+}
+
+impl Extract {
+    /// Those of a connection.
+    pub fn of(connection: &ConnectionRow) -> Self {
+        Self {
+            peers: BTreeSet::from([connection.client, connection.server]),
+            packets: connection.first.packet..=connection.last.packet,
+        }
+    }
+
+    fn wants(&self, segment: &Segment<'_>) -> bool {
+        let peers = [segment.source.socket_address(), segment.destination.socket_address()];
+        self.peers == BTreeSet::from(peers)
+    }
+
+    /// Reads a capture once more, and writes the packets that are wanted; gives their number.
+    ///
+    /// # Errors
+    ///
+    /// When the capture cannot be read, or the file not be written.
+    pub fn run(&self, capture: &Path, file: File) -> io::Result<u64> {
+        let mut source = open_capture(capture).map_err(io::Error::other)?;
+        let mut decoder = Decoder::new(Limits::default());
+        let mut writer = Writer::new(BufWriter::new(file))?;
+        let mut count = 0_u64;
+        while let Some(packet) = source.next_packet().map_err(io::Error::other)? {
+            if packet.id > *self.packets.end() {
+                break;
+            }
+            // Earlier packets are decoded, too: one may hold the first fragment of a datagram.
+            let decoded = decoder.decode(&packet);
+            if self.packets.contains(&packet.id)
+                && let Decoded::Tcp(segment) = &decoded
+                && self.wants(segment)
+            {
+                writer.push(&packet)?;
+                count = count.saturating_add(1);
+            }
+        }
+        writer.finish()?;
+        Ok(count)
+    }
+}
+
+/// The messages that are shown, on their way to a file.
+#[derive(Debug)]
+pub struct Export {
+    format: Format,
+    /// The place in the list of what is written next.
+    place: usize,
+    /// How many there were when it began: later ones are left out.
+    end: usize,
+    /// Messages written.
+    pub count: u64,
+}
+
+impl Export {
+    /// Begins with the first row of the list.
+    pub fn new(format: Format, rows: &RowList) -> Self {
+        Self { format, place: 0, end: rows.len(), count: 0 }
+    }
+
+    /// How many rows were written, and of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.place, self.end)
+    }
+
+    /// Writes some rows.
+    pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> Pending {
+        let mut opener = Opener::new(world.store, LIMITS);
+        let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
+        for place in self.place..stop {
+            let row = rows.at(place).and_then(|id| world.timeline.row(id));
+            if let Some(row) = row.filter(crate::timeline::Row::is_message)
+                && let Ok(opened) = opener.open(world.timeline, row.id)
+            {
+                write(self.format, world.timeline, &row, &opened, out);
+                self.count = self.count.saturating_add(1);
+            }
+        }
+        self.place = stop;
+        if stop < self.end { Pending::More } else { Pending::Nothing }
+    }
+}
+
+/// Rows that are written before keys are looked at.
+const ROWS_PER_STEP: usize = 64;

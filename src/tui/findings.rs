@@ -1,0 +1,147 @@
+//! The findings of the whole capture, by rule or by connection.
+
+use crate::analysis::event::ConnectionId;
+use crate::findings::Rule;
+use crate::timeline::{FindingRow, Timeline};
+
+/// The list of findings.
+#[derive(Debug, Default)]
+pub struct FindingList {
+    entries: Vec<Entry>,
+    /// How many findings there were when the list was made.
+    seen: Option<usize>,
+    groups: Groups,
+    cursor: usize,
+    top: usize,
+    height: usize,
+}
+
+/// What findings are grouped by.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Groups {
+    /// Their rule.
+    #[default]
+    Rule,
+    /// Their connection.
+    Connection,
+}
+
+/// One line of the list.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    /// A rule, and how many findings of it there are.
+    Rule(&'static Rule, usize),
+    /// A connection, or the capture as a whole, and how many findings there are about it.
+    Connection(Option<ConnectionId>, usize),
+    /// A finding: its place in [`Timeline::findings`].
+    Finding(usize),
+}
+
+impl FindingList {
+    /// The lines that are visible, with their places.
+    pub fn visible(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().skip(self.top).take(self.height)
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Where the cursor is.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The first line that is visible.
+    pub fn top(&self) -> usize {
+        self.top
+    }
+
+    /// What they are grouped by.
+    pub fn groups(&self) -> Groups {
+        self.groups
+    }
+
+    /// Groups by the other one.
+    pub fn toggle_groups(&mut self) {
+        self.groups = match self.groups {
+            Groups::Rule => Groups::Connection,
+            Groups::Connection => Groups::Rule,
+        };
+        self.seen = None;
+        self.cursor = 0;
+    }
+
+    /// The finding under the cursor; of a heading, the first one below it.
+    pub fn current<'a>(&self, timeline: &'a Timeline) -> Option<&'a FindingRow> {
+        let finding = self.entries.iter().skip(self.cursor).find_map(|entry| match entry {
+            Entry::Finding(place) => Some(*place),
+            Entry::Rule(..) | Entry::Connection(..) => None,
+        })?;
+        timeline.findings().get(finding)
+    }
+
+    /// Moves the cursor by some lines.
+    pub fn move_by(&mut self, by: isize) {
+        self.go(self.cursor.saturating_add_signed(by));
+    }
+
+    /// Moves the cursor to a line.
+    pub fn go(&mut self, place: usize) {
+        self.cursor = place.min(self.entries.len().saturating_sub(1));
+        self.keep_visible();
+    }
+
+    /// Lines that are visible.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Takes the height of the list, and the findings, where there are new ones.
+    pub fn show(&mut self, timeline: &Timeline, height: u16) {
+        self.height = usize::from(height);
+        let findings = timeline.findings();
+        if self.seen != Some(findings.len()) {
+            self.seen = Some(findings.len());
+            self.entries = entries(findings, self.groups);
+            self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
+        }
+        self.keep_visible();
+    }
+
+    fn keep_visible(&mut self) {
+        let lowest = self.cursor.saturating_add(1).saturating_sub(self.height);
+        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor);
+    }
+}
+
+fn entries(findings: &[FindingRow], groups: Groups) -> Vec<Entry> {
+    let mut places: Vec<usize> = (0..findings.len()).collect();
+    let key = |place: &usize| {
+        let finding = findings.get(*place).map(|it| &it.finding);
+        let severity = finding.map(|it| std::cmp::Reverse(it.rule.severity));
+        let connection = finding.and_then(|it| it.connection);
+        match groups {
+            Groups::Rule => (severity, finding.map(|it| it.rule.id), None),
+            Groups::Connection => (None, None, connection),
+        }
+    };
+    places.sort_by_key(key);
+    let mut entries = Vec::new();
+    for group in places.chunk_by(|left, right| key(left) == key(right)) {
+        let first = group.first().and_then(|place| findings.get(*place));
+        let Some(first) = first else { continue };
+        entries.push(match groups {
+            Groups::Rule => Entry::Rule(first.finding.rule, group.len()),
+            Groups::Connection => Entry::Connection(first.finding.connection, group.len()),
+        });
+        entries.extend(group.iter().map(|place| Entry::Finding(*place)));
+    }
+    entries
+}

@@ -1,0 +1,91 @@
+//! The interface in the terminal: state, one function that changes it, and views that only draw it.
+
+pub mod action;
+pub mod app;
+pub mod chooser;
+pub mod connections;
+pub mod export;
+pub mod findings;
+pub mod inspector;
+pub mod keymap;
+pub mod layout;
+pub mod loader;
+pub mod manual;
+pub mod marks;
+pub mod menu;
+mod mouse;
+mod overlay;
+pub mod overview;
+pub mod preview;
+pub mod prompt;
+pub mod rows;
+pub mod search;
+mod session;
+mod take_out;
+mod terminal;
+pub mod theme;
+mod update;
+pub mod view;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::analysis::Options;
+use crate::capture::{FileStore, PacketSource, PacketStore, Spool};
+use crate::timeline::filter::Filter;
+use crate::tui::app::{App, Stage};
+use crate::tui::loader::{Shared, Source};
+use crate::tui::session::Session;
+use crate::tui::theme::Theme;
+
+/// A capture to be shown.
+pub struct Show {
+    /// Gives the packets.
+    pub packets: Box<dyn PacketSource + Send>,
+    /// Where they can be read again.
+    pub store: Store,
+    /// The file that they come from, where it is one.
+    pub path: Option<PathBuf>,
+    /// Whether they come as they are captured.
+    pub stage: Stage,
+    /// Bytes of the file, where it is one.
+    pub length: Option<u64>,
+    /// How many packets are wanted.
+    pub count: u64,
+    /// How to analyze them.
+    pub options: Options,
+    /// Which rows are shown at the start; all of them without it.
+    pub filter: Option<Filter>,
+    /// Colors and symbols.
+    pub theme: Theme,
+}
+
+/// Where packets can be read again.
+#[derive(Debug)]
+pub enum Store {
+    /// In their file.
+    File(FileStore),
+    /// In a file of our own, where they are kept while they are read.
+    Spool(Spool),
+}
+
+/// Shows a capture until the user has seen enough.
+///
+/// # Errors
+///
+/// When the terminal fails.
+pub fn run(show: Show) -> io::Result<()> {
+    let (store, spool): (Box<dyn PacketStore>, _) = match show.store {
+        Store::File(file) => (Box::new(file), None),
+        Store::Spool(spool) => (Box::new(spool.clone()), Some(spool)),
+    };
+    let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
+    if show.filter.is_some() {
+        app.rows.set_filter(show.filter);
+    }
+    let shared = Arc::new(Shared::new(show.stage));
+    let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
+    loader::start(source, Arc::clone(&shared));
+    Session { app, shared, store, length: show.length, path: show.path, writing: None }.run()
+}

@@ -1,0 +1,114 @@
+//! The beginnings of what rows say: read again when a row becomes visible, and kept for a while.
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::http::Head;
+use crate::timeline::{OpenLimits, Opened, RowId, RowKind, Timeline, open};
+use crate::tui::app::{Pending, World};
+
+/// What is known of the content of rows that were visible.
+#[derive(Debug)]
+pub struct Previews {
+    known: HashMap<RowId, Preview>,
+    /// Rows read again so far, to be counted by tests.
+    pub work: u64,
+}
+
+/// The beginning of what a row says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Preview {
+    /// The first bytes of the content.
+    Content(Vec<u8>),
+    /// The first lines of a handshake: that of the request, that of the response.
+    Heads(Vec<u8>, Vec<u8>),
+    /// It could not be read again.
+    Unreadable(String),
+}
+
+impl Default for Previews {
+    fn default() -> Self {
+        Self { known: HashMap::new(), work: 0 }
+    }
+}
+
+impl Previews {
+    /// What is known of a row.
+    pub fn get(&self, row: RowId) -> Option<&Preview> {
+        self.known.get(&row)
+    }
+
+    /// Reads rows again that are visible and not known, a few of them at a time.
+    pub fn fill(&mut self, rows: impl Iterator<Item = RowId>, world: World<'_>) -> Pending {
+        if self.known.len() > MOST_KEPT {
+            self.known.clear();
+        }
+        let mut left = MOST_AT_ONCE;
+        for row in rows {
+            if self.known.contains_key(&row) || !has_content(world.timeline, row) {
+                continue;
+            }
+            if left == 0 {
+                return Pending::More;
+            }
+            left = left.saturating_sub(1);
+            self.work = self.work.saturating_add(1);
+            let preview = match open(world.timeline, row, world.store, LIMITS) {
+                Ok(opened) => preview(&opened),
+                Err(error) => Preview::Unreadable(error.to_string()),
+            };
+            self.known.insert(row, preview);
+        }
+        Pending::Nothing
+    }
+}
+
+fn preview(opened: &Opened) -> Preview {
+    let line = |head: Option<&Head>| {
+        let raw = head.map(|head| head.raw.as_slice()).unwrap_or_default();
+        let line = raw.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        line.get(..LENGTH).unwrap_or(line).to_vec()
+    };
+    match &opened.handshake {
+        Some(handshake) => {
+            Preview::Heads(line(handshake.request.as_ref()), line(handshake.response.as_ref()))
+        }
+        None => {
+            let content = &opened.content;
+            Preview::Content(content.get(..LENGTH).unwrap_or(content).to_vec())
+        }
+    }
+}
+
+fn has_content(timeline: &Timeline, row: RowId) -> bool {
+    timeline.row(row).is_some_and(|row| match row.kind {
+        RowKind::Message(_)
+        | RowKind::Frame { .. }
+        | RowKind::Request
+        | RowKind::Response(_)
+        | RowKind::Tunnel(_)
+        | RowKind::Nonsense
+        | RowKind::HeaderUnfinished => true,
+        RowKind::NoResponse
+        | RowKind::Gap
+        | RowKind::SyncLost
+        | RowKind::SyncFound
+        | RowKind::Conflict
+        | RowKind::Limit(_)
+        | RowKind::Recognized(_)
+        | RowKind::Fin
+        | RowKind::Reset
+        | RowKind::Ended(_) => false,
+    })
+}
+
+/// What is read of a row to show its beginning.
+const LIMITS: OpenLimits = OpenLimits { content: LENGTH, wire: 1 << 16, inflated_bytes: 1 << 20 };
+
+/// Bytes kept of each: more than a line can show.
+const LENGTH: usize = 320;
+
+/// Rows that are kept.
+const MOST_KEPT: usize = 4_096;
+
+/// Rows that are read again before keys are looked at.
+const MOST_AT_ONCE: usize = 16;

@@ -1,0 +1,229 @@
+//! The loop: what happens at the terminal goes into the state, and the state is drawn.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{poll, read};
+use crossterm::execute;
+use ratatui::layout::Rect;
+use signal_hook::consts::signal;
+
+use crate::capture::PacketStore;
+use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
+use crate::tui::export::{Export, Outgoing};
+use crate::tui::loader::{self, Shared};
+use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::terminal::Screen;
+use crate::tui::view;
+
+/// One use of the interface, from its start to its end.
+pub(super) struct Session {
+    /// The state.
+    pub(super) app: App,
+    /// What is being read.
+    pub(super) shared: Arc<Shared>,
+    /// Where packets can be read again.
+    pub(super) store: Box<dyn PacketStore>,
+    /// Bytes of the capture, where that is known.
+    pub(super) length: Option<u64>,
+    /// The file that it is read from, where it is one.
+    pub(super) path: Option<PathBuf>,
+    /// The file that messages are being written to.
+    pub(super) writing: Option<(File, String)>,
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    GoOn,
+    End,
+}
+
+impl Session {
+    /// Runs until the user, or a signal, ends it.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal fails.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let ended = Arc::new(AtomicBool::new(false));
+        #[cfg(unix)]
+        let signals = [signal::SIGTERM, signal::SIGINT, signal::SIGHUP];
+        #[cfg(not(unix))]
+        let signals = [signal::SIGTERM, signal::SIGINT];
+        for number in signals {
+            signal_hook::flag::register(number, Arc::clone(&ended))?;
+        }
+        let mut screen = Screen::new()?;
+        while !ended.load(Ordering::Acquire) {
+            let pending = self.draw(&mut screen)?;
+            if self.wait(pending, &mut screen)? == Next::End {
+                break;
+            }
+        }
+        self.shared.stop();
+        screen.leave()
+    }
+
+    /// Goes on with what takes long for a moment, and draws.
+    fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
+        let area = Rect::from((ratatui::layout::Position::ORIGIN, screen.terminal.size()?));
+        let stage = self.shared.stage();
+        if stage != self.app.reading.stage
+            && let Stage::Broken(why) = &stage
+        {
+            self.app.say(Tone::Failed, why.clone());
+        }
+        self.app.reading = Reading { stage, position: self.shared.position(), length: self.length };
+        if let Some(notice) = self.shared.take_notice() {
+            self.app.notice = Some(notice);
+        }
+        let until = now().checked_add(WORK_TIME);
+        let timeline = self.shared.timeline();
+        let world = World { timeline: &timeline, store: self.store.as_ref() };
+        let mut pending = self.app.step(world);
+        while pending == Pending::More && until.is_some_and(|until| now() < until) {
+            pending = self.app.step(world);
+        }
+        let visible = self.app.prepare(area, world);
+        screen.terminal.draw(|frame| view::draw(frame, &self.app, &timeline))?;
+        drop(timeline);
+        self.write_ready(pending);
+        Ok(pending.or(visible))
+    }
+
+    /// Waits for something to happen, and takes all that has.
+    fn wait(&mut self, pending: Pending, screen: &mut Screen) -> io::Result<Next> {
+        let time = match pending {
+            Pending::More => Duration::ZERO,
+            Pending::Nothing if self.app.reading.stage.goes_on() => DRAW_INTERVAL,
+            Pending::Nothing => IDLE_INTERVAL,
+        };
+        let mut time = time;
+        while poll(time)? {
+            let event = read()?;
+            let timeline = self.shared.timeline();
+            let world = World { timeline: &timeline, store: self.store.as_ref() };
+            let effect = self.app.event(event, world);
+            drop(timeline);
+            if self.obey(effect, screen)? == Next::End {
+                return Ok(Next::End);
+            }
+            time = Duration::ZERO;
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Does what only the outside can do.
+    fn obey(&mut self, effect: Effect, screen: &mut Screen) -> io::Result<Next> {
+        match effect {
+            Effect::None => {}
+            Effect::Quit => return Ok(Next::End),
+            Effect::Suspend => suspend(screen)?,
+            Effect::Redraw => screen.terminal.clear()?,
+            Effect::StopReading => {
+                self.shared.stop();
+                self.app.say(Tone::Done, "reading stopped; what was read stays");
+            }
+            Effect::Copy(bytes) => {
+                let copied = CopyToClipboard::to_clipboard_from(&bytes);
+                execute!(screen.terminal.backend_mut(), copied)?;
+                let count = bytes.len();
+                let text = format!("{count} bytes to the clipboard (in tmux: set-clipboard on)");
+                self.app.say(Tone::Done, text);
+            }
+            Effect::Save { path, what, replace } => self.save(path, what, replace),
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn save(&mut self, path: String, what: Outgoing, replace: Replace) {
+        let mut options = OpenOptions::new();
+        match replace {
+            Replace::Yes => options.write(true).create(true).truncate(true),
+            Replace::Ask => options.write(true).create_new(true),
+        };
+        match options.open(&path) {
+            Ok(file) => self.write(file, path, what),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let purpose = Purpose::Overwrite { path, what };
+                self.app.overlay = Overlay::Prompt(Prompt::new(purpose, String::new()));
+            }
+            Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
+        }
+    }
+
+    fn write(&mut self, mut file: File, path: String, what: Outgoing) {
+        match what {
+            Outgoing::Bytes(bytes) => match file.write_all(&bytes) {
+                Ok(()) => {
+                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()))
+                }
+                Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
+            },
+            Outgoing::Rows(format) => {
+                self.app.export = Some(Export::new(format, &self.app.rows));
+                self.writing = Some((file, path));
+            }
+            Outgoing::Packets(extract) => match &self.path {
+                Some(capture) => loader::extract(
+                    (extract, capture.clone()),
+                    (file, path),
+                    Arc::clone(&self.shared),
+                ),
+                None => self.app.say(Tone::Failed, "packets can be saved of files only"),
+            },
+        }
+    }
+
+    /// Writes the messages that are ready, and says when all are written.
+    fn write_ready(&mut self, pending: Pending) {
+        let Some((file, path)) = &mut self.writing else { return };
+        let ready = std::mem::take(&mut self.app.ready);
+        let written = file.write_all(&ready);
+        let (at, end) = self.app.export.as_ref().map_or((0, 0), Export::progress);
+        let notice = match written {
+            Err(error) => (Tone::Failed, format!("{path}: {error}")),
+            Ok(()) if at < end && pending == Pending::More => return,
+            Ok(()) => {
+                let count = self.app.export.as_ref().map_or(0, |it| it.count);
+                (Tone::Done, format!("{count} messages written to {path}"))
+            }
+        };
+        self.writing = None;
+        self.app.export = None;
+        self.app.say(notice.0, notice.1);
+    }
+}
+
+/// Stops the process until the shell lets it go on.
+#[cfg(unix)]
+fn suspend(screen: &mut Screen) -> io::Result<()> {
+    screen.leave()?;
+    signal_hook::low_level::emulate_default_handler(signal::SIGTSTP)?;
+    screen.enter()
+}
+
+#[cfg(not(unix))]
+fn suspend(_: &mut Screen) -> io::Result<()> {
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long keys wait is a matter of wall time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// How long work that takes long goes on before keys are looked at.
+const WORK_TIME: Duration = Duration::from_millis(10);
+
+/// How often the screen is drawn while packets come.
+const DRAW_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often signals are looked at while nothing happens.
+const IDLE_INTERVAL: Duration = Duration::from_millis(250);

@@ -1,0 +1,125 @@
+//! What the menus do: to the clipboard, or to a file that is asked for.
+
+use crate::timeline::export::{Format, write};
+use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
+use crate::tui::app::{App, Effect, Overlay, Tone, World};
+use crate::tui::export::{Extract, Outgoing};
+use crate::tui::menu::{Item, MenuKind};
+use crate::tui::prompt::{Prompt, Purpose};
+use crate::websocket::Opcode;
+
+impl App {
+    /// Copies or saves what was chosen.
+    pub(super) fn take_out(&mut self, kind: MenuKind, item: Item, world: World<'_>) -> Effect {
+        let Some(row) = self.current().and_then(|id| world.timeline.row(id)) else {
+            self.say(Tone::Failed, "there is no row");
+            return Effect::None;
+        };
+        match self.outgoing(item, &row, world) {
+            Ok((name, outgoing)) => match (kind, outgoing) {
+                (MenuKind::Copy, Outgoing::Bytes(bytes)) => return Effect::Copy(bytes),
+                (MenuKind::Copy, Outgoing::Rows(_) | Outgoing::Packets(_)) => {}
+                (MenuKind::Save, outgoing) => {
+                    let prompt = Prompt::new(Purpose::Save(outgoing), name);
+                    self.overlay = Overlay::Prompt(prompt);
+                }
+            },
+            Err(why) => self.say(Tone::Failed, why),
+        }
+        Effect::None
+    }
+
+    /// What was chosen, and a name for its file.
+    fn outgoing(
+        &self,
+        item: Item,
+        row: &Row,
+        world: World<'_>,
+    ) -> Result<(String, Outgoing), String> {
+        let name = format!("connection-{}", row.connection.0);
+        let connection = world.timeline.connection(row.connection);
+        match item {
+            Item::Payload => {
+                let opened = whole(row, world)?;
+                let bytes = payload(row, opened);
+                if bytes.is_empty() {
+                    return Err("this row has no payload".to_owned());
+                }
+                Ok((
+                    format!("{name}-packet-{}.{}", row.first.0, extension(row, &bytes)),
+                    Outgoing::Bytes(bytes),
+                ))
+            }
+            Item::Hex => {
+                let wire = whole(row, world)?.wire;
+                if wire.is_empty() {
+                    return Err("this row has no bytes on the wire".to_owned());
+                }
+                let digits: Vec<String> = wire.iter().map(|byte| format!("{byte:02x}")).collect();
+                Ok((format!("{name}.hex"), Outgoing::Bytes(digits.join(" ").into_bytes())))
+            }
+            Item::Json => {
+                let opened = whole(row, world)?;
+                let mut line = Vec::new();
+                write(Format::Ndjson, world.timeline, row, &opened, &mut line);
+                if line.is_empty() {
+                    return Err("only messages can be written as JSON".to_owned());
+                }
+                line.pop();
+                Ok((format!("{name}.json"), Outgoing::Bytes(line)))
+            }
+            Item::FilterOfConnection => {
+                let filter = format!("connection == {}", row.connection.0);
+                Ok((format!("{name}.txt"), Outgoing::Bytes(filter.into_bytes())))
+            }
+            Item::RowsAsNdjson => {
+                Ok((format!("{}.ndjson", self.stem()), Outgoing::Rows(Format::Ndjson)))
+            }
+            Item::RowsAsText => Ok((format!("{}.txt", self.stem()), Outgoing::Rows(Format::Text))),
+            Item::Packets => {
+                let connection = connection.ok_or("this row belongs to no connection")?;
+                Ok((format!("{name}.pcapng"), Outgoing::Packets(Extract::of(connection))))
+            }
+        }
+    }
+
+    /// The capture's name without folders and endings.
+    fn stem(&self) -> &str {
+        let name = self.name.rsplit(['/', '\\']).next().unwrap_or(&self.name);
+        name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("messages")
+    }
+}
+
+fn whole(row: &Row, world: World<'_>) -> Result<Opened, String> {
+    let opened = open(world.timeline, row.id, world.store, LIMITS);
+    let opened = opened.map_err(|error| error.to_string())?;
+    if opened.cut {
+        return Err(
+            "this message is too large to be taken out here; wslens print --format ndjson can"
+                .to_owned(),
+        );
+    }
+    Ok(opened)
+}
+
+/// The content of a message; the heads of a handshake; else the bytes as they are.
+fn payload(row: &Row, opened: Opened) -> Vec<u8> {
+    match row.kind {
+        RowKind::Message(_) | RowKind::Frame { .. } => opened.content,
+        _ => opened.wire,
+    }
+}
+
+/// The ending of a file's name that suits its content.
+fn extension(row: &Row, content: &[u8]) -> &'static str {
+    let is_json = matches!(content.first(), Some(b'{' | b'['));
+    match row.kind {
+        RowKind::Message(Opcode::Text) if is_json => "json",
+        RowKind::Message(Opcode::Binary) => "bin",
+        _ => "txt",
+    }
+}
+
+/// What is taken out at most, in bytes: it passes through memory.
+const LIMITS: OpenLimits =
+    OpenLimits { content: 256 << 20, wire: 300 << 20, inflated_bytes: 256 << 20 };

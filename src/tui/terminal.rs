@@ -1,0 +1,131 @@
+//! The terminal: taken over at the start, given back at the end, whatever the end is.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// The terminal while it is ours.
+pub(super) struct Screen {
+    /// Draws on it.
+    pub(super) terminal: Terminal<CrosstermBackend<Output>>,
+}
+
+/// Standard output without its lock: whoever panics can give the terminal back, too.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: File,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    fn new() -> io::Result<Self> {
+        Ok(Self { file: duplicate()?, buffer: Vec::new() })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.file.write_all(&self.buffer);
+        self.buffer.clear();
+        written?;
+        self.file.flush()
+    }
+}
+
+#[cfg(unix)]
+fn duplicate() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(windows)]
+fn duplicate() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Whether the terminal is ours now.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+impl Screen {
+    /// Takes the terminal over, also from panics to come.
+    ///
+    /// # Errors
+    ///
+    /// When there is no terminal, or it does not do what it is told.
+    pub(super) fn new() -> io::Result<Self> {
+        let terminal = Terminal::new(CrosstermBackend::new(Output::new()?))?;
+        let mut screen = Self { terminal };
+        give_back_on_panic();
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal does not do what it is told.
+    pub(super) fn enter(&mut self) -> io::Result<()> {
+        TAKEN.store(true, Ordering::Release);
+        enable_raw_mode()?;
+        execute!(
+            self.terminal.backend_mut(),
+            EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )?;
+        self.terminal.clear()
+    }
+
+    /// Gives the terminal back.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal does not do what it is told.
+    pub(super) fn leave(&mut self) -> io::Result<()> {
+        give_back(self.terminal.backend_mut())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        self.leave().ok();
+    }
+}
+
+fn give_back(out: &mut impl Write) -> io::Result<()> {
+    if !TAKEN.swap(false, Ordering::AcqRel) {
+        return Ok(());
+    }
+    execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)?;
+    disable_raw_mode()
+}
+
+/// Gives the terminal back before a panic is reported, also where it ends the process at once.
+fn give_back_on_panic() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if let Ok(mut out) = Output::new() {
+            give_back(&mut out).ok();
+        }
+        before(panic);
+    }));
+}

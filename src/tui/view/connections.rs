@@ -1,0 +1,222 @@
+//! The list of connections.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::analysis::event::Outcome;
+use crate::stream::PerDirection;
+use crate::timeline::{ConnectionRow, Timeline};
+use crate::tui::app::{App, Pane};
+use crate::tui::connections::{Backwards, Column, duration, state};
+use crate::tui::layout::{connection_lines, inside};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::view::pane::{self, Focused};
+use crate::tui::view::words;
+
+/// Draws it.
+pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
+    let theme = app.theme;
+    let list = &app.connections;
+    let area = app.layout.connections;
+    let focused = Focused::of(app, Pane::Connections);
+    frame.render_widget(pane::block(theme, focused, title(app, timeline), order(app)), area);
+    let inside = inside(area);
+    let columns = columns(inside.width);
+    headings(frame, app, inside, &columns);
+    let lines = connection_lines(area);
+    if list.is_empty() {
+        let text = if timeline.connections().is_empty() {
+            " no WebSocket connections so far"
+        } else {
+            " no connection holds this text: f changes it"
+        };
+        pane::line(frame, lines, 0, &Line::styled(text, theme.style(Role::Dim)), None);
+    }
+    let picked = app.rows.picked();
+    let of_row = app.current().and_then(|id| timeline.row(id)).map(|row| row.connection);
+    for (index, (place, connection)) in list.visible(timeline).enumerate() {
+        let mark = if picked.contains(&connection.id) {
+            Span::styled(theme.symbols().shown, theme.style(Role::Focused))
+        } else if picked.is_empty() && of_row == Some(connection.id) {
+            Span::styled(theme.symbols().dot, theme.style(Role::Dim))
+        } else {
+            Span::raw(" ")
+        };
+        let mut spans = vec![mark];
+        for (column, width) in &columns {
+            spans.push(cell(*column, *width, connection, theme));
+            spans.push(Span::raw(" "));
+        }
+        let cursor = (place == list.cursor()).then(|| pane::cursor(theme, focused));
+        pane::line(frame, lines, index, &Line::from(spans), cursor);
+    }
+    pane::scroll_bar(frame, theme, lines, (list.top(), list.height(), list.len()));
+}
+
+fn title(app: &App, timeline: &Timeline) -> String {
+    let all = timeline.connections().len();
+    let shown = app.connections.len();
+    if app.connections.filter().is_empty() {
+        format!(" Connections ({all}) ")
+    } else {
+        let filter = pane::safe(app.connections.filter().as_bytes(), 30);
+        format!(" Connections ({shown} of {all} with \"{filter}\") ")
+    }
+}
+
+fn order(app: &App) -> String {
+    let (column, backwards) = app.connections.sorting();
+    let symbols = app.theme.symbols();
+    let arrow = match backwards {
+        Backwards::No => symbols.ascending,
+        Backwards::Yes => symbols.descending,
+    };
+    let name = match column {
+        Column::Number => "first packet",
+        other => other.title(),
+    };
+    format!(" sort: {name} {arrow} ")
+}
+
+fn headings(frame: &mut Frame<'_>, app: &App, area: Rect, columns: &[(Column, usize)]) {
+    let (sorted, _) = app.connections.sorting();
+    let theme = app.theme;
+    let mut spans = vec![Span::raw(" ")];
+    for (column, width) in columns {
+        let text = if is_number(*column) {
+            pane::right(column.title(), *width)
+        } else {
+            pane::left(column.title(), *width)
+        };
+        let role = if *column == sorted { Role::Title } else { Role::Dim };
+        spans.push(Span::styled(text, theme.style(role)));
+        spans.push(Span::raw(" "));
+    }
+    pane::line(frame, area, 0, &Line::from(spans), None);
+}
+
+fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<'static> {
+    let sum = |of: &PerDirection<u64>| of.client.saturating_add(of.server);
+    let dim = theme.style(Role::Dim);
+    match column {
+        Column::Number => Span::styled(pane::right(&it.id.0.to_string(), width), dim),
+        Column::Client => {
+            Span::styled(pane::left(&it.client.to_string(), width), theme.style(Role::Client))
+        }
+        Column::Server => {
+            Span::styled(pane::left(&it.server.to_string(), width), theme.style(Role::Server))
+        }
+        Column::Path => Span::raw(pane::left(it.path.as_deref().unwrap_or("-"), width)),
+        Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
+        Column::State => {
+            let (symbol, role) = standing(it, theme);
+            let text = pane::left(&format!("{symbol} {}", standing_words(it)), width);
+            Span::styled(text, theme.style(role))
+        }
+        Column::Messages => match sum(&it.messages) {
+            0 => Span::styled(pane::right("-", width), dim),
+            count => Span::raw(pane::right(&words::number(count), width)),
+        },
+        Column::Bytes => match sum(&it.bytes) {
+            0 => Span::styled(pane::right("-", width), dim),
+            bytes => Span::raw(pane::right(&words::size(bytes), width)),
+        },
+        Column::Duration => Span::raw(pane::right(&words::duration(duration(it)), width)),
+        Column::Worst => match it.worst {
+            Some(rule) => {
+                let text = format!("{} {}", theme.mark(rule.severity), rule.id);
+                Span::styled(pane::left(&text, width), theme.severity(rule.severity))
+            }
+            None => Span::styled(pane::left("-", width), dim),
+        },
+    }
+}
+
+/// The symbol and the color of what became of a connection.
+fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
+    let symbols = theme.symbols();
+    match connection.outcome {
+        None | Some(Outcome::Open) => (symbols.open, Role::Good),
+        Some(Outcome::Closed) => (symbols.closed, Role::Dim),
+        Some(Outcome::NotWebSocket | Outcome::Undecodable) => (symbols.closed, Role::Dim),
+        Some(Outcome::Aborted | Outcome::Refused | Outcome::Timeout | Outcome::Rejected) => {
+            (symbols.error, Role::Error)
+        }
+    }
+}
+
+/// What became of a connection; of one that was answered with something else than 101, the status.
+fn standing_words(connection: &ConnectionRow) -> String {
+    match (connection.outcome, connection.status) {
+        (Some(Outcome::Rejected), Some(status)) => format!("HTTP {status}"),
+        _ => state(connection).to_owned(),
+    }
+}
+
+fn is_number(column: Column) -> bool {
+    matches!(column, Column::Number | Column::Messages | Column::Bytes | Column::Duration)
+}
+
+/// The column whose heading is at a column of the screen.
+pub fn column_at(inside: Rect, x: u16) -> Option<Column> {
+    let mut from = usize::from(inside.x).saturating_add(1);
+    for (column, width) in columns(inside.width) {
+        let to = from.saturating_add(width).saturating_add(1);
+        if (from..to).contains(&usize::from(x)) {
+            return Some(column);
+        }
+        from = to;
+    }
+    None
+}
+
+/// Which columns are shown, and how wide they are: what is left goes to names that are often cut.
+fn columns(width: u16) -> Vec<(Column, usize)> {
+    let table = if width < ROOMY { NARROW } else { WIDE };
+    let mut columns = table.to_vec();
+    let fixed: usize = columns.iter().map(|(_, width)| width.saturating_add(1)).sum();
+    let mut left = usize::from(width).saturating_sub(1).saturating_sub(fixed);
+    // The longest address, IPv6 with its port, has 47 columns; more than this is seldom needed.
+    for (wanting, most) in [
+        (Column::Path, 8),
+        (Column::Client, 7),
+        (Column::Server, 7),
+        (Column::Protocol, 8),
+        (Column::Path, 99),
+    ] {
+        let given = left.min(most);
+        left = left.saturating_sub(given);
+        for (_, width) in columns.iter_mut().filter(|(column, _)| *column == wanting) {
+            *width = width.saturating_add(given);
+        }
+    }
+    columns
+}
+
+/// Columns from which on all is shown.
+const ROOMY: u16 = 104;
+
+const NARROW: &[(Column, usize)] = &[
+    (Column::Number, 3),
+    (Column::Client, 15),
+    (Column::Server, 14),
+    (Column::Path, 7),
+    (Column::State, 10),
+    (Column::Messages, 5),
+    (Column::Duration, 7),
+    (Column::Worst, 8),
+];
+
+const WIDE: &[(Column, usize)] = &[
+    (Column::Number, 3),
+    (Column::Client, 15),
+    (Column::Server, 15),
+    (Column::Path, 10),
+    (Column::Protocol, 8),
+    (Column::State, 14),
+    (Column::Messages, 7),
+    (Column::Bytes, 8),
+    (Column::Duration, 8),
+    (Column::Worst, 9),
+];

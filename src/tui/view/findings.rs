@@ -1,0 +1,125 @@
+//! The findings of the whole capture, over the panes.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use crate::timeline::{FindingRow, Timeline};
+use crate::tui::app::App;
+use crate::tui::findings::{Entry, Groups};
+use crate::tui::layout;
+use crate::tui::theme::Role;
+use crate::tui::view::pane;
+use crate::tui::view::timeline::direction_symbol;
+use crate::tui::view::words;
+
+/// Draws the list.
+pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
+    let theme = app.theme;
+    let list = &app.findings;
+    let area = app.layout.middle;
+    let by = match list.groups() {
+        Groups::Rule => "by rule",
+        Groups::Connection => "by connection",
+    };
+    let count = u64::try_from(timeline.findings().len()).unwrap_or(u64::MAX);
+    let folded: u64 = timeline.folded_findings().iter().map(|it| it.count).sum();
+    let more = match folded {
+        0 => String::new(),
+        folded => format!(", {} more alike", words::number(folded)),
+    };
+    let left = format!(" Findings {by}  {}{more} ", words::counted(count, "finding"));
+    pane::window(frame, theme, area, left, " Tab groups  Esc closes ");
+    let (inside, below) = layout::findings(area);
+    if list.is_empty() {
+        let text =
+            if app.reading.stage.goes_on() { " nothing so far" } else { " no rule is broken" };
+        pane::line(frame, inside, 0, &Line::styled(text, theme.style(Role::Good)), None);
+    }
+    let width = usize::from(inside.width);
+    for (index, (place, entry)) in list.visible().enumerate() {
+        let line = match entry {
+            Entry::Rule(rule, count) => Line::from(vec![
+                Span::styled(
+                    format!(" {} {}", theme.mark(rule.severity), pane::left(rule.id, 8)),
+                    theme.severity(rule.severity),
+                ),
+                Span::styled(rule.title, theme.style(Role::Title)),
+                Span::styled(
+                    format!("  {count}{}  {}", theme.symbols().times, rule.section),
+                    theme.style(Role::Dim),
+                ),
+            ]),
+            Entry::Connection(Some(id), count) => {
+                let ends = timeline.connection(*id).map_or_else(String::new, |it| {
+                    format!("  {} {} {}", it.client, theme.symbols().to_server, it.server)
+                });
+                Line::from(vec![
+                    Span::styled(format!(" Connection {}{ends}", id.0), theme.style(Role::Title)),
+                    Span::styled(format!("  {count}"), theme.style(Role::Dim)),
+                ])
+            }
+            Entry::Connection(None, count) => Line::from(vec![
+                Span::styled(" The capture", theme.style(Role::Title)),
+                Span::styled(format!("  {count}"), theme.style(Role::Dim)),
+            ]),
+            Entry::Finding(found) => {
+                let Some(found) = timeline.findings().get(*found) else { continue };
+                finding(app, timeline, found, width)
+            }
+        };
+        let cursor = (place == list.cursor()).then(|| theme.style(Role::Selected));
+        pane::line(frame, inside, index, &line, cursor);
+    }
+    pane::scroll_bar(frame, theme, inside, (list.top(), list.height(), list.len()));
+    if let Some(found) = list.current(timeline) {
+        detail(frame, app, found, below);
+    }
+}
+
+/// What the finding under the cursor means, and what to do about it.
+fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
+    let theme = app.theme;
+    let rule = found.finding.rule;
+    let rest = usize::from(area.width).saturating_sub(rule.id.len()).saturating_sub(4);
+    let head = Line::from(vec![
+        Span::styled(format!("{} ", theme.symbols().line), theme.style(Role::Border)),
+        Span::styled(rule.id, theme.severity(rule.severity)),
+        Span::styled(format!(" {}", theme.symbols().line.repeat(rest)), theme.style(Role::Border)),
+    ]);
+    let evidence = pane::safe(found.finding.evidence.as_bytes(), usize::from(area.width));
+    let text = vec![
+        head,
+        Line::raw(evidence),
+        Line::styled(rule.explanation, theme.style(Role::Dim)),
+        Line::from(vec![Span::styled("Do  ", theme.style(Role::Good)), Span::raw(rule.remedy)]),
+    ];
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+}
+
+fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> Line<'static> {
+    let theme = app.theme;
+    let finding = &found.finding;
+    let dim = theme.style(Role::Dim);
+    let connection = finding.connection.map_or_else(String::new, |id| format!("#{}", id.0));
+    let time = if finding.first.packet.0 == 0 {
+        String::new()
+    } else {
+        words::seconds(App::since_start(timeline, finding.first.time))
+    };
+    let mut spans = vec![
+        Span::styled(pane::right(&time, 14), dim),
+        Span::styled(pane::right(&connection, 6), dim),
+        Span::raw(format!(" {} ", direction_symbol(finding.direction, theme))),
+    ];
+    if app.findings.groups() == Groups::Connection {
+        let rule = finding.rule;
+        let mark = format!("{} {} ", theme.mark(rule.severity), pane::left(rule.id, 7));
+        spans.push(Span::styled(mark, theme.severity(rule.severity)));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let text = pane::safe(finding.evidence.as_bytes(), width.saturating_sub(used));
+    spans.push(Span::raw(text));
+    Line::from(spans)
+}

@@ -1,0 +1,221 @@
+//! One row of the timeline: its arrow between client and server, and what it says.
+
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use crate::stream::Direction;
+use crate::timeline::{Row, RowKind, Timeline};
+use crate::tui::app::App;
+use crate::tui::preview::Preview;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::view::pane::{left, right, safe};
+use crate::tui::view::words;
+use crate::websocket::Opcode;
+
+/// The arrow from the sender to the other side, with what it carries at its beginning.
+pub(super) fn arrow(row: &Row, width: usize, theme: Theme) -> Vec<Span<'static>> {
+    let symbols = theme.symbols();
+    let (label, style) = label(row, theme);
+    let shaft = width.saturating_sub(LABEL).saturating_sub(2);
+    let line = symbols.line.repeat(shaft);
+    let Some(direction) = row.direction else {
+        let dotted = symbols.gap.repeat(width.saturating_sub(LABEL).saturating_sub(1));
+        return vec![
+            Span::styled(left(&label, LABEL), style),
+            Span::raw(" "),
+            Span::styled(dotted, theme.style(Role::Border)),
+        ];
+    };
+    let sender = theme.direction(direction);
+    let line = if matches!(row.kind, RowKind::Gap | RowKind::SyncLost | RowKind::SyncFound) {
+        symbols.gap.repeat(shaft)
+    } else {
+        line
+    };
+    let blank = Span::raw(" ");
+    match direction {
+        Direction::ClientToServer => vec![
+            Span::styled(left(&label, LABEL), style),
+            blank,
+            Span::styled(format!("{line}{}", symbols.head_right), sender),
+        ],
+        Direction::ServerToClient => vec![
+            Span::styled(format!("{}{line}", symbols.head_left), sender),
+            blank,
+            Span::styled(left(&label, LABEL), style),
+        ],
+    }
+}
+
+/// What an arrow carries: a badge, and how much.
+fn label(row: &Row, theme: Theme) -> (String, Style) {
+    let sized =
+        |badge: &str| format!("{}{}", left(badge, BADGE), right(&words::size(row.length), SIZE));
+    match row.kind {
+        RowKind::Message(opcode) => {
+            let role = match opcode {
+                Opcode::Text | Opcode::Continuation => Role::TextMessage,
+                Opcode::Binary => Role::BinaryMessage,
+                Opcode::Close | Opcode::Ping | Opcode::Pong => Role::ControlFrame,
+            };
+            let text = match (opcode, row.close_code) {
+                (Opcode::Close, Some(code)) => {
+                    format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
+                }
+                _ => sized(words::badge(opcode)),
+            };
+            (text, theme.style(role))
+        }
+        RowKind::Frame { opcode, .. } => {
+            let name = Opcode::from_wire(opcode)
+                .map_or_else(|| format!("OP {opcode:X}"), |it| words::badge(it).to_owned());
+            (sized(&name), theme.style(Role::TextMessage))
+        }
+        RowKind::Request => ("GET".to_owned(), theme.style(Role::Handshake)),
+        RowKind::Response(status) => {
+            let role = if status == 101 { Role::Handshake } else { Role::Error };
+            (format!("{status}"), theme.style(role))
+        }
+        RowKind::NoResponse => ("no answer".to_owned(), theme.style(Role::Error)),
+        RowKind::Tunnel(_) => ("CONNECT".to_owned(), theme.style(Role::Handshake)),
+        RowKind::Gap => (sized("gap"), theme.style(Role::Warning)),
+        RowKind::SyncLost => ("lost".to_owned(), theme.style(Role::Warning)),
+        RowKind::SyncFound => ("found".to_owned(), theme.style(Role::Good)),
+        RowKind::Nonsense => (sized("text?"), theme.style(Role::Error)),
+        RowKind::HeaderUnfinished => ("header cut".to_owned(), theme.style(Role::Warning)),
+        RowKind::Conflict => ("conflict".to_owned(), theme.style(Role::Warning)),
+        RowKind::Limit(_) => ("limit".to_owned(), theme.style(Role::Warning)),
+        RowKind::Recognized(_) => ("midstream".to_owned(), theme.style(Role::Note)),
+        RowKind::Fin => ("FIN".to_owned(), theme.style(Role::Dim)),
+        RowKind::Reset => ("RST".to_owned(), theme.style(Role::Error)),
+        RowKind::Ended(_) => ("end".to_owned(), theme.style(Role::Dim)),
+    }
+}
+
+/// What a row says: the rules it breaks, how it relates to others, and the beginning of its content.
+pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> Vec<Span<'static>> {
+    let theme = app.theme;
+    let dim = theme.style(Role::Dim);
+    let mut spans = Vec::new();
+    let mut room = width;
+    let mut say = |text: String, style: Style| {
+        let text = safe(text.as_bytes(), room);
+        let span = Span::styled(text, style);
+        room = room.saturating_sub(span.width());
+        spans.push(span);
+    };
+    if let Some(found) = app.marks.of(timeline, row.id) {
+        let rule = found.finding.rule;
+        let text = if width >= WITH_TITLE {
+            format!("{} {}  ", rule.id, rule.title)
+        } else {
+            format!("{}  ", rule.id)
+        };
+        say(text, theme.severity(rule.severity));
+    }
+    if let Some(answer) = answered(timeline, row) {
+        say(format!("{answer}  "), theme.style(Role::Good));
+    }
+    if row.compressed {
+        let ratio = row.wire_length.saturating_mul(100).checked_div(row.length);
+        say(ratio.map_or_else(|| "deflated  ".to_owned(), |ratio| format!("{ratio}%  ")), dim);
+    }
+    if !row.complete && row.is_message() {
+        say("incomplete  ".to_owned(), theme.style(Role::Warning));
+    }
+    if row.frames > 1 && row.is_message() {
+        say(format!("{} frames  ", words::number(row.frames)), dim);
+    }
+    let (text, style) = said(app, row);
+    say(text, style);
+    spans
+}
+
+/// How long after its partner a row came.
+fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
+    let partner = timeline.row(row.partner?)?;
+    let is_answer = match row.kind {
+        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_) => true,
+        _ => false,
+    };
+    is_answer.then(|| format!("after {}", words::duration(row.time.since(partner.time))))
+}
+
+fn said(app: &App, row: &Row) -> (String, Style) {
+    let theme = app.theme;
+    let dim = theme.style(Role::Dim);
+    let text = theme.style(Role::Text);
+    match row.kind {
+        RowKind::Gap => {
+            let missing = format!("{} missing", words::counted(row.length, "byte"));
+            (missing, theme.style(Role::Warning))
+        }
+        RowKind::SyncLost => ("frames cannot be told apart from here".to_owned(), dim),
+        RowKind::SyncFound => {
+            (format!("frames again, {} skipped", words::counted(row.length, "byte")), dim)
+        }
+        RowKind::NoResponse => ("the upgrade request was not answered".to_owned(), dim),
+        RowKind::Conflict => ("the same bytes came twice, and differ".to_owned(), dim),
+        RowKind::Limit(limit) => (words::limit(limit).to_owned(), dim),
+        RowKind::Recognized(how) => (words::recognized(how).to_owned(), dim),
+        RowKind::Fin => (format!("{} closed TCP", words::sender(row.direction)), dim),
+        RowKind::Reset => {
+            let text = format!("{} reset the connection", words::sender(row.direction));
+            (text, theme.style(Role::Error))
+        }
+        RowKind::Ended(outcome) => (words::outcome(outcome).to_owned(), dim),
+        RowKind::Message(_)
+        | RowKind::Frame { .. }
+        | RowKind::Request
+        | RowKind::Response(_)
+        | RowKind::Tunnel(_)
+        | RowKind::Nonsense
+        | RowKind::HeaderUnfinished => match app.previews.get(row.id) {
+            Some(preview) => content(row, preview, (text, dim)),
+            None => (app.theme.symbols().ellipsis.to_owned(), dim),
+        },
+    }
+}
+
+/// The beginning of the content.
+fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String, Style) {
+    match preview {
+        Preview::Unreadable(why) => (why.clone(), dim),
+        Preview::Heads(request, response) => {
+            let head = if matches!(row.kind, RowKind::Response(_)) { response } else { request };
+            (safe(head, LONGEST), text)
+        }
+        Preview::Content(bytes) => match row.kind {
+            // Code and reason of a Close.
+            RowKind::Message(Opcode::Close) => {
+                (safe(bytes.get(2..).unwrap_or_default(), LONGEST), text)
+            }
+            RowKind::Message(Opcode::Binary) => (hex(bytes), dim),
+            _ => (safe(bytes, LONGEST), text),
+        },
+    }
+}
+
+/// The first bytes in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for byte in bytes.iter().take(MOST_BYTES) {
+        write!(text, "{byte:02x} ").ok();
+    }
+    text
+}
+
+/// Columns of what an arrow carries: its badge, and its size.
+const LABEL: usize = 14;
+const BADGE: usize = 6;
+const SIZE: usize = 8;
+
+/// Columns of content that are made ready; a screen has fewer.
+const LONGEST: usize = 300;
+
+/// Columns from which on the title of a broken rule stands behind its number.
+const WITH_TITLE: usize = 50;
+
+/// Bytes of binary content that are shown.
+const MOST_BYTES: usize = 64;

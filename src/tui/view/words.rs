@@ -1,0 +1,91 @@
+//! What is said about rows, connections and amounts.
+
+use crate::analysis::event::{Limit, Outcome, Recognition};
+use crate::stream::Direction;
+use crate::text::amount;
+use crate::websocket::Opcode;
+
+/// A number with separators.
+pub(super) fn number(number: u64) -> String {
+    written(|out| amount::grouped(out, number))
+}
+
+/// A size with its unit.
+pub(super) fn size(bytes: u64) -> String {
+    written(|out| amount::size(out, bytes))
+}
+
+/// A duration with its unit.
+pub(super) fn duration(nanoseconds: u64) -> String {
+    written(|out| amount::duration(out, nanoseconds))
+}
+
+/// Seconds with six decimals.
+pub(super) fn seconds(nanoseconds: u64) -> String {
+    written(|out| amount::seconds(out, nanoseconds))
+}
+
+/// A number with its noun.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    written(|out| amount::counted(out, number, noun))
+}
+
+fn written(write: impl FnOnce(&mut String)) -> String {
+    let mut out = String::new();
+    write(&mut out);
+    out
+}
+
+/// The badge of an opcode.
+pub(super) fn badge(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::Continuation => "CONT",
+        Opcode::Text => "TEXT",
+        Opcode::Binary => "BIN",
+        Opcode::Close => "CLOSE",
+        Opcode::Ping => "PING",
+        Opcode::Pong => "PONG",
+    }
+}
+
+/// What became of a connection.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "still open at the end of the capture",
+        Outcome::Closed => "closed",
+        Outcome::Aborted => "aborted: it ended without a Close from each side",
+        Outcome::Refused => "refused: RST answered the SYN",
+        Outcome::Timeout => "no answer",
+        Outcome::Rejected => "rejected: not upgraded to a WebSocket",
+        Outcome::NotWebSocket => "not a WebSocket",
+        Outcome::Undecodable => "encrypted, or not decodable",
+    }
+}
+
+/// How a WebSocket was recognized without its handshake.
+pub(super) fn recognized(recognition: Recognition) -> &'static str {
+    match recognition {
+        Recognition::Told => "read as WebSocket as told; its handshake was not captured",
+        Recognition::Likely => "handshake not captured; recognized by its frames (likely)",
+        Recognition::Possible => "handshake not captured; recognized by its frames (possible)",
+    }
+}
+
+/// Which limit was reached.
+pub(super) fn limit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::BufferedPerConnection => "too many bytes held back for this connection",
+        Limit::BufferedTotal => "too many bytes held back for all connections",
+        Limit::Connections => "too many connections at a time",
+        Limit::HeadBytes => "the HTTP head is too long",
+    }
+}
+
+/// Who sends in a direction.
+pub(super) fn sender(direction: Option<Direction>) -> &'static str {
+    match direction {
+        Some(Direction::ClientToServer) => "client",
+        Some(Direction::ServerToClient) => "server",
+        None => "a peer",
+    }
+}
