@@ -3,8 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -18,7 +20,7 @@ use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, To
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::loader::{self, Shared};
 use crate::tui::prompt::{Prompt, Purpose};
-use crate::tui::terminal::Screen;
+use crate::tui::terminal::{self, Screen};
 use crate::tui::view;
 
 /// One use of the interface, from its start to its end.
@@ -44,6 +46,21 @@ enum Next {
     End,
 }
 
+/// Ends the process after a signal where the loop does not: with its terminal gone, reading keys
+/// never returns.
+#[expect(clippy::disallowed_methods, reason = "the loop that should see the signal is stuck")]
+#[expect(clippy::exit, reason = "nobody is left to return to")]
+fn end_without_a_terminal(ended: Arc<AtomicBool>) {
+    thread::spawn(move || {
+        while !ended.load(Ordering::Acquire) {
+            thread::sleep(SIGNAL_INTERVAL);
+        }
+        thread::sleep(LOOP_TIME);
+        terminal::give_up();
+        process::exit(0);
+    });
+}
+
 impl Session {
     /// Runs until the user, or a signal, ends it.
     ///
@@ -59,6 +76,7 @@ impl Session {
         for number in signals {
             signal_hook::flag::register(number, Arc::clone(&ended))?;
         }
+        end_without_a_terminal(Arc::clone(&ended));
         let mut screen = Screen::new()?;
         while !ended.load(Ordering::Acquire) {
             let pending = self.draw(&mut screen)?;
@@ -227,3 +245,9 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often signals are looked at while nothing happens.
 const IDLE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often a signal is looked for beside the loop.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the loop may take to end after a signal.
+const LOOP_TIME: Duration = Duration::from_millis(500);

@@ -119,13 +119,18 @@ fn give_back(out: &mut impl Write) -> io::Result<()> {
     disable_raw_mode()
 }
 
+/// Gives the terminal back, if it is still there.
+pub(super) fn give_up() {
+    if let Ok(mut out) = Output::new() {
+        give_back(&mut out).ok();
+    }
+}
+
 /// Gives the terminal back before a panic is reported, also where it ends the process at once.
 fn give_back_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        if let Ok(mut out) = Output::new() {
-            give_back(&mut out).ok();
-        }
+        give_up();
         before(panic);
     }));
 }
