@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::capture::PacketStore;
 use crate::stream::Timestamp;
-use crate::timeline::{Opened, RowId, Timeline};
+use crate::timeline::{OpenLimits, Opened, RowId, Timeline, open};
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
@@ -139,7 +139,7 @@ pub enum Overlay {
     /// Something to choose from.
     Menu(Menu),
     /// A line that is being typed.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
 }
 
 /// How times are shown.
@@ -371,8 +371,7 @@ impl App {
         if self.opened.as_ref().is_some_and(|(id, _)| *id == current) {
             return;
         }
-        let opened =
-            crate::timeline::open(world.timeline, current, world.store, Default::default());
+        let opened = open(world.timeline, current, world.store, OpenLimits::default());
         self.opened = Some((current, opened.map_err(|error| error.to_string())));
         let mut state = std::mem::take(&mut self.inspector);
         inspector::select(&mut state, &self.inspector_context(world.timeline));
@@ -396,7 +395,7 @@ impl Pending {
     pub fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Nothing, Self::Nothing) => Self::Nothing,
-            _ => Self::More,
+            (Self::More, _) | (_, Self::More) => Self::More,
         }
     }
 }
