@@ -142,7 +142,7 @@ pub enum Overlay {
     /// Something to choose from.
     Menu(Menu),
     /// A line that is being typed.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
 }
 
 /// How times are shown.
@@ -422,7 +422,7 @@ impl Pending {
     pub fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Nothing, Self::Nothing) => Self::Nothing,
-            _ => Self::More,
+            (Self::More, _) | (_, Self::More) => Self::More,
         }
     }
 }
