@@ -321,11 +321,12 @@ impl App {
         });
         self.connections.show(layout::connection_lines(self.layout.connections).height);
         self.rows.show(layout::inside(self.layout.timeline).height);
-        self.findings.show(world.timeline, layout::inside(self.layout.middle).height);
+        self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
         self.overview.prepare(
             layout::inside(self.layout.overview).width,
             self.rows.picked(),
             world.timeline,
+            &self.reading.stage,
         );
         self.open_current(world);
         self.previews.fill(self.rows.visible(), world)

@@ -214,10 +214,10 @@ impl ConnectionList {
             None => true,
             Some(seen) if seen == now => false,
             // Sorting many again and again while they come would take all the time there is.
-            Some((connections, _)) => {
-                !stage.goes_on()
-                    || all.len() < MANY
-                    || all.len() > connections.saturating_add(connections / 8)
+            Some((connections, rows)) => {
+                let work = all.len().saturating_mul(ROWS_PER_CONNECTION);
+                let more = usize::try_from(now.1.saturating_sub(rows)).unwrap_or(usize::MAX);
+                !stage.goes_on() || all.len() != connections && all.len() < MANY || more > work
             }
         };
         if !is_due {
@@ -247,7 +247,8 @@ impl ConnectionList {
 
     fn keep_visible(&mut self) {
         let lowest = self.cursor.saturating_add(1).saturating_sub(self.height);
-        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor);
+        let last = self.order.len().saturating_sub(self.height);
+        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor).min(last);
     }
 }
 
@@ -307,5 +308,8 @@ pub fn state(connection: &ConnectionRow) -> &'static str {
     }
 }
 
-/// Connections from which on they are not sorted anew for each of them.
-const MANY: usize = 5_000;
+/// Connections up to which each new one is put in its place at once.
+const MANY: usize = 200;
+
+/// New rows for each connection after which the list is put in order again, while they come.
+const ROWS_PER_CONNECTION: usize = 2;

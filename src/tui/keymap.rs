@@ -133,6 +133,8 @@ pub static BINDINGS: &[Binding] = &[
     bind(Focus::Anywhere, KeyCode::BackTab,   Action::PreviousPane,    "previous pane"),
     bind(Focus::Anywhere, KeyCode::Enter,     Action::Open,            "inspect, or go there"),
     bind(Focus::Anywhere, KeyCode::Esc,       Action::Back,            "back; stop searching, filtering, reading"),
+    key (Focus::Anywhere, 'J',                Action::NextRow,         "next row of the timeline, from any pane"),
+    key (Focus::Anywhere, 'K',                Action::PreviousRow,     "previous row of the timeline"),
     key (Focus::Anywhere, 'e',                Action::NextError,       "next error"),
     key (Focus::Anywhere, 'E',                Action::PreviousError,   "previous error"),
     key (Focus::Anywhere, 'w',                Action::NextWarning,     "next warning or error"),

@@ -115,6 +115,14 @@ pub fn connection_lines(pane: Rect) -> Rect {
     Rect { y: inside.y.saturating_add(1), height: inside.height.saturating_sub(1), ..inside }
 }
 
+/// The list of findings over the panes, and below it what is said about the one under the cursor.
+pub fn findings(middle: Rect) -> (Rect, Rect) {
+    let inside = inside(middle);
+    let detail = FINDING_DETAIL.min(inside.height / 2);
+    let list = Rect { height: inside.height.saturating_sub(detail), ..inside };
+    (list, Rect { y: list.bottom(), height: detail, ..inside })
+}
+
 /// A rectangle in the middle of another one.
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
@@ -148,6 +156,9 @@ const SHORTEST_LIST: u16 = 4;
 
 /// The fewest lines of the timeline, borders included.
 const LEAST_TIMELINE: u16 = 6;
+
+/// Lines about the finding under the cursor, with a line above them.
+const FINDING_DETAIL: u16 = 9;
 
 const NARROWEST_TIMELINE: u16 = 40;
 const NARROWEST_INSPECTOR: u16 = 40;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::analysis::event::ConnectionId;
 use crate::stream::Timestamp;
 use crate::timeline::{Bucket, Timeline};
+use crate::tui::app::Stage;
 
 /// The overview, a column of the screen for each stretch of time.
 #[derive(Debug, Default)]
@@ -54,15 +55,26 @@ impl Overview {
     }
 
     /// Makes the columns, where something has changed.
-    pub fn prepare(&mut self, columns: u16, picked: &[ConnectionId], timeline: &Timeline) {
+    pub fn prepare(
+        &mut self,
+        columns: u16,
+        picked: &[ConnectionId],
+        timeline: &Timeline,
+        stage: &Stage,
+    ) {
         let columns = usize::from(columns.saturating_sub(LABEL));
         let counts = timeline.counts();
         let findings = counts.errors.saturating_add(counts.warnings).saturating_add(counts.notes);
-        let is_same = self.made_of.as_ref().is_some_and(|(rows, found, width, of)| {
-            (*rows, *found, *width) == (timeline.rows(), findings, columns) && of == picked
-        });
-        if is_same {
-            return;
+        if let Some((rows, found, width, of)) = &self.made_of
+            && *width == columns
+            && of == picked
+        {
+            // While many rows come, a few more change nothing that can be seen.
+            let more = timeline.rows().saturating_sub(*rows);
+            let enough = if stage.goes_on() { rows / LEAST_SHARE } else { 0 };
+            if more <= enough && (*found == findings || stage.goes_on()) {
+                return;
+            }
         }
         let (start, end) = (counts.start, Timestamp(counts.end.0.saturating_add(1)));
         let of = (!picked.is_empty()).then_some(picked);
@@ -75,3 +87,6 @@ impl Overview {
 
 /// Columns before the bars, for the arrows.
 pub const LABEL: u16 = 2;
+
+/// The share of rows by which their number must grow to be counted anew, while they come.
+const LEAST_SHARE: u32 = 200;

@@ -150,6 +150,8 @@ pub struct Symbols {
     pub delta: &'static str,
     /// Under the place that is meant.
     pub caret: &'static str,
+    /// So many times.
+    pub times: &'static str,
     /// Between columns.
     pub vertical: &'static str,
 }
@@ -359,6 +361,7 @@ const UNICODE: Symbols = Symbols {
     ellipsis: "…",
     delta: "Δ",
     caret: "▲",
+    times: "×",
     vertical: "│",
 };
 
@@ -387,5 +390,6 @@ const ASCII: Symbols = Symbols {
     ellipsis: "~",
     delta: "d",
     caret: "^",
+    times: "x",
     vertical: "|",
 };

@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use crate::findings::Severity;
 use crate::timeline::RowId;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Tone, World};
+use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Stage, Tone, World};
 use crate::tui::inspector;
 use crate::tui::keymap::{Focus, lookup};
 use crate::tui::layout::Opening;
@@ -158,6 +158,8 @@ impl App {
             | Action::NextWarning
             | Action::PreviousWarning
             | Action::Partner
+            | Action::NextRow
+            | Action::PreviousRow
             | Action::SearchNext
             | Action::SearchPrevious
             | Action::Filter
@@ -192,6 +194,8 @@ impl App {
             Action::PreviousError => self.go_to_finding(Severity::Error, Towards::Start, world),
             Action::NextWarning => self.go_to_finding(Severity::Warning, Towards::End, world),
             Action::PreviousWarning => self.go_to_finding(Severity::Warning, Towards::Start, world),
+            Action::NextRow => self.rows.move_by(1),
+            Action::PreviousRow => self.rows.move_by(-1),
             Action::Partner => self.go_to_partner(world),
             Action::Search => {
                 let prompt = Prompt::new(Purpose::Search, String::new());
@@ -219,7 +223,7 @@ impl App {
     fn back(&mut self) -> Effect {
         if self.search.stop() {
             self.say(Tone::Done, "search stopped");
-        } else if self.reading.stage == crate::tui::app::Stage::Loading {
+        } else if self.reading.stage == Stage::Loading {
             return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;

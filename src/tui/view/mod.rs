@@ -1,5 +1,6 @@
 //! What is drawn: pure functions of the state and the timeline, one file for each panel.
 
+mod ascii;
 pub mod connections;
 pub mod findings;
 pub mod help;
@@ -22,24 +23,14 @@ pub use self::pane::{inspector_tab_at, safe};
 use crate::timeline::Timeline;
 use crate::tui::app::{App, Overlay};
 use crate::tui::layout;
+use crate::tui::theme::Glyphs;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     if layout::is_too_small(frame.area()) {
         return too_small::draw(frame, app);
     }
-    status::title(frame, app, timeline);
-    let layout = app.layout;
-    if !layout.connections.is_empty() {
-        connections::draw(frame, app, timeline);
-        overview::draw(frame, app, timeline);
-    }
-    if !layout.timeline.is_empty() {
-        timeline::draw(frame, app, timeline);
-    }
-    if !layout.inspector.is_empty() {
-        pane::inspector(frame, app, timeline);
-    }
+    panes(frame, app, timeline);
     match &app.overlay {
         Overlay::None => status::hints(frame, app),
         Overlay::Help => {
@@ -55,5 +46,23 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
             status::hints(frame, app);
         }
         Overlay::Prompt(prompt) => prompt::draw(frame, app, prompt),
+    }
+    if app.theme.glyphs == Glyphs::Ascii {
+        ascii::reduce(frame.buffer_mut());
+    }
+}
+
+fn panes(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
+    status::title(frame, app, timeline);
+    let layout = app.layout;
+    if !layout.connections.is_empty() {
+        connections::draw(frame, app, timeline);
+        overview::draw(frame, app, timeline);
+    }
+    if !layout.timeline.is_empty() {
+        timeline::draw(frame, app, timeline);
+    }
+    if !layout.inspector.is_empty() {
+        pane::inspector(frame, app, timeline);
     }
 }

@@ -1,0 +1,466 @@
+//! What the interface shows of the samples, and how it answers to keys, without a terminal.
+//!
+//! `INSTA_UPDATE=always cargo test --test screens` renews the files in `snapshots/`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "tests make their own input and may panic"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use crossterm::event::Event;
+use crossterm::event::KeyCode;
+use crossterm::event::KeyEvent;
+use crossterm::event::KeyModifiers;
+use crossterm::event::MouseButton;
+use crossterm::event::MouseEvent;
+use crossterm::event::MouseEventKind;
+use insta::Settings;
+use insta::assert_snapshot;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use wslens::analysis::Options;
+use wslens::capture;
+use wslens::capture::FileStore;
+use wslens::capture::PacketPlace;
+use wslens::capture::PacketStore;
+use wslens::findings::Reading;
+use wslens::pipeline::Pipeline;
+use wslens::stream::Direction::ClientToServer;
+use wslens::timeline::Timeline;
+use wslens::tui::app::App;
+use wslens::tui::app::Effect;
+use wslens::tui::app::Overlay;
+use wslens::tui::app::Pane;
+use wslens::tui::app::Pending;
+use wslens::tui::app::Replace;
+use wslens::tui::app::Stage;
+use wslens::tui::app::World;
+use wslens::tui::export::Outgoing;
+use wslens::tui::loader;
+use wslens::tui::loader::Shared;
+use wslens::tui::loader::Source;
+use wslens::tui::theme::Glyphs;
+use wslens::tui::theme::Palette;
+use wslens::tui::theme::Theme;
+use wslens::tui::view;
+
+use support::container::ETHERNET;
+use support::conversation::Conversation;
+use support::conversation::frame;
+use support::scenario::Layout;
+use support::scenario::Line;
+use support::seen::borrowed;
+
+/// The interface, and what it shows.
+struct Screen {
+    app: App,
+    shared: Shared,
+    store: Box<dyn PacketStore>,
+    size: (u16, u16),
+}
+
+impl Screen {
+    /// Opens a sample, which is read to its end at once.
+    fn of(sample: &str, size: (u16, u16)) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{sample}.pcap"));
+        let shared = Shared::new(Stage::Loading);
+        let source = Source {
+            packets: capture::open(&path).unwrap(),
+            spool: None,
+            count: u64::MAX,
+            options: Options::default(),
+        };
+        let stage = loader::read(source, &shared);
+        let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
+        let mut app = App::new(format!("{sample}.pcap"), theme, Stage::Loading);
+        app.reading.stage = stage;
+        let store = Box::new(FileStore::open(&path).unwrap().unwrap());
+        let mut screen = Self { app, shared, store, size };
+        screen.settle();
+        screen
+    }
+
+    fn with<T>(&mut self, work: impl FnOnce(&mut App, World<'_>) -> T) -> T {
+        let timeline = self.shared.timeline();
+        work(&mut self.app, World { timeline: &timeline, store: self.store.as_ref() })
+    }
+
+    /// Lets everything be done that takes more than one step.
+    fn settle(&mut self) {
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        self.with(|app, world| {
+            while app.step(world).or(app.prepare(area, world)) == Pending::More {}
+            app.prepare(area, world);
+        });
+    }
+
+    /// Presses one key after the other; names of keys stand in brackets.
+    fn press(&mut self, keys: &str) -> Effect {
+        let mut effect = Effect::None;
+        let mut rest = keys;
+        while let Some(letter) = rest.chars().next() {
+            let code = if letter == '[' {
+                let (name, behind) = rest[1..].split_once(']').unwrap();
+                rest = behind;
+                named(name)
+            } else {
+                rest = &rest[letter.len_utf8()..];
+                KeyCode::Char(letter)
+            };
+            effect = self.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        }
+        effect
+    }
+
+    fn event(&mut self, event: Event) -> Effect {
+        let effect = self.with(|app, world| app.event(event, world));
+        self.settle();
+        effect
+    }
+
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Effect {
+        let modifiers = KeyModifiers::NONE;
+        self.event(Event::Mouse(MouseEvent { kind, column, row, modifiers }))
+    }
+
+    fn drawn(&mut self) -> Terminal<TestBackend> {
+        let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).unwrap();
+        self.settle();
+        self.with(|app, world| {
+            terminal.draw(|frame| view::draw(frame, app, world.timeline)).unwrap();
+        });
+        terminal
+    }
+
+    fn text(&mut self) -> String {
+        self.drawn().backend().to_string()
+    }
+
+    fn compare(&mut self, name: &str) {
+        let text = self.text();
+        let mut settings = Settings::clone_current();
+        settings.set_omit_expression(true);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.bind(|| assert_snapshot!(format!("screen-{name}"), text));
+    }
+}
+
+fn named(name: &str) -> KeyCode {
+    match name {
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Tab" => KeyCode::Tab,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        "PageDown" => KeyCode::PageDown,
+        "Home" => KeyCode::Home,
+        "Backspace" => KeyCode::Backspace,
+        other => panic!("no key {other}"),
+    }
+}
+
+#[test]
+fn screens_show_the_same_as_before() {
+    let sizes = [(80, 24), (120, 40), (200, 60)];
+    for sample in ["protocol-errors", "deflate", "gap", "refused", "nginx-no-upgrade"] {
+        for size in sizes {
+            Screen::of(sample, size).compare(&format!("{sample}-{}x{}", size.0, size.1));
+        }
+    }
+}
+
+#[test]
+fn what_lies_over_the_panes_shows_the_same_as_before() {
+    #[rustfmt::skip]
+    let cases = [
+        ("help",            (80, 24),  "?"),
+        ("findings",        (120, 40), "F"),
+        ("by-connection",   (80, 24),  "F[Tab][Down]"),
+        ("copy",            (80, 24),  "y"),
+        ("filter-fault",    (80, 24),  "flenght > 1"),
+        ("filter-complete", (80, 24),  "fopcode == "),
+        ("filtered",        (120, 40), "fopcode == text and from == client[Enter]"),
+        ("frames",          (120, 40), "mt"),
+        ("one-connection",  (120, 40), "[Tab][Down][Enter]"),
+        ("too-small",       (60, 12),  ""),
+    ];
+    for (name, size, keys) in cases {
+        let mut screen = Screen::of("protocol-errors", size);
+        screen.press(keys);
+        screen.compare(name);
+    }
+}
+
+#[test]
+fn ascii_means_ascii() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    screen.app.theme.glyphs = Glyphs::Ascii;
+    let text = screen.text();
+    let odd: Vec<char> = text.chars().filter(|letter| !letter.is_ascii()).collect();
+    assert_eq!(odd, [], "{text}");
+}
+
+#[test]
+fn no_size_and_no_key_makes_it_fail() {
+    let keys = ["", "?", "F", "y", "s[Enter]", "fopcode == [Tab]", "/x", "[Enter]", "[Tab][Enter]"];
+    for sample in ["protocol-errors", "subprotocols"] {
+        for keys in keys {
+            let mut screen = Screen::of(sample, (100, 30));
+            screen.press(keys);
+            for size in
+                [(1, 1), (2, 3), (79, 24), (80, 24), (81, 25), (120, 24), (120, 200), (400, 30)]
+            {
+                screen.size = size;
+                screen.text();
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_are_found_one_after_the_other() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        screen.press("e");
+        seen.push(screen.app.current().unwrap().0);
+    }
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!((sorted.len(), &sorted), (6, &seen));
+    screen.press("e");
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("no later error"));
+    screen.press("E");
+    assert_eq!(screen.app.current().unwrap().0, seen[4]);
+}
+
+#[test]
+fn searching_moves_the_cursor_to_what_is_found() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    #[rustfmt::skip]
+    let cases = [
+        ("text in any case", "/NOT MASKED[Enter]", Some("not masked")),
+        ("the next one",     "n",                  Some("not masked")),
+        ("bytes",            "g/0x636166e9[Enter]", Some("caf")),
+        ("a pattern",        "g/re:^close me[Enter]", Some("close me badly")),
+    ];
+    for (name, keys, expected) in cases {
+        screen.press(keys);
+        let row = screen.app.current().unwrap();
+        let opened = screen.with(|_, world| {
+            wslens::timeline::open(world.timeline, row, world.store, Default::default()).unwrap()
+        });
+        let content = String::from_utf8_lossy(&opened.content).into_owned();
+        assert!(content.starts_with(expected.unwrap()), "{name}: {content}");
+    }
+    screen.press("g/nowhere to be found[Enter]");
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("no later match"));
+}
+
+#[test]
+fn a_filter_keeps_the_row_under_the_cursor() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    screen.press("ee");
+    let row = screen.app.current();
+    let all = screen.app.rows.len();
+    screen.press("fseverity >= error[Enter]");
+    assert_eq!((screen.app.rows.len(), screen.app.current()), (6, row));
+    screen.press("[Esc]");
+    assert_eq!((screen.app.rows.len(), screen.app.current()), (all, row));
+    // An empty line shows all again, too; a wrong one stays to be put right.
+    screen.press("fno such thing[Enter]");
+    assert!(matches!(screen.app.overlay, Overlay::Prompt(_)));
+}
+
+#[test]
+fn filters_that_look_at_content_read_it_again() {
+    let mut screen = Screen::of("deflate", (120, 40));
+    screen.press("ftext contains \"ACME\" and compressed[Enter]");
+    let found = screen.app.rows.len();
+    assert!(found > 5, "{found}");
+    screen.press("[Esc]fpath == \"/quotes\" and masked and json(\".number\") == 2[Enter]");
+    assert_eq!(screen.app.rows.len(), 1);
+}
+
+#[test]
+fn one_connection_is_shown_alone_or_with_others() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    let all = screen.app.rows.len();
+    screen.press("[Tab]");
+    assert_eq!(screen.app.pane, Pane::Connections);
+    screen.press("[Enter]");
+    let one = screen.app.rows.len();
+    screen.press("[Tab][Down] ");
+    let two = screen.app.rows.len();
+    assert!(one < two && two < all, "{one} {two} {all}");
+    screen.press("a");
+    assert_eq!(screen.app.rows.len(), all);
+}
+
+#[test]
+fn connections_are_sorted_by_a_click_on_a_heading() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    let first = |screen: &mut Screen| {
+        screen.with(|app, world| app.connections.visible(world.timeline).next().unwrap().1.id.0)
+    };
+    let line = screen.text().lines().nth(2).unwrap().to_owned();
+    let column = line.chars().position(|letter| letter == '#').unwrap() as u16 - 1;
+    assert_eq!(first(&mut screen), 1);
+    screen.mouse(MouseEventKind::Down(MouseButton::Left), column, 2);
+    assert_eq!(first(&mut screen), 4, "{line}");
+}
+
+#[test]
+fn the_mouse_chooses_opens_scrolls_and_drags() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    let timeline = screen.app.layout.timeline;
+    let click = MouseEventKind::Down(MouseButton::Left);
+    screen.mouse(click, 20, timeline.y + 4);
+    assert_eq!(screen.app.rows.cursor(), 3);
+    screen.mouse(click, 20, timeline.y + 4);
+    assert_eq!(screen.app.pane, Pane::Inspector);
+    let inspector = screen.app.layout.inspector;
+    screen.mouse(click, inspector.x, inspector.y + 3);
+    screen.mouse(MouseEventKind::Drag(MouseButton::Left), inspector.x - 10, inspector.y + 3);
+    assert_eq!(screen.app.layout.inspector.x, inspector.x - 10);
+    screen.mouse(MouseEventKind::Up(MouseButton::Left), 0, 0);
+    screen.mouse(MouseEventKind::ScrollDown, 20, timeline.y + 4);
+    assert_eq!(screen.app.rows.top(), 3);
+    let overview = screen.app.layout.overview;
+    screen.mouse(click, overview.right() - 2, overview.y + 1);
+    assert!(screen.app.rows.cursor() > 30, "{}", screen.app.rows.cursor());
+}
+
+#[test]
+fn pairs_and_bookmarks_are_reached_by_a_key() {
+    let mut screen = Screen::of("heartbeat", (80, 24));
+    screen.press("[Down][Down]");
+    let ping = screen.app.current();
+    screen.press("bp");
+    assert_ne!(screen.app.current(), ping);
+    screen.press("p");
+    assert_eq!(screen.app.current(), ping);
+    screen.press("G'");
+    assert_eq!(screen.app.current(), ping);
+}
+
+#[test]
+fn what_is_taken_out_is_what_was_sent() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    screen.press("/not masked[Enter]");
+    assert_eq!(screen.press("yp"), Effect::Copy(b"not masked".to_vec()));
+    let hex = b"81 0a 6e 6f 74 20 6d 61 73 6b 65 64".to_vec();
+    assert_eq!(screen.press("yh"), Effect::Copy(hex));
+    assert_eq!(screen.press("yf"), Effect::Copy(b"connection == 1".to_vec()));
+    let effect = screen.press("sp[Enter]");
+    let Effect::Save { path, what, replace } = effect else { panic!("{effect:?}") };
+    assert_eq!((path.as_str(), replace), ("connection-1-packet-10.txt", Replace::Ask));
+    assert_eq!(what, Outgoing::Bytes(b"not masked".to_vec()));
+}
+
+#[test]
+fn the_packets_of_a_connection_are_a_capture_of_their_own() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    let Effect::Save { what: Outgoing::Packets(extract), .. } = screen.press("sc[Enter]") else {
+        panic!("nothing to save")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.pcapng");
+    let file = std::fs::File::create(&path).unwrap();
+    let count = extract.run(Path::new("samples/protocol-errors.pcap"), file).unwrap();
+    let mut source = capture::open(&path).unwrap();
+    let mut read = 0;
+    while source.next_packet().unwrap().is_some() {
+        read += 1;
+    }
+    assert_eq!(count, read);
+    assert!(count > 10 && count < 60, "{count}");
+}
+
+#[test]
+fn escape_stops_what_is_nearest() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    screen.app.reading.stage = Stage::Loading;
+    assert_eq!(screen.press("[Esc]"), Effect::StopReading);
+    screen.app.reading.stage = Stage::Whole;
+    screen.press("[Enter]");
+    assert_eq!(screen.app.pane, Pane::Inspector);
+    screen.press("[Esc]");
+    assert_eq!(screen.app.pane, Pane::Timeline);
+    assert_eq!(screen.press("q"), Effect::Quit);
+}
+
+#[test]
+fn hostile_bytes_stay_in_their_row() {
+    for sample in ["handshake-fields", "protocol-errors", "close-codes", "subprotocols"] {
+        let mut screen = Screen::of(sample, (120, 40));
+        let text = screen.text();
+        let odd = text.chars().find(|letter| letter.is_control() && *letter != '\n');
+        assert_eq!(odd, None, "{sample}");
+    }
+}
+
+#[test]
+fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
+    let mut timeline = Timeline::new();
+    let mut pipeline = Pipeline::new(Options::default(), wslens::findings::Settings::default());
+    let conversation = Conversation::plain("many");
+    let mut line = Line::open(&Layout::default());
+    for (direction, bytes) in &conversation.turns {
+        line.data(*direction, bytes);
+    }
+    let segment = frame(0x81, Some([1, 2, 3, 4]), b"Hello").repeat(50);
+    let mut packets = 0;
+    for _ in 0..20_000 {
+        line.data(ClientToServer, &segment);
+        for packet in line.packets.drain(..) {
+            packets += 1;
+            let packet = borrowed(&packet, packets, ETHERNET);
+            timeline.packet(&packet);
+            pipeline.push(&packet, &mut timeline);
+        }
+    }
+    pipeline.finish(&Reading::default(), &mut timeline);
+    assert!(timeline.rows() > 1_000_000);
+    let theme = Theme { palette: Palette::Dark, glyphs: Glyphs::Unicode };
+    let mut app = App::new("many".to_owned(), theme, Stage::Whole);
+    let world = World { timeline: &timeline, store: &Nothing };
+    let area = Rect::new(0, 0, 200, 60);
+    let mut before = 0;
+    let mut steps = 0;
+    while app.step(world) == Pending::More {
+        steps += 1;
+        assert!(app.rows.work - before <= 1 << 14, "{} rows in one step", app.rows.work - before);
+        before = app.rows.work;
+    }
+    assert!((60..80).contains(&steps), "{steps}");
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    for code in [KeyCode::End, KeyCode::PageUp, KeyCode::Up, KeyCode::Home] {
+        app.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), world);
+        let (rows, previews) = (app.rows.work, app.previews.work);
+        assert_eq!(app.step(world), Pending::Nothing);
+        app.prepare(area, world);
+        terminal.draw(|frame| view::draw(frame, &app, &timeline)).unwrap();
+        assert_eq!(app.rows.work, rows, "no row is looked at again");
+        assert!(app.previews.work - previews <= 16, "a few rows are read at a time");
+        assert!(app.rows.visible().count() < 60);
+    }
+}
+
+/// Holds no packet.
+struct Nothing;
+
+impl PacketStore for Nothing {
+    fn read(&self, place: &PacketPlace, _: &mut Vec<u8>) -> Result<(), capture::Error> {
+        Err(capture::Error::NotSpooled { packet: place.id, limit: 0 })
+    }
+}
