@@ -99,7 +99,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli", "timeline/open.rs"]),
     ("tui_input", &["tui/prompt.rs"]),
-    ("unicode_width", &["text/escape.rs", "report/line.rs", "report/wrap.rs"]),
+    (
+        "unicode_width",
+        &["text/escape.rs", "report/line.rs", "report/wrap.rs", "tui/inspector/page.rs"],
+    ),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -11,7 +11,12 @@ use sha2::{Digest, Sha256};
 /// The Sec-WebSocket-Accept that answers `key`, the value of Sec-WebSocket-Key without whitespace
 /// around it (RFC 6455 §4.2.2 item 5.4).
 pub fn accept(key: &[u8]) -> String {
-    STANDARD.encode(digest(&[key, GUID]))
+    STANDARD.encode(accept_digest(key))
+}
+
+/// The SHA-1 on the way to [`accept`]: of the key with the GUID behind it.
+pub fn accept_digest(key: &[u8]) -> Vec<u8> {
+    digest(&[key, GUID])
 }
 
 /// The bytes that `key` stands for; `None` where it is not base64. A correct one has
@@ -240,7 +245,7 @@ fn standard_alphabet(value: &[u8]) -> Vec<u8> {
 pub const KEY_LENGTH: usize = 16;
 
 /// What is appended to the key (RFC 6455 §1.3).
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+pub const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The answer of the example in RFC 6455 §1.3.
 const EXAMPLE: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";

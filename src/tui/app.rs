@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ratatui::layout::Rect;
 
 use crate::capture::PacketStore;
+use crate::http::Handshake;
 use crate::stream::Timestamp;
-use crate::timeline::{Opened, RowId, Timeline};
+use crate::timeline::{OpenLimits, Opened, RowId, Timeline};
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
@@ -54,6 +55,8 @@ pub struct App {
     pub inspecting: Opening,
     /// The row under the cursor, read again for the inspector, or why it could not be.
     pub opened: Option<(RowId, Result<Opened, String>)>,
+    /// The opening handshake of that row's connection, and the row it was read from.
+    pub handshake: Option<(RowId, Handshake)>,
     /// The beginnings of what visible rows say.
     pub previews: Previews,
     /// Which rows have findings.
@@ -255,6 +258,7 @@ impl App {
             inspector: InspectorState::default(),
             inspecting: Opening::default(),
             opened: None,
+            handshake: None,
             previews: Previews::default(),
             marks: Marks::default(),
             findings: FindingList::default(),
@@ -299,7 +303,9 @@ impl App {
             timeline,
             row: current.and_then(|id| timeline.row(id)),
             opened,
+            handshake: self.handshake.as_ref().map(|(_, handshake)| handshake),
             area: layout::inside(self.layout.inspector),
+            theme: self.theme,
         }
     }
 
@@ -368,15 +374,35 @@ impl App {
         let Some(current) = self.current().filter(|_| self.inspecting == Opening::Open) else {
             return;
         };
-        if self.opened.as_ref().is_some_and(|(id, _)| *id == current) {
+        let is_new = self.opened.as_ref().is_none_or(|(id, _)| *id != current);
+        if is_new {
+            let opened =
+                crate::timeline::open(world.timeline, current, world.store, OpenLimits::default());
+            self.opened = Some((current, opened.map_err(|error| error.to_string())));
+            self.open_handshake(current, world);
+        }
+        let mut state = std::mem::take(&mut self.inspector);
+        let context = self.inspector_context(world.timeline);
+        if is_new {
+            inspector::select(&mut state, &context);
+        } else {
+            inspector::fit(&mut state, &context);
+        }
+        self.inspector = state;
+    }
+
+    /// Reads the handshake of a row's connection again, unless it was the last one read.
+    fn open_handshake(&mut self, row: RowId, world: World<'_>) {
+        let row = world.timeline.row(row);
+        let head = row.and_then(|row| inspector::handshake_row(world.timeline, &row));
+        if self.handshake.as_ref().map(|(id, _)| *id) == head {
             return;
         }
-        let opened =
-            crate::timeline::open(world.timeline, current, world.store, Default::default());
-        self.opened = Some((current, opened.map_err(|error| error.to_string())));
-        let mut state = std::mem::take(&mut self.inspector);
-        inspector::select(&mut state, &self.inspector_context(world.timeline));
-        self.inspector = state;
+        self.handshake = head.and_then(|head| {
+            let limits = OpenLimits::default();
+            let opened = crate::timeline::open(world.timeline, head, world.store, limits).ok()?;
+            Some((head, opened.handshake?))
+        });
     }
 }
 

@@ -86,6 +86,10 @@ impl App {
                 && let Some(tab) = view::inspector_tab_at(layout.inspector, at.x)
             {
                 self.inspector.tab = tab;
+            } else if let Some(line) = line_in(layout::inside(layout.inspector), at) {
+                let mut state = std::mem::take(&mut self.inspector);
+                inspector::click(&mut state, line, &self.inspector_context(world.timeline));
+                self.inspector = state;
             }
         }
         Effect::None

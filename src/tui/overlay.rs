@@ -142,8 +142,12 @@ impl App {
             },
             Purpose::SearchContent => {
                 let mut state = std::mem::take(&mut self.inspector);
-                inspector::search(&mut state, &text, &self.inspector_context(world.timeline));
+                let context = self.inspector_context(world.timeline);
+                let found = inspector::search(&mut state, &text, &context);
                 self.inspector = state;
+                if let Err(error) = found {
+                    self.say(Tone::Failed, error);
+                }
             }
             Purpose::Filter => match Filter::parse(&text) {
                 _ if text.trim().is_empty() => self.rows.set_filter(None),

@@ -108,6 +108,10 @@ pub struct Symbols {
     pub warning: &'static str,
     /// Before a note.
     pub note: &'static str,
+    /// Before what is as it must be.
+    pub good: &'static str,
+    /// The sign of XOR.
+    pub xor: &'static str,
     /// Before a bookmark.
     pub bookmark: &'static str,
     /// Before a connection that is shown.
@@ -340,6 +344,8 @@ const UNICODE: Symbols = Symbols {
     error: "✖",
     warning: "▲",
     note: "•",
+    good: "✓",
+    xor: "⊕",
     bookmark: "★",
     shown: "▌",
     open: "●",
@@ -369,6 +375,8 @@ const ASCII: Symbols = Symbols {
     error: "x",
     warning: "!",
     note: ".",
+    good: "+",
+    xor: "^",
     bookmark: "*",
     shown: "|",
     open: "o",

@@ -147,6 +147,11 @@ impl App {
                 let prompt = Prompt::new(Purpose::SearchContent, String::new());
                 self.overlay = Overlay::Prompt(prompt);
             }
+            Action::NextRow => self.rows.move_by(1),
+            Action::PreviousRow => self.rows.move_by(-1),
+            Action::SearchNext | Action::SearchPrevious if self.inspector.is_searching() => {
+                self.tell_inspector(action, world);
+            }
             Action::Help
             | Action::Findings
             | Action::Copy
@@ -166,14 +171,16 @@ impl App {
             | Action::ToggleFrames
             | Action::CycleTime
             | Action::ShowAll => return self.update_anywhere(action, world),
-            _ => {
-                // Apart from the rest of the state, which it only looks at.
-                let mut state = std::mem::take(&mut self.inspector);
-                inspector::update(&mut state, action, &self.inspector_context(world.timeline));
-                self.inspector = state;
-            }
+            _ => self.tell_inspector(action, world),
         }
         Effect::None
+    }
+
+    fn tell_inspector(&mut self, action: Action, world: World<'_>) {
+        // Apart from the rest of the state, which it only looks at.
+        let mut state = std::mem::take(&mut self.inspector);
+        inspector::update(&mut state, action, &self.inspector_context(world.timeline));
+        self.inspector = state;
     }
 
     /// What means the same in every pane.

@@ -54,6 +54,8 @@ pub struct Look {
     pub borders: Borders,
     /// How much stands in the cells.
     pub labels: Labels,
+    /// How many bits stand in a row.
+    pub rows: Rows,
 }
 
 /// What borders are made of.
@@ -74,6 +76,30 @@ pub enum Labels {
     Tall,
 }
 
+/// How many bits stand in a row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rows {
+    /// 32, as in the RFC.
+    Wide,
+    /// 16, where the columns for 32 are not there.
+    Narrow,
+}
+
+impl Rows {
+    /// Bits in a row.
+    fn bits(self) -> u16 {
+        match self {
+            Self::Wide => 32,
+            Self::Narrow => 16,
+        }
+    }
+
+    /// Columns of each line: a border, then a bit and a blank or a border, for each bit.
+    pub fn columns(self) -> usize {
+        usize::from(self.bits()).saturating_mul(2).saturating_add(1)
+    }
+}
+
 impl DrawnLine {
     /// The whole line.
     pub fn text(&self) -> String {
@@ -87,31 +113,25 @@ impl DrawnLine {
 
 /// Draws a header of which `fields` were told, and the beginning of its payload.
 ///
-/// 32 bits stand in a row, each line is [`WIDTH`] columns wide. Bits that are missing in a header
+/// Each line is [`Rows::columns`] wide. Bits that are missing in a header
 /// that is cut short are drawn as `?`. Without fields there is nothing to draw.
 pub fn draw(fields: &[Field], look: Look) -> Vec<DrawnLine> {
-    let rows = rows(fields);
+    let rows = rows(fields, look.rows.bits());
     if rows.is_empty() {
         return Vec::new();
     }
-    let mut lines = ruler();
+    let mut lines = ruler(look.rows.bits());
     let mut above: Option<&Row> = None;
     for row in &rows {
-        lines.push(border(above, Some(row), look.borders));
+        lines.push(border(above, Some(row), look));
         row.draw(fields, look, &mut lines);
         above = Some(row);
     }
-    lines.push(border(above, None, look.borders));
+    lines.push(border(above, None, look));
     lines
 }
 
-/// Columns of each line: a border, then a bit and a blank or a border, 32 times.
-pub const WIDTH: usize = 2 * ROW_BITS + 1;
-
-/// Bits in a row.
-const ROW_BITS: usize = 32;
-
-/// A row of 32 bits.
+/// A row of bits.
 #[derive(Debug, Default)]
 struct Row {
     cells: Vec<Cell>,
@@ -128,15 +148,15 @@ struct Cell {
 }
 
 /// Cuts fields and payload into rows.
-fn rows(fields: &[Field]) -> Vec<Row> {
+fn rows(fields: &[Field], full: u16) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let mut from = 0;
         while from < field.bits {
             let start = field.start_bit.saturating_add(from);
-            let room = FULL_ROW.saturating_sub(start % FULL_ROW);
+            let room = full.saturating_sub(start % full);
             let bits = room.min(field.bits.saturating_sub(from));
-            if start % FULL_ROW == 0 {
+            if start % full == 0 {
                 rows.push(Row::default());
             }
             if let Some(row) = rows.last_mut() {
@@ -148,11 +168,12 @@ fn rows(fields: &[Field]) -> Vec<Row> {
     let end = fields.last().map_or(0, |last| last.start_bit.saturating_add(last.bits));
     let is_whole = fields.iter().all(Field::is_whole);
     let part = is_whole.then_some(Part::Payload);
-    match (FULL_ROW.saturating_sub(end % FULL_ROW), rows.last_mut()) {
-        (FULL_ROW, Some(_)) if is_whole && !has_no_payload(fields) => {
-            rows.push(Row { cells: vec![Cell { part, from: 0, bits: FULL_ROW }] });
+    match (full.saturating_sub(end % full), rows.last_mut()) {
+        (bits, Some(_)) if bits == full && is_whole && !has_no_payload(fields) => {
+            rows.push(Row { cells: vec![Cell { part, from: 0, bits }] });
         }
-        (FULL_ROW, _) | (_, None) => {}
+        (_, None) => {}
+        (bits, _) if bits == full => {}
         (bits, Some(row)) => row.cells.push(Cell { part, from: 0, bits }),
     }
     rows
@@ -327,12 +348,12 @@ fn has_no_payload(fields: &[Field]) -> bool {
 }
 
 /// Two lines with the numbers of the bits: tens above units.
-fn ruler() -> Vec<DrawnLine> {
-    let line = |digit: &dyn Fn(usize) -> String| {
-        let numbers: Vec<String> = (0..ROW_BITS).map(digit).collect();
+fn ruler(bits: u16) -> Vec<DrawnLine> {
+    let line = |digit: &dyn Fn(u16) -> String| {
+        let numbers: Vec<String> = (0..bits).map(digit).collect();
         DrawnLine::plain(LineKind::Ruler, format!(" {} ", numbers.join(" ")))
     };
-    let tens = |bit: usize| match bit % 10 {
+    let tens = |bit: u16| match bit % 10 {
         0 => (bit / 10).to_string(),
         _ => " ".to_owned(),
     };
@@ -345,9 +366,6 @@ fn centered(text: &str, columns: usize) -> String {
     format!("{cut:^columns$}")
 }
 
-/// Bits in a row, as fields count them.
-const FULL_ROW: u16 = 32;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,11 +373,13 @@ mod tests {
     use crate::websocket::decoder::Compression;
     use crate::websocket::frame::frame_header;
 
-    const LOOKS: [Look; 4] = [
-        Look { borders: Borders::Lines, labels: Labels::Tall },
-        Look { borders: Borders::Lines, labels: Labels::Short },
-        Look { borders: Borders::Ascii, labels: Labels::Tall },
-        Look { borders: Borders::Ascii, labels: Labels::Short },
+    const LOOKS: [Look; 6] = [
+        Look { borders: Borders::Lines, labels: Labels::Tall, rows: Rows::Wide },
+        Look { borders: Borders::Lines, labels: Labels::Short, rows: Rows::Wide },
+        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: Rows::Wide },
+        Look { borders: Borders::Ascii, labels: Labels::Short, rows: Rows::Wide },
+        Look { borders: Borders::Lines, labels: Labels::Short, rows: Rows::Narrow },
+        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: Rows::Narrow },
     ];
 
     fn fields(header: &[u8]) -> Vec<Field> {
@@ -386,6 +406,29 @@ mod tests {
 ";
         let header = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
         assert_eq!(format!("\n{}", drawn(header, LOOKS[1])), expected);
+    }
+
+    #[test]
+    fn narrow_drawing_has_sixteen_bits_in_a_row() {
+        let expected = "
+ 0                   1
+ 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+┌─┬─┬─┬─┬───────┬─┬─────────────┐
+│1│0│0│0│0 0 0 1│1│0 0 0 0 1 0 1│
+│F│R│R│R│opcode │M│   length    │
+├─┴─┴─┴─┴───────┴─┴─────────────┤
+│0 0 1 1 0 1 1 1 1 1 1 1 1 0 1 0│
+│         masking key …         │
+├╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┤
+│0 0 1 0 0 0 0 1 0 0 1 1 1 1 0 1│
+│         … masking key         │
+├───────────────────────────────┤
+│       payload (masked)        │
+│            5 bytes            │
+└───────────────────────────────┘
+";
+        let header = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+        assert_eq!(format!("\n{}", drawn(header, LOOKS[4])), expected);
     }
 
     #[test]
@@ -443,7 +486,7 @@ mod tests {
                 let mut bits = vec![String::new(); fields.len()];
                 for line in &lines {
                     let text = line.text();
-                    assert_eq!(text.chars().count(), WIDTH, "{header:02x?} {text}");
+                    assert_eq!(text.chars().count(), look.rows.columns(), "{header:02x?} {text}");
                     assert!(look.borders == Borders::Lines || text.is_ascii(), "{text}");
                     for piece in line.pieces.iter().filter(|_| line.kind == LineKind::Bits) {
                         if let Some(Part::Field(index)) = piece.part {

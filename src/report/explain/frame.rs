@@ -5,7 +5,7 @@ use super::{Found, Place, payload};
 use crate::findings::Bits;
 use crate::report::style::Role;
 use crate::websocket::anatomy::{Field, FieldKind, anatomy};
-use crate::websocket::drawing::{Labels, LineKind, Look, Part, draw};
+use crate::websocket::drawing::{Labels, LineKind, Look, Part, Rows, draw};
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.
@@ -131,7 +131,7 @@ pub(super) fn draw_header(page: &mut Page, frame: &Found<'_>, broken: &[Bits]) {
 }
 
 fn drawing(page: &mut Page, fields: &[Field], broken: &[Bits]) {
-    let look = Look { borders: page.options.borders, labels: Labels::Tall };
+    let look = Look { borders: page.options.borders, labels: Labels::Tall, rows: Rows::Wide };
     for line in draw(fields, look) {
         page.pad_to(2);
         for piece in &line.pieces {

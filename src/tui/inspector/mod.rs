@@ -1,17 +1,46 @@
 //! The inspector: one row of the timeline, down to its bits. What it remembers, and how keys change it.
+//!
+//! Each tab is made in a file of its own, as lines without colors ([`page`]); what is drawn of them
+//! is what fits into the pane.
+
+mod accept;
+mod connection;
+mod document;
+mod findings;
+mod frame;
+mod handshake;
+mod header_field;
+mod hexdump;
+mod json;
+mod message;
+pub mod page;
+mod parts;
+mod phases;
+mod story;
+mod words;
 
 use ratatui::layout::Rect;
 
-use crate::timeline::{Opened, Row, Timeline};
+use crate::http::Handshake;
+use crate::timeline::{Opened, Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
+use crate::tui::inspector::message::MessageView;
+use crate::tui::inspector::page::{Page, PageLine};
+use crate::tui::inspector::parts::Parts;
+use crate::tui::theme::Theme;
 
 /// What the inspector remembers.
 #[derive(Clone, Debug, Default)]
 pub struct InspectorState {
     /// The tab that is shown.
     pub tab: Tab,
-    /// The first line that is shown.
-    pub scroll: usize,
+    /// The first line that is shown, of each tab.
+    scroll: [usize; Tab::ALL.len()],
+    /// Which frame of the message is looked at, from 0.
+    frame: usize,
+    /// Which part of it: a field of its header, or behind them the payload.
+    part: usize,
+    message: MessageView,
 }
 
 /// A view of the row.
@@ -48,6 +77,15 @@ impl Tab {
             Self::Connection => "Connection",
         }
     }
+
+    fn place(self) -> usize {
+        Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0)
+    }
+
+    fn turned(self, by: usize) -> Self {
+        let next = self.place().saturating_add(by).checked_rem(Self::ALL.len());
+        next.and_then(|next| Self::ALL.get(next)).copied().unwrap_or_default()
+    }
 }
 
 /// What the inspector looks at.
@@ -59,40 +97,269 @@ pub struct Context<'a> {
     pub row: Option<Row>,
     /// That row, read again; `None` where it could not be, or there is none.
     pub opened: Option<&'a Opened>,
-    /// The inside of the pane.
+    /// The opening handshake of its connection, read again.
+    pub handshake: Option<&'a Handshake>,
+    /// Where the tab is drawn.
     pub area: Rect,
+    /// Symbols.
+    pub theme: Theme,
 }
+
+impl Context<'_> {
+    fn page(&self) -> Page {
+        Page::new(usize::from(self.area.width), self.theme)
+    }
+
+    fn height(&self) -> usize {
+        usize::from(self.area.height)
+    }
+}
+
+/// The lines of a tab that are seen, and where they are among all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The lines, at most as many as the pane has.
+    pub lines: Vec<PageLine>,
+    /// How many lines are above them.
+    pub top: usize,
+    /// How many lines there are.
+    pub total: usize,
+    /// How many lines of the pane scroll.
+    pub visible: usize,
+    /// How many of the lines, at the top, stay where they are.
+    pub pinned: usize,
+}
+
+impl Shown {
+    /// What fits of a page.
+    fn of(page: Page, top: usize, height: usize) -> Self {
+        let total = page.lines.len();
+        let top = top.min(total.saturating_sub(height));
+        let lines = page.lines.into_iter().skip(top).take(height).collect();
+        Self { lines, top, total, visible: height, pinned: 0 }
+    }
+}
+
+/// The row whose handshake is shown for another row of its connection: that of the last response, or
+/// request, before it.
+pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
+    let rows = timeline.rows_of(row.connection);
+    let before = rows.partition_point(|id| *id <= row.id);
+    let is_head = |id: &&RowId| {
+        timeline.row(**id).is_some_and(|row| match row.kind {
+            RowKind::Request | RowKind::Response(_) | RowKind::NoResponse => true,
+            RowKind::Message(_)
+            | RowKind::Frame { .. }
+            | RowKind::Tunnel(_)
+            | RowKind::Gap
+            | RowKind::SyncLost
+            | RowKind::SyncFound
+            | RowKind::Nonsense
+            | RowKind::HeaderUnfinished
+            | RowKind::Conflict
+            | RowKind::Limit(_)
+            | RowKind::Recognized(_)
+            | RowKind::Fin
+            | RowKind::Reset
+            | RowKind::Ended(_) => false,
+        })
+    };
+    // It stands at the start of a connection, or just before the row.
+    let near = before.saturating_sub(NEAR);
+    let back = rows.get(near..before).unwrap_or_default().iter().rev().find(is_head);
+    let front = || rows.iter().take(NEAR.min(before)).rev().find(is_head);
+    back.or_else(front).copied()
+}
+
+/// Rows that are looked at for a handshake, before a row and at the start of its connection.
+const NEAR: usize = 64;
 
 /// Forgets what was only about the row before.
-pub fn select(state: &mut InspectorState, _context: &Context<'_>) {
-    state.scroll = 0;
+pub fn select(state: &mut InspectorState, context: &Context<'_>) {
+    let connection = state.scroll.get(Tab::Connection.place()).copied().unwrap_or(0);
+    state.scroll = [0; Tab::ALL.len()];
+    // Of the next row of a connection, the same is looked at.
+    if let Some(scroll) = state.scroll.get_mut(Tab::Connection.place()) {
+        *scroll = connection;
+    }
+    state.frame = 0;
+    state.message.select(context);
+    fit(state, context);
 }
 
-/// Looks for a text in the content.
-pub fn search(_state: &mut InspectorState, _text: &str, _context: &Context<'_>) {}
+/// Makes what is prepared fit the pane, whose size may have changed.
+pub fn fit(state: &mut InspectorState, context: &Context<'_>) {
+    state.message.fit(context);
+    clamp(state, context);
+}
+
+/// Looks for a text, or for bytes behind `0x`, in the content.
+///
+/// # Errors
+///
+/// What is wrong with what was typed, or that it is not there.
+pub fn search(state: &mut InspectorState, text: &str, context: &Context<'_>) -> Result<(), String> {
+    state.tab = Tab::Message;
+    fit(state, context);
+    state.message.search(text, context)
+}
+
+/// Takes a click on a line of the pane.
+pub fn click(state: &mut InspectorState, line: usize, context: &Context<'_>) {
+    if state.tab == Tab::Message {
+        state.message.click(line, context);
+    }
+}
+
+/// The lines of the tab that are seen.
+pub fn shown(state: &InspectorState, context: &Context<'_>) -> Shown {
+    let height = context.height();
+    match state.tab {
+        Tab::Message => state.message.shown(context),
+        Tab::Hex => hexdump::shown(context, parts(state, context).as_ref(), state.top()),
+        Tab::Frame | Tab::Handshake | Tab::Findings | Tab::Connection => {
+            Shown::of(tab_page(state, context), state.top(), height)
+        }
+    }
+}
 
 /// Does what a key asks for; keys that mean nothing here are for nobody else.
 pub fn update(state: &mut InspectorState, action: Action, context: &Context<'_>) {
-    let page = usize::from(context.area.height).max(1);
-    let at = Tab::ALL.iter().position(|tab| *tab == state.tab).unwrap_or(0);
-    let turn = |by: usize| {
-        let next = at.saturating_add(by).checked_rem(Tab::ALL.len()).unwrap_or(0);
-        Tab::ALL.get(next).copied().unwrap_or_default()
-    };
-    match action {
-        Action::Up => state.scroll = state.scroll.saturating_sub(1),
-        Action::Down => state.scroll = state.scroll.saturating_add(1),
-        Action::PageUp => state.scroll = state.scroll.saturating_sub(page),
-        Action::PageDown => state.scroll = state.scroll.saturating_add(page),
-        Action::First => state.scroll = 0,
-        Action::NextTab => state.tab = turn(1),
-        Action::PreviousTab => state.tab = turn(Tab::ALL.len().saturating_sub(1)),
-        Action::MessageTab => state.tab = Tab::Message,
-        Action::FrameTab => state.tab = Tab::Frame,
-        Action::HexTab => state.tab = Tab::Hex,
-        Action::HandshakeTab => state.tab = Tab::Handshake,
-        Action::FindingsTab => state.tab = Tab::Findings,
-        Action::ConnectionTab => state.tab = Tab::Connection,
-        _ => {}
+    if change_tab(state, action) {
+        fit(state, context);
+        return;
+    }
+    match (action, state.tab) {
+        (Action::NextFrame | Action::PreviousFrame, _) => {
+            turn_frame(state, action, context);
+            follow(state, context);
+        }
+        (Action::Left | Action::Right, Tab::Frame | Tab::Hex) => {
+            let count = parts(state, context).map_or(1, |parts| parts.count());
+            let last = count.saturating_sub(1);
+            let part = state.part.min(last);
+            state.part = match action {
+                Action::Left => part.saturating_sub(1),
+                _ => part.saturating_add(1).min(last),
+            };
+            follow(state, context);
+        }
+        (Action::SearchNext | Action::SearchPrevious, _) => {
+            state.tab = Tab::Message;
+            state.message.update(action, context);
+        }
+        (_, Tab::Message) => state.message.update(action, context),
+        _ => scroll(state, action, context),
+    }
+    clamp(state, context);
+}
+
+impl InspectorState {
+    /// Whether something was searched for in contents.
+    pub fn is_searching(&self) -> bool {
+        self.message.is_searching()
+    }
+
+    fn top(&self) -> usize {
+        self.scroll.get(self.tab.place()).copied().unwrap_or(0)
+    }
+
+    fn set_top(&mut self, top: usize) {
+        if let Some(scroll) = self.scroll.get_mut(self.tab.place()) {
+            *scroll = top;
+        }
     }
 }
+
+/// Chooses another tab, if that is what a key asks for.
+fn change_tab(state: &mut InspectorState, action: Action) -> bool {
+    state.tab = match action {
+        Action::NextTab => state.tab.turned(1),
+        Action::PreviousTab => state.tab.turned(Tab::ALL.len().saturating_sub(1)),
+        Action::MessageTab => Tab::Message,
+        Action::FrameTab => Tab::Frame,
+        Action::HexTab => Tab::Hex,
+        Action::HandshakeTab => Tab::Handshake,
+        Action::FindingsTab => Tab::Findings,
+        Action::ConnectionTab => Tab::Connection,
+        _ => return false,
+    };
+    true
+}
+
+fn turn_frame(state: &mut InspectorState, action: Action, context: &Context<'_>) {
+    let count = context.opened.map_or(0, |opened| opened.frames.len());
+    state.frame = match action {
+        Action::PreviousFrame => state.frame.saturating_sub(1),
+        _ => state.frame.saturating_add(1).min(count.saturating_sub(1)),
+    };
+}
+
+fn scroll(state: &mut InspectorState, action: Action, context: &Context<'_>) {
+    let page = context.height().max(1);
+    let top = state.top();
+    state.set_top(scrolled(top, action, page));
+}
+
+/// Where a key that turns pages leads to from a line.
+fn scrolled(at: usize, action: Action, page: usize) -> usize {
+    match action {
+        Action::Up => at.saturating_sub(1),
+        Action::Down => at.saturating_add(1),
+        Action::PageUp => at.saturating_sub(page),
+        Action::PageDown => at.saturating_add(page),
+        Action::HalfUp => at.saturating_sub(page.div_ceil(2)),
+        Action::HalfDown => at.saturating_add(page.div_ceil(2)),
+        Action::First => 0,
+        Action::Last => usize::MAX,
+        _ => at,
+    }
+}
+
+/// Scrolls to what the cursor is on.
+fn follow(state: &mut InspectorState, context: &Context<'_>) {
+    let focus = match state.tab {
+        Tab::Hex => parts(state, context).and_then(|parts| hexdump::focus(context, &parts)),
+        Tab::Frame => tab_page(state, context).focus,
+        Tab::Message | Tab::Handshake | Tab::Findings | Tab::Connection => None,
+    };
+    let Some(focus) = focus else { return };
+    let height = match state.tab {
+        Tab::Hex => hexdump::height(context),
+        _ => context.height(),
+    };
+    let top = state.top();
+    let lowest = focus.end.saturating_sub(height);
+    state.set_top(top.max(lowest).min(focus.start));
+}
+
+fn clamp(state: &mut InspectorState, context: &Context<'_>) {
+    let top = match state.tab {
+        Tab::Message => return,
+        Tab::Hex => state.top().min(hexdump::last_top(context)),
+        Tab::Frame | Tab::Handshake | Tab::Findings | Tab::Connection => {
+            let total = tab_page(state, context).lines.len();
+            state.top().min(total.saturating_sub(context.height()))
+        }
+    };
+    state.set_top(top);
+}
+
+/// The whole page of a tab that has one.
+fn tab_page(state: &InspectorState, context: &Context<'_>) -> Page {
+    match state.tab {
+        Tab::Frame => frame::page(context, parts(state, context).as_ref()),
+        Tab::Handshake => handshake::page(context),
+        Tab::Findings => findings::page(context),
+        Tab::Connection => connection::page(context),
+        Tab::Message | Tab::Hex => context.page(),
+    }
+}
+
+/// The parts of the frame that is looked at.
+fn parts<'a>(state: &InspectorState, context: &Context<'a>) -> Option<Parts<'a>> {
+    Parts::of(context, state.frame, state.part)
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ mod words;
 use ratatui::Frame;
 
 pub use self::connections::column_at;
-pub use self::pane::{inspector_tab_at, safe};
+pub use self::pane::{Focused, inspector_tab_at, safe};
 
 use crate::timeline::Timeline;
 use crate::tui::app::{App, Overlay};

@@ -17,7 +17,7 @@ use crate::tui::view::inspector;
 
 /// Whether a pane has the focus.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Focused {
+pub enum Focused {
     /// It has.
     Yes,
     /// It has not.

@@ -1,25 +1,25 @@
 //! Borders between rows, and where their lines meet.
 
-use super::{Borders, DrawnLine, LineKind, ROW_BITS, Row};
+use super::{Borders, DrawnLine, LineKind, Look, Row};
 
 /// The border between two rows, or above the first, or below the last.
-pub(super) fn border(above: Option<&Row>, below: Option<&Row>, borders: Borders) -> DrawnLine {
+pub(super) fn border(above: Option<&Row>, below: Option<&Row>, look: Look) -> DrawnLine {
     let starts = |row: Option<&Row>, bit: usize| row.is_some_and(|row| row.at(bit).1);
     // The same field goes on across the border: it is drawn open, as in the RFC.
     let is_open = |bit: usize| {
         let parts = above.zip(below).map(|(above, below)| (above.at(bit).0, below.at(bit).0));
         parts.is_some_and(|(above, below)| above.is_some() && above == below)
     };
-    let mut text = String::new();
-    for bit in 0..=ROW_BITS {
+    let (mut text, last) = (String::new(), usize::from(look.rows.bits()));
+    for bit in 0..=last {
         let junction = Junction {
             up: starts(above, bit),
             down: starts(below, bit),
             left: bit > 0,
-            right: bit < ROW_BITS,
+            right: bit < last,
         };
         let open_here = junction.left && is_open(bit.saturating_sub(1)) && is_open(bit);
-        text.push(match (borders, junction.is_crossing(), open_here) {
+        text.push(match (look.borders, junction.is_crossing(), open_here) {
             (Borders::Lines, true, _) => junction.line(),
             (Borders::Lines, false, false) => '─',
             (Borders::Lines, false, true) => '╌',
@@ -28,7 +28,7 @@ pub(super) fn border(above: Option<&Row>, below: Option<&Row>, borders: Borders)
             (Borders::Ascii, false, true) => ' ',
         });
         if junction.right {
-            text.push(match (borders, is_open(bit)) {
+            text.push(match (look.borders, is_open(bit)) {
                 (Borders::Lines, false) => '─',
                 (Borders::Lines, true) => '╌',
                 (Borders::Ascii, _) => '-',

@@ -1,0 +1,308 @@
+//! The Connection tab: addresses, phases, the end, and what was sent each way.
+
+use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
+use crate::timeline::{Bucket, ConnectionRow, RoundTrips, RowKind, Timeline};
+use crate::tui::inspector::page::{Page, PageLine, safe};
+use crate::tui::inspector::phases::{ending, phases};
+use crate::tui::inspector::{Context, words};
+use crate::tui::theme::Role;
+use crate::websocket::{Compression, Opcode};
+
+/// The page of a connection.
+pub(super) fn page(context: &Context<'_>) -> Page {
+    let mut page = context.page();
+    let connection = context.row.and_then(|row| context.timeline.connection(row.connection));
+    let Some(connection) = connection else {
+        page.paragraph(0, Role::Dim, "This row belongs to no connection.");
+        return page;
+    };
+    about(&mut page, connection);
+    timing(&mut page, context.timeline, connection);
+    page.heading("End");
+    for sentence in ending(context.timeline, connection) {
+        page.paragraph(1, Role::Text, &sentence);
+    }
+    let sample = Sample::of(context.timeline, connection);
+    traffic(&mut page, connection);
+    rates(&mut page, context.timeline, connection);
+    round_trips(&mut page, connection, &sample);
+    compression(&mut page, connection, &sample);
+    page
+}
+
+/// Who talks with whom, about what.
+fn about(page: &mut Page, connection: &ConnectionRow) {
+    let mut line = PageLine::of(Role::Title, format!("Connection {}  ", connection.id.0));
+    line.push(Role::Client, connection.client.to_string());
+    line.push(Role::Dim, format!(" {} ", page.symbols().to_server));
+    line.push(Role::Server, connection.server.to_string());
+    if line.width() > page.width {
+        page.paragraph(0, Role::Title, &line.text());
+    } else {
+        page.line(line);
+    }
+    if let Some(path) = &connection.path {
+        page.entry("path", LABELS, Role::Text, &safe(path.as_bytes(), LONGEST));
+    }
+    if let Some(name) = &connection.subprotocol {
+        page.entry("subprotocol", LABELS, Role::Text, &safe(name.as_bytes(), LONGEST));
+    }
+    if let Some(status) = connection.status {
+        page.entry("status", LABELS, Role::Text, &status.to_string());
+    }
+    if let Some(rule) = connection.worst {
+        let role = crate::tui::inspector::findings::role(rule.severity);
+        let text = format!("{} {}", rule.id, rule.title);
+        page.entry("worst", LABELS, role, &text);
+    }
+}
+
+/// The phases, how long each took, and bars for that.
+fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
+    page.heading("Phases");
+    let phases = phases(timeline, connection);
+    let start = connection.first.time;
+    let longest = phases.windows(2).map(|pair| match pair {
+        [before, phase] => phase.time.since(before.time),
+        _ => 0,
+    });
+    let longest = longest.max().unwrap_or(0).max(1);
+    let mut before = start;
+    for phase in &phases {
+        let took = phase.time.since(before);
+        before = phase.time.max(before);
+        let mut line = PageLine::default();
+        line.push_to(TIMES, Role::Dim, &words::seconds(phase.time.since(start)));
+        line.push_to(TIMES.saturating_add(DURATIONS), Role::Good, &words::duration(took));
+        line.push(Role::Text, format!("  {}", phase.name));
+        let bar = u128::from(took).saturating_mul(BAR).div_ceil(u128::from(longest));
+        let bar = usize::try_from(bar).unwrap_or(0);
+        let room = page.width.saturating_sub(line.width()).saturating_sub(2);
+        if took > 0 && room >= bar {
+            line.push_to(page.width, Role::Note, &page.symbols().done.repeat(bar));
+        }
+        page.line(line);
+    }
+}
+
+/// What each side sent, in numbers.
+fn traffic(page: &mut Page, connection: &ConnectionRow) {
+    page.heading("Traffic");
+    let mut line = PageLine::default();
+    line.push_to(FIRST, Role::Client, "client");
+    line.push_to(SECOND, Role::Server, "server");
+    page.line(line);
+    let rows: [(&str, PerDirection<u64>); 3] = [
+        ("messages", connection.messages),
+        ("frames", connection.frames),
+        ("TCP bytes", connection.bytes),
+    ];
+    for (name, numbers) in rows {
+        let mut line = PageLine::of(Role::Dim, format!(" {name}"));
+        line.push_to(FIRST, Role::Text, &words::grouped(numbers.client));
+        line.push_to(SECOND, Role::Text, &words::grouped(numbers.server));
+        page.line(line);
+    }
+}
+
+/// Messages over time, as columns of a chart for each side.
+fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
+    let columns = page.width.saturating_sub(LABELS).saturating_sub(1).min(MOST_COLUMNS);
+    let start = connection.first.time;
+    let end = Timestamp(connection.last.time.0.saturating_add(1));
+    let has_messages = connection.messages.client > 0 || connection.messages.server > 0;
+    if columns == 0 || !has_messages {
+        return;
+    }
+    page.heading("Messages over time");
+    let of = [connection.id];
+    let buckets = timeline.density(start..end, columns, Some(&of));
+    let numbers = |of: fn(&Bucket) -> u32| -> Vec<u64> {
+        buckets.iter().map(|bucket| u64::from(of(bucket))).collect()
+    };
+    let sides = [
+        ("client", Role::Client, numbers(|bucket| bucket.messages.client)),
+        ("server", Role::Server, numbers(|bucket| bucket.messages.server)),
+    ];
+    let each = end.since(start).checked_div(length_u64(columns)).unwrap_or(0);
+    let mut most = 0;
+    for (name, role, numbers) in &sides {
+        most = most.max(numbers.iter().copied().max().unwrap_or(0));
+        let mut line = PageLine::of(Role::Dim, format!(" {name}"));
+        line.pad_to(LABELS);
+        line.push(*role, chart(page.symbols().bars, numbers));
+        page.line(line);
+    }
+    let text = format!(
+        "each column {}, the highest {}",
+        words::duration(each),
+        words::counted(most, "message")
+    );
+    page.entry("", LABELS, Role::Dim, &text);
+}
+
+/// How long Pongs took.
+fn round_trips(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
+    let trips = connection.round_trips;
+    if trips.client.count == 0 && trips.server.count == 0 {
+        return;
+    }
+    page.heading("Round trips of Ping and Pong");
+    for (name, role, trips, each) in [
+        ("client asks", Role::Client, trips.client, &sample.round_trips.client),
+        ("server asks", Role::Server, trips.server, &sample.round_trips.server),
+    ] {
+        let RoundTrips { count, least, most, .. } = trips;
+        let Some(mean) = trips.mean() else { continue };
+        let text = format!(
+            "{count} answered, after {} at least, {} on average, {} at most",
+            words::duration(least),
+            words::duration(mean),
+            words::duration(most)
+        );
+        page.entry(name, LABELS, Role::Text, &text);
+        let columns = page.width.saturating_sub(LABELS).saturating_sub(1).min(MOST_COLUMNS);
+        let first = each.len().saturating_sub(columns);
+        if each.len() > 1 {
+            let mut line = PageLine::default();
+            line.pad_to(LABELS);
+            let last = each.get(first..).unwrap_or_default();
+            line.push(role, chart(page.symbols().bars, last));
+            page.line(line);
+        }
+    }
+}
+
+/// What was agreed on compression, and what it saved.
+fn compression(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
+    let of = connection.compression;
+    if of.client == Compression::None && of.server == Compression::None {
+        return;
+    }
+    page.heading("Compression");
+    for direction in Direction::BOTH {
+        let name = match direction {
+            Direction::ClientToServer => "client",
+            Direction::ServerToClient => "server",
+        };
+        let agreed = match of.get(direction) {
+            Compression::None => "none".to_owned(),
+            Compression::Unknown => "the handshake was not seen".to_owned(),
+            Compression::Deflate(params) => {
+                let window =
+                    words::grouped(1_u64.checked_shl(params.window_bits.into()).unwrap_or(0));
+                let context = if params.no_context_takeover {
+                    "each message by itself"
+                } else {
+                    "messages refer to earlier ones"
+                };
+                format!("permessage-deflate, a window of {window} bytes, {context}")
+            }
+        };
+        page.entry(name, LABELS, Role::Text, &agreed);
+        let saved = sample.saved.get(direction);
+        if saved.messages == 0 {
+            continue;
+        }
+        let percent = words::percent(saved.wire, saved.content);
+        let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+        let text = format!(
+            "{} compressed: {} were sent as {}{percent}",
+            words::counted(saved.messages, "message"),
+            words::size(saved.content),
+            words::size(saved.wire),
+        );
+        page.entry("", LABELS, Role::Good, &text);
+    }
+    if sample.is_part {
+        let text = format!("counted over its first {} rows", words::grouped(length_u64(ROWS)));
+        page.entry("", LABELS, Role::Dim, &text);
+    }
+}
+
+/// What is counted over the rows of a connection, or the first of them.
+#[derive(Default)]
+struct Sample {
+    saved: PerDirection<Saved>,
+    /// How long each Pong took, by who asked.
+    round_trips: PerDirection<Vec<u64>>,
+    is_part: bool,
+}
+
+/// What compression made of messages.
+#[derive(Clone, Copy, Debug, Default)]
+struct Saved {
+    messages: u64,
+    content: u64,
+    wire: u64,
+}
+
+impl Sample {
+    fn of(timeline: &Timeline, connection: &ConnectionRow) -> Self {
+        let rows = timeline.rows_of(connection.id);
+        let mut sample = Self { is_part: rows.len() > ROWS, ..Self::default() };
+        for row in rows.iter().take(ROWS).filter_map(|id| timeline.row(*id)) {
+            let Some(direction) = row.direction else { continue };
+            if row.kind == RowKind::Message(Opcode::Ping)
+                && let Some(pong) = row.partner.and_then(|partner| timeline.row(partner))
+            {
+                sample.round_trips.get_mut(direction).push(pong.time.since(row.time));
+            }
+            if row.is_message() && row.compressed && row.complete {
+                let saved = sample.saved.get_mut(direction);
+                saved.messages = saved.messages.saturating_add(1);
+                saved.content = saved.content.saturating_add(row.length);
+                saved.wire = saved.wire.saturating_add(row.wire_length);
+            }
+        }
+        sample
+    }
+}
+
+/// Numbers as columns, the largest the highest; only nothing has no height.
+fn chart(bars: &[&str], numbers: &[u64]) -> String {
+    let most = u128::from(numbers.iter().copied().max().unwrap_or(0).max(1));
+    let steps = u128::from(length_u64(bars.len().saturating_sub(1)));
+    let bar = |number: &u64| {
+        let step = u128::from(*number).saturating_mul(steps).div_ceil(most);
+        bars.get(usize::try_from(step).unwrap_or(0)).copied().unwrap_or(" ")
+    };
+    numbers.iter().map(bar).collect()
+}
+
+/// Where values begin.
+const LABELS: usize = 13;
+
+/// Where the numbers of the two sides end.
+const FIRST: usize = 25;
+const SECOND: usize = 40;
+
+/// Where times end, and columns of durations behind them.
+const TIMES: usize = 12;
+const DURATIONS: usize = 10;
+
+/// Columns of the longest bar.
+const BAR: u128 = 12;
+
+/// Columns of a chart at most.
+const MOST_COLUMNS: usize = 100;
+
+/// Rows that are counted each time this is drawn: less than a millisecond.
+const ROWS: usize = 1 << 13;
+
+/// Columns of a text from the network.
+const LONGEST: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_grow_with_their_numbers() {
+        let bars = [" ", "1", "2", "3", "4"];
+        assert_eq!(chart(&bars, &[0, 1, 4, 8, u64::MAX]), " 1114");
+        assert_eq!(chart(&bars, &[0, 1, 4, 8]), " 124");
+        assert_eq!(chart(&bars, &[0, 0]), "  ");
+        assert_eq!(chart(&bars, &[]), "");
+    }
+}

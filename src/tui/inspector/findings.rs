@@ -1,0 +1,122 @@
+//! The Findings tab: what breaks the rules in the row, and elsewhere on its connection.
+
+use crate::findings::Severity;
+use crate::timeline::FindingRow;
+use crate::tui::inspector::page::{Page, PageLine, safe};
+use crate::tui::inspector::{Context, words};
+use crate::tui::theme::Role;
+
+/// The page of a row's findings.
+pub(super) fn page(context: &Context<'_>) -> Page {
+    let mut page = context.page();
+    let Some(row) = context.row else {
+        page.paragraph(0, Role::Dim, "No row is selected.");
+        return page;
+    };
+    let is_here = |it: &&FindingRow| it.row == Some(row.id) || it.frame == Some(row.id);
+    let of_connection: Vec<&FindingRow> = context
+        .timeline
+        .findings()
+        .iter()
+        .filter(|it| it.finding.connection == Some(row.connection))
+        .collect();
+    let here: Vec<&FindingRow> = of_connection.iter().copied().filter(|it| is_here(it)).collect();
+    if here.is_empty() {
+        let mut line = PageLine::of(Role::Good, page.symbols().good);
+        line.push(Role::Text, " This row breaks no rule.");
+        page.line(line);
+    } else {
+        page.heading("In this row");
+    }
+    for finding in &here {
+        page.blank();
+        explain(&mut page, finding);
+    }
+    let others: Vec<&FindingRow> = of_connection.into_iter().filter(|it| !is_here(it)).collect();
+    if !others.is_empty() {
+        page.heading("Elsewhere on this connection");
+    }
+    for (place, finding) in others.iter().take(MOST_OTHERS).enumerate() {
+        let is_told = others.get(..place).unwrap_or_default().iter().chain(&here);
+        page.blank();
+        if is_told.into_iter().any(|told| told.finding.rule.id == finding.finding.rule.id) {
+            title(&mut page, finding);
+            evidence(&mut page, finding);
+        } else {
+            explain(&mut page, finding);
+        }
+    }
+    if let Some(more) = others.len().checked_sub(MOST_OTHERS).filter(|more| *more > 0) {
+        page.blank();
+        let more = words::grouped(crate::stream::length_u64(more));
+        page.paragraph(0, Role::Dim, &format!("{more} more are in the list of all findings."));
+    }
+    for folded in
+        context.timeline.folded_findings().iter().filter(|it| it.connection == row.connection)
+    {
+        page.blank();
+        let more = words::grouped(folded.count);
+        page.paragraph(0, Role::Dim, &format!("{} happened {more} more times.", folded.rule.id));
+    }
+    page
+}
+
+/// All that is known of a finding.
+fn explain(page: &mut Page, row: &FindingRow) {
+    title(page, row);
+    evidence(page, row);
+    let rule = row.finding.rule;
+    page.paragraph(2, Role::Text, rule.explanation);
+    let mut line = PageLine::default();
+    line.pad_to(2);
+    line.push(Role::Key, "Do:");
+    page.hanging(line, 6, Role::Text, rule.remedy);
+    if !rule.section.is_empty() {
+        page.paragraph(2, Role::Dim, rule.section);
+    }
+}
+
+/// `✖ WS-F01  client frame is not masked`
+fn title(page: &mut Page, row: &FindingRow) {
+    let rule = row.finding.rule;
+    let mut line = PageLine::default();
+    line.push(role(rule.severity), format!("{} {}", page.theme.mark(rule.severity), rule.id));
+    let column = line.width().saturating_add(2);
+    page.hanging(line, column, Role::Title, rule.title);
+}
+
+/// What was seen, and where.
+fn evidence(page: &mut Page, row: &FindingRow) {
+    let finding = &row.finding;
+    page.paragraph(2, Role::Text, &safe(finding.evidence.as_bytes(), usize::MAX));
+    let mut place = Vec::new();
+    place.extend(finding.side.map(|side| side.name().to_owned()));
+    if finding.first.packet.0 > 0 {
+        place.push(words::packets(finding.first.packet, finding.last.packet));
+    }
+    place.extend(finding.offset.map(|offset| format!("offset {}", words::grouped(offset))));
+    place.extend(finding.bits.map(|bits| {
+        let last = bits.start.saturating_add(bits.count).saturating_sub(1);
+        let bits = if bits.count == 1 {
+            format!("bit {last}")
+        } else {
+            format!("bits {}-{last}", bits.start)
+        };
+        format!("{bits} of the header (Frame tab)")
+    }));
+    if !place.is_empty() {
+        page.paragraph(2, Role::Dim, &place.join(", "));
+    }
+}
+
+/// What a severity is drawn with.
+pub(super) fn role(severity: Severity) -> Role {
+    match severity {
+        Severity::Error => Role::Error,
+        Severity::Warning => Role::Warning,
+        Severity::Note => Role::Note,
+    }
+}
+
+/// Findings elsewhere that are told one by one.
+const MOST_OTHERS: usize = 50;

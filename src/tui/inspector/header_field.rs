@@ -1,0 +1,318 @@
+//! What the header fields of an opening handshake are for, and whether their values are right.
+
+use crate::http::accept::{KEY_LENGTH, key_bytes};
+use crate::http::{Handshake, Head};
+use crate::websocket::extension;
+
+/// A field of one of the two heads that matters for a WebSocket.
+pub(super) struct HeaderField {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Whether it must be there.
+    pub(super) need: Need,
+    /// What it is for.
+    pub(super) purpose: &'static str,
+    /// Judges its value.
+    pub(super) check: fn(&Handshake, &[u8]) -> Verdict,
+}
+
+/// Whether a field must be there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Need {
+    /// It must.
+    Required,
+    /// It may.
+    Optional,
+}
+
+impl Need {
+    /// How it is said.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+}
+
+/// What is thought of a value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// It is as it must be.
+    Right,
+    /// There is no right or wrong.
+    Told,
+    /// It is wrong, and why. Nothing in it comes from the network.
+    Wrong(String),
+}
+
+/// The fields of a request that matter (RFC 6455 §4.1).
+pub(super) const REQUEST: &[HeaderField] = &[
+    HeaderField {
+        name: "Host",
+        need: Need::Required,
+        purpose: "the server that is asked, by the name that the client knows it by",
+        check: |_, value| right_if(!value.is_empty(), "it is empty"),
+    },
+    HeaderField {
+        name: "Upgrade",
+        need: Need::Required,
+        purpose: "asks to leave HTTP for the WebSocket protocol",
+        check: |handshake, _| {
+            let has = has_token(handshake.request.as_ref(), "Upgrade", "websocket");
+            right_if(has, "it must contain websocket")
+        },
+    },
+    HeaderField {
+        name: "Connection",
+        need: Need::Required,
+        purpose: "says that Upgrade is meant for the next hop: proxies take it away unless told otherwise",
+        check: |handshake, _| {
+            let has = has_token(handshake.request.as_ref(), "Connection", "Upgrade");
+            right_if(has, "it must contain Upgrade")
+        },
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Key",
+        need: Need::Required,
+        purpose: "16 random bytes in base64, new for every connection; the server proves with them that it \
+                  speaks WebSocket",
+        check: |_, value| match key_bytes(value).map(|bytes| bytes.len()) {
+            Some(KEY_LENGTH) => Verdict::Right,
+            Some(length) => {
+                Verdict::Wrong(format!("it stands for {length} bytes instead of {KEY_LENGTH}"))
+            }
+            None => Verdict::Wrong("it is not base64".to_owned()),
+        },
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Version",
+        need: Need::Required,
+        purpose: "the version of the protocol: 13 is that of RFC 6455, others were drafts",
+        check: |_, value| right_if(value == b"13", "it must be 13"),
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Protocol",
+        need: Need::Optional,
+        purpose: "subprotocols that the client speaks, the preferred one first; the server chooses one, or none",
+        check: |_, value| right_if(!value.is_empty(), "it is empty"),
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Extensions",
+        need: Need::Optional,
+        purpose: "extensions that the client offers, with their parameters",
+        check: |_, value| extensions(value),
+    },
+    HeaderField {
+        name: "Origin",
+        need: Need::Optional,
+        purpose: "the page that asks: browsers always send it, and a server should check it",
+        check: |_, _| Verdict::Told,
+    },
+    HeaderField {
+        name: "Cookie",
+        need: Need::Optional,
+        purpose: "who the user is: the only credentials that a browser can send here",
+        check: |_, _| Verdict::Told,
+    },
+    HeaderField {
+        name: "Authorization",
+        need: Need::Optional,
+        purpose: "who the user is; no browser can send it with a WebSocket",
+        check: |_, _| Verdict::Told,
+    },
+];
+
+/// The fields of a response that matter (RFC 6455 §4.2.2).
+pub(super) const RESPONSE: &[HeaderField] = &[
+    HeaderField {
+        name: "Upgrade",
+        need: Need::Required,
+        purpose: "the protocol that follows behind this head",
+        check: |handshake, _| {
+            let has = has_token(handshake.response.as_ref(), "Upgrade", "websocket");
+            right_if(has, "it must be websocket")
+        },
+    },
+    HeaderField {
+        name: "Connection",
+        need: Need::Required,
+        purpose: "says that Upgrade is meant for the next hop",
+        check: |handshake, _| {
+            let has = has_token(handshake.response.as_ref(), "Connection", "Upgrade");
+            right_if(has, "it must contain Upgrade")
+        },
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Accept",
+        need: Need::Required,
+        purpose: "proves that the server read the key: see below how it is computed",
+        check: |handshake, value| match handshake.expected_accept() {
+            Some(expected) => right_if(
+                value == expected.as_bytes(),
+                "it does not answer the key: the client must close the connection",
+            ),
+            None => Verdict::Told,
+        },
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Protocol",
+        need: Need::Optional,
+        purpose: "the subprotocol that the server chose among those offered",
+        check: |handshake, value| {
+            let is_offered = handshake.subprotocols_offered().any(|offered| offered == value);
+            let is_known = handshake.request.is_some();
+            if is_known {
+                right_if(is_offered, "the client did not offer it")
+            } else {
+                Verdict::Told
+            }
+        },
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Extensions",
+        need: Need::Optional,
+        purpose: "the extensions that are in use from here on, with what was agreed",
+        check: accepted,
+    },
+    HeaderField {
+        name: "Sec-WebSocket-Version",
+        need: Need::Optional,
+        purpose: "the versions that the server speaks, where it refuses the client's",
+        check: |_, _| Verdict::Told,
+    },
+    HeaderField {
+        name: "Content-Length",
+        need: Need::Optional,
+        purpose: "bytes of a body",
+        check: no_body,
+    },
+    HeaderField {
+        name: "Transfer-Encoding",
+        need: Need::Optional,
+        purpose: "how a body is sent",
+        check: no_body,
+    },
+];
+
+/// The field with a name, in any letter case.
+pub(super) fn find(fields: &'static [HeaderField], name: &[u8]) -> Option<&'static HeaderField> {
+    fields.iter().find(|field| field.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// The required fields that a head lacks.
+pub(super) fn missing(
+    fields: &'static [HeaderField],
+    head: &Head,
+) -> impl Iterator<Item = &'static HeaderField> {
+    let lacks =
+        |field: &&HeaderField| field.need == Need::Required && head.header(field.name).is_none();
+    fields.iter().filter(lacks)
+}
+
+fn has_token(head: Option<&Head>, name: &str, token: &str) -> bool {
+    head.is_some_and(|head| head.has_token(name, token))
+}
+
+fn right_if(is_right: bool, otherwise: &str) -> Verdict {
+    if is_right { Verdict::Right } else { Verdict::Wrong(otherwise.to_owned()) }
+}
+
+fn extensions(value: &[u8]) -> Verdict {
+    match extension::parse(value).malformed {
+        Some(at) => Verdict::Wrong(format!("it does not match the grammar at byte {at}")),
+        None => Verdict::Right,
+    }
+}
+
+/// Every extension in use must have been offered (RFC 6455 §9.1).
+fn accepted(handshake: &Handshake, value: &[u8]) -> Verdict {
+    let list = extension::parse(value);
+    if let Some(at) = list.malformed {
+        return Verdict::Wrong(format!("it does not match the grammar at byte {at}"));
+    }
+    if handshake.request.is_none() {
+        return Verdict::Told;
+    }
+    let offered = extension::parse(&handshake.extensions_offered().unwrap_or_default());
+    let is_offered =
+        |accepted: &extension::Extension| offered.named(&accepted.name).next().is_some();
+    right_if(list.extensions.iter().all(is_offered), "the client did not offer all of it")
+}
+
+fn no_body(handshake: &Handshake, _: &[u8]) -> Verdict {
+    match handshake.status() {
+        Some(101) => Verdict::Wrong("a 101 has no body".to_owned()),
+        Some(_) | None => Verdict::Told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Span;
+
+    /// The example of RFC 6455 §1.2, with an extension.
+    const ASKED: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+
+    fn judged(fields: &'static [HeaderField], handshake: &Handshake, head: &Head) -> Vec<String> {
+        let judge = |(name, value): (&[u8], &[u8])| {
+            let field = find(fields, name)?;
+            match (field.check)(handshake, value) {
+                Verdict::Right | Verdict::Told => None,
+                Verdict::Wrong(why) => Some(format!("{}: {why}", field.name)),
+            }
+        };
+        head.fields().filter_map(judge).collect()
+    }
+
+    #[test]
+    fn values_are_judged() {
+        #[rustfmt::skip]
+        let cases: &[(&str, &str, &str, &[&str])] = &[
+            ("as in the standard", "", "", &[]),
+            ("any letter case", "Upgrade: websocket", "upgrade: WebSocket", &[]),
+            ("other upgrade", "Upgrade: websocket", "Upgrade: h2c", &["Upgrade: it must contain websocket"]),
+            ("keep-alive", "Connection: Upgrade", "Connection: keep-alive", &["Connection: it must contain Upgrade"]),
+            ("short key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhl",
+             &["Sec-WebSocket-Key: it stands for 3 bytes instead of 16",
+               "Sec-WebSocket-Accept: it does not answer the key: the client must close the connection"]),
+            ("old version", "Version: 13", "Version: 8", &["Sec-WebSocket-Version: it must be 13"]),
+            ("not offered", "Protocol: chat, superchat", "Protocol: other",
+             &["Sec-WebSocket-Protocol: the client did not offer it"]),
+            ("no extension offered", "Sec-WebSocket-Extensions: permessage-deflate\r\n", "",
+             &["Sec-WebSocket-Extensions: the client did not offer all of it"]),
+            ("bad grammar", "Extensions: permessage-deflate\r\n", "Extensions: permessage-deflate; =\r\n",
+             &["Sec-WebSocket-Extensions: it does not match the grammar at byte 20"]),
+        ];
+        for (name, from, to, expected) in cases {
+            let asked = ASKED.replacen(from, to, 1);
+            let handshake = Handshake {
+                request: Some(Head::parse(asked.as_bytes(), Span::default())),
+                response: Some(Head::parse(AGREED.as_bytes(), Span::default())),
+                ..Handshake::default()
+            };
+            let request = handshake.request.as_ref().unwrap();
+            let response = handshake.response.as_ref().unwrap();
+            let mut found = judged(REQUEST, &handshake, request);
+            found.extend(judged(RESPONSE, &handshake, response));
+            assert_eq!(found, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn required_fields_are_missed() {
+        let head = Head::parse(
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+            Span::default(),
+        );
+        let names: Vec<&str> = missing(REQUEST, &head).map(|field| field.name).collect();
+        assert_eq!(names, ["Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]);
+    }
+}

@@ -1,0 +1,563 @@
+//! JSON, laid out for reading: as far as it goes, whole or cut, right or wrong.
+//!
+//! Nothing is recursive, so that no depth is too deep. What is wrong is marked, and reading goes on.
+
+use crate::tui::inspector::document::{Document, Fold, Line, Token, TokenKind};
+
+/// A content that is JSON, or was meant to be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Json {
+    /// Its lines.
+    pub(super) document: Document,
+    /// Where it stops being JSON first, in bytes.
+    pub(super) fault: Option<usize>,
+    /// Whether it ends within a value.
+    pub(super) is_cut: bool,
+}
+
+/// Reads a content that begins as an object or array does; a few digits before it, as engine.io has
+/// them, are no JSON but do no harm.
+///
+/// `None` for everything else, and for what goes wrong before anything was right.
+pub(super) fn read(content: &[u8]) -> Option<Json> {
+    let start = content.iter().position(|byte| !is_space(*byte))?;
+    let digits = content.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let body = start.saturating_add(digits);
+    if digits > LONGEST_PREFIX || !matches!(content.get(body), Some(b'{' | b'[')) {
+        return None;
+    }
+    let mut reader = Reader::new(content);
+    if digits > 0 {
+        reader.add(TokenKind::Literal, start, body);
+    }
+    reader.read(body);
+    let is_json = reader.fault.is_none() || reader.values > FEWEST_VALUES;
+    is_json.then(|| reader.finish())
+}
+
+/// What is read, and how far.
+struct Reader<'a> {
+    content: &'a [u8],
+    document: Document,
+    /// The first token of the line that is being filled.
+    line: usize,
+    open: Vec<Container>,
+    expect: Expect,
+    fault: Option<usize>,
+    is_cut: bool,
+    /// Scalar values that stood where they may.
+    values: usize,
+}
+
+/// An object or array that is open.
+struct Container {
+    kind: Kind,
+    layout: Layout,
+    /// The line that it opened on.
+    line: usize,
+    members: usize,
+    path: u64,
+    /// Stands for the member that is being read.
+    member: u64,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Object,
+    Array,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Layout {
+    /// All of it in one line.
+    Line,
+    /// A line for each member.
+    Lines,
+}
+
+/// What may come next (RFC 8259).
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Expect {
+    Value,
+    /// Behind `[`.
+    ValueOrEnd,
+    Name,
+    /// Behind `{`.
+    NameOrEnd,
+    Colon,
+    CommaOrEnd,
+}
+
+impl<'a> Reader<'a> {
+    fn new(content: &'a [u8]) -> Self {
+        Self {
+            content,
+            document: Document::default(),
+            line: 0,
+            open: Vec::new(),
+            expect: Expect::Value,
+            fault: None,
+            is_cut: false,
+            values: 0,
+        }
+    }
+
+    fn read(&mut self, mut at: usize) {
+        while let Some(byte) = self.content.get(at).copied() {
+            if is_space(byte) {
+                at = at.saturating_add(1);
+                continue;
+            }
+            if self.document.tokens.len() >= MOST_TOKENS {
+                // More than anybody reads: the rest is shown as it is.
+                self.break_line();
+                self.add(TokenKind::Text, at, self.content.len());
+                return;
+            }
+            let (kind, end) = self.token(at, byte);
+            match kind {
+                TokenKind::Open => self.opened(at, byte),
+                TokenKind::Close => self.closed(at, byte),
+                TokenKind::Comma => self.comma(at),
+                TokenKind::Colon => self.colon(at),
+                TokenKind::String => self.string(at, end),
+                TokenKind::Number | TokenKind::Literal => self.value(kind, at, end),
+                TokenKind::Name | TokenKind::Bad | TokenKind::Text => {
+                    self.wrong(at);
+                    self.add(TokenKind::Bad, at, end);
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// The kind of the token that begins here, and where it ends.
+    fn token(&mut self, at: usize, byte: u8) -> (TokenKind, usize) {
+        let next = at.saturating_add(1);
+        match byte {
+            b'{' | b'[' => (TokenKind::Open, next),
+            b'}' | b']' => (TokenKind::Close, next),
+            b',' => (TokenKind::Comma, next),
+            b':' => (TokenKind::Colon, next),
+            b'"' => (TokenKind::String, self.string_end(at)),
+            _ => {
+                let rest = self.content.get(at..).unwrap_or_default();
+                let length = rest.iter().take_while(|byte| !is_delimiter(**byte)).count().max(1);
+                let end = at.saturating_add(length);
+                let word = rest.get(..length).unwrap_or_default();
+                let is_last = end == self.content.len();
+                (self.word(word, is_last), end)
+            }
+        }
+    }
+
+    fn word(&mut self, word: &[u8], is_last: bool) -> TokenKind {
+        if is_number(word) {
+            return TokenKind::Number;
+        }
+        let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
+        if literals.contains(&word) {
+            return TokenKind::Literal;
+        }
+        // The beginning of one, where the content ends.
+        if is_last && literals.iter().any(|literal| literal.starts_with(word)) {
+            self.is_cut = true;
+            return TokenKind::Literal;
+        }
+        if is_last && word.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit()) {
+            let mut whole = word.to_vec();
+            whole.push(b'0');
+            if is_number(&whole) {
+                self.is_cut = true;
+                return TokenKind::Number;
+            }
+        }
+        TokenKind::Bad
+    }
+
+    fn string_end(&mut self, at: usize) -> usize {
+        let mut end = at.saturating_add(1);
+        loop {
+            match self.content.get(end) {
+                Some(b'"') => return end.saturating_add(1),
+                Some(b'\\') => end = end.saturating_add(2),
+                Some(_) => end = end.saturating_add(1),
+                None => {
+                    self.is_cut = true;
+                    return self.content.len();
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, at: usize, byte: u8) {
+        let (kind, expect) = match byte {
+            b'{' => (Kind::Object, Expect::NameOrEnd),
+            _ => (Kind::Array, Expect::ValueOrEnd),
+        };
+        self.begin_value(at);
+        let path = self.open.last().map_or(PATH, |container| container.member);
+        let is_short = match kind {
+            Kind::Array => self.is_short_array(at),
+            Kind::Object => self.is_empty(at),
+        };
+        let is_inline = self.open.last().is_some_and(|it| it.layout == Layout::Line);
+        let layout = if is_short || is_inline { Layout::Line } else { Layout::Lines };
+        self.add(TokenKind::Open, at, at.saturating_add(1));
+        let line = self.document.lines.len();
+        self.open.push(Container { kind, layout, line, members: 0, path, member: path });
+        self.expect = expect;
+        if layout == Layout::Lines {
+            self.break_line_at(self.open.len().saturating_sub(1));
+            if let Some(line) = self.document.lines.get_mut(line) {
+                line.fold = Some(Fold { close: usize::MAX, members: 0, path });
+            }
+        }
+    }
+
+    fn closed(&mut self, at: usize, byte: u8) {
+        let may_end =
+            matches!(self.expect, Expect::CommaOrEnd | Expect::ValueOrEnd | Expect::NameOrEnd);
+        let Some(container) = self.open.pop() else {
+            self.wrong(at);
+            self.add(TokenKind::Bad, at, at.saturating_add(1));
+            return;
+        };
+        let fits = match container.kind {
+            Kind::Object => byte == b'}',
+            Kind::Array => byte == b']',
+        };
+        if !fits || !may_end {
+            self.wrong(at);
+        }
+        if container.layout == Layout::Lines {
+            self.break_line_at(self.open.len().saturating_add(1));
+            let close = self.document.lines.len();
+            if let Some(line) = self.document.lines.get_mut(container.line)
+                && let Some(fold) = &mut line.fold
+            {
+                *fold = Fold { close, members: container.members, ..*fold };
+            }
+        }
+        let kind = if fits { TokenKind::Close } else { TokenKind::Bad };
+        self.add(kind, at, at.saturating_add(1));
+        self.expect = Expect::CommaOrEnd;
+        self.end_of_value();
+    }
+
+    fn comma(&mut self, at: usize) {
+        let is_right = self.expect == Expect::CommaOrEnd && !self.open.is_empty();
+        if !is_right {
+            self.wrong(at);
+        }
+        self.add(TokenKind::Comma, at, at.saturating_add(1));
+        let container = self.open.last();
+        self.expect = match container.map(|it| it.kind) {
+            Some(Kind::Object) => Expect::Name,
+            Some(Kind::Array) | None => Expect::Value,
+        };
+        if container.is_none_or(|it| it.layout == Layout::Lines) {
+            self.break_line();
+        }
+    }
+
+    fn colon(&mut self, at: usize) {
+        if self.expect != Expect::Colon {
+            self.wrong(at);
+        }
+        self.add(TokenKind::Colon, at, at.saturating_add(1));
+        self.expect = Expect::Value;
+    }
+
+    fn string(&mut self, at: usize, end: usize) {
+        if !matches!(self.expect, Expect::Name | Expect::NameOrEnd) {
+            self.value(TokenKind::String, at, end);
+            return;
+        }
+        let name = hash(self.open.last().map_or(PATH, |it| it.path), self.content.get(at..end));
+        if let Some(container) = self.open.last_mut() {
+            container.member = name;
+            container.members = container.members.saturating_add(1);
+        }
+        self.add(TokenKind::Name, at, end);
+        self.expect = Expect::Colon;
+    }
+
+    fn value(&mut self, kind: TokenKind, at: usize, end: usize) {
+        if self.begin_value(at) {
+            self.values = self.values.saturating_add(1);
+        }
+        self.add(kind, at, end);
+        self.expect = Expect::CommaOrEnd;
+        self.end_of_value();
+    }
+
+    /// Counts a value; whether one may stand here.
+    fn begin_value(&mut self, at: usize) -> bool {
+        let is_right = matches!(self.expect, Expect::Value | Expect::ValueOrEnd);
+        if !is_right {
+            self.wrong(at);
+        }
+        if let Some(container) = self.open.last_mut()
+            && container.kind == Kind::Array
+        {
+            let index = container.members.to_le_bytes();
+            container.member = hash(container.path, Some(&index));
+            container.members = container.members.saturating_add(1);
+        }
+        is_right
+    }
+
+    /// Behind a value that is in no other, another may follow.
+    fn end_of_value(&mut self) {
+        if self.open.is_empty() {
+            self.break_line();
+            self.expect = Expect::Value;
+        }
+    }
+
+    fn wrong(&mut self, at: usize) {
+        self.fault = self.fault.or(Some(at));
+    }
+
+    fn add(&mut self, kind: TokenKind, start: usize, end: usize) {
+        let end = end.min(self.content.len());
+        self.document.tokens.push(Token { kind, start, end });
+    }
+
+    fn break_line(&mut self) {
+        self.break_line_at(self.open.len());
+    }
+
+    /// Ends the line that is being filled, if anything is in it.
+    fn break_line_at(&mut self, depth: usize) {
+        let end = self.document.tokens.len();
+        if end > self.line {
+            self.document.lines.push(Line { depth, first: self.line, end, fold: None });
+            self.line = end;
+        }
+    }
+
+    /// Whether an array of a few scalars begins here, that is best read in one line.
+    fn is_short_array(&self, at: usize) -> bool {
+        let near = self.content.get(at.saturating_add(1)..).unwrap_or_default();
+        let near = near.get(..SHORT).unwrap_or(near);
+        let mut is_in_string = false;
+        let mut is_escaped = false;
+        for byte in near {
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' => is_escaped = true,
+                b'"' => is_in_string = !is_in_string,
+                _ if is_in_string => {}
+                b']' => return true,
+                b'[' | b'{' | b'}' => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn is_empty(&self, at: usize) -> bool {
+        let behind = self.content.get(at.saturating_add(1)..).unwrap_or_default();
+        let near = behind.get(..SHORT).unwrap_or(behind);
+        near.iter().find(|byte| !is_space(**byte)) == Some(&b'}')
+    }
+
+    fn finish(mut self) -> Json {
+        self.break_line();
+        let lines = self.document.lines.len();
+        for container in &self.open {
+            if let Some(line) = self.document.lines.get_mut(container.line)
+                && let Some(fold) = &mut line.fold
+            {
+                *fold = Fold { close: lines, members: container.members, ..*fold };
+            }
+        }
+        let is_cut = self.is_cut || !self.open.is_empty();
+        Json { document: self.document, fault: self.fault, is_cut }
+    }
+}
+
+/// RFC 8259 §6.
+fn is_number(word: &[u8]) -> bool {
+    let rest = word.strip_prefix(b"-").unwrap_or(word);
+    let (whole, rest) = digits(rest);
+    if whole.is_empty() || whole.len() > 1 && whole.first() == Some(&b'0') {
+        return false;
+    }
+    let rest = match rest.strip_prefix(b".") {
+        Some(rest) => match digits(rest) {
+            ([], _) => return false,
+            (_, rest) => rest,
+        },
+        None => rest,
+    };
+    match rest.split_first() {
+        None => true,
+        Some((b'e' | b'E', rest)) => {
+            let rest = match rest.split_first() {
+                Some((b'+' | b'-', rest)) => rest,
+                Some(_) | None => rest,
+            };
+            matches!(digits(rest), ([_, ..], []))
+        }
+        Some(_) => false,
+    }
+}
+
+fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.split_at_checked(count).unwrap_or((bytes, &[]))
+}
+
+/// FNV-1a, going on from `path`.
+fn hash(path: u64, bytes: Option<&[u8]>) -> u64 {
+    bytes
+        .unwrap_or_default()
+        .iter()
+        .fold(path, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// RFC 8259 §2.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    is_space(byte) || b"{}[],:\"".contains(&byte)
+}
+
+/// The path of what is in nothing else: FNV's offset.
+const PATH: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Bytes of an array that stands in one line, at most.
+const SHORT: usize = 60;
+
+/// Digits that may stand before the JSON of an engine.io packet.
+const LONGEST_PREFIX: usize = 4;
+
+/// Values that must be right before something is wrong, or it is some other text.
+const FEWEST_VALUES: usize = 1;
+
+/// Tokens that are laid out, at most.
+const MOST_TOKENS: usize = 1 << 19;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn laid_out(json: &Json, content: &[u8], folded: &BTreeSet<u64>) -> Vec<String> {
+        let rows = json.document.rows(content, 60, folded);
+        rows.iter().map(|row| json.document.draw(content, *row, 60, &[]).text()).collect()
+    }
+
+    #[test]
+    fn json_is_laid_out_as_far_as_it_goes() {
+        #[rustfmt::skip]
+        let cases: &[(&str, &str, &[&str], Option<usize>, bool)] = &[
+            ("object", r#"{"a":1,"b":"x"}"#,
+             &["{", r#"  "a": 1,"#, r#"  "b": "x""#, "}"], None, false),
+            ("spaces", " [ {\"a\" : null} ,\n true ] ",
+             &["[", "  {", r#"    "a": null"#, "  },", "  true", "]"], None, false),
+            ("short arrays stay in their line", r#"{"bids":[[1.5,3],[1.25,-2e3]],"n":[],"o":{}}"#,
+             &["{", r#"  "bids": ["#, "    [1.5, 3],", "    [1.25, -2e3]", "  ],", r#"  "n": [],"#, r#"  "o": {}"#, "}"],
+             None, false),
+            ("braces and escapes in strings", r#"["a]\"}",2]"#,
+             &[r#"["a]\"}", 2]"#], None, false),
+            ("one after the other", "{\"a\":1}\n{\"a\":2}",
+             &["{", r#"  "a": 1"#, "}", "{", r#"  "a": 2"#, "}"], None, false),
+            ("engine.io", r#"42["chat",{"a":1}]"#,
+             &["42[", r#"  "chat","#, "  {", r#"    "a": 1"#, "  }", "]"], None, false),
+            // Cut.
+            ("cut in a string", r#"{"a":1,"b":"x"#,
+             &["{", r#"  "a": 1,"#, r#"  "b": "x"#], None, true),
+            ("cut in a name", r#"{"a":{"b"#,
+             &["{", r#"  "a": {"#, r#"    "b"#], None, true),
+            ("cut in a word", r#"{"a":tr"#, &["{", r#"  "a": tr"#], None, true),
+            ("cut in a number", r#"{"a":1,"b":-"#, &["{", r#"  "a": 1,"#, r#"  "b": -"#], None, true),
+            // Wrong.
+            ("comma too much", r#"{"a":1,"b":2,}"#,
+             &["{", r#"  "a": 1,"#, r#"  "b": 2,"#, "}"], Some(13), false),
+            ("word", r#"{"a":1,"b":2,"c":undefined}"#,
+             &["{", r#"  "a": 1,"#, r#"  "b": 2,"#, r#"  "c": undefined"#, "}"], Some(17), false),
+            ("wrong bracket", r#"{"a":1,"b":[{"c":2]]}"#,
+             &["{", r#"  "a": 1,"#, r#"  "b": ["#, "    {", r#"      "c": 2"#, "    ]", "  ]", "}"],
+             Some(18), false),
+            ("leading zero", r#"[1,2,03]"#, &["[1, 2, 03]"], Some(5), false),
+        ];
+        for (name, content, expected, fault, is_cut) in cases {
+            let json = read(content.as_bytes()).expect(name);
+            assert_eq!(laid_out(&json, content.as_bytes(), &BTreeSet::new()), *expected, "{name}");
+            assert_eq!((json.fault, json.is_cut), (*fault, *is_cut), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_json() {
+        #[rustfmt::skip]
+        let cases: &[&[u8]] = &[
+            b"", b"  ", b"hello", b"42", b"\"hello\"", b"[info] started", b"{hello}", b"[2026-08-22] hello",
+            b"12345[1]", b"\xff[1]",
+        ];
+        for content in cases {
+            assert_eq!(read(content), None, "{}", String::from_utf8_lossy(content));
+        }
+    }
+
+    #[test]
+    fn folding_hides_a_container_in_every_message_alike() {
+        let first = br#"{"a":{"b":1},"c":[{"d":1}]}"#;
+        let second = br#"{"z":0,"a":{"x":[5,{}],"b":2},"c":[{"d":3}]}"#;
+        let json = read(first).unwrap();
+        let (line, fold) = json.document.fold_at(2).unwrap();
+        assert_eq!((line, fold.close, fold.members), (1, 3, 1));
+        let folded = BTreeSet::from([fold.path]);
+        assert_eq!(
+            laid_out(&json, first, &folded),
+            ["{", r#"  "a": {"#, r#"  "c": ["#, "    {", r#"      "d": 1"#, "    }", "  ]", "}"]
+        );
+        let json = read(second).unwrap();
+        assert_eq!(
+            laid_out(&json, second, &folded).get(..4).unwrap(),
+            ["{", r#"  "z": 0,"#, r#"  "a": {"#, r#"  "c": ["#]
+        );
+        let mut folded = folded;
+        json.document.reveal(20, &mut folded);
+        assert!(folded.is_empty());
+    }
+
+    #[test]
+    fn no_depth_is_too_deep_and_every_prefix_is_read() {
+        let deep = b"[{\"a\":".repeat(100_000);
+        let json = read(&deep).unwrap();
+        assert!(json.is_cut && json.fault.is_none());
+        let content = br#"{"a":[1,-2.5e+7,"x\"y",{"b":null,"c":[true,false]}],"d":"\u00e9"} {"#;
+        for length in 1..=content.len() {
+            let json = read(&content[..length]).unwrap();
+            assert_eq!(json.fault, None, "{length}");
+            for width in [0, 1, 7, 60] {
+                json.document.rows(&content[..length], width, &BTreeSet::new());
+            }
+        }
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        for _ in 0..2_000 {
+            let mut bytes = b"[".to_vec();
+            bytes.extend((0..40).map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                br#"{}[],:" 1atrue\"#[usize::try_from(state % 15).unwrap()]
+            }));
+            if let Some(json) = read(&bytes) {
+                let shown: usize = json.document.tokens.iter().map(|it| it.end - it.start).sum();
+                let spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+                assert!(shown <= bytes.len() && shown + spaces >= bytes.len());
+                let lines = json.document.lines.iter().flat_map(|line| line.first..line.end);
+                assert!(lines.eq(0..json.document.tokens.len()));
+            }
+        }
+    }
+}

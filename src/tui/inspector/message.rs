@@ -1,0 +1,548 @@
+//! The Message tab: what a row says, as JSON that can be folded, as text or as bytes.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::stream::length_u64;
+use crate::timeline::RowKind;
+use crate::tui::action::Action;
+use crate::tui::inspector::document::{Document, Fold, RowStart};
+use crate::tui::inspector::hexdump::Grid;
+use crate::tui::inspector::json;
+use crate::tui::inspector::page::{PageLine, Stress};
+use crate::tui::inspector::{Context, Shown, scrolled, story, words};
+use crate::tui::search::Needle;
+use crate::tui::theme::{Role, Symbols};
+use crate::websocket::Opcode;
+
+/// What is remembered of the tab, and what was prepared for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MessageView {
+    /// The form that the user chose.
+    wanted: Option<Form>,
+    /// The forms that this content has, the best first.
+    forms: Vec<Form>,
+    document: Document,
+    /// What is remarkable about it as JSON.
+    remark: Option<String>,
+    /// The rows of a screen `width` columns wide, of a form that has lines of its own.
+    rows: Vec<RowStart>,
+    width: usize,
+    /// What is folded: the same in all messages.
+    folded: BTreeSet<u64>,
+    /// The row that the cursor is on, where something can be folded.
+    cursor: usize,
+    /// The first row that is shown.
+    top: usize,
+    /// What was searched for, and where it is.
+    needle: Option<Needle>,
+    matches: Vec<Range<usize>>,
+}
+
+/// How content is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    /// JSON, laid out and colored.
+    Json,
+    /// Text as it came.
+    Text,
+    /// Bytes.
+    Hex,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Text => "as text",
+            Self::Hex => "as bytes",
+        }
+    }
+}
+
+impl MessageView {
+    /// Takes another row.
+    pub(super) fn select(&mut self, context: &Context<'_>) {
+        self.cursor = 0;
+        self.top = 0;
+        self.width = 0;
+        self.forms = forms(context);
+        self.find(context);
+        self.read(context);
+    }
+
+    /// Cuts the content into rows, if the width has changed.
+    pub(super) fn fit(&mut self, context: &Context<'_>) {
+        let width = usize::from(context.area.width);
+        if width != self.width {
+            self.width = width;
+            self.cut(context);
+        }
+        self.clamp(context);
+    }
+
+    /// Does what a key asks for.
+    pub(super) fn update(&mut self, action: Action, context: &Context<'_>) {
+        match action {
+            Action::Fold => self.turn_fold(context),
+            Action::Left => self.fold(context),
+            Action::Right => self.unfold(context),
+            Action::NextForm => {
+                self.turn_form();
+                self.read(context);
+                self.cut(context);
+            }
+            Action::SearchNext => self.next_match(context),
+            Action::SearchPrevious => self.previous_match(context),
+            _ => self.scroll(action, context),
+        }
+        self.clamp(context);
+    }
+
+    /// Looks for something, and goes to the first place behind the cursor.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with what was typed, or that it is not there.
+    pub(super) fn search(&mut self, text: &str, context: &Context<'_>) -> Result<(), String> {
+        self.needle = if text.is_empty() { None } else { Some(Needle::parse(text)?) };
+        self.find(context);
+        let here = self.place_of(if self.has_cursor() { self.cursor } else { self.top }, context);
+        let next = self.matches.iter().find(|found| found.start >= here).or(self.matches.first());
+        match next.cloned() {
+            Some(found) => self.go(found.start, context),
+            None if self.needle.is_some() => return Err(format!("{text} is not in this content")),
+            None => {}
+        }
+        self.clamp(context);
+        Ok(())
+    }
+
+    /// Whether something was searched for.
+    pub(super) fn is_searching(&self) -> bool {
+        self.needle.is_some()
+    }
+
+    /// Puts the cursor on a line that is seen; folds or unfolds there where it was already.
+    pub(super) fn click(&mut self, line: usize, context: &Context<'_>) {
+        let pinned = self.shown(context).pinned;
+        let Some(row) = line.checked_sub(pinned).filter(|_| self.has_cursor()) else { return };
+        let row = self.top.saturating_add(row);
+        if row == self.cursor {
+            self.turn_fold(context);
+        } else if row < self.rows.len() {
+            self.cursor = row;
+        }
+        self.clamp(context);
+    }
+
+    /// The lines that are seen.
+    pub(super) fn shown(&self, context: &Context<'_>) -> Shown {
+        let height = context.height();
+        let Some(row) = context.row else {
+            let mut page = context.page();
+            page.paragraph(0, Role::Dim, "No row is selected.");
+            return Shown::of(page, 0, height);
+        };
+        let mut page = story::page(context, &row, self.form().map(Form::name));
+        if let Some(remark) = self.remark.as_ref().filter(|_| self.form() == Some(Form::Json)) {
+            page.paragraph(0, Role::Warning, remark);
+        }
+        self.count_matches(&mut page);
+        if self.total(context) == 0 {
+            return Shown::of(page, self.top, height);
+        }
+        page.line(PageLine::of(Role::Border, page.symbols().line.repeat(page.width)));
+        let pinned = page.lines.len().min(height / 2);
+        let mut lines = page.lines;
+        lines.truncate(pinned);
+        let room = height.saturating_sub(pinned);
+        let total = self.total(context);
+        let top = self.top.min(total.saturating_sub(1));
+        let content = content(context);
+        for number in top..top.saturating_add(room).min(total) {
+            lines.push(self.line(number, content, context));
+        }
+        Shown { lines, top, total, visible: room, pinned }
+    }
+
+    /// How the content is shown.
+    fn form(&self) -> Option<Form> {
+        let wanted = self.wanted.filter(|wanted| self.forms.contains(wanted));
+        wanted.or(self.forms.first().copied())
+    }
+
+    fn turn_form(&mut self) {
+        let at = self.forms.iter().position(|form| Some(*form) == self.form());
+        let next = at.map_or(0, |at| at.saturating_add(1));
+        let next = self.forms.get(next).or(self.forms.first()).copied();
+        self.wanted = next.or(self.wanted);
+        self.cursor = 0;
+        self.top = 0;
+    }
+
+    /// Reads the content in its form.
+    fn read(&mut self, context: &Context<'_>) {
+        let content = content(context);
+        self.remark = None;
+        self.document = match self.form() {
+            Some(Form::Json) => match json::read(content) {
+                Some(json) => {
+                    self.remark = remark(&json, is_cut(context));
+                    json.document
+                }
+                None => Document::default(),
+            },
+            Some(Form::Text) => Document::of_text(content),
+            Some(Form::Hex) | None => Document::default(),
+        };
+    }
+
+    fn cut(&mut self, context: &Context<'_>) {
+        let width = self.text_width();
+        self.rows = self.document.rows(content(context), width, &self.folded);
+    }
+
+    /// Columns of the content, without the margin of what can be folded.
+    fn text_width(&self) -> usize {
+        self.width.saturating_sub(self.margin()).max(NARROWEST)
+    }
+
+    fn margin(&self) -> usize {
+        match self.form() {
+            Some(Form::Json) => MARGIN,
+            Some(Form::Text | Form::Hex) | None => 0,
+        }
+    }
+
+    fn has_cursor(&self) -> bool {
+        self.form() == Some(Form::Json)
+    }
+
+    /// How many rows there are.
+    fn total(&self, context: &Context<'_>) -> usize {
+        match self.form() {
+            Some(Form::Hex) => self.grid(context).lines(content(context).len()),
+            Some(Form::Json | Form::Text) => self.rows.len(),
+            None => 0,
+        }
+    }
+
+    fn grid(&self, context: &Context<'_>) -> Grid {
+        Grid::new(self.width, content(context).len())
+    }
+
+    /// Rows that are seen of the content.
+    fn room(&self, context: &Context<'_>) -> usize {
+        let shown = self.shown(context);
+        context.height().saturating_sub(shown.pinned).max(1)
+    }
+
+    fn scroll(&mut self, action: Action, context: &Context<'_>) {
+        let page = self.room(context);
+        if self.has_cursor() {
+            self.cursor = scrolled(self.cursor, action, page);
+            self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+        } else {
+            self.top = scrolled(self.top, action, page);
+        }
+    }
+
+    fn clamp(&mut self, context: &Context<'_>) {
+        let shown = self.shown(context);
+        let room = context.height().saturating_sub(shown.pinned).max(1);
+        self.top = self.top.min(shown.total.saturating_sub(room));
+        if self.has_cursor() {
+            self.cursor = self.cursor.min(shown.total.saturating_sub(1));
+            let lowest = self.cursor.saturating_add(1).saturating_sub(room);
+            self.top = self.top.min(self.cursor).max(lowest);
+        }
+    }
+
+    /// One row of the content.
+    fn line(&self, number: usize, content: &[u8], context: &Context<'_>) -> PageLine {
+        if self.form() == Some(Form::Hex) {
+            let grid = self.grid(context);
+            let start = number.saturating_mul(grid.bytes);
+            let bytes = content.get(start..).unwrap_or_default();
+            let bytes = bytes.get(..grid.bytes).unwrap_or(bytes);
+            return grid.line(length_u64(start), bytes, |place| {
+                (Role::Payload, self.stress_at(start.saturating_add(place)))
+            });
+        }
+        let Some(row) = self.rows.get(number) else { return PageLine::default() };
+        let symbols = context.theme.symbols();
+        let mut line = PageLine::default();
+        let fold = self.document.lines.get(row.line).and_then(|line| line.fold);
+        if self.margin() > 0 {
+            let mark = match fold {
+                Some(fold) if !row.goes_on => self.mark(fold, symbols),
+                Some(_) | None => "",
+            };
+            line.push(Role::Key, mark);
+            line.pad_to(MARGIN);
+        }
+        let drawn = self.document.draw(content, *row, self.text_width(), &self.matches);
+        for piece in drawn.pieces {
+            line.stressed(piece.role, piece.stress, &piece.text);
+        }
+        let is_last =
+            self.rows.get(number.saturating_add(1)).map(|next| next.line) != Some(row.line);
+        if let Some(fold) = fold.filter(|fold| is_last && self.folded.contains(&fold.path)) {
+            let members = words::counted(length_u64(fold.members), "member");
+            line.push(Role::Dim, format!(" {} {members} ", symbols.ellipsis));
+            self.closing(fold, content, &mut line);
+        }
+        if self.has_cursor() && number == self.cursor {
+            line.pad_to(self.width);
+            for piece in &mut line.pieces {
+                if piece.stress == Stress::None {
+                    piece.stress = Stress::Cursor;
+                }
+            }
+        }
+        line
+    }
+
+    fn mark(&self, fold: Fold, symbols: &'static Symbols) -> &'static str {
+        if self.folded.contains(&fold.path) { symbols.folded } else { symbols.unfolded }
+    }
+
+    /// The end of what is folded.
+    fn closing(&self, fold: Fold, content: &[u8], line: &mut PageLine) {
+        let Some(close) = self.document.lines.get(fold.close) else { return };
+        for token in self.document.tokens.get(close.first..close.end).unwrap_or_default() {
+            let text = content.get(token.start..token.end).unwrap_or_default();
+            line.foreign(token.kind.role(), text, CLOSING);
+        }
+    }
+
+    fn stress_at(&self, at: usize) -> Stress {
+        let next = self.matches.partition_point(|found| found.end <= at);
+        let is_found = self.matches.get(next).is_some_and(|found| found.start <= at);
+        if is_found { Stress::Match } else { Stress::None }
+    }
+
+    /// The line of the document that the cursor is on.
+    fn line_at_cursor(&self) -> Option<usize> {
+        self.has_cursor().then(|| self.rows.get(self.cursor).map(|row| row.line))?
+    }
+
+    fn turn_fold(&mut self, context: &Context<'_>) {
+        let Some((line, fold)) = self.line_at_cursor().and_then(|at| self.document.fold_at(at))
+        else {
+            return;
+        };
+        if !self.folded.remove(&fold.path) {
+            self.folded.insert(fold.path);
+        }
+        self.cut(context);
+        self.go_to_line(line);
+    }
+
+    /// Folds what the cursor is on; goes to what is around it where that is folded already.
+    fn fold(&mut self, context: &Context<'_>) {
+        let Some(at) = self.line_at_cursor() else { return };
+        let mut found = self.document.fold_at(at);
+        if let Some((line, fold)) = found
+            && line == at
+            && self.folded.contains(&fold.path)
+        {
+            found = at.checked_sub(1).and_then(|before| self.around(before, at));
+            if let Some((line, _)) = found {
+                self.go_to_line(line);
+            }
+            return;
+        }
+        if let Some((line, fold)) = found {
+            self.folded.insert(fold.path);
+            self.cut(context);
+            self.go_to_line(line);
+        }
+    }
+
+    fn unfold(&mut self, context: &Context<'_>) {
+        let Some(at) = self.line_at_cursor() else { return };
+        let fold = self.document.lines.get(at).and_then(|line| line.fold);
+        if let Some(fold) = fold
+            && self.folded.remove(&fold.path)
+        {
+            self.cut(context);
+            self.go_to_line(at);
+        }
+    }
+
+    /// The innermost container that begins at `from` or before, and holds `line`.
+    fn around(&self, from: usize, line: usize) -> Option<(usize, Fold)> {
+        let lines = self.document.lines.get(..=from)?;
+        lines.iter().enumerate().rev().find_map(|(number, candidate)| {
+            candidate.fold.filter(|fold| fold.close >= line).map(|fold| (number, fold))
+        })
+    }
+
+    fn go_to_line(&mut self, line: usize) {
+        self.cursor = self.rows.partition_point(|row| row.line < line);
+    }
+
+    /// Finds all that was searched for.
+    fn find(&mut self, context: &Context<'_>) {
+        self.matches.clear();
+        let (Some(needle), content) = (&self.needle, content(context)) else { return };
+        let mut at = 0;
+        while let Some(rest) = content.get(at..)
+            && self.matches.len() < MOST_MATCHES
+            && let Some(found) = needle.find(rest)
+        {
+            let start = at.saturating_add(found.start);
+            at = at.saturating_add(found.end).max(start.saturating_add(1));
+            self.matches.push(start..at);
+        }
+    }
+
+    fn next_match(&mut self, context: &Context<'_>) {
+        let row = if self.has_cursor() { self.cursor } else { self.top };
+        let behind = self.place_of(row.saturating_add(1), context);
+        let next = self.matches.iter().find(|found| found.start >= behind);
+        if let Some(found) = next.or(self.matches.first()).cloned() {
+            self.go(found.start, context);
+        }
+    }
+
+    fn previous_match(&mut self, context: &Context<'_>) {
+        let row = if self.has_cursor() { self.cursor } else { self.top };
+        let before = self.place_of(row, context);
+        let previous = self.matches.iter().rev().find(|found| found.start < before);
+        if let Some(found) = previous.or(self.matches.last()).cloned() {
+            self.go(found.start, context);
+        }
+    }
+
+    /// Where in the content a row begins.
+    fn place_of(&self, row: usize, context: &Context<'_>) -> usize {
+        match self.form() {
+            Some(Form::Hex) => row.saturating_mul(self.grid(context).bytes),
+            Some(Form::Json | Form::Text) | None => {
+                self.rows.get(row).map_or(usize::MAX, |row| row.at)
+            }
+        }
+    }
+
+    /// Shows a place of the content.
+    fn go(&mut self, at: usize, context: &Context<'_>) {
+        match self.form() {
+            Some(Form::Hex) => {
+                self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
+            }
+            Some(Form::Json | Form::Text) => {
+                self.document.reveal(at, &mut self.folded);
+                self.cut(context);
+                self.cursor = Document::row_of(&self.rows, at);
+                self.top = self.cursor;
+            }
+            None => {}
+        }
+    }
+
+    fn count_matches(&self, page: &mut crate::tui::inspector::page::Page) {
+        let Some(needle) = &self.needle else { return };
+        let count = self.matches.len();
+        let more = if count == MOST_MATCHES { " or more" } else { "" };
+        let mut line =
+            PageLine::of(Role::Dim, format!("{}{more} of ", words::grouped(length_u64(count))));
+        line.foreign(Role::Match, needle.typed().as_bytes(), 40);
+        page.line(line);
+    }
+}
+
+/// The bytes that are shown.
+fn content<'a>(context: &Context<'a>) -> &'a [u8] {
+    let (Some(row), Some(opened)) = (context.row, context.opened) else { return &[] };
+    match row.kind {
+        // Code and reason are told in words.
+        RowKind::Message(Opcode::Close) => &[],
+        RowKind::Message(_) | RowKind::Frame { .. } => &opened.content,
+        RowKind::Request
+        | RowKind::Response(_)
+        | RowKind::NoResponse
+        | RowKind::Tunnel(_)
+        | RowKind::Gap
+        | RowKind::SyncLost
+        | RowKind::SyncFound
+        | RowKind::Nonsense
+        | RowKind::HeaderUnfinished
+        | RowKind::Conflict
+        | RowKind::Limit(_)
+        | RowKind::Recognized(_)
+        | RowKind::Fin
+        | RowKind::Reset
+        | RowKind::Ended(_) => &opened.wire,
+    }
+}
+
+/// Whether the content is only the beginning of what was sent.
+fn is_cut(context: &Context<'_>) -> bool {
+    context.opened.is_some_and(|opened| opened.cut) || context.row.is_some_and(|row| !row.complete)
+}
+
+/// The forms that a content has, the best first.
+fn forms(context: &Context<'_>) -> Vec<Form> {
+    let content = content(context);
+    if content.is_empty() {
+        return Vec::new();
+    }
+    let is_text = match context.row.map(|row| row.kind) {
+        Some(RowKind::Message(Opcode::Text)) => true,
+        _ => is_readable(content),
+    };
+    let mut forms = Vec::new();
+    if json::read(content).is_some() {
+        forms.push(Form::Json);
+    }
+    if is_text {
+        forms.extend([Form::Text, Form::Hex]);
+    } else {
+        forms.extend([Form::Hex, Form::Text]);
+    }
+    forms
+}
+
+/// Whether bytes are text that people can read.
+fn is_readable(content: &[u8]) -> bool {
+    let near = content.get(..LOOKED_AT).unwrap_or(content);
+    let text = match std::str::from_utf8(near) {
+        Ok(text) => text,
+        // A character may be cut where this stops looking.
+        Err(error) if error.error_len().is_none() && near.len() < content.len() => {
+            let valid = near.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+}
+
+/// What is remarkable about JSON.
+fn remark(json: &json::Json, is_content_cut: bool) -> Option<String> {
+    match json.fault {
+        Some(at) => {
+            Some(format!("This is not JSON any more at offset {}.", words::grouped(length_u64(at))))
+        }
+        None if json.is_cut && !is_content_cut => Some("The JSON value is not whole.".to_owned()),
+        None => None,
+    }
+}
+
+/// Columns of the marks of what can be folded.
+const MARGIN: usize = 2;
+
+/// Columns below which no text is cut.
+const NARROWEST: usize = 4;
+
+/// Columns of a bracket that ends what is folded.
+const CLOSING: usize = 2;
+
+/// Matches that are kept.
+const MOST_MATCHES: usize = 10_000;
+
+/// Bytes that are looked at to tell text from other bytes.
+const LOOKED_AT: usize = 4096;

@@ -1,0 +1,154 @@
+//! The parts of a frame: the fields of its header and its payload, and the one that is looked at.
+
+use std::ops::Range;
+
+use crate::findings::Bits;
+use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
+use crate::tui::inspector::Context;
+use crate::tui::theme::Role;
+use crate::websocket::Compression;
+use crate::websocket::anatomy::{self, Field, FieldKind, anatomy};
+use crate::websocket::drawing::Part;
+
+/// A frame in its parts.
+pub(super) struct Parts<'a> {
+    /// The frame; `None` where its header is cut short.
+    pub(super) frame: Option<&'a OpenedFrame>,
+    /// Which one of the message it is, from 0.
+    pub(super) number: usize,
+    /// How many the message has.
+    pub(super) of: usize,
+    /// The fields of its header.
+    pub(super) fields: Vec<Field>,
+    /// Its header as sent, as far as it is there.
+    pub(super) header: Vec<u8>,
+    /// Where in the row's bytes that is.
+    pub(super) header_range: Range<usize>,
+    /// Its payload as sent, as far as it was read.
+    pub(super) payload: &'a [u8],
+    /// What was negotiated for its direction.
+    pub(super) compression: Compression,
+    /// What is wrong with it.
+    pub(super) findings: Vec<&'a FindingRow>,
+    /// What is looked at.
+    selected: usize,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of a frame of the row; of the last one where there are not so many.
+    pub(super) fn of(context: &Context<'a>, frame: usize, selected: usize) -> Option<Self> {
+        let (row, opened) = (context.row?, context.opened?);
+        let connection = context.timeline.connection(row.connection);
+        let compression = match (connection, row.direction) {
+            (Some(connection), Some(direction)) => *connection.compression.get(direction),
+            (None, _) | (_, None) => Compression::Unknown,
+        };
+        let number = frame.min(opened.frames.len().saturating_sub(1));
+        let frame = opened.frames.get(number);
+        let (header_range, header) = match frame {
+            Some(frame) => header_of(opened, frame),
+            None if row.kind == RowKind::HeaderUnfinished => {
+                (0..opened.wire.len(), opened.wire.clone())
+            }
+            None => return None,
+        };
+        let about = anatomy::Context { direction: row.direction, compression };
+        let fields = anatomy(&header, about);
+        let payload = frame.map_or(0..0, |frame| frame.payload_range.clone());
+        let offset = frame.map_or(row.offset, |frame| frame.offset);
+        let selected = selected.min(fields.len());
+        Some(Self {
+            frame,
+            number,
+            of: opened.frames.len(),
+            fields,
+            header,
+            header_range,
+            payload: opened.wire.get(payload).unwrap_or_default(),
+            compression,
+            findings: findings_at(context.timeline, &row, offset),
+            selected,
+        })
+    }
+
+    /// How many parts there are: the fields, and the payload.
+    pub(super) fn count(&self) -> usize {
+        self.fields.len().saturating_add(1)
+    }
+
+    /// What is looked at.
+    pub(super) fn selected(&self) -> Part {
+        if self.selected < self.fields.len() { Part::Field(self.selected) } else { Part::Payload }
+    }
+
+    /// The field that is looked at; `None` for the payload.
+    pub(super) fn field(&self) -> Option<&Field> {
+        self.fields.get(self.selected)
+    }
+
+    /// Where in the row's bytes the part is that is looked at; whole bytes, of which a field may be some bits.
+    pub(super) fn selected_range(&self) -> Range<usize> {
+        match self.field() {
+            Some(field) => {
+                let start = usize::from(field.start_bit / 8);
+                let end = usize::from(field.start_bit.saturating_add(field.bits).div_ceil(8));
+                let base = self.header_range.start;
+                let limit = self.header_range.end;
+                base.saturating_add(start).min(limit)..base.saturating_add(end).min(limit)
+            }
+            None => self.frame.map_or(0..0, |frame| frame.payload_range.clone()),
+        }
+    }
+
+    /// Whether bits of a field break a rule.
+    pub(super) fn is_broken(&self, field: &Field) -> bool {
+        self.findings.iter().filter_map(|row| row.finding.bits).any(|bits| overlap(bits, field))
+    }
+}
+
+/// What a field is drawn with.
+pub(super) fn role(kind: FieldKind) -> Role {
+    match kind {
+        FieldKind::Fin | FieldKind::Rsv1 | FieldKind::Rsv2 | FieldKind::Rsv3 => Role::HeaderFlags,
+        FieldKind::Opcode => Role::HeaderOpcode,
+        FieldKind::Mask | FieldKind::MaskingKey => Role::HeaderMask,
+        FieldKind::Length | FieldKind::ExtendedLength => Role::HeaderLength,
+    }
+}
+
+/// What a byte of a header is drawn with: the first two hold several fields.
+pub(super) fn byte_role(fields: &[Field], byte: usize) -> Role {
+    let bit = u16::try_from(byte.saturating_mul(8)).unwrap_or(u16::MAX);
+    match byte {
+        0 => Role::HeaderOpcode,
+        1 => Role::HeaderLength,
+        _ => {
+            let field = fields.iter().rfind(|field| field.start_bit <= bit);
+            field.map_or(Role::Text, |field| role(field.kind))
+        }
+    }
+}
+
+fn header_of(opened: &Opened, frame: &OpenedFrame) -> (Range<usize>, Vec<u8>) {
+    let range = frame.header_range.clone();
+    let seen = opened.wire.get(range.clone()).filter(|seen| !seen.is_empty());
+    // Of a frame behind what was read of a long row, the header is known all the same.
+    let header = seen.map_or_else(|| anatomy::wire(&frame.header), <[u8]>::to_vec);
+    (range, header)
+}
+
+/// The findings about the frame at an offset of the row's stream.
+fn findings_at<'a>(timeline: &'a Timeline, row: &Row, offset: u64) -> Vec<&'a FindingRow> {
+    let is_here = |it: &&FindingRow| {
+        it.finding.offset == Some(offset)
+            && it.finding.direction == row.direction
+            && it.finding.bits.is_some()
+    };
+    timeline.findings_of(row.id).filter(is_here).collect()
+}
+
+fn overlap(bits: Bits, field: &Field) -> bool {
+    let (start, end) =
+        (u16::from(bits.start), u16::from(bits.start).saturating_add(bits.count.into()));
+    start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
+}

@@ -1,0 +1,137 @@
+//! The phases of a connection, and how it ended.
+
+use crate::analysis::event::{ConnectionId, Outcome, StartedBy};
+use crate::findings::Side;
+use crate::stream::{Direction, PerDirection, Timestamp};
+use crate::timeline::{ConnectionRow, Row, RowId, RowKind, Timeline};
+use crate::tui::inspector::story;
+use crate::websocket::{CloseCode, Opcode};
+
+/// Something that happened once on a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Phase {
+    /// What.
+    pub(super) name: String,
+    /// When.
+    pub(super) time: Timestamp,
+}
+
+/// The phases of a connection in their order: from the first packet to the last.
+pub(super) fn phases(timeline: &Timeline, connection: &ConnectionRow) -> Vec<Phase> {
+    let first = match connection.started_by {
+        StartedBy::Syn => "SYN",
+        StartedBy::Midstream => "first packet captured",
+    };
+    let mut phases = vec![Phase { name: first.to_owned(), time: connection.first.time }];
+    let mut has_message = false;
+    let (head, tail) = ends(timeline.rows_of(connection.id));
+    for row in head.iter().filter_map(|id| timeline.row(*id)) {
+        let name = match row.kind {
+            RowKind::Request => "upgrade request".to_owned(),
+            RowKind::Response(status) => format!("response {status}"),
+            RowKind::Recognized(_) => "WebSocket recognized".to_owned(),
+            RowKind::Message(Opcode::Text | Opcode::Binary) if !has_message => {
+                has_message = true;
+                format!("first message, from the {}", sender(&row))
+            }
+            _ => continue,
+        };
+        phases.push(Phase { name, time: row.time });
+    }
+    for row in head.iter().chain(tail).filter_map(|id| timeline.row(*id)) {
+        let name = match row.kind {
+            RowKind::Message(Opcode::Close) => {
+                let code = row.close_code.map(|code| format!(" {code}")).unwrap_or_default();
+                format!("Close{code} from the {}", sender(&row))
+            }
+            RowKind::Fin => format!("FIN from the {}", sender(&row)),
+            RowKind::Reset => format!("RST from the {}", sender(&row)),
+            _ => continue,
+        };
+        phases.push(Phase { name, time: row.time });
+    }
+    let last = connection.last.time;
+    if phases.last().is_none_or(|phase| phase.time < last) {
+        phases.push(Phase { name: "last packet".to_owned(), time: last });
+    }
+    phases
+}
+
+/// How a connection ended, in sentences.
+pub(super) fn ending(timeline: &Timeline, connection: &ConnectionRow) -> Vec<String> {
+    let mut story = Vec::new();
+    let closes = closes(timeline, connection.id);
+    let order = match (closes.client, closes.server) {
+        (Some(client), Some(server)) if server.id < client.id => [Some(server), Some(client)],
+        (client, server) => [client.or(server), client.and(server)],
+    };
+    match order {
+        [Some(first), second] => {
+            story.push(closed(&first));
+            let other = if first.direction == Some(Direction::ClientToServer) {
+                "server"
+            } else {
+                "client"
+            };
+            story.push(match second {
+                Some(second) if second.close_code == first.close_code => {
+                    format!("The {other} answered with the same.")
+                }
+                Some(second) => match second.close_code {
+                    Some(code) => format!("The {other} answered with {code}."),
+                    None => format!("The {other} answered with an empty Close."),
+                },
+                None => format!("The {other} did not answer it."),
+            });
+        }
+        [None, _] => {
+            if !matches!(connection.outcome, None | Some(Outcome::Open))
+                && (connection.messages.client > 0 || connection.messages.server > 0)
+            {
+                story.push("No Close was sent: applications see 1006.".to_owned());
+            }
+        }
+    }
+    match connection.outcome {
+        Some(outcome) => story.push(story::ended(outcome).to_owned()),
+        None => story.push("The connection goes on.".to_owned()),
+    }
+    story
+}
+
+fn closed(row: &Row) -> String {
+    let sender = sender(row);
+    match row.close_code {
+        Some(code) => {
+            let name = CloseCode::of(code).name;
+            format!("The {sender} closed first, with {code} ({name}).")
+        }
+        None => format!("The {sender} closed first, without a code."),
+    }
+}
+
+/// The first Close of each direction.
+fn closes(timeline: &Timeline, connection: ConnectionId) -> PerDirection<Option<Row>> {
+    let mut closes: PerDirection<Option<Row>> = PerDirection::default();
+    let (head, tail) = ends(timeline.rows_of(connection));
+    for row in head.iter().chain(tail).filter_map(|id| timeline.row(*id)) {
+        if let (RowKind::Message(Opcode::Close), Some(direction)) = (row.kind, row.direction) {
+            closes.get_mut(direction).get_or_insert(row);
+        }
+    }
+    closes
+}
+
+/// The first rows and the last ones.
+fn ends(rows: &[RowId]) -> (&[RowId], &[RowId]) {
+    let (head, rest) = rows.split_at_checked(ROWS).unwrap_or((rows, &[]));
+    let tail = rest.get(rest.len().saturating_sub(ROWS)..).unwrap_or_default();
+    (head, tail)
+}
+
+fn sender(row: &Row) -> &'static str {
+    row.direction.map_or("peer", |direction| Side::sender(direction).name())
+}
+
+/// Rows that are looked at, at the beginning and at the end of a connection.
+const ROWS: usize = 512;

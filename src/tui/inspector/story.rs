@@ -1,0 +1,300 @@
+//! What a row is, in words: the lines above its content.
+
+use crate::analysis::event::{Limit, Outcome, Recognition};
+use crate::findings::Severity;
+use crate::stream::Direction;
+use crate::timeline::{MessageFacts, Opened, Row, RowKind};
+use crate::tui::inspector::frame::way;
+use crate::tui::inspector::page::{Page, PageLine, safe};
+use crate::tui::inspector::{Context, findings, words};
+use crate::tui::theme::Role;
+use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
+
+/// Tells what the row is; `form` says how its content is shown.
+pub(super) fn page(context: &Context<'_>, row: &Row, form: Option<&str>) -> Page {
+    let mut page = context.page();
+    let Some(opened) = context.opened else {
+        page.paragraph(0, Role::Error, "This row cannot be read again.");
+        return page;
+    };
+    title(&mut page, row, opened, form);
+    place(&mut page, row);
+    if let Some(facts) = &opened.message {
+        faults(&mut page, row, facts);
+    } else if !row.complete && is_data(row.kind) {
+        page.paragraph(0, Role::Warning, "Not all of it was captured.");
+    }
+    if opened.cut {
+        page.paragraph(0, Role::Warning, "It is long: only its beginning was read.");
+    }
+    partner(&mut page, context, row);
+    match row.kind {
+        RowKind::Message(Opcode::Close) => close(&mut page, opened),
+        _ => {
+            if let Some(text) = meaning(row) {
+                page.blank();
+                page.paragraph(0, Role::Text, &text);
+            }
+        }
+    }
+    worst(&mut page, context, row);
+    page
+}
+
+/// `JSON, 124 bytes, deflated to 78 (63 %), 2 frames`
+fn title(page: &mut Page, row: &Row, opened: &Opened, form: Option<&str>) {
+    let mut line = PageLine::of(Role::Title, name(row));
+    let mut facts = Vec::new();
+    facts.extend(form.map(str::to_owned));
+    if is_data(row.kind) {
+        facts.push(words::counted(row.length, "byte"));
+        let is_inflated =
+            opened.message.is_some_and(|message| message.inflation == Inflation::Done);
+        if is_inflated {
+            let percent = words::percent(row.wire_length, row.length);
+            let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+            facts.push(format!("deflated to {}{percent}", words::grouped(row.wire_length)));
+        } else if row.compressed {
+            facts.push(format!("{} compressed", words::counted(row.wire_length, "byte")));
+        }
+        if row.frames > 1 {
+            facts.push(words::counted(row.frames, "frame"));
+        }
+    }
+    for fact in facts {
+        line.push(Role::Text, format!(", {fact}"));
+    }
+    page.line(line);
+}
+
+/// `client → server  packets 23-24  offset 412`
+fn place(page: &mut Page, row: &Row) {
+    let mut line = PageLine::default();
+    if row.direction.is_some() {
+        way(&mut line, page, row.direction);
+        line.push(Role::Dim, "  ");
+    }
+    line.push(Role::Dim, words::packets(row.first, row.last));
+    if row.direction.is_some() {
+        line.push(Role::Dim, format!("  offset {}", words::grouped(row.offset)));
+    }
+    page.line(line);
+}
+
+/// What is wrong with the content.
+fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
+    if !facts.complete {
+        let text = match facts.inflation {
+            Inflation::HistoryMissing => {
+                "It cannot be inflated: it refers to earlier messages that were not captured."
+            }
+            Inflation::Invalid { .. } => "It cannot be inflated: what was sent is no DEFLATE.",
+            Inflation::TooLarge => "It is larger than the limit on inflated bytes.",
+            Inflation::Forgotten { .. } => {
+                "It cannot be inflated: it refers to earlier messages, though its sender agreed to forget them."
+            }
+            Inflation::None | Inflation::Done | Inflation::Unfinished => {
+                "Not all of it was captured: this is what is there from its start."
+            }
+        };
+        page.paragraph(0, Role::Warning, text);
+    }
+    match facts.utf8 {
+        Utf8::Invalid { byte } => {
+            let at = words::grouped(byte);
+            let text = format!("It is not UTF-8: the byte at offset {at} cannot stand there.");
+            page.paragraph(0, Role::Error, &text);
+        }
+        Utf8::Valid | Utf8::NotText => {}
+    }
+    if row.compressed && facts.inflation == Inflation::None {
+        page.paragraph(0, Role::Warning, "RSV1 says that it is compressed; it was not inflated.");
+    }
+}
+
+/// How long the answer took.
+fn partner(page: &mut Page, context: &Context<'_>, row: &Row) {
+    let Some(other) = row.partner.and_then(|partner| context.timeline.row(partner)) else {
+        return;
+    };
+    let (text, time) = if other.time >= row.time && other.id > row.id {
+        ("answered after", other.time.since(row.time))
+    } else {
+        ("answers after", row.time.since(other.time))
+    };
+    let what = name(&other);
+    let mut line = PageLine::of(Role::Text, format!("{text} "));
+    line.push(Role::Good, words::duration(time));
+    line.push(Role::Dim, format!("  {what}, {}", words::packets(other.first, other.last)));
+    page.line(line);
+}
+
+/// Code and reason of a Close, as a dictionary has them.
+fn close(page: &mut Page, opened: &Opened) {
+    page.blank();
+    let Some(code) = opened.message.and_then(|message| message.close_code) else {
+        let text = if opened.content.is_empty() {
+            "It has no code: the other side tells its application 1005, no status received."
+        } else {
+            "One byte is too little for a code: a Close has no payload at all, or two bytes of code and then a \
+             reason."
+        };
+        page.paragraph(0, Role::Text, text);
+        return;
+    };
+    let entry = CloseCode::of(code);
+    page.paragraph(0, Role::Title, &format!("{code}: {}", entry.name));
+    if let Some(reason) = opened.content.get(2..).filter(|reason| !reason.is_empty()) {
+        let reason = safe(reason, usize::MAX);
+        page.entry("reason", LABELS, Role::JsonString, &format!("\"{reason}\""));
+    }
+    page.entry("meaning", LABELS, Role::Text, entry.meaning);
+    page.entry("when", LABELS, Role::Text, entry.cause);
+    page.entry("do", LABELS, Role::Text, entry.remedy);
+    page.entry("source", LABELS, Role::Dim, entry.source);
+}
+
+/// The worst findings about the row.
+fn worst(page: &mut Page, context: &Context<'_>, row: &Row) {
+    let found: Vec<_> = context.timeline.findings_of(row.id).collect();
+    for severity in Severity::ALL {
+        for finding in found.iter().filter(|it| it.finding.rule.severity == severity) {
+            let rule = finding.finding.rule;
+            let mark = page.theme.mark(severity);
+            let line = PageLine::of(findings::role(severity), format!("{mark} {}", rule.id));
+            let column = line.width().saturating_add(2);
+            page.hanging(line, column, Role::Text, rule.title);
+        }
+    }
+}
+
+/// What a row is called.
+pub(super) fn name(row: &Row) -> String {
+    let name = match row.kind {
+        RowKind::Message(opcode) => match opcode {
+            Opcode::Text => "Text",
+            Opcode::Binary => "Binary",
+            Opcode::Close => "Close",
+            Opcode::Ping => "Ping",
+            Opcode::Pong => "Pong",
+            Opcode::Continuation => "Continuation",
+        },
+        RowKind::Frame { opcode, .. } => match Opcode::from_wire(opcode) {
+            Some(opcode) => return format!("Frame: {}", opcode.name()),
+            None => return format!("Frame: reserved opcode {opcode:X}"),
+        },
+        RowKind::Request => "Upgrade request",
+        RowKind::Response(status) => return format!("Response {status}"),
+        RowKind::NoResponse => "No response",
+        RowKind::Tunnel(Some(status)) => return format!("Tunnel through a proxy: {status}"),
+        RowKind::Tunnel(None) => "Tunnel through a proxy: no answer",
+        RowKind::Gap => "Gap",
+        RowKind::SyncLost => "Frame boundaries lost",
+        RowKind::SyncFound => "Frame boundaries found again",
+        RowKind::Nonsense => "No frame",
+        RowKind::HeaderUnfinished => "Unfinished frame header",
+        RowKind::Conflict => "Conflicting bytes",
+        RowKind::Limit(_) => "Limit reached",
+        RowKind::Recognized(_) => "WebSocket recognized",
+        RowKind::Fin => "FIN",
+        RowKind::Reset => "RST",
+        RowKind::Ended(_) => "End",
+    };
+    name.to_owned()
+}
+
+/// Whether its length is that of a payload.
+fn is_data(kind: RowKind) -> bool {
+    matches!(kind, RowKind::Message(_) | RowKind::Frame { .. })
+}
+
+/// What it means, where its content does not say so.
+fn meaning(row: &Row) -> Option<String> {
+    let sender = match row.direction {
+        Some(Direction::ClientToServer) => "The client",
+        Some(Direction::ServerToClient) => "The server",
+        None => "A peer",
+    };
+    let length = words::counted(row.length, "byte");
+    Some(match row.kind {
+        RowKind::Message(Opcode::Ping) if row.partner.is_none() => {
+            "No Pong answered it in this capture.".to_owned()
+        }
+        RowKind::Message(Opcode::Pong) if row.partner.is_none() => {
+            "Nobody asked for it: a sign of life of its own.".to_owned()
+        }
+        RowKind::Message(_) | RowKind::Request | RowKind::Response(_) | RowKind::Tunnel(_) => {
+            return None;
+        }
+        RowKind::Frame { opcode, .. } => match Opcode::from_wire(opcode) {
+            Some(_) => "One of the frames of a message: the Frame tab shows its bits.".to_owned(),
+            None => "Its opcode is reserved; a receiver must fail the connection.".to_owned(),
+        },
+        RowKind::NoResponse => "No response came to the upgrade request.".to_owned(),
+        RowKind::Gap => {
+            format!("{length} of what {} sent are not in the capture.", sender.to_lowercase())
+        }
+        RowKind::SyncLost => {
+            "A frame header was not captured: from here on frames cannot be told apart, until \
+                              a plausible header is found."
+                .to_owned()
+        }
+        RowKind::SyncFound => {
+            format!("{length} were passed over before frames could be told apart again.")
+        }
+        RowKind::Nonsense => {
+            format!("{sender} sent text where a frame should start; nothing behind it can be read.")
+        }
+        RowKind::HeaderUnfinished => "The stream ended within a frame header.".to_owned(),
+        RowKind::Conflict => {
+            "The same bytes came twice with different content; those that came first are \
+                              shown."
+                .to_owned()
+        }
+        RowKind::Limit(limit) => format!("Data was let go: {}.", limit_words(limit)),
+        RowKind::Recognized(how) => recognized(how).to_owned(),
+        RowKind::Fin => format!("{sender} ended its direction of TCP: it sends nothing more."),
+        RowKind::Reset => format!("{sender} reset the connection: it ended at once."),
+        RowKind::Ended(outcome) => ended(outcome).to_owned(),
+    })
+}
+
+fn limit_words(limit: Limit) -> &'static str {
+    match limit {
+        Limit::BufferedPerConnection => "too many bytes of this connection waited for missing ones",
+        Limit::BufferedTotal => "too many bytes of all connections waited for missing ones",
+        Limit::Connections => "too many connections were open",
+        Limit::HeadBytes => "a head was too long",
+    }
+}
+
+fn recognized(how: Recognition) -> &'static str {
+    match how {
+        Recognition::Told => {
+            "The capture holds no handshake; it is read as WebSocket because you said so."
+        }
+        Recognition::Likely => {
+            "The capture holds no handshake; several frames fit together, so this is WebSocket."
+        }
+        Recognition::Possible => "The capture holds no handshake; one run of frames fits.",
+    }
+}
+
+/// What became of a connection.
+pub(super) fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "The connection was still open when the capture ended.",
+        Outcome::Closed => "The connection was closed in good order.",
+        Outcome::Aborted => "The connection ended without a Close from each side.",
+        Outcome::Refused => "The server refused the connection: RST answered the SYN.",
+        Outcome::Timeout => "No answer came.",
+        Outcome::Rejected => "The upgrade request was answered with something else than 101.",
+        Outcome::NotWebSocket => "It is not a WebSocket.",
+        Outcome::Undecodable => {
+            "It cannot be read: it is encrypted without secrets, or a protocol that is not decoded."
+        }
+    }
+}
+
+/// Column of what stands beside a label.
+const LABELS: usize = 10;
