@@ -123,10 +123,6 @@ actions! {
     Fold,
     /// Shows content as JSON, as text or as bytes, one after the other.
     NextForm,
-    /// The next row, from within the inspector.
-    NextRow,
-    /// The row before, from within the inspector.
-    PreviousRow,
     /// Accepts what was typed.
     Accept,
     /// Completes the word before the cursor.

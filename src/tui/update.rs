@@ -147,8 +147,6 @@ impl App {
                 let prompt = Prompt::new(Purpose::SearchContent, String::new());
                 self.overlay = Overlay::Prompt(prompt);
             }
-            Action::NextRow => self.rows.move_by(1),
-            Action::PreviousRow => self.rows.move_by(-1),
             Action::SearchNext | Action::SearchPrevious if self.inspector.is_searching() => {
                 self.tell_inspector(action, world);
             }
