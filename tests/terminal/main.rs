@@ -16,9 +16,7 @@ use program::{LARGE, Program, SMALL, Size, sample};
 
 /// Starts with the sample of broken rules, and waits until it is read.
 fn errors(size: Size) -> Program {
-    let program = Program::start(size, &[&sample("protocol-errors.pcap")]);
-    program.shows("1 of 39");
-    program
+    Program::start_and_read(size, &sample("protocol-errors.pcap"))
 }
 
 fn quit(mut program: Program) {
@@ -31,9 +29,10 @@ fn quit(mut program: Program) {
 fn a_capture_is_shown_with_its_connections_and_messages() {
     for size in [LARGE, SMALL] {
         let program = errors(size);
-        let screen = program.screen();
-        for text in ["4 connections", "19 messages", "WS-F01", "masked as it should be"] {
-            assert!(screen.contains(text), "{text} in {} columns:\n{screen}", size.0);
+        for text in
+            ["4 connections", "19 messages", "WS-F01", "masked as it should be", " 1 of 39 "]
+        {
+            program.shows(text);
         }
         quit(program);
     }
@@ -94,6 +93,31 @@ fn a_search_finds_its_matches_one_after_the_other() {
 }
 
 #[test]
+fn the_inspector_shows_a_row_in_six_ways() {
+    for size in [LARGE, SMALL] {
+        let mut program = errors(size);
+        program.keys_show("e", " 5 of 39 ");
+        program.keys_show("\r", "Message│Frame│Hex│Handshake│Findings│Connection");
+        #[rustfmt::skip]
+        let tabs = [
+            ("2",  "on the wire 81 0a 6e 6f 74"),
+            ("3",  "81 0a 6e 6f"),
+            ("4",  "Sec-WebSocket-Key"),
+            ("5",  "WS-F01"),
+            ("6",  "127.0.0.1:51618"),
+            ("1",  "Text, as text, 10 bytes"),
+            ("\t", "on the wire 81 0a 6e 6f 74"),
+        ];
+        for (keys, text) in tabs {
+            program.keys_show(keys, text);
+        }
+        program.keys("\x1b");
+        program.shows("f filter");
+        quit(program);
+    }
+}
+
+#[test]
 fn frames_and_time_are_toggled() {
     let mut program = errors(LARGE);
     program.keys_show("m", "Timeline: frames");
@@ -115,7 +139,7 @@ fn help_lists_the_keys() {
 #[test]
 fn all_findings_are_listed_and_lead_to_their_places() {
     let mut program = errors(LARGE);
-    program.keys_show("F", "Findings");
+    program.keys_show("F", "Findings by rule");
     program.keys("\r");
     program.hides(" 1 of 39 ");
     quit(program);
@@ -158,8 +182,7 @@ fn shown_messages_are_saved_as_print_writes_them() {
         let printed = String::from_utf8(printed.stdout).unwrap();
         let expected: Vec<&str> =
             printed.lines().filter(|line| line.starts_with("{\"type\":\"message\"")).collect();
-        let mut program = Program::start(LARGE, &[&sample(name)]);
-        program.shows("1 of ");
+        let mut program = Program::start_and_read(LARGE, &sample(name));
         program.keys(&format!("sn\x15{}\r", path.to_str().unwrap()));
         program.shows(&format!("{} messages written to", expected.len()));
         let saved = fs::read_to_string(&path).unwrap();
@@ -235,7 +258,7 @@ fn a_file_that_is_no_capture_is_told_in_one_line() {
     program.shows("Cargo.toml");
     let lines = program.screen();
     assert_eq!(lines.lines().filter(|line| !line.is_empty()).count(), 1, "{lines}");
-    let written = String::from_utf8(program.written()).unwrap();
+    let written = program.written();
     assert!(!written.contains("\x1b[?1049h"), "{written:?}");
 }
 
@@ -245,19 +268,18 @@ fn no_color_means_no_color() {
         Program::start_with(LARGE, &[&sample("protocol-errors.pcap")], &[("NO_COLOR", "1")]);
     program.shows("1 of 39");
     program.keys_show("e", " 5 of 39 ");
-    program.keys_show("F", "Findings");
-    let written = String::from_utf8(program.written()).unwrap();
+    program.keys_show("F", "Findings by rule");
+    let written = program.written();
     let colors: Vec<&str> = styles(&written).filter(|it| is_color(it)).collect();
     assert!(colors.is_empty(), "{colors:?}");
     program.keys("\x1b");
-    program.hides("Findings (");
+    program.hides("Findings by rule");
     quit(program);
 }
 
 #[test]
 fn ascii_means_ascii() {
-    let mut program =
-        Program::start(LARGE, &["--ascii", &sample("protocol-errors.pcap")]);
+    let mut program = Program::start(LARGE, &["--ascii", &sample("protocol-errors.pcap")]);
     program.shows("1 of 39");
     program.keys_show("?", "Everywhere");
     program.keys("\x1b");
@@ -277,7 +299,8 @@ fn styles(written: &str) -> impl Iterator<Item = &str> {
 
 /// Whether one of the parameters sets a color; 39, 49 and 59 set none.
 fn is_color(parameters: &str) -> bool {
-    parameters.split([';', ':']).filter_map(|it| it.parse::<u32>().ok()).any(|number| {
-        matches!(number, 30..=38 | 40..=48 | 58 | 90..=97 | 100..=107)
-    })
+    parameters
+        .split([';', ':'])
+        .filter_map(|it| it.parse::<u32>().ok())
+        .any(|number| matches!(number, 30..=38 | 40..=48 | 58 | 90..=97 | 100..=107))
 }

@@ -40,6 +40,15 @@ impl Program {
         Self::start_with(size, arguments, &[])
     }
 
+    /// Starts it with a capture that holds WebSocket, and waits until all of that is read.
+    pub(crate) fn start_and_read(size: Size, capture: &str) -> Self {
+        let program = Self::start(size, &[capture]);
+        // The first line is written first: once there are rows below it, it says that they are being read.
+        program.shows("1 of ");
+        program.hides("reading ");
+        program
+    }
+
     /// Starts it with variables of the environment.
     pub(crate) fn start_with(size: Size, arguments: &[&str], set: &[(&str, &str)]) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).unwrap();
@@ -55,8 +64,7 @@ impl Program {
         }
         let child = pair.slave.spawn_command(command).unwrap();
         let parser = Parser::new(size.1, size.0, 0);
-        let written =
-            Arc::new((Mutex::new(Written { parser, bytes: Vec::new() }), Condvar::new()));
+        let written = Arc::new((Mutex::new(Written { parser, bytes: Vec::new() }), Condvar::new()));
         let reader = pair.master.try_clone_reader().unwrap();
         let shared = Arc::clone(&written);
         thread::spawn(move || read(reader, &shared));
@@ -91,12 +99,13 @@ impl Program {
         self.wait(&format!("{bytes:?} written"), |_, written| contains(written, bytes));
     }
 
-    /// All that the program has written.
-    pub(crate) fn written(&self) -> Vec<u8> {
-        self.written.0.lock().unwrap_or_else(PoisonError::into_inner).bytes.clone()
+    /// All that the program has written; what is no UTF-8, as the first half of a character, replaced.
+    pub(crate) fn written(&self) -> String {
+        let written = self.written.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&written.bytes).into_owned()
     }
 
-    /// The screen as lines of text.
+    /// The screen as lines of text, perhaps drawn halfway.
     pub(crate) fn screen(&self) -> String {
         let written = self.written.0.lock().unwrap_or_else(PoisonError::into_inner);
         written.parser.screen().contents()
