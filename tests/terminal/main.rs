@@ -201,7 +201,7 @@ fn packets_of_a_connection_are_a_capture_of_their_own() {
     program.keys(&format!("sc\x15{name}\r"));
     program.shows("packets written to");
     quit(program);
-    let mut program = Program::start(LARGE, &[name]);
+    let program = Program::start(LARGE, &[name]);
     program.shows("1 connection ");
     program.shows("6 messages");
     program.shows("WS-F01");
