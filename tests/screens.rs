@@ -313,7 +313,8 @@ fn connections_are_sorted_by_a_click_on_a_heading() {
         screen.with(|app, world| app.connections.visible(world.timeline).next().unwrap().1.id.0)
     };
     let line = screen.text().lines().nth(2).unwrap().to_owned();
-    let column = line.chars().position(|letter| letter == '#').unwrap() as u16 - 1;
+    let column = line.chars().position(|letter| letter == '#').unwrap() - 1;
+    let column = u16::try_from(column).unwrap();
     assert_eq!(first(&mut screen), 1);
     screen.mouse(MouseEventKind::Down(MouseButton::Left), column, 2);
     assert_eq!(first(&mut screen), 4, "{line}");

@@ -95,7 +95,7 @@ pub fn layout(wish: &Wish) -> Layout {
             let widest = rest.width.saturating_sub(NARROWEST_TIMELINE);
             let width = wish
                 .inspector_columns
-                .unwrap_or(half.max(NARROWEST_INSPECTOR))
+                .unwrap_or_else(|| half.max(NARROWEST_INSPECTOR))
                 .clamp(NARROWEST_INSPECTOR, widest.max(NARROWEST_INSPECTOR));
             layout.timeline = Rect { width: rest.width.saturating_sub(width), ..rest };
             layout.inspector = Rect { x: layout.timeline.right(), width, ..rest };

@@ -152,7 +152,7 @@ impl Session {
             Ok(file) => self.write(file, path, what),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let purpose = Purpose::Overwrite { path, what };
-                self.app.overlay = Overlay::Prompt(Prompt::new(purpose, String::new()));
+                self.app.overlay = Overlay::Prompt(Box::new(Prompt::new(purpose, String::new())));
             }
             Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
         }
@@ -162,7 +162,7 @@ impl Session {
         match what {
             Outgoing::Bytes(bytes) => match file.write_all(&bytes) {
                 Ok(()) => {
-                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()))
+                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()));
                 }
                 Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
             },
