@@ -295,14 +295,17 @@ impl App {
     /// What the inspector looks at.
     pub fn inspector_context<'a>(&'a self, timeline: &'a Timeline) -> Context<'a> {
         let current = self.current();
-        let opened = match &self.opened {
-            Some((id, Ok(opened))) if Some(*id) == current => Some(opened),
-            _ => None,
+        let of_current = self.opened.as_ref().filter(|(id, _)| Some(*id) == current);
+        let (opened, problem) = match of_current {
+            Some((_, Ok(opened))) => (Some(opened), None),
+            Some((_, Err(why))) => (None, Some(why.as_str())),
+            None => (None, None),
         };
         Context {
             timeline,
             row: current.and_then(|id| timeline.row(id)),
             opened,
+            problem,
             handshake: self.handshake.as_ref().map(|(_, handshake)| handshake),
             area: layout::inside(self.layout.inspector),
             theme: self.theme,

@@ -78,8 +78,9 @@ fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
         let bar = u128::from(took).saturating_mul(BAR).div_ceil(u128::from(longest));
         let bar = usize::try_from(bar).unwrap_or(0);
         let room = page.width.saturating_sub(line.width()).saturating_sub(2);
-        if took > 0 && room >= bar {
-            line.push_to(page.width, Role::Note, &page.symbols().done.repeat(bar));
+        if took > 0 && room > 0 {
+            let bar = page.symbols().done.repeat(bar.min(room));
+            line.push_to(page.width, Role::Note, &bar);
         }
         page.line(line);
     }

@@ -109,7 +109,7 @@ fn drawing(page: &mut Page, parts: &Parts<'_>, height: usize) {
         Glyphs::Ascii => Borders::Ascii,
     };
     let look = |labels| Look { borders, labels, rows };
-    // The tall drawing where the explanation still fits below it.
+    // The tall drawing where explanation and payload still fit below it.
     let tall = draw(&parts.fields, look(Labels::Tall));
     let lines = if tall.len().saturating_add(BESIDE_DRAWING) <= height {
         tall
@@ -324,8 +324,8 @@ fn is_compressed(parts: &Parts<'_>) -> bool {
     is_negotiated && !is_control && (rsv1.is_some_and(|it| it.value != 0) || parts.number > 0)
 }
 
-/// Lines that are wanted beside the drawing: title, bytes, explanation.
-const BESIDE_DRAWING: usize = 9;
+/// Lines that are wanted beside the drawing: title, bytes, explanation, the first rows of the payload.
+const BESIDE_DRAWING: usize = 15;
 
 /// Payload bytes that are shown here.
 const MOST_PAYLOAD: usize = 512;

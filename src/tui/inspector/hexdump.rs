@@ -337,6 +337,6 @@ mod tests {
     #[test]
     fn bytes_are_numbered_and_shown_as_text() {
         let line = Grid::new(40, 9).line(8, b"Hi\x1b\xff", |_| (Role::Text, Stress::None));
-        assert_eq!(line.text(), "0008  48 69 1b ff               Hi..");
+        assert_eq!(line.text(), "0008  48 69 1b ff              Hi..");
     }
 }

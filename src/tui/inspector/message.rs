@@ -8,8 +8,8 @@ use crate::timeline::RowKind;
 use crate::tui::action::Action;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
-use crate::tui::inspector::json;
-use crate::tui::inspector::page::{PageLine, Stress};
+use crate::tui::inspector::json::{self, Json};
+use crate::tui::inspector::page::{Page, PageLine, Stress};
 use crate::tui::inspector::{Context, Shown, scrolled, story, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::{Role, Symbols};
@@ -22,9 +22,10 @@ pub(super) struct MessageView {
     wanted: Option<Form>,
     /// The forms that this content has, the best first.
     forms: Vec<Form>,
-    document: Document,
-    /// What is remarkable about it as JSON.
-    remark: Option<String>,
+    /// The content as JSON, where it is.
+    json: Option<Json>,
+    /// The content as text, while it is shown as such.
+    text: Document,
     /// The rows of a screen `width` columns wide, of a form that has lines of its own.
     rows: Vec<RowStart>,
     width: usize,
@@ -54,8 +55,8 @@ impl Form {
     fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON",
-            Self::Text => "as text",
-            Self::Hex => "as bytes",
+            Self::Text => "shown as text",
+            Self::Hex => "shown as bytes",
         }
     }
 }
@@ -66,7 +67,8 @@ impl MessageView {
         self.cursor = 0;
         self.top = 0;
         self.width = 0;
-        self.forms = forms(context);
+        self.json = json::read(content(context));
+        self.forms = forms(context, self.json.as_ref());
         self.find(context);
         self.read(context);
     }
@@ -144,9 +146,14 @@ impl MessageView {
             page.paragraph(0, Role::Dim, "No row is selected.");
             return Shown::of(page, 0, height);
         };
-        let mut page = story::page(context, &row, self.form().map(Form::name));
-        if let Some(remark) = self.remark.as_ref().filter(|_| self.form() == Some(Form::Json)) {
-            page.paragraph(0, Role::Warning, remark);
+        // Nothing is said where a text is shown as text, and bytes as bytes.
+        let is_remarkable =
+            self.form() == Some(Form::Json) || self.form() != self.forms.first().copied();
+        let form = self.form().filter(|_| is_remarkable).map(Form::name);
+        let mut page = story::page(context, &row, form);
+        let json = self.json.as_ref().filter(|_| self.form() == Some(Form::Json));
+        if let Some(remark) = json.and_then(|json| remark(json, is_cut(context))) {
+            page.paragraph(0, Role::Warning, &remark);
         }
         self.count_matches(&mut page);
         if self.total(context) == 0 {
@@ -183,24 +190,23 @@ impl MessageView {
 
     /// Reads the content in its form.
     fn read(&mut self, context: &Context<'_>) {
-        let content = content(context);
-        self.remark = None;
-        self.document = match self.form() {
-            Some(Form::Json) => match json::read(content) {
-                Some(json) => {
-                    self.remark = remark(&json, is_cut(context));
-                    json.document
-                }
-                None => Document::default(),
-            },
-            Some(Form::Text) => Document::of_text(content),
-            Some(Form::Hex) | None => Document::default(),
+        self.text = match self.form() {
+            Some(Form::Text) => Document::of_text(content(context)),
+            Some(Form::Json | Form::Hex) | None => Document::default(),
         };
+    }
+
+    /// The lines of the content, in a form that has some.
+    fn document(&self) -> &Document {
+        match (&self.json, self.form()) {
+            (Some(json), Some(Form::Json)) => &json.document,
+            (_, Some(Form::Json | Form::Text | Form::Hex) | None) => &self.text,
+        }
     }
 
     fn cut(&mut self, context: &Context<'_>) {
         let width = self.text_width();
-        self.rows = self.document.rows(content(context), width, &self.folded);
+        self.rows = self.document().rows(content(context), width, &self.folded);
     }
 
     /// Columns of the content, without the margin of what can be folded.
@@ -273,7 +279,7 @@ impl MessageView {
         let Some(row) = self.rows.get(number) else { return PageLine::default() };
         let symbols = context.theme.symbols();
         let mut line = PageLine::default();
-        let fold = self.document.lines.get(row.line).and_then(|line| line.fold);
+        let fold = self.document().lines.get(row.line).and_then(|line| line.fold);
         if self.margin() > 0 {
             let mark = match fold {
                 Some(fold) if !row.goes_on => self.mark(fold, symbols),
@@ -282,7 +288,7 @@ impl MessageView {
             line.push(Role::Key, mark);
             line.pad_to(MARGIN);
         }
-        let drawn = self.document.draw(content, *row, self.text_width(), &self.matches);
+        let drawn = self.document().draw(content, *row, self.text_width(), &self.matches);
         for piece in drawn.pieces {
             line.stressed(piece.role, piece.stress, &piece.text);
         }
@@ -310,8 +316,8 @@ impl MessageView {
 
     /// The end of what is folded.
     fn closing(&self, fold: Fold, content: &[u8], line: &mut PageLine) {
-        let Some(close) = self.document.lines.get(fold.close) else { return };
-        for token in self.document.tokens.get(close.first..close.end).unwrap_or_default() {
+        let Some(close) = self.document().lines.get(fold.close) else { return };
+        for token in self.document().tokens.get(close.first..close.end).unwrap_or_default() {
             let text = content.get(token.start..token.end).unwrap_or_default();
             line.foreign(token.kind.role(), text, CLOSING);
         }
@@ -329,7 +335,7 @@ impl MessageView {
     }
 
     fn turn_fold(&mut self, context: &Context<'_>) {
-        let Some((line, fold)) = self.line_at_cursor().and_then(|at| self.document.fold_at(at))
+        let Some((line, fold)) = self.line_at_cursor().and_then(|at| self.document().fold_at(at))
         else {
             return;
         };
@@ -343,7 +349,7 @@ impl MessageView {
     /// Folds what the cursor is on; goes to what is around it where that is folded already.
     fn fold(&mut self, context: &Context<'_>) {
         let Some(at) = self.line_at_cursor() else { return };
-        let mut found = self.document.fold_at(at);
+        let mut found = self.document().fold_at(at);
         if let Some((line, fold)) = found
             && line == at
             && self.folded.contains(&fold.path)
@@ -363,7 +369,7 @@ impl MessageView {
 
     fn unfold(&mut self, context: &Context<'_>) {
         let Some(at) = self.line_at_cursor() else { return };
-        let fold = self.document.lines.get(at).and_then(|line| line.fold);
+        let fold = self.document().lines.get(at).and_then(|line| line.fold);
         if let Some(fold) = fold
             && self.folded.remove(&fold.path)
         {
@@ -374,7 +380,7 @@ impl MessageView {
 
     /// The innermost container that begins at `from` or before, and holds `line`.
     fn around(&self, from: usize, line: usize) -> Option<(usize, Fold)> {
-        let lines = self.document.lines.get(..=from)?;
+        let lines = self.document().lines.get(..=from)?;
         lines.iter().enumerate().rev().find_map(|(number, candidate)| {
             candidate.fold.filter(|fold| fold.close >= line).map(|fold| (number, fold))
         })
@@ -434,7 +440,9 @@ impl MessageView {
                 self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
             }
             Some(Form::Json | Form::Text) => {
-                self.document.reveal(at, &mut self.folded);
+                let mut folded = std::mem::take(&mut self.folded);
+                self.document().reveal(at, &mut folded);
+                self.folded = folded;
                 self.cut(context);
                 self.cursor = Document::row_of(&self.rows, at);
                 self.top = self.cursor;
@@ -443,7 +451,7 @@ impl MessageView {
         }
     }
 
-    fn count_matches(&self, page: &mut crate::tui::inspector::page::Page) {
+    fn count_matches(&self, page: &mut Page) {
         let Some(needle) = &self.needle else { return };
         let count = self.matches.len();
         let more = if count == MOST_MATCHES { " or more" } else { "" };
@@ -485,7 +493,7 @@ fn is_cut(context: &Context<'_>) -> bool {
 }
 
 /// The forms that a content has, the best first.
-fn forms(context: &Context<'_>) -> Vec<Form> {
+fn forms(context: &Context<'_>, json: Option<&Json>) -> Vec<Form> {
     let content = content(context);
     if content.is_empty() {
         return Vec::new();
@@ -495,7 +503,7 @@ fn forms(context: &Context<'_>) -> Vec<Form> {
         _ => is_readable(content),
     };
     let mut forms = Vec::new();
-    if json::read(content).is_some() {
+    if json.is_some() {
         forms.push(Form::Json);
     }
     if is_text {
@@ -522,7 +530,7 @@ fn is_readable(content: &[u8]) -> bool {
 }
 
 /// What is remarkable about JSON.
-fn remark(json: &json::Json, is_content_cut: bool) -> Option<String> {
+fn remark(json: &Json, is_content_cut: bool) -> Option<String> {
     match json.fault {
         Some(at) => {
             Some(format!("This is not JSON any more at offset {}.", words::grouped(length_u64(at))))

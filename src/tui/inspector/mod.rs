@@ -97,6 +97,8 @@ pub struct Context<'a> {
     pub row: Option<Row>,
     /// That row, read again; `None` where it could not be, or there is none.
     pub opened: Option<&'a Opened>,
+    /// Why it could not be.
+    pub problem: Option<&'a str>,
     /// The opening handshake of its connection, read again.
     pub handshake: Option<&'a Handshake>,
     /// Where the tab is drawn.
@@ -183,8 +185,13 @@ pub fn select(state: &mut InspectorState, context: &Context<'_>) {
         *scroll = connection;
     }
     state.frame = 0;
+    if let Some((frame, part)) = parts::broken(context) {
+        (state.frame, state.part) = (frame, part);
+    }
     state.message.select(context);
     fit(state, context);
+    follow(state, context);
+    clamp(state, context);
 }
 
 /// Makes what is prepared fit the pane, whose size may have changed.
@@ -360,6 +367,3 @@ fn tab_page(state: &InspectorState, context: &Context<'_>) -> Page {
 fn parts<'a>(state: &InspectorState, context: &Context<'a>) -> Option<Parts<'a>> {
     Parts::of(context, state.frame, state.part)
 }
-
-#[cfg(test)]
-mod tests;

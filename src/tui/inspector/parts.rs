@@ -106,6 +106,17 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The first frame of the row with bits that break a rule, and the first field with such bits.
+pub(super) fn broken(context: &Context<'_>) -> Option<(usize, usize)> {
+    let (row, opened) = (context.row?, context.opened?);
+    let with_bits = context.timeline.findings_of(row.id).filter(|it| it.finding.bits.is_some());
+    let offset = with_bits.filter_map(|it| it.finding.offset).min()?;
+    let frame = opened.frames.iter().position(|frame| frame.offset == offset).unwrap_or(0);
+    let parts = Parts::of(context, frame, 0)?;
+    let part = parts.fields.iter().position(|field| parts.is_broken(field))?;
+    Some((frame, part))
+}
+
 /// What a field is drawn with.
 pub(super) fn role(kind: FieldKind) -> Role {
     match kind {

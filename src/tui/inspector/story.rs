@@ -14,7 +14,9 @@ use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
 pub(super) fn page(context: &Context<'_>, row: &Row, form: Option<&str>) -> Page {
     let mut page = context.page();
     let Some(opened) = context.opened else {
-        page.paragraph(0, Role::Error, "This row cannot be read again.");
+        let why = context.problem.map(|why| format!(": {why}")).unwrap_or_default();
+        let text = format!("This row cannot be read again{why}.");
+        page.paragraph(0, Role::Error, &safe(text.as_bytes(), usize::MAX));
         return page;
     };
     title(&mut page, row, opened, form);
