@@ -59,6 +59,11 @@ fn page_of_the_keys_is_up_to_date() {
     compare("docs/keys.md", |_| format!("{KEYS_HEAD}{}", wslens::tui::manual::tables()));
 }
 
+#[test]
+fn first_keys_in_the_readme_are_up_to_date() {
+    compare("README.md", |text| replaced(text, "keys", &wslens::tui::manual::first_keys()));
+}
+
 /// A text with another content between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
 fn replaced(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));

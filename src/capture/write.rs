@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{LinkType, Packet};
+use super::{LinkType, Packet, Secrets};
 
 /// Writes a pcapng file of one section.
 #[derive(Debug)]
@@ -52,6 +52,20 @@ impl<W: Write> Writer<W> {
         block(&mut self.out, ENHANCED_PACKET, &body)
     }
 
+    /// Writes secrets, for the packets behind them (a Decryption Secrets Block).
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn secrets(&mut self, secrets: &Secrets) -> io::Result<()> {
+        let mut body = Vec::with_capacity(secrets.data.len().saturating_add(12));
+        body.extend_from_slice(&secrets.kind.to_le_bytes());
+        body.extend_from_slice(&number(secrets.data.len()).to_le_bytes());
+        body.extend_from_slice(&secrets.data);
+        body.resize(body.len().next_multiple_of(4), 0);
+        block(&mut self.out, DECRYPTION_SECRETS, &body)
+    }
+
     /// Hands over what is buffered.
     ///
     /// # Errors
@@ -92,6 +106,7 @@ fn number(length: usize) -> u32 {
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
 const ENHANCED_PACKET: u32 = 6;
+const DECRYPTION_SECRETS: u32 = 10;
 
 /// Tells the order of bytes.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
@@ -131,6 +146,8 @@ mod tests {
             .collect();
         let mut file = Vec::new();
         let mut writer = Writer::new(&mut file).unwrap();
+        let secrets = Secrets { kind: 0x544c_534b, data: b"CLIENT_RANDOM 0 1".to_vec() };
+        writer.secrets(&secrets).unwrap();
         for packet in &packets {
             writer.push(packet).unwrap();
         }
@@ -143,5 +160,6 @@ mod tests {
             assert_eq!(again.original_length, packet.original_length);
         }
         assert!(source.next_packet().unwrap().is_none());
+        assert_eq!(source.secrets(), [secrets]);
     }
 }

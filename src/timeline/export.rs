@@ -13,7 +13,7 @@ use crate::text::escape::escape;
 use crate::timeline::open::Opened;
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowKind};
-use crate::websocket::{Opcode, close_payload};
+use crate::websocket::{Opcode, Utf8, close_payload};
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,15 +73,17 @@ fn line(row: &Row, opcode: Opcode, direction: Direction, opened: &Opened) -> Lin
     let content = opened.content.as_slice();
     let is_close = opcode == Opcode::Close;
     let close = close_payload(content);
+    let truncated = length_u64(content.len()) < row.length && row.complete;
+    // A Close says everything by its code and reason, unless they cannot be read.
+    let reason = std::str::from_utf8(close.reason).ok().filter(|_| close.code.is_some());
     let readable = match opcode {
-        Opcode::Text | Opcode::Continuation | Opcode::Ping | Opcode::Pong => {
-            std::str::from_utf8(content).ok()
-        }
-        Opcode::Binary | Opcode::Close => None,
+        Opcode::Text if is_broken(opened) => None,
+        Opcode::Text if truncated || !row.complete => beginning(content),
+        Opcode::Text => std::str::from_utf8(content).ok(),
+        Opcode::Continuation | Opcode::Ping | Opcode::Pong | Opcode::Binary | Opcode::Close => None,
     };
-    // A reason that is no text would be lost without its bytes.
-    let reason = std::str::from_utf8(close.reason).ok();
-    let in_base64 = readable.is_none() && (!is_close || reason.is_none());
+    let is_told = is_close && (reason.is_some() || content.is_empty());
+    let in_base64 = readable.is_none() && !is_told;
     Line {
         kind: "message",
         connection: row.connection.0,
@@ -96,9 +98,25 @@ fn line(row: &Row, opcode: Opcode, direction: Direction, opened: &Opened) -> Lin
         complete: row.complete,
         text: readable.map(str::to_owned),
         base64: in_base64.then(|| STANDARD.encode(content)),
-        truncated: (length_u64(content.len()) < row.length && row.complete).then_some(true),
+        truncated: truncated.then_some(true),
         close_code: is_close.then_some(Code(close.code)),
-        close_reason: reason.filter(|_| is_close && close.code.is_some()).map(str::to_owned),
+        close_reason: reason.filter(|_| is_close).map(str::to_owned),
+    }
+}
+
+/// Whether a text is known not to be UTF-8, perhaps behind what was kept of it.
+fn is_broken(opened: &Opened) -> bool {
+    opened.message.is_some_and(|it| matches!(it.utf8, Utf8::Invalid { .. }))
+}
+
+/// A text that may end within a character.
+fn beginning(content: &[u8]) -> Option<&str> {
+    match std::str::from_utf8(content) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(content.get(..error.valid_up_to())?).ok()
+        }
+        Err(_) => None,
     }
 }
 
@@ -191,9 +209,29 @@ mod tests {
             ("bad text",       Opcode::Text,   b"\xff",       "\"base64\":\"/w==\"}"),
             ("close",          Opcode::Close,  b"\x03\xe8ok", "\"close_code\":1000,\"close_reason\":\"ok\"}"),
             ("empty close",    Opcode::Close,  b"",           "\"close_code\":null}"),
+            ("close of 1 B",   Opcode::Close,  b"\x03",       "\"base64\":\"Aw==\",\"close_code\":null}"),
+            ("ping",           Opcode::Ping,   b"hi",         "\"base64\":\"aGk=\"}"),
         ];
         for (name, opcode, content, end) in cases {
             let line = written(Format::Ndjson, *opcode, content);
+            assert!(line.trim_end().ends_with(end), "{name}: {line}");
+        }
+    }
+
+    #[test]
+    fn texts_may_end_within_a_character_only_where_something_is_missing() {
+        #[rustfmt::skip]
+        let cases: [(&str, bool, &[u8], &str); 3] = [
+            ("whole",               true,  "é".as_bytes(), "\"text\":\"é\"}"),
+            ("whole, but no UTF-8", true,  b"a\xc3",       "\"base64\":\"YcM=\"}"),
+            ("incomplete",          false, b"a\xc3",       "\"text\":\"a\"}"),
+        ];
+        for (name, complete, content, end) in cases {
+            let row = Row { complete, ..row(Opcode::Text, length_u64(content.len())) };
+            let opened = Opened { content: content.to_vec(), ..Opened::default() };
+            let mut out = Vec::new();
+            write(Format::Ndjson, &Timeline::new(), &row, &opened, &mut out);
+            let line = String::from_utf8(out).unwrap();
             assert!(line.trim_end().ends_with(end), "{name}: {line}");
         }
     }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::capture::{Writer, open as open_capture};
+use crate::capture::{Packet, PacketPlace, Writer, open as open_capture};
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
@@ -48,7 +48,8 @@ impl Extract {
         self.peers == BTreeSet::from(peers)
     }
 
-    /// Reads a capture once more, and writes the packets that are wanted; gives their number.
+    /// Reads a capture once more, and writes the packets that are wanted, and the secrets before them;
+    /// gives their number. A damaged capture is read up to the damage, as it was before.
     ///
     /// # Errors
     ///
@@ -57,20 +58,30 @@ impl Extract {
         let mut source = open_capture(capture).map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
         let mut writer = Writer::new(BufWriter::new(file))?;
-        let mut count = 0_u64;
-        while let Some(packet) = source.next_packet().map_err(io::Error::other)? {
-            if packet.id > *self.packets.end() {
-                break;
-            }
+        let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
+        loop {
+            let packet = match source.next_packet() {
+                Ok(Some(packet)) if packet.id <= *self.packets.end() => packet,
+                Ok(_) => break,
+                Err(error) if error.is_damage() => break,
+                Err(error) => return Err(io::Error::other(error)),
+            };
             // Earlier packets are decoded, too: one may hold the first fragment of a datagram.
             let decoded = decoder.decode(&packet);
-            if self.packets.contains(&packet.id)
-                && let Decoded::Tcp(segment) = &decoded
-                && self.wants(segment)
-            {
-                writer.push(&packet)?;
-                count = count.saturating_add(1);
+            let is_wanted = self.packets.contains(&packet.id)
+                && matches!(&decoded, Decoded::Tcp(segment) if self.wants(segment));
+            if !is_wanted {
+                continue;
             }
+            let (place, time) = (PacketPlace::of(&packet), packet.time);
+            bytes.clear();
+            bytes.extend_from_slice(packet.bytes);
+            for secrets in source.secrets().iter().skip(told) {
+                writer.secrets(secrets)?;
+            }
+            told = source.secrets().len();
+            writer.push(&Packet { time, ..place.packet(&bytes) })?;
+            count = count.saturating_add(1);
         }
         writer.finish()?;
         Ok(count)

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::tui::keymap::Focus;
+use crate::tui::action::Action;
+use crate::tui::keymap::{Focus, key_of};
 use crate::tui::theme::Glyphs;
 use crate::tui::view::help::rows;
 
@@ -22,3 +23,32 @@ pub fn tables() -> String {
     page.push('\n');
     page
 }
+
+/// The keys that are wanted first, as one table.
+pub fn first_keys() -> String {
+    let mut table = "| key | what it does |\n| --- | --- |\n".to_owned();
+    for binding in FIRST.iter().filter_map(|action| key_of(Focus::Timeline, *action)) {
+        // Nothing fails to be written into memory.
+        writeln!(table, "| `{}` | {} |", binding.name(Glyphs::Unicode), binding.help).ok();
+    }
+    table
+}
+
+/// What is wanted first.
+const FIRST: &[Action] = &[
+    Action::NextPane,
+    Action::Open,
+    Action::Back,
+    Action::NextError,
+    Action::Findings,
+    Action::Search,
+    Action::SearchNext,
+    Action::Filter,
+    Action::ToggleFrames,
+    Action::CycleTime,
+    Action::Partner,
+    Action::Copy,
+    Action::Save,
+    Action::Help,
+    Action::Quit,
+];

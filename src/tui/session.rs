@@ -143,7 +143,7 @@ impl Session {
             Effect::None => {}
             Effect::Quit => return Ok(Next::End),
             Effect::Suspend => suspend(screen)?,
-            Effect::Redraw => screen.terminal.clear()?,
+            Effect::Redraw => screen.clear()?,
             Effect::StopReading => {
                 self.shared.stop();
                 self.app.say(Tone::Done, "reading stopped; what was read stays");

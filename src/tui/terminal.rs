@@ -14,6 +14,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
@@ -91,7 +92,19 @@ impl Screen {
             EnableMouseCapture,
             EnableBracketedPaste
         )?;
-        self.terminal.clear()
+        self.clear()
+    }
+
+    /// Clears the screen, so that all of it is drawn anew.
+    ///
+    /// Unlike [`Terminal::clear`], this asks the terminal nothing, which some never answer.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal does not do what it is told.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        let area = Rect::from((Position::ORIGIN, self.terminal.size()?));
+        self.terminal.resize(area)
     }
 
     /// Gives the terminal back.
