@@ -94,6 +94,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("signal_hook", &["tui/session.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli", "timeline/open.rs"]),

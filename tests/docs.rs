@@ -22,6 +22,17 @@ This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 
 ";
 
+/// Stands before the tables in docs/keys.md.
+const KEYS_HEAD: &str = "\
+# The keys
+
+What keys do in the timeline (`wslens FILE`); `?` shows the same there. The wheel of the mouse scrolls, a click chooses, a second one opens,
+a click on a heading sorts, and borders between panes can be dragged.
+
+This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+
+";
+
 #[test]
 fn page_of_the_rules_is_up_to_date() {
     let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
@@ -41,6 +52,11 @@ fn table_of_rules_in_the_readme_is_up_to_date() {
 #[test]
 fn page_of_filter_expressions_is_up_to_date() {
     compare("docs/filter.md", |_| wslens::report::fields::page());
+}
+
+#[test]
+fn page_of_the_keys_is_up_to_date() {
+    compare("docs/keys.md", |_| format!("{KEYS_HEAD}{}", wslens::tui::manual::tables()));
 }
 
 /// A text with another content between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`.

@@ -34,7 +34,6 @@ use wslens::capture::PacketStore;
 use wslens::findings::Reading;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
-use wslens::timeline::RowKind;
 use wslens::timeline::Timeline;
 use wslens::tui::app::App;
 use wslens::tui::app::Effect;
@@ -151,11 +150,6 @@ impl Screen {
         settings.set_omit_expression(true);
         settings.set_prepend_module_to_snapshot(false);
         settings.bind(|| assert_snapshot!(format!("screen-{name}"), text));
-    }
-
-    /// What the row under the cursor is.
-    fn kind(&mut self) -> RowKind {
-        self.with(|app, world| world.timeline.row(app.current().unwrap()).unwrap().kind)
     }
 }
 
@@ -319,7 +313,8 @@ fn connections_are_sorted_by_a_click_on_a_heading() {
         screen.with(|app, world| app.connections.visible(world.timeline).next().unwrap().1.id.0)
     };
     let line = screen.text().lines().nth(2).unwrap().to_owned();
-    let column = line.chars().position(|letter| letter == '#').unwrap() as u16 - 1;
+    let column = line.chars().position(|letter| letter == '#').unwrap() - 1;
+    let column = u16::try_from(column).unwrap();
     assert_eq!(first(&mut screen), 1);
     screen.mouse(MouseEventKind::Down(MouseButton::Left), column, 2);
     assert_eq!(first(&mut screen), 4, "{line}");

@@ -44,8 +44,7 @@ impl<W: Write> Writer<W> {
         let mut body = Vec::with_capacity(packet.bytes.len().saturating_add(24));
         body.extend_from_slice(&number(interface).to_le_bytes());
         // The time as two halves, the high one first.
-        let [a, b, c, d, e, f, g, h] = packet.time.0.to_le_bytes();
-        body.extend_from_slice(&[e, f, g, h, a, b, c, d]);
+        body.extend_from_slice(&packet.time.0.rotate_left(32).to_le_bytes());
         body.extend_from_slice(&number(packet.bytes.len()).to_le_bytes());
         body.extend_from_slice(&packet.original_length.to_le_bytes());
         body.extend_from_slice(packet.bytes);

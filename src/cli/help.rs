@@ -17,7 +17,7 @@ their handshakes and messages, inflated where they were compressed. It only list
 /// Examples behind the short help.
 pub(super) const AFTER: &str = "\
 Examples:
-  wslens feed.pcap                    what was said, one line per message
+  wslens feed.pcap                    what was said, in the terminal: ? shows the keys
   wslens check feed.pcap              what breaks the rules, where, and what to do
   wslens print --frames feed.pcap     every frame with its bits
   wslens stats feed.pcap              how much of what
@@ -33,7 +33,9 @@ pub(super) const AFTER_LONG: &str = "\
 Examples
 
   Look at a saved capture
-    wslens feed.pcapng                          what was said, one line per message
+    wslens feed.pcapng                          what was said, in the terminal: ? shows the keys
+    wslens print feed.pcapng                    the same, one line per message
+    wslens -Y 'severity >= error' feed.pcapng   only what breaks a rule
     wslens print --frames feed.pcapng           every frame with its bits
     wslens print --connection 3 feed.pcapng     one connection only
     wslens print --findings feed.pcapng         what breaks the rules, where it happened

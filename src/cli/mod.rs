@@ -119,7 +119,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
         None => {
             let screen = Screen::of_standard_output();
             if screen.columns.is_some() {
-                view::run(&args.capture, args.look, args.color)?;
+                view::run(&args.capture, &args.filter, args.look, args.color)?;
             } else {
                 print::show(&args.capture, &args.filter, args.color, screen, out)?;
             }

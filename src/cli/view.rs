@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::capture::{CaptureArgs, Kind};
+use super::filter::FilterArgs;
 use super::output::ColorArgs;
 use crate::analysis::Options;
 use crate::capture::Spool;
@@ -44,8 +45,14 @@ enum Choice {
 ///
 /// # Errors
 ///
-/// As [`CaptureArgs::open`], and when the terminal fails.
-pub(super) fn run(capture: &CaptureArgs, look: LookArgs, color: ColorArgs) -> anyhow::Result<()> {
+/// As [`FilterArgs::filter`] and [`CaptureArgs::open`], and when the terminal fails.
+pub(super) fn run(
+    capture: &CaptureArgs,
+    filter: &FilterArgs,
+    look: LookArgs,
+    color: ColorArgs,
+) -> anyhow::Result<()> {
+    let filter = filter.filter()?;
     let opened = capture.open()?;
     let store = match capture.store(&opened)? {
         Some(file) => Store::File(file),
@@ -64,6 +71,7 @@ pub(super) fn run(capture: &CaptureArgs, look: LookArgs, color: ColorArgs) -> an
         length: opened.length,
         count: opened.count,
         options,
+        filter,
         theme: look.theme(color),
     })?;
     Ok(())

@@ -12,6 +12,9 @@ use crate::http::Handshake;
 /// A rule, and what it asks.
 pub(super) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
 
+/// A rule, and what it asks of a frame.
+pub(super) type FrameQuestion = (&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults));
+
 /// The questions, each list in the order of the catalogue.
 #[derive(Debug, Default)]
 #[expect(
@@ -19,8 +22,10 @@ pub(super) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
     reason = "each list holds what rules ask about one kind of event"
 )]
 pub(super) struct Asked {
-    pub(super) header: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
-    pub(super) frame: Vec<(&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults))>,
+    pub(super) header: Vec<FrameQuestion>,
+    pub(super) fragment: Vec<FrameQuestion>,
+    pub(super) late: Vec<FrameQuestion>,
+    pub(super) frame: Vec<FrameQuestion>,
     pub(super) data: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
     pub(super) compressed: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
     pub(super) close: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
@@ -40,6 +45,8 @@ pub(super) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
         for check in rule.checks {
             match *check {
                 Check::Header(check) => asked.header.push((rule, check)),
+                Check::Fragment(check) => asked.fragment.push((rule, check)),
+                Check::Late(check) => asked.late.push((rule, check)),
                 Check::Frame(check) => asked.frame.push((rule, check)),
                 Check::Data(check) => asked.data.push((rule, check)),
                 Check::Compressed(check) => asked.compressed.push((rule, check)),

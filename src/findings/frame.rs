@@ -256,7 +256,7 @@ pub(super) static RULES: &[Rule] = &[
             first fragment was sent with opcode 0. Two threads that send at once mix fragments up \
             as well.",
         example: Example::Client(b"\x80\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Fragment(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             let sender = scene.sender(direction);
             let header = &frame.header;
@@ -286,7 +286,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for two tasks that write messages to one connection without a lock, or for a \
             later fragment sent with opcode 1 or 2 instead of 0.",
         example: Example::Client(b"\x01\x81\x37\xfa\x21\x3d\x7f\x81\x81\x37\xfa\x21\x3d\x7f"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Fragment(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             let sender = scene.sender(direction);
             let begins = matches!(

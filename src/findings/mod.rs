@@ -31,15 +31,15 @@ mod words;
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::limits::Limits;
-use crate::findings::asked::{ASKED, Question};
-use crate::findings::facts::Facts;
+use crate::findings::asked::{ASKED, FrameQuestion, Question};
+use crate::findings::facts::{Facts, Open};
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
-use crate::websocket::Opcode;
+use crate::websocket::{Frame, Opcode};
 
 pub use self::capture_facts::CaptureFacts;
 pub use self::fault::{Bits, Finding, Side};
@@ -229,7 +229,9 @@ impl Checker {
                 {
                     slot.facts.sides.get_mut(direction).silent.add(shape);
                 }
-                self.ask(&ASKED.frame, about, out);
+                for questions in self.questions(connection.seat, direction, frame) {
+                    self.ask(questions, about, out);
+                }
             }
             ConnectionEvent::Message(direction, message) => {
                 let what = MessageSeen { direction, message };
@@ -278,7 +280,8 @@ impl Checker {
                 if let Some(frame) = partial::frame(bytes, span, direction) {
                     let what = FrameSeen { direction, frame: &frame };
                     let about = about.of(what, at(direction, span));
-                    for questions in [&ASKED.header, &ASKED.frame] {
+                    let more = self.questions(connection.seat, direction, &frame);
+                    for questions in std::iter::once(ASKED.header.as_slice()).chain(more) {
                         self.ask_where(questions, about, out, |fault| {
                             fault.bits.is_some_and(|bits| partial::is_seen(bits, bytes))
                         });
@@ -301,6 +304,28 @@ impl Checker {
         out: &mut impl Findings,
     ) -> Answer {
         self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// What is to be asked about a frame beside its header.
+    fn questions(
+        &self,
+        seat: usize,
+        direction: Direction,
+        frame: &Frame,
+    ) -> impl Iterator<Item = &'static [FrameQuestion]> + use<> {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        let side = slot.map(|slot| slot.facts.sides.get(direction));
+        let is_continuation = frame.header.opcode == 0;
+        let is_within = side.is_some_and(|side| side.open != Open::No);
+        let is_fragment = !frame.header.fin || is_continuation || is_within;
+        let is_late = side.is_some_and(|side| side.close.is_some());
+        [
+            Some(ASKED.frame.as_slice()),
+            is_fragment.then_some(ASKED.fragment.as_slice()),
+            is_late.then_some(ASKED.late.as_slice()),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// Whether the rules about headers had nothing to say of one like this.

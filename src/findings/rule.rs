@@ -99,6 +99,10 @@ pub(super) enum Check {
     /// Asked of every frame, as soon as its header is whole, about nothing but that header, its sender
     /// and what was negotiated: of several frames that are alike in these, only the first is shown.
     Header(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    /// Asked of every frame that is a fragment, or comes while a fragmented message is open.
+    Fragment(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    /// Asked of every frame that comes after its sender's own Close.
+    Late(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every frame, as soon as its header is whole.
     Frame(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
     /// Asked of every text and binary message, whole or given up.
@@ -132,6 +136,8 @@ impl Rule {
             && self.checks.iter().any(|check| match check {
                 Check::Header(_)
                 | Check::Frame(_)
+                | Check::Fragment(_)
+                | Check::Late(_)
                 | Check::Data(_)
                 | Check::Compressed(_)
                 | Check::BadText(_)

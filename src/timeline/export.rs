@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn lines_of_text_hold_no_control_characters() {
         let line = written(Format::Text, Opcode::Text, b"a\n\x1b[2J");
-        assert_eq!(line, "0.001000  #3  →  text    7 B  a\\n\\x1b[2J\n");
+        assert_eq!(line, "0.001000  #3  →  text    6 B  a\\n\\x1b[2J\n");
         let line = written(Format::Text, Opcode::Close, b"\x03\xe9");
         assert_eq!(line, "0.001000  #3  →  close   2 B  1001\n");
     }

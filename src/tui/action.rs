@@ -65,6 +65,10 @@ actions! {
     NextWarning,
     /// To the previous warning or error.
     PreviousWarning,
+    /// The next row of the timeline, whichever pane has the focus.
+    NextRow,
+    /// The previous row of the timeline.
+    PreviousRow,
     /// To what answers this row, or what it answers.
     Partner,
     /// Asks what to look for.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::Timestamp;
-use crate::timeline::{OpenLimits, Opened, RowId, Timeline};
+use crate::timeline::{OpenLimits, Opened, RowId, Timeline, open};
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
@@ -142,7 +142,7 @@ pub enum Overlay {
     /// Something to choose from.
     Menu(Menu),
     /// A line that is being typed.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
 }
 
 /// How times are shown.
@@ -330,7 +330,7 @@ impl App {
         });
         self.connections.show(layout::connection_lines(self.layout.connections).height);
         self.rows.show(layout::inside(self.layout.timeline).height);
-        self.findings.show(world.timeline, layout::inside(self.layout.middle).height);
+        self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
         self.overview.prepare(
             layout::inside(self.layout.overview).width,
             self.rows.picked(),
@@ -379,8 +379,7 @@ impl App {
         };
         let is_new = self.opened.as_ref().is_none_or(|(id, _)| *id != current);
         if is_new {
-            let opened =
-                crate::timeline::open(world.timeline, current, world.store, OpenLimits::default());
+            let opened = open(world.timeline, current, world.store, OpenLimits::default());
             self.opened = Some((current, opened.map_err(|error| error.to_string())));
             self.open_handshake(current, world);
         }
@@ -403,7 +402,7 @@ impl App {
         }
         self.handshake = head.and_then(|head| {
             let limits = OpenLimits::default();
-            let opened = crate::timeline::open(world.timeline, head, world.store, limits).ok()?;
+            let opened = open(world.timeline, head, world.store, limits).ok()?;
             Some((head, opened.handshake?))
         });
     }
@@ -425,7 +424,7 @@ impl Pending {
     pub fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Nothing, Self::Nothing) => Self::Nothing,
-            _ => Self::More,
+            (Self::More, _) | (_, Self::More) => Self::More,
         }
     }
 }

@@ -60,10 +60,7 @@ impl Chooser {
             message: message.as_ref(),
             frame: frame.as_ref(),
             handshake: handshake.and_then(|(_, it)| it.as_ref()),
-            outcome: match row.kind {
-                RowKind::Ended(outcome) => Some(outcome),
-                _ => about.outcome,
-            },
+            outcome: about.outcome,
             findings: &findings,
             ..Subject::new(kind(row), origin, world.timeline.start())
         };
@@ -75,11 +72,11 @@ impl Chooser {
             return;
         }
         let rows = world.timeline.rows_of(about.id).iter().take(FIRST_ROWS);
-        let heads = rows.filter_map(|id| world.timeline.row(*id)).filter(|row| {
+        let mut heads = rows.filter_map(|id| world.timeline.row(*id)).filter(|row| {
             matches!(row.kind, RowKind::Request | RowKind::Response(_) | RowKind::NoResponse)
         });
         // The response knows both heads.
-        let handshake = heads.last().and_then(|row| {
+        let handshake = heads.next_back().and_then(|row| {
             let limits = OpenLimits::default();
             let opened = Opener::new(world.store, limits).open(world.timeline, row.id);
             opened.ok()?.handshake

@@ -247,7 +247,8 @@ impl ConnectionList {
 
     fn keep_visible(&mut self) {
         let lowest = self.cursor.saturating_add(1).saturating_sub(self.height);
-        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor);
+        let last = self.order.len().saturating_sub(self.height);
+        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor).min(last);
     }
 }
 

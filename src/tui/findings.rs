@@ -117,7 +117,8 @@ impl FindingList {
 
     fn keep_visible(&mut self) {
         let lowest = self.cursor.saturating_add(1).saturating_sub(self.height);
-        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor);
+        let last = self.entries.len().saturating_sub(self.height);
+        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor).min(last);
     }
 }
 

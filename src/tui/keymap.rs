@@ -133,6 +133,8 @@ pub static BINDINGS: &[Binding] = &[
     bind(Focus::Anywhere, KeyCode::BackTab,   Action::PreviousPane,    "previous pane"),
     bind(Focus::Anywhere, KeyCode::Enter,     Action::Open,            "inspect, or go there"),
     bind(Focus::Anywhere, KeyCode::Esc,       Action::Back,            "back; stop searching, filtering, reading"),
+    key (Focus::Anywhere, 'J',                Action::NextRow,         "next row of the timeline, from any pane"),
+    key (Focus::Anywhere, 'K',                Action::PreviousRow,     "previous row of the timeline"),
     key (Focus::Anywhere, 'e',                Action::NextError,       "next error"),
     key (Focus::Anywhere, 'E',                Action::PreviousError,   "previous error"),
     key (Focus::Anywhere, 'w',                Action::NextWarning,     "next warning or error"),
@@ -179,6 +181,7 @@ pub static BINDINGS: &[Binding] = &[
     key (Focus::Inspector, '[',               Action::PreviousFrame,   "previous frame of the message"),
     key (Focus::Inspector, ' ',               Action::Fold,            "fold or unfold"),
     bind(Focus::Inspector, KeyCode::Enter,    Action::Fold,            "fold or unfold"),
+    key (Focus::Inspector, 'v',               Action::NextForm,        "as JSON, as text or as bytes"),
     key (Focus::Inspector, '/',               Action::Search,          "search in the content"),
     bind(Focus::Inspector, KeyCode::Esc,      Action::Back,            "back to the timeline"),
 

@@ -95,7 +95,7 @@ pub fn layout(wish: &Wish) -> Layout {
             let widest = rest.width.saturating_sub(NARROWEST_TIMELINE);
             let width = wish
                 .inspector_columns
-                .unwrap_or(half.max(NARROWEST_INSPECTOR))
+                .unwrap_or_else(|| half.max(NARROWEST_INSPECTOR))
                 .clamp(NARROWEST_INSPECTOR, widest.max(NARROWEST_INSPECTOR));
             layout.timeline = Rect { width: rest.width.saturating_sub(width), ..rest };
             layout.inspector = Rect { x: layout.timeline.right(), width, ..rest };
@@ -113,6 +113,14 @@ pub fn inside(pane: Rect) -> Rect {
 pub fn connection_lines(pane: Rect) -> Rect {
     let inside = inside(pane);
     Rect { y: inside.y.saturating_add(1), height: inside.height.saturating_sub(1), ..inside }
+}
+
+/// The list of findings over the panes, and below it what is said about the one under the cursor.
+pub fn findings(middle: Rect) -> (Rect, Rect) {
+    let inside = inside(middle);
+    let detail = FINDING_DETAIL.min(inside.height / 2);
+    let list = Rect { height: inside.height.saturating_sub(detail), ..inside };
+    (list, Rect { y: list.bottom(), height: detail, ..inside })
 }
 
 /// A rectangle in the middle of another one.
@@ -148,6 +156,9 @@ const SHORTEST_LIST: u16 = 4;
 
 /// The fewest lines of the timeline, borders included.
 const LEAST_TIMELINE: u16 = 6;
+
+/// Lines about the finding under the cursor, with a line above them.
+const FINDING_DETAIL: u16 = 9;
 
 const NARROWEST_TIMELINE: u16 = 40;
 const NARROWEST_INSPECTOR: u16 = 40;

@@ -10,6 +10,7 @@ pub mod inspector;
 pub mod keymap;
 pub mod layout;
 pub mod loader;
+pub mod manual;
 pub mod marks;
 pub mod menu;
 mod mouse;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use crate::analysis::Options;
 use crate::capture::{FileStore, PacketSource, PacketStore, Spool};
+use crate::timeline::filter::Filter;
 use crate::tui::app::{App, Stage};
 use crate::tui::loader::{Shared, Source};
 use crate::tui::session::Session;
@@ -53,6 +55,8 @@ pub struct Show {
     pub count: u64,
     /// How to analyze them.
     pub options: Options,
+    /// Which rows are shown at the start; all of them without it.
+    pub filter: Option<Filter>,
     /// Colors and symbols.
     pub theme: Theme,
 }
@@ -76,7 +80,10 @@ pub fn run(show: Show) -> io::Result<()> {
         Store::File(file) => (Box::new(file), None),
         Store::Spool(spool) => (Box::new(spool.clone()), Some(spool)),
     };
-    let app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
+    let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
+    if show.filter.is_some() {
+        app.rows.set_filter(show.filter);
+    }
     let shared = Arc::new(Shared::new(show.stage));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     loader::start(source, Arc::clone(&shared));

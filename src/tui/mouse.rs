@@ -126,7 +126,7 @@ impl App {
     }
 
     fn click_findings(&mut self, at: Position, world: World<'_>) -> Effect {
-        let Some(line) = line_in(layout::inside(self.layout.middle), at) else {
+        let Some(line) = line_in(layout::findings(self.layout.middle).0, at) else {
             self.overlay = Overlay::None;
             return Effect::None;
         };

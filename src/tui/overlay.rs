@@ -131,7 +131,7 @@ impl App {
         self.pane = Pane::Timeline;
     }
 
-    fn accept(&mut self, prompt: Prompt, world: World<'_>) -> Effect {
+    fn accept(&mut self, prompt: Box<Prompt>, world: World<'_>) -> Effect {
         let text = prompt.text().to_owned();
         self.history.keep(&prompt.purpose, &text);
         match &prompt.purpose {

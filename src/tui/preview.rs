@@ -68,15 +68,11 @@ fn preview(opened: &Opened) -> Preview {
         let line = raw.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         line.get(..LENGTH).unwrap_or(line).to_vec()
     };
-    match &opened.handshake {
-        Some(handshake) => {
-            Preview::Heads(line(handshake.request.as_ref()), line(handshake.response.as_ref()))
-        }
-        None => {
-            let content = &opened.content;
-            Preview::Content(content.get(..LENGTH).unwrap_or(content).to_vec())
-        }
+    if let Some(handshake) = &opened.handshake {
+        return Preview::Heads(line(handshake.request.as_ref()), line(handshake.response.as_ref()));
     }
+    let content = &opened.content;
+    Preview::Content(content.get(..LENGTH).unwrap_or(content).to_vec())
 }
 
 fn has_content(timeline: &Timeline, row: RowId) -> bool {

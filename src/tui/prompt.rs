@@ -147,18 +147,14 @@ impl Prompt {
             None => None,
             Some(place) => place.checked_add_signed(by),
         };
-        match place {
-            Some(place) => {
-                let count = lines.len();
-                let Some(line) = count.checked_sub(place.saturating_add(1)) else { return };
-                let Some(line) = lines.get(line) else { return };
-                self.input = Input::new(line.clone());
-                self.recalled = Some(place);
-            }
-            None => {
-                self.input = Input::default();
-                self.recalled = None;
-            }
+        if let Some(place) = place {
+            let line = lines.len().checked_sub(place.saturating_add(1));
+            let Some(line) = line.and_then(|line| lines.get(line)) else { return };
+            self.input = Input::new(line.clone());
+            self.recalled = Some(place);
+        } else {
+            self.input = Input::default();
+            self.recalled = None;
         }
         self.fault = None;
     }

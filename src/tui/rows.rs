@@ -294,13 +294,12 @@ impl RowList {
 
     fn keep_visible(&mut self) {
         let lowest = self.cursor.saturating_add(1).saturating_sub(self.height);
-        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor);
+        let last = self.ids.len().saturating_sub(self.height);
+        self.top = self.top.clamp(lowest.min(self.cursor), self.cursor).min(last);
     }
 
     fn center(&mut self) {
         self.top = self.cursor.saturating_sub(self.height / 2);
-        let last = self.ids.len().saturating_sub(self.height);
-        self.top = self.top.min(last);
         self.keep_visible();
     }
 }

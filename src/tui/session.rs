@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
-use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Tone, World};
+use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::loader::{self, Shared};
 use crate::tui::prompt::{Prompt, Purpose};
@@ -73,11 +73,13 @@ impl Session {
     /// Goes on with what takes long for a moment, and draws.
     fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
         let area = Rect::from((ratatui::layout::Position::ORIGIN, screen.terminal.size()?));
-        self.app.reading = Reading {
-            stage: self.shared.stage(),
-            position: self.shared.position(),
-            length: self.length,
-        };
+        let stage = self.shared.stage();
+        if stage != self.app.reading.stage
+            && let Stage::Broken(why) = &stage
+        {
+            self.app.say(Tone::Failed, why.clone());
+        }
+        self.app.reading = Reading { stage, position: self.shared.position(), length: self.length };
         if let Some(notice) = self.shared.take_notice() {
             self.app.notice = Some(notice);
         }
@@ -150,7 +152,7 @@ impl Session {
             Ok(file) => self.write(file, path, what),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let purpose = Purpose::Overwrite { path, what };
-                self.app.overlay = Overlay::Prompt(Prompt::new(purpose, String::new()));
+                self.app.overlay = Overlay::Prompt(Box::new(Prompt::new(purpose, String::new())));
             }
             Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
         }
@@ -160,7 +162,7 @@ impl Session {
         match what {
             Outgoing::Bytes(bytes) => match file.write_all(&bytes) {
                 Ok(()) => {
-                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()))
+                    self.app.say(Tone::Done, format!("{} bytes written to {path}", bytes.len()));
                 }
                 Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
             },

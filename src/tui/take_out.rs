@@ -21,7 +21,7 @@ impl App {
                 (MenuKind::Copy, Outgoing::Rows(_) | Outgoing::Packets(_)) => {}
                 (MenuKind::Save, outgoing) => {
                     let prompt = Prompt::new(Purpose::Save(outgoing), name);
-                    self.overlay = Overlay::Prompt(prompt);
+                    self.overlay = Overlay::Prompt(Box::new(prompt));
                 }
             },
             Err(why) => self.say(Tone::Failed, why),

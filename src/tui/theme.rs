@@ -154,6 +154,8 @@ pub struct Symbols {
     pub delta: &'static str,
     /// Under the place that is meant.
     pub caret: &'static str,
+    /// So many times.
+    pub times: &'static str,
     /// Between columns.
     pub vertical: &'static str,
 }
@@ -365,6 +367,7 @@ const UNICODE: Symbols = Symbols {
     ellipsis: "…",
     delta: "Δ",
     caret: "▲",
+    times: "×",
     vertical: "│",
 };
 
@@ -395,5 +398,6 @@ const ASCII: Symbols = Symbols {
     ellipsis: "~",
     delta: "d",
     caret: "^",
+    times: "x",
     vertical: "|",
 };

@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use crate::findings::Severity;
 use crate::timeline::RowId;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Tone, World};
+use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Stage, Tone, World};
 use crate::tui::inspector;
 use crate::tui::keymap::{Focus, lookup};
 use crate::tui::layout::Opening;
@@ -105,7 +105,7 @@ impl App {
             Action::Filter => {
                 let text = self.connections.filter().to_owned();
                 let prompt = Prompt::new(Purpose::FilterConnections, text);
-                self.overlay = Overlay::Prompt(prompt);
+                self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             _ => return self.update_anywhere(action, world),
         }
@@ -117,7 +117,7 @@ impl App {
         match action {
             Action::Left => self.overview.cursor = self.overview.cursor.saturating_sub(1),
             Action::Right => {
-                self.overview.cursor = self.overview.cursor.saturating_add(1).min(last)
+                self.overview.cursor = self.overview.cursor.saturating_add(1).min(last);
             }
             Action::PageUp => self.overview.cursor = self.overview.cursor.saturating_sub(LEAP),
             Action::PageDown => {
@@ -145,7 +145,7 @@ impl App {
             }
             Action::Search => {
                 let prompt = Prompt::new(Purpose::SearchContent, String::new());
-                self.overlay = Overlay::Prompt(prompt);
+                self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             Action::SearchNext | Action::SearchPrevious if self.inspector.is_searching() => {
                 self.tell_inspector(action, world);
@@ -161,6 +161,8 @@ impl App {
             | Action::NextWarning
             | Action::PreviousWarning
             | Action::Partner
+            | Action::NextRow
+            | Action::PreviousRow
             | Action::SearchNext
             | Action::SearchPrevious
             | Action::Filter
@@ -197,10 +199,12 @@ impl App {
             Action::PreviousError => self.go_to_finding(Severity::Error, Towards::Start, world),
             Action::NextWarning => self.go_to_finding(Severity::Warning, Towards::End, world),
             Action::PreviousWarning => self.go_to_finding(Severity::Warning, Towards::Start, world),
+            Action::NextRow => self.rows.move_by(1),
+            Action::PreviousRow => self.rows.move_by(-1),
             Action::Partner => self.go_to_partner(world),
             Action::Search => {
                 let prompt = Prompt::new(Purpose::Search, String::new());
-                self.overlay = Overlay::Prompt(prompt);
+                self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             Action::SearchNext => self.search.again(Towards::End, &self.rows),
             Action::SearchPrevious => self.search.again(Towards::Start, &self.rows),
@@ -208,7 +212,7 @@ impl App {
                 let text = self.rows.filter().map(ToString::to_string).unwrap_or_default();
                 let mut prompt = Prompt::new(Purpose::Filter, text);
                 overlay::typed(&mut prompt);
-                self.overlay = Overlay::Prompt(prompt);
+                self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             Action::Bookmark => self.toggle_bookmark(),
             Action::NextBookmark => self.go_to_bookmark(),
@@ -224,7 +228,7 @@ impl App {
     fn back(&mut self) -> Effect {
         if self.search.stop() {
             self.say(Tone::Done, "search stopped");
-        } else if self.reading.stage == crate::tui::app::Stage::Loading {
+        } else if self.reading.stage == Stage::Loading {
             return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
@@ -298,21 +302,18 @@ impl App {
             Towards::End => rows.filter(|row| *row > current).min(),
             Towards::Start => rows.filter(|row| *row < current).max(),
         };
-        match next {
-            Some(row) => {
-                self.rows.seek(row);
-                if self.pane != Pane::Inspector {
-                    self.pane = Pane::Timeline;
-                }
+        if let Some(row) = next {
+            self.rows.seek(row);
+            if self.pane != Pane::Inspector {
+                self.pane = Pane::Timeline;
             }
-            None => {
-                let side = match towards {
-                    Towards::End => "later",
-                    Towards::Start => "earlier",
-                };
-                let what = least.name();
-                self.say(Tone::Failed, format!("no {side} {what} in what is shown"));
-            }
+        } else {
+            let side = match towards {
+                Towards::End => "later",
+                Towards::Start => "earlier",
+            };
+            let what = least.name();
+            self.say(Tone::Failed, format!("no {side} {what} in what is shown"));
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender whose queue is written out after it called close(), or for two \
             tasks that use one connection.",
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Late(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             if let Some(close) = scene.sender(direction).close.as_deref()
                 && !frame.header.is_control()
@@ -49,7 +49,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a timer that sends Pings and is not stopped by close(), or for a library \
             that closes on each of several errors.",
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
-        checks: &[Check::Frame(|scene, faults| {
+        checks: &[Check::Late(|scene, faults| {
             let FrameSeen { direction, frame } = scene.subject;
             if let Some(close) = scene.sender(direction).close.as_deref()
                 && frame.header.is_control()

@@ -1,43 +1,20 @@
 //! The name that was probably meant.
 
+use strsim::osa_distance;
+
 /// The name that differs least from `word`; `None` where none is near.
 ///
 /// A letter that is missing, too much, wrong, or swapped with its neighbor is one difference; a third
 /// of the word may differ, at least one letter and at most three. The first of equal ones is given.
 pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(LONGEST_WORD).collect();
-    let allowed = word.len().div_ceil(3).min(MOST_DIFFERENCES);
+    let word: String = word.chars().take(LONGEST_WORD).collect();
+    let allowed = word.chars().count().div_ceil(3).min(MOST_DIFFERENCES);
     names
         .into_iter()
-        .map(|name| (differences(&word, &name.chars().collect::<Vec<_>>()), name))
+        .map(|name| (osa_distance(&word, name), name))
         .filter(|(differences, _)| *differences <= allowed)
         .min_by_key(|(differences, _)| *differences)
         .map(|(_, name)| name)
-}
-
-/// How many letters have to be changed (the optimal string alignment distance).
-fn differences(left: &[char], right: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
-    for (row, letter) in left.iter().enumerate() {
-        let mut current = vec![row.saturating_add(1)];
-        for (column, other) in right.iter().enumerate() {
-            let cell = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX);
-            let mut best = cell(&above, column).saturating_add(usize::from(letter != other));
-            let next = column.saturating_add(1);
-            best = best.min(cell(&above, next).saturating_add(1));
-            best = best.min(cell(&current, column).saturating_add(1));
-            let previous =
-                |row: &[char], at: usize| at.checked_sub(1).and_then(|at| row.get(at)).copied();
-            if previous(left, row) == Some(*other) && previous(right, column) == Some(*letter) {
-                let diagonal = column.checked_sub(1).map_or(usize::MAX, |at| cell(&before, at));
-                best = best.min(diagonal.saturating_add(1));
-            }
-            current.push(best);
-        }
-        before = std::mem::replace(&mut above, current);
-    }
-    above.last().copied().unwrap_or(0)
 }
 
 /// Letters of a word that are looked at.

@@ -138,8 +138,9 @@ fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
     let symbols = theme.symbols();
     match connection.outcome {
         None | Some(Outcome::Open) => (symbols.open, Role::Good),
-        Some(Outcome::Closed) => (symbols.closed, Role::Dim),
-        Some(Outcome::NotWebSocket | Outcome::Undecodable) => (symbols.closed, Role::Dim),
+        Some(Outcome::Closed | Outcome::NotWebSocket | Outcome::Undecodable) => {
+            (symbols.closed, Role::Dim)
+        }
         Some(Outcome::Aborted | Outcome::Refused | Outcome::Timeout | Outcome::Rejected) => {
             (symbols.error, Role::Error)
         }

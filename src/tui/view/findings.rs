@@ -1,12 +1,14 @@
 //! The findings of the whole capture, over the panes.
 
 use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
 use crate::tui::findings::{Entry, Groups};
-use crate::tui::layout::inside;
+use crate::tui::layout;
 use crate::tui::theme::Role;
 use crate::tui::view::pane;
 use crate::tui::view::timeline::direction_symbol;
@@ -29,7 +31,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     };
     let left = format!(" Findings {by}  {}{more} ", words::counted(count, "finding"));
     pane::window(frame, theme, area, left, " Tab groups  Esc closes ");
-    let inside = inside(area);
+    let (inside, below) = layout::findings(area);
     if list.is_empty() {
         let text =
             if app.reading.stage.goes_on() { " nothing so far" } else { " no rule is broken" };
@@ -44,7 +46,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
                     theme.severity(rule.severity),
                 ),
                 Span::styled(rule.title, theme.style(Role::Title)),
-                Span::styled(format!("  {count}  {}", rule.section), theme.style(Role::Dim)),
+                Span::styled(
+                    format!("  {count}{}  {}", theme.symbols().times, rule.section),
+                    theme.style(Role::Dim),
+                ),
             ]),
             Entry::Connection(Some(id), count) => {
                 let ends = timeline.connection(*id).map_or_else(String::new, |it| {
@@ -68,6 +73,29 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         pane::line(frame, inside, index, &line, cursor);
     }
     pane::scroll_bar(frame, theme, inside, (list.top(), list.height(), list.len()));
+    if let Some(found) = list.current(timeline) {
+        detail(frame, app, found, below);
+    }
+}
+
+/// What the finding under the cursor means, and what to do about it.
+fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
+    let theme = app.theme;
+    let rule = found.finding.rule;
+    let rest = usize::from(area.width).saturating_sub(rule.id.len()).saturating_sub(4);
+    let head = Line::from(vec![
+        Span::styled(format!("{} ", theme.symbols().line), theme.style(Role::Border)),
+        Span::styled(rule.id, theme.severity(rule.severity)),
+        Span::styled(format!(" {}", theme.symbols().line.repeat(rest)), theme.style(Role::Border)),
+    ]);
+    let evidence = pane::safe(found.finding.evidence.as_bytes(), usize::from(area.width));
+    let text = vec![
+        head,
+        Line::raw(evidence),
+        Line::styled(rule.explanation, theme.style(Role::Dim)),
+        Line::from(vec![Span::styled("Do  ", theme.style(Role::Good)), Span::raw(rule.remedy)]),
+    ];
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
 }
 
 fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> Line<'static> {

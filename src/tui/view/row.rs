@@ -134,10 +134,10 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
 /// How long after its partner a row came.
 fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
     let partner = timeline.row(row.partner?)?;
-    let is_answer = match row.kind {
-        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_) => true,
-        _ => false,
-    };
+    let is_answer = matches!(
+        row.kind,
+        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_)
+    );
     is_answer.then(|| format!("after {}", words::duration(row.time.since(partner.time))))
 }
 

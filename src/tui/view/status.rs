@@ -169,6 +169,7 @@ fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
         Focus::Inspector => &[
             (Action::Back, "back"),
             (Action::NextTab, "tab"),
+            (Action::NextRow, "next row"),
             (Action::Fold, "fold"),
             (Action::Search, "search"),
             (Action::NextFrame, "next frame"),
