@@ -85,7 +85,7 @@ impl Sample {
             theme,
         };
         drop(timeline);
-        inspector.with(|state, context| inspector::select(state, context));
+        inspector.with(inspector::select);
         inspector
     }
 }

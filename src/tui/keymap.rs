@@ -181,6 +181,7 @@ pub static BINDINGS: &[Binding] = &[
     key (Focus::Inspector, '[',               Action::PreviousFrame,   "previous frame of the message"),
     key (Focus::Inspector, ' ',               Action::Fold,            "fold or unfold"),
     bind(Focus::Inspector, KeyCode::Enter,    Action::Fold,            "fold or unfold"),
+    key (Focus::Inspector, 'v',               Action::NextForm,        "as JSON, as text or as bytes"),
     key (Focus::Inspector, '/',               Action::Search,          "search in the content"),
     bind(Focus::Inspector, KeyCode::Esc,      Action::Back,            "back to the timeline"),
 

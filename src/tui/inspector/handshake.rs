@@ -15,29 +15,23 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         page.paragraph(0, Role::Dim, "The capture holds no opening handshake of this connection.");
         return page;
     };
-    match &handshake.request {
-        Some(request) => {
-            heading(&mut page, "Request", request.span, None);
-            request_line(&mut page, request);
-            fields(&mut page, handshake, request, REQUEST);
-        }
-        None => {
-            page.heading("Request");
-            page.paragraph(0, Role::Dim, "It is not in the capture.");
-        }
+    if let Some(request) = &handshake.request {
+        heading(&mut page, "Request", request.span, None);
+        request_line(&mut page, request);
+        fields(&mut page, handshake, request, REQUEST);
+    } else {
+        page.heading("Request");
+        page.paragraph(0, Role::Dim, "It is not in the capture.");
     }
-    match &handshake.response {
-        Some(response) => {
-            page.blank();
-            heading(&mut page, "Response", response.span, handshake.duration());
-            status_line(&mut page, response);
-            let judged = if response.status() == Some(101) { RESPONSE } else { &[] };
-            fields(&mut page, handshake, response, judged);
-        }
-        None => {
-            page.heading("Response");
-            page.paragraph(0, Role::Warning, "None came.");
-        }
+    if let Some(response) = &handshake.response {
+        page.blank();
+        heading(&mut page, "Response", response.span, handshake.duration());
+        status_line(&mut page, response);
+        let judged = if response.status() == Some(101) { RESPONSE } else { &[] };
+        fields(&mut page, handshake, response, judged);
+    } else {
+        page.heading("Response");
+        page.paragraph(0, Role::Warning, "None came.");
     }
     accept::explain(&mut page, handshake);
     page

@@ -52,7 +52,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
         name: "Host",
         need: Need::Required,
         purpose: "the server that is asked, by the name that the client knows it by",
-        check: |_, value| right_if(!value.is_empty(), "it is empty"),
+        check: |_, value| if value.is_empty() { wrong("it is empty") } else { Verdict::Right },
     },
     HeaderField {
         name: "Upgrade",
@@ -60,7 +60,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
         purpose: "asks to leave HTTP for the WebSocket protocol",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Upgrade", "websocket");
-            right_if(has, "it must contain websocket")
+            if has { Verdict::Right } else { wrong("it must contain websocket") }
         },
     },
     HeaderField {
@@ -69,7 +69,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
         purpose: "says that Upgrade is meant for the next hop: proxies take it away unless told otherwise",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Connection", "Upgrade");
-            right_if(has, "it must contain Upgrade")
+            if has { Verdict::Right } else { wrong("it must contain Upgrade") }
         },
     },
     HeaderField {
@@ -82,20 +82,20 @@ pub(super) const REQUEST: &[HeaderField] = &[
             Some(length) => {
                 Verdict::Wrong(format!("it stands for {length} bytes instead of {KEY_LENGTH}"))
             }
-            None => Verdict::Wrong("it is not base64".to_owned()),
+            None => wrong("it is not base64"),
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Version",
         need: Need::Required,
         purpose: "the version of the protocol: 13 is that of RFC 6455, others were drafts",
-        check: |_, value| right_if(value == b"13", "it must be 13"),
+        check: |_, value| if value == b"13" { Verdict::Right } else { wrong("it must be 13") },
     },
     HeaderField {
         name: "Sec-WebSocket-Protocol",
         need: Need::Optional,
         purpose: "subprotocols that the client speaks, the preferred one first; the server chooses one, or none",
-        check: |_, value| right_if(!value.is_empty(), "it is empty"),
+        check: |_, value| if value.is_empty() { wrong("it is empty") } else { Verdict::Right },
     },
     HeaderField {
         name: "Sec-WebSocket-Extensions",
@@ -131,7 +131,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
         purpose: "the protocol that follows behind this head",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Upgrade", "websocket");
-            right_if(has, "it must be websocket")
+            if has { Verdict::Right } else { wrong("it must be websocket") }
         },
     },
     HeaderField {
@@ -140,7 +140,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
         purpose: "says that Upgrade is meant for the next hop",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Connection", "Upgrade");
-            right_if(has, "it must contain Upgrade")
+            if has { Verdict::Right } else { wrong("it must contain Upgrade") }
         },
     },
     HeaderField {
@@ -148,10 +148,13 @@ pub(super) const RESPONSE: &[HeaderField] = &[
         need: Need::Required,
         purpose: "proves that the server read the key: see below how it is computed",
         check: |handshake, value| match handshake.expected_accept() {
-            Some(expected) => right_if(
-                value == expected.as_bytes(),
-                "it does not answer the key: the client must close the connection",
-            ),
+            Some(expected) => {
+                if value == expected.as_bytes() {
+                    Verdict::Right
+                } else {
+                    wrong("it does not answer the key: the client must close the connection")
+                }
+            }
             None => Verdict::Told,
         },
     },
@@ -163,7 +166,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
             let is_offered = handshake.subprotocols_offered().any(|offered| offered == value);
             let is_known = handshake.request.is_some();
             if is_known {
-                right_if(is_offered, "the client did not offer it")
+                if is_offered { Verdict::Right } else { wrong("the client did not offer it") }
             } else {
                 Verdict::Told
             }
@@ -214,8 +217,8 @@ fn has_token(head: Option<&Head>, name: &str, token: &str) -> bool {
     head.is_some_and(|head| head.has_token(name, token))
 }
 
-fn right_if(is_right: bool, otherwise: &str) -> Verdict {
-    if is_right { Verdict::Right } else { Verdict::Wrong(otherwise.to_owned()) }
+fn wrong(why: &str) -> Verdict {
+    Verdict::Wrong(why.to_owned())
 }
 
 fn extensions(value: &[u8]) -> Verdict {
@@ -237,12 +240,16 @@ fn accepted(handshake: &Handshake, value: &[u8]) -> Verdict {
     let offered = extension::parse(&handshake.extensions_offered().unwrap_or_default());
     let is_offered =
         |accepted: &extension::Extension| offered.named(&accepted.name).next().is_some();
-    right_if(list.extensions.iter().all(is_offered), "the client did not offer all of it")
+    if list.extensions.iter().all(is_offered) {
+        Verdict::Right
+    } else {
+        wrong("the client did not offer all of it")
+    }
 }
 
 fn no_body(handshake: &Handshake, _: &[u8]) -> Verdict {
     match handshake.status() {
-        Some(101) => Verdict::Wrong("a 101 has no body".to_owned()),
+        Some(101) => wrong("a 101 has no body"),
         Some(_) | None => Verdict::Told,
     }
 }

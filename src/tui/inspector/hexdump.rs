@@ -9,6 +9,7 @@ use crate::tui::inspector::parts::{self, Parts};
 use crate::tui::inspector::words;
 use crate::tui::inspector::{Context, Shown};
 use crate::tui::theme::{Role, Symbols};
+use crate::websocket::anatomy::{Field, FieldKind};
 
 /// How bytes stand in lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -247,19 +248,16 @@ fn footer(context: &Context<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
         let number = parts.number.saturating_add(1);
         line.push(Role::Dim, format!("frame {number} of {}  ", parts.of));
     }
-    let section = match parts.field() {
-        Some(field) => {
-            let role = if parts.is_broken(field) { Role::Error } else { parts::role(field.kind) };
-            line.push(role, field.kind.name());
-            line.push(Role::Text, format!(" = {}: {}", value(field), field.words));
-            field.section
-        }
-        None => {
-            line.push(Role::Payload, "payload");
-            let length = parts.frame.map_or(0, |frame| frame.header.payload_length);
-            line.push(Role::Text, format!(": {}", words::counted(length, "byte")));
-            "RFC 6455 §5.2, §5.3"
-        }
+    let section = if let Some(field) = parts.field() {
+        let role = if parts.is_broken(field) { Role::Error } else { parts::role(field.kind) };
+        line.push(role, field.kind.name());
+        line.push(Role::Text, format!(" = {}: {}", value(field), field.words));
+        field.section
+    } else {
+        line.push(Role::Payload, "payload");
+        let length = parts.frame.map_or(0, |frame| frame.header.payload_length);
+        line.push(Role::Text, format!(": {}", words::counted(length, "byte")));
+        "RFC 6455 §5.2, §5.3"
     };
     let width = page.width;
     page.line(line);
@@ -281,8 +279,7 @@ fn footer(context: &Context<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
 }
 
 /// The value of a field as a number: short ones in decimal, opcode and key in hexadecimal.
-pub(super) fn value(field: &crate::websocket::anatomy::Field) -> String {
-    use crate::websocket::anatomy::FieldKind;
+pub(super) fn value(field: &Field) -> String {
     if !field.is_whole() {
         return "?".to_owned();
     }

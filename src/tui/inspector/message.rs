@@ -1,19 +1,22 @@
 //! The Message tab: what a row says, as JSON that can be folded, as text or as bytes.
 
+mod find;
+mod fold;
+mod form;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::stream::length_u64;
-use crate::timeline::RowKind;
 use crate::tui::action::Action;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
 use crate::tui::inspector::json::{self, Json};
-use crate::tui::inspector::page::{Page, PageLine, Stress};
+use crate::tui::inspector::message::form::{Form, content, forms};
+use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::{Context, Shown, scrolled, story, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::{Role, Symbols};
-use crate::websocket::Opcode;
 
 /// What is remembered of the tab, and what was prepared for it.
 #[derive(Clone, Debug, Default)]
@@ -38,27 +41,6 @@ pub(super) struct MessageView {
     /// What was searched for, and where it is.
     needle: Option<Needle>,
     matches: Vec<Range<usize>>,
-}
-
-/// How content is shown.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Form {
-    /// JSON, laid out and colored.
-    Json,
-    /// Text as it came.
-    Text,
-    /// Bytes.
-    Hex,
-}
-
-impl Form {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Json => "JSON",
-            Self::Text => "shown as text",
-            Self::Hex => "shown as bytes",
-        }
-    }
 }
 
 impl MessageView {
@@ -101,25 +83,6 @@ impl MessageView {
         self.clamp(context);
     }
 
-    /// Looks for something, and goes to the first place behind the cursor.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with what was typed, or that it is not there.
-    pub(super) fn search(&mut self, text: &str, context: &Context<'_>) -> Result<(), String> {
-        self.needle = if text.is_empty() { None } else { Some(Needle::parse(text)?) };
-        self.find(context);
-        let here = self.place_of(if self.has_cursor() { self.cursor } else { self.top }, context);
-        let next = self.matches.iter().find(|found| found.start >= here).or(self.matches.first());
-        match next.cloned() {
-            Some(found) => self.go(found.start, context),
-            None if self.needle.is_some() => return Err(format!("{text} is not in this content")),
-            None => {}
-        }
-        self.clamp(context);
-        Ok(())
-    }
-
     /// Whether something was searched for.
     pub(super) fn is_searching(&self) -> bool {
         self.needle.is_some()
@@ -152,7 +115,7 @@ impl MessageView {
         let form = self.form().filter(|_| is_remarkable).map(Form::name);
         let mut page = story::page(context, &row, form);
         let json = self.json.as_ref().filter(|_| self.form() == Some(Form::Json));
-        if let Some(remark) = json.and_then(|json| remark(json, is_cut(context))) {
+        if let Some(remark) = json.and_then(|json| remark(json, context)) {
             page.paragraph(0, Role::Warning, &remark);
         }
         self.count_matches(&mut page);
@@ -176,13 +139,13 @@ impl MessageView {
     /// How the content is shown.
     fn form(&self) -> Option<Form> {
         let wanted = self.wanted.filter(|wanted| self.forms.contains(wanted));
-        wanted.or(self.forms.first().copied())
+        wanted.or_else(|| self.forms.first().copied())
     }
 
     fn turn_form(&mut self) {
         let at = self.forms.iter().position(|form| Some(*form) == self.form());
         let next = at.map_or(0, |at| at.saturating_add(1));
-        let next = self.forms.get(next).or(self.forms.first()).copied();
+        let next = self.forms.get(next).or_else(|| self.forms.first()).copied();
         self.wanted = next.or(self.wanted);
         self.cursor = 0;
         self.top = 0;
@@ -333,158 +296,6 @@ impl MessageView {
     fn line_at_cursor(&self) -> Option<usize> {
         self.has_cursor().then(|| self.rows.get(self.cursor).map(|row| row.line))?
     }
-
-    fn turn_fold(&mut self, context: &Context<'_>) {
-        let Some((line, fold)) = self.line_at_cursor().and_then(|at| self.document().fold_at(at))
-        else {
-            return;
-        };
-        if !self.folded.remove(&fold.path) {
-            self.folded.insert(fold.path);
-        }
-        self.cut(context);
-        self.go_to_line(line);
-    }
-
-    /// Folds what the cursor is on; goes to what is around it where that is folded already.
-    fn fold(&mut self, context: &Context<'_>) {
-        let Some(at) = self.line_at_cursor() else { return };
-        let mut found = self.document().fold_at(at);
-        if let Some((line, fold)) = found
-            && line == at
-            && self.folded.contains(&fold.path)
-        {
-            found = at.checked_sub(1).and_then(|before| self.around(before, at));
-            if let Some((line, _)) = found {
-                self.go_to_line(line);
-            }
-            return;
-        }
-        if let Some((line, fold)) = found {
-            self.folded.insert(fold.path);
-            self.cut(context);
-            self.go_to_line(line);
-        }
-    }
-
-    fn unfold(&mut self, context: &Context<'_>) {
-        let Some(at) = self.line_at_cursor() else { return };
-        let fold = self.document().lines.get(at).and_then(|line| line.fold);
-        if let Some(fold) = fold
-            && self.folded.remove(&fold.path)
-        {
-            self.cut(context);
-            self.go_to_line(at);
-        }
-    }
-
-    /// The innermost container that begins at `from` or before, and holds `line`.
-    fn around(&self, from: usize, line: usize) -> Option<(usize, Fold)> {
-        let lines = self.document().lines.get(..=from)?;
-        lines.iter().enumerate().rev().find_map(|(number, candidate)| {
-            candidate.fold.filter(|fold| fold.close >= line).map(|fold| (number, fold))
-        })
-    }
-
-    fn go_to_line(&mut self, line: usize) {
-        self.cursor = self.rows.partition_point(|row| row.line < line);
-    }
-
-    /// Finds all that was searched for.
-    fn find(&mut self, context: &Context<'_>) {
-        self.matches.clear();
-        let (Some(needle), content) = (&self.needle, content(context)) else { return };
-        let mut at = 0;
-        while let Some(rest) = content.get(at..)
-            && self.matches.len() < MOST_MATCHES
-            && let Some(found) = needle.find(rest)
-        {
-            let start = at.saturating_add(found.start);
-            at = at.saturating_add(found.end).max(start.saturating_add(1));
-            self.matches.push(start..at);
-        }
-    }
-
-    fn next_match(&mut self, context: &Context<'_>) {
-        let row = if self.has_cursor() { self.cursor } else { self.top };
-        let behind = self.place_of(row.saturating_add(1), context);
-        let next = self.matches.iter().find(|found| found.start >= behind);
-        if let Some(found) = next.or(self.matches.first()).cloned() {
-            self.go(found.start, context);
-        }
-    }
-
-    fn previous_match(&mut self, context: &Context<'_>) {
-        let row = if self.has_cursor() { self.cursor } else { self.top };
-        let before = self.place_of(row, context);
-        let previous = self.matches.iter().rev().find(|found| found.start < before);
-        if let Some(found) = previous.or(self.matches.last()).cloned() {
-            self.go(found.start, context);
-        }
-    }
-
-    /// Where in the content a row begins.
-    fn place_of(&self, row: usize, context: &Context<'_>) -> usize {
-        match self.form() {
-            Some(Form::Hex) => row.saturating_mul(self.grid(context).bytes),
-            Some(Form::Json | Form::Text) | None => {
-                self.rows.get(row).map_or(usize::MAX, |row| row.at)
-            }
-        }
-    }
-
-    /// Shows a place of the content.
-    fn go(&mut self, at: usize, context: &Context<'_>) {
-        match self.form() {
-            Some(Form::Hex) => {
-                self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
-            }
-            Some(Form::Json | Form::Text) => {
-                let mut folded = std::mem::take(&mut self.folded);
-                self.document().reveal(at, &mut folded);
-                self.folded = folded;
-                self.cut(context);
-                self.cursor = Document::row_of(&self.rows, at);
-                self.top = self.cursor;
-            }
-            None => {}
-        }
-    }
-
-    fn count_matches(&self, page: &mut Page) {
-        let Some(needle) = &self.needle else { return };
-        let count = self.matches.len();
-        let more = if count == MOST_MATCHES { " or more" } else { "" };
-        let mut line =
-            PageLine::of(Role::Dim, format!("{}{more} of ", words::grouped(length_u64(count))));
-        line.foreign(Role::Match, needle.typed().as_bytes(), 40);
-        page.line(line);
-    }
-}
-
-/// The bytes that are shown.
-fn content<'a>(context: &Context<'a>) -> &'a [u8] {
-    let (Some(row), Some(opened)) = (context.row, context.opened) else { return &[] };
-    match row.kind {
-        // Code and reason are told in words.
-        RowKind::Message(Opcode::Close) => &[],
-        RowKind::Message(_) | RowKind::Frame { .. } => &opened.content,
-        RowKind::Request
-        | RowKind::Response(_)
-        | RowKind::NoResponse
-        | RowKind::Tunnel(_)
-        | RowKind::Gap
-        | RowKind::SyncLost
-        | RowKind::SyncFound
-        | RowKind::Nonsense
-        | RowKind::HeaderUnfinished
-        | RowKind::Conflict
-        | RowKind::Limit(_)
-        | RowKind::Recognized(_)
-        | RowKind::Fin
-        | RowKind::Reset
-        | RowKind::Ended(_) => &opened.wire,
-    }
 }
 
 /// Whether the content is only the beginning of what was sent.
@@ -492,50 +303,13 @@ fn is_cut(context: &Context<'_>) -> bool {
     context.opened.is_some_and(|opened| opened.cut) || context.row.is_some_and(|row| !row.complete)
 }
 
-/// The forms that a content has, the best first.
-fn forms(context: &Context<'_>, json: Option<&Json>) -> Vec<Form> {
-    let content = content(context);
-    if content.is_empty() {
-        return Vec::new();
-    }
-    let is_text = match context.row.map(|row| row.kind) {
-        Some(RowKind::Message(Opcode::Text)) => true,
-        _ => is_readable(content),
-    };
-    let mut forms = Vec::new();
-    if json.is_some() {
-        forms.push(Form::Json);
-    }
-    if is_text {
-        forms.extend([Form::Text, Form::Hex]);
-    } else {
-        forms.extend([Form::Hex, Form::Text]);
-    }
-    forms
-}
-
-/// Whether bytes are text that people can read.
-fn is_readable(content: &[u8]) -> bool {
-    let near = content.get(..LOOKED_AT).unwrap_or(content);
-    let text = match std::str::from_utf8(near) {
-        Ok(text) => text,
-        // A character may be cut where this stops looking.
-        Err(error) if error.error_len().is_none() && near.len() < content.len() => {
-            let valid = near.get(..error.valid_up_to()).unwrap_or_default();
-            std::str::from_utf8(valid).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
-}
-
 /// What is remarkable about JSON.
-fn remark(json: &Json, is_content_cut: bool) -> Option<String> {
+fn remark(json: &Json, context: &Context<'_>) -> Option<String> {
     match json.fault {
         Some(at) => {
             Some(format!("This is not JSON any more at offset {}.", words::grouped(length_u64(at))))
         }
-        None if json.is_cut && !is_content_cut => Some("The JSON value is not whole.".to_owned()),
+        None if json.is_cut && !is_cut(context) => Some("The JSON value is not whole.".to_owned()),
         None => None,
     }
 }
@@ -548,9 +322,3 @@ const NARROWEST: usize = 4;
 
 /// Columns of a bracket that ends what is folded.
 const CLOSING: usize = 2;
-
-/// Matches that are kept.
-const MOST_MATCHES: usize = 10_000;
-
-/// Bytes that are looked at to tell text from other bytes.
-const LOOKED_AT: usize = 4096;

@@ -1,0 +1,111 @@
+//! Searching in the content of one row.
+
+use crate::stream::length_u64;
+use crate::tui::inspector::document::Document;
+use crate::tui::inspector::message::MessageView;
+use crate::tui::inspector::message::form::{Form, content};
+use crate::tui::inspector::page::{Page, PageLine};
+use crate::tui::inspector::{Context, words};
+use crate::tui::search::Needle;
+use crate::tui::theme::Role;
+
+impl MessageView {
+    /// Looks for something, and goes to the first place behind the cursor.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with what was typed, or that it is not there.
+    pub(in crate::tui::inspector) fn search(
+        &mut self,
+        text: &str,
+        context: &Context<'_>,
+    ) -> Result<(), String> {
+        self.needle = if text.is_empty() { None } else { Some(Needle::parse(text)?) };
+        self.find(context);
+        let here = self.place_of(if self.has_cursor() { self.cursor } else { self.top }, context);
+        let next =
+            self.matches.iter().find(|found| found.start >= here).or_else(|| self.matches.first());
+        match next.cloned() {
+            Some(found) => self.go(found.start, context),
+            None if self.needle.is_some() => return Err(format!("{text} is not in this content")),
+            None => {}
+        }
+        self.clamp(context);
+        Ok(())
+    }
+
+    /// Finds all that was searched for.
+    pub(super) fn find(&mut self, context: &Context<'_>) {
+        self.matches.clear();
+        let (Some(needle), content) = (&self.needle, content(context)) else { return };
+        let mut at = 0;
+        while let Some(rest) = content.get(at..)
+            && self.matches.len() < MOST_MATCHES
+            && let Some(found) = needle.find(rest)
+        {
+            let start = at.saturating_add(found.start);
+            at = at.saturating_add(found.end).max(start.saturating_add(1));
+            self.matches.push(start..at);
+        }
+    }
+
+    pub(super) fn next_match(&mut self, context: &Context<'_>) {
+        let row = if self.has_cursor() { self.cursor } else { self.top };
+        let behind = self.place_of(row.saturating_add(1), context);
+        let next = self.matches.iter().find(|found| found.start >= behind);
+        if let Some(found) = next.or_else(|| self.matches.first()).cloned() {
+            self.go(found.start, context);
+        }
+    }
+
+    pub(super) fn previous_match(&mut self, context: &Context<'_>) {
+        let row = if self.has_cursor() { self.cursor } else { self.top };
+        let before = self.place_of(row, context);
+        let previous = self.matches.iter().rev().find(|found| found.start < before);
+        if let Some(found) = previous.or_else(|| self.matches.last()).cloned() {
+            self.go(found.start, context);
+        }
+    }
+
+    /// Where in the content a row begins.
+    pub(super) fn place_of(&self, row: usize, context: &Context<'_>) -> usize {
+        match self.form() {
+            Some(Form::Hex) => row.saturating_mul(self.grid(context).bytes),
+            Some(Form::Json | Form::Text) | None => {
+                self.rows.get(row).map_or(usize::MAX, |row| row.at)
+            }
+        }
+    }
+
+    /// Shows a place of the content.
+    fn go(&mut self, at: usize, context: &Context<'_>) {
+        match self.form() {
+            Some(Form::Hex) => {
+                self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
+            }
+            Some(Form::Json | Form::Text) => {
+                let mut folded = std::mem::take(&mut self.folded);
+                self.document().reveal(at, &mut folded);
+                self.folded = folded;
+                self.cut(context);
+                self.cursor = Document::row_of(&self.rows, at);
+                self.top = self.cursor;
+            }
+            None => {}
+        }
+    }
+
+    /// Says how many there are.
+    pub(super) fn count_matches(&self, page: &mut Page) {
+        let Some(needle) = &self.needle else { return };
+        let count = self.matches.len();
+        let more = if count == MOST_MATCHES { " or more" } else { "" };
+        let mut line =
+            PageLine::of(Role::Dim, format!("{}{more} of ", words::grouped(length_u64(count))));
+        line.foreign(Role::Match, needle.typed().as_bytes(), 40);
+        page.line(line);
+    }
+}
+
+/// Matches that are kept.
+const MOST_MATCHES: usize = 10_000;
