@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::capture::{Packet, PacketPlace, Writer, open as open_capture};
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
-use crate::timeline::{ConnectionRow, Opener, Row};
+use crate::timeline::{ConnectionRow, Opener, Row, Timeline};
 use crate::tui::app::{Pending, World};
 use crate::tui::chooser::LIMITS;
 use crate::tui::rows::RowList;
@@ -31,16 +31,22 @@ pub enum Outgoing {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Extract {
     peers: BTreeSet<SocketAddr>,
-    packets: RangeInclusive<PacketId>,
+    packets: Range<PacketId>,
 }
 
 impl Extract {
-    /// Those of a connection.
-    pub fn of(connection: &ConnectionRow) -> Self {
-        Self {
-            peers: BTreeSet::from([connection.client, connection.server]),
-            packets: connection.first.packet..=connection.last.packet,
-        }
+    /// Those of a connection, up to the next one between the same peers: its last acknowledgments bring
+    /// nothing new, and no row tells of them.
+    pub fn of(connection: &ConnectionRow, timeline: &Timeline) -> Self {
+        let peers = BTreeSet::from([connection.client, connection.server]);
+        let first = connection.first.packet;
+        let next = timeline
+            .connections()
+            .iter()
+            .filter(|it| it.first.packet > first && BTreeSet::from([it.client, it.server]) == peers)
+            .map(|it| it.first.packet)
+            .min();
+        Self { peers, packets: first..next.unwrap_or(PacketId(u64::MAX)) }
     }
 
     fn wants(&self, segment: &Segment<'_>) -> bool {
@@ -61,7 +67,7 @@ impl Extract {
         let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
         loop {
             let packet = match source.next_packet() {
-                Ok(Some(packet)) if packet.id <= *self.packets.end() => packet,
+                Ok(Some(packet)) if packet.id < self.packets.end => packet,
                 Ok(_) => break,
                 Err(error) if error.is_damage() => break,
                 Err(error) => return Err(io::Error::other(error)),
