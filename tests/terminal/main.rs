@@ -105,7 +105,7 @@ fn the_inspector_shows_a_row_in_six_ways() {
             ("4",  "Sec-WebSocket-Key"),
             ("5",  "WS-F01"),
             ("6",  "127.0.0.1:51618"),
-            ("1",  "Text, as text, 10 bytes"),
+            ("1",  "Text, 10 bytes"),
             ("\t", "on the wire 81 0a 6e 6f 74"),
         ];
         for (keys, text) in tabs {
