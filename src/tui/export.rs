@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::capture::{Packet, PacketPlace, Writer, open as open_capture};
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
-use crate::timeline::{ConnectionRow, Opener};
+use crate::timeline::{ConnectionRow, Opener, Row, Timeline};
 use crate::tui::app::{Pending, World};
 use crate::tui::chooser::LIMITS;
 use crate::tui::rows::RowList;
@@ -31,16 +31,22 @@ pub enum Outgoing {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Extract {
     peers: BTreeSet<SocketAddr>,
-    packets: RangeInclusive<PacketId>,
+    packets: Range<PacketId>,
 }
 
 impl Extract {
-    /// Those of a connection.
-    pub fn of(connection: &ConnectionRow) -> Self {
-        Self {
-            peers: BTreeSet::from([connection.client, connection.server]),
-            packets: connection.first.packet..=connection.last.packet,
-        }
+    /// Those of a connection, up to the next one between the same peers: its last acknowledgments bring
+    /// nothing new, and no row tells of them.
+    pub fn of(connection: &ConnectionRow, timeline: &Timeline) -> Self {
+        let peers = BTreeSet::from([connection.client, connection.server]);
+        let first = connection.first.packet;
+        let next = timeline
+            .connections()
+            .iter()
+            .filter(|it| it.first.packet > first && BTreeSet::from([it.client, it.server]) == peers)
+            .map(|it| it.first.packet)
+            .min();
+        Self { peers, packets: first..next.unwrap_or(PacketId(u64::MAX)) }
     }
 
     fn wants(&self, segment: &Segment<'_>) -> bool {
@@ -61,7 +67,7 @@ impl Extract {
         let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
         loop {
             let packet = match source.next_packet() {
-                Ok(Some(packet)) if packet.id <= *self.packets.end() => packet,
+                Ok(Some(packet)) if packet.id < self.packets.end => packet,
                 Ok(_) => break,
                 Err(error) if error.is_damage() => break,
                 Err(error) => return Err(io::Error::other(error)),
@@ -98,12 +104,14 @@ pub struct Export {
     end: usize,
     /// Messages written.
     pub count: u64,
+    /// Messages that could not be read again.
+    pub lost: u64,
 }
 
 impl Export {
     /// Begins with the first row of the list.
     pub fn new(format: Format, rows: &RowList) -> Self {
-        Self { format, place: 0, end: rows.len(), count: 0 }
+        Self { format, place: 0, end: rows.len(), count: 0, lost: 0 }
     }
 
     /// How many rows were written, and of how many.
@@ -115,19 +123,28 @@ impl Export {
     pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> Pending {
         let mut opener = Opener::new(world.store, LIMITS);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
-        for place in self.place..stop {
-            let row = rows.at(place).and_then(|id| world.timeline.row(id));
-            if let Some(row) = row.filter(crate::timeline::Row::is_message)
-                && let Ok(opened) = opener.open(world.timeline, row.id)
-            {
-                write(self.format, world.timeline, &row, &opened, out);
-                self.count = self.count.saturating_add(1);
+        let mut bytes = 0_usize;
+        while self.place < stop && bytes < BYTES_PER_STEP {
+            let row = rows.at(self.place).and_then(|id| world.timeline.row(id));
+            if let Some(row) = row.filter(Row::is_message) {
+                match opener.open(world.timeline, row.id) {
+                    Ok(opened) => {
+                        write(self.format, world.timeline, &row, &opened, out);
+                        self.count = self.count.saturating_add(1);
+                        let read = opened.wire.len().saturating_add(opened.content.len());
+                        bytes = bytes.saturating_add(read);
+                    }
+                    Err(_) => self.lost = self.lost.saturating_add(1),
+                }
             }
+            self.place = self.place.saturating_add(1);
         }
-        self.place = stop;
-        if stop < self.end { Pending::More } else { Pending::Nothing }
+        if self.place < self.end { Pending::More } else { Pending::Nothing }
     }
 }
 
 /// Rows that are written before keys are looked at.
 const ROWS_PER_STEP: usize = 64;
+
+/// Bytes that are read for them.
+const BYTES_PER_STEP: usize = 1 << 20;

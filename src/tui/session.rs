@@ -209,8 +209,13 @@ impl Session {
             Err(error) => (Tone::Failed, format!("{path}: {error}")),
             Ok(()) if at < end && pending == Pending::More => return,
             Ok(()) => {
-                let count = self.app.export.as_ref().map_or(0, |it| it.count);
-                (Tone::Done, format!("{count} messages written to {path}"))
+                let (count, lost) =
+                    self.app.export.as_ref().map_or((0, 0), |it| (it.count, it.lost));
+                let text = format!("{count} messages written to {path}");
+                match lost {
+                    0 => (Tone::Done, text),
+                    lost => (Tone::Failed, format!("{text}; {lost} could not be read again")),
+                }
             }
         };
         self.writing = None;

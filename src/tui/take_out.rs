@@ -78,7 +78,10 @@ impl App {
             Item::RowsAsText => Ok((format!("{}.txt", self.stem()), Outgoing::Rows(Format::Text))),
             Item::Packets => {
                 let connection = connection.ok_or("this row belongs to no connection")?;
-                Ok((format!("{name}.pcapng"), Outgoing::Packets(Extract::of(connection))))
+                Ok((
+                    format!("{name}.pcapng"),
+                    Outgoing::Packets(Extract::of(connection, world.timeline)),
+                ))
             }
         }
     }
