@@ -40,6 +40,7 @@ use support::scenario::OPENING;
 use support::scenario::Packet;
 use support::scenario::Version;
 use support::scenario::packets;
+use support::scenario::restamp;
 use support::seen::Seen;
 use support::seen::keeping;
 use support::seen::read;
@@ -378,15 +379,6 @@ fn shuffle(packets: &mut [Packet], random: &mut Random) {
         random.shuffle(window);
     }
     restamp(packets);
-}
-
-/// Gives packets the times at which they stand, as a capturing machine would.
-fn restamp(packets: &mut [Packet]) {
-    let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();
-    times.sort_unstable();
-    for (packet, time) in packets.iter_mut().zip(times) {
-        packet.time = time;
-    }
 }
 
 #[track_caller]

@@ -35,6 +35,7 @@ use support::scenario::Layout;
 use support::scenario::OPENING;
 use support::scenario::Packet;
 use support::scenario::packets;
+use support::scenario::restamp;
 use support::seen::keeping;
 use support::seen::push;
 
@@ -142,15 +143,6 @@ fn judge(packets: &[Packet]) -> Vec<Broken> {
     analyzer.finish(&mut bench);
     bench.checker.finish(&Reading::default(), &mut bench.found);
     bench.found.0
-}
-
-/// Gives packets the times at which they stand, as a capturing machine would.
-fn restamp(packets: &mut [Packet]) {
-    let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();
-    times.sort_unstable();
-    for (packet, time) in packets.iter_mut().zip(times) {
-        packet.time = time;
-    }
 }
 
 struct Bench {

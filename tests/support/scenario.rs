@@ -86,6 +86,15 @@ pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<Packe
     line.packets
 }
 
+/// Gives packets the times at which they stand, as a capturing machine would.
+pub(crate) fn restamp(packets: &mut [Packet]) {
+    let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();
+    times.sort_unstable();
+    for (packet, time) in packets.iter_mut().zip(times) {
+        packet.time = time;
+    }
+}
+
 /// A connection while its packets are written.
 pub(crate) struct Line {
     pub(crate) packets: Vec<Packet>,
