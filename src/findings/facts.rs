@@ -386,7 +386,11 @@ impl Facts {
                         lost.messages = lost.messages.saturating_add(1);
                     }
                     Inflation::Done => side.uninflated = None,
-                    _ => {}
+                    Inflation::None
+                    | Inflation::Unfinished
+                    | Inflation::Forgotten { .. }
+                    | Inflation::Invalid { .. }
+                    | Inflation::TooLarge => {}
                 }
             }
         }

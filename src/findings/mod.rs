@@ -182,17 +182,14 @@ impl Checker {
                 if let Some(slot) = self.slot(seat) {
                     slot.facts.observe(connection, event.origin, what);
                 }
-                match what {
-                    ConnectionEvent::UpgradeRequested(handshake) => {
-                        self.asked_with_key(connection.id, handshake);
-                    }
-                    ConnectionEvent::HandshakeEnded(handshake) => {
-                        if let Some(key) = handshake.key() {
-                            self.keys.answered(key, connection.id);
-                        }
-                    }
-                    ConnectionEvent::Ended(_) => self.forget(connection, out),
-                    _ => {}
+                if let ConnectionEvent::UpgradeRequested(handshake) = what {
+                    self.asked_with_key(connection.id, handshake);
+                } else if let ConnectionEvent::HandshakeEnded(handshake) = what
+                    && let Some(key) = handshake.key()
+                {
+                    self.keys.answered(key, connection.id);
+                } else if let ConnectionEvent::Ended(_) = what {
+                    self.forget(connection, out);
                 }
             }
         }
