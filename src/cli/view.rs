@@ -25,6 +25,18 @@ pub(super) struct LookArgs {
     ascii: bool,
 }
 
+/// How much is kept of what cannot be read twice.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct SpoolArgs {
+    /// Disk space for packets that are shown live or from standard input, for example 500M or 4G
+    ///
+    /// They are kept in a temporary file, which is gone at the end. When it is full, the oldest are
+    /// let go: their rows stay, but cannot be opened.
+    #[arg(id = "spool-limit", long = "spool-limit", value_name = "SIZE", default_value = "16G")]
+    #[arg(value_parser = super::quantity::size)]
+    limit: u64,
+}
+
 /// A choice of colors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Choice {
@@ -49,14 +61,17 @@ enum Choice {
 pub(super) fn run(
     capture: &CaptureArgs,
     filter: &FilterArgs,
-    look: LookArgs,
-    color: ColorArgs,
+    SpoolArgs { limit }: SpoolArgs,
+    (look, color): (LookArgs, ColorArgs),
 ) -> anyhow::Result<()> {
     let filter = filter.filter()?;
+    // Made before the rights of root are given up: where it stands may be root's alone.
+    let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
     let opened = capture.open()?;
-    let store = match capture.store(&opened)? {
-        Some(file) => Store::File(file),
-        None => Store::Spool(Spool::new(Spool::LIMIT)?),
+    let store = match (spool, capture.store(&opened)?) {
+        (Some(spool), _) => Store::Spool(spool),
+        (None, Some(file)) => Store::File(file),
+        (None, None) => Store::Spool(Spool::new(limit)?),
     };
     let stage = match opened.kind {
         Kind::File => Stage::Loading,

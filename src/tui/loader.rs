@@ -10,6 +10,7 @@ use crate::analysis::Options;
 use crate::capture::{self, Error, Packet, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
+use crate::text::amount::size;
 use crate::timeline::Timeline;
 use crate::tui::app::{Notice, Stage, Tone};
 use crate::tui::export::Extract;
@@ -76,6 +77,10 @@ impl Shared {
         self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    fn say(&self, notice: Notice) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+    }
+
     /// Tells the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -117,7 +122,7 @@ pub fn extract(
             }
             Err(error) => Notice { tone: Tone::Failed, text: format!("{path}: {error}") },
         };
-        *shared.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        shared.say(notice);
     });
 }
 
@@ -127,6 +132,11 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
     let (stage, failure) = match packets(&mut source, &mut pipeline, shared) {
         Ok(stage) => (stage, None),
         Err(error) => (Stage::Broken(error.to_string()), Some(error.to_string())),
+    };
+    let closed = source.packets.close();
+    let (stage, failure) = match (closed, failure) {
+        (Err(error), None) => (Stage::Broken(error.to_string()), Some(error.to_string())),
+        (Ok(()) | Err(_), failure) => (stage, failure),
     };
     let skipped: Vec<String> = source.packets.notices().list().iter().map(in_words).collect();
     let reading = Reading {
@@ -144,6 +154,8 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
 
 fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Result<Stage, Error> {
     let mut count = 0_u64;
+    // Said once.
+    let mut full = false;
     while count < source.count {
         if shared.stop.load(Ordering::Acquire) {
             return Ok(Stage::Cancelled);
@@ -160,10 +172,21 @@ fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Res
             pipeline.push(&packet, timeline);
         });
         if count.is_multiple_of(PROGRESS_INTERVAL) {
+            if !full && let Some(spool) = source.spool.as_ref().filter(|it| it.let_go().is_some()) {
+                full = true;
+                shared.say(Notice { tone: Tone::Failed, text: let_go(spool) });
+            }
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
     Ok(Stage::Whole)
+}
+
+fn let_go(spool: &Spool) -> String {
+    let mut text = "CAP-09 the oldest packets are let go: the newest ".to_owned();
+    size(&mut text, spool.limit());
+    text.push_str(" can be opened (--spool-limit)");
+    text
 }
 
 fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {
