@@ -12,43 +12,43 @@ use crate::capture::live::{self, BUFFER_LENGTH, Options, SNAP_LENGTH, Scope};
 
 /// What to capture, and how.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Live capture")]
 pub(super) struct LiveArgs {
     /// Capture live on this network interface
     ///
     /// wslens interfaces lists them; any is all of them (Linux). May be given several times. Usually
     /// needs privileges (sudo), which are given up before the first packet is read.
-    #[arg(short, long = "interface", id = "interface", value_name = "INTERFACE")]
+    #[arg(short, long = "interface", id = "interface", value_name = "INTERFACE", help_heading = LIVE)]
     interfaces: Vec<String>,
 
     /// Capture only what matches, in tcpdump's syntax
     ///
     /// For example 'tcp port 8080'. See man pcap-filter.
-    #[arg(short, long, value_name = "FILTER")]
+    #[arg(short, long, value_name = "FILTER", help_heading = LIVE)]
     filter: Option<String>,
 
     /// Stop after this time, for example 10s, 5m or 1h
-    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, help_heading = LIVE)]
     duration: Option<Duration>,
 
     /// Capture only what is from or to this machine
-    #[arg(short = 'p', long)]
+    #[arg(short = 'p', long, help_heading = LIVE)]
     no_promiscuous: bool,
 
     /// Bytes of each packet that are captured at most; 0 for all that is possible
-    #[arg(short, long, value_name = "BYTES", default_value_t = SNAP_LENGTH)]
+    #[arg(short, long, value_name = "BYTES", default_value_t = SNAP_LENGTH, help_heading = LIVE)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(SNAP_LENGTH)))]
     snap_length: u32,
 
     /// Memory for packets that wait to be read, for each interface, in MiB
     #[arg(short = 'B', long, value_name = "MIB", default_value_t = BUFFER_LENGTH >> 20)]
+    #[arg(help_heading = LIVE)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(BUFFER_LIMIT)))]
     buffer: u32,
 
     /// Stay root where wslens was started by root
     ///
     /// Otherwise it becomes the user who called sudo, or nobody, before the first packet is read.
-    #[arg(long)]
+    #[arg(long, help_heading = LIVE)]
     keep_rights: bool,
 }
 
@@ -106,6 +106,9 @@ impl LiveArgs {
         }
     }
 }
+
+/// The heading of these options in the help.
+const LIVE: &str = "Live capture";
 
 /// The largest buffer, in MiB: libpcap counts its bytes in 31 bits.
 const BUFFER_LIMIT: u32 = 2047;

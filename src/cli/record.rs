@@ -6,12 +6,11 @@ use crate::capture::{Error, Interface, Output, PacketSource, Recording, Replacin
 
 /// Where to write packets.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Writing a capture")]
 pub(super) struct RecordArgs {
     /// Also write the packets to this file, as pcapng
     ///
     /// With the interfaces, and what was lost on them. Only its owner can read it.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = WRITING)]
     write: Option<PathBuf>,
 
     /// Begin another file at a limit, as dumpcap does
@@ -19,11 +18,12 @@ pub(super) struct RecordArgs {
     /// filesize:KB, duration:SECONDS (of packets' times) or packets:NUMBER say when; files:NUMBER how
     /// many are kept. May be given several times. The files of -w feed.pcapng are called
     /// feed_00001_20260822093000.pcapng and so on (time in UTC).
-    #[arg(short = 'b', long = "ring", value_name = "LIMIT", value_parser = limit, requires = "write")]
+    #[arg(short = 'b', long = "ring-buffer", value_name = "LIMIT", value_parser = limit)]
+    #[arg(requires = "write", help_heading = WRITING)]
     limits: Vec<Limit>,
 
     /// Replace the file of -w if it is there
-    #[arg(long, requires = "write")]
+    #[arg(long, requires = "write", help_heading = WRITING)]
     force: bool,
 }
 
@@ -118,6 +118,9 @@ fn limit(text: &str) -> Result<Limit, String> {
         _ => return Err(wrong()),
     })
 }
+
+/// The heading of these options in the help.
+const WRITING: &str = "Writing a capture";
 
 /// The unit of file sizes of dumpcap, in bytes.
 const KILOBYTE: u64 = 1_000;

@@ -65,11 +65,9 @@ impl Device {
         if self.name == ANY {
             return Purpose::Any;
         }
-        if self.wireless {
-            return Purpose::Wireless;
-        }
         let known = NAMES.iter().find(|(start, _)| self.name.starts_with(start));
-        known.map_or(Purpose::Network, |(_, purpose)| *purpose)
+        let otherwise = if self.wireless { Purpose::Wireless } else { Purpose::Network };
+        known.map_or(otherwise, |(_, purpose)| *purpose)
     }
 }
 
@@ -188,7 +186,7 @@ mod tests {
             (device("virbr0"),                             Purpose::MachineBridge),
             (device("wg0"),                                Purpose::Tunnel),
             (device("wlp3s0"),                             Purpose::Wireless),
-            (device("bluetooth-monitor"),                  Purpose::Other),
+            (Device { wireless: true, ..device("bluetooth-monitor") }, Purpose::Other),
             (device("eth0"),                               Purpose::Network),
             (device("br0"),                                Purpose::Network),
             (device("anything"),                           Purpose::Network),
