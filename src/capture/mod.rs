@@ -64,7 +64,7 @@ pub trait PacketSource {
 
     /// Whether the next packet is there, so that [`PacketSource::next_packet`] does not wait.
     ///
-    /// Sources that cannot tell say so, too.
+    /// A part of it may be enough to say so, and sources that cannot tell say so, too.
     fn is_ready(&self) -> bool {
         true
     }

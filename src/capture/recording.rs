@@ -182,7 +182,7 @@ impl Recording {
         let first = self.times.map_or(packet.time, |(first, _)| first);
         if self.output.rotation.is_due(&self.output.extent, packet.time) {
             self.end_file()?;
-            self.output.begin(packet.time)?;
+            self.output.begin(clock::wall())?;
             self.describe()?;
             self.secrets = 0;
         }

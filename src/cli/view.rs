@@ -11,7 +11,7 @@ use crate::analysis::Options;
 use crate::capture::Spool;
 use crate::tui::app::Stage;
 use crate::tui::theme::{Glyphs, Palette, Theme};
-use crate::tui::{Show, Store};
+use crate::tui::{Ending, Show, Store};
 
 /// How the timeline looks.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -83,6 +83,11 @@ pub(super) fn run(
         store,
         path: capture.path().map(Path::to_path_buf),
         stage,
+        ending: match opened.kind {
+            Kind::Live => Ending::AtOnce,
+            Kind::File | Kind::Stream => Ending::Perhaps,
+        },
+        stop: opened.stop,
         length: opened.length,
         count: opened.count,
         options,

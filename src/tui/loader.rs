@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::analysis::Options;
 use crate::capture::{self, Error, Packet, PacketSource, Spool};
@@ -21,8 +21,8 @@ pub struct Shared {
     timeline: Mutex<Timeline>,
     /// The interface wants the timeline: the reader waits.
     wanted: AtomicBool,
-    /// The reader is to stop.
-    stop: AtomicBool,
+    /// The reader is to stop, and so is the capture, which may be what it waits for.
+    stop: Arc<AtomicBool>,
     position: AtomicU64,
     stage: Mutex<Stage>,
     /// Something that the interface is to say.
@@ -44,10 +44,15 @@ pub struct Source {
 impl Shared {
     /// Makes an empty timeline to be filled.
     pub fn new(stage: Stage) -> Self {
+        Self::with_stop(stage, Arc::default())
+    }
+
+    /// The same, where setting `stop` ends the capture, too.
+    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
+            stop,
             position: AtomicU64::new(0),
             stage: Mutex::new(stage),
             notice: Mutex::new(None),
@@ -100,11 +105,11 @@ impl Shared {
 
 /// Starts to read. The thread ends with the capture, or when it is told to stop.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
-pub fn start(source: Source, shared: Arc<Shared>) {
+pub fn start(source: Source, shared: Arc<Shared>) -> JoinHandle<()> {
     thread::spawn(move || {
         let stage = read(source, &shared);
         shared.end(stage);
-    });
+    })
 }
 
 /// Starts to write the packets of a connection of the first file to the second one; what came of it

@@ -30,6 +30,7 @@ pub mod view;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::analysis::Options;
 use crate::capture::{FileStore, PacketSource, PacketStore, Spool};
@@ -49,6 +50,10 @@ pub struct Show {
     pub path: Option<PathBuf>,
     /// Whether they come as they are captured.
     pub stage: Stage,
+    /// Ends the capture when it is set.
+    pub stop: Arc<AtomicBool>,
+    /// Whether it does so at once, also where no packets come.
+    pub ending: Ending,
     /// Bytes of the file, where it is one.
     pub length: Option<u64>,
     /// How many packets are wanted.
@@ -59,6 +64,15 @@ pub struct Show {
     pub filter: Option<Filter>,
     /// Colors and symbols.
     pub theme: Theme,
+}
+
+/// Whether a capture can be ended while it makes wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// It ends when it is told to.
+    AtOnce,
+    /// It ends with the next packet at best.
+    Perhaps,
 }
 
 /// Where packets can be read again.
@@ -84,8 +98,15 @@ pub fn run(show: Show) -> io::Result<()> {
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);
     }
-    let shared = Arc::new(Shared::new(show.stage));
+    let shared = Arc::new(Shared::with_stop(show.stage, show.stop));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
-    loader::start(source, Arc::clone(&shared));
-    Session { app, shared, store, length: show.length, path: show.path, writing: None }.run()
+    let reader = loader::start(source, Arc::clone(&shared));
+    let session =
+        Session { app, shared, store, length: show.length, path: show.path, writing: None };
+    let outcome = session.run();
+    if show.ending == Ending::AtOnce {
+        // What is written along is made whole. A panic of the reader was reported when it happened.
+        reader.join().ok();
+    }
+    outcome
 }
