@@ -1,25 +1,8 @@
-//! Packets that are written to a pcapng file while they are read.
+//! Packets that are written to pcapng files while they are read.
 
-use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
-
-use super::clock;
-use super::error::printable;
-use super::live::rights::User;
-use super::rotation::Extent;
-use super::{Error, Interface, Notices, Packet, PacketSource, Rotation, Secrets, Writer};
+use super::output::Output;
+use super::{Error, Interface, Notices, Packet, PacketSource, Secrets, Writer};
 use crate::stream::Timestamp;
-
-/// Whether a file that is there already is replaced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Replacing {
-    /// It is.
-    Yes,
-    /// It is not, and that is an error.
-    No,
-}
 
 /// A source whose packets are also written to a file, or to several one after the other.
 ///
@@ -36,101 +19,6 @@ pub struct Recording {
     times: Option<(Timestamp, Timestamp)>,
     /// Nothing is written any more.
     ended: bool,
-}
-
-/// The file that is being written, and those before.
-#[derive(Debug)]
-pub struct Output {
-    /// What the user called it.
-    base: PathBuf,
-    rotation: Rotation,
-    replacing: Replacing,
-    writer: Option<Writer<BufWriter<File>>>,
-    extent: Extent,
-    /// The newest files.
-    paths: VecDeque<PathBuf>,
-    /// How many files were begun.
-    begun: u64,
-}
-
-impl Output {
-    /// Makes the first file, so that it is known to be possible before packets are read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exists`] for a file that is not to be replaced, [`Error::Unwritable`] for all else.
-    pub fn create(base: &Path, rotation: Rotation, replacing: Replacing) -> Result<Self, Error> {
-        let mut output = Self {
-            base: base.to_owned(),
-            rotation,
-            replacing,
-            writer: None,
-            extent: Extent::default(),
-            paths: VecDeque::new(),
-            begun: 0,
-        };
-        output.begin(clock::wall())?;
-        Ok(output)
-    }
-
-    /// Gives the first file to a user, and sees that the others can be made once the process is
-    /// that user (`take_over`).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unwritable`].
-    pub fn hand_over(
-        &self,
-        user: &User,
-        take_over: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if let (Some(writer), Some(path)) = (&self.writer, self.paths.back()) {
-            let file = writer.get_ref().get_ref();
-            if file.metadata().is_ok_and(|facts| facts.is_file()) {
-                user.own(file).map_err(|cause| unwritable(path, cause))?;
-            }
-        }
-        take_over()?;
-        let folder = self.base.parent().filter(|folder| *folder != Path::new(""));
-        let folder = folder.unwrap_or(Path::new("."));
-        if self.rotation.is_on() && !user.may_write(folder) {
-            let text = format!("the next files would be made by {}, who may not", user.words());
-            return Err(unwritable(folder, io::Error::new(io::ErrorKind::PermissionDenied, text)));
-        }
-        Ok(())
-    }
-
-    /// Begins a file.
-    fn begin(&mut self, time: Timestamp) -> Result<(), Error> {
-        self.begun = self.begun.saturating_add(1);
-        let path = self.rotation.path(&self.base, self.begun, time);
-        let file = create(&path, self.replacing)?;
-        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let comment = format!("written by {}", super::write::PROGRAM);
-        let writer =
-            Writer::with_comment(out, &comment).map_err(|cause| unwritable(&path, cause))?;
-        self.writer = Some(writer);
-        self.extent = Extent::default();
-        self.paths.push_back(path);
-        let kept = self.rotation.files.filter(|_| self.rotation.is_on()).unwrap_or(u64::MAX);
-        while crate::stream::length_u64(self.paths.len()) > kept.max(1) {
-            if let Some(path) = self.paths.pop_front() {
-                fs::remove_file(&path).map_err(|cause| unwritable(&path, cause))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn write(
-        &mut self,
-        work: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>,
-    ) -> Result<(), Error> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        work(writer).map_err(|cause| {
-            let path = self.paths.back().map_or(self.base.as_path(), PathBuf::as_path);
-            unwritable(path, cause)
-        })
-    }
 }
 
 impl Recording {
@@ -177,27 +65,19 @@ impl Recording {
         })
     }
 
-    /// Writes a packet whose bytes are in `self.bytes`.
+    /// Writes a packet, into the next file where it is time for that.
     fn write(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
-        let first = self.times.map_or(packet.time, |(first, _)| first);
-        if self.output.rotation.is_due(&self.output.extent, packet.time) {
+        if self.output.is_full(packet.time) {
             self.end_file()?;
-            self.output.begin(clock::wall())?;
+            self.output.go_on()?;
             self.describe()?;
             self.secrets = 0;
         }
+        let first = self.times.map_or(packet.time, |(first, _)| first);
         self.times = Some((first, packet.time));
         let secrets = self.source.secrets();
-        let new = secrets.get(self.secrets..).unwrap_or_default();
-        self.output.write(|writer| {
-            new.iter().try_for_each(|secrets| writer.secrets(secrets))?;
-            writer.push(packet)
-        })?;
+        self.output.push(packet, secrets.get(self.secrets..).unwrap_or_default())?;
         self.secrets = secrets.len();
-        let extent = &mut self.output.extent;
-        extent.packets = extent.packets.saturating_add(1);
-        extent.first.get_or_insert(packet.time);
-        extent.bytes = self.output.writer.as_ref().map_or(0, Writer::length);
         if !self.source.is_ready() {
             // Whoever reads the file meanwhile gets what there is.
             self.output.write(Writer::flush)?;
@@ -280,37 +160,120 @@ impl Drop for Recording {
     }
 }
 
-/// Makes a file that only its owner can read: captures hold what people said.
-fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    match fs::metadata(path) {
-        // A pipe or a device is written to as it is.
-        Ok(facts) if !facts.is_file() && !facts.is_dir() => {}
-        // Removed and not truncated, so that no other name of the file, and no link, is followed.
-        Ok(facts) if facts.is_file() && replacing == Replacing::Yes => {
-            fs::remove_file(path).map_err(|cause| unwritable(path, cause))?;
-            options.create_new(true);
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::{fs, io};
+
+    use super::*;
+    use crate::capture::{LinkType, Losses, Replacing, Rotation, open, open_stream};
+    use crate::stream::PacketId;
+
+    /// A capture of so many packets, of ten bytes and a second apart, with secrets behind the second.
+    fn capture(packets: u64) -> Box<dyn PacketSource + Send> {
+        let mut file = Vec::new();
+        let mut writer = Writer::new(&mut file).unwrap();
+        for number in 1..=packets {
+            if number == 3 {
+                let secrets = Secrets { kind: 0x544c_534b, data: b"CLIENT_RANDOM 0 1".to_vec() };
+                writer.secrets(&secrets).unwrap();
+            }
+            let packet = Packet {
+                id: PacketId(number),
+                time: Timestamp(number * 1_000_000_000),
+                link_type: LinkType(1),
+                interface: 0,
+                bytes: &[u8::try_from(number).unwrap(); 10],
+                original_length: 60,
+                file_offset: 0,
+            };
+            writer.push(&packet).unwrap();
         }
-        Ok(_) | Err(_) => {
-            options.create_new(true);
+        writer.finish().unwrap();
+        open_stream(Box::new(io::Cursor::new(file)), "feed").unwrap()
+    }
+
+    /// First bytes of the packets, and how many secrets come with them.
+    fn content(source: &mut dyn PacketSource) -> (Vec<u8>, usize) {
+        let mut firsts = Vec::new();
+        while let Some(packet) = source.next_packet().unwrap() {
+            assert_eq!((packet.bytes.len(), packet.original_length), (10, 60));
+            assert_eq!(packet.time.0, u64::from(packet.bytes[0]) * 1_000_000_000);
+            firsts.push(packet.bytes[0]);
+        }
+        (firsts, source.secrets().len())
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn what_is_read_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.pcapng");
+        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut recording = Recording::new(capture(5), Vec::new(), output).unwrap();
+        assert_eq!(recording.name(), "feed");
+        let mut given = Vec::new();
+        while let Some(packet) = recording.next_packet().unwrap() {
+            given.push((packet.id.0, packet.bytes.to_vec()));
+        }
+        let expected: Vec<_> = (1..=5).map(|it| (u64::from(it), vec![it; 10])).collect();
+        assert_eq!(given, expected);
+        assert!(recording.next_packet().unwrap().is_none());
+        let copy = folder.path().join("copy");
+        let output = Output::create(&copy, Rotation::default(), Replacing::No).unwrap();
+        let mut again = Recording::new(open(&path).unwrap(), Vec::new(), output).unwrap();
+        let again = content(&mut again);
+        assert_eq!(again, (vec![1, 2, 3, 4, 5], 1));
+    }
+
+    #[test]
+    fn files_follow_one_another_and_the_oldest_are_removed() {
+        let two = Rotation { packets: Some(2), ..Rotation::default() };
+        #[rustfmt::skip]
+        let cases = [
+            ("by packets",  two,                                                                vec![vec![1, 2], vec![3, 4], vec![5]]),
+            ("two kept",    Rotation { files: Some(2), ..two },                                 vec![vec![3, 4], vec![5]]),
+            ("by time",     Rotation { nanoseconds: Some(3_000_000_000), ..Rotation::default() }, vec![vec![1, 2, 3], vec![4, 5]]),
+            ("by size",     Rotation { bytes: Some(1), ..Rotation::default() },                 vec![vec![1], vec![2], vec![3], vec![4], vec![5]]),
+        ];
+        for (name, rotation, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let base = folder.path().join("feed.pcapng");
+            let output = Output::create(&base, rotation, Replacing::No).unwrap();
+            content(&mut Recording::new(capture(5), Vec::new(), output).unwrap());
+            let paths = files(folder.path());
+            let found: Vec<_> =
+                paths.iter().map(|path| content(open(path).unwrap().as_mut()).0).collect();
+            assert_eq!(found, expected, "{name}: {paths:?}");
         }
     }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
-    options.open(path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists { name: printable(&path.to_string_lossy()) },
-        _ => unwritable(path, cause),
-    })
+
+    #[test]
+    fn a_recording_that_is_let_go_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.pcapng");
+        let losses = Losses::default();
+        let interface = Interface {
+            name: "lo".to_owned(),
+            link_type: LinkType(1),
+            snap_length: 0,
+            filter: None,
+            losses: losses.clone(),
+        };
+        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut recording = Recording::new(capture(5), vec![interface], output).unwrap();
+        assert!(recording.next_packet().unwrap().is_some());
+        losses.add(1, 0x0708_090a, 0);
+        drop(recording);
+        assert_eq!(content(open(&path).unwrap().as_mut()).0, [1]);
+        let bytes = fs::read(&path).unwrap();
+        let lost = [7, 0, 8, 0, 0x0a, 9, 8, 7, 0, 0, 0, 0];
+        assert!(bytes.windows(lost.len()).any(|it| it == lost), "isb_osdrop is written");
+    }
 }
-
-fn unwritable(path: &Path, cause: io::Error) -> Error {
-    Error::Unwritable { name: printable(&path.to_string_lossy()), cause }
-}
-
-/// Bytes that are written at once.
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// The mode of files.
-#[cfg(unix)]
-const OWNER_ONLY: u32 = 0o600;

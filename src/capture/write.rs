@@ -322,9 +322,9 @@ mod tests {
         writer.finish().unwrap();
         assert_eq!(u64::try_from(file.len()).unwrap(), length);
         let mut expected =
-            vec![0x0a, 0x0d, 0x0d, 0x0a, 60, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0];
+            vec![0x0a, 0x0d, 0x0d, 0x0a, 56, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0];
         expected.extend_from_slice(&[0xff; 8]);
-        expected.extend_from_slice(b"\x01\0\x02\0so\0\0\x04\0\x0c\0wslens 0.1.0\0\0\0\0\x3c\0\0\0");
+        expected.extend_from_slice(b"\x01\0\x02\0so\0\0\x04\0\x0c\0wslens 0.1.0\0\0\0\0\x38\0\0\0");
         expected.extend_from_slice(b"\x01\0\0\0\x30\0\0\0\x01\0\0\0\x34\x12\0\0");
         expected.extend_from_slice(
             b"\x02\0\x02\0lo\0\0\x0b\0\x04\0\0tcp\x09\0\x01\0\x09\0\0\0\0\0\0\0\x30\0\0\0",

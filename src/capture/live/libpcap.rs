@@ -7,7 +7,7 @@ use std::thread;
 
 use ::pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
-use super::explain::{Doing, explain};
+use super::explain::{Doing, Runner, explain};
 use super::merge::Merged;
 use super::queue::Queue;
 use super::taker::{TIMEOUT_MILLISECONDS, Taker, Until};
@@ -165,7 +165,17 @@ pub(super) fn failed(doing: Doing<'_>, error: &::pcap::Error) -> Error {
         other => other.to_string(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("wslens"));
-    explain(doing, &text, &program)
+    explain(doing, &text, &program, runner())
+}
+
+#[cfg(unix)]
+fn runner() -> Runner {
+    if nix::unistd::Uid::effective().is_root() { Runner::Root } else { Runner::User }
+}
+
+#[cfg(not(unix))]
+fn runner() -> Runner {
+    Runner::User
 }
 
 /// `LINKTYPE_LINUX_SLL2`.

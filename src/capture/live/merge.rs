@@ -41,6 +41,8 @@ struct Lane {
 enum Turn {
     /// That of this interface.
     Of(usize),
+    /// That of this interface, which has waited long enough: only what is in the queue can be earlier.
+    Late(usize),
     /// Not before another batch has come, or for so long.
     Wait(Option<Duration>),
 }
@@ -80,16 +82,24 @@ impl Merged {
         let (now, release) = (clock().0, time.0.saturating_add(PATIENCE));
         // A time in the future is the clock's fault: it was set back.
         if now >= release || time.0 > now.saturating_add(FUTURE) {
-            return Turn::Of(first);
+            return Turn::Late(first);
         }
         Turn::Wait(Some(Duration::from_nanos(release.saturating_sub(now))))
+    }
+
+    /// How many batches were taken and not read.
+    fn held(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.batches.len()).sum()
     }
 
     /// The interface of the next packet; `None` at the end.
     fn next_lane(&mut self) -> Option<usize> {
         loop {
-            let patience = match self.turn(clock::wall) {
+            let turn = self.turn(clock::wall);
+            let patience = match turn {
                 Turn::Of(lane) => return Some(lane),
+                Turn::Late(lane) if self.held() >= HELD_BATCHES => return Some(lane),
+                Turn::Late(_) => Some(Duration::ZERO),
                 Turn::Wait(_) if self.ended => return None,
                 Turn::Wait(patience) => patience,
             };
@@ -99,7 +109,11 @@ impl Merged {
                         lane.batches.push_back(batch);
                     }
                 }
-                Taken::Nothing => {}
+                Taken::Nothing => {
+                    if let Turn::Late(lane) = turn {
+                        return Some(lane);
+                    }
+                }
                 Taken::End => self.ended = true,
             }
         }
@@ -184,6 +198,9 @@ impl Drop for Merged {
 /// kernel may keep those, and a little more.
 const PATIENCE: u64 = 25_000_000;
 
+/// Batches that are taken from the queue to look for earlier packets.
+const HELD_BATCHES: usize = 64;
+
 /// A packet whose time lies further ahead does not wait, in nanoseconds.
 const FUTURE: u64 = 1_000_000_000;
 
@@ -253,8 +270,8 @@ mod tests {
         source.lanes[0].batches.push_back(batch(0, &[at]));
         let wait = |nanoseconds| Turn::Wait(Some(Duration::from_nanos(nanoseconds)));
         assert_eq!(source.turn(|| Timestamp(at + 1)), wait(PATIENCE - 1));
-        assert_eq!(source.turn(|| Timestamp(at + PATIENCE)), Turn::Of(0));
-        assert_eq!(source.turn(|| Timestamp(at - 2 * FUTURE)), Turn::Of(0), "the clock was set");
+        assert_eq!(source.turn(|| Timestamp(at + PATIENCE)), Turn::Late(0));
+        assert_eq!(source.turn(|| Timestamp(at - 2 * FUTURE)), Turn::Late(0), "the clock was set");
         source.lanes[1].batches.push_back(batch(1, &[at - 1]));
         assert_eq!(source.turn(|| Timestamp(at)), Turn::Of(1));
     }
