@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn clones_count_the_same_packets() {
         let losses = Losses::default();
-        losses.clone().add(10, 2, 0);
+        let same = losses.clone();
+        same.add(10, 2, 0);
         losses.add(5, u32::MAX, 1);
         assert_eq!(
             (losses.captured(), losses.kernel(), losses.interface(), losses.total()),

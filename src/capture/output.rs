@@ -76,7 +76,7 @@ impl Output {
         }
         take_over()?;
         let folder = self.base.parent().filter(|folder| *folder != Path::new(""));
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.unwrap_or_else(|| Path::new("."));
         if self.rotation.is_on() && !user.may_write(folder) {
             let text = format!("the next files are made by {}, who may not", user.words());
             return Err(unwritable(folder, io::Error::new(io::ErrorKind::PermissionDenied, text)));
@@ -172,6 +172,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 const OWNER_ONLY: u32 = 0o600;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what was written is read again")]
 mod tests {
     use super::*;
 

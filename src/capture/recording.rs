@@ -161,6 +161,7 @@ impl Drop for Recording {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "what was written is read again")]
 mod tests {
     use std::path::{Path, PathBuf};
     use std::{fs, io};

@@ -16,8 +16,8 @@ pub(super) struct RecordArgs {
     /// Begin another file at a limit, as dumpcap does
     ///
     /// filesize:KB, duration:SECONDS (of packets' times) or packets:NUMBER say when; files:NUMBER how
-    /// many are kept. May be given several times. The files of -w feed.pcapng are called
-    /// feed_00001_20260822093000.pcapng and so on (time in UTC).
+    /// many are kept. May be given several times. The files get a number and the time (UTC) behind
+    /// the name of -w.
     #[arg(short = 'b', long = "ring-buffer", value_name = "LIMIT", value_parser = limit)]
     #[arg(requires = "write", help_heading = WRITING)]
     limits: Vec<Limit>,

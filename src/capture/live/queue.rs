@@ -281,6 +281,7 @@ mod tests {
             let queue = Arc::new(Queue::new(1));
             assert!(queue.push(batch(0, QUEUE_BYTES)));
             let writer = Arc::clone(&queue);
+            #[expect(clippy::disallowed_methods, reason = "a test of threads")]
             let waiting = thread::spawn(move || writer.push(batch(0, 1)));
             if closing {
                 queue.close();

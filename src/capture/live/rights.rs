@@ -94,7 +94,7 @@ mod unix {
             Heir::Nobody => nobody(),
         };
         let entry = nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        let gid = gid.or(entry.as_ref().map(|entry| entry.gid.as_raw()));
+        let gid = gid.or_else(|| entry.as_ref().map(|entry| entry.gid.as_raw()));
         Some(User { uid, gid: gid.unwrap_or(uid), name: entry.map(|entry| entry.name) })
     }
 
