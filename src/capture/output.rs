@@ -172,8 +172,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 const OWNER_ONLY: u32 = 0o600;
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "what was written is read again")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "what was written is read again")]
+
     use super::*;
 
     #[test]

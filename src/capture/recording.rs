@@ -161,8 +161,9 @@ impl Drop for Recording {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "what was written is read again")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "what was written is read again")]
+
     use std::path::{Path, PathBuf};
     use std::{fs, io};
 

@@ -86,6 +86,7 @@ pub(super) fn drive<R: Report>(
         damage: damage.as_deref(),
         skipped: &skipped,
         dropped: opened.source.dropped(),
+        let_go: None,
     };
     engine.finish(&reading, report);
     report.finish(&engine.totals(), &reading)?;

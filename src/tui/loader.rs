@@ -149,6 +149,7 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
+        let_go: source.spool.as_ref().and_then(Spool::let_go),
     };
     if stage != Stage::Cancelled {
         shared.with_timeline(|timeline| pipeline.finish(&reading, timeline));
