@@ -17,6 +17,7 @@ mod pairs;
 mod record;
 mod row;
 mod rows;
+mod spots;
 pub mod stats;
 mod wire;
 
@@ -26,3 +27,4 @@ pub use open::{MessageFacts, OpenError, OpenLimits, Opened, OpenedFrame, Piece, 
 pub use opener::Opener;
 pub use record::{Counts, FindingRow, Folded, Timeline};
 pub use row::{Row, RowId, RowKind, Scope};
+pub use spots::Spots;
