@@ -3,12 +3,14 @@
 mod again;
 mod collect;
 mod connection;
+mod course;
 mod density;
 mod events;
 pub mod export;
 pub mod filter;
 mod judged;
 mod kept;
+mod milestones;
 mod open;
 mod opener;
 mod packed;
@@ -21,8 +23,10 @@ mod spots;
 pub mod stats;
 mod wire;
 
-pub use connection::{ConnectionRow, RoundTrips};
+pub use connection::{ConnectionRow, RoundTrips, Saved};
+pub use course::Course;
 pub use density::Bucket;
+pub use milestones::Milestones;
 pub use open::{MessageFacts, OpenError, OpenLimits, Opened, OpenedFrame, Piece, open};
 pub use opener::Opener;
 pub use record::{Counts, FindingRow, Folded, Timeline};
