@@ -8,6 +8,7 @@
     reason = "these tests wait for a program that runs beside them, and may panic"
 )]
 
+mod panics;
 mod program;
 
 use std::fs;
