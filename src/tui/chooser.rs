@@ -146,12 +146,13 @@ fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
 }
 
 fn frame(row: &Row, opened: Option<&Opened>, needs: Needs) -> Option<Frame> {
-    let header = match (opened.and_then(|it| it.frames.first()), row.kind) {
-        (Some(first), _) if needs.has(Need::Frames) => first.header,
-        (_, RowKind::Frame { fin, rsv, opcode }) => {
-            FrameHeader { fin, rsv, opcode, payload_length: row.length, ..FrameHeader::default() }
-        }
-        _ => return None,
+    let first = opened.and_then(|it| it.frames.first()).filter(|_| needs.has(Need::Frames));
+    let header = if let Some(first) = first {
+        first.header
+    } else if let RowKind::Frame { fin, rsv, opcode } = row.kind {
+        FrameHeader { fin, rsv, opcode, payload_length: row.length, ..FrameHeader::default() }
+    } else {
+        return None;
     };
     let received = if row.complete { header.payload_length } else { row.wire_length };
     Some(Frame { header, span: span(row), received, missing: 0, index: 0 })

@@ -232,43 +232,38 @@ impl RowList {
             Some(chooser) if chooser.reads() => READ_PER_STEP,
             Some(_) | None => ROWS_PER_STEP,
         };
-        let mut stop = end.min(before.saturating_add(most));
+        let stop = end.min(before.saturating_add(most));
         let spots = self.chooser.as_mut().map(|it| std::mem::take(&mut it.spots));
         let mut opener = Opener::resume(world.store, LIMITS, spots.unwrap_or_default(), WORK);
-        for at in before..stop {
+        let mut at = before;
+        while at < stop && !opener.is_tired() {
             let id = match source {
                 Some(rows) => rows.get(at).copied(),
                 None => u32::try_from(at).ok().map(RowId),
             };
-            let Some(row) = id.and_then(|id| timeline.row(id)).filter(|row| self.takes(row)) else {
-                continue;
-            };
-            let matches = match &mut self.chooser {
-                Some(chooser) => chooser.matches(&row, world, &mut opener),
-                None => Some(true),
-            };
-            match matches {
-                Some(true) => self.push(row.id),
-                Some(false) => {}
-                None => stop = at,
+            if let Some(row) = id.and_then(|id| timeline.row(id)).filter(|row| self.takes(row)) {
+                let matches = match &mut self.chooser {
+                    Some(chooser) => chooser.matches(&row, world, &mut opener),
+                    None => Some(true),
+                };
+                match matches {
+                    Some(true) => self.push(row.id),
+                    Some(false) => {}
+                    None => break,
+                }
             }
-            if opener.is_tired() {
-                stop = stop.min(at.saturating_add(1));
-            }
-            if stop <= at.saturating_add(1) {
-                break;
-            }
+            at = at.saturating_add(1);
         }
         if let Some(chooser) = &mut self.chooser {
             chooser.spots = opener.into_spots();
         }
-        let looked = u64::try_from(stop.saturating_sub(before)).unwrap_or(u64::MAX);
+        let looked = u64::try_from(at.saturating_sub(before)).unwrap_or(u64::MAX);
         self.work = self.work.saturating_add(looked);
-        self.scanned = stop;
-        if self.following == Following::Yes && stop > before {
+        self.scanned = at;
+        if self.following == Following::Yes && at > before {
             self.go(usize::MAX);
         }
-        if stop < end { Pending::More } else { Pending::Nothing }
+        if at < end { Pending::More } else { Pending::Nothing }
     }
 
     /// How much of the timeline was looked at, of 100.
