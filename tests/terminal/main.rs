@@ -4,10 +4,12 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "these tests wait for a program that runs beside them, and may panic"
 )]
 
+mod panics;
 mod program;
 
 use std::fs;

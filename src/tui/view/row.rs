@@ -58,11 +58,10 @@ fn label(row: &Row, theme: Theme) -> (String, Style) {
                 Opcode::Binary => Role::BinaryMessage,
                 Opcode::Close | Opcode::Ping | Opcode::Pong => Role::ControlFrame,
             };
-            let text = match (opcode, row.close_code) {
-                (Opcode::Close, Some(code)) => {
-                    format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
-                }
-                _ => sized(words::badge(opcode)),
+            let text = if let (Opcode::Close, Some(code)) = (opcode, row.close_code) {
+                format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
+            } else {
+                sized(words::badge(opcode))
             };
             (text, theme.style(role))
         }
@@ -185,13 +184,13 @@ fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String
             let head = if matches!(row.kind, RowKind::Response(_)) { response } else { request };
             (safe(head, LONGEST), text)
         }
-        Preview::Content(bytes) => match row.kind {
+        Preview::Content(bytes) => match row.opcode() {
             // Code and reason of a Close.
-            RowKind::Message(Opcode::Close) => {
-                (safe(bytes.get(2..).unwrap_or_default(), LONGEST), text)
+            Some(Opcode::Close) => (safe(bytes.get(2..).unwrap_or_default(), LONGEST), text),
+            Some(Opcode::Binary) => (hex(bytes), dim),
+            Some(Opcode::Text | Opcode::Continuation | Opcode::Ping | Opcode::Pong) | None => {
+                (safe(bytes, LONGEST), text)
             }
-            RowKind::Message(Opcode::Binary) => (hex(bytes), dim),
-            _ => (safe(bytes, LONGEST), text),
         },
     }
 }
