@@ -117,7 +117,9 @@ impl Flows {
         }
         match flow.tcp.state() {
             TcpState::Closed(_) if flow.tcp.is_finished() => self.end(key, sink),
-            state @ (TcpState::Reset(_) | TcpState::Refused) if state != before.state => {
+            // Nobody has more to say, and who captures live wants to know at once.
+            TcpState::Refused => self.end(key, sink),
+            state @ TcpState::Reset(_) if state != before.state => {
                 let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
                 self.leaving.push_back((until, key, flow.about.id));
             }
@@ -125,8 +127,7 @@ impl Flows {
             | TcpState::Established
             | TcpState::HalfClosed(_)
             | TcpState::Closed(_)
-            | TcpState::Reset(_)
-            | TcpState::Refused => {}
+            | TcpState::Reset(_) => {}
         }
     }
 
@@ -225,7 +226,8 @@ fn is_live(table: &FlowTable<Entry>, key: &FlowKey, id: ConnectionId) -> bool {
 /// Whether a segment between the endpoints of a connection that has ended still belongs to it.
 fn is_late(next: &PerDirection<Option<u32>>, segment: &Segment<'_>) -> bool {
     if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK) {
-        return false;
+        // The same SYN once more: captured twice, or tried again after a refusal.
+        return next.client == Some(segment.sequence.wrapping_add(1));
     }
     let near = |next: Option<u32>| {
         next.is_none_or(|next| {

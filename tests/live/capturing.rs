@@ -31,7 +31,7 @@ impl Capturing {
     pub(crate) fn start(namespace: &Namespace, arguments: &[&str]) -> Self {
         let mut capturing = Self::open(namespace.command(env!("CARGO_BIN_EXE_wslens")), arguments);
         let deadline = Instant::now() + PATIENCE;
-        while !capturing.output().contains(":9\"") && !capturing.output().contains(":9 ") {
+        while ![":9\"", ":9 ", "NET-01"].iter().any(|it| capturing.output().contains(it)) {
             assert!(Instant::now() < deadline, "captures nothing: {}", capturing.errors());
             assert!(capturing.child.try_wait().unwrap().is_none(), "{}", capturing.errors());
             namespace.knock(9);
