@@ -8,6 +8,7 @@ mod classic;
 mod compressed;
 mod error;
 mod input;
+mod journal;
 pub mod live;
 mod open;
 mod pcapng;
@@ -16,6 +17,7 @@ mod store;
 mod write;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
+pub use journal::{Journal, KeptPacket, Past};
 pub use open::{length, open, open_stream};
 pub use spool::Spool;
 pub use store::{FileStore, PacketPlace, PacketStore};

@@ -1,18 +1,17 @@
 //! Reading the capture while the interface shows what was read.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::analysis::Options;
-use crate::capture::{self, Error, Packet, PacketSource, Spool};
+use crate::capture::{self, Error, Journal, Packet, PacketSource};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::timeline::Timeline;
 use crate::tui::app::{Notice, Stage, Tone};
-use crate::tui::export::Extract;
+use crate::tui::export::{Extract, Origin};
 
 /// What the interface and the thread that reads have in common.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub struct Source {
     /// Gives the packets.
     pub packets: Box<dyn PacketSource + Send>,
     /// Keeps them, where they cannot be read twice.
-    pub spool: Option<Spool>,
+    pub spool: Option<Journal>,
     /// How many packets are wanted.
     pub count: u64,
     /// How to analyze them.
@@ -102,16 +101,15 @@ pub fn start(source: Source, shared: Arc<Shared>) {
     });
 }
 
-/// Starts to write the packets of a connection of the first file to the second one; what came of it
-/// is said when it is done.
+/// Starts to write the packets of a connection to a file; what came of it is said when it is done.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
 pub fn extract(
-    (extract, capture): (Extract, PathBuf),
+    (extract, from): (Extract, Origin),
     (file, path): (File, String),
     shared: Arc<Shared>,
 ) {
     thread::spawn(move || {
-        let notice = match extract.run(&capture, file) {
+        let notice = match extract.run(&from, file) {
             Ok(count) => {
                 Notice { tone: Tone::Done, text: format!("{count} packets written to {path}") }
             }
@@ -151,7 +149,7 @@ fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Res
         // Without the timeline: the next packet may take a while to come.
         let Some(packet) = source.packets.next_packet()? else { break };
         count = count.saturating_add(1);
-        let packet = match &source.spool {
+        let packet = match &mut source.spool {
             Some(spool) => Packet { file_offset: spool.push(&packet)?, ..packet },
             None => packet,
         };

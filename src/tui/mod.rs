@@ -32,9 +32,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analysis::Options;
-use crate::capture::{FileStore, PacketSource, PacketStore, Spool};
+use crate::capture::{FileStore, Journal, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::app::{App, Stage};
+use crate::tui::export::Origin;
 use crate::tui::loader::{Shared, Source};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
@@ -78,8 +79,10 @@ pub enum Store {
 pub fn run(show: Show) -> io::Result<()> {
     let (store, spool): (Box<dyn PacketStore>, _) = match show.store {
         Store::File(file) => (Box::new(file), None),
-        Store::Spool(spool) => (Box::new(spool.clone()), Some(spool)),
+        Store::Spool(spool) => (Box::new(spool.clone()), Some(Journal::new(spool))),
     };
+    let past = spool.as_ref().map(Journal::past);
+    let origin = show.path.map(Origin::File).or(past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);
@@ -87,5 +90,5 @@ pub fn run(show: Show) -> io::Result<()> {
     let shared = Arc::new(Shared::new(show.stage));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     loader::start(source, Arc::clone(&shared));
-    Session { app, shared, store, length: show.length, path: show.path, writing: None }.run()
+    Session { app, shared, store, length: show.length, origin, writing: None }.run()
 }

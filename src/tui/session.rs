@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +16,7 @@ use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
 use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
-use crate::tui::export::{Export, Outgoing};
+use crate::tui::export::{Export, Origin, Outgoing};
 use crate::tui::loader::{self, Shared};
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::tui::terminal::{self, Screen};
@@ -33,8 +32,8 @@ pub(super) struct Session {
     pub(super) store: Box<dyn PacketStore>,
     /// Bytes of the capture, where that is known.
     pub(super) length: Option<u64>,
-    /// The file that it is read from, where it is one.
-    pub(super) path: Option<PathBuf>,
+    /// Where all its packets can be read once more.
+    pub(super) origin: Option<Origin>,
     /// The file that messages are being written to.
     pub(super) writing: Option<(File, String)>,
 }
@@ -188,13 +187,13 @@ impl Session {
                 self.app.export = Some(Export::new(format, &self.app.rows));
                 self.writing = Some((file, path));
             }
-            Outgoing::Packets(extract) => match &self.path {
-                Some(capture) => loader::extract(
-                    (extract, capture.clone()),
+            Outgoing::Packets(extract) => match &self.origin {
+                Some(origin) => loader::extract(
+                    (extract, origin.clone()),
                     (file, path),
                     Arc::clone(&self.shared),
                 ),
-                None => self.app.say(Tone::Failed, "packets can be saved of files only"),
+                None => self.app.say(Tone::Failed, "the packets were not kept"),
             },
         }
     }
