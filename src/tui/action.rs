@@ -121,6 +121,8 @@ actions! {
     PreviousFrame,
     /// Folds or unfolds what the cursor is on.
     Fold,
+    /// Shows only messages with the JSON value that the cursor is on.
+    FilterValue,
     /// Shows content as JSON, as text or as bytes, one after the other.
     NextForm,
     /// Accepts what was typed.

@@ -307,6 +307,7 @@ impl App {
             opened,
             problem,
             handshake: self.handshake.as_ref().map(|(_, handshake)| handshake),
+            needle: self.search.needle(),
             area: layout::inside(self.layout.inspector),
             theme: self.theme,
         }

@@ -182,6 +182,7 @@ pub static BINDINGS: &[Binding] = &[
     key (Focus::Inspector, ' ',               Action::Fold,            "fold or unfold"),
     bind(Focus::Inspector, KeyCode::Enter,    Action::Fold,            "fold or unfold"),
     key (Focus::Inspector, 'v',               Action::NextForm,        "as JSON, as text or as bytes"),
+    key (Focus::Inspector, '=',               Action::FilterValue,     "filter for the JSON value under the cursor"),
     key (Focus::Inspector, '/',               Action::Search,          "search in the content"),
     bind(Focus::Inspector, KeyCode::Esc,      Action::Back,            "back to the timeline"),
 

@@ -143,6 +143,7 @@ impl App {
                     self.inspecting = Opening::Closed;
                 }
             }
+            Action::FilterValue => self.filter_value(world),
             Action::Search => {
                 let prompt = Prompt::new(Purpose::SearchContent, String::new());
                 self.overlay = Overlay::Prompt(Box::new(prompt));
@@ -232,6 +233,8 @@ impl App {
             return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
+        } else if self.search.forget() {
+            self.say(Tone::Done, "nothing is searched for any more");
         } else if self.rows.filter().is_some() {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {

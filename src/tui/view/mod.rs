@@ -5,6 +5,7 @@ pub mod connections;
 pub mod findings;
 pub mod help;
 pub mod inspector;
+mod matches;
 pub mod menu;
 pub mod overview;
 mod pane;
