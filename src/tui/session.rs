@@ -94,7 +94,12 @@ impl Session {
         if stage != self.app.reading.stage
             && let Stage::Broken(why) = &stage
         {
-            self.app.say(Tone::Failed, why.clone());
+            // Its name stands in the first line.
+            let text = match why.strip_prefix(&self.app.name) {
+                Some(rest) => format!("the capture{rest}"),
+                None => why.clone(),
+            };
+            self.app.say(Tone::Failed, text);
         }
         self.app.reading = Reading { stage, position: self.shared.position(), length: self.length };
         if let Some(notice) = self.shared.take_notice() {
