@@ -113,6 +113,7 @@ impl Inspector<'_> {
             opened: Some(&self.opened),
             problem: None,
             handshake: self.handshake.as_ref(),
+            partner: self.row.partner,
             needle: self.needle.as_ref(),
             area: Rect::new(0, 0, self.size.0, self.size.1),
             theme: self.theme,

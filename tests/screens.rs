@@ -553,3 +553,21 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
     }
     assert!(saved[0] == saved[1]);
 }
+
+#[test]
+fn answers_are_known_by_their_ids_and_reached_by_a_key() {
+    let mut screen = Screen::of("subprotocols", (120, 40));
+    screen.press("ftext contains \"\\\"id\\\"\"[Enter]");
+    let text = screen.text();
+    assert!(text.contains("after "), "{text}");
+    let answers: Vec<_> = (0..screen.app.rows.len())
+        .filter_map(|place| screen.app.rows.at(place))
+        .filter(|row| screen.app.answers.request(*row).is_some())
+        .collect();
+    screen.with(|app, _| app.rows.seek(answers[0]));
+    let request = screen.app.answers.request(answers[0]);
+    screen.press("p");
+    assert_eq!(screen.app.current(), request);
+    screen.press("p");
+    assert_eq!(screen.app.current(), Some(answers[0]));
+}

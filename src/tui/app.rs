@@ -8,6 +8,7 @@ use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::Timestamp;
 use crate::timeline::{OpenLimits, Opened, RowId, Timeline, open};
+use crate::tui::answers::Answers;
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
@@ -59,6 +60,8 @@ pub struct App {
     pub handshake: Option<(RowId, Handshake)>,
     /// The beginnings of what visible rows say.
     pub previews: Previews,
+    /// Which messages answer which.
+    pub answers: Answers,
     /// Which rows have findings.
     pub marks: Marks,
     /// The findings of the whole capture.
@@ -260,6 +263,7 @@ impl App {
             opened: None,
             handshake: None,
             previews: Previews::default(),
+            answers: Answers::default(),
             marks: Marks::default(),
             findings: FindingList::default(),
             search: Search::default(),
@@ -307,6 +311,7 @@ impl App {
             opened,
             problem,
             handshake: self.handshake.as_ref().map(|(_, handshake)| handshake),
+            partner: current.and_then(|id| self.partner(id, timeline)),
             needle: self.search.needle(),
             area: layout::inside(self.layout.inspector),
             theme: self.theme,
@@ -339,7 +344,8 @@ impl App {
             &self.reading.stage,
         );
         self.open_current(world);
-        self.previews.fill(self.rows.visible(), world)
+        let previews = self.previews.fill(self.rows.visible(), world);
+        previews.or(self.answers.fill(self.rows.visible(), world))
     }
 
     /// Goes on with what takes long, for a bounded number of rows.
@@ -354,6 +360,11 @@ impl App {
             None => Pending::Nothing,
         };
         rows.or(search).or(export)
+    }
+
+    /// What belongs to a row: its answer, or what it answers.
+    pub fn partner(&self, row: RowId, timeline: &Timeline) -> Option<RowId> {
+        timeline.row(row)?.partner.or_else(|| self.answers.partner(row))
     }
 
     /// Time since the capture's start.

@@ -146,7 +146,7 @@ pub static BINDINGS: &[Binding] = &[
     key (Focus::Anywhere, 'f',                Action::Filter,          "filter, for example opcode == text"),
     key (Focus::Anywhere, 'm',                Action::ToggleFrames,    "messages or frames"),
     key (Focus::Anywhere, 't',                Action::CycleTime,       "time since the start, of day, or between rows"),
-    key (Focus::Anywhere, 'p',                Action::Partner,         "ping and pong, request and response"),
+    key (Focus::Anywhere, 'p',                Action::Partner,         "ping and pong, request and answer"),
     key (Focus::Anywhere, 'b',                Action::Bookmark,        "set or remove a bookmark"),
     key (Focus::Anywhere, '\'',               Action::NextBookmark,    "next bookmark"),
     key (Focus::Anywhere, 'y',                Action::Copy,            "copy to the clipboard"),

@@ -1,6 +1,7 @@
 //! The interface in the terminal: state, one function that changes it, and views that only draw it.
 
 pub mod action;
+pub mod answers;
 pub mod app;
 pub mod chooser;
 pub mod connections;

@@ -321,8 +321,8 @@ impl App {
     }
 
     fn go_to_partner(&mut self, world: World<'_>) {
-        let row = self.current().and_then(|id| world.timeline.row(id));
-        match row.and_then(|row| row.partner) {
+        let current = self.current();
+        match current.and_then(|id| self.partner(id, world.timeline)) {
             Some(partner) if self.rows.has(partner) => self.rows.seek(partner),
             Some(_) => self.say(Tone::Failed, "what belongs to this row is not shown"),
             None => self.say(Tone::Failed, "nothing answers this row, and it answers nothing"),

@@ -2,12 +2,14 @@
 //!
 //! Nothing is recursive, so that no depth is too deep. What is wrong is marked, and reading goes on.
 
+mod identity;
 mod place;
 #[cfg(test)]
 mod tests;
 
 use crate::tui::inspector::document::{Document, Fold, Line, Token, TokenKind};
 
+pub use identity::identity;
 pub(super) use place::{Place, place_of};
 
 /// A content that is JSON, or was meant to be.

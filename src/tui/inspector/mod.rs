@@ -24,6 +24,7 @@ use ratatui::layout::Rect;
 use crate::http::Handshake;
 use crate::timeline::{Opened, Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
+pub use crate::tui::inspector::json::identity;
 use crate::tui::inspector::message::MessageView;
 pub use crate::tui::inspector::message::Value;
 use crate::tui::inspector::page::{Page, PageLine};
@@ -103,6 +104,8 @@ pub struct Context<'a> {
     pub problem: Option<&'a str>,
     /// The opening handshake of its connection, read again.
     pub handshake: Option<&'a Handshake>,
+    /// What answers the row, or what it answers, as far as that is known.
+    pub partner: Option<RowId>,
     /// What is searched for in all messages.
     pub needle: Option<&'a Needle>,
     /// Where the tab is drawn.

@@ -127,7 +127,7 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
         };
         say(text, theme.severity(rule.severity));
     }
-    if let Some(answer) = answered(timeline, row) {
+    if let Some(answer) = answered(app, timeline, row) {
         say(format!("{answer}  "), theme.style(Role::Good));
     }
     if row.compressed {
@@ -161,13 +161,13 @@ fn excerpt<'a>(row: &Row, preview: &'a Preview) -> Option<&'a [u8]> {
 }
 
 /// How long after its partner a row came.
-fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
-    let partner = timeline.row(row.partner?)?;
-    let is_answer = matches!(
-        row.kind,
-        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_)
-    );
-    is_answer.then(|| format!("after {}", words::duration(row.time.since(partner.time))))
+fn answered(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
+    let request = match row.kind {
+        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_) => row.partner,
+        _ => app.answers.request(row.id),
+    };
+    let partner = timeline.row(request?)?;
+    Some(format!("after {}", words::duration(row.time.since(partner.time))))
 }
 
 fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
