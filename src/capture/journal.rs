@@ -12,7 +12,7 @@ use crate::stream::{PacketId, Timestamp, length_u64};
 #[derive(Debug)]
 pub struct Journal {
     spool: Spool,
-    /// Where the head of the last packet is; [`Spool::NOT_KEPT`] without any.
+    /// Where the head of the last packet is; [`NOTHING`] without any.
     last: Arc<AtomicU64>,
     record: Vec<u8>,
 }
@@ -20,7 +20,12 @@ pub struct Journal {
 impl Journal {
     /// Makes one that writes to a spool.
     pub fn new(spool: Spool) -> Self {
-        Self { spool, last: Arc::new(AtomicU64::new(Spool::NOT_KEPT)), record: Vec::new() }
+        Self { spool, last: Arc::new(AtomicU64::new(NOTHING)), record: Vec::new() }
+    }
+
+    /// Where packets are kept.
+    pub fn spool(&self) -> &Spool {
+        &self.spool
     }
 
     /// Reads what is kept, also while more comes.
@@ -29,7 +34,7 @@ impl Journal {
     }
 
     /// Keeps a packet; returns the position of its bytes, which takes the place of its
-    /// [`Packet::file_offset`], or [`Spool::NOT_KEPT`].
+    /// [`Packet::file_offset`]; the greatest number where it was not kept.
     ///
     /// # Errors
     ///
@@ -47,7 +52,7 @@ impl Journal {
         head.write(&mut self.record);
         self.record.extend_from_slice(packet.bytes);
         let at = self.spool.push(&Packet { bytes: &self.record, ..*packet })?;
-        if at == Spool::NOT_KEPT {
+        if at == NOTHING {
             return Ok(at);
         }
         self.last.store(at, Ordering::Release);
@@ -97,7 +102,7 @@ impl Past {
     }
 
     fn at(&self, position: u64) -> Result<Option<KeptPacket>, Error> {
-        if position == Spool::NOT_KEPT {
+        if position == NOTHING {
             return Ok(None);
         }
         let length = u32::try_from(HEAD_LENGTH).unwrap_or(0);
@@ -159,6 +164,9 @@ impl Head {
     }
 }
 
+/// The position of what is not there.
+const NOTHING: u64 = u64::MAX;
+
 /// Bytes of a [`Head`].
 const HEAD_LENGTH: usize = 3 * size_of::<u64>() + 3 * size_of::<u32>();
 
@@ -207,16 +215,5 @@ mod tests {
             next = past.before(&kept).unwrap();
         }
         assert_eq!(next, None);
-    }
-
-    #[test]
-    fn what_is_not_kept_is_passed_over() {
-        let spool = Spool::new(HEAD_LENGTH as u64 + 10).unwrap();
-        let mut journal = Journal::new(spool);
-        assert_eq!(journal.push(&packet(1, b"12345678")).unwrap(), HEAD_LENGTH as u64);
-        assert_eq!(journal.push(&packet(2, b"123")).unwrap(), Spool::NOT_KEPT);
-        let latest = journal.past().latest().unwrap().unwrap();
-        assert_eq!(latest.place.id, PacketId(1));
-        assert_eq!(journal.past().before(&latest).unwrap(), None);
     }
 }

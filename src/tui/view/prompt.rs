@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthChar;
 
 use crate::timeline::filter::Candidate;
 use crate::tui::app::App;
@@ -40,7 +39,7 @@ fn scrolled(text: &str, columns: usize) -> (&str, usize) {
         if skipped >= columns {
             return (text.get(at..).unwrap_or_default(), skipped);
         }
-        skipped = skipped.saturating_add(letter.width().unwrap_or(0));
+        skipped = skipped.saturating_add(Span::raw(letter.to_string()).width());
     }
     (if columns == 0 { text } else { "" }, skipped)
 }
