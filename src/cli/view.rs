@@ -1,6 +1,7 @@
 //! `wslens FILE`: the timeline in the terminal.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 
@@ -10,6 +11,7 @@ use super::output::ColorArgs;
 use crate::analysis::Options;
 use crate::capture::Spool;
 use crate::tui::app::Stage;
+use crate::tui::news::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
 use crate::tui::{Show, Store};
 
@@ -23,6 +25,10 @@ pub(super) struct LookArgs {
     /// Draw the timeline in ASCII only
     #[arg(long)]
     ascii: bool,
+
+    /// Ring the terminal's bell when an error or warning is found live
+    #[arg(long)]
+    bell: bool,
 }
 
 /// A choice of colors.
@@ -72,6 +78,8 @@ pub(super) fn run(
         count: opened.count,
         options,
         filter,
+        stop: Arc::default(),
+        bell: if look.bell { Bell::On } else { Bell::Off },
         theme: look.theme(color),
     })?;
     Ok(())

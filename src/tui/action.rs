@@ -51,6 +51,10 @@ actions! {
     Help,
     /// Hands the terminal back to the shell for a while.
     Suspend,
+    /// Holds the view still while a live capture goes on, or lets it go on.
+    Pause,
+    /// Ends reading or capturing; what was read stays.
+    Stop,
     /// Draws everything anew.
     Redraw,
     /// Shows frames instead of messages, or messages again.

@@ -206,6 +206,11 @@ impl ConnectionList {
         self.keep_visible();
     }
 
+    /// Whether the list was not put in the order yet that is wanted now.
+    pub fn is_stale(&self) -> bool {
+        self.seen.is_none()
+    }
+
     /// Puts the list in order, where something has changed that is worth it.
     pub fn arrange(&mut self, timeline: &Timeline, stage: &Stage) {
         let all = timeline.connections();

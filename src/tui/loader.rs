@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::analysis::Options;
 use crate::capture::{self, Error, Journal, Packet, PacketSource};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
+use crate::stream::Timestamp;
 use crate::timeline::Timeline;
 use crate::tui::app::{Notice, Stage, Tone};
 use crate::tui::export::{Extract, Origin};
@@ -21,7 +22,13 @@ pub struct Shared {
     wanted: AtomicBool,
     /// The reader is to stop.
     stop: AtomicBool,
+    /// Ends the source, where that can be told to end: next to it, for what waits for a packet.
+    stop_source: Arc<AtomicBool>,
+    /// Packets are pushed into it, until the reader or the interface finishes it.
+    pipeline: Mutex<Option<Pipeline>>,
     position: AtomicU64,
+    /// Packets that the capturing machine lost.
+    dropped: AtomicU64,
     stage: Mutex<Stage>,
     /// Something that the interface is to say.
     notice: Mutex<Option<Notice>>,
@@ -40,13 +47,21 @@ pub struct Source {
 }
 
 impl Shared {
+    /// The same, with what ends the source of packets when it is set.
+    pub fn with_stop(stage: Stage, stop_source: Arc<AtomicBool>) -> Self {
+        Self { stop_source, ..Self::new(stage) }
+    }
+
     /// Makes an empty timeline to be filled.
     pub fn new(stage: Stage) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            stop_source: Arc::default(),
+            pipeline: Mutex::new(None),
             position: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             stage: Mutex::new(stage),
             notice: Mutex::new(None),
         }
@@ -75,9 +90,36 @@ impl Shared {
         self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Packets that the capturing machine lost, as far as that is known.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Tells the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.stop_source.store(true, Ordering::Release);
+    }
+
+    /// Ends a live capture at once, with all that has come: the reader may wait for a packet that never
+    /// comes. The caller must not hold the timeline.
+    pub fn stop_live(&self) {
+        self.stop();
+        if self.finish(&Reading { dropped: self.dropped(), ..Reading::default() }) {
+            self.end(Stage::Stopped);
+        }
+    }
+
+    /// Ends the capture, unless that was done; returns whether it was not.
+    fn finish(&self, reading: &Reading<'_>) -> bool {
+        let Some(mut pipeline) = self.pipeline().take() else { return false };
+        let reading = Reading { packets: pipeline.totals().packets, ..*reading };
+        self.with_timeline(|timeline| pipeline.finish(&reading, timeline));
+        true
+    }
+
+    fn pipeline(&self) -> MutexGuard<'_, Option<Pipeline>> {
+        self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_timeline<T>(&self, work: impl FnOnce(&mut Timeline) -> T) -> T {
@@ -94,11 +136,11 @@ impl Shared {
 
 /// Starts to read. The thread ends with the capture, or when it is told to stop.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
-pub fn start(source: Source, shared: Arc<Shared>) {
+pub fn start(source: Source, shared: Arc<Shared>) -> JoinHandle<()> {
     thread::spawn(move || {
         let stage = read(source, &shared);
         shared.end(stage);
-    });
+    })
 }
 
 /// Starts to write the packets of a connection to a file; what came of it is said when it is done.
@@ -121,30 +163,34 @@ pub fn extract(
 
 /// Reads to the end, on this thread.
 pub fn read(mut source: Source, shared: &Shared) -> Stage {
-    let mut pipeline = Pipeline::new(source.options.clone(), Settings::default());
-    let (stage, failure) = match packets(&mut source, &mut pipeline, shared) {
+    *shared.pipeline() = Some(Pipeline::new(source.options.clone(), Settings::default()));
+    let (stage, failure) = match packets(&mut source, shared) {
         Ok(stage) => (stage, None),
         Err(error) => (Stage::Broken(error.to_string()), Some(error.to_string())),
     };
     let skipped: Vec<String> = source.packets.notices().list().iter().map(in_words).collect();
     let reading = Reading {
-        packets: pipeline.totals().packets,
+        packets: 0,
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
     };
+    shared.dropped.store(reading.dropped, Ordering::Relaxed);
     if stage != Stage::Cancelled {
-        shared.with_timeline(|timeline| pipeline.finish(&reading, timeline));
+        shared.finish(&reading);
     }
     shared.position.store(source.packets.position(), Ordering::Relaxed);
     stage
 }
 
-fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Result<Stage, Error> {
+fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
+    let is_live = shared.stage() == Stage::Live;
+    let stopped = if is_live { Stage::Stopped } else { Stage::Cancelled };
     let mut count = 0_u64;
+    let mut asked = Timestamp(0);
     while count < source.count {
         if shared.stop.load(Ordering::Acquire) {
-            return Ok(Stage::Cancelled);
+            return Ok(stopped);
         }
         // Without the timeline: the next packet may take a while to come.
         let Some(packet) = source.packets.next_packet()? else { break };
@@ -153,20 +199,31 @@ fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Res
             Some(spool) => Packet { file_offset: spool.push(&packet)?, ..packet },
             None => packet,
         };
+        let time = packet.time;
+        let mut pipeline = shared.pipeline();
+        let Some(pipeline) = pipeline.as_mut() else { return Ok(stopped) };
         shared.with_timeline(|timeline| {
             timeline.packet(&packet);
             pipeline.push(&packet, timeline);
         });
+        if is_live && time.since(asked) >= DROPPED_INTERVAL {
+            asked = time;
+            shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
+        }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
-    Ok(Stage::Whole)
+    let is_stopped = shared.stop.load(Ordering::Acquire);
+    Ok(if is_stopped { stopped } else { Stage::Whole })
 }
 
 fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {
     format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
 }
+
+/// Nanoseconds of the capture between two looks at what was lost.
+const DROPPED_INTERVAL: u64 = 500_000_000;
 
 /// Packets between two looks at the position.
 const PROGRESS_INTERVAL: u64 = 256;

@@ -14,7 +14,9 @@ pub mod loader;
 pub mod manual;
 pub mod marks;
 pub mod menu;
+pub mod meter;
 mod mouse;
+pub mod news;
 mod overlay;
 pub mod overview;
 pub mod preview;
@@ -31,6 +33,7 @@ pub mod view;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::analysis::Options;
 use crate::capture::{FileStore, Journal, PacketSource, PacketStore, Spool};
@@ -38,6 +41,8 @@ use crate::timeline::filter::Filter;
 use crate::tui::app::{App, Stage};
 use crate::tui::export::Origin;
 use crate::tui::loader::{Shared, Source};
+use crate::tui::meter::Meter;
+use crate::tui::news::{Bell, News};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 
@@ -59,6 +64,10 @@ pub struct Show {
     pub options: Options,
     /// Which rows are shown at the start; all of them without it.
     pub filter: Option<Filter>,
+    /// Ends the source of packets when it is set, where that can be ended while it waits for one.
+    pub stop: Arc<AtomicBool>,
+    /// Whether the bell is rung for what is found while packets come.
+    pub bell: Bell,
     /// Colors and symbols.
     pub theme: Theme,
 }
@@ -88,8 +97,21 @@ pub fn run(show: Show) -> io::Result<()> {
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);
     }
-    let shared = Arc::new(Shared::new(show.stage));
+    app.news = News::new(show.bell);
+    let shared = Arc::new(Shared::with_stop(show.stage, show.stop));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
-    loader::start(source, Arc::clone(&shared));
-    Session { app, shared, store, length: show.length, origin, writing: None }.run()
+    let reader = loader::start(source, Arc::clone(&shared));
+    let (started, meter) = (session::now(), Meter::default());
+    Session {
+        app,
+        shared,
+        store,
+        length: show.length,
+        origin,
+        reader,
+        started,
+        meter,
+        writing: None,
+    }
+    .run()
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -18,6 +18,7 @@ use crate::capture::PacketStore;
 use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
 use crate::tui::export::{Export, Origin, Outgoing};
 use crate::tui::loader::{self, Shared};
+use crate::tui::meter::Meter;
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::tui::terminal::{self, Screen};
 use crate::tui::view;
@@ -34,6 +35,12 @@ pub(super) struct Session {
     pub(super) length: Option<u64>,
     /// Where all its packets can be read once more.
     pub(super) origin: Option<Origin>,
+    /// Reads the capture.
+    pub(super) reader: JoinHandle<()>,
+    /// When the interface started.
+    pub(super) started: Instant,
+    /// Measures how fast packets come.
+    pub(super) meter: Meter,
     /// The file that messages are being written to.
     pub(super) writing: Option<(File, String)>,
 }
@@ -84,7 +91,19 @@ impl Session {
             }
         }
         self.shared.stop();
-        screen.leave()
+        screen.leave()?;
+        self.let_reader_end();
+        Ok(())
+    }
+
+    /// Waits for a moment until the reader has let go of what it reads from, and of what is written
+    /// along with it.
+    #[expect(clippy::disallowed_methods, reason = "the reader is another thread")]
+    fn let_reader_end(&self) {
+        let until = now().checked_add(READER_TIME);
+        while !self.reader.is_finished() && until.is_some_and(|until| now() < until) {
+            thread::sleep(END_INTERVAL);
+        }
     }
 
     /// Goes on with what takes long for a moment, and draws.
@@ -101,13 +120,17 @@ impl Session {
             };
             self.app.say(Tone::Failed, text);
         }
-        self.app.reading = Reading { stage, position: self.shared.position(), length: self.length };
+        let position = self.shared.position();
+        let (dropped, rates) = (self.shared.dropped(), self.app.reading.rates);
+        self.app.reading = Reading { stage, position, length: self.length, dropped, rates };
         if let Some(notice) = self.shared.take_notice() {
             self.app.notice = Some(notice);
         }
         let until = now().checked_add(WORK_TIME);
         let timeline = self.shared.timeline();
         let world = World { timeline: &timeline, store: self.store.as_ref() };
+        let passed = now().saturating_duration_since(self.started);
+        self.app.reading.rates = self.meter.read(passed, &timeline.counts());
         let mut pending = self.app.step(world);
         while pending == Pending::More && until.is_some_and(|until| now() < until) {
             pending = self.app.step(world);
@@ -115,6 +138,9 @@ impl Session {
         let visible = self.app.prepare(area, world);
         screen.terminal.draw(|frame| view::draw(frame, &self.app, &timeline))?;
         drop(timeline);
+        if self.app.news.take_ring() {
+            terminal::ring(screen.terminal.backend_mut())?;
+        }
         self.write_ready(pending);
         Ok(pending.or(visible))
     }
@@ -148,6 +174,10 @@ impl Session {
             Effect::Quit => return Ok(Next::End),
             Effect::Suspend => suspend(screen)?,
             Effect::Redraw => screen.clear()?,
+            Effect::StopReading if self.app.reading.stage == Stage::Live => {
+                self.shared.stop_live();
+                self.app.say(Tone::Done, "capturing stopped; what came stays");
+            }
             Effect::StopReading => {
                 self.shared.stop();
                 self.app.say(Tone::Done, "reading stopped; what was read stays");
@@ -242,7 +272,7 @@ fn suspend(_: &mut Screen) -> io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long keys wait is a matter of wall time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
@@ -255,8 +285,14 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(50);
 /// How often signals are looked at while nothing happens.
 const IDLE_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often the reader is looked at, at the end.
+const END_INTERVAL: Duration = Duration::from_millis(5);
+
 /// How often a signal is looked for beside the loop.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the reader may take to end after the loop.
+const READER_TIME: Duration = Duration::from_millis(200);
 
 /// How long the loop may take to end after a signal.
 const LOOP_TIME: Duration = Duration::from_millis(500);
