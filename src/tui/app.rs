@@ -337,7 +337,10 @@ impl App {
         self.screen = screen;
         self.marks.learn(world.timeline);
         if let Some(text) = self.news.learn(world.timeline, &self.reading.stage) {
-            self.say(Tone::Failed, text);
+            // A view that is held still says nothing of what came since.
+            if self.rows.holding() == Holding::No {
+                self.say(Tone::Failed, text);
+            }
         }
         let is_held = self.rows.holding() == Holding::Yes;
         if !is_held || self.connections.is_stale() {

@@ -51,8 +51,18 @@ impl Program {
 
     /// Starts it with variables of the environment.
     pub(crate) fn start_with(size: Size, arguments: &[&str], set: &[(&str, &str)]) -> Self {
+        Self::start_command(size, env!("CARGO_BIN_EXE_wslens"), arguments, set)
+    }
+
+    /// Starts a program that becomes it, with variables of the environment.
+    pub(crate) fn start_command(
+        size: Size,
+        program: &str,
+        arguments: &[&str],
+        set: &[(&str, &str)],
+    ) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_wslens"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(env!("CARGO_MANIFEST_DIR"));
         command.env("TERM", "xterm-256color");
