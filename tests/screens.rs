@@ -50,6 +50,7 @@ use wslens::tui::export::Outgoing;
 use wslens::tui::loader;
 use wslens::tui::loader::Shared;
 use wslens::tui::loader::Source;
+use wslens::tui::meter::Rates;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
@@ -549,7 +550,12 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
         let path = folder.path().join(name);
         let file = std::fs::File::create(&path).unwrap();
         assert!(extract.run(&origin, file).unwrap() > 10);
-        saved.push(std::fs::read(&path).unwrap());
+        let mut source = capture::open(&path).unwrap();
+        let mut packets = Vec::new();
+        while let Some(packet) = source.next_packet().unwrap() {
+            packets.push((packet.time, packet.original_length, packet.bytes.to_vec()));
+        }
+        saved.push(packets);
     }
     assert!(saved[0] == saved[1]);
 }
@@ -570,4 +576,40 @@ fn answers_are_known_by_their_ids_and_reached_by_a_key() {
     assert_eq!(screen.app.current(), request);
     screen.press("p");
     assert_eq!(screen.app.current(), Some(answers[0]));
+}
+
+#[test]
+fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
+    for size in [(80, 24), (120, 40)] {
+        let mut screen = Screen::of("protocol-errors", size);
+        screen.app.reading.stage = Stage::Live;
+        screen.app.reading.dropped = 1_234;
+        screen.app.reading.rates = Rates { packets: 1_200, messages: 88, bytes: 1_500_000 };
+        let text = screen.text();
+        assert!(text.contains("1,234 dropped") && text.contains("● live"), "{text}");
+        assert!(text.contains("1,200 pkt/s 88 msg/s 1.5 MB/s"), "{text}");
+        screen.press("G");
+        assert!(screen.text().contains("FOLLOWING"));
+        // Whoever opens a row wants to read it.
+        screen.press("[Enter][Esc]");
+        assert!(screen.text().contains("G follows"));
+        screen.press("[Esc]");
+        assert_eq!(screen.press("[Esc]"), Effect::StopReading);
+        assert_eq!(screen.press("x"), Effect::StopReading);
+    }
+}
+
+#[test]
+fn what_is_held_still_can_be_moved_in_and_goes_on_later() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    screen.press("P");
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("only what comes live"));
+    screen.app.reading.stage = Stage::Live;
+    screen.press("PG");
+    assert!(screen.text().contains("PAUSED +0"));
+    assert_eq!(screen.app.rows.cursor(), 38);
+    screen.press("[Tab][Enter]");
+    assert!(screen.app.rows.len() < 38);
+    screen.press("aP");
+    assert!(!screen.text().contains("PAUSED"));
 }

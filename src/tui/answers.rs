@@ -22,14 +22,25 @@ pub struct Answers {
     /// The request of each row that was looked at.
     requests: HashMap<RowId, Option<RowId>>,
     /// The first answer to a request.
-    answers: HashMap<RowId, RowId>,
+    firsts: HashMap<RowId, RowId>,
     /// Rows read again so far, to be counted by tests.
     pub work: u64,
 }
 
+/// What is known of the id that a row bears.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Id {
+    /// It bears one.
+    Known,
+    /// It bears none.
+    Nothing,
+    /// No more may be read for now.
+    Later,
+}
+
 impl Default for Answers {
     fn default() -> Self {
-        Self { ids: HashMap::new(), requests: HashMap::new(), answers: HashMap::new(), work: 0 }
+        Self { ids: HashMap::new(), requests: HashMap::new(), firsts: HashMap::new(), work: 0 }
     }
 }
 
@@ -41,7 +52,7 @@ impl Answers {
 
     /// The message that a row answers, or the one that answers it first.
     pub fn partner(&self, row: RowId) -> Option<RowId> {
-        self.request(row).or_else(|| self.answers.get(&row).copied())
+        self.request(row).or_else(|| self.firsts.get(&row).copied())
     }
 
     /// Finds out what visible rows answer, reading a few rows at a time.
@@ -64,7 +75,7 @@ impl Answers {
             };
             let request = self.find(&row, &near);
             if let Some(request) = request {
-                self.answers.insert(request, id);
+                self.firsts.insert(request, id);
             }
             self.requests.insert(id, request);
         }
@@ -80,8 +91,10 @@ impl Answers {
         left: &mut usize,
         world: World<'_>,
     ) -> Option<Vec<Row>> {
-        if self.id_of(row, opener, left, world)?.is_none() {
-            return Some(Vec::new());
+        match self.learn(row, opener, left, world) {
+            Id::Later => return None,
+            Id::Nothing => return Some(Vec::new()),
+            Id::Known => {}
         }
         let all = world.timeline.rows_of(row.connection);
         let end = all.partition_point(|id| *id < row.id);
@@ -89,29 +102,28 @@ impl Answers {
         let near: Vec<Row> =
             near.iter().filter_map(|id| world.timeline.row(*id)).filter(may_bear_id).collect();
         // In their order: compressed messages refer to those before them.
-        for row in &near {
-            self.id_of(row, opener, left, world)?;
-        }
-        Some(near)
+        let is_whole = near.iter().all(|row| self.learn(row, opener, left, world) != Id::Later);
+        is_whole.then_some(near)
     }
 
-    /// The id that a row bears; outer `None` where no more may be read.
-    fn id_of(
+    /// Learns the id that a row bears.
+    fn learn(
         &mut self,
         row: &Row,
         opener: &mut Opener<'_>,
         left: &mut usize,
         world: World<'_>,
-    ) -> Option<Option<u64>> {
+    ) -> Id {
         if let Some(known) = self.ids.get(&row.id) {
-            return Some(*known);
+            return if known.is_some() { Id::Known } else { Id::Nothing };
         }
-        *left = left.checked_sub(1)?;
+        let Some(rest) = left.checked_sub(1) else { return Id::Later };
+        *left = rest;
         self.work = self.work.saturating_add(1);
         let opened = opener.open(world.timeline, row.id).ok();
         let id = opened.and_then(|opened| identity(&opened.content).map(hash));
         self.ids.insert(row.id, id);
-        Some(id)
+        if id.is_some() { Id::Known } else { Id::Nothing }
     }
 
     /// The nearest message before a row that bears the same id and came from the other side, unless

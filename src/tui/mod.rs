@@ -92,7 +92,7 @@ pub fn run(show: Show) -> io::Result<()> {
         Store::Spool(spool) => (Box::new(spool.clone()), Some(Journal::new(spool))),
     };
     let past = spool.as_ref().map(Journal::past);
-    let origin = show.path.map(Origin::File).or(past.map(Origin::Kept));
+    let origin = show.path.map(Origin::File).or_else(|| past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);

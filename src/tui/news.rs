@@ -1,5 +1,7 @@
 //! What was found while a capture goes on: said, shown for a moment, and rung for.
 
+use std::fmt::Write;
+
 use crate::findings::Severity;
 use crate::text::escape::escape;
 use crate::timeline::{FindingRow, Timeline};
@@ -70,7 +72,8 @@ fn sentence(found: &FindingRow) -> String {
     let rule = finding.rule;
     let mut text = format!("{} {}", rule.id, rule.title);
     if let Some(connection) = finding.connection {
-        text.push_str(&format!("  #{}", connection.0));
+        // Nothing fails to be written into memory.
+        write!(text, "  #{}", connection.0).ok();
     }
     text.push_str("  ");
     escape(finding.evidence.as_bytes(), LONGEST, &mut text);

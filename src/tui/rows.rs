@@ -275,7 +275,7 @@ impl RowList {
     /// Holds the list still: what comes from now on is not in it. Or lets it go on.
     pub fn hold(&mut self, timeline: &Timeline, holding: Holding) {
         self.held = match holding {
-            Holding::Yes => self.held.or(Some(timeline.rows())),
+            Holding::Yes => self.held.or_else(|| Some(timeline.rows())),
             Holding::No => None,
         };
     }

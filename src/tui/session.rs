@@ -98,7 +98,6 @@ impl Session {
 
     /// Waits for a moment until the reader has let go of what it reads from, and of what is written
     /// along with it.
-    #[expect(clippy::disallowed_methods, reason = "the reader is another thread")]
     fn let_reader_end(&self) {
         let until = now().checked_add(READER_TIME);
         while !self.reader.is_finished() && until.is_some_and(|until| now() < until) {

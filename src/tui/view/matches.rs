@@ -110,17 +110,20 @@ const BEFORE: usize = 12;
 mod tests {
     use super::*;
 
+    /// Name, content, where the match is, columns, how it is written, where it is to begin.
+    struct Case(&'static str, &'static [u8], Range<usize>, usize, Form, usize);
+
     #[test]
     fn a_match_far_behind_is_brought_into_sight() {
         #[rustfmt::skip]
-        let cases: [(&str, &[u8], Range<usize>, usize, Form, usize); 5] = [
-            ("near",               b"hello world",             6..11, 20, Form::Text, 0),
-            ("far",                &[b'a'; 100],               80..84, 40, Form::Text, 68),
-            ("within a character", "aaaaaaé0123456789ab".as_bytes(), 19..20, 10, Form::Text, 8),
-            ("bytes near",         &[0; 20],                   4..6,  20, Form::Hex,  0),
-            ("bytes far",          &[0; 100],                  80..84, 40, Form::Hex, 76),
+        let cases = [
+            Case("near",               b"hello world",                6..11,  20, Form::Text, 0),
+            Case("far",                &[b'a'; 100],                  80..84, 40, Form::Text, 68),
+            Case("within a character", "aaaaaaé0123456789ab".as_bytes(), 19..20, 10, Form::Text, 8),
+            Case("bytes near",         &[0; 20],                      4..6,   20, Form::Hex,  0),
+            Case("bytes far",          &[0; 100],                     80..84, 40, Form::Hex,  76),
         ];
-        for (name, bytes, found, room, form, expected) in cases {
+        for Case(name, bytes, found, room, form, expected) in cases {
             assert_eq!(beginning(bytes, Some(&found), room, form), expected, "{name}");
         }
         assert_eq!(beginning(b"hello", None, 3, Form::Text), 0);

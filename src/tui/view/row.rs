@@ -140,12 +140,12 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
     if row.frames > 1 && row.is_message() {
         say(format!("{} frames  ", words::number(row.frames)), dim);
     }
-    match app.previews.get(row.id).and_then(|preview| excerpt(row, preview)) {
-        Some(bytes) => spans.extend(matches::spans(app, row, bytes, room)),
-        None => {
-            let (text, style) = said(app, timeline, row);
-            say(text, style);
-        }
+    let excerpt = app.previews.get(row.id).and_then(|preview| excerpt(row, preview));
+    if let Some(bytes) = excerpt {
+        spans.extend(matches::spans(app, row, bytes, room));
+    } else {
+        let (text, style) = said(app, timeline, row);
+        say(text, style);
     }
     spans
 }

@@ -88,7 +88,7 @@ fn place(document: &Document, open: &[Container], at: usize) -> Place {
     });
     let start = rest.first().map_or(0, |token| token.start);
     // What is never closed reaches to the end.
-    let end = last.or(rest.last()).map_or(start, |token| token.end);
+    let end = last.or_else(|| rest.last()).map_or(start, |token| token.end);
     Place { path, bytes: start..end }
 }
 
