@@ -293,7 +293,7 @@ pub fn duration(connection: &ConnectionRow) -> u64 {
 
 /// What became of a connection, in one word or two.
 pub fn state(connection: &ConnectionRow) -> &'static str {
-    use crate::analysis::event::{Nature, Outcome};
+    use crate::analysis::event::{Nature, Outcome, TcpState};
     match connection.outcome {
         Some(Outcome::Open) => "open",
         Some(Outcome::Closed) => "closed",
@@ -303,12 +303,19 @@ pub fn state(connection: &ConnectionRow) -> &'static str {
         Some(Outcome::Rejected) => "rejected",
         Some(Outcome::NotWebSocket) => "no WebSocket",
         Some(Outcome::Undecodable) => "unreadable",
-        None => match connection.nature {
-            Nature::Unknown => "opening",
-            Nature::Http | Nature::Asked => "asking",
-            Nature::WebSocket => "open",
-            Nature::Opaque => "unreadable",
-            Nature::Other => "no WebSocket",
+        // Late packets are waited for before it is said to have ended.
+        None => match (connection.state, connection.nature) {
+            (TcpState::Refused, _) => "refused",
+            (TcpState::Reset(_), _) => "reset",
+            (TcpState::Closed(_), _) => "closed",
+            (TcpState::HalfClosed(_), _) => "closing",
+            (TcpState::SynSent | TcpState::Established, nature) => match nature {
+                Nature::Unknown => "opening",
+                Nature::Http | Nature::Asked => "asking",
+                Nature::WebSocket => "open",
+                Nature::Opaque => "unreadable",
+                Nature::Other => "no WebSocket",
+            },
         },
     }
 }

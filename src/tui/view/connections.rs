@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::analysis::event::Outcome;
+use crate::analysis::event::{Outcome, TcpState};
 use crate::stream::PerDirection;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
@@ -151,7 +151,12 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
 fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
     let symbols = theme.symbols();
     match connection.outcome {
-        None | Some(Outcome::Open) => (symbols.open, Role::Good),
+        None => match connection.state {
+            TcpState::SynSent | TcpState::Established => (symbols.open, Role::Good),
+            TcpState::HalfClosed(_) | TcpState::Closed(_) => (symbols.closed, Role::Dim),
+            TcpState::Refused | TcpState::Reset(_) => (symbols.error, Role::Error),
+        },
+        Some(Outcome::Open) => (symbols.open, Role::Good),
         Some(Outcome::Closed | Outcome::NotWebSocket | Outcome::Undecodable) => {
             (symbols.closed, Role::Dim)
         }
