@@ -104,7 +104,8 @@ fn capturing_is_stopped_and_what_came_stays_to_be_read_again_and_saved() {
     capture.program.keys_show("\x1b", "capturing stopped");
     capture.program.shows("stopped");
     capture.program.shows(" of 39 ");
-    capture.program.keys_show("g\r", "Upgrade request");
+    capture.program.keys_show("g\r", "J next row");
+    capture.program.shows("Upgrade request");
     capture.program.keys_show("\x1b", "f filter");
     capture.program.keys(&format!("sc\x15{}\r", path.to_str().unwrap()));
     capture.program.shows(" 16 packets written to");
@@ -205,8 +206,11 @@ fn an_interface_is_shown_while_it_is_captured_on() {
     program.shows("/live");
     program.shows("FOLLOWING");
     program.shows(" 40 messages");
-    program.keys_show("k\r", "offset");
     assert!(talk.wait().unwrap().success());
+    program.shows("aborted");
+    // The last line tells whether all of a screen was drawn.
+    program.keys_show("k\r", "J next row");
+    program.shows("offset");
     program.keys_show("\x1b", "f filter");
     program.keys("\x1b");
     program.hides("Handshake");
