@@ -117,6 +117,17 @@ fn capturing_is_stopped_and_what_came_stays_to_be_read_again_and_saved() {
 }
 
 #[test]
+fn a_capture_that_begins_within_a_connection_shows_its_messages() {
+    let mut capture = Growing::start("midstream.pcap", "");
+    let rest = capture.packets.len();
+    capture.grow(rest);
+    capture.program.shows("midstream");
+    capture.program.shows("TEXT");
+    capture.program.shows("CAP-03");
+    quit(capture.program);
+}
+
+#[test]
 fn the_end_of_a_pipe_is_the_end_of_the_capture() {
     let mut capture = Growing::start("echo.pcap", "");
     let rest = capture.packets.len();

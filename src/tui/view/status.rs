@@ -126,7 +126,7 @@ fn keys(app: &App, room: usize) -> Line<'static> {
     let mut spans = Vec::new();
     let mut used = 0_usize;
     // Help comes last, and must always fit.
-    let (last, others) = ((Action::Help, "help"), hinted(focus));
+    let (last, others) = ((Action::Help, "help"), hinted(focus, &app.reading.stage));
     let reserve = "  ? help".len();
     for (action, word) in others.iter().chain([&last]) {
         let Some(key) = key_of(focus, *action) else { continue };
@@ -145,8 +145,19 @@ fn keys(app: &App, room: usize) -> Line<'static> {
 }
 
 /// The keys that are shown while a pane has the focus, the most wanted first.
-fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
+fn hinted(focus: Focus, stage: &Stage) -> &'static [(Action, &'static str)] {
     match focus {
+        Focus::Anywhere | Focus::Timeline if *stage == Stage::Live => &[
+            (Action::Open, "inspect"),
+            (Action::Pause, "pause"),
+            (Action::Last, "follow"),
+            (Action::Stop, "stop"),
+            (Action::NextError, "next error"),
+            (Action::Filter, "filter"),
+            (Action::Search, "search"),
+            (Action::Findings, "findings"),
+            (Action::NextPane, "pane"),
+        ],
         Focus::Anywhere | Focus::Timeline => &[
             (Action::Open, "inspect"),
             (Action::NextError, "next error"),
@@ -183,6 +194,7 @@ fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
             (Action::NextRow, "next row"),
             (Action::Fold, "fold"),
             (Action::Search, "search"),
+            (Action::FilterValue, "filter for value"),
             (Action::NextFrame, "next frame"),
             (Action::NextError, "next error"),
             (Action::Copy, "copy"),
