@@ -30,6 +30,7 @@ use wslens::timeline::Opener;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Scope;
+use wslens::timeline::Spots;
 use wslens::timeline::open;
 use wslens::websocket::Opcode;
 
@@ -354,6 +355,35 @@ fn rows_opened_in_their_order_are_decoded_once() {
     let with_payload = carried.iter().filter(|packet| packet.payload > 0).count() as u64;
     assert!(in_order < 4 * with_payload, "{in_order} of {with_payload} packets");
     assert!(one_by_one > 20 * with_payload, "{one_by_one} of {with_payload} packets");
+}
+
+#[test]
+fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
+    let carried = packets(&long_deflated(), &Layout { segments: vec![40], ..Layout::default() });
+    let both = record(&carried, keeping());
+    let store = Memory::new(&carried);
+    let rows = (0..both.timeline.rows()).rev().map(RowId);
+    let is_compressed = |row: &RowId| both.timeline.row(*row).is_some_and(|row| row.compressed);
+    let last = rows.clone().find(is_compressed).unwrap();
+    let whole = open(&both.timeline, last, &store, OpenLimits::default()).unwrap();
+    let all = store.asked.replace(0);
+    let (mut spots, mut parts, mut most) = (Spots::default(), 0, 0);
+    let opened = loop {
+        let mut opener = Opener::resume(&store, OpenLimits::default(), spots, 500);
+        let before = store.asked.get();
+        let opened = opener.try_open(&both.timeline, last).unwrap();
+        most = most.max(store.asked.get() - before);
+        parts += 1;
+        match opened {
+            Some(opened) => break opened,
+            None => assert!(opener.is_tired(), "part {parts}"),
+        }
+        spots = opener.into_spots();
+    };
+    assert_eq!(opened.content, whole.content);
+    assert!(parts > 10, "{parts}");
+    assert!(most < all / 5, "{most} packets of {all} for one part");
+    assert!(store.asked.get() < 2 * all, "{} packets where {all} are enough", store.asked.get());
 }
 
 #[test]

@@ -35,6 +35,7 @@ use wslens::capture::PacketStore;
 use wslens::findings::Reading;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
+use wslens::stream::Direction::ServerToClient;
 use wslens::timeline::Timeline;
 use wslens::tui::app::App;
 use wslens::tui::app::Effect;
@@ -56,6 +57,7 @@ use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view;
 
+use allocation_counter::measure;
 use support::container::ETHERNET;
 use support::conversation::Conversation;
 use support::conversation::frame;
@@ -442,24 +444,79 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
     let area = Rect::new(0, 0, 200, 60);
     let mut before = 0;
     let mut steps = 0;
-    while app.step(world) == Pending::More {
-        steps += 1;
-        assert!(app.rows.work - before <= 1 << 14, "{} rows in one step", app.rows.work - before);
-        before = app.rows.work;
-    }
+    let list = measure(|| {
+        while app.step(world) == Pending::More {
+            steps += 1;
+            let looked = app.rows.work - before;
+            assert!(looked <= 1 << 14, "{looked} rows in one step");
+            before = app.rows.work;
+        }
+    });
     assert!((60..80).contains(&steps), "{steps}");
+    let each = list.bytes_current as f64 / f64::from(timeline.rows());
+    assert!(each <= 8.5, "the interface keeps {each} bytes of a row");
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
     for code in [KeyCode::End, KeyCode::PageUp, KeyCode::Up, KeyCode::Home] {
         app.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), world);
         let (rows, previews) = (app.rows.work, app.previews.work);
-        assert_eq!(app.step(world), Pending::Nothing);
-        app.prepare(area, world);
-        terminal.draw(|frame| view::draw(frame, &app, &timeline)).unwrap();
+        let drawn = measure(|| {
+            assert_eq!(app.step(world), Pending::Nothing);
+            app.prepare(area, world);
+            terminal.draw(|frame| view::draw(frame, &app, &timeline)).unwrap();
+        });
+        // Some for each line that is seen.
+        assert!(drawn.count_total < 60 * 60, "{} allocations for a screen", drawn.count_total);
+        assert!(drawn.bytes_total < 1 << 20, "{} bytes for a screen", drawn.bytes_total);
         assert_eq!(app.rows.work, rows, "no row is looked at again");
         assert!(app.previews.work - previews <= 16, "a few rows are read at a time");
         assert!(app.rows.visible().count() < 60);
     }
 }
+
+#[test]
+fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
+    // Each inflates to much more than it is.
+    let mut conversation = Conversation::deflated("far");
+    for number in 0..ROWS {
+        let text = format!("message {number} ").repeat(LENGTH / 12);
+        conversation.say_deflated(ServerToClient, text.as_bytes(), 1);
+    }
+    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let timeline = support::reopened::record(&carried, Options::default()).timeline;
+    let store = support::reopened::Memory::new(&carried);
+    let world = World { timeline: &timeline, store: &store };
+    let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
+    let mut app = App::new("far".to_owned(), theme, Stage::Whole);
+    let area = Rect::new(0, 0, 200, 60);
+    while app.step(world).or(app.prepare(area, world)) == Pending::More {}
+    // From the first row to the last one, which was not visible before.
+    app.rows.first();
+    app.event(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), world);
+    app.prepare(area, world);
+    app.rows.last();
+    let (all, mut most, mut frames) = (store.asked.replace(0), 0, 0);
+    loop {
+        let before = store.asked.get();
+        let pending = app.prepare(area, world);
+        most = most.max(store.asked.get() - before);
+        frames += 1;
+        if pending == Pending::Nothing {
+            break;
+        }
+    }
+    let (row, opened) = app.opened.as_ref().unwrap();
+    assert_eq!(Some(*row), app.current());
+    let content = &opened.as_ref().unwrap().content;
+    assert!(content.starts_with(b"message "), "{:?}", content.get(..20));
+    assert!(frames > 3 && all > 0, "{frames} frames");
+    // 4 MiB of the row, and 1 MiB of those that are visible.
+    let allowed = (5 << 20) / LENGTH as u64 + 20;
+    assert!(most <= allowed, "{most} packets for one frame, {allowed} allowed");
+}
+
+/// Messages, and about how many bytes each has.
+const ROWS: usize = 200;
+const LENGTH: usize = 60_000;
 
 /// Holds no packet.
 struct Nothing;

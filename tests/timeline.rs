@@ -32,6 +32,7 @@ use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
+use wslens::websocket::Opcode;
 
 use support::container::ETHERNET;
 use support::conversation::Conversation;
@@ -137,7 +138,7 @@ fn findings_know_their_rows_and_rows_their_findings() {
             (it.finding.rule.id, kind(it.row).unwrap(), kind(it.frame))
         })
         .collect();
-    let text = RowKind::Message(wslens::websocket::Opcode::Text);
+    let text = RowKind::Message(Opcode::Text);
     let part = |fin, opcode| RowKind::Frame { fin, rsv: 0, opcode };
     assert_eq!(
         told,
@@ -158,6 +159,57 @@ fn findings_know_their_rows_and_rows_their_findings() {
     assert_eq!((worst.kind, worst.length), (text, 8), "the unmasked one is the first error");
     let range = Timestamp(0)..Timestamp(u64::MAX);
     assert_eq!(timeline.density(range, 1, None)[0].worst, Some(Severity::Error));
+}
+
+#[test]
+fn what_is_counted_of_a_connection_covers_all_of_it() {
+    let (pairs, ping, pong) = (9_000_u64, b"ping", b"pong");
+    let mut conversation = Conversation::deflated("long");
+    let mut deflated = 0;
+    for number in 0..pairs {
+        let mask = Some([1, 2, 3, 4]);
+        let content = [&ping[..], &number.to_be_bytes()].concat();
+        conversation.bytes(ClientToServer, &frame(0x89, mask, &content));
+        conversation.bytes(ServerToClient, &frame(0x8a, None, &content));
+        if number % 3_000 == 2_999 {
+            conversation.say_deflated(ServerToClient, &pong.repeat(100), 1);
+            deflated += 1;
+        }
+        if number == pairs / 2 {
+            conversation.bytes(ClientToServer, &frame(0x88, mask, &1_000_u16.to_be_bytes()));
+        }
+    }
+    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let both = support::reopened::record(&carried, Options::default());
+    let timeline = &both.timeline;
+    let connection = &timeline.connections()[0];
+    let rows = timeline.rows_of(connection.id);
+    let rows: Vec<_> = rows.iter().map(|id| timeline.row(*id).unwrap()).collect();
+
+    let times = rows.iter().filter(|row| row.kind == RowKind::Message(Opcode::Ping)).map(|row| {
+        let pong = timeline.row(row.partner.unwrap()).unwrap();
+        pong.time.since(row.time)
+    });
+    let times: Vec<u64> = times.collect();
+    assert_eq!(times.len() as u64, pairs);
+    assert_eq!(connection.round_trips.client.count, pairs);
+    let (steps, each) = connection.courses.client.steps(100);
+    let expected: Vec<u64> =
+        times.chunks(each as usize).map(|part| *part.iter().max().unwrap()).collect();
+    assert_eq!(steps, expected, "each column is the longest of {each}");
+    assert!((50..=100).contains(&steps.len()), "{}", steps.len());
+
+    let saved = connection.saved.server;
+    assert_eq!((saved.messages, saved.content), (deflated, deflated * 400));
+    let wire: u64 = rows.iter().filter(|row| row.compressed).map(|row| row.wire_length).sum();
+    assert_eq!(saved.wire, wire);
+    assert_eq!(connection.saved.client, Default::default());
+
+    let story = timeline.milestones_of(connection.id).unwrap();
+    let kinds = story.rows().iter().map(|id| timeline.row(*id).unwrap().kind);
+    let closes = kinds.filter(|kind| *kind == RowKind::Message(Opcode::Close)).count();
+    assert_eq!((closes, story.let_go()), (1, 0), "a Close far from both ends is told");
+    assert!(!timeline.counts_each(connection.id));
 }
 
 #[test]
@@ -184,7 +236,7 @@ fn an_upgrade_behind_much_http_opens() {
         conversation.bytes(ServerToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
     }
     conversation.turns.extend(handshake);
-    conversation.say(ClientToServer, wslens::websocket::Opcode::Text, b"hello");
+    conversation.say(ClientToServer, Opcode::Text, b"hello");
     let carried = support::scenario::packets(&conversation, &Layout::default());
     let both = support::reopened::record(&carried, support::seen::keeping());
     let store = support::reopened::Memory::new(&carried);

@@ -21,6 +21,10 @@ pub(super) struct Collector {
     /// Where the row ends in its stream, once it is whole.
     end: Option<u64>,
     entrance: Option<Entrance>,
+    /// Where decoding can go on another time, before the row is reached.
+    pause: Option<Entrance>,
+    /// Bytes that may still be decoded before that.
+    work: u64,
     cut: bool,
 }
 
@@ -36,8 +40,8 @@ pub(super) enum Wanted {
 }
 
 impl Collector {
-    /// Makes one for what starts at `offset`.
-    pub(super) fn new(offset: u64, wanted: Wanted, limits: OpenLimits) -> Self {
+    /// Makes one for what starts at `offset`, before which `work` bytes may be decoded at a time.
+    pub(super) fn new(offset: u64, wanted: Wanted, limits: OpenLimits, work: u64) -> Self {
         Self {
             offset,
             wanted,
@@ -48,6 +52,8 @@ impl Collector {
             message: None,
             end: None,
             entrance: None,
+            pause: None,
+            work,
             cut: false,
         }
     }
@@ -93,6 +99,9 @@ impl Collector {
         if self.is_done() {
             return ControlFlow::Break(());
         }
+        if self.pause.is_some() {
+            return ControlFlow::Break(());
+        }
         if self.wire.length() >= self.limits.wire {
             self.cut = true;
             return ControlFlow::Break(());
@@ -103,6 +112,26 @@ impl Collector {
     /// Where decoding can go on behind the row.
     pub(super) fn entrance(&self) -> Option<Entrance> {
         self.entrance.clone()
+    }
+
+    /// Whether there was too much work before the row.
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Where to go on another time, if the row was not reached for too much work.
+    pub(super) fn take_pause(&mut self) -> Option<Entrance> {
+        self.pause.take().filter(|_| !self.is_done())
+    }
+
+    /// How much work is left.
+    pub(super) fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Counts bytes that were decoded.
+    pub(super) fn count(&mut self, bytes: u64) {
+        self.work = self.work.saturating_sub(bytes);
     }
 
     /// What was collected.
@@ -157,7 +186,12 @@ impl Collector {
     }
 
     fn message(&mut self, message: &Message<'_>) {
+        self.count(message.length);
         if message.span.start != self.offset || self.wanted == Wanted::Frame {
+            let is_before = message.span.end <= self.offset;
+            if self.work == 0 && is_before && self.pause.is_none() {
+                self.pause = entrance_behind(message);
+            }
             return;
         }
         // Frames of a message that is given up when the next one starts are followed by that one's.
@@ -174,14 +208,19 @@ impl Collector {
             close_code: message.close.and_then(|close| close.code),
         });
         self.end = Some(end);
-        self.entrance = message.history.filter(|_| message.complete).map(|history| Entrance {
-            offset: end,
-            first: PacketId(u64::MAX),
-            output: history.output.into(),
-            start: history.start,
-            earlier: history.earlier,
-        });
+        self.entrance = entrance_behind(message);
     }
+}
+
+/// What is to be known to go on behind a message.
+fn entrance_behind(message: &Message<'_>) -> Option<Entrance> {
+    message.history.filter(|_| message.complete).map(|history| Entrance {
+        offset: message.span.end,
+        first: PacketId(u64::MAX),
+        output: history.output.into(),
+        start: history.start,
+        earlier: history.earlier,
+    })
 }
 
 fn opened(frame: &Frame, wire: &Wire) -> OpenedFrame {

@@ -8,7 +8,8 @@ use crate::analysis::event::{
 use crate::findings::{Rule, Severity};
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection};
-use crate::timeline::row::RowId;
+use crate::timeline::course::Course;
+use crate::timeline::row::{Row, RowId};
 use crate::websocket::Compression;
 
 /// One connection of the timeline, as far as it was read.
@@ -52,6 +53,10 @@ pub struct ConnectionRow {
     pub messages: PerDirection<u64>,
     /// Round trips of Ping and Pong, by who sent the Ping.
     pub round_trips: PerDirection<RoundTrips>,
+    /// How long each of them took, from the first to the last that was answered.
+    pub courses: PerDirection<Course>,
+    /// What compression made of whole messages, by sender.
+    pub saved: PerDirection<Saved>,
     /// The worst finding.
     pub worst: Option<&'static Rule>,
     /// The first row that the worst finding, or another as bad, is about.
@@ -75,6 +80,27 @@ pub struct RoundTrips {
     pub most: u64,
     /// The sum of all times, in nanoseconds.
     pub sum: u64,
+}
+
+/// What compression made of messages.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Saved {
+    /// Messages that were compressed, and of which nothing is missing.
+    pub messages: u64,
+    /// Their content, in bytes.
+    pub content: u64,
+    /// Their payload on the wire, in bytes.
+    pub wire: u64,
+}
+
+impl Saved {
+    pub(super) fn add(&mut self, row: &Row) {
+        if row.compressed && row.complete {
+            self.messages = self.messages.saturating_add(1);
+            self.content = self.content.saturating_add(row.length);
+            self.wire = self.wire.saturating_add(row.wire_length);
+        }
+    }
 }
 
 impl RoundTrips {
@@ -112,6 +138,8 @@ impl ConnectionRow {
             frames: connection.frames,
             messages: connection.messages,
             round_trips: PerDirection::default(),
+            courses: PerDirection::default(),
+            saved: PerDirection::default(),
             worst: None,
             worst_row: None,
             findings: 0,
@@ -137,6 +165,18 @@ impl ConnectionRow {
         self.bytes = connection.bytes;
         self.frames = connection.frames;
         self.messages = connection.messages;
+    }
+
+    /// Exchanges client and server in all that was counted here.
+    pub(super) fn swap_directions(&mut self) {
+        std::mem::swap(&mut self.round_trips.client, &mut self.round_trips.server);
+        std::mem::swap(&mut self.courses.client, &mut self.courses.server);
+        std::mem::swap(&mut self.saved.client, &mut self.saved.server);
+    }
+
+    /// Memory taken beside the value itself for what grows, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.courses.client.memory().saturating_add(self.courses.server.memory())
     }
 
     pub(super) fn learn(&mut self, handshake: &Handshake) {

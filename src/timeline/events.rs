@@ -130,6 +130,7 @@ impl Timeline {
         };
         let kept = self.kept.get_mut(at)?;
         kept.rows.push(id);
+        kept.milestones.add(id, row.kind);
         if let (Some(direction), Some(end)) = (row.direction, end) {
             let progress = kept.directions.get_mut(direction);
             progress.reached = progress.reached.max(end);
@@ -252,6 +253,9 @@ impl Timeline {
         }
         let id = self.add(at, row, Some(message.span.end));
         self.count_message(at, direction, row.time);
+        if let Some(connection) = self.connections.get_mut(at) {
+            connection.saved.get_mut(direction).add(&row);
+        }
         if let Some(kept) = self.kept.get_mut(at) {
             let progress = kept.directions.get_mut(direction);
             if is_data && progress.message == Some(message.span.start) {
@@ -347,6 +351,7 @@ impl Timeline {
             return;
         }
         row.update(connection);
+        row.swap_directions();
         kept.swap_directions();
         for id in &kept.rows {
             if let Some(packed) = self.rows.packed_mut(*id) {

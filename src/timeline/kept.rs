@@ -6,6 +6,7 @@ use crate::analysis::event::Connection;
 use crate::findings::Rule;
 use crate::stream::{Direction, Gap, PacketId, PerDirection, Timestamp};
 use crate::timeline::density::Density;
+use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::RowId;
 use crate::websocket::{History, HistoryStart};
@@ -15,6 +16,8 @@ use crate::websocket::{History, HistoryStart};
 pub(super) struct Kept {
     /// Its rows, in their order.
     pub(super) rows: Vec<RowId>,
+    /// Those of them that its story is made of.
+    pub(super) milestones: Milestones,
     /// Its packets with payload.
     pub(super) packets: PacketList,
     pub(super) first_sequences: PerDirection<Option<u32>>,
@@ -145,6 +148,7 @@ impl Kept {
         self.live = None;
         self.packets.shrink();
         self.rows.shrink_to_fit();
+        self.milestones.shrink();
     }
 
     /// Memory taken, in bytes.
@@ -158,6 +162,7 @@ impl Kept {
         let density = self.density.as_ref().map_or(0, |density| density.memory());
         size_of::<Self>()
             .saturating_add(rows)
+            .saturating_add(self.milestones.memory())
             .saturating_add(self.packets.memory())
             .saturating_add(outputs)
             .saturating_add(density)

@@ -1,18 +1,17 @@
 //! Opens rows: finds where decoding can start, and decodes until the row is whole.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use crate::analysis::event::ConnectionId;
 use crate::capture::PacketStore;
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PacketId, Span};
+use crate::stream::{Direction, Origin, PacketId, Span, length_u64};
 use crate::timeline::again::{Again, Part, Stretch};
 use crate::timeline::collect::{Collector, Wanted};
-use crate::timeline::kept::{Entrance, Kept};
+use crate::timeline::kept::Kept;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind};
+use crate::timeline::spots::{Spot, Spots};
 use crate::timeline::wire::Wire;
 use crate::websocket::{
     Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
@@ -20,22 +19,14 @@ use crate::websocket::{
 
 /// Opens one row after the other.
 ///
-/// Remembers where it stopped in the last few streams, so that rows opened in their order, as a screen shows
-/// them, are decoded once each.
+/// Remembers where it stopped in some streams ([`Spots`]), so that rows opened in their order, as a screen
+/// shows them, are decoded once each.
 pub struct Opener<'s> {
     store: &'s dyn PacketStore,
     limits: OpenLimits,
-    spots: VecDeque<Spot>,
-}
-
-/// Where an earlier row ended.
-#[derive(Debug)]
-struct Spot {
-    connection: ConnectionId,
-    direction: Direction,
-    /// The row that ended there.
-    row: RowId,
-    entrance: Entrance,
+    spots: Spots,
+    /// Bytes that may still be decoded.
+    work: u64,
 }
 
 /// Where decoding starts.
@@ -47,18 +38,48 @@ struct Beginning<'a> {
 impl<'s> Opener<'s> {
     /// Makes one that reads packets from `store`.
     pub fn new(store: &'s dyn PacketStore, limits: OpenLimits) -> Self {
-        Self { store, limits, spots: VecDeque::new() }
+        Self::resume(store, limits, Spots::default(), u64::MAX)
     }
 
-    /// Decodes a row again.
+    /// Makes one that goes on where another one stopped, and is tired after decoding some bytes: those
+    /// of streams and those inflated from them count.
+    pub fn resume(store: &'s dyn PacketStore, limits: OpenLimits, spots: Spots, work: u64) -> Self {
+        Self { store, limits, spots, work }
+    }
+
+    /// Where it stopped.
+    pub fn into_spots(self) -> Spots {
+        self.spots
+    }
+
+    /// Decodes a row again, however much work that is.
     ///
     /// # Errors
     ///
     /// As [`open`](super::open()).
     pub fn open(&mut self, timeline: &Timeline, id: RowId) -> Result<Opened, OpenError> {
+        loop {
+            if let Some(opened) = self.try_open(timeline, id)? {
+                return Ok(opened);
+            }
+        }
+    }
+
+    /// Decodes a row again; `None` where the messages before it, which it refers to, are more work than is
+    /// left. It is to be asked for again then, and at least one of them is behind. A row itself is
+    /// never left halfway: it is as much work as the limits allow.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](super::open()).
+    pub fn try_open(
+        &mut self,
+        timeline: &Timeline,
+        id: RowId,
+    ) -> Result<Option<Opened>, OpenError> {
         let row = timeline.row(id).ok_or(OpenError::NoRow(id))?;
         match row.kind {
-            RowKind::Message(_) => self.message(timeline, &row),
+            RowKind::Message(_) => return self.message(timeline, &row),
             RowKind::Frame { .. } => self.frame(timeline, &row),
             RowKind::Request | RowKind::Response(_) | RowKind::NoResponse | RowKind::Tunnel(_) => {
                 self.handshake(timeline, &row)
@@ -75,6 +96,12 @@ impl<'s> Opener<'s> {
             | RowKind::Reset
             | RowKind::Ended(_) => Ok(Opened::default()),
         }
+        .map(Some)
+    }
+
+    /// Whether it has decoded as much as it may.
+    pub fn is_tired(&self) -> bool {
+        self.work == 0
     }
 
     fn again<'t>(&self, timeline: &'t Timeline, row: &Row) -> Option<Again<'t>>
@@ -90,27 +117,36 @@ impl<'s> Opener<'s> {
         })
     }
 
-    fn message(&mut self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+    fn message(&mut self, timeline: &Timeline, row: &Row) -> Result<Option<Opened>, OpenError> {
         let (Some(again), Some(direction)) = (self.again(timeline, row), row.direction) else {
-            return Ok(Opened::default());
+            return Ok(Some(Opened::default()));
         };
         let compression = *again.connection.compression.get(direction);
         let beginning = self.beginning(timeline, &again, row, compression);
         let decoder = Decoder::resume(compression, beginning.history, self.settings());
-        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
-        let collector = self.decode(&again, beginning.stretch, decoder, collector)?;
-        if let Some(entrance) = collector.entrance().filter(|_| row.compressed) {
-            self.remember(Spot { connection: row.connection, direction, row: row.id, entrance });
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let mut collector = self.decode(&again, beginning.stretch, decoder, collector)?;
+        self.work = collector.work();
+        let connection = row.connection;
+        if let Some(entrance) = collector.take_pause() {
+            let before = row_before(timeline, again.kept, row, entrance.offset);
+            self.spots.remember(Spot { connection, direction, row: before, entrance });
+            return Ok(None);
         }
-        Ok(collector.finish())
+        if let Some(entrance) = collector.entrance().filter(|_| row.compressed) {
+            self.spots.remember(Spot { connection, direction, row: row.id, entrance });
+        }
+        Ok(Some(collector.finish()))
     }
 
-    fn frame(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
+    fn frame(&mut self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
         let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
         let decoder = Decoder::new(Compression::None, Start::Boundary);
-        let collector = Collector::new(row.offset, wanted_of(row), self.limits);
-        Ok(self.decode(&again, of_row(row), decoder, collector)?.finish())
+        let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let collector = self.decode(&again, of_row(row), decoder, collector)?;
+        self.work = collector.work();
+        Ok(collector.finish())
     }
 
     /// Decodes until the collector has what it wants.
@@ -125,6 +161,7 @@ impl<'s> Opener<'s> {
         again.read(stretch, &mut |part| {
             match part {
                 Part::Bytes(chunk) => {
+                    collector.count(length_u64(chunk.bytes.len()));
                     // Only what is wanted is kept, so its first byte begins a chunk of its own.
                     let before = chunk.take(collector.distance(chunk.offset));
                     let rest = chunk.skip(before.bytes.len());
@@ -146,7 +183,7 @@ impl<'s> Opener<'s> {
             }
             collector.progress()
         })?;
-        if !collector.is_done() {
+        if !collector.is_done() && !collector.is_paused() {
             decoder.finish(&mut shared, &mut |seen| collector.observe(seen));
         }
         Ok(collector)
@@ -176,7 +213,8 @@ impl<'s> Opener<'s> {
             return alone;
         };
         let spot = self
-            .spot_before(row, again.direction)
+            .spots
+            .before(row, again.direction)
             .filter(|spot| spot.entrance.offset > entrance.offset);
         let (offset, first, history) = match spot {
             Some(spot) => {
@@ -187,21 +225,6 @@ impl<'s> Opener<'s> {
         };
         let late = if offset == row.offset { 0 } else { LATE_PACKETS };
         Beginning { stretch: Stretch { offset, first, last: row.last, late }, history }
-    }
-
-    fn spot_before(&self, row: &Row, direction: Direction) -> Option<&Spot> {
-        self.spots
-            .iter()
-            .filter(|spot| spot.connection == row.connection && spot.direction == direction)
-            .filter(|spot| spot.entrance.offset <= row.offset)
-            .max_by_key(|spot| spot.entrance.offset)
-    }
-
-    fn remember(&mut self, spot: Spot) {
-        if self.spots.len() >= SPOTS {
-            self.spots.pop_front();
-        }
-        self.spots.push_back(spot);
     }
 
     fn handshake(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
@@ -270,6 +293,18 @@ fn wanted_of(row: &Row) -> Wanted {
     }
 }
 
+/// The last message or frame before another that starts before an offset of its stream.
+fn row_before(timeline: &Timeline, kept: &Kept, row: &Row, offset: u64) -> RowId {
+    let end = kept.rows.partition_point(|id| *id < row.id);
+    let rows = kept.rows.get(..end).unwrap_or_default().iter().rev();
+    let before = rows.filter_map(|id| timeline.row(*id));
+    let mut before = before.filter(|it| {
+        let is_frame = matches!(it.kind, RowKind::Message(_) | RowKind::Frame { .. });
+        is_frame && it.direction == row.direction && it.offset < offset
+    });
+    before.next().map_or(RowId(0), |it| it.id)
+}
+
 /// The lowest number of a packet with bytes behind one row, up to the end of another.
 fn first_between(
     timeline: &Timeline,
@@ -307,9 +342,6 @@ fn set_head(handshake: &mut Handshake, row: &Row, raw: &[u8]) {
 
 /// What a message knows that refers to none before it.
 const NOTHING: History<'_> = History { output: &[], start: HistoryStart::Seen, earlier: 0 };
-
-/// Streams in which an opener remembers where it stopped.
-const SPOTS: usize = 16;
 
 /// Packets of a direction behind the last one of a row that may fill a hole before it: as many as the
 /// analyzer waits for.

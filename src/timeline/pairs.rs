@@ -52,7 +52,9 @@ impl Timeline {
         let (ping, pong, pinged_by) =
             if is_ping { (it, partner, direction) } else { (partner, it, other) };
         if let Some(connection) = self.connections.get_mut(at) {
-            connection.round_trips.get_mut(pinged_by).add(pong.time.since(ping.time));
+            let time = pong.time.since(ping.time);
+            connection.round_trips.get_mut(pinged_by).add(time);
+            connection.courses.get_mut(pinged_by).add(time);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::density::{Bucket, Density, place};
 use crate::timeline::kept::Kept;
+use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::{Row, RowId};
 use crate::timeline::rows::Rows;
@@ -142,6 +143,17 @@ impl Timeline {
         self.kept(connection).map(|kept| kept.rows.as_slice()).unwrap_or_default()
     }
 
+    /// The rows that the story of a connection is made of; `None` for one that is not shown.
+    pub fn milestones_of(&self, connection: ConnectionId) -> Option<&Milestones> {
+        self.kept(connection).map(|kept| &kept.milestones)
+    }
+
+    /// Whether [`Timeline::density`] of a connection is exact for any range, but for messages that became
+    /// known out of the order of time.
+    pub fn counts_each(&self, connection: ConnectionId) -> bool {
+        self.kept(connection).is_none_or(|kept| kept.rows.len() <= OWN_WALK)
+    }
+
     /// The connections that carry WebSocket, ask for it, bear traces of it or never got far enough to tell,
     /// in the order in which that became known.
     pub fn connections(&self) -> &[ConnectionRow] {
@@ -217,10 +229,12 @@ impl Timeline {
     pub fn memory(&self) -> usize {
         let shown: usize = self.kept.iter().map(Kept::memory).sum();
         let rows = self.connections.capacity().saturating_mul(size_of::<ConnectionRow>());
+        let courses: usize = self.connections.iter().map(ConnectionRow::memory).sum();
         self.rows
             .memory()
             .saturating_add(shown)
             .saturating_add(rows)
+            .saturating_add(courses)
             .saturating_add(self.fragments.memory())
             .saturating_add(self.density.memory())
     }

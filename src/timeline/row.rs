@@ -111,6 +111,11 @@ pub enum Scope {
 }
 
 impl Row {
+    /// The opcode of a message or control frame.
+    pub fn opcode(&self) -> Option<Opcode> {
+        if let RowKind::Message(opcode) = self.kind { Some(opcode) } else { None }
+    }
+
     /// Whether it counts as a message.
     pub fn is_message(&self) -> bool {
         matches!(self.kind, RowKind::Message(_))

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt};
 
-use crate::timeline::{OpenLimits, Opener, Row, RowId, RowKind};
+use crate::timeline::{OpenLimits, Opener, Row, RowId, RowKind, Spots};
 use crate::tui::app::{Pending, World};
 use crate::tui::inspector::identity;
 use crate::websocket::Opcode;
@@ -23,6 +23,8 @@ pub struct Answers {
     requests: HashMap<RowId, Option<RowId>>,
     /// The first answer to a request.
     firsts: HashMap<RowId, RowId>,
+    /// Where rows were read last.
+    spots: Spots,
     /// Rows read again so far, to be counted by tests.
     pub work: u64,
 }
@@ -40,7 +42,13 @@ enum Id {
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { ids: HashMap::new(), requests: HashMap::new(), firsts: HashMap::new(), work: 0 }
+        Self {
+            ids: HashMap::new(),
+            requests: HashMap::new(),
+            firsts: HashMap::new(),
+            spots: Spots::new(STREAMS),
+            work: 0,
+        }
     }
 }
 
@@ -60,7 +68,19 @@ impl Answers {
         if self.ids.len().max(self.requests.len()) > MOST_KEPT {
             *self = Self { work: self.work, ..Self::default() };
         }
-        let mut opener = Opener::new(world.store, LIMITS);
+        let spots = std::mem::take(&mut self.spots);
+        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let pending = self.read(rows, &mut opener, world);
+        self.spots = opener.into_spots();
+        pending
+    }
+
+    fn read(
+        &mut self,
+        rows: impl Iterator<Item = RowId>,
+        opener: &mut Opener<'_>,
+        world: World<'_>,
+    ) -> Pending {
         let mut left = MOST_AT_ONCE;
         for id in rows {
             if self.requests.contains_key(&id) {
@@ -70,7 +90,7 @@ impl Answers {
                 self.requests.insert(id, None);
                 continue;
             };
-            let Some(near) = self.look(&row, &mut opener, &mut left, world) else {
+            let Some(near) = self.look(&row, opener, &mut left, world) else {
                 return Pending::More;
             };
             let request = self.find(&row, &near);
@@ -117,11 +137,16 @@ impl Answers {
         if let Some(known) = self.ids.get(&row.id) {
             return if known.is_some() { Id::Known } else { Id::Nothing };
         }
-        let Some(rest) = left.checked_sub(1) else { return Id::Later };
+        let Some(rest) = left.checked_sub(1).filter(|_| !opener.is_tired()) else {
+            return Id::Later;
+        };
         *left = rest;
+        let id = match opener.try_open(world.timeline, row.id) {
+            Ok(Some(opened)) => identity(&opened.content).map(hash),
+            Ok(None) => return Id::Later,
+            Err(_) => None,
+        };
         self.work = self.work.saturating_add(1);
-        let opened = opener.open(world.timeline, row.id).ok();
-        let id = opened.and_then(|opened| identity(&opened.content).map(hash));
         self.ids.insert(row.id, id);
         if id.is_some() { Id::Known } else { Id::Nothing }
     }
@@ -156,8 +181,15 @@ const SHORTEST: u64 = 5;
 /// Rows of a connection before an answer among which its request is looked for.
 const REACH: usize = 128;
 
-/// Rows that are read again before keys are looked at.
+/// Rows that are read again before keys are looked at ...
 const MOST_AT_ONCE: usize = 64;
+
+/// ... and bytes that are decoded for them, where they refer to what was sent before: some
+/// milliseconds.
+const WORK: u64 = 1 << 20;
+
+/// Streams in which it is remembered how far they were read: 4 MiB where all are compressed.
+const STREAMS: usize = 128;
 
 /// Rows that are kept.
 const MOST_KEPT: usize = 1 << 15;

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::Timestamp;
-use crate::timeline::{OpenLimits, Opened, RowId, Timeline, open};
+use crate::timeline::{OpenLimits, Opened, Opener, RowId, Spots, Timeline, open};
 use crate::tui::answers::Answers;
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
@@ -58,6 +58,8 @@ pub struct App {
     pub inspecting: Opening,
     /// The row under the cursor, read again for the inspector, or why it could not be.
     pub opened: Option<(RowId, Result<Opened, String>)>,
+    /// Where rows that were under the cursor ended.
+    spots: Spots,
     /// The opening handshake of that row's connection, and the row it was read from.
     pub handshake: Option<(RowId, Handshake)>,
     /// The beginnings of what visible rows say.
@@ -271,6 +273,7 @@ impl App {
             inspector: InspectorState::default(),
             inspecting: Opening::default(),
             opened: None,
+            spots: Spots::default(),
             handshake: None,
             previews: Previews::default(),
             answers: Answers::default(),
@@ -362,9 +365,13 @@ impl App {
             let picked = self.rows.picked();
             self.overview.prepare(columns, picked, world.timeline, &self.reading.stage);
         }
-        self.open_current(world);
-        let previews = self.previews.fill(self.rows.visible(), world);
-        previews.or(self.answers.fill(self.rows.visible(), world))
+        match self.open_current(world) {
+            Pending::More => Pending::More,
+            Pending::Nothing => {
+                let previews = self.previews.fill(self.rows.visible(), world);
+                previews.or(self.answers.fill(self.rows.visible(), world))
+            }
+        }
     }
 
     /// Goes on with what takes long, for a bounded number of rows.
@@ -403,15 +410,23 @@ impl App {
         }
     }
 
-    /// Reads the row under the cursor again, where the inspector is open and another row was read.
-    fn open_current(&mut self, world: World<'_>) {
+    /// Goes on to read the row under the cursor again, where the inspector is open and another row was
+    /// read. Until it is read, the inspector shows what the timeline knows of it.
+    fn open_current(&mut self, world: World<'_>) -> Pending {
         let Some(current) = self.current().filter(|_| self.inspecting == Opening::Open) else {
-            return;
+            return Pending::Nothing;
         };
         let is_new = self.opened.as_ref().is_none_or(|(id, _)| *id != current);
+        let mut pending = Pending::Nothing;
         if is_new {
-            let opened = open(world.timeline, current, world.store, OpenLimits::default());
-            self.opened = Some((current, opened.map_err(|error| error.to_string())));
+            let spots = std::mem::take(&mut self.spots);
+            let mut opener = Opener::resume(world.store, OpenLimits::default(), spots, OPEN_WORK);
+            match opener.try_open(world.timeline, current) {
+                Ok(Some(opened)) => self.opened = Some((current, Ok(opened))),
+                Ok(None) => pending = Pending::More,
+                Err(error) => self.opened = Some((current, Err(error.to_string()))),
+            }
+            self.spots = opener.into_spots();
             self.open_handshake(current, world);
         }
         let mut state = std::mem::take(&mut self.inspector);
@@ -422,6 +437,7 @@ impl App {
             inspector::fit(&mut state, &context);
         }
         self.inspector = state;
+        pending
     }
 
     /// Reads the handshake of a row's connection again, unless it was the last one read.
@@ -438,6 +454,9 @@ impl App {
         });
     }
 }
+
+/// Bytes that are decoded for the inspector before keys are looked at: about 10 ms.
+const OPEN_WORK: u64 = 4 << 20;
 
 /// Whether something is left to be done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

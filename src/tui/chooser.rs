@@ -5,7 +5,7 @@ use crate::findings::Finding;
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection, Span};
 use crate::timeline::filter::{Filter, Kind, Need, Needs, Subject};
-use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, Row, RowKind};
+use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, Row, RowKind, Spots};
 use crate::tui::app::World;
 use crate::websocket::{
     DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
@@ -17,12 +17,14 @@ pub struct Chooser {
     filter: Filter,
     /// The handshake of the connection that was asked about last.
     handshake: Option<(ConnectionId, Option<Handshake>)>,
+    /// Where rows were read last.
+    pub(super) spots: Spots,
 }
 
 impl Chooser {
     /// Makes one.
     pub fn new(filter: Filter) -> Self {
-        Self { filter, handshake: None }
+        Self { filter, handshake: None, spots: Spots::new(STREAMS) }
     }
 
     /// The filter.
@@ -36,12 +38,24 @@ impl Chooser {
         needs.has(Need::Content) || needs.has(Need::Frames)
     }
 
-    /// Whether a row matches.
-    pub fn matches(&mut self, row: &Row, world: World<'_>, opener: &mut Opener<'_>) -> bool {
-        let Some(about) = world.timeline.connection(row.connection) else { return false };
+    /// Whether a row matches; `None` where reading it is to go on later.
+    pub fn matches(
+        &mut self,
+        row: &Row,
+        world: World<'_>,
+        opener: &mut Opener<'_>,
+    ) -> Option<bool> {
+        let Some(about) = world.timeline.connection(row.connection) else { return Some(false) };
         let needs = self.filter.needs();
-        let is_read = carries_frames(row) && self.reads();
-        let opened = is_read.then(|| opener.open(world.timeline, row.id).ok()).flatten();
+        let opened = if carries_frames(row) && self.reads() {
+            match opener.try_open(world.timeline, row.id) {
+                Ok(Some(opened)) => Some(opened),
+                Ok(None) => return None,
+                Err(_) => None,
+            }
+        } else {
+            None
+        };
         if needs.has(Need::Handshake) {
             self.learn_handshake(about, world);
         }
@@ -64,7 +78,7 @@ impl Chooser {
             findings: &findings,
             ..Subject::new(kind(row), origin, world.timeline.start())
         };
-        self.filter.matches(&subject)
+        Some(self.filter.matches(&subject))
     }
 
     fn learn_handshake(&mut self, about: &ConnectionRow, world: World<'_>) {
@@ -132,12 +146,13 @@ fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
 }
 
 fn frame(row: &Row, opened: Option<&Opened>, needs: Needs) -> Option<Frame> {
-    let header = match (opened.and_then(|it| it.frames.first()), row.kind) {
-        (Some(first), _) if needs.has(Need::Frames) => first.header,
-        (_, RowKind::Frame { fin, rsv, opcode }) => {
-            FrameHeader { fin, rsv, opcode, payload_length: row.length, ..FrameHeader::default() }
-        }
-        _ => return None,
+    let first = opened.and_then(|it| it.frames.first()).filter(|_| needs.has(Need::Frames));
+    let header = if let Some(first) = first {
+        first.header
+    } else if let RowKind::Frame { fin, rsv, opcode } = row.kind {
+        FrameHeader { fin, rsv, opcode, payload_length: row.length, ..FrameHeader::default() }
+    } else {
+        return None;
     };
     let received = if row.complete { header.payload_length } else { row.wire_length };
     Some(Frame { header, span: span(row), received, missing: 0, index: 0 })
@@ -177,6 +192,13 @@ fn kind(row: &Row) -> Kind {
 /// What is read of a message to be matched: longer ones are matched by their beginning.
 pub const LIMITS: OpenLimits =
     OpenLimits { content: 1 << 20, wire: 2 << 20, inflated_bytes: 64 << 20 };
+
+/// Bytes that are decoded to find rows before keys are looked at: some milliseconds.
+pub const WORK: u64 = 1 << 20;
+
+/// Streams in which it is remembered how far they were read while all rows of a capture are: 64 MiB
+/// where all of them are compressed.
+pub const STREAMS: usize = 1 << 11;
 
 /// Rows of a connection among which its handshake is looked for.
 const FIRST_ROWS: usize = 16;

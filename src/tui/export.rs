@@ -13,9 +13,9 @@ use crate::capture::{
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
-use crate::timeline::{ConnectionRow, Opener, Row, Timeline};
+use crate::timeline::{ConnectionRow, Opener, Row, Spots, Timeline};
 use crate::tui::app::{Pending, World};
-use crate::tui::chooser::LIMITS;
+use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
 
 /// What is to be written to a file.
@@ -146,6 +146,8 @@ pub struct Export {
     place: usize,
     /// How many there were when it began: later ones are left out.
     end: usize,
+    /// Where rows were read last.
+    spots: Spots,
     /// Messages written.
     pub count: u64,
     /// Messages that could not be read again.
@@ -155,7 +157,8 @@ pub struct Export {
 impl Export {
     /// Begins with the first row of the list.
     pub fn new(format: Format, rows: &RowList) -> Self {
-        Self { format, place: 0, end: rows.len(), count: 0, lost: 0 }
+        let spots = Spots::new(STREAMS);
+        Self { format, place: 0, end: rows.len(), spots, count: 0, lost: 0 }
     }
 
     /// How many rows were written, and of how many.
@@ -165,30 +168,27 @@ impl Export {
 
     /// Writes some rows.
     pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> Pending {
-        let mut opener = Opener::new(world.store, LIMITS);
+        let spots = std::mem::take(&mut self.spots);
+        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
-        let mut bytes = 0_usize;
-        while self.place < stop && bytes < BYTES_PER_STEP {
+        while self.place < stop && !opener.is_tired() {
             let row = rows.at(self.place).and_then(|id| world.timeline.row(id));
             if let Some(row) = row.filter(Row::is_message) {
-                match opener.open(world.timeline, row.id) {
-                    Ok(opened) => {
+                match opener.try_open(world.timeline, row.id) {
+                    Ok(Some(opened)) => {
                         write(self.format, world.timeline, &row, &opened, out);
                         self.count = self.count.saturating_add(1);
-                        let read = opened.wire.len().saturating_add(opened.content.len());
-                        bytes = bytes.saturating_add(read);
                     }
+                    Ok(None) => break,
                     Err(_) => self.lost = self.lost.saturating_add(1),
                 }
             }
             self.place = self.place.saturating_add(1);
         }
+        self.spots = opener.into_spots();
         if self.place < self.end { Pending::More } else { Pending::Nothing }
     }
 }
 
 /// Rows that are written before keys are looked at.
 const ROWS_PER_STEP: usize = 64;
-
-/// Bytes that are read for them.
-const BYTES_PER_STEP: usize = 1 << 20;

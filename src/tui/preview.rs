@@ -3,13 +3,14 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::http::Head;
-use crate::timeline::{OpenLimits, Opened, RowId, RowKind, Timeline, open};
+use crate::timeline::{OpenLimits, Opened, Opener, RowId, RowKind, Spots, Timeline};
 use crate::tui::app::{Pending, World};
 
 /// What is known of the content of rows that were visible.
 #[derive(Debug)]
 pub struct Previews {
     known: HashMap<RowId, Preview>,
+    spots: Spots,
     /// Rows read again so far, to be counted by tests.
     pub work: u64,
 }
@@ -27,7 +28,7 @@ pub enum Preview {
 
 impl Default for Previews {
     fn default() -> Self {
-        Self { known: HashMap::new(), work: 0 }
+        Self { known: HashMap::new(), spots: Spots::new(STREAMS), work: 0 }
     }
 }
 
@@ -42,20 +43,34 @@ impl Previews {
         if self.known.len() > MOST_KEPT {
             self.known.clear();
         }
+        let spots = std::mem::take(&mut self.spots);
+        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let pending = self.read(rows, &mut opener, world);
+        self.spots = opener.into_spots();
+        pending
+    }
+
+    fn read(
+        &mut self,
+        rows: impl Iterator<Item = RowId>,
+        opener: &mut Opener<'_>,
+        world: World<'_>,
+    ) -> Pending {
         let mut left = MOST_AT_ONCE;
         for row in rows {
             if self.known.contains_key(&row) || !has_content(world.timeline, row) {
                 continue;
             }
-            if left == 0 {
+            if left == 0 || opener.is_tired() {
                 return Pending::More;
             }
             left = left.saturating_sub(1);
-            self.work = self.work.saturating_add(1);
-            let preview = match open(world.timeline, row, world.store, LIMITS) {
-                Ok(opened) => preview(&opened),
+            let preview = match opener.try_open(world.timeline, row) {
+                Ok(Some(opened)) => preview(&opened),
+                Ok(None) => return Pending::More,
                 Err(error) => Preview::Unreadable(error.to_string()),
             };
+            self.work = self.work.saturating_add(1);
             self.known.insert(row, preview);
         }
         Pending::Nothing
@@ -106,5 +121,12 @@ const LENGTH: usize = 320;
 /// Rows that are kept.
 const MOST_KEPT: usize = 4_096;
 
-/// Rows that are read again before keys are looked at.
+/// Rows that are read again before keys are looked at ...
 const MOST_AT_ONCE: usize = 16;
+
+/// ... and bytes that are decoded for them, where they refer to what was sent before: some
+/// milliseconds.
+const WORK: u64 = 1 << 20;
+
+/// Streams in which it is remembered how far they were read: 4 MiB where all are compressed.
+const STREAMS: usize = 128;

@@ -4,7 +4,7 @@ use crate::analysis::event::ConnectionId;
 use crate::timeline::filter::Filter;
 use crate::timeline::{Opener, Row, RowId, Scope, Timeline};
 use crate::tui::app::{Pending, Stage, World};
-use crate::tui::chooser::{Chooser, LIMITS};
+use crate::tui::chooser::{Chooser, LIMITS, WORK};
 
 /// Which rows are shown, in their order, and the one under the cursor.
 ///
@@ -244,26 +244,37 @@ impl RowList {
             Some(_) | None => ROWS_PER_STEP,
         };
         let stop = end.min(before.saturating_add(most));
-        let mut opener = Opener::new(world.store, LIMITS);
-        for at in before..stop {
+        let spots = self.chooser.as_mut().map(|it| std::mem::take(&mut it.spots));
+        let mut opener = Opener::resume(world.store, LIMITS, spots.unwrap_or_default(), WORK);
+        let mut at = before;
+        while at < stop && !opener.is_tired() {
             let id = match source {
                 Some(rows) => rows.get(at).copied(),
                 None => u32::try_from(at).ok().map(RowId),
             };
-            if let Some(row) = id.and_then(|id| timeline.row(id))
-                && self.takes(&row)
-                && self.chooser.as_mut().is_none_or(|it| it.matches(&row, world, &mut opener))
-            {
-                self.push(row.id);
+            if let Some(row) = id.and_then(|id| timeline.row(id)).filter(|row| self.takes(row)) {
+                let matches = match &mut self.chooser {
+                    Some(chooser) => chooser.matches(&row, world, &mut opener),
+                    None => Some(true),
+                };
+                match matches {
+                    Some(true) => self.push(row.id),
+                    Some(false) => {}
+                    None => break,
+                }
             }
+            at = at.saturating_add(1);
         }
-        let looked = u64::try_from(stop.saturating_sub(before)).unwrap_or(u64::MAX);
+        if let Some(chooser) = &mut self.chooser {
+            chooser.spots = opener.into_spots();
+        }
+        let looked = u64::try_from(at.saturating_sub(before)).unwrap_or(u64::MAX);
         self.work = self.work.saturating_add(looked);
-        self.scanned = stop;
-        if self.following == Following::Yes && stop > before {
+        self.scanned = at;
+        if self.following == Following::Yes && at > before {
             self.go(usize::MAX);
         }
-        if stop < end { Pending::More } else { Pending::Nothing }
+        if at < end { Pending::More } else { Pending::Nothing }
     }
 
     /// How much of the timeline was looked at, of 100.

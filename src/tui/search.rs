@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::timeline::{Opener, RowId};
+use crate::timeline::{Opener, RowId, Spots};
 use crate::tui::app::{Notice, Pending, Tone, World};
-use crate::tui::chooser::LIMITS;
+use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
 
 /// What is searched for, and how far the search is.
@@ -17,6 +17,8 @@ pub struct Search {
     /// The place in the list that is looked at next, and in which direction to go on.
     running: Option<(usize, Towards)>,
     notice: Option<Notice>,
+    /// Where rows were read last, while it is under way.
+    spots: Option<Spots>,
     /// Rows looked at so far, to be counted by tests.
     pub work: u64,
 }
@@ -155,10 +157,19 @@ impl Search {
 
     /// Looks at some rows.
     pub fn step(&mut self, rows: &mut RowList, world: World<'_>) -> Pending {
-        let Some(needle) = self.needle.as_ref().filter(|_| self.running.is_some()) else {
+        if self.running.is_none() {
+            self.spots = None;
             return Pending::Nothing;
-        };
-        let mut opener = Opener::new(world.store, LIMITS);
+        }
+        let spots = self.spots.take().unwrap_or_else(|| Spots::new(STREAMS));
+        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let pending = self.look(rows, world, &mut opener);
+        self.spots = Some(opener.into_spots());
+        pending
+    }
+
+    fn look(&mut self, rows: &mut RowList, world: World<'_>, opener: &mut Opener<'_>) -> Pending {
+        let Some(needle) = &self.needle else { return Pending::Nothing };
         for _ in 0..ROWS_PER_STEP {
             let Some((place, towards)) = self.running else { return Pending::Nothing };
             let Some(row) = rows.at(place) else {
@@ -166,12 +177,16 @@ impl Search {
                 self.notice = Some(failed(&format!("no later match of {}", needle.typed)));
                 return Pending::Nothing;
             };
-            self.work = self.work.saturating_add(1);
-            if matches(needle, row, world, &mut opener) {
-                rows.jump(place);
-                self.running = None;
-                return Pending::Nothing;
+            match matches(needle, row, world, opener) {
+                None => return Pending::More,
+                Some(true) => {
+                    rows.jump(place);
+                    self.running = None;
+                    return Pending::Nothing;
+                }
+                Some(false) => {}
             }
+            self.work = self.work.saturating_add(1);
             let next = match towards {
                 Towards::End => Some(place.saturating_add(1)),
                 Towards::Start => place.checked_sub(1),
@@ -180,17 +195,25 @@ impl Search {
             if next.is_none() {
                 self.notice = Some(failed(&format!("no earlier match of {}", needle.typed)));
             }
+            if opener.is_tired() {
+                break;
+            }
         }
         Pending::More
     }
 }
 
-fn matches(needle: &Needle, row: RowId, world: World<'_>, opener: &mut Opener<'_>) -> bool {
+/// Whether a row holds what is searched for; `None` where reading it is to go on later.
+fn matches(needle: &Needle, row: RowId, world: World<'_>, opener: &mut Opener<'_>) -> Option<bool> {
     let has_content = world.timeline.row(row).is_some_and(|row| row.is_message() && row.length > 0);
-    has_content
-        && opener
-            .open(world.timeline, row)
-            .is_ok_and(|opened| needle.find(&opened.content).is_some())
+    if !has_content {
+        return Some(false);
+    }
+    match opener.try_open(world.timeline, row) {
+        Ok(None) => None,
+        Ok(Some(opened)) => Some(needle.find(&opened.content).is_some()),
+        Err(_) => Some(false),
+    }
 }
 
 fn failed(text: &str) -> Notice {

@@ -153,19 +153,18 @@ fn whole(row: &Row, world: World<'_>) -> Result<Opened, String> {
 
 /// The content of a message; the heads of a handshake; else the bytes as they are.
 fn payload(row: &Row, opened: Opened) -> Vec<u8> {
-    match row.kind {
-        RowKind::Message(_) | RowKind::Frame { .. } => opened.content,
-        _ => opened.wire,
-    }
+    let has_content = matches!(row.kind, RowKind::Message(_) | RowKind::Frame { .. });
+    if has_content { opened.content } else { opened.wire }
 }
 
 /// The ending of a file's name that suits its content.
 fn extension(row: &Row, content: &[u8]) -> &'static str {
     let is_json = matches!(content.first(), Some(b'{' | b'['));
-    match row.kind {
-        RowKind::Message(Opcode::Text) if is_json => "json",
-        RowKind::Message(Opcode::Binary) => "bin",
-        _ => "txt",
+    match row.opcode() {
+        Some(Opcode::Text) if is_json => "json",
+        Some(Opcode::Binary) => "bin",
+        Some(Opcode::Text | Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong)
+        | None => "txt",
     }
 }
 

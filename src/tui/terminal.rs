@@ -1,8 +1,9 @@
 //! The terminal: taken over at the start, given back at the end, whatever the end is.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::panic;
+use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{
@@ -41,8 +42,10 @@ impl Write for Output {
         Ok(bytes.len())
     }
 
+    /// Writes what was collected; nothing once another thread has given the terminal back.
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.file.write_all(&self.buffer);
+        let is_ours = TAKEN.load(Ordering::Acquire);
+        let written = if is_ours { self.file.write_all(&self.buffer) } else { Ok(()) };
         self.buffer.clear();
         written?;
         self.file.flush()
@@ -113,7 +116,8 @@ impl Screen {
     ///
     /// When the terminal does not do what it is told.
     pub(super) fn leave(&mut self) -> io::Result<()> {
-        give_back(self.terminal.backend_mut())
+        self.terminal.backend_mut().flush()?;
+        give_back()
     }
 }
 
@@ -134,26 +138,33 @@ pub(super) fn ring(out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-fn give_back(out: &mut impl Write) -> io::Result<()> {
+fn give_back() -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::AcqRel) {
         return Ok(());
     }
+    let mut out = BufWriter::new(duplicate()?);
     execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)?;
     disable_raw_mode()
 }
 
 /// Gives the terminal back, if it is still there.
 pub(super) fn give_up() {
-    if let Ok(mut out) = Output::new() {
-        give_back(&mut out).ok();
-    }
+    // Nobody is left to be told.
+    give_back().ok();
 }
 
-/// Gives the terminal back before a panic is reported, also where it ends the process at once.
+/// Gives the terminal back before a panic is reported, whichever thread it is of, and ends the process.
+///
+/// Released binaries end at a panic in any case. Others do the same: an interface of which a part has gone
+/// is of no use.
 fn give_back_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
+        let was_ours = TAKEN.load(Ordering::Acquire);
         give_up();
         before(panic);
+        if was_ours {
+            process::abort();
+        }
     }));
 }

@@ -26,6 +26,7 @@ use wslens::timeline::Row;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Scope;
+use wslens::timeline::Spots;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::websocket::DeflateEnding;
@@ -189,6 +190,11 @@ pub(crate) fn assert_reopens(both: &Both, store: &dyn PacketStore, what: &str) {
                 assert_row(&row, told, &what);
                 assert_message(&opened, told, &what);
                 assert_message(&opener.open(timeline, row.id).unwrap(), told, &what);
+                if number % 40 == 0 {
+                    // A message at a time.
+                    let mut tired = Opener::resume(store, limits, Spots::default(), 0);
+                    assert_message(&tired.open(timeline, row.id).unwrap(), told, &what);
+                }
             }
             RowKind::Frame { .. } => frames += 1,
             RowKind::Request => {

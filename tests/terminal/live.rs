@@ -25,7 +25,7 @@ impl Growing {
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         let wslens = env!("CARGO_BIN_EXE_wslens");
         let line = format!("exec {wslens} {arguments} - < {}", path.display());
-        let program = Program::start_command(LARGE, "/bin/sh", &["-c", &line], &[]);
+        let program = Program::start_program(Path::new("/bin/sh"), LARGE, &["-c", &line], &[]);
         let mut pipe = File::options().write(true).open(&path).unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let capture = fs::read(root.join(sample(name))).unwrap();
@@ -210,7 +210,7 @@ fn an_interface_is_shown_while_it_is_captured_on() {
     let Some(namespace) = Namespace::new() else { return };
     let wslens = env!("CARGO_BIN_EXE_wslens");
     let arguments = ["netns", "exec", &namespace.0, wslens, "-i", "lo"];
-    let mut program = Program::start_command(LARGE, "ip", &arguments, &[]);
+    let mut program = Program::start_program(Path::new("ip"), LARGE, &arguments, &[]);
     program.shows("● live");
     let mut talk = namespace.run("python3", &["-c", TALK]);
     program.shows("number 7");

@@ -4,11 +4,13 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "these tests wait for a program that runs beside them, and may panic"
 )]
 
 mod live;
+mod panics;
 mod program;
 
 use std::fs;

@@ -51,13 +51,13 @@ impl Program {
 
     /// Starts it with variables of the environment.
     pub(crate) fn start_with(size: Size, arguments: &[&str], set: &[(&str, &str)]) -> Self {
-        Self::start_command(size, env!("CARGO_BIN_EXE_wslens"), arguments, set)
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_wslens")), size, arguments, set)
     }
 
-    /// Starts a program that becomes it, with variables of the environment.
-    pub(crate) fn start_command(
+    /// Starts another program than ours.
+    pub(crate) fn start_program(
+        program: &Path,
         size: Size,
-        program: &str,
         arguments: &[&str],
         set: &[(&str, &str)],
     ) -> Self {

@@ -1,12 +1,12 @@
 //! The Connection tab: addresses, phases, the end, and what was sent each way.
 
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
-use crate::timeline::{Bucket, ConnectionRow, RoundTrips, RowKind, Timeline};
+use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::inspector::phases::{ending, phases};
 use crate::tui::inspector::{Context, words};
 use crate::tui::theme::Role;
-use crate::websocket::{Compression, Opcode};
+use crate::websocket::Compression;
 
 /// The page of a connection.
 pub(super) fn page(context: &Context<'_>) -> Page {
@@ -22,11 +22,10 @@ pub(super) fn page(context: &Context<'_>) -> Page {
     for sentence in ending(context.timeline, connection) {
         page.paragraph(1, Role::Text, &sentence);
     }
-    let sample = Sample::of(context.timeline, connection);
     traffic(&mut page, connection);
     rates(&mut page, context.timeline, connection);
-    round_trips(&mut page, connection, &sample);
-    compression(&mut page, connection, &sample);
+    round_trips(&mut page, connection);
+    compression(&mut page, connection);
     page
 }
 
@@ -134,8 +133,10 @@ fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
         line.push(*role, chart(page.symbols().bars, numbers));
         page.line(line);
     }
+    // Buckets of a long connection do not begin where columns do.
+    let about = if timeline.counts_each(connection.id) { "" } else { "about " };
     let text = format!(
-        "each column {}, the highest {}",
+        "each column {}, the highest {about}{}",
         words::duration(each),
         words::counted(most, "message")
     );
@@ -143,15 +144,15 @@ fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
 }
 
 /// How long Pongs took.
-fn round_trips(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
+fn round_trips(page: &mut Page, connection: &ConnectionRow) {
     let trips = connection.round_trips;
     if trips.client.count == 0 && trips.server.count == 0 {
         return;
     }
     page.heading("Round trips of Ping and Pong");
-    for (name, role, trips, each) in [
-        ("client asks", Role::Client, trips.client, &sample.round_trips.client),
-        ("server asks", Role::Server, trips.server, &sample.round_trips.server),
+    for (name, role, trips, course) in [
+        ("client asks", Role::Client, trips.client, &connection.courses.client),
+        ("server asks", Role::Server, trips.server, &connection.courses.server),
     ] {
         let RoundTrips { count, least, most, .. } = trips;
         let Some(mean) = trips.mean() else { continue };
@@ -163,19 +164,22 @@ fn round_trips(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
         );
         page.entry(name, LABELS, Role::Text, &text);
         let columns = page.width.saturating_sub(LABELS).saturating_sub(1).min(MOST_COLUMNS);
-        let first = each.len().saturating_sub(columns);
-        if each.len() > 1 {
+        let (steps, each) = course.steps(columns);
+        if count > 1 && columns > 0 {
             let mut line = PageLine::default();
             line.pad_to(LABELS);
-            let last = each.get(first..).unwrap_or_default();
-            line.push(role, chart(page.symbols().bars, last));
+            line.push(role, chart(page.symbols().bars, &steps));
             page.line(line);
+        }
+        if each > 1 {
+            let text = format!("each column the longest of {each}, in their order");
+            page.entry("", LABELS, Role::Dim, &text);
         }
     }
 }
 
 /// What was agreed on compression, and what it saved.
-fn compression(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
+fn compression(page: &mut Page, connection: &ConnectionRow) {
     let of = connection.compression;
     if of.client == Compression::None && of.server == Compression::None {
         return;
@@ -201,7 +205,7 @@ fn compression(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
             }
         };
         page.entry(name, LABELS, Role::Text, &agreed);
-        let saved = sample.saved.get(direction);
+        let saved = connection.saved.get(direction);
         if saved.messages == 0 {
             continue;
         }
@@ -214,49 +218,6 @@ fn compression(page: &mut Page, connection: &ConnectionRow, sample: &Sample) {
             words::size(saved.wire),
         );
         page.entry("", LABELS, Role::Good, &text);
-    }
-    if sample.is_part {
-        let text = format!("counted over its first {} rows", words::grouped(length_u64(ROWS)));
-        page.entry("", LABELS, Role::Dim, &text);
-    }
-}
-
-/// What is counted over the rows of a connection, or the first of them.
-#[derive(Default)]
-struct Sample {
-    saved: PerDirection<Saved>,
-    /// How long each Pong took, by who asked.
-    round_trips: PerDirection<Vec<u64>>,
-    is_part: bool,
-}
-
-/// What compression made of messages.
-#[derive(Clone, Copy, Debug, Default)]
-struct Saved {
-    messages: u64,
-    content: u64,
-    wire: u64,
-}
-
-impl Sample {
-    fn of(timeline: &Timeline, connection: &ConnectionRow) -> Self {
-        let rows = timeline.rows_of(connection.id);
-        let mut sample = Self { is_part: rows.len() > ROWS, ..Self::default() };
-        for row in rows.iter().take(ROWS).filter_map(|id| timeline.row(*id)) {
-            let Some(direction) = row.direction else { continue };
-            if row.kind == RowKind::Message(Opcode::Ping)
-                && let Some(pong) = row.partner.and_then(|partner| timeline.row(partner))
-            {
-                sample.round_trips.get_mut(direction).push(pong.time.since(row.time));
-            }
-            if row.is_message() && row.compressed && row.complete {
-                let saved = sample.saved.get_mut(direction);
-                saved.messages = saved.messages.saturating_add(1);
-                saved.content = saved.content.saturating_add(row.length);
-                saved.wire = saved.wire.saturating_add(row.wire_length);
-            }
-        }
-        sample
     }
 }
 
@@ -287,9 +248,6 @@ const BAR: u128 = 12;
 
 /// Columns of a chart at most.
 const MOST_COLUMNS: usize = 100;
-
-/// Rows that are counted each time this is drawn: less than a millisecond.
-const ROWS: usize = 1 << 13;
 
 /// Columns of a text from the network.
 const LONGEST: usize = 512;

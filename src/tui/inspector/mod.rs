@@ -261,9 +261,10 @@ pub fn update(state: &mut InspectorState, action: Action, context: &Context<'_>)
             let count = parts(state, context).map_or(1, |parts| parts.count());
             let last = count.saturating_sub(1);
             let part = state.part.min(last);
-            state.part = match action {
-                Action::Left => part.saturating_sub(1),
-                _ => part.saturating_add(1).min(last),
+            state.part = if action == Action::Left {
+                part.saturating_sub(1)
+            } else {
+                part.saturating_add(1).min(last)
             };
             follow(state, context);
         }
@@ -272,7 +273,9 @@ pub fn update(state: &mut InspectorState, action: Action, context: &Context<'_>)
             state.message.update(action, context);
         }
         (_, Tab::Message) => state.message.update(action, context),
-        _ => scroll(state, action, context),
+        (_, Tab::Frame | Tab::Hex | Tab::Handshake | Tab::Findings | Tab::Connection) => {
+            scroll(state, action, context);
+        }
     }
     clamp(state, context);
 }
@@ -312,9 +315,10 @@ fn change_tab(state: &mut InspectorState, action: Action) -> bool {
 
 fn turn_frame(state: &mut InspectorState, action: Action, context: &Context<'_>) {
     let count = context.opened.map_or(0, |opened| opened.frames.len());
-    state.frame = match action {
-        Action::PreviousFrame => state.frame.saturating_sub(1),
-        _ => state.frame.saturating_add(1).min(count.saturating_sub(1)),
+    state.frame = if action == Action::PreviousFrame {
+        state.frame.saturating_sub(1)
+    } else {
+        state.frame.saturating_add(1).min(count.saturating_sub(1))
     };
 }
 
@@ -349,7 +353,9 @@ fn follow(state: &mut InspectorState, context: &Context<'_>) {
     let Some(focus) = focus else { return };
     let height = match state.tab {
         Tab::Hex => hexdump::height(context),
-        _ => context.height(),
+        Tab::Message | Tab::Frame | Tab::Handshake | Tab::Findings | Tab::Connection => {
+            context.height()
+        }
     };
     let top = state.top();
     let lowest = focus.end.saturating_sub(height);

@@ -3,7 +3,7 @@
 use crate::analysis::event::{ConnectionId, Outcome, StartedBy};
 use crate::findings::Side;
 use crate::stream::{Direction, PerDirection, Timestamp};
-use crate::timeline::{ConnectionRow, Row, RowId, RowKind, Timeline};
+use crate::timeline::{ConnectionRow, Milestones, Row, RowKind, Timeline};
 use crate::tui::inspector::story;
 use crate::websocket::{CloseCode, Opcode};
 
@@ -23,38 +23,49 @@ pub(super) fn phases(timeline: &Timeline, connection: &ConnectionRow) -> Vec<Pha
         StartedBy::Midstream => "first packet captured",
     };
     let mut phases = vec![Phase { name: first.to_owned(), time: connection.first.time }];
-    let mut has_message = false;
-    let (head, tail) = ends(timeline.rows_of(connection.id));
-    for row in head.iter().filter_map(|id| timeline.row(*id)) {
-        let name = match row.kind {
-            RowKind::Request => "upgrade request".to_owned(),
-            RowKind::Response(status) => format!("response {status}"),
-            RowKind::Recognized(_) => "WebSocket recognized".to_owned(),
-            RowKind::Message(Opcode::Text | Opcode::Binary) if !has_message => {
-                has_message = true;
-                format!("first message, from the {}", sender(&row))
-            }
-            _ => continue,
-        };
-        phases.push(Phase { name, time: row.time });
+    for row in milestones(timeline, connection.id) {
+        phases.extend(name(&row).map(|name| Phase { name, time: row.time }));
     }
-    for row in head.iter().chain(tail).filter_map(|id| timeline.row(*id)) {
-        let name = match row.kind {
-            RowKind::Message(Opcode::Close) => {
-                let code = row.close_code.map(|code| format!(" {code}")).unwrap_or_default();
-                format!("Close{code} from the {}", sender(&row))
-            }
-            RowKind::Fin => format!("FIN from the {}", sender(&row)),
-            RowKind::Reset => format!("RST from the {}", sender(&row)),
-            _ => continue,
-        };
-        phases.push(Phase { name, time: row.time });
+    let more = timeline.milestones_of(connection.id).map_or(0, Milestones::let_go);
+    if more > 0 {
+        let name = format!("{more} more requests, responses and Closes are not listed");
+        phases.push(Phase { name, time: connection.last.time });
     }
     let last = connection.last.time;
     if phases.last().is_none_or(|phase| phase.time < last) {
         phases.push(Phase { name: "last packet".to_owned(), time: last });
     }
     phases
+}
+
+/// What happened in a row that the story of a connection is made of.
+fn name(row: &Row) -> Option<String> {
+    match row.kind {
+        RowKind::Request => Some("upgrade request".to_owned()),
+        RowKind::Response(status) => Some(format!("response {status}")),
+        RowKind::Recognized(_) => Some("WebSocket recognized".to_owned()),
+        RowKind::Message(Opcode::Text | Opcode::Binary) => {
+            Some(format!("first message, from the {}", sender(row)))
+        }
+        RowKind::Message(Opcode::Close) => {
+            let code = row.close_code.map(|code| format!(" {code}")).unwrap_or_default();
+            Some(format!("Close{code} from the {}", sender(row)))
+        }
+        RowKind::Fin => Some(format!("FIN from the {}", sender(row))),
+        RowKind::Reset => Some(format!("RST from the {}", sender(row))),
+        RowKind::Message(Opcode::Continuation | Opcode::Ping | Opcode::Pong)
+        | RowKind::Frame { .. }
+        | RowKind::NoResponse
+        | RowKind::Tunnel(_)
+        | RowKind::Gap
+        | RowKind::SyncLost
+        | RowKind::SyncFound
+        | RowKind::Nonsense
+        | RowKind::HeaderUnfinished
+        | RowKind::Conflict
+        | RowKind::Limit(_)
+        | RowKind::Ended(_) => None,
+    }
 }
 
 /// How a connection ended, in sentences.
@@ -113,8 +124,7 @@ fn closed(row: &Row) -> String {
 /// The first Close of each direction.
 fn closes(timeline: &Timeline, connection: ConnectionId) -> PerDirection<Option<Row>> {
     let mut closes: PerDirection<Option<Row>> = PerDirection::default();
-    let (head, tail) = ends(timeline.rows_of(connection));
-    for row in head.iter().chain(tail).filter_map(|id| timeline.row(*id)) {
+    for row in milestones(timeline, connection) {
         if let (RowKind::Message(Opcode::Close), Some(direction)) = (row.kind, row.direction) {
             closes.get_mut(direction).get_or_insert(row);
         }
@@ -122,16 +132,12 @@ fn closes(timeline: &Timeline, connection: ConnectionId) -> PerDirection<Option<
     closes
 }
 
-/// The first rows and the last ones.
-fn ends(rows: &[RowId]) -> (&[RowId], &[RowId]) {
-    let (head, rest) = rows.split_at_checked(ROWS).unwrap_or((rows, &[]));
-    let tail = rest.get(rest.len().saturating_sub(ROWS)..).unwrap_or_default();
-    (head, tail)
+/// The rows that the story of a connection is made of.
+fn milestones(timeline: &Timeline, connection: ConnectionId) -> impl Iterator<Item = Row> {
+    let rows = timeline.milestones_of(connection).map(Milestones::rows).unwrap_or_default();
+    rows.iter().filter_map(|id| timeline.row(*id))
 }
 
 fn sender(row: &Row) -> &'static str {
     row.direction.map_or("peer", |direction| Side::sender(direction).name())
 }
-
-/// Rows that are looked at, at the beginning and at the end of a connection.
-const ROWS: usize = 512;

@@ -30,14 +30,11 @@ pub(super) fn page(context: &Context<'_>, row: &Row, form: Option<&str>) -> Page
         page.paragraph(0, Role::Warning, "It is long: only its beginning was read.");
     }
     partner(&mut page, context, row);
-    match row.kind {
-        RowKind::Message(Opcode::Close) => close(&mut page, opened),
-        _ => {
-            if let Some(text) = meaning(row) {
-                page.blank();
-                page.paragraph(0, Role::Text, &text);
-            }
-        }
+    if row.kind == RowKind::Message(Opcode::Close) {
+        close(&mut page, opened);
+    } else if let Some(text) = meaning(row) {
+        page.blank();
+        page.paragraph(0, Role::Text, &text);
     }
     worst(&mut page, context, row);
     page

@@ -168,9 +168,10 @@ fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
 
 /// What became of a connection; of one that was answered with something else than 101, the status.
 fn standing_words(connection: &ConnectionRow) -> String {
-    match (connection.outcome, connection.status) {
-        (Some(Outcome::Rejected), Some(status)) => format!("HTTP {status}"),
-        _ => state(connection).to_owned(),
+    if let (Some(Outcome::Rejected), Some(status)) = (connection.outcome, connection.status) {
+        format!("HTTP {status}")
+    } else {
+        state(connection).to_owned()
     }
 }
 

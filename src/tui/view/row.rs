@@ -62,11 +62,10 @@ fn label(app: &App, row: &Row) -> (String, Style) {
                 Opcode::Binary => Role::BinaryMessage,
                 Opcode::Close | Opcode::Ping | Opcode::Pong => Role::ControlFrame,
             };
-            let text = match (opcode, row.close_code) {
-                (Opcode::Close, Some(code)) => {
-                    format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
-                }
-                _ => sized(words::badge(opcode)),
+            let text = if let (Opcode::Close, Some(code)) = (opcode, row.close_code) {
+                format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
+            } else {
+                sized(words::badge(opcode))
             };
             (text, theme.style(role))
         }

@@ -57,10 +57,8 @@ pub(super) fn forms(context: &Context<'_>, json: Option<&Json>) -> Vec<Form> {
     if content.is_empty() {
         return Vec::new();
     }
-    let is_text = match context.row.map(|row| row.kind) {
-        Some(RowKind::Message(Opcode::Text)) => true,
-        _ => is_readable(content),
-    };
+    let kind = context.row.map(|row| row.kind);
+    let is_text = kind == Some(RowKind::Message(Opcode::Text)) || is_readable(content);
     let mut forms = Vec::new();
     if json.is_some() {
         forms.push(Form::Json);
