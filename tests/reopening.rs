@@ -362,9 +362,9 @@ fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
     let carried = packets(&long_deflated(), &Layout { segments: vec![40], ..Layout::default() });
     let both = record(&carried, keeping());
     let store = Memory::new(&carried);
-    let rows = (0..both.timeline.rows()).rev().map(RowId);
+    let mut rows = (0..both.timeline.rows()).rev().map(RowId);
     let is_compressed = |row: &RowId| both.timeline.row(*row).is_some_and(|row| row.compressed);
-    let last = rows.clone().find(is_compressed).unwrap();
+    let last = rows.find(is_compressed).unwrap();
     let whole = open(&both.timeline, last, &store, OpenLimits::default()).unwrap();
     let all = store.asked.replace(0);
     let (mut spots, mut parts, mut most) = (Spots::default(), 0, 0);

@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test --test screens` renews the files in `snapshots/`.
 
 #![allow(
+    clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::pedantic,
@@ -36,6 +37,7 @@ use wslens::findings::Reading;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
+use wslens::timeline::RowId;
 use wslens::timeline::Timeline;
 use wslens::tui::app::App;
 use wslens::tui::app::Effect;
@@ -489,11 +491,15 @@ fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
     let mut app = App::new("far".to_owned(), theme, Stage::Whole);
     let area = Rect::new(0, 0, 200, 60);
     while app.step(world).or(app.prepare(area, world)) == Pending::More {}
-    // From the first row to the last one, which was not visible before.
+    // From the first row to the last message, which was not visible before.
     app.rows.first();
     app.event(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), world);
     app.prepare(area, world);
-    app.rows.last();
+    let last = (0..timeline.rows())
+        .rev()
+        .map(RowId)
+        .find(|id| timeline.row(*id).is_some_and(|row| row.compressed));
+    app.rows.seek(last.unwrap());
     let (all, mut most, mut frames) = (store.asked.replace(0), 0, 0);
     loop {
         let before = store.asked.get();
