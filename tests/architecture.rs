@@ -75,6 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report", "timeline/filter"]),
+    ("nix", &["capture/live"]),
     ("nom", &["capture", "decode", "http", "websocket"]),
     ("pcap", &["capture/live"]),
     ("ratatui", &["tui"]),
@@ -93,7 +94,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
-    ("signal_hook", &["tui/session.rs"]),
+    ("signal_hook", &["tui/session.rs", "cli/signals.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),
@@ -162,10 +163,13 @@ fn third_party_crates_are_named_where_they_belong() {
 #[test]
 fn every_dependency_has_its_place() {
     let manifest = read(&root().join("Cargo.toml"));
-    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
-    let dependencies: BTreeSet<String> = section
-        .lines()
-        .take_while(|line| !line.starts_with('['))
+    // Those of all systems, and those of some.
+    let sections = manifest.split("\n[").filter(|section| {
+        let name = section.split(']').next().unwrap();
+        name == "dependencies" || name.ends_with(".dependencies")
+    });
+    let dependencies: BTreeSet<String> = sections
+        .flat_map(str::lines)
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name.replace('-', "_"))
         .collect();

@@ -117,8 +117,19 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["print", "--format", "xml", &empty], "invalid value 'xml'"),
         (&["print", "--max-payload", "-1", &empty], "see wslens --help"),
         (&["--no-such-option"], "unexpected argument '--no-such-option'"),
-        (&["-f", "tcp", &empty], "--interface"),
+        (&["-f", "tcp", &empty], "--filter is for live capture: it needs --interface"),
+        (&["print", "--duration", "3s", &empty], "--duration is for live capture"),
+        (&["stats", "-p", &empty], "--no-promiscuous is for live capture"),
         (&["-i", "there-is-no-such-interface"], ""),
+        (&["print"], "-i lo"),
+        (&["print", "-i", "lo", &empty], "cannot be used with"),
+        (&["print", "-i", "lo", "--duration", "soon"], "such as 10s"),
+        (&["print", "-i", "lo", "-s", "300000"], "262144"),
+        (&["print", "-i", "lo", "-B", "0"], "1..=2047"),
+        (&["--spool-limit", "much", &empty], "such as 500M"),
+        (&["print", &empty, "-b", "files:2"], "--write <FILE>"),
+        (&["print", &empty, "-w", "x", "-b", "size:2"], "filesize:KB"),
+        (&["check", &request, &empty, "-w", "x"], "the packets of one capture; there are 2"),
         (&["completions", "tcsh"], "invalid value 'tcsh'"),
         (&["explain"], "<WHAT>"),
         (&["explain", "hello\x1b[2J"], "bytes of a frame in hexadecimal"),
@@ -134,6 +145,58 @@ fn failures_are_one_line_and_exit_code_2() {
         assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
         assert!(said.contains(says), "{arguments:?}: {said}");
         assert!(!said.trim_end().contains(char::is_control), "{said:?}");
+    }
+}
+
+#[test]
+fn packets_are_written_while_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let segments = [segment(true, 0, 0, 2, b""), segment(false, 0, 1, 0x12, b"")];
+    let bytes = capture(101, &segments.each_ref().map(Vec::as_slice));
+    let input = file(folder.path(), "in.pcap", &bytes);
+    let output = path("out.pcapng");
+    let write = |arguments: &[&str]| {
+        let run = wslens(&[&["print", &input, "-w", &output], arguments].concat());
+        (run.status.code(), text(&run.stdout), text(&run.stderr))
+    };
+    let (code, shown, said) = write(&[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert_eq!(text(&wslens(&["print", &output]).stdout), shown);
+    let (code, _, said) = write(&[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("out.pcapng exists; give another name, or --force"), "{said}");
+    assert_eq!(write(&["--force"]).0, Some(0));
+    let (code, _, said) = write(&["-b", "files:2"]);
+    assert!(code == Some(2) && said.contains("add -b filesize:KB"), "{said}");
+    assert_eq!(write(&["-b", "packets:1"]).0, Some(0));
+    let numbered = fs::read_dir(folder.path()).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().starts_with("out_0000")
+    });
+    assert_eq!(numbered.count(), 2);
+    let run = wslens(&["print", &input, "-w", &input, "--force"]);
+    assert!(text(&run.stderr).contains("is what is read"), "{}", text(&run.stderr));
+    let run = wslens(&["print", &input, "-w", "-"]);
+    assert!(text(&run.stderr).contains("would mix packets with the report"));
+    assert_eq!(fs::read(&input).unwrap(), bytes);
+}
+
+#[test]
+fn interfaces_are_listed_for_people_and_programs() {
+    let listed = wslens(&["interfaces"]);
+    if listed.status.code() == Some(2) {
+        let said = text(&listed.stderr);
+        assert!(said.contains("live capture is not built in") || said.contains("privileges"));
+        eprintln!("skipped: no interfaces can be listed here: {said}");
+        return;
+    }
+    let rows = text(&wslens(&["interfaces", "--format", "ndjson"]).stdout);
+    assert_eq!(rows.lines().count(), text(&listed.stdout).lines().count());
+    for row in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        assert_eq!(row["type"], "interface");
+        assert!(row["name"].is_string() && row["kind"].is_string() && row["addresses"].is_array());
     }
 }
 

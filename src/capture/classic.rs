@@ -157,6 +157,10 @@ impl PacketSource for Pcap {
         &self.notices
     }
 
+    fn is_ready(&self) -> bool {
+        !self.input.available().is_empty()
+    }
+
     fn dropped(&mut self) -> u64 {
         0
     }

@@ -107,12 +107,29 @@ pub enum Error {
         /// What the operating system says.
         cause: io::Error,
     },
-    /// A packet is to be read again that was not kept.
-    #[error("packet {packet} was not kept: the limit is {limit} bytes")]
+    /// A file that is written along with reading cannot be.
+    #[error("{name} cannot be written: {cause}")]
+    Unwritable {
+        /// The file.
+        name: String,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+    /// A file is to be written that is there already.
+    #[error("{name} exists; give another name, or --force to replace it")]
+    Exists {
+        /// The file.
+        name: String,
+    },
+    /// A packet is to be read again that was let go to make room for newer ones.
+    #[error(
+        "packet {packet} was let go: the newest {limit} bytes of packets are kept \
+         (--spool-limit)"
+    )]
     NotSpooled {
         /// Its number.
         packet: PacketId,
-        /// What a [`Spool`](super::Spool) was allowed to keep, in bytes.
+        /// What a [`Spool`](super::Spool) is allowed to keep, in bytes.
         limit: u64,
     },
     /// Live capture is not possible, or not any longer.
@@ -141,6 +158,8 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Decompression { .. }
             | Self::Io { .. }
+            | Self::Unwritable { .. }
+            | Self::Exists { .. }
             | Self::NotSpooled { .. }
             | Self::Live { .. } => false,
         }

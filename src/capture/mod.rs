@@ -5,20 +5,29 @@
 mod bytes;
 // Not `pcap`: a path with that name makes the compiler load the crate, and the linker look for libpcap.
 mod classic;
+mod clock;
 mod compressed;
 mod error;
 mod input;
+mod interface;
 mod journal;
 pub mod live;
 mod open;
+mod output;
 mod pcapng;
+mod recording;
+mod rotation;
 mod spool;
 mod store;
 mod write;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
+pub use interface::{Interface, Losses};
 pub use journal::{Journal, KeptPacket, Past};
 pub use open::{length, open, open_stream};
+pub use output::{Output, Replacing};
+pub use recording::Recording;
+pub use rotation::Rotation;
 pub use spool::Spool;
 pub use store::{FileStore, PacketPlace, PacketStore};
 pub use write::Writer;
@@ -56,6 +65,22 @@ pub trait PacketSource {
 
     /// How many packets the capturing machine says that it lost, as far as known by now.
     fn dropped(&mut self) -> u64;
+
+    /// Whether the next packet is there, so that [`PacketSource::next_packet`] does not wait.
+    ///
+    /// A part of it may be enough to say so, and sources that cannot tell say so, too.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Ends reading: what is written along with it is made whole. Nothing is given any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`] when that cannot be written.
+    fn close(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// How the first bytes of a packet are to be read: a LINKTYPE value of the tcpdump.org registry.

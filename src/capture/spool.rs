@@ -1,24 +1,29 @@
 //! Packets kept while they are read, where the source cannot be read twice.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Packet;
 use super::error::Error;
 use super::store::{PacketPlace, PacketStore, Positional};
-use crate::stream::{length_u64, length_usize};
+use crate::stream::{PacketId, length_u64, length_usize};
 
 /// A temporary file of packets: those of standard input, of a compressed file, of an interface.
 ///
-/// It has no name in the file system where that is possible, and is gone with the last clone of this. One
-/// thread may write while others read.
+/// It never gets larger than its limit: then the oldest packets are let go, one by one, to make room for the
+/// newest. It has no name in the file system where that is possible, and is gone with the last clone
+/// of this. One thread may write while others read.
 #[derive(Clone, Debug)]
 pub struct Spool {
     shared: Arc<Shared>,
+    /// Bytes that the file may have.
     limit: u64,
 }
 
 #[derive(Debug)]
 struct Shared {
+    /// Written again from its start when it has as many bytes as it may: what has position `p`
+    /// among all packets ever kept stands at `p` modulo the limit.
     file: Positional,
     tail: Mutex<Tail>,
 }
@@ -29,10 +34,22 @@ struct Tail {
     /// Position of the first of them.
     start: u64,
     bytes: Vec<u8>,
+    /// Some packets that are kept, from the last one before them on: `Spool::let_go` need not be exact.
+    marks: VecDeque<Mark>,
+}
+
+/// Where every so many packets one of them starts.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// The packet's number.
+    packet: PacketId,
+    /// Its position.
+    start: u64,
 }
 
 impl Spool {
-    /// Makes an empty one that takes up to `limit` bytes.
+    /// Makes an empty one that keeps the newest `limit` bytes, or a little more where that is less than a few
+    /// packets.
     ///
     /// # Errors
     ///
@@ -40,13 +57,11 @@ impl Spool {
     pub fn new(limit: u64) -> Result<Self, Error> {
         let file = tempfile::tempfile().map_err(failure)?;
         let shared = Shared { file: Positional::new(file), tail: Mutex::default() };
-        Ok(Self { shared: Arc::new(shared), limit })
+        Ok(Self { shared: Arc::new(shared), limit: limit.max(SMALLEST) })
     }
 
     /// Keeps a packet; returns the position at which it can be read again, which takes the place of
     /// its [`Packet::file_offset`].
-    ///
-    /// Once the limit is reached nothing more is kept, and [`Spool::NOT_KEPT`] is returned.
     ///
     /// # Errors
     ///
@@ -54,23 +69,61 @@ impl Spool {
     pub fn push(&self, packet: &Packet<'_>) -> Result<u64, Error> {
         let mut tail = self.tail();
         let offset = tail.start.saturating_add(length_u64(tail.bytes.len()));
-        if offset.saturating_add(length_u64(packet.bytes.len())) > self.limit {
-            return Ok(Self::NOT_KEPT);
-        }
         tail.bytes.extend_from_slice(packet.bytes);
+        if tail.marks.back().is_none_or(|mark| offset.saturating_sub(mark.start) >= MARK_INTERVAL) {
+            tail.marks.push_back(Mark { packet: packet.id, start: offset });
+        }
         if tail.bytes.len() >= WRITE_LENGTH {
-            self.shared.file.write(&tail.bytes, tail.start).map_err(failure)?;
-            tail.start = tail.start.saturating_add(length_u64(tail.bytes.len()));
-            tail.bytes.clear();
+            self.write(&mut tail)?;
         }
         Ok(offset)
     }
 
-    /// The position of a packet that was not kept.
-    pub const NOT_KEPT: u64 = u64::MAX;
-
     /// The limit that is not reached but by hours of heavy traffic, in bytes.
     pub const LIMIT: u64 = 16 << 30;
+
+    /// Bytes that are kept at most.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Up to which packet the oldest were let go; `None` while all are kept.
+    pub fn let_go(&self) -> Option<PacketId> {
+        let tail = self.tail();
+        let oldest = self.oldest(&tail);
+        if oldest == 0 {
+            return None;
+        }
+        // The last one that starts before what is kept is incomplete itself.
+        let mark = tail.marks.iter().take_while(|mark| mark.start < oldest).last();
+        mark.map(|mark| mark.packet)
+    }
+
+    /// Moves the tail to the file.
+    fn write(&self, tail: &mut Tail) -> Result<(), Error> {
+        let mut start = tail.start;
+        let mut rest = tail.bytes.as_slice();
+        while !rest.is_empty() {
+            let place = start % self.limit;
+            let room = length_usize(self.limit - place).min(rest.len());
+            let (now, later) = rest.split_at(room);
+            self.shared.file.write(now, place).map_err(failure)?;
+            start = start.saturating_add(length_u64(room));
+            rest = later;
+        }
+        tail.start = start;
+        tail.bytes.clear();
+        let oldest = self.oldest(tail);
+        while tail.marks.get(1).is_some_and(|second| second.start < oldest) {
+            tail.marks.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Position of the first byte that is still kept.
+    fn oldest(&self, tail: &Tail) -> u64 {
+        tail.start.saturating_sub(self.limit)
+    }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
         // A thread that panicked has written whole packets or nothing.
@@ -81,9 +134,6 @@ impl Spool {
 impl PacketStore for Spool {
     fn read(&self, place: &PacketPlace, into: &mut Vec<u8>) -> Result<(), Error> {
         into.clear();
-        if place.offset == Self::NOT_KEPT {
-            return Err(Error::NotSpooled { packet: place.id, limit: self.limit });
-        }
         let length = length_usize(u64::from(place.length));
         let tail = self.tail();
         if let Some(skipped) = place.offset.checked_sub(tail.start) {
@@ -93,7 +143,19 @@ impl PacketStore for Spool {
         }
         drop(tail);
         into.resize(length, 0);
-        self.shared.file.read(into, place.offset).map_err(failure)
+        let place_in_file = place.offset % self.limit;
+        let first = length_usize(self.limit - place_in_file).min(length);
+        let (before, behind) = into.split_at_mut(first);
+        let mut outcome = self.shared.file.read(before, place_in_file);
+        if outcome.is_ok() && !behind.is_empty() {
+            outcome = self.shared.file.read(behind, 0);
+        }
+        // Asked behind reading, because it may have been written over meanwhile.
+        if place.offset < self.oldest(&self.tail()) {
+            into.clear();
+            return Err(Error::NotSpooled { packet: place.id, limit: self.limit });
+        }
+        outcome.map_err(failure)
     }
 }
 
@@ -104,11 +166,17 @@ fn failure(cause: std::io::Error) -> Error {
 /// Bytes written at once.
 const WRITE_LENGTH: usize = 256 << 10;
 
+/// The least limit, in bytes: what is written at once, and the longest packet.
+const SMALLEST: u64 = 1 << 20;
+
+/// Bytes from one packet that is remembered to the next.
+const MARK_INTERVAL: u64 = 1 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::capture::LinkType;
-    use crate::stream::{PacketId, Timestamp};
+    use crate::stream::Timestamp;
 
     fn packet(id: u64, bytes: &[u8]) -> Packet<'_> {
         Packet {
@@ -144,12 +212,47 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_limit_nothing_is_kept() {
-        let spool = Spool::new(10).unwrap();
-        assert_eq!(spool.push(&packet(1, b"12345678")).unwrap(), 0);
-        assert_eq!(spool.push(&packet(2, b"123")).unwrap(), Spool::NOT_KEPT);
-        let lost = Packet { file_offset: Spool::NOT_KEPT, ..packet(2, b"123") };
-        let error = spool.read(&PacketPlace::of(&lost), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "packet 2 was not kept: the limit is 10 bytes");
+    fn the_oldest_make_room_for_the_newest() {
+        let spool = Spool::new(1).unwrap();
+        assert_eq!(spool.limit(), SMALLEST);
+        let content = |number: u64| vec![number.to_le_bytes()[0]; 70_001];
+        let mut places = Vec::new();
+        for number in 1..=100 {
+            let bytes = content(number);
+            let packet = packet(number, &bytes);
+            let file_offset = spool.push(&packet).unwrap();
+            places.push(PacketPlace::of(&Packet { file_offset, ..packet }));
+            let mut again = Vec::new();
+            spool.read(places.last().unwrap(), &mut again).unwrap();
+            assert_eq!(again, bytes, "packet {number}");
+            if number < 10 {
+                assert_eq!(spool.let_go(), None);
+            }
+        }
+        let mut kept = 0;
+        for place in &places {
+            let mut again = Vec::new();
+            match spool.read(place, &mut again) {
+                Ok(()) => {
+                    assert_eq!(again, content(place.id.0), "packet {}", place.id);
+                    kept += 1;
+                }
+                Err(error) => {
+                    assert_eq!(kept, 0, "the newest are kept");
+                    assert_eq!(
+                        error.to_string(),
+                        format!(
+                            "packet {} was let go: the newest 1048576 bytes of packets are kept \
+                             (--spool-limit)",
+                            place.id
+                        )
+                    );
+                }
+            }
+        }
+        // 1 MiB holds 14 of 70,001 bytes; up to three are not written yet.
+        assert!((14..=18).contains(&kept), "{kept}");
+        let gone = spool.let_go().unwrap();
+        assert!(gone.0 > 50 && gone.0 <= 100 - kept, "{gone}");
     }
 }

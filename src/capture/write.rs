@@ -4,14 +4,17 @@
 
 use std::io::{self, Write};
 
-use super::{LinkType, Packet, Secrets};
+use super::{Interface, LinkType, Losses, Packet, Secrets};
+use crate::stream::Timestamp;
 
 /// Writes a pcapng file of one section.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
-    /// An interface for each link type, in the order of their numbers.
-    interfaces: Vec<LinkType>,
+    /// The number and link type that packets give for each interface, in the order of their numbers in the file.
+    interfaces: Vec<(u32, LinkType)>,
+    /// Bytes written so far.
+    length: u64,
 }
 
 impl<W: Write> Writer<W> {
@@ -20,14 +23,75 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn new(mut out: W) -> io::Result<Self> {
+    pub fn new(out: W) -> io::Result<Self> {
+        Self::with_comment(out, "")
+    }
+
+    /// Begins a file with a comment, which capture tools show.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn with_comment(out: W, comment: &str) -> io::Result<Self> {
         let mut body = Vec::new();
         body.extend_from_slice(&BYTE_ORDER.to_le_bytes());
         body.extend_from_slice(&VERSION.map(u16::to_le_bytes).concat());
         // The section's length is not told.
         body.extend_from_slice(&u64::MAX.to_le_bytes());
-        block(&mut out, SECTION_HEADER, &body)?;
-        Ok(Self { out, interfaces: Vec::new() })
+        if !comment.is_empty() {
+            option(&mut body, COMMENT, comment.as_bytes());
+        }
+        option(&mut body, APPLICATION, PROGRAM.as_bytes());
+        body.extend_from_slice(&END_OF_OPTIONS);
+        let mut writer = Self { out, interfaces: Vec::new(), length: 0 };
+        writer.block(SECTION_HEADER, &body)?;
+        Ok(writer)
+    }
+
+    /// Describes an interface, whose packets have this number.
+    ///
+    /// Interfaces that are not described are, as far as their packets tell, when the first of those comes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn interface(&mut self, number: u32, interface: &Interface) -> io::Result<()> {
+        let mut options = Vec::new();
+        option(&mut options, INTERFACE_NAME, interface.name.as_bytes());
+        if let Some(filter) = &interface.filter {
+            // The first byte says that tcpdump's syntax follows.
+            option(&mut options, INTERFACE_FILTER, &[&[0], filter.as_bytes()].concat());
+        }
+        self.describe(number, interface.link_type, interface.snap_length, &options)?;
+        Ok(())
+    }
+
+    /// Says how many packets an interface gave and lost between two times (an Interface Statistics Block).
+    ///
+    /// Nothing is written of interfaces that were not described.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn statistics(
+        &mut self,
+        number: u32,
+        losses: &Losses,
+        (first, last): (Timestamp, Timestamp),
+    ) -> io::Result<()> {
+        let Some(place) = self.interfaces.iter().position(|(it, _)| *it == number) else {
+            return Ok(());
+        };
+        let mut body = Vec::new();
+        body.extend_from_slice(&number_of(place).to_le_bytes());
+        body.extend_from_slice(&halves(last));
+        option(&mut body, START_TIME, &halves(first));
+        option(&mut body, END_TIME, &halves(last));
+        option(&mut body, LOST_BY_INTERFACE, &losses.interface().to_le_bytes());
+        option(&mut body, ACCEPTED, &losses.captured().to_le_bytes());
+        option(&mut body, LOST_BY_SYSTEM, &losses.kernel().to_le_bytes());
+        body.extend_from_slice(&END_OF_OPTIONS);
+        self.block(INTERFACE_STATISTICS, &body)
     }
 
     /// Writes a packet.
@@ -36,20 +100,20 @@ impl<W: Write> Writer<W> {
     ///
     /// When it cannot be written.
     pub fn push(&mut self, packet: &Packet<'_>) -> io::Result<()> {
-        let known = self.interfaces.iter().position(|it| *it == packet.link_type);
-        let interface = match known {
-            Some(interface) => interface,
-            None => self.describe(packet.link_type)?,
+        let key = (packet.interface, packet.link_type);
+        let known = self.interfaces.iter().position(|it| *it == key);
+        let place = match known {
+            Some(place) => place,
+            None => self.describe(packet.interface, packet.link_type, 0, &[])?,
         };
         let mut body = Vec::with_capacity(packet.bytes.len().saturating_add(24));
-        body.extend_from_slice(&number(interface).to_le_bytes());
-        // The time as two halves, the high one first.
-        body.extend_from_slice(&packet.time.0.rotate_left(32).to_le_bytes());
-        body.extend_from_slice(&number(packet.bytes.len()).to_le_bytes());
+        body.extend_from_slice(&number_of(place).to_le_bytes());
+        body.extend_from_slice(&halves(packet.time));
+        body.extend_from_slice(&number_of(packet.bytes.len()).to_le_bytes());
         body.extend_from_slice(&packet.original_length.to_le_bytes());
         body.extend_from_slice(packet.bytes);
         body.resize(body.len().next_multiple_of(4), 0);
-        block(&mut self.out, ENHANCED_PACKET, &body)
+        self.block(ENHANCED_PACKET, &body)
     }
 
     /// Writes secrets, for the packets behind them (a Decryption Secrets Block).
@@ -60,10 +124,20 @@ impl<W: Write> Writer<W> {
     pub fn secrets(&mut self, secrets: &Secrets) -> io::Result<()> {
         let mut body = Vec::with_capacity(secrets.data.len().saturating_add(12));
         body.extend_from_slice(&secrets.kind.to_le_bytes());
-        body.extend_from_slice(&number(secrets.data.len()).to_le_bytes());
+        body.extend_from_slice(&number_of(secrets.data.len()).to_le_bytes());
         body.extend_from_slice(&secrets.data);
         body.resize(body.len().next_multiple_of(4), 0);
-        block(&mut self.out, DECRYPTION_SECRETS, &body)
+        self.block(DECRYPTION_SECRETS, &body)
+    }
+
+    /// Bytes written so far, those that are buffered included.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Where it is written to.
+    pub(super) fn get_ref(&self) -> &W {
+        &self.out
     }
 
     /// Hands over what is buffered.
@@ -71,40 +145,72 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Writes an Interface Description Block; gives the interface's number.
-    fn describe(&mut self, link_type: LinkType) -> io::Result<usize> {
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// When what is buffered cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    /// Writes an Interface Description Block; gives the interface's number in the file.
+    fn describe(
+        &mut self,
+        number: u32,
+        link_type: LinkType,
+        snap_length: u32,
+        options: &[u8],
+    ) -> io::Result<usize> {
         let mut body = Vec::new();
         body.extend_from_slice(&link_type.0.to_le_bytes());
-        // No limit on the length of packets.
-        body.extend_from_slice(&0_u32.to_le_bytes());
-        // Times are in units of 10^-9 seconds.
-        body.extend_from_slice(&[TIME_RESOLUTION, 0, 1, 0, 9, 0, 0, 0]);
+        // 0 is no limit on the length of packets.
+        body.extend_from_slice(&snap_length.to_le_bytes());
+        body.extend_from_slice(options);
+        option(&mut body, TIME_RESOLUTION, &[NANOSECONDS]);
         body.extend_from_slice(&END_OF_OPTIONS);
-        block(&mut self.out, INTERFACE_DESCRIPTION, &body)?;
-        self.interfaces.push(link_type);
+        self.block(INTERFACE_DESCRIPTION, &body)?;
+        self.interfaces.push((number, link_type));
         Ok(self.interfaces.len().saturating_sub(1))
+    }
+
+    /// Writes a block, whose body is a multiple of four bytes.
+    fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
+        let length = number_of(body.len()).saturating_add(BLOCK_FRAME);
+        self.out.write_all(&kind.to_le_bytes())?;
+        self.out.write_all(&length.to_le_bytes())?;
+        self.out.write_all(body)?;
+        self.out.write_all(&length.to_le_bytes())?;
+        self.length = self.length.saturating_add(u64::from(length));
+        Ok(())
     }
 }
 
-/// Writes a block, whose body is a multiple of four bytes.
-fn block(out: &mut impl Write, kind: u32, body: &[u8]) -> io::Result<()> {
-    let length = number(body.len()).saturating_add(BLOCK_FRAME).to_le_bytes();
-    out.write_all(&kind.to_le_bytes())?;
-    out.write_all(&length)?;
-    out.write_all(body)?;
-    out.write_all(&length)
+/// Appends an option of a block, as far as its length can be told.
+fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
+    let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+    body.extend_from_slice(&code.to_le_bytes());
+    body.extend_from_slice(&length.to_le_bytes());
+    body.extend_from_slice(value.get(..usize::from(length)).unwrap_or(value));
+    body.resize(body.len().next_multiple_of(4), 0);
 }
 
-fn number(length: usize) -> u32 {
+/// A time as two halves, the high one first.
+fn halves(time: Timestamp) -> [u8; 8] {
+    time.0.rotate_left(32).to_le_bytes()
+}
+
+fn number_of(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const DECRYPTION_SECRETS: u32 = 10;
 
@@ -114,8 +220,41 @@ const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// Major and minor version.
 const VERSION: [u16; 2] = [1, 0];
 
+/// `opt_comment`.
+const COMMENT: u16 = 1;
+
+/// `shb_userappl`.
+const APPLICATION: u16 = 4;
+
+/// `if_name`.
+const INTERFACE_NAME: u16 = 2;
+
 /// `if_tsresol`.
-const TIME_RESOLUTION: u8 = 9;
+const TIME_RESOLUTION: u16 = 9;
+
+/// Times are in units of 10^-9 seconds.
+const NANOSECONDS: u8 = 9;
+
+/// `if_filter`.
+const INTERFACE_FILTER: u16 = 11;
+
+/// `isb_starttime`.
+const START_TIME: u16 = 2;
+
+/// `isb_endtime`.
+const END_TIME: u16 = 3;
+
+/// `isb_ifdrop`.
+const LOST_BY_INTERFACE: u16 = 5;
+
+/// `isb_filteraccept`.
+const ACCEPTED: u16 = 6;
+
+/// `isb_osdrop`.
+const LOST_BY_SYSTEM: u16 = 7;
+
+/// Who writes.
+pub(super) const PROGRAM: &str = concat!("wslens ", env!("CARGO_PKG_VERSION"));
 
 /// `opt_endofopt`, without a value.
 const END_OF_OPTIONS: [u8; 4] = [0; 4];
@@ -127,7 +266,7 @@ const BLOCK_FRAME: u32 = 12;
 mod tests {
     use super::*;
     use crate::capture::open_stream;
-    use crate::stream::{PacketId, Timestamp};
+    use crate::stream::PacketId;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -161,5 +300,39 @@ mod tests {
         }
         assert!(source.next_packet().unwrap().is_none());
         assert_eq!(source.secrets(), [secrets]);
+    }
+
+    #[test]
+    fn interfaces_are_described_with_what_they_lost() {
+        let losses = Losses::default();
+        losses.add(5, 2, 1);
+        let interface = Interface {
+            name: "lo".to_owned(),
+            link_type: LinkType(1),
+            snap_length: 0x1234,
+            filter: Some("tcp".to_owned()),
+            losses: losses.clone(),
+        };
+        let mut file = Vec::new();
+        let mut writer = Writer::with_comment(&mut file, "so").unwrap();
+        writer.interface(3, &interface).unwrap();
+        writer.statistics(3, &losses, (Timestamp(1 << 32), Timestamp(7))).unwrap();
+        writer.statistics(4, &losses, (Timestamp(0), Timestamp(0))).unwrap();
+        let length = writer.length();
+        writer.finish().unwrap();
+        assert_eq!(u64::try_from(file.len()).unwrap(), length);
+        let mut expected =
+            vec![0x0a, 0x0d, 0x0d, 0x0a, 56, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0];
+        expected.extend_from_slice(&[0xff; 8]);
+        expected.extend_from_slice(b"\x01\0\x02\0so\0\0\x04\0\x0c\0wslens 0.1.0\0\0\0\0\x38\0\0\0");
+        expected.extend_from_slice(b"\x01\0\0\0\x30\0\0\0\x01\0\0\0\x34\x12\0\0");
+        expected.extend_from_slice(
+            b"\x02\0\x02\0lo\0\0\x0b\0\x04\0\0tcp\x09\0\x01\0\x09\0\0\0\0\0\0\0\x30\0\0\0",
+        );
+        expected.extend_from_slice(b"\x05\0\0\0\x58\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0");
+        expected.extend_from_slice(b"\x02\0\x08\0\x01\0\0\0\0\0\0\0\x03\0\x08\0\0\0\0\0\x07\0\0\0");
+        expected.extend_from_slice(b"\x05\0\x08\0\x01\0\0\0\0\0\0\0\x06\0\x08\0\x05\0\0\0\0\0\0\0");
+        expected.extend_from_slice(b"\x07\0\x08\0\x02\0\0\0\0\0\0\0\0\0\0\0\x58\0\0\0");
+        assert_eq!(file, expected);
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::live::LiveArgs;
+use super::record::{RecordArgs, recorded};
 use crate::capture::{self, FileStore, PacketSource, live};
 
 /// The one capture to read.
@@ -23,7 +25,12 @@ pub(super) struct CaptureArgs {
 impl CaptureArgs {
     /// Whether nothing is to be read.
     pub(super) fn is_absent(&self) -> bool {
-        self.file.is_none() && self.source.interface.is_none()
+        self.file.is_none() && !self.is_live()
+    }
+
+    /// Whether interfaces are captured on.
+    pub(super) fn is_live(&self) -> bool {
+        !self.source.interfaces().is_empty()
     }
 
     /// Ports that are WebSocket in any case.
@@ -52,12 +59,12 @@ impl CaptureArgs {
     ///
     /// # Errors
     ///
-    /// As [`SourceArgs::open_file`] and [`SourceArgs::open_interface`].
+    /// As [`SourceArgs::open_file`] and [`SourceArgs::open_live`].
     pub(super) fn open(&self) -> anyhow::Result<Opened> {
-        match (&self.file, &self.source.interface) {
-            (Some(path), _) => self.source.open_file(path),
-            (None, Some(interface)) => self.source.open_interface(interface),
-            (None, None) => Err(no_capture()),
+        match &self.file {
+            Some(path) => self.source.open_file(path),
+            None if self.is_live() => self.source.open_live(),
+            None => Err(no_capture()),
         }
     }
 }
@@ -65,18 +72,6 @@ impl CaptureArgs {
 /// How to read captures, wherever they come from.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SourceArgs {
-    /// Capture live on this network interface
-    ///
-    /// wslens interfaces lists them. Usually needs privileges (sudo).
-    #[arg(short, long, value_name = "INTERFACE")]
-    interface: Option<String>,
-
-    /// Capture only what matches, in tcpdump's syntax
-    ///
-    /// For example 'tcp port 8080'. Only with -i.
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Option<String>,
-
     /// Stop after this many packets
     #[arg(short, long, value_name = "NUMBER")]
     count: Option<u64>,
@@ -87,12 +82,18 @@ pub(super) struct SourceArgs {
     /// May be given several times.
     #[arg(long, value_name = "PORT")]
     decode_as: Vec<u16>,
+
+    #[command(flatten)]
+    live: LiveArgs,
+
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 impl SourceArgs {
-    /// The interface to capture on.
-    pub(super) fn interface(&self) -> Option<&str> {
-        self.interface.as_deref()
+    /// The interfaces to capture on; none where a file is read.
+    pub(super) fn interfaces(&self) -> &[String] {
+        self.live.interfaces()
     }
 
     /// Ports that are WebSocket in any case.
@@ -100,45 +101,57 @@ impl SourceArgs {
         &self.decode_as
     }
 
+    /// Whether packets are also written to a file.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.record.is_on()
+    }
+
     /// Opens a file, or standard input where its name is `-`.
     ///
     /// # Errors
     ///
-    /// As [`capture::open`], and when there is a filter, which files do not have.
+    /// As [`capture::open`], and when there is an option that only live capture has.
     pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<Opened> {
-        if self.filter.is_some() {
+        if let Some(option) = self.live.alien() {
             // Not left to clap, which gives up this demand where a file is named.
-            anyhow::bail!("--filter is for live capture: it needs --interface; see wslens --help");
+            anyhow::bail!("{option} is for live capture: it needs --interface; see wslens --help");
         }
-        let count = self.count.unwrap_or(u64::MAX);
-        if path == Path::new("-") {
+        let (source, kind, length) = if path == Path::new("-") {
             let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
-            return Ok(Opened { source, kind: Kind::Stream, length: None, count });
-        }
-        let source = capture::open(path)?;
-        let length = capture::length(path);
-        let kind = if length.is_some() { Kind::File } else { Kind::Stream };
-        Ok(Opened { source, kind, length, count })
+            (source, Kind::Stream, None)
+        } else {
+            let source = capture::open(path)?;
+            let length = capture::length(path);
+            let kind = if length.is_some() { Kind::File } else { Kind::Stream };
+            (source, kind, length)
+        };
+        let source = recorded(source, Vec::new(), self.record.output(Some(path))?)?;
+        Ok(Opened { source, kind, length, count: self.count(), stop: Arc::default() })
     }
 
-    /// Opens an interface.
+    /// Opens the interfaces.
     ///
     /// # Errors
     ///
-    /// As [`live::open`].
-    pub(super) fn open_interface(&self, interface: &str) -> anyhow::Result<Opened> {
-        let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
-        // Ctrl-C ends the process; every line has been handed over by then.
-        let source = live::open(interface, &options, Arc::new(AtomicBool::new(false)))?;
-        let count = self.count.unwrap_or(u64::MAX);
-        Ok(Opened { source, kind: Kind::Live, length: None, count })
+    /// As [`LiveArgs::open`].
+    pub(super) fn open_live(&self) -> anyhow::Result<Opened> {
+        let stop = Arc::default();
+        let source = self.live.open(&self.record, &stop)?;
+        Ok(Opened { source, kind: Kind::Live, length: None, count: self.count(), stop })
+    }
+
+    fn count(&self) -> u64 {
+        self.count.unwrap_or(u64::MAX)
     }
 }
 
-/// Says that nothing was named to be read.
+/// Says that nothing was named to be read, and what could be.
 pub(super) fn no_capture() -> anyhow::Error {
+    let loopback = live::loopback();
     anyhow::anyhow!(
-        "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
+        "no capture given: name a file, - for standard input, or an interface: -i {loopback} is \
+         what passes within this machine, for example -i {loopback} -f 'tcp port 8080'; wslens \
+         interfaces lists all"
     )
 }
 
@@ -152,6 +165,8 @@ pub(super) struct Opened {
     pub(super) length: Option<u64>,
     /// How many packets are to be read.
     pub(super) count: u64,
+    /// Ends the capture when it is set: at once where it is live, with the next packet of a stream.
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 /// Whether a source may make us wait.

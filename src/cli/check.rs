@@ -141,13 +141,16 @@ enum Least {
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     let filter = args.filter.filter()?;
     let filter = filter.as_ref();
-    if let Some(interface) = args.source.interface() {
-        return args.live(interface, filter, out);
+    if !args.source.interfaces().is_empty() {
+        return args.live(filter, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
     }
     let listed = jobs::list(&args.files)?;
+    if args.source.is_recorded() && listed.len() > 1 {
+        anyhow::bail!("-w writes the packets of one capture; there are {}", listed.len());
+    }
     let files = if listed.len() == 1 { Files::One } else { Files::Several };
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
@@ -246,16 +249,12 @@ impl CheckArgs {
     }
 
     /// Captures live: what is found is told as soon as it is known, where the format allows.
-    fn live(
-        &self,
-        interface: &str,
-        filter: Option<&Filter>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<Verdict> {
-        let opened: Opened = self.source.open_interface(interface)?;
+    fn live(&self, filter: Option<&Filter>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+        let opened: Opened = self.source.open_live()?;
         debug_assert_eq!(opened.kind, Kind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
-        let mut living = Living::new(interface, self.collector(filter), writer, self.format);
+        let name = opened.source.name().to_owned();
+        let mut living = Living::new(&name, self.collector(filter), writer, self.format);
         let outcome = drive(opened, self.pipeline(filter), Scrolling::Yes, &mut living);
         let worst = living.finish(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))

@@ -1,10 +1,11 @@
 //! The loop that every subcommand about a capture runs: packets in, a report out.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::capture::{Kind, Opened};
 use super::progress::{Progress, Scrolling};
-use super::{Remark, Verdict};
+use super::{Remark, Verdict, signals};
 use crate::analysis::{Analyzer, Totals};
 use crate::capture::{Notice, Notices, Packet, PacketSource};
 use crate::findings::{Findings, Reading};
@@ -64,11 +65,16 @@ pub(super) fn drive<R: Report>(
     scrolling: Scrolling,
     report: &mut R,
 ) -> anyhow::Result<()> {
+    match opened.kind {
+        Kind::File => {}
+        Kind::Stream | Kind::Live => signals::stop_at_first(&opened.stop)?,
+    }
     let progress = Progress::new(opened.length, scrolling);
     let outcome = read(&mut opened, &progress, &mut engine, report);
     progress.clear();
+    let closed = opened.source.close();
     let failure = match outcome {
-        Ok(()) => None,
+        Ok(()) => closed.err(),
         Err(Stop::Output(error)) => return Err(error.into()),
         Err(Stop::Capture(error)) => Some(error),
     };
@@ -80,6 +86,7 @@ pub(super) fn drive<R: Report>(
         damage: damage.as_deref(),
         skipped: &skipped,
         dropped: opened.source.dropped(),
+        let_go: None,
     };
     engine.finish(&reading, report);
     report.finish(&engine.totals(), &reading)?;
@@ -111,6 +118,10 @@ fn read<R: Report>(
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
     while packets < opened.count {
+        // What is captured live ends by itself, with what had come until then.
+        if opened.kind == Kind::Stream && opened.stop.load(Ordering::Relaxed) {
+            break;
+        }
         let Some(packet) = opened.source.next_packet().map_err(Stop::Capture)? else { break };
         let end = end_of(&packet);
         if packets == 0 {
@@ -150,22 +161,23 @@ impl Flushing {
     fn is_due(&mut self, source: &dyn PacketSource, end: u64, report: &impl Report) -> bool {
         match self.kind {
             Kind::File => false,
-            Kind::Live => report.is_pending(),
+            Kind::Live => report.is_pending() && (!source.is_ready() || self.has_waited()),
             Kind::Stream => {
-                if !report.is_pending() {
-                    return false;
-                }
                 // All that has come so far is read: the next packet is one to wait for.
-                if source.position().saturating_sub(end) <= BETWEEN_PACKETS {
-                    return true;
-                }
-                let due = self.latest.elapsed() >= FLUSH_INTERVAL;
-                if due {
-                    self.latest = now();
-                }
-                due
+                report.is_pending()
+                    && (source.position().saturating_sub(end) <= BETWEEN_PACKETS
+                        || self.has_waited())
             }
         }
+    }
+
+    /// Whether lines have waited long enough.
+    fn has_waited(&mut self) -> bool {
+        let due = self.latest.elapsed() >= FLUSH_INTERVAL;
+        if due {
+            self.latest = now();
+        }
+        due
     }
 }
 

@@ -45,7 +45,8 @@ Examples
   Watch your own machine
     wslens interfaces                           what can be captured
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
-    wslens -i lo -c 1000                        1000 packets, then stop
+    wslens -i any -w feed.pcapng                all interfaces, kept in a file
+    wslens check -i lo --duration 1m            what breaks the rules within a minute
 
   Find what is wrong
     wslens check feed.pcapng                    what breaks the rules, where, and what to do

@@ -94,6 +94,8 @@ pub(super) fn is_no_capture(error: &anyhow::Error) -> bool {
             | Error::Truncated { .. }
             | Error::Damaged { .. }
             | Error::Io { .. }
+            | Error::Unwritable { .. }
+            | Error::Exists { .. }
             | Error::NotSpooled { .. }
             | Error::Live { .. },
         )

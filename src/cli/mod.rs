@@ -9,12 +9,16 @@ mod filter;
 mod help;
 mod interfaces;
 mod jobs;
+mod live;
 mod living;
 mod man;
 mod output;
 mod print;
 mod progress;
+mod quantity;
+mod record;
 mod rules;
+mod signals;
 mod stats;
 mod usage;
 mod view;
@@ -92,6 +96,9 @@ struct Args {
 
     #[command(flatten)]
     look: view::LookArgs,
+
+    #[command(flatten)]
+    spool: view::SpoolArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,7 +126,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
         None => {
             let screen = Screen::of_standard_output();
             if screen.columns.is_some() {
-                view::run(&args.capture, &args.filter, args.look, args.color)?;
+                view::run(&args.capture, &args.filter, args.spool, (args.look, args.color))?;
             } else {
                 print::show(&args.capture, &args.filter, args.color, screen, out)?;
             }

@@ -1,7 +1,6 @@
 //! `wslens FILE`: the timeline in the terminal.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::ValueEnum;
 
@@ -13,7 +12,7 @@ use crate::capture::Spool;
 use crate::tui::app::Stage;
 use crate::tui::news::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
-use crate::tui::{Show, Store};
+use crate::tui::{Ending, Show, Store};
 
 /// How the timeline looks.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -29,6 +28,18 @@ pub(super) struct LookArgs {
     /// Ring the terminal's bell when an error or warning is found live
     #[arg(long)]
     bell: bool,
+}
+
+/// How much is kept of what cannot be read twice.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct SpoolArgs {
+    /// Disk space for packets that are shown live or from standard input, for example 500M or 4G
+    ///
+    /// They are kept in a temporary file, which is gone at the end. When it is full, the oldest are
+    /// let go: their rows stay, but cannot be opened.
+    #[arg(id = "spool-limit", long = "spool-limit", value_name = "SIZE", default_value = "16G")]
+    #[arg(value_parser = super::quantity::size)]
+    limit: u64,
 }
 
 /// A choice of colors.
@@ -55,14 +66,17 @@ enum Choice {
 pub(super) fn run(
     capture: &CaptureArgs,
     filter: &FilterArgs,
-    look: LookArgs,
-    color: ColorArgs,
+    SpoolArgs { limit }: SpoolArgs,
+    (look, color): (LookArgs, ColorArgs),
 ) -> anyhow::Result<()> {
     let filter = filter.filter()?;
+    // Made before the rights of root are given up: where it stands may be root's alone.
+    let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
     let opened = capture.open()?;
-    let store = match capture.store(&opened)? {
-        Some(file) => Store::File(file),
-        None => Store::Spool(Spool::new(Spool::LIMIT)?),
+    let store = match (spool, capture.store(&opened)?) {
+        (Some(spool), _) => Store::Spool(spool),
+        (None, Some(file)) => Store::File(file),
+        (None, None) => Store::Spool(Spool::new(limit)?),
     };
     let stage = match opened.kind {
         Kind::File => Stage::Loading,
@@ -74,11 +88,15 @@ pub(super) fn run(
         store,
         path: capture.path().map(Path::to_path_buf),
         stage,
+        ending: match opened.kind {
+            Kind::Live => Ending::AtOnce,
+            Kind::File | Kind::Stream => Ending::Perhaps,
+        },
+        stop: opened.stop,
         length: opened.length,
         count: opened.count,
         options,
         filter,
-        stop: Arc::default(),
         bell: if look.bell { Bell::On } else { Bell::Off },
         theme: look.theme(color),
     })?;

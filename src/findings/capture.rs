@@ -303,6 +303,11 @@ pub(super) static RULES: &[Rule] = &[
                     let packets = counted(scene.reading.dropped, "packet");
                     faults.add(format!("{packets} dropped by the machine that captured"));
                 }
+                if let Some(last) = scene.reading.let_go {
+                    faults.add(format!(
+                        "packets up to {last} were let go and cannot be opened (--spool-limit)"
+                    ));
+                }
                 if scene.facts.fragment_limits > 0 {
                     let datagrams = counted(scene.facts.fragment_limits, "IP datagram");
                     faults.add(format!("{datagrams} given up before all fragments had come"));
@@ -442,6 +447,7 @@ mod tests {
             damage: Some("x.pcap is cut off"),
             skipped: &skipped,
             dropped: 7,
+            let_go: Some(crate::stream::PacketId(3)),
         };
         let told: Vec<String> = scenario
             .judge(&reading)
@@ -457,6 +463,7 @@ mod tests {
                 "CAP-08 None x.pcap is cut off; 5 packets read",
                 "CAP-08 None damaged block at byte 40",
                 "CAP-09 None 7 packets dropped by the machine that captured",
+                "CAP-09 None packets up to 3 were let go and cannot be opened (--spool-limit)",
             ]
         );
     }

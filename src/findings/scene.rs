@@ -5,7 +5,7 @@ use crate::findings::Settings;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
-use crate::stream::Direction;
+use crate::stream::{Direction, PacketId};
 use crate::websocket::{Frame, Message};
 
 /// An event on a connection, before it is remembered, and all that was remembered before it.
@@ -48,6 +48,8 @@ pub struct Reading<'a> {
     pub skipped: &'a [String],
     /// Packets that the capturing machine lost.
     pub dropped: u64,
+    /// The last packet of those that were let go, where there was no room to keep all for looking at them again.
+    pub let_go: Option<PacketId>,
 }
 
 /// A frame, and who sent it.

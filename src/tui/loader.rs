@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::analysis::Options;
-use crate::capture::{self, Error, Journal, Packet, PacketSource};
+use crate::capture::{self, Error, Journal, Packet, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
+use crate::text::amount::size;
 use crate::timeline::Timeline;
 use crate::tui::app::{Notice, Stage, Tone};
 use crate::tui::export::{Extract, Origin};
@@ -20,10 +21,8 @@ pub struct Shared {
     timeline: Mutex<Timeline>,
     /// The interface wants the timeline: the reader waits.
     wanted: AtomicBool,
-    /// The reader is to stop.
-    stop: AtomicBool,
-    /// Ends the source, where that can be told to end: next to it, for what waits for a packet.
-    stop_source: Arc<AtomicBool>,
+    /// The reader is to stop, and so is the capture, which may be what it waits for.
+    stop: Arc<AtomicBool>,
     /// Packets are pushed into it, until the reader or the interface finishes it.
     pipeline: Mutex<Option<Pipeline>>,
     position: AtomicU64,
@@ -47,18 +46,17 @@ pub struct Source {
 }
 
 impl Shared {
-    /// The same, with what ends the source of packets when it is set.
-    pub fn with_stop(stage: Stage, stop_source: Arc<AtomicBool>) -> Self {
-        Self { stop_source, ..Self::new(stage) }
-    }
-
     /// Makes an empty timeline to be filled.
     pub fn new(stage: Stage) -> Self {
+        Self::with_stop(stage, Arc::default())
+    }
+
+    /// The same, where setting `stop` ends the capture, too.
+    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
-            stop_source: Arc::default(),
+            stop,
             pipeline: Mutex::new(None),
             position: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -95,16 +93,18 @@ impl Shared {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    fn say(&self, notice: Notice) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+    }
+
     /// Tells the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.stop_source.store(true, Ordering::Release);
     }
 
-    /// Ends a live capture at once, with all that has come: the reader may wait for a packet that never
-    /// comes. The caller must not hold the timeline.
-    pub fn stop_live(&self) {
-        self.stop();
+    /// Ends the capture with all that has come, for a reader that was told to stop and waits for a packet that
+    /// never comes. The caller must not hold the timeline.
+    pub fn give_up(&self) {
         if self.finish(&Reading { dropped: self.dropped(), ..Reading::default() }) {
             self.end(Stage::Stopped);
         }
@@ -157,7 +157,7 @@ pub fn extract(
             }
             Err(error) => Notice { tone: Tone::Failed, text: format!("{path}: {error}") },
         };
-        *shared.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        shared.say(notice);
     });
 }
 
@@ -168,12 +168,18 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
         Ok(stage) => (stage, None),
         Err(error) => (Stage::Broken(error.to_string()), Some(error.to_string())),
     };
+    let closed = source.packets.close();
+    let (stage, failure) = match (closed, failure) {
+        (Err(error), None) => (Stage::Broken(error.to_string()), Some(error.to_string())),
+        (Ok(()) | Err(_), failure) => (stage, failure),
+    };
     let skipped: Vec<String> = source.packets.notices().list().iter().map(in_words).collect();
     let reading = Reading {
         packets: 0,
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
+        let_go: source.spool.as_ref().and_then(|journal| journal.spool().let_go()),
     };
     shared.dropped.store(reading.dropped, Ordering::Relaxed);
     if stage != Stage::Cancelled {
@@ -188,6 +194,8 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
     let stopped = if is_live { Stage::Stopped } else { Stage::Cancelled };
     let mut count = 0_u64;
     let mut asked = Timestamp(0);
+    // Said once.
+    let mut full = false;
     while count < source.count {
         if shared.stop.load(Ordering::Acquire) {
             return Ok(stopped);
@@ -211,11 +219,23 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
         }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
+            let spool = source.spool.as_ref().map(Journal::spool);
+            if !full && let Some(spool) = spool.filter(|it| it.let_go().is_some()) {
+                full = true;
+                shared.say(Notice { tone: Tone::Failed, text: let_go(spool) });
+            }
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
     let is_stopped = shared.stop.load(Ordering::Acquire);
     Ok(if is_stopped { stopped } else { Stage::Whole })
+}
+
+fn let_go(spool: &Spool) -> String {
+    let mut text = "CAP-09 the oldest packets are let go: the newest ".to_owned();
+    size(&mut text, spool.limit());
+    text.push_str(" can be opened (--spool-limit)");
+    text
 }
 
 fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {

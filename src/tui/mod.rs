@@ -56,6 +56,10 @@ pub struct Show {
     pub path: Option<PathBuf>,
     /// Whether they come as they are captured.
     pub stage: Stage,
+    /// Ends the capture when it is set.
+    pub stop: Arc<AtomicBool>,
+    /// Whether it does so at once, also where no packets come.
+    pub ending: Ending,
     /// Bytes of the file, where it is one.
     pub length: Option<u64>,
     /// How many packets are wanted.
@@ -64,12 +68,19 @@ pub struct Show {
     pub options: Options,
     /// Which rows are shown at the start; all of them without it.
     pub filter: Option<Filter>,
-    /// Ends the source of packets when it is set, where that can be ended while it waits for one.
-    pub stop: Arc<AtomicBool>,
     /// Whether the bell is rung for what is found while packets come.
     pub bell: Bell,
     /// Colors and symbols.
     pub theme: Theme,
+}
+
+/// Whether a capture can be ended while it makes wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// It ends when it is told to.
+    AtOnce,
+    /// It ends with the next packet at best.
+    Perhaps,
 }
 
 /// Where packets can be read again.
@@ -101,17 +112,22 @@ pub fn run(show: Show) -> io::Result<()> {
     let shared = Arc::new(Shared::with_stop(show.stage, show.stop));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     let reader = loader::start(source, Arc::clone(&shared));
-    let (started, meter) = (session::now(), Meter::default());
-    Session {
+    let session = Session {
         app,
         shared,
         store,
         length: show.length,
         origin,
-        reader,
-        started,
-        meter,
+        started: session::now(),
+        meter: Meter::default(),
+        stopping: None,
         writing: None,
+    };
+    let outcome = session.run();
+    match show.ending {
+        // What is written along is made whole. A panic of the reader was reported when it happened.
+        Ending::AtOnce => drop(reader.join()),
+        Ending::Perhaps => session::wait_for(&reader),
     }
-    .run()
+    outcome
 }

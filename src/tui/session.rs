@@ -35,12 +35,12 @@ pub(super) struct Session {
     pub(super) length: Option<u64>,
     /// Where all its packets can be read once more.
     pub(super) origin: Option<Origin>,
-    /// Reads the capture.
-    pub(super) reader: JoinHandle<()>,
     /// When the interface started.
     pub(super) started: Instant,
     /// Measures how fast packets come.
     pub(super) meter: Meter,
+    /// When a live capture was told to stop.
+    pub(super) stopping: Option<Instant>,
     /// The file that messages are being written to.
     pub(super) writing: Option<(File, String)>,
 }
@@ -91,22 +91,16 @@ impl Session {
             }
         }
         self.shared.stop();
-        screen.leave()?;
-        self.let_reader_end();
-        Ok(())
-    }
-
-    /// Waits for a moment until the reader has let go of what it reads from, and of what is written
-    /// along with it.
-    fn let_reader_end(&self) {
-        let until = now().checked_add(READER_TIME);
-        while !self.reader.is_finished() && until.is_some_and(|until| now() < until) {
-            thread::sleep(END_INTERVAL);
-        }
+        screen.leave()
     }
 
     /// Goes on with what takes long for a moment, and draws.
     fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
+        let waited = self.stopping.map(|since| now().saturating_duration_since(since));
+        if waited.is_some_and(|waited| waited >= STOP_TIME) {
+            self.stopping = None;
+            self.shared.give_up();
+        }
         let area = Rect::from((ratatui::layout::Position::ORIGIN, screen.terminal.size()?));
         let stage = self.shared.stage();
         if stage != self.app.reading.stage
@@ -174,7 +168,8 @@ impl Session {
             Effect::Suspend => suspend(screen)?,
             Effect::Redraw => screen.clear()?,
             Effect::StopReading if self.app.reading.stage == Stage::Live => {
-                self.shared.stop_live();
+                self.shared.stop();
+                self.stopping = Some(now());
                 self.app.say(Tone::Done, "capturing stopped; what came stays");
             }
             Effect::StopReading => {
@@ -257,6 +252,15 @@ impl Session {
     }
 }
 
+/// Waits for a moment until the reader has let go of what it reads from, and of what is written along
+/// with it.
+pub(super) fn wait_for(reader: &JoinHandle<()>) {
+    let until = now().checked_add(READER_TIME);
+    while !reader.is_finished() && until.is_some_and(|until| now() < until) {
+        thread::sleep(END_INTERVAL);
+    }
+}
+
 /// Stops the process until the shell lets it go on.
 #[cfg(unix)]
 fn suspend(screen: &mut Screen) -> io::Result<()> {
@@ -289,6 +293,9 @@ const END_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How often a signal is looked for beside the loop.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a live capture may take to end by itself, before it is ended with what has come.
+const STOP_TIME: Duration = Duration::from_millis(100);
 
 /// How long the reader may take to end after the loop.
 const READER_TIME: Duration = Duration::from_millis(200);

@@ -11,6 +11,7 @@ use wslens::capture::PacketSource;
 use wslens::capture::Secrets;
 use wslens::capture::Spool;
 use wslens::tui;
+use wslens::tui::Ending;
 use wslens::tui::Show;
 use wslens::tui::Store;
 use wslens::tui::app::Stage;
@@ -53,6 +54,7 @@ fn the_interface_of_a_capture_that_panics() {
         options: Options::default(),
         filter: None,
         stop: Arc::default(),
+        ending: Ending::Perhaps,
         bell: Bell::Off,
         theme: Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode },
     };

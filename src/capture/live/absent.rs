@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Device, Options};
-use crate::capture::{Error, PacketSource};
+use crate::capture::{Error, Interface, PacketSource};
+
+/// Interfaces that were opened: none in this build.
+#[derive(Debug)]
+pub enum Opened {}
 
 /// Lists the interfaces that packets can be captured on.
 ///
@@ -15,17 +19,33 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     Err(not_built_in())
 }
 
-/// Starts to capture on an interface.
+/// Opens interfaces.
 ///
 /// # Errors
 ///
 /// [`Error::Live`] always: this build cannot capture, and says what to install.
-pub fn open(
-    _device: &str,
-    _options: &Options,
-    _stop: Arc<AtomicBool>,
-) -> Result<Box<dyn PacketSource + Send>, Error> {
+pub fn open(_names: &[String], _options: &Options) -> Result<Opened, Error> {
     Err(not_built_in())
+}
+
+impl Opened {
+    /// What was opened.
+    pub fn interfaces(&self) -> &[Interface] {
+        match *self {}
+    }
+
+    /// Captures.
+    ///
+    /// # Errors
+    ///
+    /// Never, because there is nothing to start.
+    pub fn start(
+        self,
+        _options: &Options,
+        _stop: &Arc<AtomicBool>,
+    ) -> Result<Box<dyn PacketSource + Send>, Error> {
+        match self {}
+    }
 }
 
 fn not_built_in() -> Error {
@@ -44,8 +64,7 @@ mod tests {
 
     #[test]
     fn says_what_to_install() {
-        let stop = Arc::new(AtomicBool::new(false));
-        let opened = open("lo", &Options::default(), stop).map(|_| ()).unwrap_err();
+        let opened = open(&["lo".to_owned()], &Options::default()).map(|_| ()).unwrap_err();
         for error in [opened, devices().unwrap_err()] {
             let text = error.to_string();
             assert!(text.starts_with("live capture is not built in; install libpcap"), "{text}");

@@ -20,8 +20,17 @@ pub(super) enum Doing<'a> {
     Reading(&'a str),
 }
 
+/// Who runs the program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Runner {
+    /// The user who may do everything, unless in a container.
+    Root,
+    /// Anyone else.
+    User,
+}
+
 /// Makes an error of a message of libpcap. `program` is the path of the running program.
-pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path) -> Error {
+pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path, user: Runner) -> Error {
     let text = text.trim().trim_start_matches("libpcap error: ").trim_end_matches('.');
     let lower = text.to_ascii_lowercase();
     let row = ROWS.iter().find(|row| lower.contains(row.text));
@@ -37,10 +46,13 @@ pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path) -> Error {
     };
     let remedy = match (doing, row) {
         (Doing::Filtering(_), _) => "see man pcap-filter, for example \"tcp port 8080\"".to_owned(),
-        (Doing::Opening(device), Some(row)) => row
-            .remedy
-            .replace("{device}", device)
-            .replace("{program}", &program.display().to_string()),
+        (Doing::Opening(device), Some(row)) => {
+            let remedy = match row.remedy {
+                Remedy::Words(words) => words,
+                Remedy::Rights => rights(user),
+            };
+            remedy.replace("{device}", device).replace("{program}", &quoted(program))
+        }
         (Doing::Opening(_), None) => "wslens interfaces lists what can be captured".to_owned(),
         (Doing::Listing | Doing::Reading(_), _) => {
             "see whether tcpdump works on this machine".to_owned()
@@ -54,24 +66,58 @@ struct Row {
     /// A part of libpcap's message, in lower case.
     text: &'static str,
     problem: &'static str,
-    remedy: &'static str,
+    remedy: Remedy,
 }
 
-/// Without the capability, Linux gives the same message for interfaces that do not exist.
-#[cfg(target_os = "linux")]
-const PERMISSION: &str = "run sudo setcap cap_net_raw=ep {program}, or run it with sudo, or use \
-                          sudo tcpdump -i {device} -U -w - | wslens -";
-#[cfg(not(target_os = "linux"))]
-const PERMISSION: &str = "run {program} with sudo, or use \
-                          sudo tcpdump -i {device} -U -w - | wslens -";
+/// What to do.
+enum Remedy {
+    /// This.
+    Words(&'static str),
+    /// What gives the right to capture on this system.
+    Rights,
+}
+
+/// What gives the right to capture.
+///
+/// Without it, Linux gives the same message for interfaces that do not exist.
+fn rights(user: Runner) -> &'static str {
+    match user {
+        Runner::User if cfg!(target_os = "linux") => {
+            "run sudo setcap cap_net_raw=ep {program}, or run it with sudo, or use \
+             sudo tcpdump -i {device} -U -w - | wslens -"
+        }
+        Runner::User if cfg!(target_vendor = "apple") => {
+            "run {program} with sudo, or install ChmodBPF, which comes with Wireshark and opens \
+             /dev/bpf* to your group, or use sudo tcpdump -i {device} -U -w - | wslens -"
+        }
+        Runner::User if cfg!(windows) => {
+            "run it as administrator, or install Npcap again without its restriction to \
+             administrators (npcap.com)"
+        }
+        Runner::User => {
+            "run {program} with sudo, or use sudo tcpdump -i {device} -U -w - | wslens -"
+        }
+        Runner::Root => {
+            "root lacks CAP_NET_RAW here: start the container with it (docker run \
+             --cap-add NET_RAW), or capture outside of it"
+        }
+    }
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |it: char| it.is_alphanumeric() || matches!(it, '/' | '.' | '-' | '_' | '\\' | ':');
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    Row { text: "operation not permitted", problem: "capturing on {device} is not permitted", remedy: PERMISSION },
-    Row { text: "permission", problem: "capturing on {device} is not permitted", remedy: PERMISSION },
-    Row { text: "no such device exists", problem: "there is no interface {device}", remedy: "wslens interfaces lists what can be captured" },
-    Row { text: "device not configured", problem: "there is no interface {device}", remedy: "wslens interfaces lists what can be captured" },
-    Row { text: "is not up", problem: "the interface {device} is down", remedy: "switch it on with sudo ip link set {device} up" },
+    Row { text: "operation not permitted", problem: "capturing on {device} is not permitted", remedy: Remedy::Rights },
+    Row { text: "permission", problem: "capturing on {device} is not permitted", remedy: Remedy::Rights },
+    Row { text: "no such device exists", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
+    Row { text: "device not configured", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
+    Row { text: "is not up", problem: "the interface {device} is down", remedy: Remedy::Words("switch it on with sudo ip link set {device} up") },
 ];
 
 #[cfg(test)]
@@ -94,15 +140,25 @@ mod tests {
             (Listing, "x", "the interfaces cannot be listed: x; see whether tcpdump works on this machine"),
         ];
         for (doing, text, expected) in cases {
-            assert_eq!(explain(doing, text, Path::new("wslens")).to_string(), expected);
+            assert_eq!(
+                explain(doing, text, Path::new("wslens"), Runner::User).to_string(),
+                expected
+            );
         }
     }
 
     #[test]
     fn missing_permission_names_the_program() {
         let text = "libpcap error: socket: Operation not permitted";
-        let error = explain(Doing::Opening("lo"), text, Path::new("/opt/wslens")).to_string();
+        let said = |program: &str, user| {
+            explain(Doing::Opening("lo"), text, Path::new(program), user).to_string()
+        };
+        let error = said("/opt/wslens", Runner::User);
         assert!(error.starts_with("capturing on lo is not permitted; run "), "{error}");
-        assert!(error.contains("/opt/wslens") && error.contains("tcpdump -i lo"), "{error}");
+        assert!(error.contains("/opt/wslens"), "{error}");
+        let error = said("/opt/my tools/wslens", Runner::User);
+        assert!(cfg!(windows) || error.contains(" '/opt/my tools/wslens',"), "{error}");
+        let error = said("/opt/wslens", Runner::Root);
+        assert!(error.contains("--cap-add NET_RAW") && !error.contains("sudo"), "{error}");
     }
 }

@@ -1,17 +1,18 @@
-//! Live capture through libpcap.
+//! Live capture through libpcap: finding interfaces, and opening them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
 
-use ::pcap::{Active, Capture, Precision};
+use ::pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
-use super::explain::{Doing, explain};
-use super::{Device, Options, Scope};
-use crate::capture::{Error, LinkType, Notices, Packet, PacketSource, Secrets};
-use crate::stream::{PacketId, Timestamp};
+use super::explain::{Doing, Runner, explain};
+use super::merge::Merged;
+use super::queue::Queue;
+use super::taker::{TIMEOUT_MILLISECONDS, Taker, Until};
+use super::{ANY, Device, Link, Options, Scope};
+use crate::capture::{Error, Interface, LinkType, Losses, PacketSource};
 
 /// Lists the interfaces that packets can be captured on. Needs no privileges.
 ///
@@ -21,9 +22,21 @@ use crate::stream::{PacketId, Timestamp};
 pub fn devices() -> Result<Vec<Device>, Error> {
     let list = ::pcap::Device::list().map_err(|error| failed(Doing::Listing, &error))?;
     let devices = list.into_iter().map(|device| Device {
-        up: device.flags.is_up(),
-        running: device.flags.is_running(),
+        link: match device.flags.connection_status {
+            _ if !device.flags.is_up() => Link::Off,
+            ConnectionStatus::Disconnected => Link::Unplugged,
+            ConnectionStatus::Unknown
+            | ConnectionStatus::Connected
+            | ConnectionStatus::NotApplicable => {
+                if device.flags.is_running() {
+                    Link::Up
+                } else {
+                    Link::Unplugged
+                }
+            }
+        },
         loopback: device.flags.is_loopback(),
+        wireless: device.flags.is_wireless(),
         addresses: device.addresses.into_iter().map(|address| address.addr).collect(),
         description: device.desc,
         name: device.name,
@@ -31,51 +44,102 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     Ok(devices.collect())
 }
 
-/// Starts to capture on an interface.
+/// Interfaces that were opened and are not captured on yet.
 ///
-/// The source waits for packets until `stop` is set, which it looks at every few milliseconds.
-/// Packets that were taken from the kernel before that are still given.
+/// Between opening and capturing lies the moment to give up privileges, which only opening needs.
+pub struct Opened {
+    captures: Vec<Capture<Active>>,
+    interfaces: Vec<Interface>,
+}
+
+/// Opens interfaces. From now on the kernel collects their packets.
 ///
 /// # Errors
 ///
-/// [`Error::Live`] when the interface does not exist, is down or may not be captured on, and when
+/// [`Error::Live`] when an interface does not exist, is down or may not be captured on, and when
 /// the filter is wrong.
-pub fn open(
-    device: &str,
-    options: &Options,
-    stop: Arc<AtomicBool>,
-) -> Result<Box<dyn PacketSource + Send>, Error> {
-    let opening = Doing::Opening(device);
-    let mut capture = activate(device, options, options.scope)
+pub fn open(names: &[String], options: &Options) -> Result<Opened, Error> {
+    let mut opened = Opened { captures: Vec::new(), interfaces: Vec::new() };
+    for name in names {
+        let capture = open_one(name, options)?;
+        opened.interfaces.push(Interface {
+            name: name.clone(),
+            link_type: link_type(capture.get_datalink().0),
+            snap_length: options.snap_length,
+            filter: options.filter.clone(),
+            losses: Losses::default(),
+        });
+        opened.captures.push(capture);
+    }
+    Ok(opened)
+}
+
+impl Opened {
+    /// What was opened, in the order in which it was asked for.
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// Captures, with a thread for each interface.
+    ///
+    /// The source waits for packets until `stop` is set, which the threads look at every
+    /// few milliseconds, or the time of [`Options::duration`] is over. Packets that the kernel
+    /// has by then are still given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Live`] when the system gives no thread.
+    pub fn start(
+        self,
+        options: &Options,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Box<dyn PacketSource + Send>, Error> {
+        let queue = Arc::new(Queue::new(self.captures.len()));
+        let until = Until::new(Arc::clone(stop), options.duration);
+        for (source, (capture, interface)) in
+            self.captures.into_iter().zip(&self.interfaces).enumerate()
+        {
+            let taker = Taker::new(source, capture, interface.clone(), until.clone());
+            let queue = Arc::clone(&queue);
+            let spawned = thread::Builder::new()
+                .name(format!("capture {}", interface.name))
+                .spawn(move || taker.run(&queue));
+            if let Err(cause) = spawned {
+                return Err(Error::Live {
+                    problem: format!(
+                        "there is no thread to capture {} in: {cause}",
+                        interface.name
+                    ),
+                    remedy: "see the limits of this user (ulimit -u)".to_owned(),
+                });
+            }
+        }
+        Ok(Box::new(Merged::new(queue, self.interfaces)))
+    }
+}
+
+fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
+    let mut capture = activate(name, options, options.scope)
         .or_else(|error| match options.scope {
             // Some interfaces cannot do that, which is no reason not to capture.
-            Scope::Promiscuous => activate(device, options, Scope::Own).map_err(|_| error),
+            Scope::Promiscuous => activate(name, options, Scope::Own).map_err(|_| error),
             Scope::Own => Err(error),
         })
         .and_then(Capture::setnonblock)
-        .map_err(|error| failed(opening, &error))?;
+        .map_err(|error| failed(Doing::Opening(name), &error))?;
+    if name == ANY {
+        // The newer form says of each packet which interface it passed. Older systems lack it.
+        capture.set_datalink(Linktype(LINUX_SLL2)).ok();
+    }
     if let Some(filter) = &options.filter {
         capture.filter(filter, true).map_err(|error| failed(Doing::Filtering(filter), &error))?;
     }
-    Ok(Box::new(Live {
-        link_type: link_type(capture.get_datalink().0),
-        capture,
-        device: device.to_owned(),
-        stop,
-        batch: Batch::default(),
-        packets: 0,
-        captured: 0,
-        notices: Notices::default(),
-    }))
+    Ok(capture)
 }
 
-fn activate(
-    device: &str,
-    options: &Options,
-    scope: Scope,
-) -> Result<Capture<Active>, ::pcap::Error> {
+fn activate(name: &str, options: &Options, scope: Scope) -> Result<Capture<Active>, ::pcap::Error> {
     let length = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
-    Capture::from_device(device)?
+    Capture::from_device(name)?
         .promisc(scope == Scope::Promiscuous)
         .snaplen(length(options.snap_length))
         .buffer_size(length(options.buffer_length))
@@ -83,130 +147,6 @@ fn activate(
         .timeout(TIMEOUT_MILLISECONDS)
         .precision(PRECISION)
         .open()
-}
-
-/// An interface that is being captured on.
-struct Live {
-    capture: Capture<Active>,
-    device: String,
-    link_type: LinkType,
-    stop: Arc<AtomicBool>,
-    batch: Batch,
-    packets: u64,
-    /// Bytes of all packets given.
-    captured: u64,
-    notices: Notices,
-}
-
-impl Live {
-    /// Waits for packets; false when there will be none any more.
-    fn refill(&mut self) -> Result<bool, Error> {
-        self.batch.clear();
-        while !self.stop.load(Ordering::Relaxed) {
-            let batch = &mut self.batch;
-            let taken = self.capture.dispatch(Some(BATCH_PACKETS), |packet| batch.push(&packet));
-            if !self.batch.headers.is_empty() {
-                return Ok(true);
-            }
-            match taken {
-                // `Capture::timeout` does not end a wait on a silent interface of Linux, and the
-                // file descriptor cannot be polled without another crate.
-                Ok(_) | Err(::pcap::Error::TimeoutExpired) => thread::sleep(IDLE),
-                Err(::pcap::Error::NoMorePackets) => return Ok(false),
-                Err(error) => {
-                    self.stop.store(true, Ordering::Relaxed);
-                    return Err(failed(Doing::Reading(&self.device), &error));
-                }
-            }
-        }
-        Ok(false)
-    }
-}
-
-impl PacketSource for Live {
-    fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
-        if self.batch.next == self.batch.headers.len() && !self.refill()? {
-            return Ok(None);
-        }
-        let Some(&header) = self.batch.headers.get(self.batch.next) else { return Ok(None) };
-        self.batch.next += 1;
-        self.packets += 1;
-        let file_offset = self.captured;
-        let bytes = self.batch.bytes.get(header.start..header.end).unwrap_or_default();
-        self.captured += crate::stream::length_u64(bytes.len());
-        Ok(Some(Packet {
-            id: PacketId(self.packets),
-            time: header.time,
-            link_type: self.link_type,
-            interface: 0,
-            bytes,
-            original_length: header.original,
-            file_offset,
-        }))
-    }
-
-    fn name(&self) -> &str {
-        &self.device
-    }
-
-    fn position(&self) -> u64 {
-        0
-    }
-
-    fn secrets(&self) -> &[Secrets] {
-        &[]
-    }
-
-    fn notices(&self) -> &Notices {
-        &self.notices
-    }
-
-    fn dropped(&mut self) -> u64 {
-        let statistics = self.capture.stats();
-        statistics.map_or(0, |known| u64::from(known.dropped) + u64::from(known.if_dropped))
-    }
-}
-
-/// Packets taken from the kernel at once, in memory that is used again for the next ones.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    headers: Vec<Header>,
-    /// Index of the next packet to be given.
-    next: usize,
-}
-
-/// A packet of a batch.
-#[derive(Clone, Copy)]
-struct Header {
-    time: Timestamp,
-    original: u32,
-    start: usize,
-    end: usize,
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.headers.clear();
-        self.next = 0;
-    }
-
-    fn push(&mut self, packet: &::pcap::Packet<'_>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(packet.data);
-        let time = packet.header.ts;
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let fraction = u64::try_from(time.tv_usec).unwrap_or(0);
-        let nanoseconds =
-            seconds.saturating_mul(1_000_000_000).saturating_add(fraction.saturating_mul(UNIT));
-        self.headers.push(Header {
-            time: Timestamp(nanoseconds),
-            original: packet.header.len,
-            start,
-            end: self.bytes.len(),
-        });
-    }
 }
 
 /// The registry's value for a value of libpcap, which differ for a few types.
@@ -218,23 +158,28 @@ fn link_type(data_link: i32) -> LinkType {
     }
 }
 
-fn failed(doing: Doing<'_>, error: &::pcap::Error) -> Error {
+/// What a failure of libpcap means.
+pub(super) fn failed(doing: Doing<'_>, error: &::pcap::Error) -> Error {
     let text = match error {
         ::pcap::Error::PcapError(text) => text.clone(),
         other => other.to_string(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("wslens"));
-    explain(doing, &text, &program)
+    explain(doing, &text, &program, runner())
 }
 
-/// How long the kernel collects packets before it gives them, in milliseconds.
-const TIMEOUT_MILLISECONDS: i32 = 20;
+#[cfg(unix)]
+fn runner() -> Runner {
+    if nix::unistd::Uid::effective().is_root() { Runner::Root } else { Runner::User }
+}
 
-/// How long to wait where no packet has come.
-const IDLE: Duration = Duration::from_millis(5);
+#[cfg(not(unix))]
+fn runner() -> Runner {
+    Runner::User
+}
 
-/// Packets taken at once; with the usual snap length no more than 16 MiB.
-const BATCH_PACKETS: usize = 64;
+/// `LINKTYPE_LINUX_SLL2`.
+const LINUX_SLL2: i32 = 276;
 
 /// The precision of times. Only Linux is known to grant nanoseconds, and what is not granted is
 /// not reported.
@@ -242,12 +187,6 @@ const BATCH_PACKETS: usize = 64;
 const PRECISION: Precision = Precision::Nano;
 #[cfg(not(target_os = "linux"))]
 const PRECISION: Precision = Precision::Micro;
-
-/// Nanoseconds of one unit of a time's fraction.
-#[cfg(target_os = "linux")]
-const UNIT: u64 = 1;
-#[cfg(not(target_os = "linux"))]
-const UNIT: u64 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -263,8 +202,8 @@ mod tests {
 
     #[test]
     fn unknown_interface_is_one_clear_line() {
-        let stop = Arc::new(AtomicBool::new(false));
-        let error = open("nonesuch0", &Options::default(), stop).map(|_| ()).unwrap_err();
+        let names = ["nonesuch0".to_owned()];
+        let error = open(&names, &Options::default()).map(|_| ()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("nonesuch0") && !text.contains('\n'), "{text}");
         assert!(!error.is_damage());

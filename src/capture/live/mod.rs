@@ -1,38 +1,35 @@
-//! Packets of a network interface, as they come.
+//! Packets of network interfaces, as they come.
+//!
+//! A thread for each interface takes packets from the kernel ([`Opened::start`]); they wait in a queue that is
+//! bounded in bytes, and one source gives them all in the order of their times. When the reader is slower than
+//! the network, the queue fills, then the kernel's buffer, and then the kernel counts what it
+//! drops: [`PacketSource::dropped`](crate::capture::PacketSource::dropped) tells.
 //!
 //! `libpcap.rs` is compiled where the build found libpcap, and `absent.rs` with the same functions
 //! elsewhere.
 
 #[cfg(not(libpcap))]
 mod absent;
+mod device;
 #[cfg(libpcap)]
 mod explain;
 #[cfg(libpcap)]
 mod libpcap;
+#[cfg(libpcap)]
+mod merge;
+#[cfg(libpcap)]
+mod queue;
+pub mod rights;
+#[cfg(libpcap)]
+mod taker;
 
-use std::net::IpAddr;
+use std::time::Duration;
 
 #[cfg(not(libpcap))]
-pub use absent::{devices, open};
+pub use absent::{Opened, devices, open};
+pub use device::{ANY, Device, Link, Purpose, loopback};
 #[cfg(libpcap)]
-pub use libpcap::{devices, open};
-
-/// A network interface that packets can be captured on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Device {
-    /// The name to open it by.
-    pub name: String,
-    /// What it is, in the system's words.
-    pub description: Option<String>,
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
-    /// Whether it was switched on.
-    pub up: bool,
-    /// Whether it is connected.
-    pub running: bool,
-    /// Whether it is the machine's own loopback interface.
-    pub loopback: bool,
-}
+pub use libpcap::{Opened, devices, open};
 
 /// How to capture.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,8 +40,10 @@ pub struct Options {
     pub scope: Scope,
     /// The longest part of a packet that is captured, in bytes.
     pub snap_length: u32,
-    /// Memory that the kernel keeps packets in until they are read, in bytes.
+    /// Memory that the kernel keeps packets of each interface in until they are read, in bytes.
     pub buffer_length: u32,
+    /// How long to capture; until told to stop without it.
+    pub duration: Option<Duration>,
 }
 
 impl Default for Options {
@@ -54,6 +53,7 @@ impl Default for Options {
             scope: Scope::Promiscuous,
             snap_length: SNAP_LENGTH,
             buffer_length: BUFFER_LENGTH,
+            duration: None,
         }
     }
 }
@@ -67,8 +67,12 @@ pub enum Scope {
     Own,
 }
 
+/// The longest part of a packet that is captured unless asked otherwise, in bytes.
+///
 /// tcpdump's. With 64 KiB, the large packets of loopback interfaces are cut.
-const SNAP_LENGTH: u32 = 262_144;
+pub const SNAP_LENGTH: u32 = 262_144;
 
+/// The kernel's memory for packets of an interface unless asked otherwise, in bytes.
+///
 /// With libpcap's 2 MiB, a burst on a loopback interface overflows the buffer.
-const BUFFER_LENGTH: u32 = 16 << 20;
+pub const BUFFER_LENGTH: u32 = 32 << 20;

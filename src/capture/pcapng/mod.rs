@@ -389,6 +389,10 @@ impl PacketSource for Pcapng {
         &self.notices
     }
 
+    fn is_ready(&self) -> bool {
+        !self.input.available().is_empty()
+    }
+
     fn dropped(&mut self) -> u64 {
         let described = self.interfaces.iter().flatten();
         let here = described.fold(0_u64, |sum, interface| sum.saturating_add(interface.dropped));

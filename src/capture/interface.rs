@@ -1,0 +1,79 @@
+//! What is known of an interface that is captured on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::LinkType;
+
+/// An interface that is captured on.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// What the system calls it.
+    pub name: String,
+    /// How to read the first bytes of its packets.
+    pub link_type: LinkType,
+    /// The longest part of a packet that is captured, in bytes.
+    pub snap_length: u32,
+    /// Which packets are captured, in the syntax of tcpdump; all of them without it.
+    pub filter: Option<String>,
+    /// What was lost, as far as known by now.
+    pub losses: Losses,
+}
+
+/// How many packets were captured and lost; all clones count the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Losses(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    captured: AtomicU64,
+    kernel: AtomicU64,
+    interface: AtomicU64,
+}
+
+impl Losses {
+    /// Packets that were captured and passed the filter.
+    pub fn captured(&self) -> u64 {
+        self.0.captured.load(Ordering::Relaxed)
+    }
+
+    /// Packets for which there was no room in the kernel's buffer.
+    pub fn kernel(&self) -> u64 {
+        self.0.kernel.load(Ordering::Relaxed)
+    }
+
+    /// Packets that the interface or its driver lost.
+    pub fn interface(&self) -> u64 {
+        self.0.interface.load(Ordering::Relaxed)
+    }
+
+    /// All that were lost.
+    pub fn total(&self) -> u64 {
+        self.kernel().saturating_add(self.interface())
+    }
+
+    /// Counts packets.
+    #[cfg_attr(not(libpcap), allow(dead_code, reason = "only live capture counts"))]
+    pub(super) fn add(&self, captured: u64, kernel: u32, interface: u32) {
+        self.0.captured.fetch_add(captured, Ordering::Relaxed);
+        self.0.kernel.fetch_add(u64::from(kernel), Ordering::Relaxed);
+        self.0.interface.fetch_add(u64::from(interface), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_count_the_same_packets() {
+        let losses = Losses::default();
+        let same = losses.clone();
+        same.add(10, 2, 0);
+        losses.add(5, u32::MAX, 1);
+        assert_eq!(
+            (losses.captured(), losses.kernel(), losses.interface(), losses.total()),
+            (15, 4_294_967_297, 1, 4_294_967_298)
+        );
+    }
+}

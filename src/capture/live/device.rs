@@ -1,0 +1,210 @@
+//! What interfaces there are, and what each is good for.
+
+use std::net::IpAddr;
+
+/// A network interface that packets can be captured on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Device {
+    /// The name to open it by.
+    pub name: String,
+    /// What it is, in the system's words.
+    pub description: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Whether packets can pass.
+    pub link: Link,
+    /// Whether it is the machine's own loopback interface.
+    pub loopback: bool,
+    /// Whether it is a radio.
+    pub wireless: bool,
+}
+
+/// Whether packets can pass an interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Link {
+    /// They can.
+    Up,
+    /// It is switched on, but not connected.
+    Unplugged,
+    /// It is switched off.
+    Off,
+}
+
+/// What an interface is good for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// Connections within this machine.
+    Loopback,
+    /// Everything.
+    Any,
+    /// Containers, all those of one network.
+    ContainerBridge,
+    /// One container.
+    ContainerEnd,
+    /// Virtual machines.
+    MachineBridge,
+    /// One virtual machine, or a tunnel.
+    Tunnel,
+    /// Other machines, by radio.
+    Wireless,
+    /// Other machines, by cable.
+    Network,
+    /// No network traffic: a bus, a radio of another kind, the system's log.
+    Other,
+}
+
+/// The interface of all interfaces: on Linux, and nowhere else.
+pub const ANY: &str = "any";
+
+impl Device {
+    /// What it is good for, as far as its name and the system tell.
+    pub fn purpose(&self) -> Purpose {
+        if self.loopback {
+            return Purpose::Loopback;
+        }
+        if self.name == ANY {
+            return Purpose::Any;
+        }
+        let known = NAMES.iter().find(|(start, _)| self.name.starts_with(start));
+        let otherwise = if self.wireless { Purpose::Wireless } else { Purpose::Network };
+        known.map_or(otherwise, |(_, purpose)| *purpose)
+    }
+}
+
+impl Purpose {
+    /// All of them, with the word for programs and the words for people.
+    #[rustfmt::skip]
+    pub const TABLE: [(Self, &'static str, &'static str); 9] = [
+        (Self::Loopback,        "loopback",         "clients and servers on this machine"),
+        (Self::Any,             "any",              "all interfaces at once; what passes two of them comes twice and is used once"),
+        (Self::ContainerBridge, "container_bridge", "containers of one network, and their ports"),
+        (Self::ContainerEnd,    "container_end",    "one container"),
+        (Self::MachineBridge,   "machine_bridge",   "virtual machines"),
+        (Self::Tunnel,          "tunnel",           "a tunnel or a virtual machine: what is inside it"),
+        (Self::Wireless,        "wireless",         "other machines, by radio"),
+        (Self::Network,         "network",          "other machines"),
+        (Self::Other,           "other",            "no network traffic that could be WebSocket"),
+    ];
+
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (Self, &'static str, &'static str) {
+        let row = Self::TABLE.iter().find(|(purpose, ..)| *purpose == self);
+        row.copied().unwrap_or((self, "other", ""))
+    }
+}
+
+impl Link {
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Unplugged => "unplugged",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What the loopback interface of this machine is called, also where the system does not tell.
+pub fn loopback() -> String {
+    let devices = super::devices().unwrap_or_default();
+    let found = devices.into_iter().find(|device| device.loopback);
+    found.map_or_else(|| LOOPBACK.to_owned(), |device| device.name)
+}
+
+/// The usual name of the loopback interface.
+const LOOPBACK: &str = if cfg!(target_os = "linux") {
+    "lo"
+} else if cfg!(windows) {
+    "\\Device\\NPF_Loopback"
+} else {
+    "lo0"
+};
+
+/// How the names of interfaces begin that are made by well-known programs.
+#[rustfmt::skip]
+const NAMES: &[(&str, Purpose)] = &[
+    ("docker",      Purpose::ContainerBridge),
+    ("br-",         Purpose::ContainerBridge),
+    ("podman",      Purpose::ContainerBridge),
+    ("cni",         Purpose::ContainerBridge),
+    ("lxcbr",       Purpose::ContainerBridge),
+    ("lxdbr",       Purpose::ContainerBridge),
+    ("veth",        Purpose::ContainerEnd),
+    ("cali",        Purpose::ContainerEnd),
+    ("lxc",         Purpose::ContainerEnd),
+    ("virbr",       Purpose::MachineBridge),
+    ("bridge",      Purpose::MachineBridge),
+    ("vmnet",       Purpose::MachineBridge),
+    ("vboxnet",     Purpose::MachineBridge),
+    ("tun",         Purpose::Tunnel),
+    ("tap",         Purpose::Tunnel),
+    ("utun",        Purpose::Tunnel),
+    ("wg",          Purpose::Tunnel),
+    ("tailscale",   Purpose::Tunnel),
+    ("ppp",         Purpose::Tunnel),
+    ("vnet",        Purpose::Tunnel),
+    ("wl",          Purpose::Wireless),
+    ("bluetooth",   Purpose::Other),
+    ("usbmon",      Purpose::Other),
+    ("nflog",       Purpose::Other),
+    ("nfqueue",     Purpose::Other),
+    ("dbus-",       Purpose::Other),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_are_told_by_name_and_kind() {
+        let device = |name: &str| Device {
+            name: name.to_owned(),
+            description: None,
+            addresses: Vec::new(),
+            link: Link::Up,
+            loopback: false,
+            wireless: false,
+        };
+        #[rustfmt::skip]
+        let cases = [
+            (Device { loopback: true, ..device("lo") },    Purpose::Loopback),
+            (Device { loopback: true, ..device("lo0") },   Purpose::Loopback),
+            (Device { wireless: true, ..device("en0") },   Purpose::Wireless),
+            (device("any"),                                Purpose::Any),
+            (device("docker0"),                            Purpose::ContainerBridge),
+            (device("br-1a2b3c"),                          Purpose::ContainerBridge),
+            (device("veth12ab"),                           Purpose::ContainerEnd),
+            (device("virbr0"),                             Purpose::MachineBridge),
+            (device("wg0"),                                Purpose::Tunnel),
+            (device("wlp3s0"),                             Purpose::Wireless),
+            (Device { wireless: true, ..device("bluetooth-monitor") }, Purpose::Other),
+            (device("eth0"),                               Purpose::Network),
+            (device("br0"),                                Purpose::Network),
+            (device("anything"),                           Purpose::Network),
+        ];
+        for (device, expected) in cases {
+            assert_eq!(device.purpose(), expected, "{}", device.name);
+        }
+    }
+
+    #[test]
+    fn every_purpose_has_words() {
+        for (purpose, name, words) in Purpose::TABLE {
+            assert_eq!((purpose.name(), purpose.words()), (name, words));
+        }
+    }
+
+    #[test]
+    fn loopback_has_a_name() {
+        assert!(!loopback().is_empty());
+    }
+}

@@ -1,0 +1,240 @@
+//! Giving up the rights of root, once what needs them is open.
+//!
+//! Capturing needs rights that reading packets from strangers must not have. So after the
+//! interfaces are open, and before the first packet is read, the process becomes the user who
+//! started it (`SUDO_UID`), or nobody. Reading a file gives up nothing.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+#[cfg(not(unix))]
+use self::elsewhere as system;
+#[cfg(unix)]
+use self::unix as system;
+use crate::capture::Error;
+
+/// A user that the process can become.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    uid: u32,
+    gid: u32,
+    /// The name, where the system knows one.
+    name: Option<String>,
+}
+
+/// Who the process is to become; `None` where it has no rights that are worth giving up.
+///
+/// The real user where the program is set-uid, who called sudo, and nobody for root itself. In a
+/// user namespace that holds a single user, root is that user already, and there is nobody else.
+pub fn heir() -> Option<User> {
+    system::heir()
+}
+
+impl User {
+    /// Gives a file to the user.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn own(&self, file: &File) -> io::Result<()> {
+        system::own(self, file)
+    }
+
+    /// Becomes the user, for good and in all threads: first the groups, then the group, then the
+    /// user; and sees that there is no way back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Live`] when the system refuses, or would let it be undone.
+    pub fn take_over(&self) -> Result<(), Error> {
+        system::take_over(self).map_err(|cause| Error::Live {
+            problem: format!("the rights of root cannot be given up for {}: {cause}", self.words()),
+            remedy: "run wslens as a user who may capture, or with --keep-rights if you trust \
+                     what is captured"
+                .to_owned(),
+        })
+    }
+
+    /// Whether the user may make files in a folder, asked after [`User::take_over`].
+    pub fn may_write(&self, folder: &Path) -> bool {
+        system::may_write(folder)
+    }
+
+    /// The user's name, or number.
+    pub fn words(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("user {}", self.uid))
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::CString;
+    use std::fs::{self, File};
+    use std::io;
+    use std::os::unix::fs::fchown;
+    use std::path::Path;
+
+    use nix::unistd::{AccessFlags, Gid, Uid, access, setgid, setuid};
+
+    use super::User;
+
+    pub(super) fn heir() -> Option<User> {
+        let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
+        let start = Start {
+            real: Uid::current().as_raw(),
+            effective: Uid::effective().as_raw(),
+            real_group: Gid::current().as_raw(),
+            sudo_user: variable("SUDO_UID"),
+            sudo_group: variable("SUDO_GID"),
+            map: fs::read_to_string("/proc/self/uid_map").unwrap_or_default(),
+        };
+        let (uid, gid) = match start.heir()? {
+            Heir::Known { uid, gid } => (uid, gid),
+            Heir::Nobody => nobody(),
+        };
+        let entry = nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        let gid = gid.or_else(|| entry.as_ref().map(|entry| entry.gid.as_raw()));
+        Some(User { uid, gid: gid.unwrap_or(uid), name: entry.map(|entry| entry.name) })
+    }
+
+    pub(super) fn own(user: &User, file: &File) -> io::Result<()> {
+        fchown(file, Some(user.uid), Some(user.gid))
+    }
+
+    pub(super) fn take_over(user: &User) -> io::Result<()> {
+        set_groups(user)?;
+        setgid(Gid::from_raw(user.gid))?;
+        setuid(Uid::from_raw(user.uid))?;
+        let is_user = [Uid::current(), Uid::effective()].iter().all(|it| it.as_raw() == user.uid);
+        let is_group = [Gid::current(), Gid::effective()].iter().all(|it| it.as_raw() == user.gid);
+        let back =
+            setuid(Uid::from_raw(0)).is_ok() || (user.gid != 0 && setgid(Gid::from_raw(0)).is_ok());
+        if is_user && is_group && !back {
+            return Ok(());
+        }
+        Err(io::Error::other("the system lets it be undone"))
+    }
+
+    pub(super) fn may_write(folder: &Path) -> bool {
+        access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+    }
+
+    /// Replaces the groups of root by those of the user.
+    #[cfg(not(target_vendor = "apple"))]
+    fn set_groups(user: &User) -> io::Result<()> {
+        use nix::unistd::{initgroups, setgroups};
+        let group = Gid::from_raw(user.gid);
+        match user.name.as_ref().and_then(|name| CString::new(name.as_str()).ok()) {
+            Some(name) => initgroups(&name, group)?,
+            None => setgroups(&[group])?,
+        }
+        Ok(())
+    }
+
+    /// macOS looks up the groups of a user itself.
+    #[cfg(target_vendor = "apple")]
+    fn set_groups(_: &User) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn nobody() -> (u32, Option<u32>) {
+        let entry = nix::unistd::User::from_name("nobody").ok().flatten();
+        entry.map_or((NOBODY, Some(NOBODY)), |it| (it.uid.as_raw(), Some(it.gid.as_raw())))
+    }
+
+    /// What the process knows of who started it.
+    #[derive(Clone, Debug, Default)]
+    struct Start {
+        real: u32,
+        effective: u32,
+        real_group: u32,
+        sudo_user: Option<u32>,
+        sudo_group: Option<u32>,
+        /// Which users there are in this user namespace.
+        map: String,
+    }
+
+    /// Who is to be become.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    enum Heir {
+        Known { uid: u32, gid: Option<u32> },
+        Nobody,
+    }
+
+    impl Start {
+        fn heir(&self) -> Option<Heir> {
+            if self.effective != 0 || self.is_alone() {
+                return None;
+            }
+            if self.real != 0 {
+                return Some(Heir::Known { uid: self.real, gid: Some(self.real_group) });
+            }
+            match self.sudo_user {
+                Some(uid) if uid != 0 => Some(Heir::Known { uid, gid: self.sudo_group }),
+                Some(_) | None => Some(Heir::Nobody),
+            }
+        }
+
+        /// Whether root is the only user that there is.
+        fn is_alone(&self) -> bool {
+            let words: Vec<&str> = self.map.split_whitespace().collect();
+            matches!(words.as_slice(), [_, _, "1"])
+        }
+    }
+
+    /// The user without rights, where the system lists none.
+    const NOBODY: u32 = 65_534;
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn who_started_it_takes_over() {
+            let whole = || "         0          0 4294967295\n".to_owned();
+            let root = Start { map: whole(), ..Start::default() };
+            let known = |uid, gid| Some(Heir::Known { uid, gid });
+            #[rustfmt::skip]
+            let cases = [
+                ("a plain user",          Start { real: 1000, effective: 1000, ..root.clone() }, None),
+                ("root itself",           root.clone(), Some(Heir::Nobody)),
+                ("sudo",                  Start { sudo_user: Some(1000), sudo_group: Some(100), ..root.clone() }, known(1000, Some(100))),
+                ("sudo without a group",  Start { sudo_user: Some(1000), ..root.clone() }, known(1000, None)),
+                ("sudo of root",          Start { sudo_user: Some(0), sudo_group: Some(0), ..root.clone() }, Some(Heir::Nobody)),
+                ("sudo to a plain user",  Start { real: 7, effective: 7, sudo_user: Some(1000), ..root.clone() }, None),
+                ("set-uid",               Start { real: 1000, real_group: 100, ..root.clone() }, known(1000, Some(100))),
+                ("alone in a namespace",  Start { map: "0 1000 1\n".to_owned(), ..root.clone() }, None),
+                ("a container's root",    Start { map: "0 1000 1\n1 100000 65536\n".to_owned(), ..root }, Some(Heir::Nobody)),
+            ];
+            for (name, start, expected) in cases {
+                assert_eq!(start.heir(), expected, "{name}");
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    use super::User;
+
+    pub(super) fn heir() -> Option<User> {
+        None
+    }
+
+    pub(super) fn own(_: &User, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn take_over(_: &User) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn may_write(_: &Path) -> bool {
+        true
+    }
+}

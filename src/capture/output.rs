@@ -1,0 +1,198 @@
+//! The pcapng files that packets are written to while they are read, one after the other.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use super::clock;
+use super::error::printable;
+use super::live::rights::User;
+use super::rotation::Extent;
+use super::write::PROGRAM;
+use super::{Error, Packet, Rotation, Secrets, Writer};
+use crate::stream::{Timestamp, length_u64};
+
+/// Whether a file that is there already is replaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Replacing {
+    /// It is.
+    Yes,
+    /// It is not, and that is an error.
+    No,
+}
+
+/// The file that is being written, and those before.
+#[derive(Debug)]
+pub struct Output {
+    /// What the user called it.
+    base: PathBuf,
+    rotation: Rotation,
+    replacing: Replacing,
+    writer: Writer<BufWriter<File>>,
+    /// Where `writer` writes.
+    path: PathBuf,
+    extent: Extent,
+    /// The files before, the oldest first.
+    before: VecDeque<PathBuf>,
+    /// How many files were begun.
+    begun: u64,
+}
+
+impl Output {
+    /// Makes the first file, so that it is known to be possible before packets are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] for a file that is not to be replaced, [`Error::Unwritable`] for all else.
+    pub fn create(base: &Path, rotation: Rotation, replacing: Replacing) -> Result<Self, Error> {
+        let path = rotation.path(base, 1, clock::wall());
+        Ok(Self {
+            base: base.to_owned(),
+            rotation,
+            replacing,
+            writer: begin(&path, replacing)?,
+            path,
+            extent: Extent::default(),
+            before: VecDeque::new(),
+            begun: 1,
+        })
+    }
+
+    /// Gives the first file to a user, and sees that the others can be made once the process is
+    /// that user (`take_over`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`], and what `take_over` fails with.
+    pub fn hand_over(
+        &self,
+        user: &User,
+        take_over: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let file = self.writer.get_ref().get_ref();
+        if file.metadata().is_ok_and(|facts| facts.is_file()) {
+            user.own(file).map_err(|cause| unwritable(&self.path, cause))?;
+        }
+        take_over()?;
+        let folder = self.base.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        if self.rotation.is_on() && !user.may_write(folder) {
+            let text = format!("the next files are made by {}, who may not", user.words());
+            return Err(unwritable(folder, io::Error::new(io::ErrorKind::PermissionDenied, text)));
+        }
+        Ok(())
+    }
+
+    /// Whether a packet of this time belongs into the next file.
+    pub(super) fn is_full(&self, time: Timestamp) -> bool {
+        self.rotation.is_due(&self.extent, time)
+    }
+
+    /// Begins the next file, and removes the oldest where there are too many.
+    pub(super) fn go_on(&mut self) -> Result<(), Error> {
+        self.begun = self.begun.saturating_add(1);
+        let path = self.rotation.path(&self.base, self.begun, clock::wall());
+        self.writer = begin(&path, self.replacing)?;
+        self.extent = Extent::default();
+        self.before.push_back(std::mem::replace(&mut self.path, path));
+        while self.rotation.files.is_some_and(|kept| length_u64(self.before.len()) >= kept) {
+            let Some(oldest) = self.before.pop_front() else { break };
+            match fs::remove_file(&oldest) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(unwritable(&oldest, cause));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a packet, behind secrets that came before it.
+    pub(super) fn push(&mut self, packet: &Packet<'_>, secrets: &[Secrets]) -> Result<(), Error> {
+        self.write(|writer| {
+            secrets.iter().try_for_each(|secrets| writer.secrets(secrets))?;
+            writer.push(packet)
+        })?;
+        self.extent.packets = self.extent.packets.saturating_add(1);
+        self.extent.first.get_or_insert(packet.time);
+        self.extent.bytes = self.writer.length();
+        Ok(())
+    }
+
+    /// Writes something else.
+    pub(super) fn write(
+        &mut self,
+        work: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        work(&mut self.writer).map_err(|cause| unwritable(&self.path, cause))
+    }
+}
+
+/// Makes a file and begins to write.
+fn begin(path: &Path, replacing: Replacing) -> Result<Writer<BufWriter<File>>, Error> {
+    let out = BufWriter::with_capacity(BUFFER_BYTES, create(path, replacing)?);
+    let comment = format!("written by {PROGRAM}");
+    Writer::with_comment(out, &comment).map_err(|cause| unwritable(path, cause))
+}
+
+/// Makes a file that only its owner can read: captures hold what people said.
+fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    match fs::metadata(path) {
+        // A pipe or a device is written to as it is.
+        Ok(facts) if !facts.is_file() && !facts.is_dir() => {}
+        // Removed and not truncated, so that no other name of the file, and no link, is followed.
+        Ok(facts) if facts.is_file() && replacing == Replacing::Yes => {
+            fs::remove_file(path).map_err(|cause| unwritable(path, cause))?;
+            options.create_new(true);
+        }
+        Ok(_) | Err(_) => {
+            options.create_new(true);
+        }
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
+    options.open(path).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { name: printable(&path.to_string_lossy()) },
+        _ => unwritable(path, cause),
+    })
+}
+
+fn unwritable(path: &Path, cause: io::Error) -> Error {
+    Error::Unwritable { name: printable(&path.to_string_lossy()), cause }
+}
+
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The mode of files.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "what was written is read again")]
+
+    use super::*;
+
+    #[test]
+    fn files_are_replaced_only_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.pcapng");
+        fs::write(&path, "something dear").unwrap();
+        let create = |path: &Path, replacing| {
+            Output::create(path, Rotation::default(), replacing).map(|_| ())
+        };
+        let error = create(&path, Replacing::No).unwrap_err().to_string();
+        assert!(error.ends_with("feed.pcapng exists; give another name, or --force to replace it"));
+        assert_eq!(fs::read(&path).unwrap(), b"something dear");
+        create(&path, Replacing::Yes).unwrap();
+        assert_ne!(fs::read(&path).unwrap(), b"something dear");
+        for path in [folder.path().to_owned(), folder.path().join("none").join("feed")] {
+            let error = create(&path, Replacing::Yes).unwrap_err();
+            assert!(matches!(error, Error::Exists { .. } | Error::Unwritable { .. }), "{error}");
+        }
+    }
+}

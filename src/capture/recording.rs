@@ -1,0 +1,281 @@
+//! Packets that are written to pcapng files while they are read.
+
+use super::output::Output;
+use super::{Error, Interface, Notices, Packet, PacketSource, Secrets, Writer};
+use crate::stream::Timestamp;
+
+/// A source whose packets are also written to a file, or to several one after the other.
+///
+/// The file is whole after [`PacketSource::close`], and as far as packets came before.
+pub struct Recording {
+    source: Box<dyn PacketSource + Send>,
+    interfaces: Vec<Interface>,
+    output: Output,
+    /// How many of the source's secrets were written to this file.
+    secrets: usize,
+    /// The packet that was given last.
+    bytes: Vec<u8>,
+    /// Times of the first packet of all and of the last.
+    times: Option<(Timestamp, Timestamp)>,
+    /// Nothing is written any more.
+    ended: bool,
+}
+
+impl Recording {
+    /// Writes what `source` gives. `interfaces` are those that it captures on; of other sources no more
+    /// is known than their packets tell.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unwritable`].
+    pub fn new(
+        source: Box<dyn PacketSource + Send>,
+        interfaces: Vec<Interface>,
+        output: Output,
+    ) -> Result<Self, Error> {
+        let mut recording = Self {
+            source,
+            interfaces,
+            output,
+            secrets: 0,
+            bytes: Vec::new(),
+            times: None,
+            ended: false,
+        };
+        recording.describe()?;
+        Ok(recording)
+    }
+
+    fn describe(&mut self) -> Result<(), Error> {
+        let interfaces = &self.interfaces;
+        self.output.write(|writer| {
+            (0..).zip(interfaces).try_for_each(|(number, it)| writer.interface(number, it))
+        })
+    }
+
+    /// Ends the file: what was lost is written last.
+    fn end_file(&mut self) -> Result<(), Error> {
+        let times = self.times.unwrap_or_default();
+        let interfaces = &self.interfaces;
+        self.output.write(|writer| {
+            for (number, interface) in (0..).zip(interfaces) {
+                writer.statistics(number, &interface.losses, times)?;
+            }
+            writer.flush()
+        })
+    }
+
+    /// Writes a packet, into the next file where it is time for that.
+    fn write(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
+        if self.output.is_full(packet.time) {
+            self.end_file()?;
+            self.output.go_on()?;
+            self.describe()?;
+            self.secrets = 0;
+        }
+        let first = self.times.map_or(packet.time, |(first, _)| first);
+        self.times = Some((first, packet.time));
+        let secrets = self.source.secrets();
+        self.output.push(packet, secrets.get(self.secrets..).unwrap_or_default())?;
+        self.secrets = secrets.len();
+        if !self.source.is_ready() {
+            // Whoever reads the file meanwhile gets what there is.
+            self.output.write(Writer::flush)?;
+        }
+        Ok(())
+    }
+}
+
+impl PacketSource for Recording {
+    fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        // Copied, because the source must tell of its secrets before the packet is written.
+        let next = self.source.next_packet().map(|next| {
+            next.map(|packet| {
+                bytes.clear();
+                bytes.extend_from_slice(packet.bytes);
+                Packet { bytes: &[], ..packet }
+            })
+        });
+        let bare = match next {
+            Ok(Some(bare)) => bare,
+            Ok(None) => {
+                self.close()?;
+                return Ok(None);
+            }
+            Err(error) => {
+                // What was wrong first is told.
+                self.close().ok();
+                return Err(error);
+            }
+        };
+        let written = self.write(&Packet { bytes: &bytes, ..bare });
+        self.bytes = bytes;
+        if let Err(error) = written {
+            self.ended = true;
+            return Err(error);
+        }
+        Ok(Some(Packet { bytes: &self.bytes, ..bare }))
+    }
+
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    fn position(&self) -> u64 {
+        self.source.position()
+    }
+
+    fn secrets(&self) -> &[Secrets] {
+        self.source.secrets()
+    }
+
+    fn notices(&self) -> &Notices {
+        self.source.notices()
+    }
+
+    fn dropped(&mut self) -> u64 {
+        self.source.dropped()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.source.is_ready()
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.ended, true) {
+            return Ok(());
+        }
+        self.source.close()?;
+        self.end_file()
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.close().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "what was written is read again")]
+
+    use std::path::{Path, PathBuf};
+    use std::{fs, io};
+
+    use super::*;
+    use crate::capture::{LinkType, Losses, Replacing, Rotation, open, open_stream};
+    use crate::stream::PacketId;
+
+    /// A capture of so many packets, of ten bytes and a second apart, with secrets behind the second.
+    fn capture(packets: u64) -> Box<dyn PacketSource + Send> {
+        let mut file = Vec::new();
+        let mut writer = Writer::new(&mut file).unwrap();
+        for number in 1..=packets {
+            if number == 3 {
+                let secrets = Secrets { kind: 0x544c_534b, data: b"CLIENT_RANDOM 0 1".to_vec() };
+                writer.secrets(&secrets).unwrap();
+            }
+            let packet = Packet {
+                id: PacketId(number),
+                time: Timestamp(number * 1_000_000_000),
+                link_type: LinkType(1),
+                interface: 0,
+                bytes: &[u8::try_from(number).unwrap(); 10],
+                original_length: 60,
+                file_offset: 0,
+            };
+            writer.push(&packet).unwrap();
+        }
+        writer.finish().unwrap();
+        open_stream(Box::new(io::Cursor::new(file)), "feed").unwrap()
+    }
+
+    /// First bytes of the packets, and how many secrets come with them.
+    fn content(source: &mut dyn PacketSource) -> (Vec<u8>, usize) {
+        let mut firsts = Vec::new();
+        while let Some(packet) = source.next_packet().unwrap() {
+            assert_eq!((packet.bytes.len(), packet.original_length), (10, 60));
+            assert_eq!(packet.time.0, u64::from(packet.bytes[0]) * 1_000_000_000);
+            firsts.push(packet.bytes[0]);
+        }
+        (firsts, source.secrets().len())
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn what_is_read_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.pcapng");
+        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut recording = Recording::new(capture(5), Vec::new(), output).unwrap();
+        assert_eq!(recording.name(), "feed");
+        let mut given = Vec::new();
+        while let Some(packet) = recording.next_packet().unwrap() {
+            given.push((packet.id.0, packet.bytes.to_vec()));
+        }
+        let expected: Vec<_> = (1..=5).map(|it| (u64::from(it), vec![it; 10])).collect();
+        assert_eq!(given, expected);
+        assert!(recording.next_packet().unwrap().is_none());
+        let copy = folder.path().join("copy");
+        let output = Output::create(&copy, Rotation::default(), Replacing::No).unwrap();
+        let mut again = Recording::new(open(&path).unwrap(), Vec::new(), output).unwrap();
+        let again = content(&mut again);
+        assert_eq!(again, (vec![1, 2, 3, 4, 5], 1));
+    }
+
+    #[test]
+    fn files_follow_one_another_and_the_oldest_are_removed() {
+        let two = Rotation { packets: Some(2), ..Rotation::default() };
+        #[rustfmt::skip]
+        let cases = [
+            ("by packets",  two,                                                                vec![vec![1, 2], vec![3, 4], vec![5]]),
+            ("two kept",    Rotation { files: Some(2), ..two },                                 vec![vec![3, 4], vec![5]]),
+            ("by time",     Rotation { nanoseconds: Some(3_000_000_000), ..Rotation::default() }, vec![vec![1, 2, 3], vec![4, 5]]),
+            ("by size",     Rotation { bytes: Some(1), ..Rotation::default() },                 vec![vec![1], vec![2], vec![3], vec![4], vec![5]]),
+        ];
+        for (name, rotation, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let base = folder.path().join("feed.pcapng");
+            let output = Output::create(&base, rotation, Replacing::No).unwrap();
+            content(&mut Recording::new(capture(5), Vec::new(), output).unwrap());
+            let paths = files(folder.path());
+            let found: Vec<_> =
+                paths.iter().map(|path| content(open(path).unwrap().as_mut()).0).collect();
+            assert_eq!(found, expected, "{name}: {paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_recording_that_is_let_go_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.pcapng");
+        let losses = Losses::default();
+        let interface = Interface {
+            name: "lo".to_owned(),
+            link_type: LinkType(1),
+            snap_length: 0,
+            filter: None,
+            losses: losses.clone(),
+        };
+        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut recording = Recording::new(capture(5), vec![interface], output).unwrap();
+        assert!(recording.next_packet().unwrap().is_some());
+        losses.add(1, 0x0708_090a, 0);
+        drop(recording);
+        assert_eq!(content(open(&path).unwrap().as_mut()).0, [1]);
+        let bytes = fs::read(&path).unwrap();
+        let lost = [7, 0, 8, 0, 0x0a, 9, 8, 7, 0, 0, 0, 0];
+        assert!(bytes.windows(lost.len()).any(|it| it == lost), "isb_osdrop is written");
+    }
+}

@@ -1,0 +1,110 @@
+//! When a file that packets are written to is followed by the next one, and what they are called.
+
+use std::path::{Path, PathBuf};
+
+use crate::stream::Timestamp;
+use crate::text::clock::Rfc3339;
+
+/// When the next file is begun, and how many are kept. Without any condition there is one file.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rotation {
+    /// Bytes of a file from which on the next one is begun.
+    pub bytes: Option<u64>,
+    /// Nanoseconds from the first packet of a file on.
+    pub nanoseconds: Option<u64>,
+    /// Packets of a file.
+    pub packets: Option<u64>,
+    /// How many files are kept; the oldest are removed.
+    pub files: Option<u64>,
+}
+
+/// What is in a file so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Extent {
+    /// Its bytes.
+    pub(super) bytes: u64,
+    /// Its packets.
+    pub(super) packets: u64,
+    /// Time of the first of them.
+    pub(super) first: Option<Timestamp>,
+}
+
+impl Rotation {
+    /// Whether there will be more than one file.
+    pub fn is_on(&self) -> bool {
+        self.bytes.is_some() || self.nanoseconds.is_some() || self.packets.is_some()
+    }
+
+    /// Whether a packet of this time belongs into the next file.
+    pub(super) fn is_due(&self, extent: &Extent, time: Timestamp) -> bool {
+        // A file has a packet at least, or there would be files without end.
+        let Some(first) = extent.first else { return false };
+        self.bytes.is_some_and(|limit| extent.bytes >= limit)
+            || self.packets.is_some_and(|limit| extent.packets >= limit)
+            || self.nanoseconds.is_some_and(|limit| time.0.saturating_sub(first.0) >= limit)
+    }
+
+    /// What the file with a number is called: `NAME_00001_20260822093000.pcapng`, as dumpcap does, in UTC.
+    pub(super) fn path(&self, base: &Path, number: u64, time: Timestamp) -> PathBuf {
+        if !self.is_on() {
+            return base.to_owned();
+        }
+        let mut name = base.file_stem().unwrap_or_default().to_owned();
+        let mut clock = Rfc3339::default();
+        let digits: String =
+            clock.text(time).chars().filter(char::is_ascii_digit).take(DATE_DIGITS).collect();
+        name.push(format!("_{number:05}_{digits}"));
+        if let Some(extension) = base.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        base.with_file_name(name)
+    }
+}
+
+/// Year, month, day, hour, minute and second.
+const DATE_DIGITS: usize = 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_end_when_a_limit_is_reached() {
+        let none = Rotation::default();
+        let bytes = Rotation { bytes: Some(1_000), ..none };
+        let packets = Rotation { packets: Some(3), ..none };
+        let seconds = Rotation { nanoseconds: Some(50), ..none };
+        let extent = |bytes, packets| Extent { bytes, packets, first: Some(Timestamp(100)) };
+        #[rustfmt::skip]
+        let cases = [
+            ("one file",            none,    extent(u64::MAX, u64::MAX), u64::MAX, false),
+            ("under the size",      bytes,   extent(999, 9),             100,      false),
+            ("at the size",         bytes,   extent(1_000, 9),           100,      true),
+            ("only a header yet",   bytes,   Extent { bytes: 2_000, packets: 0, first: None }, 100, false),
+            ("packets to come",     packets, extent(9, 2),               100,      false),
+            ("enough packets",      packets, extent(9, 3),               100,      true),
+            ("within the time",     seconds, extent(9, 9),               149,      false),
+            ("behind the time",     seconds, extent(9, 9),               150,      true),
+            ("a clock set back",    seconds, extent(9, 9),               1,        false),
+        ];
+        for (name, rotation, extent, time, expected) in cases {
+            assert_eq!(rotation.is_due(&extent, Timestamp(time)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn files_are_numbered_and_dated() {
+        let time = Timestamp(1_787_391_000_000_312_000);
+        let sizes = Rotation { bytes: Some(1), ..Rotation::default() };
+        #[rustfmt::skip]
+        let cases = [
+            (sizes, "out/feed.pcapng", 1,       "out/feed_00001_20260822093000.pcapng"),
+            (sizes, "feed",            123_456, "feed_123456_20260822093000"),
+            (Rotation { files: Some(3), ..Rotation::default() }, "feed.pcapng", 1, "feed.pcapng"),
+        ];
+        for (rotation, base, number, expected) in cases {
+            assert_eq!(rotation.path(Path::new(base), number, time), Path::new(expected));
+        }
+    }
+}

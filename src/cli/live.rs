@@ -1,0 +1,114 @@
+//! The options about capturing live, and opening interfaces.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::quantity;
+use super::record::{RecordArgs, recorded};
+use crate::capture::PacketSource;
+use crate::capture::live::rights::heir;
+use crate::capture::live::{self, BUFFER_LENGTH, Options, SNAP_LENGTH, Scope};
+
+/// What to capture, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct LiveArgs {
+    /// Capture live on this network interface
+    ///
+    /// wslens interfaces lists them; any is all of them (Linux). May be given several times. Usually
+    /// needs privileges (sudo), which are given up before the first packet is read.
+    #[arg(short, long = "interface", id = "interface", value_name = "INTERFACE", help_heading = LIVE)]
+    interfaces: Vec<String>,
+
+    /// Capture only what matches, in tcpdump's syntax
+    ///
+    /// For example 'tcp port 8080'. See man pcap-filter.
+    #[arg(short, long, value_name = "FILTER", help_heading = LIVE)]
+    filter: Option<String>,
+
+    /// Stop after this time, for example 10s, 5m or 1h
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, help_heading = LIVE)]
+    duration: Option<Duration>,
+
+    /// Capture only what is from or to this machine
+    #[arg(short = 'p', long, help_heading = LIVE)]
+    no_promiscuous: bool,
+
+    /// Bytes of each packet that are captured at most; 0 for all that is possible
+    #[arg(short, long, value_name = "BYTES", default_value_t = SNAP_LENGTH, help_heading = LIVE)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(SNAP_LENGTH)))]
+    snap_length: u32,
+
+    /// Memory for packets that wait to be read, for each interface, in MiB
+    #[arg(short = 'B', long, value_name = "MIB", default_value_t = BUFFER_LENGTH >> 20)]
+    #[arg(help_heading = LIVE)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(BUFFER_LIMIT)))]
+    buffer: u32,
+
+    /// Stay root where wslens was started by root
+    ///
+    /// Otherwise it becomes the user who called sudo, or nobody, before the first packet is read.
+    #[arg(long, help_heading = LIVE)]
+    keep_rights: bool,
+}
+
+impl LiveArgs {
+    /// The interfaces to capture on.
+    pub(super) fn interfaces(&self) -> &[String] {
+        &self.interfaces
+    }
+
+    /// The first option that was given and has no meaning for a file.
+    pub(super) fn alien(&self) -> Option<&'static str> {
+        let given = [
+            ("--filter", self.filter.is_some()),
+            ("--duration", self.duration.is_some()),
+            ("--no-promiscuous", self.no_promiscuous),
+            ("--snap-length", self.snap_length != SNAP_LENGTH),
+            ("--buffer", self.buffer != BUFFER_LENGTH >> 20),
+            ("--keep-rights", self.keep_rights),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+    }
+
+    /// Opens the interfaces, makes the file that their packets are written to, gives up the rights
+    /// of root, and starts to capture until `stop` is set: in this order.
+    ///
+    /// # Errors
+    ///
+    /// As [`live::open`], [`RecordArgs::output`] and [`take_over`](live::rights::User::take_over).
+    pub(super) fn open(
+        &self,
+        record: &RecordArgs,
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<Box<dyn PacketSource + Send>> {
+        let options = self.options();
+        let opened = live::open(&self.interfaces, &options)?;
+        let output = record.output(None)?;
+        let user = if self.keep_rights { None } else { heir() };
+        match (&user, &output) {
+            (Some(user), Some(output)) => output.hand_over(user, || user.take_over())?,
+            (Some(user), None) => user.take_over()?,
+            (None, _) => {}
+        }
+        let interfaces = opened.interfaces().to_vec();
+        let source = opened.start(&options, stop)?;
+        Ok(recorded(source, interfaces, output)?)
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            filter: self.filter.clone(),
+            scope: if self.no_promiscuous { Scope::Own } else { Scope::Promiscuous },
+            snap_length: if self.snap_length == 0 { SNAP_LENGTH } else { self.snap_length },
+            buffer_length: self.buffer.saturating_mul(1 << 20),
+            duration: self.duration,
+        }
+    }
+}
+
+/// The heading of these options in the help.
+const LIVE: &str = "Live capture";
+
+/// The largest buffer, in MiB: libpcap counts its bytes in 31 bits.
+const BUFFER_LIMIT: u32 = 2047;

@@ -1,0 +1,152 @@
+//! The options about writing packets to files while they are read.
+
+use std::path::{Path, PathBuf};
+
+use crate::capture::{Error, Interface, Output, PacketSource, Recording, Replacing, Rotation};
+
+/// Where to write packets.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RecordArgs {
+    /// Also write the packets to this file, as pcapng
+    ///
+    /// With the interfaces, and what was lost on them. Only its owner can read it.
+    #[arg(short, long, value_name = "FILE", help_heading = WRITING)]
+    write: Option<PathBuf>,
+
+    /// Begin another file at a limit, as dumpcap does
+    ///
+    /// filesize:KB, duration:SECONDS (of packets' times) or packets:NUMBER say when; files:NUMBER how
+    /// many are kept. May be given several times. The files get a number and the time (UTC) behind
+    /// the name of -w.
+    #[arg(short = 'b', long = "ring-buffer", value_name = "LIMIT", value_parser = limit)]
+    #[arg(requires = "write", help_heading = WRITING)]
+    limits: Vec<Limit>,
+
+    /// Replace the file of -w if it is there
+    #[arg(long, requires = "write", help_heading = WRITING)]
+    force: bool,
+}
+
+/// One condition of `-b`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Limit {
+    /// Bytes of a file.
+    Bytes(u64),
+    /// Nanoseconds of a file.
+    Nanoseconds(u64),
+    /// Packets of a file.
+    Packets(u64),
+    /// Files that are kept.
+    Files(u64),
+}
+
+impl RecordArgs {
+    /// Whether packets are written.
+    pub(super) fn is_on(&self) -> bool {
+        self.write.is_some()
+    }
+
+    /// Makes the file for what is read from another one; `None` where nothing is to be written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::create`], and when it is the same file.
+    pub(super) fn output(&self, input: Option<&Path>) -> anyhow::Result<Option<Output>> {
+        let Some(path) = &self.write else { return Ok(None) };
+        if path == Path::new("-") {
+            anyhow::bail!(
+                "-w - would mix packets with the report; write to a file or a named pipe"
+            );
+        }
+        let same = |input: &Path| {
+            let (input, output) = (input.canonicalize(), path.canonicalize());
+            input.ok().zip(output.ok()).is_some_and(|(input, output)| input == output)
+        };
+        if input.is_some_and(same) {
+            anyhow::bail!("{} is what is read; write to another file", path.display());
+        }
+        let replacing = if self.force { Replacing::Yes } else { Replacing::No };
+        Ok(Some(Output::create(path, self.rotation()?, replacing)?))
+    }
+
+    fn rotation(&self) -> anyhow::Result<Rotation> {
+        let mut rotation = Rotation::default();
+        for limit in &self.limits {
+            match *limit {
+                Limit::Bytes(bytes) => rotation.bytes = Some(bytes),
+                Limit::Nanoseconds(nanoseconds) => rotation.nanoseconds = Some(nanoseconds),
+                Limit::Packets(packets) => rotation.packets = Some(packets),
+                Limit::Files(files) => rotation.files = Some(files),
+            }
+        }
+        if rotation.files.is_some() && !rotation.is_on() {
+            anyhow::bail!(
+                "-b files needs to know when a file ends: add -b filesize:KB or duration:S"
+            );
+        }
+        Ok(rotation)
+    }
+}
+
+/// The source, with its packets written to a file where there is one.
+///
+/// # Errors
+///
+/// As [`Recording::new`].
+pub(super) fn recorded(
+    source: Box<dyn PacketSource + Send>,
+    interfaces: Vec<Interface>,
+    output: Option<Output>,
+) -> Result<Box<dyn PacketSource + Send>, Error> {
+    Ok(match output {
+        Some(output) => Box::new(Recording::new(source, interfaces, output)?),
+        None => source,
+    })
+}
+
+/// Reads a condition of `-b`.
+fn limit(text: &str) -> Result<Limit, String> {
+    let wrong =
+        || "filesize:KB, duration:SECONDS, packets:NUMBER or files:NUMBER is expected".to_owned();
+    let (name, number) = text.split_once(':').ok_or_else(wrong)?;
+    let number = number.parse::<u64>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+    Ok(match name {
+        "filesize" => Limit::Bytes(number.saturating_mul(KILOBYTE)),
+        "duration" => Limit::Nanoseconds(number.saturating_mul(SECOND)),
+        "packets" => Limit::Packets(number),
+        "files" => Limit::Files(number),
+        _ => return Err(wrong()),
+    })
+}
+
+/// The heading of these options in the help.
+const WRITING: &str = "Writing a capture";
+
+/// The unit of file sizes of dumpcap, in bytes.
+const KILOBYTE: u64 = 1_000;
+
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_those_of_dumpcap() {
+        #[rustfmt::skip]
+        let cases = [
+            ("filesize:10",  Some(Limit::Bytes(10_000))),
+            ("duration:60",  Some(Limit::Nanoseconds(60_000_000_000))),
+            ("packets:7",    Some(Limit::Packets(7))),
+            ("files:3",      Some(Limit::Files(3))),
+            ("files:0",      None),
+            ("files",        None),
+            ("filesize:1M",  None),
+            ("interval:5",   None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(limit(text).ok(), expected, "{text}");
+        }
+    }
+}
