@@ -49,6 +49,8 @@ fn the_interface_of_a_capture_that_panics() {
         store: Store::Spool(Spool::new(1 << 20).unwrap()),
         path: None,
         stage: Stage::Live,
+        stop: Arc::default(),
+        ending: Ending::Perhaps,
         length: None,
         count: u64::MAX,
         options: Options::default(),
