@@ -55,8 +55,6 @@ fn the_interface_of_a_capture_that_panics() {
         count: u64::MAX,
         options: Options::default(),
         filter: None,
-        stop: Arc::default(),
-        ending: Ending::Perhaps,
         bell: Bell::Off,
         theme: Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode },
     };
