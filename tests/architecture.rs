@@ -69,6 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "report",
             "tui/preview.rs",
             "tui/marks.rs",
+            "tui/answers.rs",
         ],
     ),
     ("humantime", &["text"]),

@@ -10,6 +10,7 @@ mod compressed;
 mod error;
 mod input;
 mod interface;
+mod journal;
 pub mod live;
 mod open;
 mod output;
@@ -22,6 +23,7 @@ mod write;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
 pub use interface::{Interface, Losses};
+pub use journal::{Journal, KeptPacket, Past};
 pub use open::{length, open, open_stream};
 pub use output::{Output, Replacing};
 pub use recording::Recording;

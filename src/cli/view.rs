@@ -10,6 +10,7 @@ use super::output::ColorArgs;
 use crate::analysis::Options;
 use crate::capture::Spool;
 use crate::tui::app::Stage;
+use crate::tui::news::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
 use crate::tui::{Ending, Show, Store};
 
@@ -23,6 +24,10 @@ pub(super) struct LookArgs {
     /// Draw the timeline in ASCII only
     #[arg(long)]
     ascii: bool,
+
+    /// Ring the terminal's bell when an error or warning is found live
+    #[arg(long)]
+    bell: bool,
 }
 
 /// How much is kept of what cannot be read twice.
@@ -92,6 +97,7 @@ pub(super) fn run(
         count: opened.count,
         options,
         filter,
+        bell: if look.bell { Bell::On } else { Bell::Off },
         theme: look.theme(color),
     })?;
     Ok(())

@@ -15,6 +15,7 @@ use wslens::tui::Ending;
 use wslens::tui::Show;
 use wslens::tui::Store;
 use wslens::tui::app::Stage;
+use wslens::tui::news::Bell;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
@@ -54,6 +55,7 @@ fn the_interface_of_a_capture_that_panics() {
         count: u64::MAX,
         options: Options::default(),
         filter: None,
+        bell: Bell::Off,
         theme: Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode },
     };
     tui::run(show).unwrap();
