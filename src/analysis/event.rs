@@ -5,6 +5,13 @@
 //! copies it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use crate::analysis::names::Lookup;
+pub use crate::analysis::network::{
+    Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
+};
+pub use crate::decode::{DnsMessage, IcmpError};
 
 use crate::decode::Reason;
 use crate::http::Handshake;
@@ -33,6 +40,11 @@ pub enum EventKind<'a> {
     Connection(&'a Connection, ConnectionEvent<'a>),
     /// Something about the capture as a whole.
     Capture(CaptureEvent),
+    /// A name was asked for, or an answer came.
+    Dns(&'a DnsMessage),
+    /// An ICMP error about a TCP segment. If the connection that it quotes is followed, its
+    /// [`Network::unreachable`] knows of it already.
+    Icmp(&'a IcmpError),
 }
 
 /// What is known of a connection at any time.
@@ -82,6 +94,10 @@ pub struct Connection {
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
     pub repeated: u64,
+    /// What was seen of TCP itself.
+    pub network: Network,
+    /// How the server's address was looked up, where the capture shows it.
+    pub lookup: Option<Arc<Lookup>>,
 }
 
 impl Connection {
@@ -114,6 +130,8 @@ impl Connection {
             closes: PerDirection::default(),
             duplicates: 0,
             repeated: 0,
+            network: Network::default(),
+            lookup: None,
         }
     }
 }

@@ -6,6 +6,8 @@ mod flows;
 mod kept;
 mod layer;
 pub mod limits;
+mod names;
+mod network;
 mod probe;
 
 use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
@@ -111,6 +113,14 @@ impl Analyzer {
             Decoded::Tcp(segment) => {
                 self.totals.segments = self.totals.segments.saturating_add(1);
                 self.flows.segment(segment, sink);
+            }
+            Decoded::Dns(message) => {
+                self.flows.lookup(message);
+                sink.event(&Event { origin: self.flows.now, kind: EventKind::Dns(message) });
+            }
+            Decoded::Icmp(error) => {
+                self.flows.error(error);
+                sink.event(&Event { origin: self.flows.now, kind: EventKind::Icmp(error) });
             }
             Decoded::Other(Reason::NotTcp) => {}
             Decoded::Other(Reason::FragmentKept) => sink.carried(Cargo::Fragment),

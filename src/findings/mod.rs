@@ -162,6 +162,7 @@ impl Checker {
     pub fn event(&mut self, event: &Event<'_>, out: &mut impl Findings) {
         match event.kind {
             EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Dns(_) | EventKind::Icmp(_) => {}
             EventKind::Connection(connection, ref what) => {
                 if is_plain_end(what) {
                     return;

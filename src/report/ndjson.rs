@@ -253,7 +253,7 @@ impl<W: Write> Sink for Ndjson<W> {
                 self.connection(event.origin, connection, what);
             }
             // Counted, and told at the end.
-            EventKind::Capture(_) => {}
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 }

@@ -54,6 +54,7 @@ impl Tally {
         match event.kind {
             EventKind::Connection(connection, event) => self.connection(connection, &event),
             EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 

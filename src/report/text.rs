@@ -284,6 +284,7 @@ impl<W: Write> Sink for Text<W> {
                 self.connection(event.origin, connection, what);
             }
             EventKind::Capture(what) => self.capture(event.origin, what),
+            EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 }

@@ -147,7 +147,7 @@ impl Sink for Collector {
         }
         match event.kind {
             EventKind::Connection(connection, ref what) => self.connection(connection, what),
-            EventKind::Capture(_) => {}
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 }

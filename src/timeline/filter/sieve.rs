@@ -163,7 +163,7 @@ impl Sieve {
     pub fn chooses_rule(&mut self, rule: &'static Rule, event: &Event<'_>) -> bool {
         let connection = match event.kind {
             EventKind::Connection(connection, _) => Some(connection.id),
-            EventKind::Capture(_) => None,
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => None,
         };
         let finding = Finding {
             rule,
