@@ -92,7 +92,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("sha1", &["http/accept.rs"]),
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
-    ("signal_hook", &["tui/session.rs"]),
+    ("signal_hook", &["cli/diagnose.rs", "tui/session.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),

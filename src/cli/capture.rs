@@ -127,9 +127,22 @@ impl SourceArgs {
     ///
     /// As [`live::open`].
     pub(super) fn open_interface(&self, interface: &str) -> anyhow::Result<Opened> {
-        let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
         // Ctrl-C ends the process; every line has been handed over by then.
-        let source = live::open(interface, &options, Arc::new(AtomicBool::new(false)))?;
+        self.open_interface_until(interface, Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Opens an interface whose packets end when `stop` is set.
+    ///
+    /// # Errors
+    ///
+    /// As [`live::open`].
+    pub(super) fn open_interface_until(
+        &self,
+        interface: &str,
+        stop: Arc<AtomicBool>,
+    ) -> anyhow::Result<Opened> {
+        let options = live::Options { filter: self.filter.clone(), ..live::Options::default() };
+        let source = live::open(interface, &options, stop)?;
         let count = self.count.unwrap_or(u64::MAX);
         Ok(Opened { source, kind: Kind::Live, length: None, count })
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::Verdict;
 use super::capture::{Kind, Opened, SourceArgs, no_capture};
 use super::drive::drive;
 use super::filter::{FilterArgs, kept};
@@ -13,13 +14,13 @@ use super::jobs::{self, Job};
 use super::living::Living;
 use super::output::{ColorArgs, Screen};
 use super::progress::Scrolling;
-use super::{Remark, Verdict};
+use super::said::{Said, extent};
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
-use crate::report::check::{self, Checked, Choice, Collector, Explanations, Extent, Files, Format};
+use crate::report::check::{self, Checked, Choice, Collector, Explanations, Files, Format};
 use crate::timeline::filter::Filter;
 
 /// Find what breaks the rules, and say what to do
@@ -98,7 +99,7 @@ pub(super) struct CheckArgs {
 
 /// From which severity on the exit code tells.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// a MUST is broken, or a connection failed
     Error,
     /// trouble is likely
@@ -110,7 +111,8 @@ enum FailOn {
 }
 
 impl FailOn {
-    fn verdict(self, worst: Option<Severity>) -> Verdict {
+    /// The exit code where `worst` is the worst of what was found.
+    pub(super) fn verdict(self, worst: Option<Severity>) -> Verdict {
         let least = match self {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
@@ -274,64 +276,6 @@ impl Outcome {
     /// Whether it is no capture, and nobody said that it was one.
     fn is_passed_over(&self) -> bool {
         self.checked.is_none() && self.error.is_none()
-    }
-}
-
-/// What is to be said on standard error, in one line.
-#[derive(Default)]
-struct Said {
-    /// The first failure.
-    failure: Option<anyhow::Error>,
-    /// How many there were.
-    failures: usize,
-    /// The first remark that is no failure.
-    remark: Option<String>,
-}
-
-impl Said {
-    fn hear(&mut self, error: Option<anyhow::Error>) {
-        let Some(error) = error else { return };
-        match error.downcast::<Remark>() {
-            Ok(remark) => {
-                self.remark.get_or_insert(remark.text);
-            }
-            Err(error) => {
-                self.failures = self.failures.saturating_add(1);
-                self.failure.get_or_insert(error);
-            }
-        }
-    }
-
-    /// Whether the only file could not be opened.
-    fn is_unread(&self, files: Files) -> bool {
-        let opened = |error: &anyhow::Error| {
-            error
-                .downcast_ref::<crate::capture::Error>()
-                .is_some_and(crate::capture::Error::is_damage)
-        };
-        files == Files::One && self.failure.as_ref().is_some_and(|error| !opened(error))
-    }
-
-    fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
-        match (self.failure, self.failures.saturating_sub(1), self.remark) {
-            (Some(error), 0, _) => Err(error),
-            (Some(error), 1, _) => {
-                anyhow::bail!("{error:#}; and 1 more capture could not be read whole")
-            }
-            (Some(error), more, _) => {
-                anyhow::bail!("{error:#}; and {more} more captures could not be read whole")
-            }
-            (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
-            (None, _, None) => Ok(verdict),
-        }
-    }
-}
-
-/// How much was read of a capture that could be opened.
-fn extent(error: Option<&anyhow::Error>) -> Extent {
-    match error {
-        Some(error) if !error.is::<Remark>() => Extent::Partly(format!("{error:#}")),
-        Some(_) | None => Extent::Whole,
     }
 }
 

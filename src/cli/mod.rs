@@ -3,6 +3,7 @@
 mod capture;
 mod check;
 mod completions;
+mod diagnose;
 mod drive;
 mod explain;
 mod filter;
@@ -15,6 +16,7 @@ mod output;
 mod print;
 mod progress;
 mod rules;
+mod said;
 mod stats;
 mod usage;
 mod view;
@@ -98,6 +100,7 @@ struct Args {
 enum Command {
     Print(print::PrintArgs),
     Check(check::CheckArgs),
+    Diagnose(diagnose::DiagnoseArgs),
     Stats(stats::StatsArgs),
     Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
@@ -133,6 +136,7 @@ impl Command {
         match self {
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
+            Self::Diagnose(args) => return diagnose::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
             Self::Rules(args) => rules::run(args, out)?,
             Self::Explain(args) => explain::run(args, out)?,

@@ -6,32 +6,79 @@ use std::net::SocketAddr;
 use serde::{Serialize, Serializer};
 
 use crate::analysis::Totals;
-use crate::analysis::event::ConnectionId;
+use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState, Transport};
 use crate::findings::{Rule, Severity};
 use crate::report::severities::Severities;
 use crate::report::tally::{Note, Tally};
+use crate::stream::PerDirection;
+use crate::text::clock::Rfc3339;
 
 #[derive(Serialize)]
-pub(super) struct ConnectionLine<'a> {
+pub(in super::super) struct ConnectionLine<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) connection: u64,
-    pub(super) time: &'a str,
-    pub(super) packets: [u64; 2],
+    kind: &'static str,
+    connection: u64,
+    time: &'a str,
+    packets: [u64; 2],
     #[serde(serialize_with = "address")]
-    pub(super) client: SocketAddr,
+    client: SocketAddr,
     #[serde(serialize_with = "address")]
-    pub(super) server: SocketAddr,
-    pub(super) state: &'static str,
-    pub(super) started_by: &'static str,
-    pub(super) transport: &'static str,
-    pub(super) opened: &'a str,
+    server: SocketAddr,
+    state: &'static str,
+    started_by: &'static str,
+    transport: &'static str,
+    opened: &'a str,
     /// Null where it did not end within the capture.
-    pub(super) closed: Option<&'a str>,
-    pub(super) outcome: &'static str,
-    pub(super) frames: Sides,
-    pub(super) messages: Sides,
-    pub(super) bytes: Sides,
+    closed: Option<&'a str>,
+    outcome: &'static str,
+    frames: Sides,
+    messages: Sides,
+    bytes: Sides,
+}
+
+/// The times of a connection, in words.
+pub(in super::super) struct Times {
+    last: String,
+    opened: String,
+    closed: Option<String>,
+}
+
+impl Times {
+    pub(in super::super) fn of(connection: &Connection, clock: &mut Rfc3339) -> Self {
+        let last = clock.text(connection.last.time).to_owned();
+        let closed = is_over(connection.state).then(|| last.clone());
+        Self { opened: clock.text(connection.first.time).to_owned(), last, closed }
+    }
+}
+
+impl<'a> ConnectionLine<'a> {
+    /// A connection that has ended, or that the capture ended.
+    pub(in super::super) fn new(connection: &Connection, ending: Ending, times: &'a Times) -> Self {
+        Self {
+            kind: "connection",
+            connection: connection.id.0,
+            time: &times.last,
+            packets: [connection.first.packet.0, connection.last.packet.0],
+            client: connection.client,
+            server: connection.server,
+            state: state_name(connection.state),
+            started_by: match connection.started_by {
+                StartedBy::Syn => "syn",
+                StartedBy::Midstream => "midstream",
+            },
+            transport: match connection.transport {
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+                Transport::H2 => "h2",
+            },
+            opened: &times.opened,
+            closed: times.closed.as_deref(),
+            outcome: ending.outcome.name(),
+            frames: sides(connection.frames),
+            messages: sides(connection.messages),
+            bytes: sides(connection.bytes),
+        }
+    }
 }
 
 /// A number for each direction.
@@ -205,4 +252,28 @@ struct NoteLine<'a> {
 /// `ip:port`, IPv6 as `[::1]:80`, without the scope that is known to this machine only.
 fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(address)
+}
+
+fn sides(of: PerDirection<u64>) -> Sides {
+    Sides { client_to_server: of.client, server_to_client: of.server }
+}
+
+/// Whether nothing more can follow on a connection.
+fn is_over(state: TcpState) -> bool {
+    match state {
+        TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_) => false,
+        TcpState::Refused | TcpState::Closed(_) | TcpState::Reset(_) => true,
+    }
+}
+
+/// The name of a state.
+fn state_name(state: TcpState) -> &'static str {
+    match state {
+        TcpState::SynSent => "syn_sent",
+        TcpState::Refused => "refused",
+        TcpState::Established => "established",
+        TcpState::HalfClosed(_) => "half_closed",
+        TcpState::Closed(_) => "closed",
+        TcpState::Reset(_) => "reset",
+    }
 }
