@@ -1,52 +1,70 @@
 //! Where several causes fit what was seen: which, and what would tell them apart.
 
-/// What may be behind the findings of a rule, each with what would show it.
-pub(super) fn candidates(id: &str) -> &'static [(&'static str, &'static str)] {
-    CANDIDATES.iter().find(|row| row.0 == id).map_or(&[], |row| row.1)
+use self::Fits::{AfterSilence, Always};
+use super::words::LONG;
+
+/// What may be behind what a rule found, each with what would show it.
+///
+/// `silence` is how long nothing had been sent before the end, in nanoseconds.
+pub(super) fn candidates(
+    id: &str,
+    silence: Option<u64>,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let list = CANDIDATES.iter().find(|row| row.0 == id).map_or(&[][..], |row| row.1);
+    let is_long = silence.is_none_or(|silence| silence >= LONG);
+    list.iter().filter(move |(fits, ..)| is_long || *fits == Always).map(|row| (row.1, row.2))
 }
 
-/// By rule: a candidate, and how to tell that it is this one.
+/// When a candidate fits what was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fits {
+    Always,
+    /// Only where nothing had been sent for long.
+    AfterSilence,
+}
+
+/// By rule: when a candidate fits, what it is, and how to tell that it is this one.
 #[rustfmt::skip]
-const CANDIDATES: &[(&str, &[(&str, &str)])] = &[
+const CANDIDATES: &[(&str, &[(Fits, &str, &str)])] = &[
     ("NET-02", &[
-        ("a firewall drops the SYN", "other ports of the server answer, also with RST; a capture on the server shows no SYN, or no answer leaving"),
-        ("the server is off, or its address is wrong", "nothing at that address answers, ping included"),
-        ("the way back is missing", "a capture on the server shows SYN and SYN-ACK"),
+        (Always, "a firewall drops the SYN", "other ports of the server answer, if only with RST; a capture on the server shows no SYN, or no answer that leaves"),
+        (Always, "the server is off, or the address is not its own", "nothing at that address answers, not even a ping"),
+        (Always, "the way back is missing", "a capture on the server shows SYN and SYN-ACK"),
     ]),
     ("NET-07", &[
-        ("the process died or was killed", "its log, or the system's (out of memory), at that second"),
-        ("it closed a socket with unread data", "the bytes of the other side that were still on their way"),
-        ("a firewall or NAT forgot the connection", "RST after a long silence, from an address that did not send it by its own capture"),
+        (Always, "the process died or was killed", "its log, or the system's (out of memory), has an entry at that second"),
+        (Always, "it closed a socket with unread data", "bytes of the other side were still on their way"),
+        (AfterSilence, "a firewall or NAT forgot the connection", "a capture on the side that seems to have reset shows no RST that leaves"),
     ]),
     ("NET-13", &[
-        ("a NAT or firewall forgot the connection", "it was silent for long before; a new connection works at once"),
-        ("the network was lost", "other connections of the same host died at the same time"),
-        ("the other host is down", "it answers nothing else either"),
+        (AfterSilence, "a NAT or firewall forgot the connection", "it was silent for long before; a new connection works at once"),
+        (Always, "the network was lost", "other connections of the same host died at the same time"),
+        (Always, "the other host is down", "it answers nothing else either"),
     ]),
     ("HS-50", &[
-        ("the server's event loop is blocked", "other requests to it hang, too; its processor is busy"),
-        ("the port speaks another protocol", "it answers neither HTTP nor anything, to any client"),
-        ("a proxy waits for the server behind it", "a capture behind the proxy shows the same request without an answer"),
+        (Always, "the server's event loop is blocked", "other requests to it hang, too, and its processor is busy"),
+        (Always, "a proxy waits for the server behind it", "a capture behind the proxy shows the same request without an answer"),
+        (Always, "the port speaks another protocol", "no client ever gets an HTTP answer from it"),
     ]),
     ("HS-54", &[
-        ("the server's handler failed", "its log has an exception at that second"),
-        ("the port expects TLS", "wss:// to the same port works"),
-        ("the port speaks another protocol", "what the server's documentation says of the port"),
+        (Always, "the server's handler failed", "its log has an exception at that second"),
+        (Always, "the port expects TLS", "wss:// to the same port works"),
+        (Always, "the port speaks another protocol", "the server's documentation says what this port is for"),
     ]),
     ("HS-42", &[
-        ("the Origin is not allowed", "a client that sends no Origin, or another one, gets in"),
-        ("a login or token is missing", "the same request with the page's Cookie gets in"),
-        ("a firewall for web applications refuses", "the answer's Server header and body are not the application's"),
+        (Always, "the Origin is not allowed", "a client that sends no Origin, or another one, gets in"),
+        (Always, "a login or token is missing", "the same request with the page's Cookie gets in"),
+        (Always, "a firewall for web applications refuses", "Server header and body of the answer are not the application's"),
     ]),
     ("TLS-08", &[
-        ("the client does not trust the certificate", "it says so in its log; it goes on when verification is off (for a test only)"),
-        ("the client timed out", "it left after a round number of seconds"),
-        ("the client was ended", "its process is gone"),
+        (Always, "the client does not trust the certificate", "its log says so; it goes on when it is told to trust this certificate"),
+        (Always, "the client gave up waiting", "it left after a round number of seconds"),
+        (Always, "the client was ended", "its process is gone"),
     ]),
     ("WS-C12", &[
-        ("a proxy's idle timeout", "the silence before it is the same each time, and a round number of seconds"),
-        ("the process ended without closing its connections", "all of its connections end within the same second"),
-        ("the program closes the socket and sends no Close", "it happens whenever it is done"),
+        (AfterSilence, "a proxy's idle timeout", "the silence before it is the same each time, and a round number of seconds"),
+        (Always, "the process ended without closing its connections", "all of its connections end within the same second"),
+        (Always, "the program closes its socket and sends no Close", "it happens whenever it is done"),
     ]),
 ];
 
@@ -61,6 +79,8 @@ mod tests {
             assert!(cause::causes().any(|(known, _)| known == *id), "{id}");
             assert!(list.len() > 1, "{id}: one candidate is no choice");
         }
-        assert!(candidates("WS-F01").is_empty());
+        assert_eq!(candidates("WS-F01", None).count(), 0);
+        let after = |silence| candidates("WS-C12", Some(silence)).count();
+        assert_eq!((after(LONG), after(LONG - 1)), (3, 2), "an idle timeout needs silence");
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
         phases.push(plain(Label::Gap, story.connection.last, text));
     }
     phases.extend(close(sketch));
-    phases.push(end(sketch, story));
+    phases.extend(end(sketch, story));
     phases
 }
 
@@ -412,18 +412,18 @@ fn close(sketch: &Sketch) -> Option<Phase> {
 }
 
 /// Who ended TCP, how, and after how much silence.
-fn end(sketch: &Sketch, story: &Story) -> Phase {
+fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
     let connection = &story.connection;
     let Some(end) = sketch.ended else {
-        let text = match connection.state {
-            TcpState::Refused => "refused".to_owned(),
-            TcpState::SynSent => "never opened".to_owned(),
+        let text = "still open where the capture ends".to_owned();
+        return match connection.state {
+            // Told by its opening.
+            TcpState::Refused | TcpState::SynSent => None,
             TcpState::Established
             | TcpState::HalfClosed(_)
             | TcpState::Closed(_)
-            | TcpState::Reset(_) => "still open where the capture ends".to_owned(),
+            | TcpState::Reset(_) => Some(plain(Label::End, connection.last, text)),
         };
-        return plain(Label::End, connection.last, text);
     };
     let mut text = format!("{} by the {}", end.how.name(), peer(end.by));
     let is_closed = sketch.closes.client.is_some() || sketch.closes.server.is_some();
@@ -448,7 +448,7 @@ fn end(sketch: &Sketch, story: &Story) -> Phase {
     }
     let mut phase = plain(Label::End, end.at, text);
     phase.packets = Some((end.at.packet.0, connection.last.packet.0));
-    phase
+    Some(phase)
 }
 
 /// Columns of a request's method and target at most.

@@ -130,6 +130,12 @@ impl Story {
         causes
     }
 
+    /// Nanoseconds between the last frame and the first FIN or RST.
+    pub(super) fn silence(&self) -> Option<u64> {
+        let sketch = self.sketch.as_deref()?;
+        Some(sketch.ended?.at.time.since(sketch.latest?.time))
+    }
+
     /// The rules that were broken beside, each once.
     pub(super) fn asides(&self) -> Vec<&'static Rule> {
         let mut rules: Vec<&'static Rule> = Vec::new();

@@ -61,7 +61,7 @@ impl<'w> Text<'w> {
         for phase in &told {
             self.phase(phase, start)?;
         }
-        self.explain(&causes)?;
+        self.explain(&causes, story.silence())?;
         let asides = story.asides();
         if !asides.is_empty() {
             let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();
@@ -173,13 +173,13 @@ impl<'w> Text<'w> {
     }
 
     /// Why, what to do, and what else fits.
-    fn explain(&mut self, causes: &[&Finding]) -> io::Result<()> {
+    fn explain(&mut self, causes: &[&Finding], silence: Option<u64>) -> io::Result<()> {
         let Some((finding, others)) = causes.split_first() else { return Ok(()) };
         self.paragraph("Why", LABEL, &why(finding), None)?;
-        for (place, (candidate, telling)) in apart::candidates(finding.rule.id).iter().enumerate() {
-            let label = if place == 0 { "Could" } else { "" };
-            let text = format!("be that {candidate}: then {telling}.");
-            self.paragraph(label, LABEL, &text, None)?;
+        let candidates = apart::candidates(finding.rule.id, silence);
+        for (place, (candidate, telling)) in candidates.enumerate() {
+            let label = if place == 0 { "Either" } else { "or" };
+            self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
         }
         self.remedy(cause::remedy(finding))?;
         for other in others {
@@ -236,7 +236,7 @@ impl<'w> Text<'w> {
         self.part(true)?;
         self.line.paint(Role::Strong, "no connection");
         self.verdict(Verdict::Failed, cause::words(finding.rule), finding.rule.id)?;
-        self.explain(&[finding])
+        self.explain(&[finding], None)
     }
 
     /// `12 connections: 9 fine, 3 failed (connection refused 1, wrong scheme 2)`
