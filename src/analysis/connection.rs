@@ -224,11 +224,17 @@ impl Flow {
         kind: ArrivalKind,
         origin: Origin,
     ) {
-        let other = direction.reverse();
-        let acknowledged = *self.tcp.acknowledged().get(other);
-        let in_flight = self.tcp.next_offset(other).saturating_sub(acknowledged);
-        let answers = *self.about.packets.get(other);
-        let seen = PacketSeen { direction, segment, kind, origin, answers, in_flight };
+        let (other, acknowledged) = (direction.reverse(), self.tcp.acknowledged());
+        let in_flight = self.tcp.next_offset(other).saturating_sub(*acknowledged.get(other));
+        let seen = PacketSeen {
+            direction,
+            segment,
+            kind,
+            origin,
+            acknowledged: *acknowledged.get(direction),
+            sent: self.tcp.next_offset(direction),
+            in_flight,
+        };
         self.about.network.observe(seen);
     }
 

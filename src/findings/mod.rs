@@ -467,13 +467,15 @@ fn finding(
     origin: Origin,
     fault: Fault,
 ) -> Finding {
+    let place = fault.span.map_or([origin; 2], |span| [span.first, span.last]);
+    let [first, last] = fault.packets.unwrap_or(place);
     Finding {
         rule,
-        connection,
+        connection: fault.connection.or(connection),
         direction: fault.direction,
         side: fault.side,
-        first: fault.span.map_or(origin, |span| span.first),
-        last: fault.span.map_or(origin, |span| span.last),
+        first,
+        last,
         offset: fault.span.map(|span| span.start),
         bits: fault.bits,
         evidence: fault.evidence,
