@@ -6,6 +6,7 @@ use crate::analysis::event::{
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
+use crate::analysis::secure::is_failed;
 use crate::analysis::{Cargo, Options, Sink};
 use crate::decode::{Endpoint, Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
@@ -123,7 +124,9 @@ impl Flow {
         }
         if let Some(chunk) = arrival.ready {
             let acknowledges = match self.layer {
-                Layer::Start | Layer::Http(_) => self.tcp.acknowledges(direction, segment),
+                Layer::Start | Layer::Http(_) | Layer::Tls(_) => {
+                    self.tcp.acknowledges(direction, segment)
+                }
                 Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
             };
             self.deliver(direction, chunk, acknowledges, work);
@@ -235,7 +238,7 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         self.count_bytes(direction, chunk.bytes);
-        if matches!(self.layer, Layer::Start | Layer::Http(_))
+        if matches!(self.layer, Layer::Start | Layer::Http(_) | Layer::Tls(_))
             && self.is_early(direction, acknowledges)
         {
             let chunk = KeptChunk::new(direction, chunk);
@@ -319,6 +322,10 @@ impl Flow {
         match (self.about.nature, self.about.state) {
             (_, TcpState::Refused) => Outcome::Refused,
             (_, TcpState::SynSent) => Outcome::Timeout,
+            (
+                Nature::Opaque,
+                TcpState::Reset(_) | TcpState::HalfClosed(_) | TcpState::Closed(_),
+            ) if is_failed(self.about.tls.as_deref()) => Outcome::Aborted,
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,

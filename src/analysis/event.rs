@@ -10,6 +10,7 @@ use crate::decode::Reason;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
 pub use crate::tcp::TcpState;
+use crate::tls;
 use crate::websocket::{Compression, Frame, Message, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
@@ -82,6 +83,9 @@ pub struct Connection {
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
     pub repeated: u64,
+    /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
+    /// with it.
+    pub tls: Option<Box<tls::Facts>>,
 }
 
 impl Connection {
@@ -114,6 +118,7 @@ impl Connection {
             closes: PerDirection::default(),
             duplicates: 0,
             repeated: 0,
+            tls: None,
         }
     }
 }
@@ -175,7 +180,7 @@ pub enum Outcome {
     /// or a connection without payload that ended with FIN.
     Closed,
     /// A WebSocket that ended without a Close from each side, or a connection that was reset before
-    /// it was one.
+    /// it was one, or whose TLS handshake came to nothing.
     Aborted,
     /// RST answered the SYN.
     Refused,
@@ -220,6 +225,9 @@ pub enum ConnectionEvent<'a> {
     TunnelOpened(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and refused, or did not answer.
     TunnelRefused(&'a Handshake),
+    /// Something of TLS that can be seen without its secrets, and who sent it. Records are not told one by
+    /// one, and of what is no TLS only the beginning.
+    Tls(Direction, &'a tls::Observation<'a>),
     /// WebSocket without its handshake: recognised by its frames, or told so by the user.
     Recognised(Recognition),
     /// A frame header is whole.

@@ -278,6 +278,7 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
             }
@@ -494,6 +495,7 @@ fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
         | ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_)
+        | ConnectionEvent::Tls(..)
         | ConnectionEvent::Recognised(_)
         | ConnectionEvent::FrameStarted(..)
         | ConnectionEvent::FrameEnded(..)
