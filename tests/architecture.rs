@@ -67,6 +67,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "findings",
             "timeline",
             "report",
+            "tls/keylog.rs",
             "tui/preview.rs",
             "tui/marks.rs",
         ],
@@ -74,7 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
     ("memchr", &["http", "report", "timeline/filter"]),
-    ("nom", &["capture", "decode", "http", "websocket"]),
+    ("nom", &["capture", "decode", "http", "tls", "websocket"]),
     ("pcap", &["capture/live"]),
     ("ratatui", &["tui"]),
     ("regex", &["timeline/filter", "tui/search.rs"]),
@@ -103,6 +104,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "unicode_width",
         &["text/escape.rs", "report/line.rs", "report/wrap.rs", "tui/inspector/page.rs"],
     ),
+    ("x509_cert", &["tls/certificate.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

@@ -8,6 +8,7 @@ use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
 use crate::analysis::names::Lookups;
 use crate::analysis::network::PacketSeen;
+use crate::analysis::secure::is_failed;
 use crate::analysis::{Cargo, Options, Sink};
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
@@ -134,7 +135,9 @@ impl Flow {
         }
         if let Some(chunk) = arrival.ready {
             let acknowledges = match self.layer {
-                Layer::Start | Layer::Http(_) => self.tcp.acknowledges(direction, segment),
+                Layer::Start | Layer::Http(_) | Layer::Tls(_) => {
+                    self.tcp.acknowledges(direction, segment)
+                }
                 Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
             };
             self.deliver(direction, chunk, acknowledges, work);
@@ -224,11 +227,17 @@ impl Flow {
         kind: ArrivalKind,
         origin: Origin,
     ) {
-        let other = direction.reverse();
-        let acknowledged = *self.tcp.acknowledged().get(other);
-        let in_flight = self.tcp.next_offset(other).saturating_sub(acknowledged);
-        let answers = *self.about.packets.get(other);
-        let seen = PacketSeen { direction, segment, kind, origin, answers, in_flight };
+        let (other, acknowledged) = (direction.reverse(), self.tcp.acknowledged());
+        let in_flight = self.tcp.next_offset(other).saturating_sub(*acknowledged.get(other));
+        let seen = PacketSeen {
+            direction,
+            segment,
+            kind,
+            origin,
+            acknowledged: *acknowledged.get(direction),
+            sent: self.tcp.next_offset(direction),
+            in_flight,
+        };
         self.about.network.observe(seen);
     }
 
@@ -273,7 +282,7 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         self.count_bytes(direction, chunk.bytes);
-        if matches!(self.layer, Layer::Start | Layer::Http(_))
+        if matches!(self.layer, Layer::Start | Layer::Http(_) | Layer::Tls(_))
             && self.is_early(direction, acknowledges)
         {
             let chunk = KeptChunk::new(direction, chunk);
@@ -357,6 +366,10 @@ impl Flow {
         match (self.about.nature, self.about.state) {
             (_, TcpState::Refused) => Outcome::Refused,
             (_, TcpState::SynSent) => Outcome::Timeout,
+            (
+                Nature::Opaque,
+                TcpState::Reset(_) | TcpState::HalfClosed(_) | TcpState::Closed(_),
+            ) if is_failed(self.about.tls.as_deref()) => Outcome::Aborted,
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,

@@ -17,6 +17,7 @@ use crate::decode::Reason;
 use crate::http::Handshake;
 use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
 pub use crate::tcp::TcpState;
+use crate::tls;
 use crate::websocket::{Compression, Frame, Message, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
@@ -98,6 +99,9 @@ pub struct Connection {
     pub network: Network,
     /// How the server's address was looked up, where the capture shows it.
     pub lookup: Option<Arc<Lookup>>,
+    /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
+    /// with it.
+    pub tls: Option<Box<tls::Facts>>,
 }
 
 impl Connection {
@@ -132,6 +136,7 @@ impl Connection {
             repeated: 0,
             network: Network::default(),
             lookup: None,
+            tls: None,
         }
     }
 }
@@ -193,7 +198,7 @@ pub enum Outcome {
     /// or a connection without payload that ended with FIN.
     Closed,
     /// A WebSocket that ended without a Close from each side, or a connection that was reset before
-    /// it was one.
+    /// it was one, or whose TLS handshake came to nothing.
     Aborted,
     /// RST answered the SYN.
     Refused,
@@ -238,6 +243,9 @@ pub enum ConnectionEvent<'a> {
     TunnelOpened(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and refused, or did not answer.
     TunnelRefused(&'a Handshake),
+    /// Something of TLS that can be seen without its secrets, and who sent it. Records are not told one by
+    /// one, and of what is no TLS only the beginning.
+    Tls(Direction, &'a tls::Observation<'a>),
     /// WebSocket without its handshake: recognised by its frames, or told so by the user.
     Recognised(Recognition),
     /// A frame header is whole.

@@ -14,7 +14,7 @@ use crate::websocket::{self, Settings};
 /// The connections of a capture.
 #[derive(Debug)]
 pub(super) struct Flows {
-    options: Options,
+    pub(super) options: Options,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
     lookups: Lookups,

@@ -9,6 +9,7 @@ pub mod limits;
 mod names;
 mod network;
 mod probe;
+mod secure;
 
 use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
 use crate::analysis::flows::Flows;
@@ -16,6 +17,7 @@ use crate::analysis::limits::Limits;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Direction, Origin, Timestamp, length_u64};
+use crate::tls::{KeyLog, KeyLogError};
 
 /// Receives what the analyzer observes.
 pub trait Sink {
@@ -47,6 +49,8 @@ pub struct Options {
     pub digest: bool,
     /// Ports whose connections are WebSocket even where no handshake was captured.
     pub decode_as: Vec<u16>,
+    /// Secrets of TLS connections.
+    pub keylog: KeyLog,
     /// How much memory and work the capture may cost.
     pub limits: Limits,
 }
@@ -98,6 +102,15 @@ impl Analyzer {
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
         Totals { connections: self.flows.count, ..self.totals }
+    }
+
+    /// Adds secrets of TLS connections, in the format of key logs.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyLog::add`].
+    pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+        self.flows.options.keylog.add(text)
     }
 
     /// Reads one packet, and hands over all that became known by it.

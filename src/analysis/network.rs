@@ -74,18 +74,18 @@ pub struct Resent {
     pub keep_alives: u64,
     /// The first of these packets, a keep-alive aside.
     pub first: Option<Origin>,
-    /// Those since anything came back.
+    /// Those since anything new was acknowledged.
     streak: Streak,
 }
 
-/// Retransmissions since anything came back.
+/// Retransmissions since anything new was acknowledged.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Streak {
     packets: u64,
     first: Origin,
     latest: Origin,
-    /// Packets of the other direction that had come by then.
-    answers: u64,
+    /// How far the receiver had acknowledged the stream by then, as an offset.
+    acknowledged: u64,
 }
 
 /// Retransmissions that nothing has answered.
@@ -147,8 +147,10 @@ pub(super) struct PacketSeen<'a> {
     pub(super) segment: &'a Segment<'a>,
     pub(super) kind: ArrivalKind,
     pub(super) origin: Origin,
-    /// Packets of the other direction so far.
-    pub(super) answers: u64,
+    /// How far the receiver of its direction has acknowledged the stream, as an offset.
+    pub(super) acknowledged: u64,
+    /// How far the stream of its direction was seen, as an offset.
+    pub(super) sent: u64,
     /// Bytes of the other direction that this packet does not acknowledge yet.
     pub(super) in_flight: u64,
 }
@@ -219,16 +221,13 @@ impl Network {
         }
     }
 
-    /// The latest retransmissions of a direction, if no packet has come back since the first of
-    /// them. `packets` are those of the connection so far.
-    pub fn unanswered(
-        &self,
-        direction: Direction,
-        packets: &PerDirection<u64>,
-    ) -> Option<Unanswered> {
-        let Streak { packets: count, first, latest, answers } = self.resent.get(direction).streak;
-        (count > 0 && *packets.get(direction.reverse()) == answers).then_some(Unanswered {
-            packets: count,
+    /// The latest retransmissions of a direction, if nothing new was acknowledged since the first of
+    /// them. `acknowledged` is how far its receiver has acknowledged the stream by now.
+    pub fn unanswered(&self, direction: Direction, acknowledged: u64) -> Option<Unanswered> {
+        let streak = self.resent.get(direction).streak;
+        let Streak { packets, first, latest, .. } = streak;
+        (packets > 0 && acknowledged == streak.acknowledged).then_some(Unanswered {
+            packets,
             first,
             latest,
         })
@@ -259,13 +258,17 @@ impl Opening {
 
 impl Resent {
     fn observe(&mut self, seen: PacketSeen<'_>) {
-        let PacketSeen { segment, origin, answers, .. } = seen;
+        let PacketSeen { segment, origin, acknowledged, sent, .. } = seen;
         let bytes = length_u64(segment.payload.len()).saturating_add(u64::from(segment.missing));
         self.packets = self.packets.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
         self.first.get_or_insert(origin);
-        if self.streak.packets == 0 || self.streak.answers != answers {
-            self.streak = Streak { packets: 0, first: origin, latest: origin, answers };
+        if acknowledged >= sent {
+            // Its receiver has it already: nothing waits for an answer.
+            return;
+        }
+        if self.streak.packets == 0 || self.streak.acknowledged != acknowledged {
+            self.streak = Streak { packets: 0, first: origin, latest: origin, acknowledged };
         }
         self.streak.packets = self.streak.packets.saturating_add(1);
         self.streak.latest = origin;

@@ -22,6 +22,7 @@ use crate::pipeline::Pipeline;
 use crate::report::Selection;
 use crate::report::check::{self, Checked, Choice, Collector, Explanations, Files, Format};
 use crate::timeline::filter::Filter;
+use crate::tls::KeyLog;
 
 /// Find what breaks the rules, and say what to do
 ///
@@ -142,9 +143,9 @@ enum Least {
 /// output cannot be written.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     let filter = args.filter.filter()?;
-    let filter = filter.as_ref();
+    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
     if let Some(interface) = args.source.interface() {
-        return args.live(interface, filter, out);
+        return args.live(interface, &given, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -159,7 +160,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
     jobs::run(
         &listed,
         threads,
-        |job| args.check(job, files, filter),
+        |job| args.check(job, files, &given),
         |outcome| {
             captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
             if let Some(checked) = &outcome.checked {
@@ -210,10 +211,11 @@ impl CheckArgs {
         })
     }
 
-    fn pipeline(&self, filter: Option<&Filter>) -> Pipeline {
+    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
         let options = Options {
-            keep: filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
             decode_as: self.source.decode_as().to_vec(),
+            keylog: given.keylog.clone(),
             ..Options::default()
         };
         let settings =
@@ -222,7 +224,7 @@ impl CheckArgs {
     }
 
     /// Checks one file, on whatever thread.
-    fn check(&self, job: &Job, files: Files, filter: Option<&Filter>) -> Outcome {
+    fn check(&self, job: &Job, files: Files, given: &Given<'_>) -> Outcome {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
@@ -241,8 +243,8 @@ impl CheckArgs {
             // Several bars at a time would overwrite one another.
             opened.length = None;
         }
-        let mut collector = self.collector(filter);
-        let outcome = drive(opened, self.pipeline(filter), Scrolling::No, &mut collector);
+        let mut collector = self.collector(given.filter);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
         let error = outcome.err();
         Outcome { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }
@@ -251,17 +253,24 @@ impl CheckArgs {
     fn live(
         &self,
         interface: &str,
-        filter: Option<&Filter>,
+        given: &Given<'_>,
         out: &mut dyn Write,
     ) -> anyhow::Result<Verdict> {
         let opened: Opened = self.source.open_interface(interface)?;
         debug_assert_eq!(opened.kind, Kind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
-        let mut living = Living::new(interface, self.collector(filter), writer, self.format);
-        let outcome = drive(opened, self.pipeline(filter), Scrolling::Yes, &mut living);
+        let mut living = Living::new(interface, self.collector(given.filter), writer, self.format);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::Yes, &mut living);
         let worst = living.finish(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }
+}
+
+/// What the user gave for all captures.
+struct Given<'a> {
+    filter: Option<&'a Filter>,
+    /// Secrets of TLS connections.
+    keylog: KeyLog,
 }
 
 /// What became of one file.

@@ -25,6 +25,7 @@ use crate::report::check::{Extent, Files};
 use crate::report::diagnose::{self, Choice, Collector, Diagnosis, Format, Scope};
 use crate::report::{Breadth, Selection};
 use crate::timeline::filter::Filter;
+use crate::tls::KeyLog;
 
 /// Tell why connections failed or dropped, and what to do
 ///
@@ -83,9 +84,9 @@ pub(super) struct DiagnoseArgs {
 /// output cannot be written.
 pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     let filter = args.filter.filter()?;
-    let filter = filter.as_ref();
+    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
     if let Some(interface) = args.source.interface() {
-        return args.live(interface, filter, out);
+        return args.live(interface, &given, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -97,7 +98,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
     let mut captures = 0_usize;
     let mut said = Said::default();
     for job in &listed {
-        let (diagnosis, error) = args.diagnose(job, files, filter);
+        let (diagnosis, error) = args.diagnose(job, files, &given);
         captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));
         if let Some(diagnosis) = &diagnosis {
             worst = worst.max(diagnosis.worst());
@@ -136,14 +137,15 @@ impl DiagnoseArgs {
         if self.all { Breadth::All } else { Breadth::Relevant }
     }
 
-    fn collector(&self, filter: Option<&Filter>) -> Collector {
-        Collector::new(Choice { breadth: self.breadth(), filter: filter.cloned() })
+    fn collector(&self, given: &Given<'_>) -> Collector {
+        Collector::new(Choice { breadth: self.breadth(), filter: given.filter.cloned() })
     }
 
-    fn pipeline(&self, filter: Option<&Filter>) -> Pipeline {
+    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
         let options = Options {
-            keep: filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
             decode_as: self.source.decode_as().to_vec(),
+            keylog: given.keylog.clone(),
             ..Options::default()
         };
         Pipeline::new(options, Settings::default())
@@ -156,7 +158,7 @@ impl DiagnoseArgs {
         &self,
         job: &Job,
         files: Files,
-        filter: Option<&Filter>,
+        given: &Given<'_>,
     ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
@@ -167,7 +169,7 @@ impl DiagnoseArgs {
                     Files::One => None,
                     Files::Several => {
                         let extent = Extent::Unread(format!("{error:#}"));
-                        Some(self.collector(filter).into_diagnosis(name, extent))
+                        Some(self.collector(given).into_diagnosis(name, extent))
                     }
                 };
                 return (unread, Some(error));
@@ -177,8 +179,8 @@ impl DiagnoseArgs {
             // Bars between the lines of the output would be in the way.
             opened.length = None;
         }
-        let mut collector = self.collector(filter);
-        let error = drive(opened, self.pipeline(filter), Scrolling::No, &mut collector).err();
+        let mut collector = self.collector(given);
+        let error = drive(opened, self.pipeline(given), Scrolling::No, &mut collector).err();
         (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 
@@ -186,7 +188,7 @@ impl DiagnoseArgs {
     fn live(
         &self,
         interface: &str,
-        filter: Option<&Filter>,
+        given: &Given<'_>,
         out: &mut dyn Write,
     ) -> anyhow::Result<Verdict> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -196,8 +198,8 @@ impl DiagnoseArgs {
             signal_hook::flag::register_conditional_default(number, Arc::clone(&stop))?;
             signal_hook::flag::register(number, Arc::clone(&stop))?;
         }
-        let mut collector = self.collector(filter);
-        let outcome = drive(opened, self.pipeline(filter), Scrolling::No, &mut collector);
+        let mut collector = self.collector(given);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
         let error = outcome.err();
         let diagnosis = collector.into_diagnosis(interface.to_owned(), extent(error.as_ref()));
         let mut writer = self.format.writer(out, self.options(Files::One));
@@ -210,6 +212,13 @@ impl DiagnoseArgs {
             Some(Err(error)) => Err(error),
         }
     }
+}
+
+/// What the user gave for all captures.
+struct Given<'a> {
+    filter: Option<&'a Filter>,
+    /// Secrets of TLS connections.
+    keylog: KeyLog,
 }
 
 /// Reads the name of an output format.

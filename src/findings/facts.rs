@@ -262,6 +262,7 @@ impl Facts {
             ConnectionEvent::Opened
             | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::Conflict(..)

@@ -279,6 +279,7 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
             }
@@ -467,13 +468,15 @@ fn finding(
     origin: Origin,
     fault: Fault,
 ) -> Finding {
+    let place = fault.span.map_or([origin; 2], |span| [span.first, span.last]);
+    let [first, last] = fault.packets.unwrap_or(place);
     Finding {
         rule,
-        connection,
+        connection: fault.connection.or(connection),
         direction: fault.direction,
         side: fault.side,
-        first: fault.span.map_or(origin, |span| span.first),
-        last: fault.span.map_or(origin, |span| span.last),
+        first,
+        last,
         offset: fault.span.map(|span| span.start),
         bits: fault.bits,
         evidence: fault.evidence,
@@ -495,6 +498,7 @@ fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
         | ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_)
+        | ConnectionEvent::Tls(..)
         | ConnectionEvent::Recognised(_)
         | ConnectionEvent::FrameStarted(..)
         | ConnectionEvent::FrameEnded(..)

@@ -86,6 +86,7 @@ impl Tally {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::FrameStarted(..)

@@ -3,6 +3,7 @@
 mod found;
 mod message;
 mod rows;
+mod tls;
 mod words;
 
 use std::io::{self, Write};
@@ -112,6 +113,7 @@ impl<W: Write> Text<W> {
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Recognised(_)
@@ -153,6 +155,9 @@ impl<W: Write> Text<W> {
             }
             ConnectionEvent::TunnelRefused(handshake) => {
                 self.tunnel(origin, connection, handshake, rows::Tunnel::Refused);
+            }
+            ConnectionEvent::Tls(direction, seen) => {
+                self.tls(origin, connection, direction, seen);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
                 self.nonsense(origin, connection, direction, bytes, span);
@@ -208,6 +213,7 @@ impl<W: Write> Text<W> {
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
         // A close or an abort that was told by FIN or RST needs no second line.
         let told = match ending.outcome {
+            Outcome::Aborted if connection.nature == Nature::Opaque => false,
             Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
                 self.introduced.contains(&id)
             }
@@ -322,6 +328,7 @@ impl<W: Write> Selective for Text<W> {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }

@@ -116,6 +116,7 @@ impl Timeline {
             ConnectionEvent::StateChanged => self.change_state(at, draft, connection.state),
             ConnectionEvent::Ended(ending) => self.end(at, draft, ending),
             ConnectionEvent::Opened
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::InvalidUtf8 { .. } => {}

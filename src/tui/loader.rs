@@ -144,6 +144,7 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
 
 fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Result<Stage, Error> {
     let mut count = 0_u64;
+    let mut secrets = 0;
     while count < source.count {
         if shared.stop.load(Ordering::Acquire) {
             return Ok(Stage::Cancelled);
@@ -159,6 +160,13 @@ fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Res
             timeline.packet(&packet);
             pipeline.push(&packet, timeline);
         });
+        for more in source.packets.secrets().iter().skip(secrets) {
+            secrets = secrets.saturating_add(1);
+            if more.is_key_log() {
+                // What cannot be read in it is of no use, and no failure of ours.
+                pipeline.add_secrets(&more.data).ok();
+            }
+        }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }

@@ -7,6 +7,7 @@ mod fold;
 mod json;
 mod ndjson;
 mod phases;
+mod secure;
 mod sketch;
 mod story;
 mod text;

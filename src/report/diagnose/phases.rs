@@ -1,5 +1,6 @@
 //! The phases of a connection, in the order in which they came.
 
+use super::secure;
 use super::sketch::{Exchange, Sketch};
 use super::story::Story;
 use super::words::{LONG, first_close, peer, silence};
@@ -29,6 +30,7 @@ pub(super) enum Label {
     Dns,
     Tcp,
     Icmp,
+    Tls,
     Proxy,
     Upgrade,
     First,
@@ -48,6 +50,7 @@ impl Label {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Icmp => "ICMP",
+            Self::Tls => "TLS",
             Self::Proxy => "Proxy",
             Self::Upgrade => "Upgrade",
             Self::First => "First",
@@ -67,6 +70,7 @@ impl Label {
             Self::Dns => "dns",
             Self::Tcp => "tcp",
             Self::Icmp => "icmp",
+            Self::Tls => "tls",
             Self::Proxy => "proxy",
             Self::Upgrade => "upgrade",
             Self::First => "first_message",
@@ -89,6 +93,13 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     phases.push(tcp(story));
     phases.extend(icmp(story));
     phases.extend(sketch.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
+    let tls = secure::phase(&story.connection);
+    // A server that was asked in the clear answers with TLS.
+    let is_answer = tls.as_ref().is_some_and(|tls| {
+        let asked = sketch.upgrade.as_ref().and_then(|upgrade| upgrade.request);
+        asked.is_some_and(|span| span.first.time < tls.time)
+    });
+    phases.extend(tls.clone().filter(|_| !is_answer));
     if let Some(upgrade) = &sketch.upgrade {
         let mut phase = exchange(Label::Upgrade, upgrade, story);
         if sketch.refused_before > 0 {
@@ -99,6 +110,7 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     } else if let Some(recognition) = sketch.recognized {
         phases.push(recognized(recognition, story));
     }
+    phases.extend(tls.filter(|_| is_answer));
     phases.extend(first_message(sketch));
     phases.extend(messages(sketch, story));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side, story)));

@@ -150,6 +150,8 @@ impl Sketch {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
+            // Kept by the connection itself.
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Ended(_) => {}
         }
     }

@@ -116,6 +116,7 @@ impl Waiting {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
