@@ -1,6 +1,8 @@
 //! Which findings explain what became of a connection, and which of them explains most.
 
-use crate::findings::{Finding, Rule, Severity};
+use std::fmt::Write;
+
+use crate::findings::{Finding, Rule, Severity, rule};
 
 /// What a finding says about the fate of its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,9 +62,22 @@ pub(super) fn sort<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<&'f F
     sorted
 }
 
-/// The rules that explain, most exact first, with what they say in a few words: for the manual.
-pub fn causes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    EXACT.iter().chain(GENERAL).map(|cause| (cause.id, cause.words))
+/// The causes in Markdown, most exact first, as far as they are rules that exist.
+pub fn table() -> String {
+    let mut out = "| rule | cause | what it explains |\n| --- | --- | --- |\n".to_owned();
+    for cause in EXACT.iter().chain(GENERAL) {
+        let what = match cause.part {
+            Part::Failure | Part::Fault => "why it failed",
+            Part::Drop => "how it dropped",
+            Part::Trouble => "what ails it",
+            Part::Unseen => "why nothing can be seen",
+            Part::Aside => continue,
+        };
+        if rule(cause.id).is_some() {
+            writeln!(out, "| {} | {} | {what} |", cause.id, cause.words).ok();
+        }
+    }
+    out
 }
 
 fn listed(id: &str) -> Option<&'static Cause> {
@@ -172,7 +187,7 @@ mod tests {
 
     #[test]
     fn each_rule_stands_in_the_tables_once() {
-        let mut ids: Vec<&str> = causes().map(|(id, _)| id).collect();
+        let mut ids: Vec<&str> = EXACT.iter().chain(GENERAL).map(|cause| cause.id).collect();
         ids.sort_unstable();
         assert!(ids.is_sorted_by(|one, other| one < other), "{ids:?}");
     }

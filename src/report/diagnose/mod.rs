@@ -15,7 +15,7 @@ mod words;
 
 use std::io;
 
-pub use self::cause::causes;
+pub use self::cause::table;
 pub use self::collect::{Choice, Collector};
 pub use self::story::{Story, Verdict};
 use super::check::{Extent, Files};

@@ -227,3 +227,89 @@ fn is_drop(finding: &Finding, sketch: &Sketch) -> bool {
         Part::Fault | Part::Trouble | Part::Unseen | Part::Aside => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::event::{ConnectionEvent, Nature, TcpState};
+    use crate::report::fixture::{connection, finding, handshake, message, origin};
+    use crate::websocket::Opcode;
+
+    /// How far a connection came.
+    #[derive(Clone, Copy)]
+    enum Reached {
+        Refused,
+        Rejected,
+        Opened,
+        Cut,
+    }
+
+    fn story(reached: Reached, found: &[&str]) -> Story {
+        let mut about = connection(1);
+        let mut sketch = Sketch::default();
+        let (nature, state, outcome) = match reached {
+            Reached::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
+            Reached::Rejected => {
+                (Nature::Asked, TcpState::Closed(Direction::ServerToClient), Outcome::Rejected)
+            }
+            Reached::Opened => (Nature::WebSocket, TcpState::Established, Outcome::Open),
+            Reached::Cut => (
+                Nature::WebSocket,
+                TcpState::HalfClosed(Direction::ServerToClient),
+                Outcome::Aborted,
+            ),
+        };
+        (about.nature, about.state) = (nature, state);
+        if nature == Nature::WebSocket {
+            let whole = handshake();
+            sketch.observe(&about, origin(3), &ConnectionEvent::HandshakeEnded(&whole));
+            let hello = message(Opcode::Text, b"hello");
+            let said = ConnectionEvent::Message(Direction::ClientToServer, &hello);
+            sketch.observe(&about, origin(5), &said);
+        }
+        sketch.observe(&about, origin(9), &ConnectionEvent::StateChanged);
+        let ending =
+            Ending { outcome, relevant: true, unseen: None, watched_until: origin(9).time };
+        let findings = found.iter().map(|id| finding(id, 1)).collect();
+        Story::new(&about, ending, sketch, findings)
+    }
+
+    #[test]
+    fn verdict_follows_from_how_far_it_came_and_what_was_found() {
+        type Row<'a> = (&'a str, Reached, &'a [&'a str], Verdict, &'a [&'a str], &'a str);
+        #[rustfmt::skip]
+        let rows: &[Row<'_>] = &[
+            ("all is well",              Reached::Opened,   &[],                    Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a warning of check's",     Reached::Opened,   &["WS-F13"],            Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a rule broken, no harm",   Reached::Opened,   &["WS-F02"],            Verdict::Trouble, &["WS-F02"], "server frame is masked"),
+            ("ended without Close",      Reached::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
+            ("a rule broken, then cut",  Reached::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
+            ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "connection refused"),
+            ("rejected, a wrong request",Reached::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
+        ];
+        for (name, reached, found, verdict, causes, words) in rows {
+            let story = story(*reached, found);
+            let ids: Vec<&str> = story.causes().iter().map(|finding| finding.rule.id).collect();
+            let seen = (story.verdict, ids.as_slice(), story.words.as_str());
+            assert_eq!(seen, (*verdict, *causes, *words), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_behind_the_end_changes_the_verdict() {
+        let mut late = story(Reached::Opened, &[]);
+        late.add(&finding("WS-F02", 1));
+        assert_eq!(late.verdict, Verdict::Trouble);
+        assert_eq!(late.worst(), None, "it did not fail");
+    }
+
+    #[test]
+    fn only_what_went_well_is_let_go() {
+        let mut fine = story(Reached::Opened, &[]);
+        fine.shrink();
+        assert!(fine.sketch.is_none() && fine.words.starts_with("1 message"));
+        let mut cut = story(Reached::Cut, &["WS-C12"]);
+        cut.shrink();
+        assert!(cut.sketch.is_some());
+    }
+}

@@ -5,10 +5,12 @@ use std::fmt::Write;
 use super::cause;
 use super::sketch::{CloseSeen, Sketch};
 use super::story::{Story, Verdict};
-use crate::analysis::event::{Outcome, TcpState};
+use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::findings::Finding;
 use crate::stream::{Direction, Origin};
-use crate::text::amount::{counted, duration};
+use crate::text::amount::{counted, duration, size};
+use crate::text::escape::escape;
+use crate::tls::Facts;
 use crate::websocket::CloseCode;
 
 /// What a connection comes to, without the verdict's own name.
@@ -21,12 +23,11 @@ pub(super) fn verdict(
     match verdict {
         Verdict::Fine => fine(story, sketch),
         Verdict::Other => "other traffic".to_owned(),
-        Verdict::Failed | Verdict::Dropped | Verdict::Trouble | Verdict::Unseen => {
-            match causes.first() {
-                Some(finding) => because(finding, sketch),
-                None => outcome(story),
-            }
-        }
+        Verdict::Unseen => unseen(story),
+        Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
+            Some(finding) => because(finding, sketch),
+            None => outcome(story),
+        },
     }
 }
 
@@ -71,6 +72,29 @@ fn outcome(story: &Story) -> String {
         Outcome::Undecodable => "encrypted, or a protocol that is not decoded",
     }
     .to_owned()
+}
+
+/// `TLS 1.3 for example.org, no keys`
+fn unseen(story: &Story) -> String {
+    let connection = &story.connection;
+    match connection.transport {
+        Transport::H2 => return "HTTP/2, which is not decoded".to_owned(),
+        Transport::Tcp => return "a protocol that is not decoded".to_owned(),
+        Transport::Tls => {}
+    }
+    let tls = connection.tls.as_deref();
+    let mut out = tls
+        .and_then(Facts::version)
+        .map_or_else(|| "TLS".to_owned(), |version| version.to_string());
+    if let Some(name) = tls.and_then(Facts::server_name) {
+        out.push_str(" for ");
+        escape(name, LONGEST_NAME, &mut out);
+    }
+    let bytes = connection.bytes.client.saturating_add(connection.bytes.server);
+    out.push_str(", ");
+    size(&mut out, bytes);
+    out.push_str(" encrypted");
+    out
 }
 
 /// `12 messages in 2m11s, closed 1000`
@@ -164,3 +188,6 @@ pub(super) fn packets(first: u64, last: u64) -> String {
 
 /// Nanoseconds of silence from which on it is worth a word.
 pub(super) const LONG: u64 = 1_000_000_000;
+
+/// Columns of a name at most.
+const LONGEST_NAME: usize = 60;
