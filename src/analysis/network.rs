@@ -226,8 +226,11 @@ impl Network {
     pub fn unanswered(&self, direction: Direction, acknowledged: u64) -> Option<Unanswered> {
         let streak = self.resent.get(direction).streak;
         let Streak { packets, first, latest, .. } = streak;
-        (packets > 0 && acknowledged == streak.acknowledged)
-            .then_some(Unanswered { packets, first, latest })
+        (packets > 0 && acknowledged == streak.acknowledged).then_some(Unanswered {
+            packets,
+            first,
+            latest,
+        })
     }
 }
 
