@@ -5,6 +5,7 @@
 //! `facts`, which observe the same events.
 
 mod asked;
+mod attempts;
 mod capture;
 mod capture_facts;
 mod close;
@@ -20,6 +21,7 @@ mod heads;
 mod keys;
 mod mask_keys;
 mod message;
+mod names;
 mod network;
 mod partial;
 mod rule;
@@ -29,12 +31,14 @@ mod shape;
 mod snippet;
 mod words;
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
 use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, FrameQuestion, Question};
+use crate::findings::attempts::Attempts;
 use crate::findings::facts::{Facts, Open};
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
+use crate::findings::names::Names;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
 use crate::http::Handshake;
@@ -82,7 +86,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Messages", tables: &[message::RULES] },
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
-    Group { title: "Failed connections", tables: &[network::RULES] },
+    Group { title: "Failed connections", tables: network::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
@@ -91,6 +95,12 @@ pub const GROUPS: &[Group] = &[
 pub trait Findings {
     /// Takes one finding.
     fn finding(&mut self, finding: &Finding);
+
+    /// Takes a finding about a connection that has ended: it was not known before. Of the connection, no
+    /// more is known than who its peers are.
+    fn late(&mut self, finding: &Finding, _connection: &Connection) {
+        self.finding(finding);
+    }
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
@@ -123,6 +133,8 @@ pub struct Checker {
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
     capture: CaptureFacts,
+    attempts: Attempts,
+    names: Names,
     faults: Faults,
     /// Rules that connections have broken.
     told: Vec<&'static str>,
@@ -153,6 +165,8 @@ impl Checker {
             slots: Vec::new(),
             keys: Keys::default(),
             capture: CaptureFacts::default(),
+            attempts: Attempts::default(),
+            names: Names::default(),
             faults: Faults::default(),
             told: Vec::new(),
         }
@@ -162,12 +176,16 @@ impl Checker {
     pub fn event(&mut self, event: &Event<'_>, out: &mut impl Findings) {
         match event.kind {
             EventKind::Capture(event) => self.capture.observe(event),
-            EventKind::Dns(_) | EventKind::Icmp(_) => {}
+            EventKind::Dns(message) => self.names.observe(message, event.origin),
+            EventKind::Icmp(_) => {}
             EventKind::Connection(connection, ref what) => {
                 if is_plain_end(what) {
                     return;
                 }
                 let seat = connection.seat;
+                if let ConnectionEvent::Ended(ending) = what {
+                    self.ended(connection, *ending);
+                }
                 if self.slot(seat).is_none() {
                     if !begins_memory(what) {
                         return;
@@ -184,6 +202,7 @@ impl Checker {
                     slot.facts.observe(connection, event.origin, what);
                 }
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
+                    self.names.wanted(handshake);
                     self.asked_with_key(connection.id, handshake);
                 } else if let ConnectionEvent::HandshakeEnded(handshake) = what
                     && let Some(key) = handshake.key()
@@ -198,14 +217,32 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
-        let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
+        let scene = CaptureScene {
+            facts: &self.capture,
+            attempts: &self.attempts,
+            names: &self.names,
+            reading,
+            told: &self.told,
+        };
         for (rule, check) in &ASKED.capture {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
             for fault in self.faults.take() {
-                out.finding(&finding(rule, None, Origin::default(), fault));
+                let attempt = fault.connection.and_then(|id| self.attempts.of(id));
+                let found = finding(rule, None, Origin::default(), fault);
+                match attempt {
+                    Some(attempt) => out.late(&found, &attempt.connection()),
+                    None => out.finding(&found),
+                }
             }
         }
+    }
+
+    /// Remembers what a connection was for others.
+    fn ended(&mut self, connection: &Connection, ending: Ending) {
+        self.names.latest = self.names.latest.max(ending.watched_until);
+        let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
+        self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
     }
 
     fn ask_about(
@@ -280,7 +317,9 @@ impl Checker {
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_) => {
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
@@ -296,8 +335,6 @@ impl Checker {
                 }
             }
             ConnectionEvent::Opened
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::StateChanged => {}
         }

@@ -2,9 +2,11 @@
 
 use crate::analysis::event::Connection;
 use crate::findings::Settings;
+use crate::findings::attempts::Attempts;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
+use crate::findings::names::Names;
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
 
@@ -24,6 +26,10 @@ pub(super) struct Scene<'a, T> {
 #[derive(Debug)]
 pub(super) struct CaptureScene<'a> {
     pub(super) facts: &'a CaptureFacts,
+    /// Attempts to connect.
+    pub(super) attempts: &'a Attempts,
+    /// Names that were asked for.
+    pub(super) names: &'a Names,
     /// What only the reader of the capture knows.
     pub(super) reading: &'a Reading<'a>,
     /// Rules that connections have broken.

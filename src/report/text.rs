@@ -300,6 +300,10 @@ impl<W: Write> Findings for Text<W> {
         self.found(finding, Matching::Yes);
     }
 
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        self.found_late(finding, connection, Matching::Yes);
+    }
+
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
         self.found_more(rule, connection, count, Matching::Yes);
     }
@@ -353,6 +357,13 @@ impl<W: Write> Selective for Text<W> {
             Some(id) if self.options.selection.has(id) => self.waiting.push(finding, matching),
             None if matching == Matching::Yes => self.about_capture(finding),
             Some(_) | None => {}
+        }
+    }
+
+    fn found_late(&mut self, finding: &Finding, connection: &Connection, matching: Matching) {
+        self.tally.found(finding.rule, 1);
+        if self.options.selection.has(connection.id) {
+            self.listed_late(connection, finding, matching);
         }
     }
 

@@ -220,6 +220,19 @@ impl<W: Write> Text<W> {
         }
     }
 
+    /// Writes a finding about a connection that has ended.
+    pub(super) fn listed_late(
+        &mut self,
+        connection: &Connection,
+        finding: &Finding,
+        matching: Matching,
+    ) {
+        self.waiting.push(finding, matching);
+        let found = std::mem::take(&mut self.waiting.fresh);
+        self.alone(connection, &found);
+        self.forget(connection.id);
+    }
+
     /// Writes a finding as a line.
     pub(super) fn listed(&mut self, id: ConnectionId, finding: &Finding) {
         let severity = finding.rule.severity;
