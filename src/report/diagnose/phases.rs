@@ -234,7 +234,7 @@ fn resent(story: &Story) -> Option<Phase> {
     Some(plain(Label::Resent, first, text))
 }
 
-/// `the client could take nothing 3 times, for 5.2 s at most`
+/// `the client could take nothing for 5.2 s at most, 3 times`
 fn stalled(side: Direction, story: &Story) -> Option<Phase> {
     let stalls = story.connection.network.stalls.get(side);
     if stalls.count == 0 {
@@ -244,11 +244,12 @@ fn stalled(side: Direction, story: &Story) -> Option<Phase> {
     if longest < SHORTEST_STALL {
         return None;
     }
-    let mut text = format!("the {} could take nothing ", peer(side));
-    counted(&mut text, stalls.count, "time");
-    text.push_str(", for ");
+    let mut text = format!("the {} could take nothing for ", peer(side));
     duration(&mut text, longest);
-    text.push_str(" at most");
+    if stalls.count > 1 {
+        text.push_str(" at most, ");
+        counted(&mut text, stalls.count, "time");
+    }
     let mut phase = plain(Label::Stalled, start, text);
     phase.took = Some(longest);
     Some(phase)

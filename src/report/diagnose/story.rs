@@ -143,7 +143,9 @@ impl Story {
         for finding in &self.findings {
             let rule = finding.rule;
             let is_known = rules.iter().any(|it| it.id == rule.id)
-                || causes.iter().any(|it| it.rule.id == rule.id);
+                || causes.iter().any(|it| it.rule.id == rule.id)
+                // What is only a consequence says nothing new.
+                || cause::part(rule) != Part::Aside;
             if rule.severity >= Severity::Warning && !is_known {
                 rules.push(rule);
             }

@@ -269,16 +269,10 @@ impl<'w> Text<'w> {
                 text.push_str(&format!(" ({})", causes.join(", ")));
             }
         }
-        let mut failures: Vec<(&str, u64)> = Vec::new();
-        for finding in diagnosis.failures() {
-            let words = cause::words(finding.rule);
-            match failures.iter_mut().find(|(known, _)| *known == words) {
-                Some((_, number)) => *number = number.saturating_add(1),
-                None => failures.push((words, 1)),
-            }
-        }
-        for (words, number) in failures {
-            text.push_str(&format!("; {words} {number}"));
+        let mut separator = "; before there was one: ";
+        for (words, number) in before_connections(diagnosis) {
+            text.push_str(&format!("{separator}{words} {number}"));
+            separator = ", ";
         }
         match diagnosis.extent {
             Extent::Whole | Extent::Unread(_) => {}
@@ -342,6 +336,19 @@ impl Writer for Text<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// What failed before there was a connection, and how often.
+fn before_connections(diagnosis: &Diagnosis) -> Vec<(&'static str, u64)> {
+    let mut failures: Vec<(&str, u64)> = Vec::new();
+    for finding in diagnosis.failures() {
+        let words = cause::words(finding.rule);
+        match failures.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, number)) => *number = number.saturating_add(1),
+            None => failures.push((words, 1)),
+        }
+    }
+    failures
 }
 
 /// `connection 4`, `connections 4, 6-9`
@@ -411,15 +418,16 @@ fn ids(causes: &[&Finding]) -> String {
 fn why(finding: &Finding) -> String {
     let mut out = String::new();
     let mut evidence = finding.evidence.trim_end_matches('.').to_owned();
-    let first = evidence.chars().next();
-    // Not where it begins with a name of the protocol, or with a value.
-    if let Some(first) = first.filter(char::is_ascii_lowercase) {
-        evidence.replace_range(..1, &first.to_ascii_uppercase().to_string());
+    // Not where it begins with a name, or with a value.
+    let word = evidence.split(' ').next().unwrap_or_default();
+    let first = word.chars().next().filter(|_| word.bytes().all(|it| it.is_ascii_lowercase()));
+    if let Some(first) = first {
+        evidence.replace_range(..first.len_utf8(), &first.to_ascii_uppercase().to_string());
     }
     escape(evidence.as_bytes(), LONGEST_EVIDENCE, &mut out);
     let (first, last) = (finding.first.packet, finding.last.packet);
     if first != PacketId(0) {
-        out.push_str(&format!(" ({})", packets(first.0, last.0)));
+        out.push_str(&format!(", {}", packets(first.0, last.0)));
     }
     out.push('.');
     let mut length = 0_usize;
