@@ -1,6 +1,6 @@
 //! `wslens diagnose`: why it did not connect, why it dropped.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -197,6 +197,11 @@ impl DiagnoseArgs {
             // A second Ctrl-C ends the process at once.
             signal_hook::flag::register_conditional_default(number, Arc::clone(&stop))?;
             signal_hook::flag::register(number, Arc::clone(&stop))?;
+        }
+        if io::stderr().is_terminal() {
+            // Nothing is shown until the capture ends: that should surprise nobody.
+            writeln!(io::stderr(), "wslens: listening on {interface}; Ctrl-C tells the stories")
+                .ok();
         }
         let mut collector = self.collector(given);
         let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);

@@ -42,11 +42,6 @@ pub(super) fn words(rule: &'static Rule) -> &'static str {
     listed(rule.id).map_or(rule.title, |cause| cause.words)
 }
 
-/// What to do about a finding.
-pub(super) fn remedy(finding: &Finding) -> &str {
-    finding.rule.remedy
-}
-
 /// Sorts findings so that the one that explains most stands first; takes out what is only a
 /// consequence of another one.
 pub(super) fn sort<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<&'f Finding> {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
-use super::{Diagnosis, Options, Writer, cause};
+use super::words::remedy;
+use super::{Diagnosis, Options, Writer};
 use crate::findings::Finding;
 use crate::report::check::Files;
 use crate::report::ndjson::{ConnectionLine, FindingLine, SummaryLine, Times, milliseconds};
@@ -93,7 +94,7 @@ impl<'a> StoryLine<'a> {
             verdict: story.verdict.name(),
             reason: &story.words,
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
-            remedy: causes.first().map(|finding| cause::remedy(finding)),
+            remedy: causes.first().map(|finding| remedy(finding, story.sketch.as_deref())),
             evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
             also: story.asides().iter().map(|rule| rule.id).collect(),
             phases: told.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::fold::{Block, fold};
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
-use super::words::packets;
+use super::words::{meaning, packets, remedy};
 use super::{Diagnosis, Options, Writer, apart, cause};
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
@@ -61,7 +61,7 @@ impl<'w> Text<'w> {
         for phase in &told {
             self.phase(phase, start)?;
         }
-        self.explain(&causes, story.silence())?;
+        self.explain(&causes, Some(story))?;
         let asides = story.asides();
         if !asides.is_empty() {
             let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();
@@ -173,15 +173,17 @@ impl<'w> Text<'w> {
     }
 
     /// Why, what to do, and what else fits.
-    fn explain(&mut self, causes: &[&Finding], silence: Option<u64>) -> io::Result<()> {
+    fn explain(&mut self, causes: &[&Finding], story: Option<&Story>) -> io::Result<()> {
         let Some((finding, others)) = causes.split_first() else { return Ok(()) };
-        self.paragraph("Why", LABEL, &why(finding), None)?;
+        let sketch = story.and_then(|story| story.sketch.as_deref());
+        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, sketch)), None)?;
+        let silence = story.and_then(Story::silence);
         let candidates = apart::candidates(finding.rule.id, silence);
         for (place, (candidate, telling)) in candidates.enumerate() {
             let label = if place == 0 { "Either" } else { "or" };
             self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
         }
-        self.remedy(cause::remedy(finding))?;
+        self.remedy(remedy(finding, sketch))?;
         for other in others {
             let mut text = format!("{} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
@@ -414,8 +416,8 @@ fn ids(causes: &[&Finding]) -> String {
     ids.join(", ")
 }
 
-/// The evidence, and the first sentences of what the rule explains.
-fn why(finding: &Finding) -> String {
+/// The evidence, and the first sentences of what it means.
+fn why(finding: &Finding, meaning: &str) -> String {
     let mut out = String::new();
     let mut evidence = finding.evidence.trim_end_matches('.').to_owned();
     // Not where it begins with a name, or with a value.
@@ -431,7 +433,7 @@ fn why(finding: &Finding) -> String {
     }
     out.push('.');
     let mut length = 0_usize;
-    for sentence in finding.rule.explanation.split_inclusive(". ") {
+    for sentence in meaning.split_inclusive(". ") {
         length = length.saturating_add(sentence.len());
         if length > LONGEST_EXPLANATION && length > sentence.len() {
             break;

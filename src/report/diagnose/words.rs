@@ -154,6 +154,33 @@ fn ended_by(sketch: &Sketch) -> String {
     out
 }
 
+/// What a cause means: what its rule explains, or of a Close what its code stands for.
+pub(super) fn meaning(finding: &Finding, sketch: Option<&Sketch>) -> String {
+    match failing_close(finding, sketch) {
+        Some(code) => format!("{} {}", code.meaning, code.cause),
+        None => finding.rule.explanation.to_owned(),
+    }
+}
+
+/// What to do about a cause.
+pub(super) fn remedy<'f>(finding: &'f Finding, sketch: Option<&Sketch>) -> &'f str {
+    match failing_close(finding, sketch) {
+        Some(code) => code.remedy,
+        None => finding.rule.remedy,
+    }
+}
+
+/// What is known of the code with which a peer failed the connection.
+fn failing_close(finding: &Finding, sketch: Option<&Sketch>) -> Option<&'static CloseCode> {
+    if finding.rule.id != "WS-C17" {
+        return None;
+    }
+    let closes = &sketch?.closes;
+    let close = finding.direction.and_then(|side| closes.get(side).as_ref());
+    let (_, first) = first_close(sketch?)?;
+    Some(CloseCode::of(close.unwrap_or(first).code?))
+}
+
 /// Nanoseconds between the last frame that was no Close, and a packet.
 pub(super) fn silence(sketch: &Sketch, until: Origin) -> Option<u64> {
     sketch.latest.map(|latest| until.time.since(latest.time))
