@@ -27,6 +27,7 @@ mod rule_name;
 mod scene;
 mod shape;
 mod snippet;
+mod tls;
 mod words;
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
@@ -83,6 +84,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
     Group { title: "Failed connections", tables: &[network::RULES] },
+    Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
