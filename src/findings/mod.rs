@@ -29,6 +29,7 @@ mod rule_name;
 mod scene;
 mod shape;
 mod snippet;
+mod tls;
 mod words;
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
@@ -87,6 +88,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
     Group { title: "Failed connections", tables: network::TABLES },
+    Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];

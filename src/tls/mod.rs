@@ -6,6 +6,8 @@
 pub mod alert;
 mod certificate;
 mod facts;
+#[cfg(test)]
+pub(crate) mod hand_made;
 mod hello;
 mod keylog;
 mod message;
