@@ -182,3 +182,6 @@ pub trait Writer {
     /// When it cannot be written.
     fn finish(&mut self) -> io::Result<()>;
 }
+
+#[cfg(test)]
+mod tests;
