@@ -6,7 +6,7 @@ use crate::analysis::event::{
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
-use crate::analysis::names::Lookups;
+use crate::analysis::lookups::Lookups;
 use crate::analysis::network::PacketSeen;
 use crate::analysis::secure::is_failed;
 use crate::analysis::{Cargo, Options, Sink};

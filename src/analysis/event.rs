@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub use crate::analysis::names::Lookup;
+pub use crate::analysis::lookups::Lookup;
 pub use crate::analysis::network::{
     Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
 };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{ConnectionId, Limit};
-use crate::analysis::names::Lookups;
+use crate::analysis::lookups::Lookups;
 use crate::analysis::{Options, Sink};
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Origin, PerDirection};

@@ -6,7 +6,7 @@ mod flows;
 mod kept;
 mod layer;
 pub mod limits;
-mod names;
+mod lookups;
 mod network;
 mod probe;
 mod secure;

@@ -272,3 +272,112 @@ const MOST_QUESTIONS: u16 = 64;
 
 /// Addresses that are read from one message.
 const MOST_ADDRESSES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(text: &str) -> Endpoint {
+        let address: std::net::SocketAddr = text.parse().unwrap();
+        Endpoint::new(address.ip(), address.port())
+    }
+
+    fn read(bytes: &[u8]) -> Option<DnsMessage> {
+        message(endpoint("10.0.0.53:53"), endpoint("10.0.0.1:40000"), bytes)
+    }
+
+    /// The question of RFC 1035 §4.1.4's neighborhood: `f.isi.arpa`, type A, class IN.
+    const QUESTION: &[u8] = b"\x01F\x03ISI\x04ARPA\0\0\x01\0\x01";
+
+    fn join(parts: &[&[u8]]) -> Vec<u8> {
+        parts.concat()
+    }
+
+    #[test]
+    fn questions_and_answers_are_read() {
+        let question = join(&[b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0", QUESTION]);
+        let asked = read(&question).unwrap();
+        let expected = DnsQuestion { name: "f.isi.arpa".to_owned(), kind: DnsKind::A };
+        assert_eq!((asked.id, asked.role), (0x1234, DnsRole::Question));
+        assert_eq!(asked.question, Some(expected));
+
+        let answer = join(&[
+            b"\x12\x34\x85\x80\0\x01\0\x03\0\0\0\0",
+            QUESTION,
+            // An alias, and two addresses behind it; 12 is where the question's name begins.
+            b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x04\x01b\xc0\x0e",
+            b"\x01b\xc0\x0e\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0\x02",
+            b"\xc0\x0c\0\x1c\0\x01\0\0\0\x3c\0\x10\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02",
+        ]);
+        let told = read(&answer).unwrap();
+        assert_eq!((told.role, told.code), (DnsRole::Answer, DnsCode::NO_ERROR));
+        let found: Vec<(&str, String)> =
+            told.addresses.iter().map(|it| (it.name.as_str(), it.address.to_string())).collect();
+        let expected =
+            [("b.isi.arpa", "10.0.0.2".to_owned()), ("f.isi.arpa", "fd00::2".to_owned())];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn failures_have_the_names_of_the_registry() {
+        for (code, expected) in
+            [(0, Some("NOERROR")), (2, Some("SERVFAIL")), (3, Some("NXDOMAIN")), (11, None)]
+        {
+            let bytes = join(&[&[0, 1, 0x81, 0x80 | code, 0, 1, 0, 0, 0, 0, 0, 0], QUESTION]);
+            assert_eq!(read(&bytes).and_then(|message| message.code.name()), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_harmless_text() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[u8], Option<&str>)] = &[
+            ("root",                       b"\0",                    Some("")),
+            ("letters in lower case",      b"\x02Ab\x01C\0",         Some("ab.c")),
+            ("bytes of a terminal",        b"\x03\x1b[m\0",          Some("\\027[m")),
+            ("a dot within a label",       b"\x03a.b\0",             Some("a\\.b")),
+            ("a pointer to itself",        b"\xc0\x0c",              None),
+            ("a pointer onwards",          b"\xc0\x0e\x01a\0",       None),
+            ("a loop of two",              b"\x01a\xc0\x0c",         None),
+            ("a pointer out of the message", b"\xff\xff",            None),
+            ("a label of a reserved kind", b"\x40a\0",               None),
+            ("cut within a label",         b"\x05abc",               None),
+            ("cut before its end",         b"\x03abc",               None),
+        ];
+        for (title, bytes, expected) in rows {
+            let whole = join(&[&[0; 12], bytes]);
+            let found = name(&whole, &whole[12..]).map(|(_, name)| name);
+            assert_eq!(found.as_deref(), *expected, "{title}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_about_names_is_left_alone() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[u8])] = &[
+            ("nothing",              b""),
+            ("a header cut",         b"\0\x01\x01\0\0\x01"),
+            ("an update",            b"\0\x01\x28\0\0\0\0\0\0\0\0\0"),
+            ("questions by the thousand", b"\0\x01\x01\0\xff\xff\0\0\0\0\0\0"),
+        ];
+        for (title, bytes) in rows {
+            assert_eq!(read(bytes), None, "{title}");
+        }
+    }
+
+    #[test]
+    fn damaged_messages_never_panic() {
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0\x02";
+        let whole = join(&[b"\x12\x34\x85\x80\0\x01\0\x02\0\0\0\0", QUESTION, record, record]);
+        for at in 0..whole.len() {
+            for value in 0..=u8::MAX {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                for length in [at, whole.len()] {
+                    let names = read(&bytes[..length]).into_iter().flat_map(|it| it.addresses);
+                    assert!(names.map(|it| it.name.len()).max().unwrap_or(0) <= 4 * LONGEST_NAME);
+                }
+            }
+        }
+    }
+}

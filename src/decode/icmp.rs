@@ -161,3 +161,64 @@ const NAMES_6: &[&str] = &[
     "source address failed ingress or egress policy",
     "route to destination rejected",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{ETHERNET, TCP, UDP, ethernet, ipv4, ipv6, join, packet, tcp, udp};
+    use super::super::{Decoded, Decoder};
+    use super::*;
+
+    const ICMP: u8 = 1;
+    const ICMP_6: u8 = 58;
+
+    fn over_4(number: u8, code: u8, quoted: &[u8]) -> Vec<u8> {
+        ethernet(0x0800, &ipv4(ICMP, &join(&[&[number, code, 0, 0, 0, 0, 0, 0], quoted])))
+    }
+
+    fn over_6(number: u8, code: u8, quoted: &[u8]) -> Vec<u8> {
+        ethernet(0x86dd, &ipv6(ICMP_6, &join(&[&[number, code, 0, 0, 0, 0, 0, 0], quoted])))
+    }
+
+    fn read(bytes: &[u8]) -> Option<IcmpError> {
+        match Decoder::default().decode(&packet(ETHERNET, bytes)) {
+            Decoded::Icmp(error) => Some(error),
+            Decoded::Tcp(_) | Decoded::Dns(_) | Decoded::Other(_) => None,
+        }
+    }
+
+    #[test]
+    fn errors_name_the_segment_that_they_quote() {
+        let (quoted_4, quoted_6) = (ipv4(TCP, &tcp(b"x")), ipv6(TCP, &tcp(b"x")));
+        #[rustfmt::skip]
+        let rows = [
+            ("IPv4",                  over_4(3, 13, &quoted_4),      "10.0.0.2:80", "communication administratively prohibited", IcmpMeaning::Unreachable),
+            ("eight bytes of TCP",    over_4(3, 1, &quoted_4[..28]), "10.0.0.2:80", "host unreachable",        IcmpMeaning::Unreachable),
+            ("path MTU",              over_4(3, 4, &quoted_4),       "10.0.0.2:80", "fragmentation needed",    IcmpMeaning::TooBig),
+            ("time exceeded",         over_4(11, 0, &quoted_4),      "10.0.0.2:80", "time to live exceeded",   IcmpMeaning::TimeExceeded),
+            ("a code nobody knows",   over_4(3, 99, &quoted_4),      "10.0.0.2:80", "destination unreachable", IcmpMeaning::Unreachable),
+            ("IPv6",                  over_6(1, 4, &quoted_6),       "[::2]:80",    "port unreachable",        IcmpMeaning::Unreachable),
+            ("IPv6, too big",         over_6(2, 0, &quoted_6),       "[::2]:80",    "packet too big",          IcmpMeaning::TooBig),
+        ];
+        for (name, bytes, destination, words, meaning) in rows {
+            let error = read(&bytes).unwrap();
+            assert_eq!(error.destination.socket_address().to_string(), destination, "{name}");
+            assert_eq!((error.kind.name(), error.kind.meaning()), (words, meaning), "{name}");
+            assert_eq!(error.source.port(), 50_000, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_about_tcp_is_left_alone() {
+        let quoted = ipv4(TCP, &tcp(b"x"));
+        for (name, bytes) in [
+            ("an echo", over_4(8, 0, &quoted)),
+            ("an error about UDP", over_4(3, 3, &ipv4(UDP, &udp(53, b"x")))),
+            ("nothing quoted", over_4(3, 3, b"")),
+            ("a header without ports", over_4(3, 3, &quoted[..22])),
+            ("nonsense quoted", over_4(3, 3, &[0xff; 40])),
+            ("a neighbor solicitation", over_6(135, 0, &[0; 24])),
+        ] {
+            assert_eq!(read(&bytes), None, "{name}");
+        }
+    }
+}

@@ -26,6 +26,15 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     format!("{}.{} %", permille / 10, permille % 10)
 }
 
+/// How long after something else it was.
+pub(super) fn after(nanoseconds: u64) -> String {
+    if nanoseconds < 50_000 {
+        "at once".to_owned()
+    } else {
+        format!("after {}", duration(nanoseconds))
+    }
+}
+
 /// Nanoseconds in words.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let tenths = nanoseconds.saturating_add(50_000) / 100_000;

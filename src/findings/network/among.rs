@@ -12,7 +12,7 @@ pub(super) static RULES: &[Rule] = &[
         id: "NET-04",
         severity: Severity::Error,
         bound: Bound::Nobody,
-        title: "name answered on one address family only: ::1 refused, 127.0.0.1 served, or the reverse",
+        title: "name served at one address family only (::1 or 127.0.0.1), and refused at the other",
         section: "RFC 8305 §1, RFC 6761 §6.3",
         explanation: "`localhost` (or another name) has an IPv6 and an IPv4 address, and the \
             server listens on one of them only. Clients that try both get through, with a delay; \
@@ -283,3 +283,102 @@ const DNS_PORT: u16 = 53;
 /// First labels of names that systems ask for of their own accord: Web Proxy Auto-Discovery, ISATAP
 /// (RFC 5214), and the name with which IPv4-only networks are told (RFC 7050, RFC 8880).
 const NOISE: [&str; 3] = ["wpad", "isatap", "ipv4only"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fault::Side;
+    use crate::findings::fixture::{Case, Scenario, check, masked};
+    use crate::stream::Direction::ClientToServer;
+
+    /// As many refused attempts, one after the other with these pauses in milliseconds.
+    fn refused(s: &mut Scenario, pauses: &[u64]) {
+        s.dial().refuse();
+        for pause in pauses {
+            s.wait(*pause).dial().refuse();
+        }
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "IPv6 refused, then IPv4 served", near: &["NET-11"], fires: &["NET-01", "NET-04"], play: |s| {
+            s.between("::1", "::1").dial().refuse();
+            s.between("127.0.0.1", "127.0.0.1").upgraded().close();
+        }},
+        Case { name: "IPv4 refused, and IPv6 served before", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+            s.between("::1", "::1").upgraded().between("127.0.0.1", "127.0.0.1").dial().refuse();
+        }},
+        Case { name: "a name of both families", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).asks_for("a.test", 28).is_told("a.test", 28, 0, &["fd00::2"]);
+            s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
+        }},
+        Case { name: "both refused", near: &["NET-04"], fires: &["NET-01", "NET-01"], play: |s| {
+            s.between("::1", "::1").dial().refuse().between("127.0.0.1", "127.0.0.1").dial().refuse();
+        }},
+        Case { name: "other machines", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+            s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
+        }},
+        Case { name: "served much later", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+            s.between("::1", "::1").dial().refuse().wait(20_000).between("127.0.0.1", "127.0.0.1").upgraded().close();
+        }},
+        Case { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("tpyo.test", 1).is_told("tpyo.test", 1, 3, &[]); } },
+        Case { name: "no such name, in a search domain neither", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("tpyo", 1).is_told("tpyo", 1, 3, &[]).asks_for("tpyo.corp.test", 1).is_told("tpyo.corp.test", 1, 3, &[]);
+        }},
+        Case { name: "the resolver fails for both families", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 1, 2, &[]).is_told("a.test", 28, 2, &[]);
+        }},
+        Case { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).is_told("a.test", 1, 0, &[]); } },
+        Case { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).wait(5_000).asks_for("a.test", 1); } },
+        Case { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("a.test", 1); } },
+        Case { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 28, 3, &[]).is_told("a.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a", 1).is_told("a", 1, 3, &[]).asks_for("a.corp.test", 1).is_told("a.corp.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.test.corp.test", 1).is_told("a.test.corp.test", 1, 3, &[]).asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "nobody wanted it for a WebSocket", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("metrics.other.test", 1).is_told("metrics.other.test", 1, 3, &[]).wait(60_000).upgraded().close();
+        }},
+        Case { name: "a neighbor of the server", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("ws2.example.com", 1).is_told("ws2.example.com", 1, 3, &[]).wait(60_000).upgraded().close();
+        }},
+        Case { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("wpad.corp.test", 1).is_told("wpad.corp.test", 1, 3, &[]); } },
+        Case { name: "five attempts at one interval", near: &["NET-05"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-11"], play: |s| refused(s, &[1_000; 4]) },
+        Case { name: "four attempts", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[1_000; 3]) },
+        Case { name: "with back-off", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[500, 1_000, 2_000, 4_000, 8_000]) },
+        Case { name: "at long intervals", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[30_000; 4]) },
+        Case { name: "thrown out at once, again and again", near: &["NET-01"], fires: &["WS-C18", "WS-C18", "WS-C18", "WS-C18", "WS-C18", "NET-11"], play: |s| {
+            for _ in 0..5 {
+                s.wait(300).upgraded().server(b"\x88\x02\x0f\xa1").client(&masked(0x88, b"\x0f\xa1")).end(Side::Server);
+            }
+        }},
+        Case { name: "short and friendly", near: &["NET-11"], fires: &[], play: |s| {
+            for _ in 0..8 { s.wait(100).upgraded().close(); }
+        }},
+        Case { name: "served late, with names", near: &["NET-05", "NET-04"], fires: &[], play: |s| {
+            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).dial().wait(300).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn what_several_connections_show_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let mut scenario = Scenario::new();
+        for number in 0..13 {
+            let name = format!("a{number}.test");
+            scenario.asks_for(&name, 1).is_told(&name, 1, 3, &[]);
+        }
+        let judged = scenario.judge(&crate::findings::Reading::default());
+        assert_eq!(judged.list.len(), MOST_NAMES);
+        let last = &judged.list[MOST_NAMES - 1];
+        assert!(last.evidence.ends_with("; and 3 more such names"), "{}", last.evidence);
+    }
+}

@@ -241,10 +241,11 @@ const HEAVY_PACKETS: u64 = 5;
 mod tests {
     use super::*;
     use crate::findings::fixture::{Case, check, masked, plain};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     #[rustfmt::skip]
     const CASES: &[Case] = &[
-        Case { name: "reset without a Close", near: &[], fires: &["NET-07 server"], play: |s| {
+        Case { name: "reset without a Close", near: &["NET-08", "NET-09", "NET-13"], fires: &["NET-07 server"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).reset(Side::Server);
         }},
         Case { name: "reset within a frame", near: &[], fires: &["WS-F15 client", "NET-07 client"], play: |s| {
@@ -253,8 +254,64 @@ mod tests {
         Case { name: "reset after both Closes", near: &["NET-07"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).reset(Side::Client);
         }},
-        Case { name: "reset of what never was a WebSocket", near: &["NET-07"], fires: &[], play: |s| {
-            s.open().reset(Side::Client);
+        Case { name: "the client reads nothing for three seconds", near: &["NET-13", "NET-09"], fires: &["NET-08 client"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x")).announce(Side::Client, 0).wait(3_000).announce(Side::Client, 1_000).close();
+        }},
+        Case { name: "the server reads nothing any more", near: &["NET-13"], fires: &["NET-08 server"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"x")).announce(Side::Server, 0).wait(2_000).announce(Side::Server, 0);
+        }},
+        Case { name: "a full window for a moment", near: &["NET-08"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x")).announce(Side::Client, 0).wait(900).announce(Side::Client, 1_000).close();
+        }},
+        Case { name: "each fourth segment is sent again", near: &["NET-13"], fires: &["NET-09"], play: |s| {
+            s.upgraded();
+            for number in 0..40_u8 {
+                s.unacknowledged(ServerToClient, &plain(0x82, &[number; 100]));
+                if number % 4 == 0 { s.resend(Side::Server, 200); }
+                s.acknowledge(ClientToServer);
+            }
+            s.close();
+        }},
+        Case { name: "segments that were lost before they were captured", near: &["CAP-01"], fires: &["NET-09"], play: |s| {
+            s.upgraded();
+            for number in 0..40_u8 {
+                let frames = [plain(0x82, &[number; 100]), plain(0x82, &[number; 50])];
+                s.overtaken(ServerToClient, [&frames[0], &frames[1]], 200);
+            }
+            s.close();
+        }},
+        Case { name: "segments that overtook one another", near: &["NET-09"], fires: &[], play: |s| {
+            s.upgraded();
+            for number in 0..40_u8 {
+                let frames = [plain(0x82, &[number; 100]), plain(0x82, &[number; 50])];
+                s.overtaken(ServerToClient, [&frames[0], &frames[1]], 1);
+            }
+            s.close();
+        }},
+        Case { name: "one segment of many is sent again", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+            s.upgraded();
+            for number in 0..40_u8 { s.server(&plain(0x82, &[number; 100])); }
+            s.resend(Side::Server, 200).acknowledge(ClientToServer).close();
+        }},
+        Case { name: "keep-alives", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x"));
+            for _ in 0..30 { s.wait(1_000).keep_alive(Side::Server); }
+            s.close();
+        }},
+        Case { name: "nothing is acknowledged any more", near: &["NET-09", "NET-07", "WS-C12"], fires: &["NET-13"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
+            s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800);
+        }},
+        Case { name: "nothing is acknowledged, and the sender gives up", near: &["NET-07"], fires: &["NET-13"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
+            s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800).reset(Side::Client);
+        }},
+        Case { name: "acknowledged at last", near: &["NET-13"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
+            s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800).acknowledge(ServerToClient).close();
+        }},
+        Case { name: "the answers to the SYN do not arrive", near: &["NET-02", "NET-10"], fires: &["NET-13"], play: |s| {
+            s.dial().answer().wait(1_000).answer().wait(2_000).answer().wait(4_000).answer();
         }},
     ];
 

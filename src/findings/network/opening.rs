@@ -5,7 +5,7 @@ use crate::decode::IcmpMeaning;
 use crate::findings::fault::Side;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::Scene;
-use crate::findings::words::{counted, duration};
+use crate::findings::words::{after, counted, duration};
 use crate::stream::Direction;
 
 /// NET-01 to NET-03, NET-06, NET-10.
@@ -30,10 +30,10 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let Some((syn, reset)) = network.opening.first_syn.zip(network.reset) else { return };
-            let waited = duration(reset.origin.time.since(syn.time));
+            let waited = after(reset.origin.time.since(syn.time));
             let server = scene.connection.server;
             faults
-                .add(format!("{server} answered the SYN with RST after {waited}"))
+                .add(format!("{server} answered the SYN with RST {waited}"))
                 .packets(syn, reset.origin);
         })],
     },
@@ -145,9 +145,9 @@ pub(super) static RULES: &[Rule] = &[
                 (_, _) => "within the response",
             };
             let start = network.opening.first_ack.unwrap_or(connection.first);
-            let after = duration(reset.origin.time.since(start.time));
+            let open = duration(reset.origin.time.since(start.time));
             faults
-                .add(format!("the {} sent RST {after} after TCP was open, {stage}", side.name()))
+                .add(format!("the {} sent RST {open} after TCP was open, {stage}", side.name()))
                 .direction(reset.by)
                 .side(side)
                 .packets(reset.origin, reset.origin);
@@ -225,3 +225,50 @@ const TELLING_SILENCE: u64 = 3_000_000_000;
 /// Nanoseconds from which on a SYN is answered late: the initial retransmission timeout (RFC 6298 §2),
 /// less what timers of one tick are early.
 const LATE_ANSWER: u64 = 990_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+
+    /// Milliseconds in which the capture goes on, with another connection that is fine.
+    fn go_on(s: &mut Scenario, milliseconds: u64) {
+        s.wait(milliseconds).upgraded().close();
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "refused", near: &["NET-02", "NET-06"], fires: &["NET-01"], play: |s| { s.dial().refuse(); } },
+        Case { name: "refused at the second SYN", near: &["NET-02"], fires: &["NET-01"], play: |s| { s.dial().dial_again(1_000).refuse(); } },
+        Case { name: "three SYNs and nothing", near: &["NET-01", "NET-03"], fires: &["NET-02"], play: |s| { s.dial().dial_again(1_000).dial_again(2_000); } },
+        Case { name: "one SYN, and nothing for long", near: &["NET-01"], fires: &["NET-02"], play: |s| { s.dial(); go_on(s, 4_000); } },
+        Case { name: "the capture ends behind the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
+        Case { name: "a firewall says so", near: &["NET-02", "NET-01"], fires: &["NET-03"], play: |s| { s.dial().icmp("10.0.0.2", 3, 13).dial_again(1_000).dial_again(2_000); } },
+        Case { name: "a firewall says so over IPv6", near: &["NET-02"], fires: &["NET-03"], play: |s| { s.between("fd00::1", "fd00::2").dial().icmp("fd00::fe", 1, 1); } },
+        Case { name: "packets are too big", near: &["NET-03"], fires: &[], play: |s| { s.upgraded().icmp("10.0.0.254", 3, 4).close(); } },
+        Case { name: "unreachable for a while, then open", near: &["NET-03"], fires: &["NET-10"], play: |s| {
+            s.dial().icmp("10.0.0.254", 3, 1).dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+        Case { name: "reset instead of an answer", near: &["NET-01", "NET-07"], fires: &["NET-06 server"], play: |s| { s.ask("").reset(Side::Server); } },
+        Case { name: "reset before a request", near: &["NET-01"], fires: &["NET-06 server"], play: |s| { s.open().reset(Side::Server); } },
+        Case { name: "the port was only looked at", near: &["NET-06"], fires: &[], play: |s| { s.open().reset(Side::Client); } },
+        Case { name: "reset after a refusal", near: &["NET-06"], fires: &[], play: |s| {
+            s.ask("").server(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n").reset(Side::Server);
+        }},
+        Case { name: "the second SYN is answered", near: &["NET-02"], fires: &["NET-10"], play: |s| {
+            s.dial().dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+        Case { name: "the acknowledgement fell off a full queue", near: &["NET-02"], fires: &["NET-10 server"], play: |s| {
+            s.open().wait(1_000).answer().acknowledge(ClientToServer).upgrade("", "").resend(Side::Client, 10).acknowledge(ServerToClient).close();
+        }},
+        Case { name: "a round trip around the world", near: &["NET-10"], fires: &[], play: |s| {
+            s.dial().wait(600).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn each_way_not_to_open_has_its_rule() {
+        check(&[RULES], CASES);
+    }
+}

@@ -83,3 +83,55 @@ fn is_localhost(authority: &[u8]) -> bool {
         || host.to_ascii_lowercase().ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fault::Side;
+    use crate::findings::fixture::{Case, Scenario, check};
+
+    fn connect(s: &mut Scenario, target: &str, answer: &str) {
+        s.open().client(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes());
+        if !answer.is_empty() {
+            s.server(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+        }
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "the proxy wants a password", near: &["NET-06"], fires: &["NET-12"], play: |s| connect(s, "a.example:80", "407 Proxy Authentication Required\r\nContent-Length: 0") },
+        Case { name: "the proxy says nothing, and closes", near: &["NET-06"], fires: &["NET-12"], play: |s| { connect(s, "a.example:80", ""); s.end(Side::Server); } },
+        Case { name: "the proxy resets", near: &["NET-12"], fires: &["NET-06 server"], play: |s| { connect(s, "a.example:80", ""); s.reset(Side::Server); } },
+        Case { name: "a tunnel", near: &["NET-12"], fires: &[], play: |s| { connect(s, "a.example:80", "200 OK"); s.upgrade("", "").close(); } },
+        Case { name: "a tunnel to the proxy itself", near: &[], fires: &["NET-12"], play: |s| { connect(s, "localhost:8080", "200 OK"); s.upgrade("", "").close(); } },
+        Case { name: "a proxy on the same machine", near: &["NET-12"], fires: &[], play: |s| {
+            s.between("127.0.0.1", "127.0.0.1");
+            connect(s, "[::1]:8080", "200 OK");
+            s.upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn a_proxy_that_gives_no_tunnel_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn the_machine_itself_has_several_names() {
+        let rows = [
+            ("localhost:80", true),
+            ("LOCALHOST", true),
+            ("a.localhost:1", true),
+            ("127.0.0.1:80", true),
+            ("127.1.2.3:80", true),
+            ("[::1]:443", true),
+            ("localhost.example:80", false),
+            ("notlocalhost:80", false),
+            ("10.0.0.1:80", false),
+            ("", false),
+        ];
+        for (authority, expected) in rows {
+            assert_eq!(is_localhost(authority.as_bytes()), expected, "{authority}");
+        }
+    }
+}

@@ -123,3 +123,80 @@ const ADDRESSES: usize = 1 << 12;
 
 /// Questions that may wait for their answers: a resolver gives up after seconds.
 const OPEN_QUESTIONS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{DnsAddress, DnsCode, DnsExtent, DnsKind, DnsQuestion, Endpoint};
+    use crate::stream::{PacketId, Timestamp};
+
+    fn at(packet: u64) -> Origin {
+        Origin { packet: PacketId(packet), time: Timestamp(packet * 1_000) }
+    }
+
+    fn endpoint(text: &str) -> Endpoint {
+        let address: SocketAddr = text.parse().unwrap();
+        Endpoint::new(address.ip(), address.port())
+    }
+
+    fn message(role: DnsRole, id: u16, name: &str, addresses: &[(&str, &str)]) -> DnsMessage {
+        let (client, resolver) = (endpoint("10.0.0.1:40000"), endpoint("10.0.0.53:53"));
+        let (source, destination) = match role {
+            DnsRole::Question => (client, resolver),
+            DnsRole::Answer => (resolver, client),
+        };
+        DnsMessage {
+            source,
+            destination,
+            id,
+            role,
+            code: DnsCode::NO_ERROR,
+            question: Some(DnsQuestion { name: name.to_owned(), kind: DnsKind::A }),
+            addresses: addresses
+                .iter()
+                .map(|(name, address)| DnsAddress {
+                    name: (*name).to_owned(),
+                    address: address.parse().unwrap(),
+                })
+                .collect(),
+            truncated: DnsExtent::Whole,
+        }
+    }
+
+    #[test]
+    fn an_address_has_the_name_that_was_asked_for() {
+        let mut lookups = Lookups::default();
+        lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(1));
+        lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(2));
+        let behind_an_alias = [("cdn.test", "10.0.0.2")];
+        lookups.observe(&message(DnsRole::Answer, 7, "a.test", &behind_an_alias), at(5));
+        let lookup = lookups.of("10.0.0.2".parse().unwrap()).unwrap();
+        assert_eq!((lookup.name.as_str(), lookup.question), ("a.test", Some(at(1))));
+        assert_eq!(lookup.duration(), Some(4_000));
+        assert_eq!(lookups.of("10.0.0.3".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn an_answer_whose_question_was_not_captured_is_as_good() {
+        let mut lookups = Lookups::default();
+        lookups.observe(&message(DnsRole::Answer, 7, "a.test", &[("a.test", "10.0.0.2")]), at(5));
+        let lookup = lookups.of("10.0.0.2".parse().unwrap()).unwrap();
+        assert_eq!((lookup.question, lookup.duration()), (None, None));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut lookups = Lookups::default();
+        for number in 0..u16::try_from(ADDRESSES).unwrap() + 10 {
+            let [high, low] = number.to_be_bytes();
+            let address = format!("10.0.{high}.{low}");
+            lookups.observe(&message(DnsRole::Question, number, "b.test", &[]), at(1));
+            lookups.observe(&message(DnsRole::Question, number, "a.test", &[]), at(1));
+            let told = message(DnsRole::Answer, number, "a.test", &[("a.test", &address)]);
+            lookups.observe(&told, at(2));
+        }
+        assert_eq!((lookups.by_address.len(), lookups.order.len()), (ADDRESSES, ADDRESSES));
+        assert_eq!(lookups.open.len(), OPEN_QUESTIONS - 1);
+        assert_eq!(lookups.of("10.0.0.0".parse().unwrap()), None);
+    }
+}
