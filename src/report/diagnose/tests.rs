@@ -16,8 +16,7 @@ fn refused(id: u64) -> Connection {
     about.client.set_port(50_000 + u16::try_from(id).unwrap());
     (about.nature, about.state) = (Nature::Unknown, TcpState::Refused);
     (about.first, about.last) = (origin(id * 10), origin(id * 10 + 1));
-    about.network.opening =
-        Opening { syns: 1, first_syn: Some(about.first), ..Opening::default() };
+    about.network.opening = Opening { syns: 1, first_syn: Some(about.first), ..Opening::default() };
     about.network.reset = Some(Reset { by: Direction::ServerToClient, origin: about.last });
     about
 }

@@ -94,9 +94,16 @@ impl<'w> Text<'w> {
             self.line.value(connection.client);
         }
         self.line.end();
-        self.line.push(" → ");
+        let server = connection.server.to_string();
+        if self.line.column().saturating_add(server.len()).saturating_add(3) > self.columns() {
+            self.write()?;
+            self.line.spaces(INDENT);
+            self.line.push("→ ");
+        } else {
+            self.line.push(" → ");
+        }
         self.line.begin(role(Direction::ServerToClient));
-        self.line.value(connection.server);
+        self.line.push(&server);
         self.line.end();
         let mut words = story.words.clone();
         if block.stories.len() > 1 && story.verdict == Verdict::Fine {
