@@ -46,6 +46,7 @@ pub(super) fn connection(id: u64) -> Connection {
         closes: PerDirection::default(),
         duplicates: 0,
         repeated: 0,
+        refusal: None,
         tls: None,
     }
 }
