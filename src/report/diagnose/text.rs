@@ -1,5 +1,7 @@
 //! Stories as paragraphs for people.
 
+use std::fmt::Write as _;
+
 use std::io::{self, Write};
 
 use super::fold::{Block, fold};
@@ -270,17 +272,17 @@ impl<'w> Text<'w> {
             if count.all == 0 {
                 continue;
             }
-            text.push_str(&format!("{separator}{} {}", count.all, summed(verdict)));
+            write!(text, "{separator}{} {}", count.all, summed(verdict)).ok();
             separator = ", ";
             let causes: Vec<String> =
                 count.causes.iter().map(|(_, words, number)| format!("{words} {number}")).collect();
             if !causes.is_empty() && verdict != Verdict::Unseen {
-                text.push_str(&format!(" ({})", causes.join(", ")));
+                write!(text, " ({})", causes.join(", ")).ok();
             }
         }
         let mut separator = "; before there was one: ";
         for (words, number) in before_connections(diagnosis) {
-            text.push_str(&format!("{separator}{words} {number}"));
+            write!(text, "{separator}{words} {number}").ok();
             separator = ", ";
         }
         match diagnosis.extent {
@@ -436,7 +438,7 @@ fn why(finding: &Finding, meaning: &str) -> String {
     escape(evidence.as_bytes(), LONGEST_EVIDENCE, &mut out);
     let (first, last) = (finding.first.packet, finding.last.packet);
     if first != PacketId(0) {
-        out.push_str(&format!(", {}", packets(first.0, last.0)));
+        write!(out, ", {}", packets(first.0, last.0)).ok();
     }
     out.push('.');
     let mut length = 0_usize;
