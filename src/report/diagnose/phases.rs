@@ -115,7 +115,7 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     phases.extend(tls.filter(|_| is_answer));
     phases.extend(first_message(sketch));
     phases.extend(messages(sketch, story));
-    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side, story)));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side)));
     phases.extend(network::resent(story));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, story)));
     if sketch.missing > 0 {
@@ -243,11 +243,9 @@ fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
-fn pings(sketch: &Sketch, side: Direction, story: &Story) -> Option<Phase> {
+fn pings(sketch: &Sketch, side: Direction) -> Option<Phase> {
     let pings = sketch.pings.get(side);
-    if pings.sent == 0 {
-        return None;
-    }
+    let first = pings.first?;
     let mut text = format!("{} of the {}, ", pings.sent, peer(side));
     if pings.answered == 0 {
         text.push_str("none answered");
@@ -259,8 +257,7 @@ fn pings(sketch: &Sketch, side: Direction, story: &Story) -> Option<Phase> {
         }
         duration(&mut text, pings.slowest);
     }
-    let time = sketch.latest.map_or(story.connection.last.time, |latest| latest.time);
-    Some(Phase { time, label: Label::Pings, text, packets: None, took: None })
+    Some(plain(Label::Pings, first.first, text))
 }
 
 /// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
