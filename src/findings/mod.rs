@@ -32,7 +32,9 @@ mod snippet;
 mod tls;
 mod words;
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+};
 use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, FrameQuestion, Question};
 use crate::findings::attempts::Attempts;
@@ -243,6 +245,11 @@ impl Checker {
     /// Remembers what a connection was for others.
     fn ended(&mut self, connection: &Connection, ending: Ending) {
         self.names.latest = self.names.latest.max(ending.watched_until);
+        if let (Nature::WebSocket | Nature::Asked, Some(lookup)) =
+            (connection.nature, &connection.lookup)
+        {
+            self.names.used(&lookup.name);
+        }
         let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
         self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
     }
