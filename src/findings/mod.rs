@@ -38,8 +38,10 @@ use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
+use crate::findings::tls::TlsPorts;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
+use crate::tls::Observation;
 use crate::websocket::{Frame, Opcode};
 
 pub use self::capture_facts::CaptureFacts;
@@ -124,6 +126,7 @@ pub struct Checker {
     /// What is kept of each connection that is remembered, by its seat.
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
+    tls_ports: TlsPorts,
     capture: CaptureFacts,
     faults: Faults,
     /// Rules that connections have broken.
@@ -154,6 +157,7 @@ impl Checker {
             settings,
             slots: Vec::new(),
             keys: Keys::default(),
+            tls_ports: TlsPorts::default(),
             capture: CaptureFacts::default(),
             faults: Faults::default(),
             told: Vec::new(),
@@ -190,6 +194,8 @@ impl Checker {
                     && let Some(key) = handshake.key()
                 {
                     self.keys.answered(key, connection.id);
+                } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
+                    self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
                     self.forget(connection, out);
                 }
@@ -364,6 +370,7 @@ impl Checker {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
+                tls_ports: &self.tls_ports,
                 settings: &self.settings,
                 subject: about.what,
             };
