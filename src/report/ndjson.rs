@@ -11,7 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 pub(super) use self::finding::FindingLine;
-use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
+use self::lines::{
+    CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides, TlsFields,
+};
 pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
 use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
@@ -241,6 +243,7 @@ impl<W: Write> Ndjson<W> {
             frames: sides(connection.frames),
             messages: sides(connection.messages),
             bytes: sides(connection.bytes),
+            tls: connection.tls.as_deref().map(TlsFields::of),
         };
         write(&mut self.out, &mut self.line, &line);
     }

@@ -10,6 +10,7 @@ use crate::analysis::event::ConnectionId;
 use crate::findings::{Rule, Severity};
 use crate::report::severities::Severities;
 use crate::report::tally::{Note, Tally};
+use crate::tls::{Facts, suite_name};
 
 #[derive(Serialize)]
 pub(super) struct ConnectionLine<'a> {
@@ -32,6 +33,58 @@ pub(super) struct ConnectionLine<'a> {
     pub(super) frames: Sides,
     pub(super) messages: Sides,
     pub(super) bytes: Sides,
+    /// Absent where there is no TLS, or its beginning was not captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<TlsFields<'a>>,
+}
+
+/// What is known of the TLS of a connection.
+#[derive(Serialize)]
+pub(super) struct TlsFields<'a> {
+    /// As chosen by the server; null where it did not choose.
+    version: Option<String>,
+    cipher: Option<Cow<'static, str>>,
+    sni: Option<Cow<'a, str>>,
+    /// As chosen by the server, which TLS 1.3 hides.
+    alpn: Option<Cow<'a, str>>,
+    alpn_offered: Vec<Cow<'a, str>>,
+    /// Hexadecimal; key logs find secrets by it.
+    client_random: Option<String>,
+    /// Whether the handshake was done.
+    established: bool,
+    /// The first alert in the clear that is no mere goodbye.
+    alert: Option<&'static str>,
+}
+
+impl<'a> TlsFields<'a> {
+    pub(super) fn of(tls: &'a Facts) -> Self {
+        let client = tls.client_hello.as_ref().map(|hello| &hello.what);
+        let server = tls.server_hello.as_ref().map(|hello| &hello.what);
+        let cipher = |suite| match suite_name(suite) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{suite:#06x}")),
+        };
+        let alerts = [&tls.alerts.client, &tls.alerts.server];
+        let first = alerts.into_iter().flatten().min_by_key(|alert| alert.span.last);
+        Self {
+            version: server.map(|hello| hello.version.to_string()),
+            cipher: server.map(|hello| cipher(hello.suite)),
+            sni: tls.server_name().map(String::from_utf8_lossy),
+            alpn: server.and_then(|hello| hello.protocol.as_deref()).map(String::from_utf8_lossy),
+            alpn_offered: client
+                .iter()
+                .flat_map(|hello| &hello.protocols)
+                .map(|protocol| String::from_utf8_lossy(protocol))
+                .collect(),
+            client_random: client.map(|hello| hex(&hello.random)),
+            established: tls.established.is_some(),
+            alert: first.map(|alert| alert.what.name().unwrap_or("unknown")),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A number for each direction.
