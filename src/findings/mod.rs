@@ -44,8 +44,10 @@ use crate::findings::keys::Keys;
 use crate::findings::names::Names;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
+use crate::findings::tls::TlsPorts;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
+use crate::tls::Observation;
 use crate::websocket::{Frame, Opcode};
 
 pub use self::capture_facts::CaptureFacts;
@@ -136,6 +138,7 @@ pub struct Checker {
     /// What is kept of each connection that is remembered, by its seat.
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
+    tls_ports: TlsPorts,
     capture: CaptureFacts,
     attempts: Attempts,
     names: Names,
@@ -168,6 +171,7 @@ impl Checker {
             settings,
             slots: Vec::new(),
             keys: Keys::default(),
+            tls_ports: TlsPorts::default(),
             capture: CaptureFacts::default(),
             attempts: Attempts::default(),
             names: Names::default(),
@@ -212,6 +216,8 @@ impl Checker {
                     && let Some(key) = handshake.key()
                 {
                     self.keys.answered(key, connection.id);
+                } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
+                    self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
                     self.forget(connection, out);
                 }
@@ -409,6 +415,7 @@ impl Checker {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
+                tls_ports: &self.tls_ports,
                 settings: &self.settings,
                 subject: about.what,
             };

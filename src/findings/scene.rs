@@ -7,6 +7,7 @@ use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
 use crate::findings::names::Names;
+use crate::findings::tls::TlsPorts;
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
 
@@ -18,6 +19,8 @@ pub(super) struct Scene<'a, T> {
     pub(super) facts: &'a Facts,
     /// What is remembered of the handshakes of all connections.
     pub(super) keys: &'a Keys,
+    /// Where TLS is spoken.
+    pub(super) tls_ports: &'a TlsPorts,
     pub(super) settings: &'a Settings,
     pub(super) subject: T,
 }
