@@ -74,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
-    ("memchr", &["http", "report", "timeline/filter"]),
+    ("memchr", &["findings/tls/mistaken.rs", "http", "report", "timeline/filter"]),
     ("nom", &["capture", "decode", "http", "tls", "websocket"]),
     ("pcap", &["capture/live"]),
     ("ratatui", &["tui"]),

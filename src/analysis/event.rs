@@ -15,7 +15,9 @@ pub use crate::decode::{DnsMessage, IcmpError};
 
 use crate::decode::Reason;
 use crate::http::Handshake;
-use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
+use crate::stream::{
+    Chunk, Direction, Gap, Origin, PerDirection, Span, Timestamp, length_u64, length_usize,
+};
 pub use crate::tcp::TcpState;
 use crate::tls;
 use crate::websocket::{Compression, Frame, Message, Observation};
@@ -99,6 +101,8 @@ pub struct Connection {
     pub network: Network,
     /// How the server's address was looked up, where the capture shows it.
     pub lookup: Option<Arc<Lookup>>,
+    /// What came behind the head of the latest response that refused an upgrade.
+    pub refusal: Option<Box<Refusal>>,
     /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
     /// with it.
     pub tls: Option<Box<tls::Facts>>,
@@ -136,7 +140,32 @@ impl Connection {
             repeated: 0,
             network: Network::default(),
             lookup: None,
+            refusal: None,
             tls: None,
+        }
+    }
+}
+
+/// What came behind the head of a response that refused an upgrade: servers and proxies say there why.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Refusal {
+    /// Stream offset of its first byte.
+    pub offset: u64,
+    /// Its beginning as it was sent, perhaps in chunks or compressed; at most [`Refusal::MOST`] bytes.
+    pub body: Vec<u8>,
+}
+
+impl Refusal {
+    /// Bytes that are kept.
+    pub const MOST: usize = 512;
+
+    /// Takes what belongs to it of a chunk of the server.
+    pub(super) fn add(&mut self, chunk: Chunk<'_>) {
+        let next = self.offset.saturating_add(length_u64(self.body.len()));
+        let room = Self::MOST.saturating_sub(self.body.len());
+        if chunk.offset <= next {
+            let part = chunk.skip(length_usize(next.saturating_sub(chunk.offset))).take(room);
+            self.body.extend_from_slice(part.bytes);
         }
     }
 }

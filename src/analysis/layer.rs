@@ -3,7 +3,8 @@
 use crate::analysis::Sink;
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, StartedBy, Transport,
+    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, Refusal, StartedBy,
+    Transport,
 };
 use crate::analysis::probe::{Probe, Verdict, is_http2_preface};
 use crate::http::{
@@ -169,6 +170,11 @@ impl Flow {
         let progress = tracker.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
+        if direction == Direction::ServerToClient
+            && let Some(refusal) = &mut self.about.refusal
+        {
+            refusal.add(chunk);
+        }
         match progress {
             Progress::Continue => {}
             Progress::Lost => {
@@ -401,6 +407,11 @@ fn http_event<S: Sink>(
         http::Observation::HandshakeEnded(handshake) => {
             about.nature = Nature::Asked;
             *rejected = handshake.status().is_some_and(|status| status != SWITCHING_PROTOCOLS);
+            about.refusal = handshake
+                .response
+                .as_ref()
+                .filter(|_| *rejected)
+                .map(|head| Box::new(Refusal { offset: head.span.end, ..Refusal::default() }));
             ConnectionEvent::HandshakeEnded(handshake)
         }
         http::Observation::TunnelRefused(handshake) => {

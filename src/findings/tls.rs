@@ -5,7 +5,7 @@ mod mistaken;
 mod refused;
 mod secrets;
 
-use crate::analysis::event::{Connection, Ending, TcpState, Transport};
+use crate::analysis::event::{Connection, Ending, Transport};
 use crate::findings::fault::Side;
 use crate::findings::rule::Rule;
 use crate::findings::scene::Scene;
@@ -45,7 +45,7 @@ pub(super) enum Silence {
 pub(super) struct Left {
     /// With its first FIN or RST.
     pub(super) at: Origin,
-    /// Nanoseconds after the server's latest record.
+    /// Nanoseconds after the handshake's end, or after the server's latest record where it has none.
     pub(super) after: u64,
 }
 
@@ -55,17 +55,21 @@ pub(super) fn explains(scene: &Scene<'_, Ending>) -> bool {
     failure(scene).is_some()
 }
 
-/// Whether a server that was asked in the clear has answered with TLS: TLS-02 says so.
+/// Whether a server that was asked in the clear has answered with TLS, or with a page that says so: TLS-02.
 pub(super) fn is_asked_in_the_clear(connection: &Connection) -> bool {
     connection.transport == Transport::Tcp
-        && connection.tls.as_deref().is_some_and(Facts::has_answer)
+        && (connection.tls.as_deref().is_some_and(Facts::has_answer)
+            || mistaken::said_so(connection).is_some())
 }
 
 /// Why a connection never came to speak inside TLS, where that is known.
 pub(super) fn failure<'a>(scene: &Scene<'a, Ending>) -> Option<Failure<'a>> {
+    if is_asked_in_the_clear(scene.connection) {
+        return Some(Failure::AskedInTheClear);
+    }
     let tls = scene.connection.tls.as_deref()?;
     if scene.connection.transport != Transport::Tls {
-        return is_asked_in_the_clear(scene.connection).then_some(Failure::AskedInTheClear);
+        return None;
     }
     if let Some(foreign) = &tls.foreign
         && foreign.direction == Direction::ServerToClient
@@ -115,19 +119,9 @@ fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
     // A server closes as soon as it reads the alert of a client that is about to.
     let is_clients =
         side == Side::Client || (tls.established.is_none() && tls.client_ends_with_alert());
-    let after = at.time.since(server.last?.span.last.time);
+    let latest = tls.established.or(server.last.map(|last| last.span))?;
+    let after = at.time.since(latest.last.time);
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
-}
-
-/// How a side ended TCP, in words.
-fn manner(scene: &Scene<'_, Ending>) -> &'static str {
-    match scene.connection.state {
-        TcpState::Reset(_) | TcpState::Refused => "RST",
-        TcpState::HalfClosed(_)
-        | TcpState::Closed(_)
-        | TcpState::SynSent
-        | TcpState::Established => "FIN",
-    }
 }
 
 /// Whether the client went on after it had seen the server's certificate.

@@ -48,6 +48,7 @@ pub(super) fn connection(id: u64) -> Connection {
         repeated: 0,
         network: Network::default(),
         lookup: None,
+        refusal: None,
         tls: None,
     }
 }

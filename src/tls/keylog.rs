@@ -40,7 +40,7 @@ impl KeyLog {
     ///
     /// # Errors
     ///
-    /// When there are lines, and none of them is a secret or a comment.
+    /// When there are lines beside comments, and none of them is a secret.
     pub fn add(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
         self.is_given = true;
         let mut understood = false;
@@ -48,12 +48,10 @@ impl KeyLog {
         let secrets = Arc::make_mut(&mut self.secrets);
         for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.trim_ascii();
-            if line.is_empty() {
+            if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            if line.starts_with(b"#") {
-                understood = true;
-            } else if let Some((random, label, secret)) = secret(line) {
+            if let Some((random, label, secret)) = secret(line) {
                 understood = true;
                 let known = secrets.entry(random).or_default();
                 if known.len() < LABELS.len() && known.iter().all(|it| it.label != label) {
@@ -170,7 +168,7 @@ mod tests {
             ("nothing", b"", Ok(())),
             ("a comment", b"# nothing yet\n", Ok(())),
             ("TLS 1.2", whole.as_bytes(), Ok(())),
-            ("another text", b"\n-----BEGIN PRIVATE KEY-----\nMIG\n", Err(2)),
+            ("another text", b"# text\n-----BEGIN PRIVATE KEY-----\nMIG\n", Err(2)),
             ("bytes", b"\x00\xff\xfe", Err(1)),
             ("a short random", b"CLIENT_RANDOM 0001 00ff", Err(1)),
             ("no hexadecimal", b"CLIENT_RANDOM zz 00ff", Err(1)),

@@ -1,10 +1,11 @@
 //! TLS where there is none, and none where there is (TLS-01, TLS-02).
 
 use super::{Failure, Silence, failure, is_asked_in_the_clear};
+use crate::analysis::event::Connection;
 use crate::findings::heads::shown;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::words::{duration, packets_in_words};
-use crate::stream::Direction;
+use crate::stream::{Direction, Span};
 use crate::tls::Facts;
 
 /// TLS-01 and TLS-02.
@@ -72,6 +73,16 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
         ),
         checks: &[Check::End(|scene, faults| {
+            if let Some(words) = said_so(scene.connection) {
+                let offset = scene.connection.refusal.as_ref().map_or(0, |it| it.offset);
+                let at = scene.connection.last;
+                faults
+                    .add(format!("the server's answer says so: {}", shown(words.as_bytes())))
+                    .direction(Direction::ServerToClient)
+                    .side(None)
+                    .span(Span { start: offset, end: offset, first: at, last: at });
+                return;
+            }
             if !is_asked_in_the_clear(scene.connection) {
                 return;
             }
@@ -84,7 +95,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 ),
                 None => "the request in the clear was answered with a record of TLS".to_owned(),
             });
-            fault.direction(Direction::ClientToServer);
+            fault.direction(Direction::ServerToClient).side(None);
             if let Some(span) = answer_span(tls) {
                 fault.span(span);
             }
@@ -92,7 +103,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     },
 ];
 
-fn answer_span(tls: &Facts) -> Option<crate::stream::Span> {
+/// The words with which a server says that it was asked in the clear at a port of TLS, where it did.
+pub(super) fn said_so(connection: &Connection) -> Option<&'static str> {
+    let body = &connection.refusal.as_ref()?.body;
+    let has = |words: &&&str| memchr::memmem::find(body, words.as_bytes()).is_some();
+    SAID_SO.iter().find(has).copied()
+}
+
+fn answer_span(tls: &Facts) -> Option<Span> {
     let alert = tls.alerts.server.as_ref().map(|alert| alert.span);
     alert.or_else(|| tls.sides.server.last.map(|last| last.span))
 }
@@ -101,6 +119,18 @@ fn answer_span(tls: &Facts) -> Option<crate::stream::Span> {
 fn first_line(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or(bytes)
 }
+
+/// What servers answer to a request in the clear at a port of TLS.
+const SAID_SO: &[&str] = &[
+    // nginx, and load balancers made of it
+    "The plain HTTP request was sent to HTTPS port",
+    // Go's net/http, and so Caddy and Traefik
+    "Client sent an HTTP request to an HTTPS server",
+    // Apache
+    "speaking plain HTTP to an SSL-enabled server port",
+    // Tomcat
+    "This combination of host and port requires TLS",
+];
 
 #[cfg(test)]
 mod tests {
@@ -127,13 +157,17 @@ mod tests {
             s.open().client(&hello()).wait(200).end(Side::Client);
         }},
         Case { name: "a ClientHello that was not received", near: &["TLS-01"], fires: &[], play: |s| {
-            s.open().unacknowledged(Direction::ClientToServer, &hello()).wait(10_000).end(Side::Client);
+            s.open().unacknowledged(Direction::ClientToServer, &hello()).wait(10_000).reset(Side::Client);
         }},
         Case { name: "a handshake that goes on when the capture ends", near: &["TLS-01"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD));
         }},
         Case { name: "an alert answers HTTP", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
             s.ask("").server(&alert(2, 70)).end(Side::Server);
+        }},
+        Case { name: "a page says so", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
+            s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n")
+                .server(b"Client sent an HTTP request ").server(b"to an HTTPS server.\n").end(Side::Server);
         }},
         Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &[], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);

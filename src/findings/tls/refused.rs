@@ -1,6 +1,6 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
-use super::{Failure, failure, manner};
+use super::{Failure, failure};
 use crate::findings::fault::Side;
 use crate::findings::heads::shown;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
@@ -62,7 +62,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         checks: &[Check::End(|scene, faults| {
             let Some(Failure::Left(left)) = failure(scene) else { return };
             let Some(tls) = scene.connection.tls.as_deref() else { return };
-            let during = if tls.established.is_some() { "right after" } else { "during" };
+            let when = if tls.established.is_some() {
+                format!("{} after the handshake was done", duration(left.after))
+            } else {
+                format!(
+                    "during the handshake, {} after the server's latest record",
+                    duration(left.after)
+                )
+            };
             let alerted = if tls.client_ends_with_alert() {
                 "; its last record is, by its length, an alert, which is encrypted"
             } else {
@@ -70,11 +77,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             };
             let offset = scene.connection.bytes.client;
             let evidence = format!(
-                "the client left {during} the handshake ({} in packet {}), {} after the server's latest \
-                 record, and had sent no request: it probably refused the certificate{}{alerted}",
-                manner(scene),
+                "the client left {when} (packet {}), and had sent no request: it probably refused the \
+                 certificate{}{alerted}",
                 left.at.packet,
-                duration(left.after),
                 certificate_in_words(tls),
             );
             faults.add(evidence).direction(Direction::ClientToServer).span(Span {
