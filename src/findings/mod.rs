@@ -19,6 +19,7 @@ mod handshake;
 mod handshake_facts;
 mod heads;
 mod keys;
+mod legs;
 mod mask_keys;
 mod message;
 mod names;
@@ -39,6 +40,7 @@ use crate::findings::attempts::Attempts;
 use crate::findings::facts::{Facts, Open};
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
 use crate::findings::names::Names;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
@@ -87,6 +89,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Messages", tables: &[message::RULES] },
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
+    Group { title: "Failed handshakes", tables: handshake::FAILURES },
     Group { title: "Failed connections", tables: network::TABLES },
     Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
@@ -134,6 +137,7 @@ pub struct Checker {
     /// What is kept of each connection that is remembered, by its seat.
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
+    legs: Legs,
     capture: CaptureFacts,
     attempts: Attempts,
     names: Names,
@@ -166,6 +170,7 @@ impl Checker {
             settings,
             slots: Vec::new(),
             keys: Keys::default(),
+            legs: Legs::default(),
             capture: CaptureFacts::default(),
             attempts: Attempts::default(),
             names: Names::default(),
@@ -206,10 +211,12 @@ impl Checker {
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
                     self.names.wanted(handshake);
                     self.asked_with_key(connection.id, handshake);
-                } else if let ConnectionEvent::HandshakeEnded(handshake) = what
-                    && let Some(key) = handshake.key()
-                {
-                    self.keys.answered(key, connection.id);
+                    self.legs.asked(connection, handshake);
+                } else if let ConnectionEvent::HandshakeEnded(handshake) = what {
+                    if let Some(key) = handshake.key() {
+                        self.keys.answered(key, connection.id);
+                    }
+                    self.legs.answered(connection.id, handshake);
                 } else if let ConnectionEvent::Ended(_) = what {
                     self.forget(connection, out);
                 }
@@ -402,6 +409,8 @@ impl Checker {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
+                legs: &self.legs,
+                attempts: &self.attempts,
                 settings: &self.settings,
                 subject: about.what,
             };
@@ -465,6 +474,7 @@ impl Checker {
     /// A connection has ended: tells what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
         let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        self.legs.ended(connection.id);
         let id = connection.id;
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);

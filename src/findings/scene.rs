@@ -6,6 +6,7 @@ use crate::findings::attempts::Attempts;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
 use crate::findings::names::Names;
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
@@ -18,6 +19,10 @@ pub(super) struct Scene<'a, T> {
     pub(super) facts: &'a Facts,
     /// What is remembered of the handshakes of all connections.
     pub(super) keys: &'a Keys,
+    /// What is remembered of requests that go through proxies.
+    pub(super) legs: &'a Legs,
+    /// Attempts to connect that have ended.
+    pub(super) attempts: &'a Attempts,
     pub(super) settings: &'a Settings,
     pub(super) subject: T,
 }
