@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::fault::Side;
+use crate::findings::handshake::is_engine_io;
 use crate::findings::handshake_facts::HandshakeFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::{Bound, Rule, Severity};
@@ -25,6 +26,10 @@ pub(super) struct Facts {
     pub(super) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
     pub(super) ended: Option<(Side, Origin)>,
+    /// Whether a client of Engine.IO was accepted, and waits for the server's first message.
+    awaits_open: bool,
+    /// The server's first message to a client of Engine.IO, where it is none of that protocol.
+    pub(super) unopened: Option<Span>,
 }
 
 /// What the rules remember of what one side sent.
@@ -257,10 +262,11 @@ impl Facts {
                 }
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
+                    self.awaits_open = handshake.target().is_some_and(is_engine_io);
                 }
             }
+            ConnectionEvent::UpgradeRequested(handshake) => self.handshake.asked(handshake),
             ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::Tls(..)
             | ConnectionEvent::TunnelRefused(_)
@@ -293,6 +299,15 @@ impl Facts {
         self.subprotocol = entry.map(|entry| entry.name);
         for direction in Direction::BOTH {
             self.sides.get_mut(direction).reader = self.subprotocol.and_then(Reader::for_name);
+        }
+    }
+
+    /// Looks at the server's first message to a client of Engine.IO: its packets begin with a digit.
+    fn opened(&mut self, message: &Message<'_>) {
+        self.awaits_open = false;
+        let is_packet = message.content.first().is_none_or(|first| (b'0'..=b'6').contains(first));
+        if !is_packet && message.opcode == Opcode::Text && message.complete {
+            self.unopened = Some(message.span);
         }
     }
 
@@ -378,6 +393,9 @@ impl Facts {
             }
             Opcode::Pong => self.pong(direction, message),
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                if self.awaits_open && direction == Direction::ServerToClient {
+                    self.opened(message);
+                }
                 let side = self.sides.get_mut(direction);
                 match message.inflation {
                     Inflation::HistoryMissing => {

@@ -19,6 +19,7 @@ mod handshake;
 mod handshake_facts;
 mod heads;
 mod keys;
+mod legs;
 mod mask_keys;
 mod message;
 mod names;
@@ -41,6 +42,7 @@ use crate::findings::attempts::Attempts;
 use crate::findings::facts::{Facts, Open};
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
 use crate::findings::names::Names;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
@@ -91,6 +93,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Messages", tables: &[message::RULES] },
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
+    Group { title: "Failed handshakes", tables: handshake::FAILURES },
     Group { title: "Failed connections", tables: network::TABLES },
     Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
@@ -139,6 +142,7 @@ pub struct Checker {
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
     tls_ports: TlsPorts,
+    legs: Legs,
     capture: CaptureFacts,
     attempts: Attempts,
     names: Names,
@@ -172,6 +176,7 @@ impl Checker {
             slots: Vec::new(),
             keys: Keys::default(),
             tls_ports: TlsPorts::default(),
+            legs: Legs::default(),
             capture: CaptureFacts::default(),
             attempts: Attempts::default(),
             names: Names::default(),
@@ -212,10 +217,12 @@ impl Checker {
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
                     self.names.wanted(handshake);
                     self.asked_with_key(connection.id, handshake);
-                } else if let ConnectionEvent::HandshakeEnded(handshake) = what
-                    && let Some(key) = handshake.key()
-                {
-                    self.keys.answered(key, connection.id);
+                    self.legs.asked(connection, handshake);
+                } else if let ConnectionEvent::HandshakeEnded(handshake) = what {
+                    if let Some(key) = handshake.key() {
+                        self.keys.answered(key, connection.id);
+                    }
+                    self.legs.answered(connection.id, handshake);
                 } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
                     self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
@@ -416,6 +423,8 @@ impl Checker {
                 facts: &slot.facts,
                 keys: &self.keys,
                 tls_ports: &self.tls_ports,
+                legs: &self.legs,
+                attempts: &self.attempts,
                 settings: &self.settings,
                 subject: about.what,
             };
@@ -479,6 +488,7 @@ impl Checker {
     /// A connection has ended: tells what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
         let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        self.legs.ended(connection.id);
         let id = connection.id;
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);

@@ -6,6 +6,7 @@ use crate::findings::attempts::Attempts;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
 use crate::findings::names::Names;
 use crate::findings::tls::TlsPorts;
 use crate::stream::Direction;
@@ -21,6 +22,10 @@ pub(super) struct Scene<'a, T> {
     pub(super) keys: &'a Keys,
     /// Where TLS is spoken.
     pub(super) tls_ports: &'a TlsPorts,
+    /// What is remembered of requests that go through proxies.
+    pub(super) legs: &'a Legs,
+    /// Attempts to connect that have ended.
+    pub(super) attempts: &'a Attempts,
     pub(super) settings: &'a Settings,
     pub(super) subject: T,
 }

@@ -94,7 +94,10 @@ impl<'w> Text<'w> {
         if self.options.explanations == Explanations::Full {
             self.paragraph("", rule.explanation, None)?;
         }
-        self.paragraph("Do: ", rule.remedy, None)
+        for (place, line) in rule.remedy.lines().enumerate() {
+            self.paragraph(if place == 0 { "Do: " } else { "" }, line, None)?;
+        }
+        Ok(())
     }
 
     /// A blank line between different rules.
