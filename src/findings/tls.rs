@@ -122,7 +122,7 @@ fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
     // A server closes as soon as it reads the alert of a client that is about to.
     let is_clients =
         side == Side::Client || (tls.established.is_none() && tls.client_ends_with_alert());
-    let latest = tls.established.or(server.last.map(|last| last.span))?;
+    let latest = tls.established.or_else(|| server.last.map(|last| last.span))?;
     let after = at.time.since(latest.last.time);
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
 }

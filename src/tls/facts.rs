@@ -14,7 +14,7 @@ use crate::stream::{Direction, Origin, PerDirection, Span, length_u64};
 pub struct Facts {
     /// What the client offered at first.
     pub client_hello: Option<Seen<ClientHello>>,
-    /// What the server chose; a HelloRetryRequest where no more came.
+    /// What the server chose; a `HelloRetryRequest` where no more came.
     pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificate, where it was in the clear.
     pub certificate: Option<Seen<Certificate>>,
@@ -157,6 +157,26 @@ impl Facts {
     /// The name of the server that the client asked for.
     pub fn server_name(&self) -> Option<&[u8]> {
         self.client_hello.as_ref()?.what.server_name.as_deref()
+    }
+
+    /// What is known of it in one line: `TLS 1.3, SNI example.org, ALPN http/1.1`. Bytes from the network may be
+    /// in it.
+    pub fn in_words(&self) -> String {
+        let mut words = match (self.version(), &self.client_hello) {
+            (Some(version), _) => version.to_string(),
+            (None, Some(hello)) => format!("TLS, up to {} offered", hello.what.highest_version()),
+            (None, None) => "TLS".to_owned(),
+        };
+        if let Some(name) = self.server_name() {
+            words.push_str(", SNI ");
+            words.push_str(&String::from_utf8_lossy(name));
+        }
+        let chosen = self.server_hello.as_ref().and_then(|hello| hello.what.protocol.as_deref());
+        if let Some(protocol) = chosen {
+            words.push_str(", ALPN ");
+            words.push_str(&String::from_utf8_lossy(protocol));
+        }
+        words
     }
 
     /// Whether the server has answered with records of TLS.

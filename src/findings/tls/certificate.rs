@@ -126,9 +126,10 @@ fn names(connection: &Connection, tls: &Facts, certificate: &Certificate) -> Opt
         certificate.names.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
     let more = certificate.names.len().saturating_sub(valid.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let valid = match valid.is_empty() {
-        true => format!("it has no subjectAltName ({})", shown(certificate.subject.as_bytes())),
-        false => format!("it is for {}{more}", shown(valid.join(", ").as_bytes())),
+    let valid = if valid.is_empty() {
+        format!("it has no subjectAltName ({})", shown(certificate.subject.as_bytes()))
+    } else {
+        format!("it is for {}{more}", shown(valid.join(", ").as_bytes()))
     };
     Some(format!("the certificate is not valid for {}: {valid}", shown(asked.as_bytes())))
 }
