@@ -3,6 +3,7 @@
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::fault::Side;
+use crate::findings::handshake::sequel::MUST_FAIL;
 use crate::findings::handshake_facts::Asked;
 use crate::findings::heads::acceptance;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
@@ -122,7 +123,7 @@ pub(super) static RULES: &[Rule] = &[
                 || connection.nature != Nature::WebSocket
                 || scene.subject.unseen.is_some()
                 || bytes > 0
-                || !scene.facts.handshake.response_faults.is_empty()
+                || scene.facts.handshake.response_faults.iter().any(|id| MUST_FAIL.contains(id))
             {
                 return;
             }
