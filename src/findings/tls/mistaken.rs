@@ -203,10 +203,10 @@ mod tests {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished());
             s.client(&sealed(300)).server(&sealed(300)).ask("").end(Side::Server);
         }},
-        Case { name: "no answer where nobody knows", near: &["TLS-02"], fires: &[], play: |s| {
+        Case { name: "no answer where nobody knows", near: &["TLS-02"], fires: &["HS-54"], play: |s| {
             s.ask("").end(Side::Server);
         }},
-        Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &[], play: |s| {
+        Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &["HS-40"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
     ];
