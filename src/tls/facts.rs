@@ -184,11 +184,11 @@ impl Facts {
         self.sides.server.records > 0 || self.server_hello.is_some() || self.alerts.server.is_some()
     }
 
-    /// Whether what the client sent last is, by its length, an encrypted alert.
-    pub fn client_ends_with_alert(&self) -> bool {
+    /// Whether what a side sent last is an alert: in TLS 1.3 by the length of the record.
+    pub fn ends_with_hidden_alert(&self, direction: Direction) -> bool {
         let is_modern = self.version().is_some_and(|version| version >= Version::TLS_1_3);
-        self.sides.client.last.is_some_and(|last| match last.kind {
-            ContentType::Alert => true,
+        self.sides.get(direction).last.is_some_and(|last| match last.kind {
+            ContentType::Alert => last.is_protected,
             ContentType::ApplicationData => is_modern && last.length == HIDDEN_ALERT,
             ContentType::ChangeCipherSpec | ContentType::Handshake | ContentType::Heartbeat => {
                 false
