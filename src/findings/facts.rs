@@ -272,7 +272,9 @@ impl Facts {
                     self.awaits_open = handshake.target().is_some_and(is_engine_io);
                 }
             }
-            ConnectionEvent::UpgradeRequested(handshake) => self.handshake.asked(handshake),
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.handshake.asked(connection, handshake)
+            }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::Tls(..)

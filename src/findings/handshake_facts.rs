@@ -1,5 +1,6 @@
 //! What the rules remember of a connection's opening handshake.
 
+use crate::analysis::event::Connection;
 use crate::findings::heads::attempt;
 use crate::findings::rule::{Check, Rule};
 use crate::http::Handshake;
@@ -20,11 +21,19 @@ pub(super) struct HandshakeFacts {
     /// Rules that its response broke.
     pub(super) response_faults: Vec<&'static str>,
     /// The request for a WebSocket that has no response so far.
-    pub(super) asked: Option<Span>,
+    pub(super) asked: Option<Asked>,
     /// The latest handshake that was refused.
     pub(super) refused: Option<Box<Handshake>>,
     /// Rules that its request broke.
     pub(super) refused_faults: Vec<&'static str>,
+}
+
+/// A request for a WebSocket that waits for its response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) request: Span,
+    /// Bytes that the server had sent before.
+    pub(super) said: u64,
 }
 
 impl HandshakeFacts {
@@ -52,8 +61,9 @@ impl HandshakeFacts {
     }
 
     /// Remembers a request.
-    pub(super) fn asked(&mut self, handshake: &Handshake) {
-        self.asked = attempt(handshake).map(|request| request.span);
+    pub(super) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
+        let said = connection.bytes.server;
+        self.asked = attempt(handshake).map(|request| Asked { request: request.span, said });
     }
 
     /// Remembers how a handshake ended.

@@ -3,6 +3,8 @@
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::fault::Side;
+use crate::findings::handshake::sequel::MUST_FAIL;
+use crate::findings::handshake_facts::Asked;
 use crate::findings::heads::acceptance;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::Scene;
@@ -27,7 +29,7 @@ pub(super) static RULES: &[Rule] = &[
             handshakes a time limit on the server, too, and answer 503 where it is reached.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nclient, 10 s later: FIN"),
         checks: &[Check::End(|scene, faults| {
-            let Some(request) = unanswered(scene) else { return };
+            let Some(Asked { request, said }) = unanswered(scene) else { return };
             let (who, at) = match scene.connection.state {
                 TcpState::HalfClosed(Direction::ClientToServer)
                 | TcpState::Closed(Direction::ClientToServer)
@@ -41,7 +43,7 @@ pub(super) static RULES: &[Rule] = &[
                 | TcpState::Closed(Direction::ServerToClient)
                 | TcpState::Reset(Direction::ServerToClient) => return,
             };
-            if scene.connection.bytes.server > 0 {
+            if scene.connection.bytes.server > said {
                 return;
             }
             let until = at.map_or(scene.subject.watched_until, |at| at.time);
@@ -121,7 +123,7 @@ pub(super) static RULES: &[Rule] = &[
                 || connection.nature != Nature::WebSocket
                 || scene.subject.unseen.is_some()
                 || bytes > 0
-                || !scene.facts.handshake.response_faults.is_empty()
+                || scene.facts.handshake.response_faults.iter().any(|id| MUST_FAIL.contains(id))
             {
                 return;
             }
@@ -154,8 +156,8 @@ pub(super) static RULES: &[Rule] = &[
             exception while it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
         checks: &[Check::End(|scene, faults| {
-            let Some(request) = unanswered(scene) else { return };
-            let bytes = scene.connection.bytes.server;
+            let Some(Asked { request, said }) = unanswered(scene) else { return };
+            let bytes = scene.connection.bytes.server.saturating_sub(said);
             let closed = match scene.connection.state {
                 TcpState::HalfClosed(Direction::ServerToClient)
                 | TcpState::Closed(Direction::ServerToClient) => scene.facts.ended,
@@ -184,8 +186,8 @@ pub(super) static RULES: &[Rule] = &[
                 }
             };
             faults.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {
-                start: bytes,
-                end: bytes,
+                start: said,
+                end: said.saturating_add(bytes),
                 first: at,
                 last: at,
             });
@@ -195,10 +197,10 @@ pub(super) static RULES: &[Rule] = &[
 
 /// The request for a WebSocket that got no response, where the server has received it and nothing more
 /// exact says why.
-fn unanswered(scene: &Scene<'_, Ending>) -> Option<Span> {
+fn unanswered(scene: &Scene<'_, Ending>) -> Option<Asked> {
     let connection = scene.connection;
-    let request = scene.facts.handshake.asked?;
-    let is_received = connection.acknowledged.client >= request.end;
+    let asked = scene.facts.handshake.asked?;
+    let is_received = connection.acknowledged.client >= asked.request.end;
     let is_whole = connection.acknowledged.server <= connection.bytes.server.saturating_add(1);
     let is_open = scene.facts.handshake.accepted.is_some()
         || matches!(connection.nature, Nature::WebSocket | Nature::Opaque);
@@ -208,7 +210,7 @@ fn unanswered(scene: &Scene<'_, Ending>) -> Option<Span> {
         && scene.subject.unseen.is_none()
         && scene.facts.recognized.is_none()
         && !tls::explains(scene))
-    .then_some(request)
+    .then_some(asked)
 }
 
 fn latest_of(scene: &Scene<'_, Ending>) -> Origin {
@@ -250,10 +252,10 @@ mod tests {
             let (_, accept) = s.fresh_key();
             s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).close();
         }},
-        Case { name: "nothing after the 101", near: &[], fires: &["HS-52", "WS-C12 client"], play: |s| {
+        Case { name: "nothing after the 101", near: &[], fires: &["WS-C12", "HS-52"], play: |s| {
             s.upgraded().end(Side::Client);
         }},
-        Case { name: "a frame after the 101", near: &["HS-52"], fires: &["WS-C12 client"], play: |s| {
+        Case { name: "a frame after the 101", near: &["HS-52"], fires: &["WS-C12"], play: |s| {
             s.upgraded().client(&masked(0x81, b"a")).end(Side::Client);
         }},
         Case { name: "the server closes", near: &["HS-50"], fires: &["HS-54"], play: |s| {

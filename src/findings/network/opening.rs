@@ -253,7 +253,7 @@ mod tests {
         Case { name: "reset instead of an answer", near: &["NET-01", "NET-07"], fires: &["NET-06 server"], play: |s| { s.ask("").reset(Side::Server); } },
         Case { name: "reset before a request", near: &["NET-01"], fires: &["NET-06 server"], play: |s| { s.open().reset(Side::Server); } },
         Case { name: "the port was only looked at", near: &["NET-06"], fires: &[], play: |s| { s.open().reset(Side::Client); } },
-        Case { name: "reset after a refusal", near: &["NET-06"], fires: &[], play: |s| {
+        Case { name: "reset after a refusal", near: &["NET-06"], fires: &["HS-48"], play: |s| {
             s.ask("").server(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n").reset(Side::Server);
         }},
         Case { name: "the second SYN is answered", near: &["NET-02"], fires: &["NET-10"], play: |s| {

@@ -169,7 +169,7 @@ mod tests {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n")
                 .server(b"Client sent an HTTP request ").server(b"to an HTTPS server.\n").end(Side::Server);
         }},
-        Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &[], play: |s| {
+        Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &["HS-40"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
     ];
