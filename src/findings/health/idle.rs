@@ -242,16 +242,16 @@ mod tests {
 
     #[rustfmt::skip]
     const CASES: &[Case] = &[
-        Case { name: "cut after 60 s", near: &["OPS-02"], fires: &["OPS-01", "WS-C12 server"], play: |s| {
+        Case { name: "cut after 60 s", near: &["OPS-02"], fires: &["WS-C12", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(60_030).end(Side::Server);
         }},
-        Case { name: "cut after 40 s, which is no default", near: &["OPS-01"], fires: &["WS-C12 server", "OPS-02"], play: |s| {
+        Case { name: "cut after 40 s, which is no default", near: &["OPS-01"], fires: &["WS-C12", "OPS-02"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(40_000).end(Side::Server);
         }},
-        Case { name: "cut after 75 s", near: &[], fires: &["OPS-01", "WS-C12 server"], play: |s| {
+        Case { name: "cut after 75 s", near: &[], fires: &["WS-C12", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(75_000).end(Side::Server);
         }},
-        Case { name: "reset by what came after six minutes", near: &[], fires: &["OPS-01", "NET-07 server"], play: |s| {
+        Case { name: "reset by what came after six minutes", near: &[], fires: &["NET-07 server", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(360_000).unacknowledged(Direction::ClientToServer, &masked(0x81, b"y")).reset(Side::Server);
         }},
         Case { name: "closed in order after 60 s", near: &["OPS-01"], fires: &["OPS-02"], play: |s| {
@@ -266,7 +266,7 @@ mod tests {
         Case { name: "a heartbeat of the application", near: &["OPS-02"], fires: &[], play: |s| {
             s.upgraded().wait(45_000).client(&masked(0x81, b"{\"type\":\"ping\"}")).wait(45_000).close();
         }},
-        Case { name: "bytes are missing", near: &["OPS-02"], fires: &["CAP-01"], play: |s| {
+        Case { name: "bytes are missing", near: &["OPS-02"], fires: &["CAP-01", "CAP-04"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).missing(Direction::ServerToClient, 2).server(&plain(0x81, b"y")).wait(45_000).close();
         }},
         Case { name: "half a minute less a second", near: &["OPS-02"], fires: &[], play: |s| {
