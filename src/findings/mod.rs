@@ -38,7 +38,9 @@ mod squeeze;
 mod tls;
 mod words;
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+};
 use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, FrameQuestion, Question};
 use crate::findings::attempts::Attempts;
@@ -50,8 +52,10 @@ use crate::findings::names::Names;
 use crate::findings::restarts::Restarts;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
+use crate::findings::tls::TlsPorts;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
+use crate::tls::Observation;
 use crate::websocket::{Frame, Opcode};
 
 pub use self::capture_facts::CaptureFacts;
@@ -144,6 +148,7 @@ pub struct Checker {
     /// What is kept of each connection that is remembered, by its seat.
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
+    tls_ports: TlsPorts,
     legs: Legs,
     capture: CaptureFacts,
     attempts: Attempts,
@@ -178,6 +183,7 @@ impl Checker {
             settings,
             slots: Vec::new(),
             keys: Keys::default(),
+            tls_ports: TlsPorts::default(),
             legs: Legs::default(),
             capture: CaptureFacts::default(),
             attempts: Attempts::default(),
@@ -227,6 +233,8 @@ impl Checker {
                         self.keys.answered(key, connection.id);
                     }
                     self.legs.answered(connection.id, handshake);
+                } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
+                    self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
                     self.forget(connection, out);
                 }
@@ -261,6 +269,11 @@ impl Checker {
     /// Remembers what a connection was for others.
     fn ended(&mut self, connection: &Connection, ending: Ending) {
         self.names.latest = self.names.latest.max(ending.watched_until);
+        if let (Nature::WebSocket | Nature::Asked, Some(lookup)) =
+            (connection.nature, &connection.lookup)
+        {
+            self.names.used(&lookup.name);
+        }
         let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
         self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
     }
@@ -420,6 +433,7 @@ impl Checker {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
+                tls_ports: &self.tls_ports,
                 legs: &self.legs,
                 attempts: &self.attempts,
                 settings: &self.settings,

@@ -11,7 +11,7 @@ use crate::stream::{Origin, Timestamp};
 #[derive(Debug, Default)]
 pub(super) struct Names {
     list: VecDeque<AskedName>,
-    /// Hosts that handshakes name, in lower case.
+    /// Hosts of which a WebSocket was asked, in lower case.
     hosts: BTreeSet<String>,
     /// The time up to which packets are known.
     pub(super) latest: Timestamp,
@@ -46,10 +46,15 @@ impl Names {
 
     /// Remembers which host a handshake is for.
     pub(super) fn wanted(&mut self, handshake: &Handshake) {
-        let host = handshake.host().and_then(|host| std::str::from_utf8(host).ok());
-        let Some(host) = host.filter(|_| self.hosts.len() < HOSTS) else { return };
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        if name.len() <= LONGEST_HOST && name.parse::<IpAddr>().is_err() {
+        if let Some(host) = handshake.host().and_then(|host| std::str::from_utf8(host).ok()) {
+            self.used(host.rsplit_once(':').map_or(host, |(name, _)| name));
+        }
+    }
+
+    /// Remembers the name of a host that a WebSocket was asked of.
+    pub(super) fn used(&mut self, name: &str) {
+        let is_name = name.len() <= LONGEST_HOST && name.parse::<IpAddr>().is_err();
+        if is_name && self.hosts.len() < HOSTS {
             self.hosts.insert(name.to_ascii_lowercase());
         }
     }
@@ -60,7 +65,7 @@ impl Names {
         self.list.iter().filter(|asked| self.has_failed(asked) && !self.is_variant(asked))
     }
 
-    /// Whether a handshake was for this name, or for a neighbor in its domain.
+    /// Whether a WebSocket was asked of this host, or for a neighbor in its domain.
     pub(super) fn is_related(&self, name: &str) -> bool {
         let domain = domain(name);
         self.hosts
@@ -122,16 +127,25 @@ impl Names {
     }
 
     /// Whether a name was asked for on behalf of another: with a search domain behind it that did no
-    /// good, or before the search domain that did.
+    /// good, or before the one that did.
     fn is_variant(&self, asked: &AskedName) -> bool {
         let is_longer = |long: &str, short: &str| {
             long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'))
         };
+        let is_next = |other: &AskedName| {
+            other.first.packet > asked.first.packet
+                && other.first.time.since(asked.last.time) <= NEXT_DOMAIN
+                && first_label(&other.name) == first_label(&asked.name)
+        };
         self.list.iter().any(|other| {
             is_longer(&asked.name, &other.name)
-                || (other.is_resolved && is_longer(&other.name, &asked.name))
+                || (other.is_resolved && (is_longer(&other.name, &asked.name) || is_next(other)))
         })
     }
+}
+
+fn first_label(name: &str) -> Option<&str> {
+    name.split('.').next()
 }
 
 /// The last two labels of a name that has more than one.
@@ -149,6 +163,9 @@ const HOSTS: usize = 1 << 8;
 
 /// Bytes of a name (RFC 1035 §2.3.4).
 const LONGEST_HOST: usize = 255;
+
+/// Nanoseconds within which a resolver goes on to the next search domain.
+const NEXT_DOMAIN: u64 = 200_000_000;
 
 /// Nanoseconds after which a question has no answer: resolvers ask again after one to five seconds.
 const SILENCE: u64 = 2_000_000_000;

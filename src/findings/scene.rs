@@ -9,6 +9,7 @@ use crate::findings::keys::Keys;
 use crate::findings::legs::Legs;
 use crate::findings::names::Names;
 use crate::findings::restarts::Restarts;
+use crate::findings::tls::TlsPorts;
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
 
@@ -20,6 +21,8 @@ pub(super) struct Scene<'a, T> {
     pub(super) facts: &'a Facts,
     /// What is remembered of the handshakes of all connections.
     pub(super) keys: &'a Keys,
+    /// Where TLS is spoken.
+    pub(super) tls_ports: &'a TlsPorts,
     /// What is remembered of requests that go through proxies.
     pub(super) legs: &'a Legs,
     /// Attempts to connect that have ended.

@@ -2,15 +2,18 @@
 
 mod certificate;
 mod mistaken;
+mod ports;
 mod refused;
 mod secrets;
 
-use crate::analysis::event::{Connection, Ending, Transport};
+use crate::analysis::event::{Ending, Transport};
 use crate::findings::fault::Side;
 use crate::findings::rule::Rule;
 use crate::findings::scene::Scene;
 use crate::stream::{Direction, Origin};
 use crate::tls::{Alert, Facts, Foreign, Seen};
+
+pub(super) use self::ports::TlsPorts;
 
 /// TLS, in one table for each file.
 pub(super) const TABLES: &[&[Rule]] =
@@ -55,16 +58,16 @@ pub(super) fn explains(scene: &Scene<'_, Ending>) -> bool {
     failure(scene).is_some()
 }
 
-/// Whether a server that was asked in the clear has answered with TLS, or with a page that says so: TLS-02.
-pub(super) fn is_asked_in_the_clear(connection: &Connection) -> bool {
-    connection.transport == Transport::Tcp
-        && (connection.tls.as_deref().is_some_and(Facts::has_answer)
-            || mistaken::said_so(connection).is_some())
+/// Whether a server that speaks TLS was asked in the clear: TLS-02.
+///
+/// Known once its answer has come, or the connection has ended; of a page that says so, once its body came.
+pub(super) fn is_asked_in_the_clear<T>(scene: &Scene<'_, T>) -> bool {
+    mistaken::proof(scene).is_some()
 }
 
 /// Why a connection never came to speak inside TLS, where that is known.
 pub(super) fn failure<'a>(scene: &Scene<'a, Ending>) -> Option<Failure<'a>> {
-    if is_asked_in_the_clear(scene.connection) {
+    if is_asked_in_the_clear(scene) {
         return Some(Failure::AskedInTheClear);
     }
     let tls = scene.connection.tls.as_deref()?;

@@ -140,3 +140,78 @@ pub const MOST_NAMES: usize = 128;
 
 /// Nanoseconds in a second.
 const NANOSECONDS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::hand_made::{EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, chain};
+
+    fn read(text: &str) -> Certificate {
+        Certificate::parse_message(&chain(&[text])).unwrap()
+    }
+
+    /// Midnight of the first day of a year, as `date -u -d YEAR-01-01 +%s` says.
+    fn new_year(seconds: u64) -> Timestamp {
+        Timestamp(seconds * NANOSECONDS)
+    }
+
+    #[test]
+    fn certificates_tell_whom_they_are_for() {
+        let good = read(GOOD);
+        assert_eq!((good.subject.as_str(), good.issuer.as_str()), ("CN=example.org", "CN=Test CA"));
+        let names: Vec<_> = good.names.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["example.org", "*.example.org", "10.0.0.2"]);
+        assert_eq!(good.not_before, new_year(1_577_836_800));
+        assert_eq!(good.not_after, new_year(2_208_988_800));
+        assert_eq!((good.is_self_signed, good.is_authority, good.chain), (false, false, 1));
+        assert!(read(OWN).is_self_signed);
+        assert_eq!(read(OLD).not_after, new_year(1_609_459_200));
+        assert_eq!(read(EARLY).not_before, new_year(1_893_456_000));
+        assert!(read(NAMELESS).names.is_empty());
+    }
+
+    #[test]
+    fn the_first_of_a_chain_is_the_peers() {
+        let certificate = Certificate::parse_message(&chain(&[OTHER, GOOD])).unwrap();
+        assert_eq!(certificate.chain, 2);
+        assert_eq!(
+            certificate.names.first().map(ToString::to_string).as_deref(),
+            Some("*.example.net")
+        );
+    }
+
+    #[test]
+    fn wildcards_stand_for_one_label() {
+        let rows = [
+            (GOOD, "example.org", true),
+            (GOOD, "EXAMPLE.org.", true),
+            (GOOD, "www.example.org", true),
+            (GOOD, "a.b.example.org", false),
+            (GOOD, ".example.org", false),
+            (GOOD, "10.0.0.2", true),
+            (GOOD, "10.0.0.3", false),
+            (OTHER, "example.net", false),
+            (OTHER, "xexample.net", false),
+            (OTHER, "www.example.com", true),
+            (NAMELESS, "example.org", false),
+        ];
+        for (text, name, expected) in rows {
+            assert_eq!(read(text).is_for(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_none() {
+        let whole = chain(&[GOOD]);
+        for end in 0..whole.len() {
+            assert_eq!(Certificate::parse_message(&whole[..end]), None, "{end} bytes");
+        }
+        assert_eq!(Certificate::parse_message(b"\x00\x00\x00"), None, "an empty chain");
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x80;
+            // Whatever comes of it, it comes.
+            Certificate::parse_message(&damaged);
+        }
+    }
+}

@@ -191,3 +191,59 @@ impl Facts {
 
 /// Bytes that are kept of what a side sent instead of TLS.
 pub const MOST_FOREIGN: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(random: &str) -> KeyLog {
+        let mut log = KeyLog::default();
+        log.add(format!("CLIENT_RANDOM {random} 00").as_bytes()).unwrap();
+        log
+    }
+
+    #[test]
+    fn secrets_are_looked_up_by_the_client_random() {
+        let what = ClientHello { random: [7; 32], ..ClientHello::default() };
+        let hello = Some(Seen { what, span: Span::default() });
+        let rows = [
+            ("no log", hello.clone(), KeyLog::default(), Known::NoLog),
+            (
+                "its own",
+                hello.clone(),
+                log(&"07".repeat(32)),
+                Known::Present(vec!["CLIENT_RANDOM"]),
+            ),
+            ("another's", hello, log(&"08".repeat(32)), Known::Absent),
+            ("no hello", None, log(&"07".repeat(32)), Known::Absent),
+        ];
+        for (name, client_hello, log, expected) in rows {
+            let mut facts = Facts { client_hello, ..Facts::default() };
+            facts.look_up(&log);
+            assert_eq!(facts.known, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_no_tls_the_beginning_is_kept() {
+        let mut facts = Facts::default();
+        for start in [0, 200, 400] {
+            let span = Span { start, end: start + 200, ..Span::default() };
+            let seen = Observation::Foreign(&[b'x'; 200], span);
+            facts.observe(Direction::ServerToClient, &seen);
+        }
+        let foreign = facts.foreign.unwrap();
+        assert_eq!((foreign.bytes.len(), foreign.span.start, foreign.span.end), (256, 0, 256));
+    }
+
+    #[test]
+    fn goodbyes_are_no_failures() {
+        let mut facts = Facts::default();
+        for description in [0, 48, 42] {
+            let seen = Observation::Alert(Alert { level: 2, description }, Span::default());
+            facts.observe(Direction::ClientToServer, &seen);
+        }
+        let first = facts.alerts.client.map(|alert| alert.what.description);
+        assert_eq!((first, facts.alerts.server), (Some(48), None));
+    }
+}

@@ -178,3 +178,52 @@ const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::hand_made;
+
+    /// The body of the first message of a record.
+    fn body(record: &[u8]) -> &[u8] {
+        &record[9..]
+    }
+
+    #[test]
+    fn client_hellos_tell_what_they_offer() {
+        let hello = ClientHello::parse(body(&hand_made::hello())).unwrap();
+        assert_eq!((hello.legacy_version, hello.random[31]), (Version::TLS_1_2, 0x1f));
+        assert_eq!(hello.suites, 2, "one of three is no suite but a test");
+        assert_eq!(hello.versions, [Version::TLS_1_3, Version::TLS_1_2]);
+        assert_eq!(hello.highest_version(), Version::TLS_1_3);
+        assert_eq!(hello.server_name.as_deref(), Some(&b"example.org"[..]));
+        assert_eq!(hello.protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert!(!hello.early_data);
+        let old = ClientHello::parse(body(&hand_made::client_hello(&[], None))).unwrap();
+        assert_eq!((old.highest_version(), old.server_name), (Version::TLS_1_2, None));
+    }
+
+    #[test]
+    fn server_hellos_tell_what_was_chosen() {
+        let rows = [
+            (hand_made::server_hello(0x0301), Version::TLS_1_0, 0xc02f, true, false),
+            (hand_made::server_hello(0x0303), Version::TLS_1_2, 0xc02f, true, false),
+            (hand_made::server_hello(0x0304), Version::TLS_1_3, 0x1301, false, false),
+            (hand_made::retry_request(), Version::TLS_1_3, 0x1301, false, true),
+        ];
+        for (record, version, suite, has_protocol, retry) in rows {
+            let hello = ServerHello::parse(body(&record)).unwrap();
+            assert_eq!((hello.version, hello.suite, hello.retry), (version, suite, retry));
+            assert_eq!(hello.protocol.is_some(), has_protocol, "{version}");
+        }
+    }
+
+    #[test]
+    fn beginnings_of_hellos_are_read_as_far_as_they_reach() {
+        let record = hand_made::hello();
+        let whole = body(&record);
+        let shortest = (0..whole.len()).find(|end| ClientHello::parse(&whole[..*end]).is_some());
+        // Version, random, session id, suites and methods, each with its length.
+        assert_eq!(shortest, Some(2 + 32 + 1 + 2 + 6 + 2));
+    }
+}

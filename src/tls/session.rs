@@ -197,3 +197,156 @@ pub(super) const HIDDEN_ALERT: u16 = 2 + 1 + 16;
 /// Bytes of the shortest encrypted record of TLS 1.3 that holds a Finished: a header of 4, 32 of SHA-256, its
 /// type, and 16 of the cipher (8 where it is one of the rare CCM_8).
 pub(super) const LEAST_FINISHED: u16 = 4 + 32 + 1 + 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{GapCause, Origin, PacketId, Timestamp, length_u64};
+    use crate::tls::hand_made::{
+        GOOD, alert, client_hello, finished, flight, hello, record, retry_request, sealed,
+        server_hello,
+    };
+    use Direction::{ClientToServer as C, ServerToClient as S};
+
+    /// Feeds what each side says, in pieces of at most `size` bytes, and tells what is observed.
+    fn feed(session: &mut Session, said: &[(Direction, Vec<u8>)], size: usize) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut offsets = PerDirection::<u64>::default();
+        let mut foreign = false;
+        for (packet, (direction, bytes)) in (1..).zip(said) {
+            for piece in bytes.chunks(size) {
+                let offset = offsets.get_mut(*direction);
+                let origin = Origin { packet: PacketId(packet), time: Timestamp(packet) };
+                let chunk = Chunk { offset: *offset, bytes: piece, origin };
+                *offset += length_u64(piece.len());
+                session.push(*direction, chunk, &mut |observed| match observed {
+                    Observation::ClientHello(hello, span) => {
+                        seen.push(format!(
+                            "ClientHello {} at {}",
+                            hello.highest_version(),
+                            span.start
+                        ));
+                    }
+                    Observation::ServerHello(hello, _) => {
+                        let name = if hello.retry { "HelloRetryRequest" } else { "ServerHello" };
+                        seen.push(format!("{name} {}", hello.version));
+                    }
+                    Observation::Certificate(certificate, _) => {
+                        seen.push(format!("Certificate {}", certificate.subject));
+                    }
+                    Observation::Alert(alert, _) => seen.push(alert.to_string()),
+                    Observation::Established(span) => {
+                        seen.push(format!("established in {}", span.last.packet));
+                    }
+                    Observation::Record(record) if record.is_data => {
+                        seen.push(format!("data of {}", record.length));
+                    }
+                    Observation::Record(_) => {}
+                    Observation::Foreign(..) if foreign => {}
+                    Observation::Foreign(..) => {
+                        foreign = true;
+                        seen.push("foreign".to_owned());
+                    }
+                    Observation::Lost => seen.push("lost".to_owned()),
+                });
+            }
+        }
+        seen
+    }
+
+    type Row = (&'static str, fn() -> Vec<(Direction, Vec<u8>)>, &'static [&'static str]);
+
+    #[rustfmt::skip]
+    const ROWS: &[Row] = &[
+        ("TLS 1.2", || vec![
+            (C, hello()), (S, flight(GOOD)), (C, finished()), (S, finished()), (C, sealed(300)), (S, sealed(200)),
+        ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.2", "Certificate CN=example.org", "established in 4",
+            "data of 300", "data of 200"]),
+        ("TLS 1.3", || vec![
+            (C, hello()), (S, [server_hello(0x0304), record(20, &[1]), sealed(900)].concat()),
+            (C, [record(20, &[1]), sealed(53)].concat()), (S, sealed(250)), (C, sealed(300)), (S, sealed(200)),
+        ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.3", "established in 3", "data of 300", "data of 200"]),
+        ("a hello that the server asks for again", || vec![
+            (C, hello()), (S, [retry_request(), record(20, &[1])].concat()), (C, [record(20, &[1]), client_hello(&[0x0304], None)].concat()),
+            (S, [server_hello(0x0304), sealed(900)].concat()), (C, sealed(53)),
+        ], &["ClientHello TLS 1.3 at 5", "HelloRetryRequest TLS 1.3", "ClientHello TLS 1.3 at 120", "ServerHello TLS 1.3", "established in 5"]),
+        ("an alert that hides", || vec![
+            (C, hello()), (S, [server_hello(0x0304), sealed(900)].concat()), (C, sealed(19)),
+        ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.3"]),
+        ("an alert in the clear", || vec![(C, hello()), (S, alert(2, 70))],
+            &["ClientHello TLS 1.3 at 5", "fatal alert protocol_version (70)"]),
+        ("HTTP", || vec![(C, hello()), (S, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())],
+            &["ClientHello TLS 1.3 at 5", "foreign"]),
+        ("nonsense behind a record", || vec![(C, [hello(), b"GET / HTTP/1.1".to_vec()].concat())],
+            &["ClientHello TLS 1.3 at 5", "lost"]),
+    ];
+
+    #[test]
+    fn handshakes_are_followed_however_they_are_cut() {
+        for (name, said, expected) in ROWS {
+            for size in [1, 2, 3, 7, 100, usize::MAX] {
+                let seen = feed(&mut Session::default(), &said(), size);
+                assert_eq!(seen, *expected, "{name}, pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_may_be_cut_into_records() {
+        let whole = flight(GOOD);
+        let cut: Vec<u8> = whole[5..].chunks(100).flat_map(|part| record(22, part)).collect();
+        let seen = feed(&mut Session::default(), &[(C, hello()), (S, cut)], 64);
+        assert_eq!(seen[1..], ["ServerHello TLS 1.2", "Certificate CN=example.org"]);
+    }
+
+    #[test]
+    fn a_session_is_settled_when_both_sides_talk() {
+        let mut session = Session::default();
+        let said = ROWS[0].1();
+        feed(&mut session, &said[..5], 1000);
+        assert!(!session.is_settled(), "the server has said nothing");
+        feed(&mut session, &said[5..], 1000);
+        assert!(session.is_settled());
+    }
+
+    #[test]
+    fn a_gap_within_a_record_is_passed_over() {
+        let origin = Origin::default();
+        let gap = |offset, length| Gap { offset, length, cause: GapCause::Ended, origin };
+        for (missing, expected) in [(90, "fatal alert unknown_ca (48)"), (101, "lost")] {
+            let mut session = Session::default();
+            let mut seen = Vec::new();
+            let mut take = |observed: Observation<'_>| match observed {
+                Observation::Alert(alert, _) => seen.push(alert.to_string()),
+                Observation::Lost => seen.push("lost".to_owned()),
+                _ => {}
+            };
+            let bytes = [sealed(100), alert(2, 48)].concat();
+            session.push(S, Chunk { offset: 0, bytes: &bytes[..5], origin }, &mut take);
+            session.gap(S, gap(5, missing), &mut take);
+            let rest = 5 + usize::try_from(missing).unwrap();
+            session.push(
+                S,
+                Chunk { offset: 5 + missing, bytes: &bytes[rest..], origin },
+                &mut take,
+            );
+            assert_eq!(seen, [expected], "{missing} bytes missing");
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_do_no_harm() {
+        for (_, said, _) in ROWS {
+            let said = said();
+            for at in 0..said.len() {
+                for byte in 0..said[at].1.len() {
+                    for flip in [0x01, 0x80, 0xff] {
+                        let mut damaged = said.clone();
+                        damaged[at].1[byte] ^= flip;
+                        feed(&mut Session::default(), &damaged, 97);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -337,6 +337,12 @@ mod tests {
         Case { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a", 1).is_told("a", 1, 3, &[]).asks_for("a.corp.test", 1).is_told("a.corp.test", 1, 0, &["10.0.0.2"]);
         }},
+        Case { name: "found in the second search domain", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.first.test", 1).is_told("a.first.test", 1, 3, &[]).asks_for("a.second.test", 1).is_told("a.second.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "another name with the same beginning", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("www.one.test", 1).is_told("www.one.test", 1, 3, &[]).wait(3_000).asks_for("www.two.test", 1).is_told("www.two.test", 1, 0, &["10.0.0.2"]);
+        }},
         Case { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a.test.corp.test", 1).is_told("a.test.corp.test", 1, 3, &[]).asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]);
         }},

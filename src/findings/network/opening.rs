@@ -176,7 +176,7 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let again = counted(opening.syns.saturating_sub(1), "retransmission");
-            if waited >= LATE_ANSWER {
+            if waited > LATE_ANSWER || (opening.syns > 1 && waited >= RETRANSMISSION) {
                 let words = format!("the SYN was answered after {}; {again}", duration(waited));
                 faults.add(words).packets(syn, answer);
             } else if opening.syn_acks > 1 && scene.connection.network.resent.client.packets > 0 {
@@ -222,9 +222,11 @@ const TELLING_SYNS: u64 = 3;
 /// Nanoseconds without an answer that are telling: longer than any round trip.
 const TELLING_SILENCE: u64 = 3_000_000_000;
 
-/// Nanoseconds from which on a SYN is answered late: the initial retransmission timeout (RFC 6298 §2),
-/// less what timers of one tick are early.
-const LATE_ANSWER: u64 = 990_000_000;
+/// Nanoseconds after which an answer to a SYN is late: the initial retransmission timeout (RFC 6298 §2).
+const LATE_ANSWER: u64 = 1_000_000_000;
+
+/// The same, less what timers of one tick are early: the SYN was sent again.
+const RETRANSMISSION: u64 = 990_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,13 @@
 //! TLS where there is none, and none where there is (TLS-01, TLS-02).
 
-use super::{Failure, Silence, failure, is_asked_in_the_clear};
-use crate::analysis::event::Connection;
+use super::{Failure, Silence, failure};
+use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
+use crate::findings::fault::Side;
 use crate::findings::heads::shown;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::scene::Scene;
 use crate::findings::words::{duration, packets_in_words};
-use crate::stream::{Direction, Span};
+use crate::stream::{Direction, Origin, Span};
 use crate::tls::Facts;
 
 /// TLS-01 and TLS-02.
@@ -73,46 +75,75 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
         ),
         checks: &[Check::End(|scene, faults| {
-            if let Some(words) = said_so(scene.connection) {
-                let offset = scene.connection.refusal.as_ref().map_or(0, |it| it.offset);
-                let at = scene.connection.last;
-                faults
-                    .add(format!("the server's answer says so: {}", shown(words.as_bytes())))
-                    .direction(Direction::ServerToClient)
-                    .side(None)
-                    .span(Span { start: offset, end: offset, first: at, last: at });
-                return;
-            }
-            if !is_asked_in_the_clear(scene.connection) {
-                return;
-            }
-            let Some(tls) = scene.connection.tls.as_deref() else { return };
-            let fault = faults.add(match &tls.alerts.server {
-                Some(alert) => format!(
-                    "the request in the clear was answered in {} with TLS: {}",
-                    packets_in_words(alert.span),
-                    alert.what
+            let connection = scene.connection;
+            let (evidence, span) = match proof(scene) {
+                Some(Proof::Words(words)) => {
+                    let offset = connection.refusal.as_ref().map_or(0, |it| it.offset);
+                    let (first, last) = (connection.last, connection.last);
+                    let span = Span { start: offset, end: offset, first, last };
+                    (format!("the server's answer says so: {}", shown(words.as_bytes())), span)
+                }
+                Some(Proof::Tls(tls)) => {
+                    let last = tls.sides.server.last.map(|last| last.span);
+                    let Some(span) = last else { return };
+                    let alert = tls.alerts.server.as_ref();
+                    let alert = alert.map_or_else(String::new, |it| format!(", {}", it.what));
+                    let packets = packets_in_words(span);
+                    (
+                        format!(
+                            "the request in the clear was answered in {packets} with a record of TLS{alert}"
+                        ),
+                        span,
+                    )
+                }
+                Some(Proof::Elsewhere(other, at)) => (
+                    format!(
+                        "the server ended the connection in packet {} without a byte; it speaks TLS at this \
+                         port, on connection {}",
+                        at.packet, other.0
+                    ),
+                    Span::at(0, at),
                 ),
-                None => "the request in the clear was answered with a record of TLS".to_owned(),
-            });
-            fault.direction(Direction::ServerToClient).side(None);
-            if let Some(span) = answer_span(tls) {
-                fault.span(span);
-            }
+                None => return,
+            };
+            faults.add(evidence).direction(Direction::ServerToClient).side(None).span(span);
         })],
     },
 ];
 
-/// The words with which a server says that it was asked in the clear at a port of TLS, where it did.
-pub(super) fn said_so(connection: &Connection) -> Option<&'static str> {
+/// What shows that a server which was asked in the clear speaks TLS.
+pub(super) enum Proof<'a> {
+    /// It says so.
+    Words(&'static str),
+    /// It answered with TLS.
+    Tls(&'a Facts),
+    /// It ended the connection here, and speaks TLS on another one.
+    Elsewhere(ConnectionId, Origin),
+}
+
+/// What shows that a server speaks TLS, where it was asked in the clear.
+pub(super) fn proof<'a, T>(scene: &Scene<'a, T>) -> Option<Proof<'a>> {
+    let connection = scene.connection;
+    if connection.transport != Transport::Tcp || connection.nature != Nature::Asked {
+        return None;
+    }
+    if let Some(tls) = connection.tls.as_deref().filter(|tls| tls.has_answer()) {
+        return Some(Proof::Tls(tls));
+    }
+    if let Some(words) = said_so(connection) {
+        return Some(Proof::Words(words));
+    }
+    let (side, at) = scene.facts.ended?;
+    let other = scene.tls_ports.connection(connection.server)?;
+    let is_silent = side == Side::Server && connection.bytes.server == 0;
+    is_silent.then_some(Proof::Elsewhere(other, at))
+}
+
+/// The words with which a server says that it was asked in the clear, where it did.
+fn said_so(connection: &Connection) -> Option<&'static str> {
     let body = &connection.refusal.as_ref()?.body;
     let has = |words: &&&str| memchr::memmem::find(body, words.as_bytes()).is_some();
     SAID_SO.iter().find(has).copied()
-}
-
-fn answer_span(tls: &Facts) -> Option<Span> {
-    let alert = tls.alerts.server.as_ref().map(|alert| alert.span);
-    alert.or_else(|| tls.sides.server.last.map(|last| last.span))
 }
 
 /// Bytes up to the first end of a line.
@@ -135,9 +166,8 @@ const SAID_SO: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fault::Side;
     use crate::findings::fixture::{Case, check};
-    use crate::tls::hand_made::{GOOD, alert, flight, hello};
+    use crate::tls::hand_made::{GOOD, alert, finished, flight, hello, sealed};
 
     #[rustfmt::skip]
     const CASES: &[Case] = &[
@@ -168,6 +198,13 @@ mod tests {
         Case { name: "a page says so", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n")
                 .server(b"Client sent an HTTP request ").server(b"to an HTTPS server.\n").end(Side::Server);
+        }},
+        Case { name: "no answer where another connection speaks TLS", near: &[], fires: &["TLS-02", "TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished());
+            s.client(&sealed(300)).server(&sealed(300)).ask("").end(Side::Server);
+        }},
+        Case { name: "no answer where nobody knows", near: &["TLS-02"], fires: &["HS-54"], play: |s| {
+            s.ask("").end(Side::Server);
         }},
         Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &["HS-40"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);

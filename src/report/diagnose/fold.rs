@@ -25,7 +25,7 @@ impl<'s> Block<'s> {
     }
 }
 
-/// Puts like stories together where there are at least [`LIKE`] of them; those that failed stand first.
+/// Puts like stories together where there are enough of them; those that failed stand first.
 pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>> {
     let mut blocks: Vec<(Key, Block<'s>)> = Vec::new();
     for story in stories.iter().copied() {
@@ -37,7 +37,8 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>
     }
     let mut out = Vec::new();
     for (_, block) in blocks {
-        let folds = breadth == Breadth::Relevant && block.stories.len() >= LIKE;
+        let least = block.first().map_or(LIKE, |story| like(story.verdict));
+        let folds = breadth == Breadth::Relevant && block.stories.len() >= least;
         if folds {
             out.push(block);
         } else {
@@ -77,8 +78,20 @@ impl Key {
             },
             // Told of one of the attempts, about all of them.
             causes: causes.iter().map(|it| it.rule.id).filter(|id| *id != LOOP).collect(),
-            target: upgrade.map(|upgrade| upgrade.line.clone()).unwrap_or_default(),
+            target: upgrade
+                .filter(|_| like(story.verdict) == LIKE)
+                .map(|upgrade| upgrade.line.clone())
+                .unwrap_or_default(),
         }
+    }
+}
+
+/// As many stories must be alike to be told as one.
+fn like(verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Failed | Verdict::Dropped | Verdict::Trouble => LIKE,
+        // They take a line each, which is little.
+        Verdict::Unseen | Verdict::Fine | Verdict::Other => LIKE_LINES,
     }
 }
 
@@ -94,6 +107,9 @@ fn rank(verdict: Verdict) -> u8 {
 
 /// As many stories must be alike to be told as one.
 const LIKE: usize = 3;
+
+/// As many that take a line each.
+const LIKE_LINES: usize = 12;
 
 /// The rule about attempts that follow one another.
 const LOOP: &str = "NET-11";

@@ -6,6 +6,7 @@ mod collect;
 mod fold;
 mod json;
 mod ndjson;
+mod network;
 mod phases;
 mod secure;
 mod sketch;

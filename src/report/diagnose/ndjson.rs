@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::words::remedy;
-use super::{Diagnosis, Options, Writer};
+use super::{Diagnosis, Options, Writer, apart};
 use crate::findings::Finding;
 use crate::report::check::Files;
 use crate::report::ndjson::{ConnectionLine, FindingLine, SummaryLine, Times, milliseconds};
@@ -77,6 +77,8 @@ pub(super) struct StoryLine<'a> {
     cause: Vec<&'static str>,
     /// What to do; null where nothing is to be done.
     remedy: Option<&'a str>,
+    /// Where several things may be behind the first cause: which, and what would tell them apart.
+    candidates: Vec<CandidateFields>,
     /// What `cause` rests on.
     evidence: Vec<EvidenceFields<'a>>,
     /// Ids of rules that were broken beside.
@@ -95,11 +97,25 @@ impl<'a> StoryLine<'a> {
             reason: &story.words,
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
             remedy: causes.first().map(|finding| remedy(finding, story.sketch.as_deref())),
+            candidates: causes
+                .first()
+                .into_iter()
+                .flat_map(|finding| apart::candidates(finding.rule.id, story.silence()))
+                .map(|(cause, sign)| CandidateFields { cause, sign })
+                .collect(),
             evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
             also: story.asides().iter().map(|rule| rule.id).collect(),
             phases: told.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
         }
     }
+}
+
+/// Something that may be behind a cause.
+#[derive(Serialize)]
+struct CandidateFields {
+    cause: &'static str,
+    /// What would show that it is this one.
+    sign: &'static str,
 }
 
 /// A finding that explains a connection.

@@ -1,10 +1,12 @@
 //! The phases of a connection, in the order in which they came.
 
-use super::secure;
+use std::fmt::Write as _;
+
 use super::sketch::{Exchange, Sketch};
 use super::story::Story;
 use super::words::{LONG, first_close, peer, silence};
-use crate::analysis::event::{Lookup, Network, Recognition, StartedBy, TcpState};
+use super::{network, secure};
+use crate::analysis::event::{Recognition, TcpState};
 use crate::stream::{Direction, Origin, Span, Timestamp};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
@@ -89,9 +91,9 @@ impl Label {
 pub(super) fn phases(story: &Story) -> Vec<Phase> {
     let Some(sketch) = story.sketch.as_deref() else { return Vec::new() };
     let mut phases = Vec::new();
-    phases.extend(story.connection.lookup.as_deref().map(|lookup| dns(lookup, story)));
-    phases.push(tcp(story));
-    phases.extend(icmp(story));
+    phases.extend(story.connection.lookup.as_deref().map(|lookup| network::dns(lookup, story)));
+    phases.push(network::tcp(story));
+    phases.extend(network::icmp(story));
     phases.extend(sketch.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
     let tls = secure::phase(&story.connection);
     // A server that was asked in the clear answers with TLS.
@@ -113,9 +115,9 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     phases.extend(tls.filter(|_| is_answer));
     phases.extend(first_message(sketch));
     phases.extend(messages(sketch, story));
-    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side, story)));
-    phases.extend(resent(story));
-    phases.extend(Direction::BOTH.into_iter().filter_map(|side| stalled(side, story)));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side)));
+    phases.extend(network::resent(story));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, story)));
     if sketch.missing > 0 {
         let mut text = String::new();
         counted(&mut text, sketch.missing, "byte");
@@ -128,131 +130,9 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
 }
 
 /// A phase that is told by one packet.
-fn plain(label: Label, at: Origin, text: String) -> Phase {
+pub(super) fn plain(label: Label, at: Origin, text: String) -> Phase {
     let packet = at.packet.0;
     Phase { time: at.time, label, text, packets: Some((packet, packet)), took: None }
-}
-
-/// `localhost → 127.0.0.1 after 0.4 ms`
-fn dns(lookup: &Lookup, story: &Story) -> Phase {
-    let mut text = String::new();
-    escape(lookup.name.as_bytes(), LONGEST_TARGET, &mut text);
-    text.push_str(&format!(" → {}", story.connection.server.ip()));
-    let took = lookup.duration();
-    if let Some(took) = took {
-        text.push_str(" after ");
-        duration(&mut text, took);
-    }
-    let first = lookup.question.unwrap_or(lookup.answer);
-    let packets = Some((first.packet.0, lookup.answer.packet.0));
-    Phase { time: first.time, label: Label::Dns, text, packets, took }
-}
-
-/// `SYN → SYN-ACK → ACK in 0.3 ms`, or how far that went.
-fn tcp(story: &Story) -> Phase {
-    let connection = &story.connection;
-    let Network { opening, reset, .. } = &connection.network;
-    if connection.started_by == StartedBy::Midstream {
-        return plain(Label::Tcp, connection.first, "the capture began later".to_owned());
-    }
-    let first = opening.first_syn.unwrap_or(connection.first);
-    let mut text = "SYN".to_owned();
-    if opening.syns > 1 {
-        let latest = opening.latest_syn.unwrap_or(first);
-        text.push_str(&format!(" sent {} times within ", opening.syns));
-        duration(&mut text, latest.time.since(first.time));
-    }
-    let last = match connection.state {
-        TcpState::Refused => {
-            text.push_str(" → RST");
-            reset.map(|reset| reset.origin)
-        }
-        TcpState::SynSent => {
-            text.push_str(", no answer");
-            opening.latest_syn
-        }
-        TcpState::Established
-        | TcpState::HalfClosed(_)
-        | TcpState::Closed(_)
-        | TcpState::Reset(_) => match (opening.syn_ack, opening.first_ack) {
-            (Some(_), Some(ack)) => {
-                text.push_str(" → SYN-ACK → ACK");
-                Some(ack)
-            }
-            (Some(answer), None) => {
-                text.push_str(" → SYN-ACK, and nothing more of the client");
-                Some(answer)
-            }
-            (None, _) => {
-                text.push_str(", its answer not captured");
-                None
-            }
-        },
-    };
-    let mut phase = plain(Label::Tcp, first, text);
-    if let Some(last) = last {
-        let took = last.time.since(first.time);
-        phase.packets = Some((first.packet.0, last.packet.0));
-        phase.took = Some(took);
-        if connection.state != TcpState::SynSent {
-            phase.text.push_str(" in ");
-            duration(&mut phase.text, took);
-        }
-    }
-    phase
-}
-
-/// `10.0.0.1 says: port unreachable`
-fn icmp(story: &Story) -> Option<Phase> {
-    let error = story.connection.network.unreachable?;
-    let mut text = format!("{} says: {}", error.reporter, error.kind.name());
-    if error.count > 1 {
-        text.push_str(&format!(" ({} times)", error.count));
-    }
-    Some(plain(Label::Icmp, error.origin, text))
-}
-
-/// `3 packets of the client, 12 of the server`
-fn resent(story: &Story) -> Option<Phase> {
-    let resent = &story.connection.network.resent;
-    let first = [resent.client.first, resent.server.first].into_iter().flatten().min()?;
-    let mut text = String::new();
-    for direction in Direction::BOTH {
-        let packets = resent.get(direction).packets;
-        if packets > 0 {
-            if !text.is_empty() {
-                text.push_str(", ");
-            }
-            counted(&mut text, packets, "packet");
-            text.push_str(" of the ");
-            text.push_str(peer(direction));
-        }
-    }
-    if text.is_empty() {
-        return None;
-    }
-    Some(plain(Label::Resent, first, text))
-}
-
-/// `the client could take nothing for 5.2 s at most, 3 times`
-fn stalled(side: Direction, story: &Story) -> Option<Phase> {
-    let stalls = story.connection.network.stalls.get(side);
-    if stalls.count == 0 {
-        return None;
-    }
-    let (longest, start) = stalls.longest_until(story.connection.last);
-    if longest < SHORTEST_STALL {
-        return None;
-    }
-    let mut text = format!("the {} could take nothing for ", peer(side));
-    duration(&mut text, longest);
-    if stalls.count > 1 {
-        text.push_str(" at most, ");
-        counted(&mut text, stalls.count, "time");
-    }
-    let mut phase = plain(Label::Stalled, start, text);
-    phase.took = Some(longest);
-    Some(phase)
 }
 
 /// `GET /feed → 101 mqtt after 0.3 ms`
@@ -278,26 +158,26 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
     let first = spans.clone().next().map_or(story.connection.first, |span: Span| span.first);
     let last = spans.last().map_or(story.connection.last, |span| span.last);
     let mut took = None;
-    match (exchange.response, exchange.status) {
-        (Some(response), status) => {
-            text.push_str(" → ");
-            text.push_str(&status.map_or_else(|| "?".to_owned(), |status| status.to_string()));
-            if !exchange.answer.is_empty() {
-                text.push(' ');
-                escape(&exchange.answer, LONGEST_ANSWER, &mut text);
-            }
-            if let Some(request) = exchange.request {
-                let waited = response.last.time.since(request.last.time);
-                took = Some(waited);
-                text.push_str(" after ");
-                duration(&mut text, waited);
-            }
+    if let Some(response) = exchange.response {
+        text.push_str(" → ");
+        match exchange.status {
+            Some(status) => write!(text, "{status}").ok(),
+            None => write!(text, "?").ok(),
+        };
+        if !exchange.answer.is_empty() {
+            text.push(' ');
+            escape(&exchange.answer, LONGEST_ANSWER, &mut text);
         }
-        (None, _) => {
-            text.push_str(" → no answer in ");
-            let since = exchange.request.map_or(first.time, |request| request.last.time);
-            duration(&mut text, story.ending.watched_until.since(since));
+        if let Some(request) = exchange.request {
+            let waited = response.last.time.since(request.last.time);
+            took = Some(waited);
+            text.push_str(" after ");
+            duration(&mut text, waited);
         }
+    } else {
+        text.push_str(" → no answer in ");
+        let since = exchange.request.map_or(first.time, |request| request.last.time);
+        duration(&mut text, story.ending.watched_until.since(since));
     }
     Phase { time: first.time, label, text, packets: Some((first.packet.0, last.packet.0)), took }
 }
@@ -363,11 +243,9 @@ fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
-fn pings(sketch: &Sketch, side: Direction, story: &Story) -> Option<Phase> {
+fn pings(sketch: &Sketch, side: Direction) -> Option<Phase> {
     let pings = sketch.pings.get(side);
-    if pings.sent == 0 {
-        return None;
-    }
+    let first = pings.first?;
     let mut text = format!("{} of the {}, ", pings.sent, peer(side));
     if pings.answered == 0 {
         text.push_str("none answered");
@@ -375,12 +253,11 @@ fn pings(sketch: &Sketch, side: Direction, story: &Story) -> Option<Phase> {
         if pings.answered == pings.sent {
             text.push_str("all answered, the slowest after ");
         } else {
-            text.push_str(&format!("{} answered, the slowest after ", pings.answered));
+            write!(text, "{} answered, the slowest after ", pings.answered).ok();
         }
         duration(&mut text, pings.slowest);
     }
-    let time = sketch.latest.map_or(story.connection.last.time, |latest| latest.time);
-    Some(Phase { time, label: Label::Pings, text, packets: None, took: None })
+    Some(plain(Label::Pings, first.first, text))
 }
 
 /// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
@@ -388,7 +265,9 @@ fn close(sketch: &Sketch) -> Option<Phase> {
     let (side, close) = first_close(sketch)?;
     let mut text = format!("{}: ", peer(side));
     match close.code {
-        Some(code) => text.push_str(&format!("{code} {}", CloseCode::of(code).name)),
+        Some(code) => {
+            write!(text, "{code} {}", CloseCode::of(code).name).ok();
+        }
         None => text.push_str("no code"),
     }
     if !close.reason.is_empty() {
@@ -409,10 +288,10 @@ fn close(sketch: &Sketch) -> Option<Phase> {
             let waited = answer.span.last.time.since(close.span.last.time);
             took = Some(waited);
             last = answer.span.last;
-            text.push_str(&format!("; answered by the {} ", peer(side.reverse())));
+            write!(text, "; answered by the {} ", peer(side.reverse())).ok();
             if answer.code != close.code {
                 let code = answer.code.map_or_else(|| "no code".to_owned(), |it| it.to_string());
-                text.push_str(&format!("with {code} "));
+                write!(text, "with {code} ").ok();
             }
             text.push_str("after ");
             duration(&mut text, waited);
@@ -449,9 +328,11 @@ fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
         }
     }
     match (sketch.reset, connection.state) {
-        (Some(reset), _) => text.push_str(&format!(", then RST by the {}", peer(reset.by))),
+        (Some(reset), _) => {
+            write!(text, ", then RST by the {}", peer(reset.by)).ok();
+        }
         (None, TcpState::Closed(by)) => {
-            text.push_str(&format!(", then FIN by the {}", peer(by.reverse())));
+            write!(text, ", then FIN by the {}", peer(by.reverse())).ok();
         }
         (None, TcpState::HalfClosed(_)) => text.push_str(", and none by the other side"),
         (
@@ -465,10 +346,7 @@ fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
 }
 
 /// Columns of a request's method and target at most.
-const LONGEST_TARGET: usize = 60;
+pub(super) const LONGEST_TARGET: usize = 60;
 
 /// Columns of a reason at most.
 const LONGEST_ANSWER: usize = 60;
-
-/// Nanoseconds of a zero window that are worth a line.
-const SHORTEST_STALL: u64 = 100_000_000;

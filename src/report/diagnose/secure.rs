@@ -1,5 +1,7 @@
 //! TLS as a phase of a connection.
 
+use std::fmt::Write as _;
+
 use super::phases::{Label, Phase};
 use super::words::peer;
 use crate::analysis::event::Connection;
@@ -20,7 +22,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
             text.push_str(" for ");
             escape(name, LONGEST_NAME, &mut text);
         }
-        text.push_str(&format!(", up to {}", hello.what.highest_version()));
+        write!(text, ", up to {}", hello.what.highest_version()).ok();
     }
     answer(tls, &mut text, &mut seen);
     for direction in Direction::BOTH {
@@ -29,7 +31,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         }
     }
     if let Some(foreign) = &tls.foreign {
-        text.push_str(&format!(" → no TLS of the {}, but ", peer(foreign.direction)));
+        write!(text, " → no TLS of the {}, but ", peer(foreign.direction)).ok();
         escape(foreign.bytes.get(..FOREIGN).unwrap_or(&foreign.bytes), FOREIGN, &mut text);
         seen.add(foreign.span.first, foreign.span.last);
     }
@@ -58,7 +60,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
 fn answer(tls: &Facts, text: &mut String, seen: &mut Extent) {
     if let Some(hello) = &tls.server_hello {
         seen.add(hello.span.first, hello.span.last);
-        text.push_str(&format!(" → {}", hello.what.version));
+        write!(text, " → {}", hello.what.version).ok();
         if let Some(protocol) = &hello.what.protocol {
             text.push_str(", ");
             escape(protocol, LONGEST_NAME, text);
@@ -85,7 +87,7 @@ fn answer(tls: &Facts, text: &mut String, seen: &mut Extent) {
 /// `→ fatal alert of the server: protocol version`
 fn said(alert: &Seen<Alert>, direction: Direction, text: &mut String, seen: &mut Extent) {
     seen.add(alert.span.first, alert.span.last);
-    text.push_str(&format!(" → {} of the {}", alert.what, peer(direction)));
+    write!(text, " → {} of the {}", alert.what, peer(direction)).ok();
 }
 
 /// The packets that a phase was seen in.

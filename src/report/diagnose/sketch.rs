@@ -73,6 +73,8 @@ pub(super) struct Amount {
 /// Pings of one side, and how they were answered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pings {
+    /// The packets of the first.
+    pub(super) first: Option<Span>,
     pub(super) sent: u64,
     pub(super) answered: u64,
     /// Nanoseconds that the slowest answer took.
@@ -186,6 +188,7 @@ impl Sketch {
             }
             Opcode::Ping => {
                 let pings = self.pings.get_mut(direction);
+                pings.first.get_or_insert(message.span);
                 pings.sent = pings.sent.saturating_add(1);
                 pings.waiting = Some((message.span.last.time, message.content.to_vec()));
             }

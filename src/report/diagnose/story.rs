@@ -202,16 +202,15 @@ impl Story {
         } else {
             match self.ending.outcome {
                 Outcome::Refused | Outcome::Rejected | Outcome::Aborted => Verdict::Failed,
-                Outcome::Timeout if sketch.upgrade.is_none() || sketch.ended.is_some() => {
-                    Verdict::Failed
-                }
+                // Without a finding, the capture ended too early to blame anybody.
+                Outcome::Timeout if sketch.ended.is_some() => Verdict::Failed,
                 Outcome::NotWebSocket => Verdict::Other,
                 Outcome::Undecodable if has(Part::Trouble) => Verdict::Trouble,
-                Outcome::Undecodable => Verdict::Unseen,
                 Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Part::Trouble) => {
                     Verdict::Trouble
                 }
-                Outcome::Open | Outcome::Closed | Outcome::Timeout => Verdict::Fine,
+                Outcome::Undecodable | Outcome::Timeout => Verdict::Unseen,
+                Outcome::Open | Outcome::Closed => Verdict::Fine,
             }
         };
         let words = super::words::verdict(self, sketch, verdict, &causes);

@@ -1,5 +1,8 @@
 //! Stories as paragraphs for people.
 
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
 use std::io::{self, Write};
 
 use super::fold::{Block, fold};
@@ -7,6 +10,7 @@ use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::words::{meaning, packets, remedy};
 use super::{Diagnosis, Options, Writer, apart, cause};
+use crate::analysis::event::ConnectionId;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
@@ -25,12 +29,14 @@ pub(super) struct Text<'w> {
     has_written: bool,
     /// Whether the last thing written was a line that stands alone.
     is_in_list: bool,
+    /// What to do, and for which connection it was said, the latest last.
+    said: VecDeque<(String, ConnectionId)>,
 }
 
 impl<'w> Text<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
         let line = Line::new(options.style.clone());
-        Self { out, options, line, has_written: false, is_in_list: false }
+        Self { out, options, line, has_written: false, is_in_list: false, said: VecDeque::new() }
     }
 
     fn block(&mut self, block: &Block<'_>) -> io::Result<()> {
@@ -190,13 +196,32 @@ impl<'w> Text<'w> {
             let label = if place == 0 { "Either" } else { "or" };
             self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
         }
-        self.remedy(remedy(finding, sketch))?;
+        self.advise(remedy(finding, sketch), finding.connection)?;
         for other in others {
             let mut text = format!("{} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
             self.paragraph("And", LABEL, &text, None)?;
         }
         Ok(())
+    }
+
+    /// What to do, or where that was said before.
+    fn advise(&mut self, remedy: &str, connection: Option<ConnectionId>) -> io::Result<()> {
+        let before = self.said.iter().find(|(said, _)| said == remedy).map(|(_, of)| *of);
+        match (before, connection) {
+            (Some(of), _) => {
+                let text = format!("as for connection {}.", of.0);
+                self.paragraph("Do", LABEL, &text, None)
+            }
+            (None, Some(connection)) => {
+                if self.said.len() >= MOST_SAID {
+                    self.said.pop_front();
+                }
+                self.said.push_back((remedy.to_owned(), connection));
+                self.remedy(remedy)
+            }
+            (None, None) => self.remedy(remedy),
+        }
     }
 
     /// What to do; lines that are indented are to be copied as they are.
@@ -270,17 +295,17 @@ impl<'w> Text<'w> {
             if count.all == 0 {
                 continue;
             }
-            text.push_str(&format!("{separator}{} {}", count.all, summed(verdict)));
+            write!(text, "{separator}{} {}", count.all, summed(verdict)).ok();
             separator = ", ";
             let causes: Vec<String> =
                 count.causes.iter().map(|(_, words, number)| format!("{words} {number}")).collect();
             if !causes.is_empty() && verdict != Verdict::Unseen {
-                text.push_str(&format!(" ({})", causes.join(", ")));
+                write!(text, " ({})", causes.join(", ")).ok();
             }
         }
         let mut separator = "; before there was one: ";
         for (words, number) in before_connections(diagnosis) {
-            text.push_str(&format!("{separator}{words} {number}"));
+            write!(text, "{separator}{words} {number}").ok();
             separator = ", ";
         }
         match diagnosis.extent {
@@ -308,6 +333,7 @@ impl<'w> Text<'w> {
 
 impl Writer for Text<'_> {
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
+        self.said.clear();
         if self.options.files == Files::Several {
             self.part(true)?;
             self.line.begin(Role::Strong);
@@ -436,7 +462,7 @@ fn why(finding: &Finding, meaning: &str) -> String {
     escape(evidence.as_bytes(), LONGEST_EVIDENCE, &mut out);
     let (first, last) = (finding.first.packet, finding.last.packet);
     if first != PacketId(0) {
-        out.push_str(&format!(", {}", packets(first.0, last.0)));
+        write!(out, ", {}", packets(first.0, last.0)).ok();
     }
     out.push('.');
     let mut length = 0_usize;
@@ -495,6 +521,9 @@ const PHASE: usize = 10;
 
 /// Runs of numbers that are written of connections that are alike.
 const MOST_RUNS: usize = 6;
+
+/// Remedies that are remembered.
+const MOST_SAID: usize = 32;
 
 /// Columns of evidence at most.
 const LONGEST_EVIDENCE: usize = 600;

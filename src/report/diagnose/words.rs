@@ -77,6 +77,9 @@ fn outcome(story: &Story) -> String {
 /// `TLS 1.3 for example.org, no keys`
 fn unseen(story: &Story) -> String {
     let connection = &story.connection;
+    if story.ending.outcome == Outcome::Timeout {
+        return "the capture ends before the answer".to_owned();
+    }
     match connection.transport {
         Transport::H2 => return "HTTP/2, which is not decoded".to_owned(),
         Transport::Tcp => return "a protocol that is not decoded".to_owned(),
@@ -103,7 +106,6 @@ fn fine(story: &Story, sketch: &Sketch) -> String {
         return match (story.ending.outcome, &sketch.tunnel) {
             (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
             (Outcome::Closed, None) => "opened and closed, and nothing was sent on it".to_owned(),
-            (Outcome::Timeout, _) => "the capture ends before the answer".to_owned(),
             _ => outcome(story),
         };
     }

@@ -12,6 +12,7 @@ use crate::report::severities::Severities;
 use crate::report::tally::{Note, Tally};
 use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
+use crate::tls::{Facts, suite_name};
 
 #[derive(Serialize)]
 pub(in super::super) struct ConnectionLine<'a> {
@@ -34,6 +35,9 @@ pub(in super::super) struct ConnectionLine<'a> {
     frames: Sides,
     messages: Sides,
     bytes: Sides,
+    /// Absent where there is no TLS, or its beginning was not captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsFields<'a>>,
 }
 
 /// The times of a connection, in words.
@@ -53,7 +57,11 @@ impl Times {
 
 impl<'a> ConnectionLine<'a> {
     /// A connection that has ended, or that the capture ended.
-    pub(in super::super) fn new(connection: &Connection, ending: Ending, times: &'a Times) -> Self {
+    pub(in super::super) fn new(
+        connection: &'a Connection,
+        ending: Ending,
+        times: &'a Times,
+    ) -> Self {
         Self {
             kind: "connection",
             connection: connection.id.0,
@@ -77,8 +85,58 @@ impl<'a> ConnectionLine<'a> {
             frames: sides(connection.frames),
             messages: sides(connection.messages),
             bytes: sides(connection.bytes),
+            tls: connection.tls.as_deref().map(TlsFields::of),
         }
     }
+}
+
+/// What is known of the TLS of a connection.
+#[derive(Serialize)]
+pub(super) struct TlsFields<'a> {
+    /// As chosen by the server; null where it did not choose.
+    version: Option<String>,
+    cipher: Option<Cow<'static, str>>,
+    sni: Option<Cow<'a, str>>,
+    /// As chosen by the server, which TLS 1.3 hides.
+    alpn: Option<Cow<'a, str>>,
+    alpn_offered: Vec<Cow<'a, str>>,
+    /// Hexadecimal; key logs find secrets by it.
+    client_random: Option<String>,
+    /// Whether the handshake was done.
+    established: bool,
+    /// The first alert in the clear that is no mere goodbye.
+    alert: Option<&'static str>,
+}
+
+impl<'a> TlsFields<'a> {
+    pub(super) fn of(tls: &'a Facts) -> Self {
+        let client = tls.client_hello.as_ref().map(|hello| &hello.what);
+        let server = tls.server_hello.as_ref().map(|hello| &hello.what);
+        let cipher = |suite| match suite_name(suite) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{suite:#06x}")),
+        };
+        let alerts = [&tls.alerts.client, &tls.alerts.server];
+        let first = alerts.into_iter().flatten().min_by_key(|alert| alert.span.last);
+        Self {
+            version: server.map(|hello| hello.version.to_string()),
+            cipher: server.map(|hello| cipher(hello.suite)),
+            sni: tls.server_name().map(String::from_utf8_lossy),
+            alpn: server.and_then(|hello| hello.protocol.as_deref()).map(String::from_utf8_lossy),
+            alpn_offered: client
+                .iter()
+                .flat_map(|hello| &hello.protocols)
+                .map(|protocol| String::from_utf8_lossy(protocol))
+                .collect(),
+            client_random: client.map(|hello| hex(&hello.random)),
+            established: tls.established.is_some(),
+            alert: first.map(|alert| alert.what.name().unwrap_or("unknown")),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A number for each direction.
