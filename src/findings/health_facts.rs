@@ -197,7 +197,7 @@ impl Content {
 }
 
 /// Whether a message looks like a heartbeat that an application made itself: the word in a short text,
-/// a packet of Engine.IO (`2`, `3`) or SockJS (`h`), PINGREQ or PINGRESP of MQTT, a line end of STOMP.
+/// a packet of Engine.IO (`2`, `3`) or `SockJS` (`h`), PINGREQ or PINGRESP of MQTT, a line end of STOMP.
 fn is_heartbeat(message: &Message<'_>) -> bool {
     if message.length > LONGEST_BEAT {
         return false;

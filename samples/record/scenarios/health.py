@@ -4,7 +4,7 @@ import time
 
 from lax import Pair
 
-Pair.ports = itertools.count(8390)
+Pair.ports = itertools.count(8138)
 
 
 def opened(target, about, **judgement):
@@ -58,8 +58,10 @@ for target, wait, judgement in (("/queue", 0.8, {"breaks": "OPS-04"}), ("/no-que
     echoes(loaded, 40, wait)
     loaded.close()
 
+ports, Pair.ports = Pair.ports, itertools.repeat(8148)  # one server
 together = [opened(f"/restart/{number}", "one of three that the server closes together with 1012",
-                   breaks="WS-C17 server" if number else "WS-C17 server,OPS-05") for number in range(3)]
+                   breaks="WS-C17" if number else "WS-C17,OPS-05") for number in range(3)]
+Pair.ports = ports
 for pair in together:
     pair.chat()
 for pair in together:

@@ -4,5 +4,5 @@ story="Raw sockets: half a minute of silence without and with a Ping; Pongs that
     when much is asked at once; a server that closes three connections with 1012; seventy kilobytes of JSON that are not compressed."
 software=(python tcpdump)
 problems=(OPS-02 OPS-03 OPS-04 OPS-05 OPS-06 WS-C17)
-filter="tcp portrange 8390-8399"
+filter="tcp portrange 8138-8148"
 play() { inside python "$here/scenarios/health.py"; }

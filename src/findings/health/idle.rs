@@ -53,7 +53,7 @@ pub(super) static RULES: &[Rule] = &[
             let fits = if names.is_empty() {
                 "it fits no default that is known here".to_owned()
             } else {
-                format!("it fits {}", names.join(", "))
+                format!("it fits {}", names.join(" or "))
             };
             faults
                 .add(format!("no frame for {}, {end}; {beats}; {fits}", duration(silence.length)))
@@ -174,7 +174,7 @@ fn candidates(silence: u64, how: How) -> Vec<String> {
 }
 
 fn in_words(seconds: u64) -> String {
-    if seconds >= 120 && seconds % 60 == 0 {
+    if seconds >= 120 && seconds.is_multiple_of(60) {
         format!("{} min", seconds / 60)
     } else {
         format!("{seconds} s")
@@ -202,17 +202,17 @@ enum Kind {
 /// Defaults that are widely met, shortest first.
 #[rustfmt::skip]
 const TIMEOUTS: &[Timeout] = &[
-    Timeout { seconds: 30, whose: "Google Cloud load balancers, backend timeout", source: "Cloud Load Balancing documentation", kind: Kind::Ends },
-    Timeout { seconds: 50, whose: "HAProxy as Debian configures it, timeout client and server", source: "its haproxy.cfg", kind: Kind::Ends },
+    Timeout { seconds: 30, whose: "the backend timeout of Google Cloud load balancers", source: "Cloud Load Balancing documentation", kind: Kind::Ends },
+    Timeout { seconds: 50, whose: "HAProxy's timeout client as Debian sets it", source: "its haproxy.cfg", kind: Kind::Ends },
     Timeout { seconds: 55, whose: "Heroku's router", source: "Heroku documentation, error H15", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "nginx, proxy_read_timeout", source: "ngx_http_proxy_module", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "Apache, ProxyTimeout", source: "mod_proxy, core Timeout", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "AWS Application Load Balancer", source: "Elastic Load Balancing documentation", kind: Kind::Ends },
+    Timeout { seconds: 60, whose: "nginx's proxy_read_timeout", source: "ngx_http_proxy_module", kind: Kind::Ends },
+    Timeout { seconds: 60, whose: "Apache's ProxyTimeout", source: "mod_proxy, core Timeout", kind: Kind::Ends },
+    Timeout { seconds: 60, whose: "an AWS Application Load Balancer", source: "Elastic Load Balancing documentation", kind: Kind::Ends },
     Timeout { seconds: 100, whose: "Cloudflare", source: "its documentation of connection limits", kind: Kind::Ends },
-    Timeout { seconds: 240, whose: "Azure Load Balancer", source: "Azure documentation", kind: Kind::Forgets },
-    Timeout { seconds: 300, whose: "Envoy, stream_idle_timeout", source: "Envoy documentation", kind: Kind::Ends },
-    Timeout { seconds: 350, whose: "AWS Network Load Balancer and NAT gateway", source: "AWS documentation", kind: Kind::Forgets },
-    Timeout { seconds: 600, whose: "AWS API Gateway", source: "its quotas", kind: Kind::Ends },
+    Timeout { seconds: 240, whose: "an Azure Load Balancer", source: "Azure documentation", kind: Kind::Forgets },
+    Timeout { seconds: 300, whose: "Envoy's stream_idle_timeout", source: "Envoy documentation", kind: Kind::Ends },
+    Timeout { seconds: 350, whose: "an AWS Network Load Balancer or NAT gateway", source: "AWS documentation", kind: Kind::Forgets },
+    Timeout { seconds: 600, whose: "an AWS API Gateway", source: "its quotas", kind: Kind::Ends },
     Timeout { seconds: 600, whose: "Google Cloud's connection tracking", source: "VPC documentation", kind: Kind::Forgets },
 ];
 
