@@ -51,7 +51,7 @@ const STRANGERS: &[(&str, &str)] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
-    ("base64", &["http/accept.rs", "report", "timeline/export.rs"]),
+    ("base64", &["http/accept.rs", "report", "timeline/export.rs", "tls/hand_made.rs"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),

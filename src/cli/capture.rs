@@ -189,6 +189,7 @@ impl SourceArgs {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command line names it; no capture is read here")]
 fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("key log {} cannot be read", path.display());
     let file = File::open(path).with_context(cannot)?;

@@ -241,7 +241,11 @@ fn write_label(text: &mut String, label: &[u8]) {
         match byte {
             b'.' | b'\\' => text.extend(['\\', char::from(*byte)]),
             b'!'..=b'~' => text.push(char::from(byte.to_ascii_lowercase())),
-            _ => text.push_str(&format!("\\{byte:03}")),
+            _ => {
+                let digits = [byte / 100, byte / 10 % 10, byte % 10];
+                text.push('\\');
+                text.extend(digits.map(|digit| char::from(b'0' + digit)));
+            }
         }
     }
 }

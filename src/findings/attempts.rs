@@ -119,9 +119,9 @@ fn fate(connection: &Connection, ending: Ending, facts: Option<&Facts>) -> Fate 
     match (ending.outcome, connection.nature) {
         (Outcome::Refused, _) => Fate::Refused,
         (Outcome::Timeout, _) if connection.state == TcpState::SynSent => Fate::Unanswered,
-        (Outcome::Timeout | Outcome::Rejected, Nature::Asked) => Fate::Failed,
         (Outcome::Aborted, Nature::WebSocket) if is_short => Fate::Short,
-        (Outcome::Aborted, Nature::Asked | Nature::Unknown) => Fate::Failed,
+        (Outcome::Timeout | Outcome::Rejected, Nature::Asked)
+        | (Outcome::Aborted, Nature::Asked | Nature::Unknown) => Fate::Failed,
         (Outcome::Closed, Nature::WebSocket) if is_short && facts.is_some_and(is_expelled) => {
             Fate::Short
         }

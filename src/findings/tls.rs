@@ -10,7 +10,7 @@ use crate::analysis::event::{Ending, Transport};
 use crate::findings::fault::Side;
 use crate::findings::rule::Rule;
 use crate::findings::scene::Scene;
-use crate::stream::{Direction, Origin};
+use crate::stream::{Direction, Origin, Span};
 use crate::tls::{Alert, Facts, Foreign, Seen};
 
 pub(super) use self::ports::TlsPorts;
@@ -30,6 +30,9 @@ pub(super) enum Failure<'a> {
     AskedInTheClear,
     /// TLS-03: one side said why it gave up.
     Alert(Direction, &'a Seen<Alert>),
+    /// TLS-03, perhaps: the server left right after the handshake with an alert, which is encrypted; so many
+    /// nanoseconds after it.
+    HiddenAlert(Span, u64),
     /// TLS-08: the client left after it had seen the server's certificate.
     Left(Left),
 }
@@ -84,7 +87,10 @@ pub(super) fn failure<'a>(scene: &Scene<'a, Ending>) -> Option<Failure<'a>> {
     {
         return Some(Failure::Alert(direction, alert));
     }
-    silence(scene, tls).map(Failure::Silence).or_else(|| left(scene, tls).map(Failure::Left))
+    silence(scene, tls)
+        .map(Failure::Silence)
+        .or_else(|| hidden_alert(scene, tls))
+        .or_else(|| left(scene, tls).map(Failure::Left))
 }
 
 /// The alert that came first.
@@ -109,6 +115,19 @@ fn silence(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Silence> {
     (waited >= NO_ANSWER).then_some(Silence::Waited(waited))
 }
 
+/// In TLS 1.3, a server reads the client's certificate, or that it has none, when the handshake is done for
+/// the client.
+fn hidden_alert<'a>(scene: &Scene<'a, Ending>, tls: &Facts) -> Option<Failure<'a>> {
+    let (established, last) = tls.established.zip(tls.sides.server.last)?;
+    let (side, at) = scene.facts.ended?;
+    let after = at.time.since(established.last.time);
+    let is_alert = tls.ends_with_hidden_alert(Direction::ServerToClient);
+    // Tickets, or an answer, would be records of the server after what the client sent.
+    let has_said_more = tls.sides.server.data > 1 || tls.sides.server.is_lost;
+    (side == Side::Server && is_alert && !has_said_more && after <= AT_ONCE)
+        .then_some(Failure::HiddenAlert(last.span, after))
+}
+
 fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
     let (client, server) = (&tls.sides.client, &tls.sides.server);
     let hello = &tls.server_hello.as_ref()?.what;
@@ -120,9 +139,9 @@ fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
     }
     let (side, at) = scene.facts.ended?;
     // A server closes as soon as it reads the alert of a client that is about to.
-    let is_clients =
-        side == Side::Client || (tls.established.is_none() && tls.client_ends_with_alert());
-    let latest = tls.established.or(server.last.map(|last| last.span))?;
+    let is_clients = side == Side::Client
+        || (tls.established.is_none() && tls.ends_with_hidden_alert(Direction::ClientToServer));
+    let latest = tls.established.or_else(|| server.last.map(|last| last.span))?;
     let after = at.time.since(latest.last.time);
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
 }

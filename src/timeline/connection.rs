@@ -9,6 +9,7 @@ use crate::findings::{Rule, Severity};
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection};
 use crate::timeline::row::RowId;
+use crate::tls::Facts;
 use crate::websocket::Compression;
 
 /// One connection of the timeline, as far as it was read.
@@ -40,6 +41,9 @@ pub struct ConnectionRow {
     /// The subprotocol that the server chose, or the beginning of its name. Bytes from the network,
     /// those that are not UTF-8 replaced.
     pub subprotocol: Option<String>,
+    /// What TLS shows of itself, as in `TLS 1.3, SNI example.org`, or its beginning. Bytes from the network,
+    /// those that are not UTF-8 replaced.
+    pub tls: Option<String>,
     /// Status of the last response.
     pub status: Option<u16>,
     /// How messages are compressed.
@@ -106,6 +110,7 @@ impl ConnectionRow {
             last: connection.last,
             path: None,
             subprotocol: None,
+            tls: None,
             status: None,
             compression: connection.compression,
             bytes: connection.bytes,
@@ -137,6 +142,10 @@ impl ConnectionRow {
         self.bytes = connection.bytes;
         self.frames = connection.frames;
         self.messages = connection.messages;
+    }
+
+    pub(super) fn learn_tls(&mut self, facts: &Facts) {
+        self.tls = Some(beginning(facts.in_words().as_bytes()));
     }
 
     pub(super) fn learn(&mut self, handshake: &Handshake) {

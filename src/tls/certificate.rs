@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use nom::IResult;
 use nom::bytes::complete::take;
-use nom::error::Error;
 use nom::number::complete::be_u24;
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode;
@@ -130,7 +129,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// Bytes behind their length in three bytes.
-fn vector24(input: &[u8]) -> IResult<&[u8], &[u8], Error<&[u8]>> {
+fn vector24(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (input, length) = be_u24(input)?;
     take(length)(input)
 }

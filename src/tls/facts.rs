@@ -14,7 +14,7 @@ use crate::stream::{Direction, Origin, PerDirection, Span, length_u64};
 pub struct Facts {
     /// What the client offered at first.
     pub client_hello: Option<Seen<ClientHello>>,
-    /// What the server chose; a HelloRetryRequest where no more came.
+    /// What the server chose; a `HelloRetryRequest` where no more came.
     pub server_hello: Option<Seen<ServerHello>>,
     /// The server's certificate, where it was in the clear.
     pub certificate: Option<Seen<Certificate>>,
@@ -159,16 +159,36 @@ impl Facts {
         self.client_hello.as_ref()?.what.server_name.as_deref()
     }
 
+    /// What is known of it in one line: `TLS 1.3, SNI example.org, ALPN http/1.1`. Bytes from the network may be
+    /// in it.
+    pub fn in_words(&self) -> String {
+        let mut words = match (self.version(), &self.client_hello) {
+            (Some(version), _) => version.to_string(),
+            (None, Some(hello)) => format!("TLS, up to {} offered", hello.what.highest_version()),
+            (None, None) => "TLS".to_owned(),
+        };
+        if let Some(name) = self.server_name() {
+            words.push_str(", SNI ");
+            words.push_str(&String::from_utf8_lossy(name));
+        }
+        let chosen = self.server_hello.as_ref().and_then(|hello| hello.what.protocol.as_deref());
+        if let Some(protocol) = chosen {
+            words.push_str(", ALPN ");
+            words.push_str(&String::from_utf8_lossy(protocol));
+        }
+        words
+    }
+
     /// Whether the server has answered with records of TLS.
     pub fn has_answer(&self) -> bool {
         self.sides.server.records > 0 || self.server_hello.is_some() || self.alerts.server.is_some()
     }
 
-    /// Whether what the client sent last is, by its length, an encrypted alert.
-    pub fn client_ends_with_alert(&self) -> bool {
+    /// Whether what a side sent last is an alert: in TLS 1.3 by the length of the record.
+    pub fn ends_with_hidden_alert(&self, direction: Direction) -> bool {
         let is_modern = self.version().is_some_and(|version| version >= Version::TLS_1_3);
-        self.sides.client.last.is_some_and(|last| match last.kind {
-            ContentType::Alert => true,
+        self.sides.get(direction).last.is_some_and(|last| match last.kind {
+            ContentType::Alert => last.is_protected,
             ContentType::ApplicationData => is_modern && last.length == HIDDEN_ALERT,
             ContentType::ChangeCipherSpec | ContentType::Handshake | ContentType::Heartbeat => {
                 false

@@ -78,7 +78,7 @@ pub(crate) fn server_hello(version: u16) -> Vec<u8> {
     messages(&[message(2, &server_hello_body(version, &[7; 32]))])
 }
 
-/// A HelloRetryRequest, with its random as RFC 8446 §4.1.3 prints it.
+/// A `HelloRetryRequest`, with its random as RFC 8446 §4.1.3 prints it.
 pub(crate) fn retry_request() -> Vec<u8> {
     let random: Vec<u8> = "CF 21 AD 74 E5 9A 61 11 BE 1D 8C 02 1E 65 B8 91 \
         C2 A2 11 16 7A BB 8C 5E 07 9E 09 E2 C8 A8 33 9C"

@@ -4,7 +4,6 @@ use nom::IResult;
 use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::{opt, rest};
-use nom::error::Error;
 use nom::multi::length_data;
 use nom::number::complete::{be_u8, be_u16};
 
@@ -40,7 +39,7 @@ pub struct ServerHello {
     pub suite: u16,
     /// The application protocol (ALPN), where it is in the clear: not in TLS 1.3.
     pub protocol: Option<Vec<u8>>,
-    /// Whether it asks for another `ClientHello` (a HelloRetryRequest, RFC 8446 §4.1.4).
+    /// Whether it asks for another `ClientHello` (a `HelloRetryRequest`, RFC 8446 §4.1.4).
     pub retry: bool,
 }
 
@@ -93,7 +92,7 @@ impl ServerHello {
 }
 
 /// Version, random and session id, of which the last is of no interest.
-fn fixed(input: &[u8]) -> IResult<&[u8], (Version, [u8; 32]), Error<&[u8]>> {
+fn fixed(input: &[u8]) -> IResult<&[u8], (Version, [u8; 32])> {
     let (input, (version, bytes, _)) = (be_u16, take(32_usize), vector8).parse(input)?;
     let random = <[u8; 32]>::try_from(bytes).unwrap_or_default();
     Ok((input, (Version(version), random)))
@@ -144,12 +143,12 @@ fn versions(content: &[u8]) -> Vec<Version> {
 }
 
 /// Bytes behind their length in one byte.
-fn vector8(input: &[u8]) -> IResult<&[u8], &[u8], Error<&[u8]>> {
+fn vector8(input: &[u8]) -> IResult<&[u8], &[u8]> {
     length_data(be_u8).parse(input)
 }
 
 /// Bytes behind their length in two bytes, or as many of them as there are.
-fn vector16(input: &[u8]) -> IResult<&[u8], &[u8], Error<&[u8]>> {
+fn vector16(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (input, length) = be_u16(input)?;
     let length = usize::from(length);
     if length > input.len() { rest(input) } else { take(length).parse(input) }
@@ -173,7 +172,7 @@ const SUPPORTED_VERSIONS: u16 = 43;
 /// The kind of name that is one of DNS (RFC 6066 §3).
 const HOST_NAME: u8 = 0;
 
-/// The random of a HelloRetryRequest: the SHA-256 of these words (RFC 8446 §4.1.3).
+/// The random of a `HelloRetryRequest`: the SHA-256 of these words (RFC 8446 §4.1.3).
 const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,

@@ -2,7 +2,6 @@
 
 use nom::IResult;
 use nom::Parser;
-use nom::error::Error;
 use nom::number::streaming::{be_u8, be_u16};
 
 use super::version::Version;
@@ -85,7 +84,7 @@ pub fn is_client_hello(bytes: &[u8]) -> bool {
         && bytes.get(HEADER_LENGTH) == Some(&super::message::CLIENT_HELLO)
 }
 
-fn fields(input: &[u8]) -> IResult<&[u8], (u8, u16, u16), Error<&[u8]>> {
+fn fields(input: &[u8]) -> IResult<&[u8], (u8, u16, u16)> {
     (be_u8, be_u16, be_u16).parse(input)
 }
 

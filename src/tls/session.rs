@@ -195,7 +195,7 @@ fn foreign(held: &[u8], chunk: Chunk<'_>, out: &mut impl FnMut(Observation<'_>))
 pub(super) const HIDDEN_ALERT: u16 = 2 + 1 + 16;
 
 /// Bytes of the shortest encrypted record of TLS 1.3 that holds a Finished: a header of 4, 32 of SHA-256, its
-/// type, and 16 of the cipher (8 where it is one of the rare CCM_8).
+/// type, and 16 of the cipher (8 where it is one of the rare `CCM_8`).
 pub(super) const LEAST_FINISHED: u16 = 4 + 32 + 1 + 8;
 
 #[cfg(test)]

@@ -25,20 +25,20 @@ def texts(pair, number, length):
         pair.say("server", "text", f"{count:04}".ljust(length, "."))
 
 
-pair = connect("/lossy", "every seventh packet to the client is lost", breaks="NET-09")
-packet_filter.drop_some(pair.ends["client"], 1 / 7)
-texts(pair, 120, 400)
+pair = connect("/lossy", "every fifth packet to the client is lost", breaks="NET-09")
+packet_filter.drop_some(pair.ends["client"], 1 / 5)
+texts(pair, 50, 100)
 packet_filter.drop_nothing(pair.ends["client"])
 pair.close()
 
 pair = connect("/lost", "one packet to the client is lost", near="NET-09 NET-13")
-texts(pair, 30, 400)
+texts(pair, 15, 100)
 packet_filter.drop_all(pair.ends["client"])
 timer = threading.Timer(0.1, packet_filter.drop_nothing, [pair.ends["client"]])
 timer.start()
-texts(pair, 1, 400)
+texts(pair, 1, 100)
 timer.join()
-texts(pair, 30, 400)
+texts(pair, 15, 100)
 pair.close()
 
 pair = connect("/dead", "no packet arrives any more, and the client gives up after three seconds", breaks="NET-13", near="NET-07 NET-09")
@@ -61,8 +61,8 @@ def doze(target, about, seconds, **judgement):
     sleeper = threading.Timer(seconds, lambda: None)
     sleeper.start()
     content = b"," * 400
-    wire = b"".join(frame(CODES["text"], content, masked=False) for _ in range(60))
-    for _ in range(60):
+    wire = b"".join(frame(CODES["text"], content, masked=False) for _ in range(20))
+    for _ in range(20):
         ws_log.log(event="sent", **pair.who["server"], message=ws_log.message("text", content, frames=1, compressed=False))
     writer = threading.Thread(target=pair.ends["server"].sendall, args=[wire])
     writer.start()

@@ -30,7 +30,10 @@ function attempt(url) {
 async function tell(url, port, outcome, expected) {
   const { client, error } = await attempt(url);
   if (error !== expected) throw new Error(`${url}: ${error}`);
-  log({ event: 'ended', side: 'client', client, server: address('127.0.0.1', port), outcome });
+  // Only of a request in the clear something is to be seen.
+  const handshake = url.startsWith('ws:') ? { target: new URL(url).pathname, status: null } : undefined;
+  const fields = { outcome, handshake };
+  log({ event: 'note', side: 'client', client, server: address('127.0.0.1', port), fields });
 }
 
 (async () => {

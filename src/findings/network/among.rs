@@ -235,8 +235,10 @@ fn has_follower(attempts: &Attempts, asked: &AskedName) -> bool {
 
 /// Whether systems ask for a name of their own accord: proxy discovery, IPv6 transition, reverse lookup.
 fn is_noise(name: &str) -> bool {
-    let first = name.split('.').next().unwrap_or_default();
-    NOISE.contains(&first) || name.ends_with(".arpa") || name.starts_with('_')
+    let mut labels = name.split('.');
+    let first = labels.next().unwrap_or_default();
+    let is_reverse = labels.next_back() == Some("arpa");
+    NOISE.contains(&first) || is_reverse || name.starts_with('_')
 }
 
 fn failure_in_words(asked: &AskedName) -> String {

@@ -37,7 +37,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 times(certificate),
                 names(scene.connection, tls, &certificate.what).filter(|_| {
                     // Without a name, only the client's leaving says that the address was meant.
-                    is_refused || tls.server_name().is_some()
+                    // Clients that went on may be of those that look at the common name.
+                    is_refused
+                        || tls.server_name().is_some_and(|name| !is_common(&certificate.what, name))
                 }),
             ];
             let troubles: Vec<String> = troubles.into_iter().flatten().collect();
@@ -126,11 +128,18 @@ fn names(connection: &Connection, tls: &Facts, certificate: &Certificate) -> Opt
         certificate.names.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
     let more = certificate.names.len().saturating_sub(valid.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let valid = match valid.is_empty() {
-        true => format!("it has no subjectAltName ({})", shown(certificate.subject.as_bytes())),
-        false => format!("it is for {}{more}", shown(valid.join(", ").as_bytes())),
+    let valid = if valid.is_empty() {
+        format!("it has no subjectAltName ({})", shown(certificate.subject.as_bytes()))
+    } else {
+        format!("it is for {}{more}", shown(valid.join(", ").as_bytes()))
     };
     Some(format!("the certificate is not valid for {}: {valid}", shown(asked.as_bytes())))
+}
+
+/// Whether a certificate without names has this one as its common name.
+fn is_common(certificate: &Certificate, name: &[u8]) -> bool {
+    let mut parts = certificate.subject.split(',').filter_map(|part| part.strip_prefix("CN="));
+    certificate.names.is_empty() && parts.any(|part| part.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// A time without its decimals.
@@ -176,7 +185,8 @@ mod tests {
         Case { name: "expired", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OLD); } },
         Case { name: "not valid yet", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, EARLY); } },
         Case { name: "for other names", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OTHER); } },
-        Case { name: "without names", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, NAMELESS); } },
+        Case { name: "without names, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, NAMELESS); } },
+        Case { name: "without names, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, NAMELESS); } },
         Case { name: "a name that the wildcard covers", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
             s.open().client(&client_hello(&[], Some("www.example.org"))).server(&flight(GOOD)).end(Side::Client);
         }},

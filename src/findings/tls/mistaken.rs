@@ -54,9 +54,13 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                      something else, or it hangs",
                     duration(time)
                 ),
-                Some(Failure::AskedInTheClear | Failure::Alert(..) | Failure::Left(_)) | None => {
-                    return;
-                }
+                Some(
+                    Failure::AskedInTheClear
+                    | Failure::Alert(..)
+                    | Failure::HiddenAlert(..)
+                    | Failure::Left(_),
+                )
+                | None => return,
             };
             faults.add(evidence).direction(Direction::ClientToServer).span(hello.span);
         })],

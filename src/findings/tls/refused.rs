@@ -30,17 +30,38 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             "server: ServerHello, Certificate; client: 15 03 03 00 02 02 30 (unknown_ca)",
         ),
         checks: &[Check::End(|scene, faults| {
-            let Some(Failure::Alert(direction, alert)) = failure(scene) else { return };
             let Some(tls) = scene.connection.tls.as_deref() else { return };
-            faults
-                .add(format!(
-                    "the {} sent {}: {}",
-                    Side::sender(direction).name(),
-                    alert.what,
-                    meaning(direction, alert.what, tls)
-                ))
-                .direction(direction)
-                .span(alert.span);
+            match failure(scene) {
+                Some(Failure::Alert(direction, alert)) => {
+                    faults
+                        .add(format!(
+                            "the {} sent {}: {}",
+                            Side::sender(direction).name(),
+                            alert.what,
+                            meaning(direction, alert.what, tls)
+                        ))
+                        .direction(direction)
+                        .span(alert.span);
+                }
+                Some(Failure::HiddenAlert(span, after)) => {
+                    faults
+                        .add(format!(
+                            "the server left {} after the handshake, and what it sent last is, by its \
+                             length, an alert, which is encrypted: it probably refused the client, for \
+                             example because it asks for a certificate of the client",
+                            duration(after)
+                        ))
+                        .direction(Direction::ServerToClient)
+                        .span(span);
+                }
+                Some(
+                    Failure::Foreign(_)
+                    | Failure::Silence(_)
+                    | Failure::AskedInTheClear
+                    | Failure::Left(_),
+                )
+                | None => {}
+            }
         })],
     },
     Rule {
@@ -70,7 +91,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                     duration(left.after)
                 )
             };
-            let alerted = if tls.client_ends_with_alert() {
+            let alerted = if tls.ends_with_hidden_alert(Direction::ClientToServer) {
                 "; its last record is, by its length, an alert, which is encrypted"
             } else {
                 ""
@@ -163,6 +184,14 @@ mod tests {
         }},
         Case { name: "the client refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&alert(2, 48)).end(Side::Client);
+        }},
+        Case { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(25)).client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
+        }},
+        Case { name: "a server that answers, and leaves", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).server(&sealed(19)).end(Side::Server);
         }},
         Case { name: "the client says goodbye at once", near: &["TLS-03"], fires: &[], play: |s| {
             s.open().client(&hello()).client(&alert(1, 0)).end(Side::Client);

@@ -100,15 +100,7 @@ fn is_hidden(scene: &Scene<'_, Ending>) -> bool {
 
 /// What is known of the connection, in one line.
 fn described(tls: Option<&Facts>) -> String {
-    let mut text = String::new();
-    match tls.and_then(Facts::version) {
-        Some(version) => write!(text, "{version}").ok(),
-        None => write!(text, "TLS").ok(),
-    };
-    if let Some(name) = tls.and_then(Facts::server_name) {
-        write!(text, " with {}", String::from_utf8_lossy(name)).ok();
-    }
-    text
+    tls.map_or_else(|| "TLS".to_owned(), Facts::in_words)
 }
 
 fn hello_span(tls: Option<&Facts>) -> Option<Span> {

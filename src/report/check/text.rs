@@ -94,10 +94,7 @@ impl<'w> Text<'w> {
         if self.options.explanations == Explanations::Full {
             self.paragraph("", rule.explanation, None)?;
         }
-        for (place, line) in rule.remedy.lines().enumerate() {
-            self.paragraph(if place == 0 { "Do: " } else { "" }, line, None)?;
-        }
-        Ok(())
+        self.paragraph("Do: ", rule.remedy, None)
     }
 
     /// A blank line between different rules.

@@ -218,26 +218,10 @@ impl<'w> Text<'w> {
                     self.said.pop_front();
                 }
                 self.said.push_back((remedy.to_owned(), connection));
-                self.remedy(remedy)
+                self.paragraph("Do", LABEL, remedy, None)
             }
-            (None, None) => self.remedy(remedy),
+            (None, None) => self.paragraph("Do", LABEL, remedy, None),
         }
-    }
-
-    /// What to do; lines that are indented are to be copied as they are.
-    fn remedy(&mut self, remedy: &str) -> io::Result<()> {
-        let mut label = "Do";
-        for line in remedy.lines() {
-            if line.starts_with(' ') {
-                self.line.spaces(LABEL);
-                self.line.push(line);
-                self.write()?;
-            } else {
-                self.paragraph(label, LABEL, line, None)?;
-            }
-            label = "";
-        }
-        Ok(())
     }
 
     /// A paragraph with a label; further lines begin at `indent`, too.

@@ -1,6 +1,7 @@
 //! The lines themselves, field by field in the order they are written.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
@@ -136,7 +137,10 @@ impl<'a> TlsFields<'a> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 /// A number for each direction.
