@@ -273,7 +273,7 @@ impl Facts {
                 }
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
-                self.handshake.asked(connection, handshake)
+                self.handshake.asked(connection, handshake);
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
