@@ -33,6 +33,7 @@ def alone(target, about, first, outcome, wait=0.0, **judgement):
     """A request without an answer, until one side gives up."""
     pair = Pair(about, **judgement)
     pair.ask(target)
+    pair.note(handshake={"target": target, "status": None})
     time.sleep(wait)
     pair.end(outcome, first=first)
 
