@@ -6,6 +6,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState}
 use crate::findings::fault::Side;
 use crate::findings::handshake::is_engine_io;
 use crate::findings::handshake_facts::HandshakeFacts;
+use crate::findings::health_facts::HealthFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::{Bound, Rule, Severity};
 use crate::findings::shape::Shapes;
@@ -30,6 +31,8 @@ pub(super) struct Facts {
     awaits_open: bool,
     /// The server's first message to a client of Engine.IO, where it is none of that protocol.
     pub(super) unopened: Option<Span>,
+    /// Silences, heartbeats, round trips, pace.
+    pub(super) health: Box<HealthFacts>,
 }
 
 /// What the rules remember of what one side sent.
@@ -200,6 +203,7 @@ impl Facts {
     ) {
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
+                self.health.frame(frame);
                 self.frame(connection, direction, frame);
             }
             ConnectionEvent::FrameEnded(direction, frame) => {
@@ -213,6 +217,7 @@ impl Facts {
                 });
             }
             ConnectionEvent::Message(direction, message) => {
+                self.health.message(direction, message);
                 self.message(connection, direction, message);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
@@ -222,6 +227,7 @@ impl Facts {
             }
             ConnectionEvent::Gap(direction, gap) => {
                 let side = self.sides.get_mut(direction);
+                self.health.has_gap = true;
                 if gap.cause == GapCause::SnapLength {
                     side.cut.get_or_insert_default().add(&gap);
                 }
@@ -262,11 +268,12 @@ impl Facts {
                 }
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
+                    self.health.accepted(handshake);
                     self.awaits_open = handshake.target().is_some_and(is_engine_io);
                 }
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
-                self.handshake.asked(connection, handshake)
+                self.handshake.asked(connection, handshake);
             }
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
@@ -426,6 +433,9 @@ impl Facts {
         let answered =
             other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
         if let Some(at) = answered {
+            if let Some(ping) = other.pings.get(at) {
+                self.health.answered(direction, ping.span.last, message.span.last);
+            }
             // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
             other.pings.drain(..=at);
             // What had looked wrong was sent unasked.

@@ -18,18 +18,23 @@ mod frame;
 mod handshake;
 mod handshake_facts;
 mod heads;
+mod health;
+mod health_facts;
 mod keys;
 mod legs;
 mod mask_keys;
 mod message;
 mod names;
 mod network;
+mod pace;
 mod partial;
+mod restarts;
 mod rule;
 mod rule_name;
 mod scene;
 mod shape;
 mod snippet;
+mod squeeze;
 mod tls;
 mod words;
 
@@ -44,6 +49,7 @@ use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
 use crate::findings::legs::Legs;
 use crate::findings::names::Names;
+use crate::findings::restarts::Restarts;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
 use crate::findings::tls::TlsPorts;
@@ -97,6 +103,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Failed connections", tables: network::TABLES },
     Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
+    Group { title: "Health", tables: health::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
 
@@ -146,6 +153,7 @@ pub struct Checker {
     capture: CaptureFacts,
     attempts: Attempts,
     names: Names,
+    restarts: Restarts,
     faults: Faults,
     /// Rules that connections have broken.
     told: Vec<&'static str>,
@@ -180,6 +188,7 @@ impl Checker {
             capture: CaptureFacts::default(),
             attempts: Attempts::default(),
             names: Names::default(),
+            restarts: Restarts::default(),
             faults: Faults::default(),
             told: Vec::new(),
         }
@@ -205,10 +214,11 @@ impl Checker {
                     }
                     self.remember(seat);
                 }
-                if let ConnectionEvent::Message(direction, message) = what
-                    && let Some(slot) = self.slot(seat)
-                {
-                    slot.facts.read(*direction, message);
+                if let ConnectionEvent::Message(direction, message) = what {
+                    self.restarts.message(connection, *direction, message);
+                    if let Some(slot) = self.slot(seat) {
+                        slot.facts.read(*direction, message);
+                    }
                 }
                 self.ask_about(connection, event.origin, what, out);
                 if let Some(slot) = self.slot(seat) {
@@ -238,6 +248,7 @@ impl Checker {
             facts: &self.capture,
             attempts: &self.attempts,
             names: &self.names,
+            restarts: &self.restarts,
             reading,
             told: &self.told,
         };

@@ -8,6 +8,7 @@ use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
 use crate::findings::legs::Legs;
 use crate::findings::names::Names;
+use crate::findings::restarts::Restarts;
 use crate::findings::tls::TlsPorts;
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
@@ -38,6 +39,8 @@ pub(super) struct CaptureScene<'a> {
     pub(super) attempts: &'a Attempts,
     /// Names that were asked for.
     pub(super) names: &'a Names,
+    /// Closes of servers that went away.
+    pub(super) restarts: &'a Restarts,
     /// What only the reader of the capture knows.
     pub(super) reading: &'a Reading<'a>,
     /// Rules that connections have broken.

@@ -221,7 +221,8 @@ fn without_chunks(raw: &[u8]) -> Vec<u8> {
         let (chunk, behind) = behind.split_at(size.min(behind.len()));
         data.extend_from_slice(chunk);
         // The line end behind the data.
-        rest = behind.strip_prefix(b"\r\n").or(behind.strip_prefix(b"\n")).unwrap_or_default();
+        rest =
+            behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n")).unwrap_or_default();
     }
     data
 }

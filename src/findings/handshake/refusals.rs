@@ -127,11 +127,8 @@ pub(super) static RULES: &[Rule] = &[
             let served = refusal.request.header("Host").and_then(|host| scene.legs.served(host));
             let mut why = format!("path {}", shown(asked));
             if let Some(served) = served.filter(|served| *served.path != *asked) {
-                why.push_str(&format!(
-                    "; connection {} was accepted at {}",
-                    served.connection.0,
-                    shown(&served.path)
-                ));
+                let other = served.connection.0;
+                why = format!("{why}; connection {other} was accepted at {}", shown(&served.path));
             }
             refusal.tell(faults, &why);
         })],
@@ -209,10 +206,8 @@ pub(super) static RULES: &[Rule] = &[
             };
             let mut why = sent(refusal.response, "Server");
             if let Some(failed) = behind(scene, &refusal) {
-                why.push_str(&format!(
-                    "; meanwhile connection {} from there to {} failed",
-                    failed.id.0, failed.server
-                ));
+                let Attempt { id, server, .. } = failed;
+                why = format!("{why}; meanwhile connection {} from there to {server} failed", id.0);
             }
             refusal.tell(faults, &why);
         })],

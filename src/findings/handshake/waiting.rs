@@ -1,4 +1,4 @@
-//! Upgrade requests that got no answer, or a late one, and WebSockets that were never used
+//! Upgrade requests that got no answer, or a late one, and a WebSocket that was never used
 //! (HS-50 to HS-52, HS-54).
 
 use crate::analysis::event::{Ending, Nature, TcpState};

@@ -308,7 +308,7 @@ mod tests {
         }},
         Case { name: "keep-alives", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"x"));
-            for _ in 0..30 { s.wait(1_000).keep_alive(Side::Server); }
+            for _ in 0..20 { s.wait(1_000).keep_alive(Side::Server); }
             s.close();
         }},
         Case { name: "nothing is acknowledged any more", near: &["NET-09", "NET-07", "WS-C12"], fires: &["NET-13"], play: |s| {
