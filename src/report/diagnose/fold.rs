@@ -81,8 +81,9 @@ impl Key {
             },
             // Told of one of the attempts, about all of them.
             causes: causes.iter().map(|it| it.rule.id).filter(|id| *id != LOOP).collect(),
+            // Where it opened, the path is not what went wrong.
             target: upgrade
-                .filter(|_| like(story.verdict) == LIKE)
+                .filter(|_| story.verdict == Verdict::Failed)
                 .map(|upgrade| upgrade.line.clone())
                 .unwrap_or_default(),
         }

@@ -130,10 +130,11 @@ impl Story {
         causes
     }
 
-    /// Nanoseconds between the last frame and the first FIN or RST.
+    /// Nanoseconds between the last frame, or the handshake, and the first FIN or RST.
     pub(super) fn silence(&self) -> Option<u64> {
         let sketch = self.sketch.as_deref()?;
-        Some(sketch.ended?.at.time.since(sketch.latest?.time))
+        let accepted = || Some(sketch.upgrade.as_ref()?.response?.last);
+        Some(sketch.ended?.at.time.since(sketch.latest.or_else(accepted)?.time))
     }
 
     /// The rules that were broken beside, each once.
