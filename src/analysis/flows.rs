@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{ConnectionId, Limit};
+use crate::analysis::lookups::Lookups;
 use crate::analysis::{Options, Sink};
-use crate::decode::{Flags, Segment};
+use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Origin, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, TcpState};
 use crate::websocket::{self, Settings};
@@ -13,9 +14,10 @@ use crate::websocket::{self, Settings};
 /// The connections of a capture.
 #[derive(Debug)]
 pub(super) struct Flows {
-    options: Options,
+    pub(super) options: Options,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
+    lookups: Lookups,
     /// The packet being read.
     pub(super) now: Origin,
     /// Connections seen so far.
@@ -61,6 +63,7 @@ impl Flows {
             options,
             table: FlowTable::default(),
             shared: websocket::Shared::new(settings),
+            lookups: Lookups::default(),
             now: Origin::default(),
             count: 0,
             live: 0,
@@ -93,6 +96,19 @@ impl Flows {
         // The same endpoints may have had another connection before: it is over.
         self.end(key, sink);
         self.open(key, segment, sink);
+    }
+
+    /// Takes an ICMP error: the connection that it quotes learns of it.
+    pub(super) fn error(&mut self, error: &IcmpError) {
+        let key = FlowKey::new(error.source, error.destination);
+        if let Some(Entry::Live(flow)) = self.table.get_mut(&key) {
+            flow.observe_error(error, self.now);
+        }
+    }
+
+    /// Takes a DNS message: connections to come learn by which name they were looked up.
+    pub(super) fn lookup(&mut self, message: &DnsMessage) {
+        self.lookups.observe(message, self.now);
     }
 
     /// Looks after a connection whose state, or whose hold on memory, changed.
@@ -141,7 +157,7 @@ impl Flows {
         let id = ConnectionId(self.count);
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new((id, seat), segment, &mut work);
+        let mut flow = Flow::new((id, seat), &self.lookups, segment, &mut work);
         flow.push(segment, &mut work);
         let before = Before { state: TcpState::SynSent, weight: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));

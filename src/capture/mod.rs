@@ -117,6 +117,16 @@ pub struct Secrets {
     pub data: Vec<u8>,
 }
 
+impl Secrets {
+    /// Whether they are a TLS key log.
+    pub fn is_key_log(&self) -> bool {
+        self.kind == KEY_LOG
+    }
+}
+
+/// The type of secrets that are a TLS key log: `TLSK` (draft-ietf-opsawg-pcapng, section 4.7).
+const KEY_LOG: u32 = 0x544c_534b;
+
 /// The longest packet that is believed where the file does not announce longer ones, in bytes.
 ///
 /// libpcap's largest snap length is 256 KiB; the rest is for headers that capture tools prepend.

@@ -263,6 +263,7 @@ fn holds(connection: &ConnectionRow, needle: &str) -> bool {
         connection.client.to_string(),
         connection.server.to_string(),
         connection.path.clone().unwrap_or_default(),
+        connection.tls.clone().unwrap_or_default(),
         connection.subprotocol.clone().unwrap_or_default(),
         state(connection).to_owned(),
         connection.worst.map(|rule| rule.id.to_owned()).unwrap_or_default(),

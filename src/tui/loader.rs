@@ -196,6 +196,7 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
     let mut asked = Timestamp(0);
     // Said once.
     let mut full = false;
+    let mut secrets = 0;
     while count < source.count {
         if shared.stop.load(Ordering::Acquire) {
             return Ok(stopped);
@@ -217,6 +218,13 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
         if is_live && time.since(asked) >= DROPPED_INTERVAL {
             asked = time;
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
+        }
+        for more in source.packets.secrets().iter().skip(secrets) {
+            secrets = secrets.saturating_add(1);
+            if more.is_key_log() {
+                // What cannot be read in it is of no use, and no failure of ours.
+                pipeline.add_secrets(&more.data).ok();
+            }
         }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             let spool = source.spool.as_ref().map(Journal::spool);

@@ -121,7 +121,10 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
         Column::Server => {
             Span::styled(pane::left(&it.server.to_string(), width), theme.style(Role::Server))
         }
-        Column::Path => Span::raw(pane::left(it.path.as_deref().unwrap_or("-"), width)),
+        Column::Path => {
+            let text = it.path.as_deref().or(it.tls.as_deref());
+            Span::raw(pane::left(text.unwrap_or("-"), width))
+        }
         Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
         Column::State => {
             let (symbol, role) = standing(it, theme);
