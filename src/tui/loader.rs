@@ -12,6 +12,7 @@ use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
 use crate::text::amount::size;
 use crate::timeline::Timeline;
+use crate::tui::Ending;
 use crate::tui::app::{Notice, Stage, Tone};
 use crate::tui::export::{Extract, Origin};
 
@@ -23,6 +24,10 @@ pub struct Shared {
     wanted: AtomicBool,
     /// The reader is to stop, and so is the capture, which may be what it waits for.
     stop: Arc<AtomicBool>,
+    /// Whether that ends the source of packets at once, behind those that have come already.
+    ending: Ending,
+    /// Nobody wants the rest any more.
+    quit: AtomicBool,
     /// Packets are pushed into it, until the reader or the interface finishes it.
     pipeline: Mutex<Option<Pipeline>>,
     position: AtomicU64,
@@ -48,15 +53,17 @@ pub struct Source {
 impl Shared {
     /// Makes an empty timeline to be filled.
     pub fn new(stage: Stage) -> Self {
-        Self::with_stop(stage, Arc::default())
+        Self::with_stop(stage, Arc::default(), Ending::Perhaps)
     }
 
     /// The same, where setting `stop` ends the capture, too.
-    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>) -> Self {
+    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>, ending: Ending) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
             stop,
+            ending,
+            quit: AtomicBool::new(false),
             pipeline: Mutex::new(None),
             position: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -100,6 +107,27 @@ impl Shared {
     /// Tells the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+
+    /// Tells the reader to stop, and not to read what has come already, either.
+    pub fn quit(&self) {
+        self.quit.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Whether the reader is to read nothing more. One whose source ends at once reads what has come until
+    /// then.
+    fn is_over(&self) -> bool {
+        let stop = match self.ending {
+            Ending::AtOnce => &self.quit,
+            Ending::Perhaps => self.stop.as_ref(),
+        };
+        stop.load(Ordering::Acquire)
+    }
+
+    /// Whether the reader may wait for a packet that never comes, though it was told to stop.
+    pub fn may_wait(&self) -> bool {
+        self.ending == Ending::Perhaps || self.quit.load(Ordering::Acquire)
     }
 
     /// Ends the capture with all that has come, for a reader that was told to stop and waits for a packet that
@@ -198,7 +226,7 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
     let mut full = false;
     let mut secrets = 0;
     while count < source.count {
-        if shared.stop.load(Ordering::Acquire) {
+        if shared.is_over() {
             return Ok(stopped);
         }
         // Without the timeline: the next packet may take a while to come.

@@ -109,12 +109,12 @@ pub fn run(show: Show) -> io::Result<()> {
         app.rows.set_filter(show.filter);
     }
     app.news = News::new(show.bell);
-    let shared = Arc::new(Shared::with_stop(show.stage, show.stop));
+    let shared = Arc::new(Shared::with_stop(show.stage, show.stop, show.ending));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     let reader = loader::start(source, Arc::clone(&shared));
     let session = Session {
         app,
-        shared,
+        shared: Arc::clone(&shared),
         store,
         length: show.length,
         origin,
@@ -124,6 +124,8 @@ pub fn run(show: Show) -> io::Result<()> {
         writing: None,
     };
     let outcome = session.run();
+    // Also where the terminal failed.
+    shared.quit();
     match show.ending {
         // What is written along is made whole. A panic of the reader was reported when it happened.
         Ending::AtOnce => drop(reader.join()),

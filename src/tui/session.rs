@@ -90,14 +90,13 @@ impl Session {
                 break;
             }
         }
-        self.shared.stop();
         screen.leave()
     }
 
     /// Goes on with what takes long for a moment, and draws.
     fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
         let waited = self.stopping.map(|since| now().saturating_duration_since(since));
-        if waited.is_some_and(|waited| waited >= STOP_TIME) {
+        if waited.is_some_and(|waited| waited >= STOP_TIME) && self.shared.may_wait() {
             self.stopping = None;
             self.shared.give_up();
         }
@@ -168,9 +167,16 @@ impl Session {
             Effect::Suspend => suspend(screen)?,
             Effect::Redraw => screen.clear()?,
             Effect::StopReading if self.app.reading.stage == Stage::Live => {
-                self.shared.stop();
-                self.stopping = Some(now());
-                self.app.say(Tone::Done, "capturing stopped; what came stays");
+                if self.stopping.replace(now()).is_none() {
+                    self.shared.stop();
+                    self.app.say(
+                        Tone::Done,
+                        "capturing stopped; what came is read to its end, x leaves the rest out",
+                    );
+                } else {
+                    self.shared.quit();
+                    self.app.say(Tone::Done, "capturing stopped; what was not read is left out");
+                }
             }
             Effect::StopReading => {
                 self.shared.stop();
