@@ -14,6 +14,9 @@ const REFUSED: &str = "samples/refused.pcap";
 /// A proxy that does not pass the upgrade on: both of its sides.
 const PROXY: &str = "samples/nginx-no-upgrade.pcap";
 
+/// `ws://` to a port of TLS, and `wss://` to one without.
+const SCHEME: &str = "samples/wrong-scheme.pcap";
+
 /// One connection, and nothing wrong with it.
 const FINE: &str = "samples/echo.pcap";
 
@@ -75,6 +78,8 @@ fn exit_code_tells_whether_something_failed() {
 fn first_screen_holds_the_answer() {
     let cases: &[(&str, &[&str])] = &[
         (REFUSED, &["failed: connection refused", "NET-01"]),
+        (SCHEME, &["wrong scheme: wss:// to a ws:// port", "TLS-01", "Use ws:// for this port"]),
+        (SCHEME, &["wrong scheme: ws:// to a wss:// port", "TLS-02", "Use wss:// for this port"]),
         (PROXY, &["proxy dropped the upgrade", "HS-49", "proxy_set_header Upgrade $http_upgrade;"]),
     ];
     for (capture, wanted) in cases {

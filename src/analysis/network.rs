@@ -297,3 +297,131 @@ impl Stalls {
 
 /// Flags that open or end something.
 const TELLING: u8 = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Endpoint, IcmpVersion};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::stream::{PacketId, Timestamp};
+
+    fn at(packet: u64) -> Origin {
+        Origin { packet: PacketId(packet), time: Timestamp(packet * 1_000) }
+    }
+
+    fn segment(flags: u8, window: u16, payload: &[u8]) -> Segment<'_> {
+        let end = Endpoint::v4([10, 0, 0, 1], 80);
+        Segment {
+            source: end,
+            destination: end,
+            sequence: 0,
+            acknowledgement: 0,
+            flags: Flags(flags),
+            window,
+            payload,
+            missing: 0,
+        }
+    }
+
+    /// Takes a packet as the analyzer does; says whether it had to look at it.
+    fn push(
+        network: &mut Network,
+        packet: u64,
+        direction: Direction,
+        segment: &Segment<'_>,
+        kind: ArrivalKind,
+    ) -> bool {
+        let is_told = network.is_told_by(segment, kind);
+        if is_told {
+            let origin = at(packet);
+            let seen = PacketSeen {
+                direction,
+                segment,
+                kind,
+                origin,
+                acknowledged: 5,
+                sent: 9,
+                in_flight: 7,
+            };
+            network.observe(seen);
+        }
+        is_told
+    }
+
+    const SYN: u8 = Flags::SYN.0;
+    const ACK: u8 = Flags::ACK.0;
+    const RST: u8 = Flags::RST.0;
+    const NEW: ArrivalKind = ArrivalKind::New;
+
+    #[test]
+    fn a_handshake_is_timed_from_its_first_packet_to_its_last() {
+        let mut network = Network::default();
+        let (syn, answer, ack) =
+            (segment(SYN, 9, b""), segment(SYN | ACK, 9, b""), segment(ACK, 9, b""));
+        push(&mut network, 1, ClientToServer, &syn, NEW);
+        push(&mut network, 2, ClientToServer, &syn, ArrivalKind::Duplicate);
+        push(&mut network, 3, ClientToServer, &syn, NEW);
+        push(&mut network, 6, ServerToClient, &answer, NEW);
+        assert!(push(&mut network, 9, ClientToServer, &ack, NEW), "it ends the handshake");
+        assert!(!push(&mut network, 10, ClientToServer, &ack, NEW), "nothing waits for it");
+        let opening = network.opening;
+        assert_eq!((opening.syns, opening.latest_syn, opening.syn_acks), (2, Some(at(3)), 1));
+        assert_eq!((opening.first_ack, opening.duration()), (Some(at(9)), Some(8_000)));
+    }
+
+    #[test]
+    fn a_zero_window_lasts_until_there_is_another() {
+        let mut network = Network::default();
+        let (full, free) = (segment(ACK, 0, b""), segment(ACK, 9, b""));
+        for (packet, segment) in
+            [(1, &full), (3, &full), (4, &free), (5, &full), (6, &free), (8, &full)]
+        {
+            push(&mut network, packet, ServerToClient, segment, NEW);
+        }
+        let stalls = network.stalls.server;
+        assert_eq!((stalls.count, stalls.longest, stalls.total), (3, 3_000, 4_000));
+        assert_eq!((stalls.longest_start, stalls.open, stalls.in_flight), (at(1), Some(at(8)), 7));
+        assert_eq!(stalls.longest_until(at(9)), (3_000, at(1)));
+        assert_eq!(stalls.longest_until(at(20)), (12_000, at(8)));
+        assert_eq!(network.stalls.client, Stalls::default());
+        // RST announces no window.
+        let mut network = Network::default();
+        push(&mut network, 1, ServerToClient, &segment(RST, 0, b""), NEW);
+        assert_eq!(network.stalls.server.count, 0);
+        assert_eq!(network.reset, Some(Reset { by: ServerToClient, origin: at(1) }));
+    }
+
+    #[test]
+    fn retransmissions_are_in_vain_until_something_new_is_acknowledged() {
+        let mut network = Network::default();
+        let data = segment(ACK, 9, b"abc");
+        push(&mut network, 1, ClientToServer, &data, ArrivalKind::KeepAlive);
+        push(&mut network, 2, ClientToServer, &data, ArrivalKind::Repeated);
+        push(&mut network, 4, ClientToServer, &data, ArrivalKind::Late);
+        let resent = network.resent.client;
+        assert_eq!((resent.packets, resent.bytes, resent.keep_alives), (2, 6, 1));
+        let expected = Unanswered { packets: 2, first: at(2), latest: at(4) };
+        assert_eq!(network.unanswered(ClientToServer, 5), Some(expected));
+        assert_eq!(network.unanswered(ClientToServer, 8), None);
+        assert_eq!(network.unanswered(ServerToClient, 5), None);
+        network.swap_directions();
+        assert_eq!(network.unanswered(ServerToClient, 5), Some(expected));
+    }
+
+    #[test]
+    fn the_first_icmp_error_is_kept_and_all_are_counted() {
+        let mut network = Network::default();
+        let end = Endpoint::v4([10, 0, 0, 1], 80);
+        for (packet, code) in [(3, 13), (4, 1)] {
+            let error = IcmpError {
+                reporter: IpAddr::from([10, 0, 0, 254]),
+                kind: IcmpKind { version: IcmpVersion::V4, number: 3, code },
+                source: end,
+                destination: end,
+            };
+            network.observe_error(ClientToServer, &error, at(packet));
+        }
+        let known = network.unreachable.unwrap();
+        assert_eq!((known.kind.code, known.origin, known.count), (13, at(3), 2));
+    }
+}

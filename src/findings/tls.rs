@@ -11,7 +11,7 @@ use crate::findings::fault::Side;
 use crate::findings::rule::Rule;
 use crate::findings::scene::Scene;
 use crate::stream::{Direction, Origin, Span};
-use crate::tls::{Alert, Facts, Foreign, Seen};
+use crate::tls::{Alert, ContentType, Facts, Foreign, Seen};
 
 pub(super) use self::ports::TlsPorts;
 
@@ -30,8 +30,7 @@ pub(super) enum Failure<'a> {
     AskedInTheClear,
     /// TLS-03: one side said why it gave up.
     Alert(Direction, &'a Seen<Alert>),
-    /// TLS-03, perhaps: the server left right after the handshake with an alert, which is encrypted; so many
-    /// nanoseconds after it.
+    /// TLS-03, perhaps: what the server sent last is an encrypted alert, so many nanoseconds after the handshake.
     HiddenAlert(Span, u64),
     /// TLS-08: the client left after it had seen the server's certificate.
     Left(Left),
@@ -119,12 +118,15 @@ fn silence(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Silence> {
 /// the client.
 fn hidden_alert<'a>(scene: &Scene<'a, Ending>, tls: &Facts) -> Option<Failure<'a>> {
     let (established, last) = tls.established.zip(tls.sides.server.last)?;
-    let (side, at) = scene.facts.ended?;
-    let after = at.time.since(established.last.time);
-    let is_alert = tls.ends_with_hidden_alert(Direction::ServerToClient);
+    let (_, at) = scene.facts.ended?;
+    let after = last.span.last.time.since(established.last.time);
+    let is_alert = last.kind == ContentType::ApplicationData
+        && tls.ends_with_hidden_alert(Direction::ServerToClient);
+    // It came unasked: nobody had left, or said goodbye.
+    let is_first = last.span.last <= at && !tls.ends_with_hidden_alert(Direction::ClientToServer);
     // Tickets, or an answer, would be records of the server after what the client sent.
     let has_said_more = tls.sides.server.data > 1 || tls.sides.server.is_lost;
-    (side == Side::Server && is_alert && !has_said_more && after <= AT_ONCE)
+    (is_alert && is_first && !has_said_more && after <= AT_ONCE)
         .then_some(Failure::HiddenAlert(last.span, after))
 }
 

@@ -217,7 +217,10 @@ fn heavy_loss(connection: &Connection, direction: Direction) -> Option<(u64, u64
     let is_heavy = resent.bytes.saturating_mul(100) >= sent.saturating_mul(HEAVY_PERCENT);
     let is_enough =
         *connection.packets.get(direction) >= ENOUGH_PACKETS && packets >= HEAVY_PACKETS;
-    (is_heavy && is_enough).then_some((packets, resent.bytes))
+    // Nothing loses nearly every packet: these were captured at two places.
+    let is_copy = resent.bytes.saturating_mul(100)
+        >= connection.bytes.get(direction).saturating_mul(COPY_PERCENT);
+    (is_heavy && is_enough && !is_copy).then_some((packets, resent.bytes))
 }
 
 /// Nanoseconds without window that applications feel.
@@ -230,6 +233,9 @@ const IN_VAIN: u64 = 3;
 /// Percent of a direction's bytes from which on loss is heavy: TCP's throughput falls with the square root
 /// of the loss, and at 3 % it is some ten segments per round trip.
 const HEAVY_PERCENT: u64 = 3;
+
+/// Percent of a direction's bytes that come again where a capture was merged from two: all but the first few.
+const COPY_PERCENT: u64 = 80;
 
 /// Packets of a direction without which a rate says nothing ...
 const ENOUGH_PACKETS: u64 = 20;
@@ -269,6 +275,13 @@ mod tests {
                 s.unacknowledged(ServerToClient, &plain(0x82, &[number; 100]));
                 if number % 4 == 0 { s.resend(Side::Server, 200); }
                 s.acknowledge(ClientToServer);
+            }
+            s.close();
+        }},
+        Case { name: "each segment was captured at two places", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+            s.upgraded();
+            for number in 0..40_u8 {
+                s.unacknowledged(ServerToClient, &plain(0x82, &[number; 100])).resend(Side::Server, 20).acknowledge(ClientToServer);
             }
             s.close();
         }},

@@ -46,9 +46,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 Some(Failure::HiddenAlert(span, after)) => {
                     faults
                         .add(format!(
-                            "the server left {} after the handshake, and what it sent last is, by its \
-                             length, an alert, which is encrypted: it probably refused the client, for \
-                             example because it asks for a certificate of the client",
+                            "what the server sent last, {} after the handshake, is by its length an alert, \
+                             which is encrypted: it probably refused the client, for example because it \
+                             asks for a certificate of the client",
                             duration(after)
                         ))
                         .direction(Direction::ServerToClient)
@@ -175,7 +175,9 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{Case, check};
-    use crate::tls::hand_made::{GOOD, alert, finished, flight, hello, sealed, server_hello};
+    use crate::tls::hand_made::{
+        GOOD, alert, finished, flight, hello, record, sealed, server_hello,
+    };
 
     #[rustfmt::skip]
     const CASES: &[Case] = &[
@@ -188,6 +190,14 @@ mod tests {
         Case { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(25)).client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
+        }},
+        Case { name: "goodbyes of TLS 1.2, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
+                .client(&record(21, &[0xee; 26])).server(&record(21, &[0xee; 26])).end(Side::Client);
+        }},
+        Case { name: "goodbyes of TLS 1.3, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(19)).server(&sealed(19)).end(Side::Client);
         }},
         Case { name: "a server that answers, and leaves", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))

@@ -40,7 +40,7 @@ pub struct Collector {
     stories: Vec<Story>,
     /// Where the story of a connection stands.
     places: HashMap<ConnectionId, usize>,
-    /// What was found on the connection whose event comes next.
+    /// What was found about the event that comes next, for the filter.
     fresh: Vec<Finding>,
     /// What was found on none.
     capture: Vec<Finding>,
@@ -94,6 +94,7 @@ impl Collector {
             sieve.finding(finding);
             sieve.chooses(finding, Some(event));
         }
+        self.fresh.clear();
         let passes = sieve.passes(event);
         sieve.forget(event);
         passes
@@ -127,7 +128,6 @@ impl Sink for Collector {
             return;
         }
         let open = self.open.entry(connection.id).or_default();
-        open.findings.append(&mut self.fresh);
         open.sketch.observe(connection, event.origin, what);
         if let ConnectionEvent::Ended(ending) = *what {
             self.ended(connection, ending, chosen);
@@ -143,8 +143,10 @@ impl Findings for Collector {
             return;
         };
         let Some(place) = self.places.get(&id) else {
-            // Its event comes next.
-            self.fresh.push(finding.clone());
+            self.open.entry(id).or_default().findings.push(finding.clone());
+            if self.sieve.is_some() {
+                self.fresh.push(finding.clone());
+            }
             return;
         };
         // Told behind the connection's end.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use foldhash::{HashMap, HashMapExt};
+
 use super::story::{Story, Verdict};
 use crate::report::Breadth;
 
@@ -27,16 +29,17 @@ impl<'s> Block<'s> {
 
 /// Puts like stories together where there are enough of them; those that failed stand first.
 pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>> {
-    let mut blocks: Vec<(Key, Block<'s>)> = Vec::new();
+    let mut blocks: Vec<Block<'s>> = Vec::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
     for story in stories.iter().copied() {
-        let key = Key::of(story);
-        match blocks.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, block)) => block.stories.push(story),
-            None => blocks.push((key, Block { stories: vec![story] })),
+        let place = *places.entry(Key::of(story)).or_insert(blocks.len());
+        match blocks.get_mut(place) {
+            Some(block) => block.stories.push(story),
+            None => blocks.push(Block { stories: vec![story] }),
         }
     }
     let mut out = Vec::new();
-    for (_, block) in blocks {
+    for block in blocks {
         let least = block.first().map_or(LIKE, |story| like(story.verdict));
         let folds = breadth == Breadth::Relevant && block.stories.len() >= least;
         if folds {
@@ -50,7 +53,7 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>
 }
 
 /// What stories have in common that are told once.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, Hash, PartialEq)]
 struct Key {
     client: IpAddr,
     server: (IpAddr, u16),

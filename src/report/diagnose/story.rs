@@ -2,7 +2,7 @@
 
 use super::cause::{self, Part};
 use super::sketch::Sketch;
-use crate::analysis::event::{Connection, Ending, Outcome};
+use crate::analysis::event::{Connection, Ending, Outcome, TcpState};
 use crate::findings::{Finding, Rule, Severity};
 use crate::stream::Direction;
 
@@ -183,6 +183,14 @@ impl Story {
         sketch.is_accepted() && (!is_wrong || client_spoke)
     }
 
+    /// Whether a client opened it and left without a word.
+    fn is_unused(&self) -> bool {
+        let Connection { bytes, state, .. } = &*self.connection;
+        bytes.client == 0
+            && bytes.server == 0
+            && *state == TcpState::Reset(Direction::ClientToServer)
+    }
+
     fn judge(&mut self) {
         let Some(sketch) = self.sketch.as_deref() else { return };
         let causes = self.causes();
@@ -201,6 +209,8 @@ impl Story {
             Verdict::Failed
         } else {
             match self.ending.outcome {
+                // Browsers and health checks open connections that they do not use.
+                Outcome::Aborted if self.is_unused() => Verdict::Fine,
                 Outcome::Refused | Outcome::Rejected | Outcome::Aborted => Verdict::Failed,
                 // Without a finding, the capture ended too early to blame anybody.
                 Outcome::Timeout if sketch.ended.is_some() => Verdict::Failed,
@@ -232,7 +242,7 @@ fn is_drop(finding: &Finding, sketch: &Sketch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{ConnectionEvent, Nature, TcpState};
+    use crate::analysis::event::{ConnectionEvent, Nature};
     use crate::report::fixture::{connection, finding, handshake, message, origin};
     use crate::websocket::Opcode;
 

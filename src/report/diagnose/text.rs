@@ -30,7 +30,7 @@ pub(super) struct Text<'w> {
     /// Whether the last thing written was a line that stands alone.
     is_in_list: bool,
     /// What to do, and for which connection it was said, the latest last.
-    said: VecDeque<(String, ConnectionId)>,
+    said: VecDeque<(String, Option<ConnectionId>)>,
 }
 
 impl<'w> Text<'w> {
@@ -208,19 +208,18 @@ impl<'w> Text<'w> {
     /// What to do, or where that was said before.
     fn advise(&mut self, remedy: &str, connection: Option<ConnectionId>) -> io::Result<()> {
         let before = self.said.iter().find(|(said, _)| said == remedy).map(|(_, of)| *of);
-        match (before, connection) {
-            (Some(of), _) => {
-                let text = format!("as for connection {}.", of.0);
-                self.paragraph("Do", LABEL, &text, None)
+        match before {
+            Some(Some(of)) => {
+                self.paragraph("Do", LABEL, &format!("as for connection {}.", of.0), None)
             }
-            (None, Some(connection)) => {
+            Some(None) => self.paragraph("Do", LABEL, "as above.", None),
+            None => {
                 if self.said.len() >= MOST_SAID {
                     self.said.pop_front();
                 }
                 self.said.push_back((remedy.to_owned(), connection));
                 self.paragraph("Do", LABEL, remedy, None)
             }
-            (None, None) => self.paragraph("Do", LABEL, remedy, None),
         }
     }
 

@@ -105,7 +105,9 @@ fn fine(story: &Story, sketch: &Sketch) -> String {
     if !sketch.is_accepted() {
         return match (story.ending.outcome, &sketch.tunnel) {
             (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
-            (Outcome::Closed, None) => "opened and closed, and nothing was sent on it".to_owned(),
+            (Outcome::Closed | Outcome::Aborted, None) => {
+                "opened and closed, and nothing was sent on it".to_owned()
+            }
             _ => outcome(story),
         };
     }
