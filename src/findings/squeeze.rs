@@ -78,9 +78,10 @@ mod tests {
 
     #[test]
     fn lines_of_json_shrink_to_less_than_half() {
-        let lines: String = (0..100)
+        let lines: Vec<String> = (0..100)
             .map(|n| format!("{{\"symbol\":\"ABC\",\"price\":{n},\"side\":\"buy\"}}\n"))
             .collect();
+        let lines = lines.concat();
         assert!(squeezed(lines.as_bytes()) * 2 < length_u64(lines.len()));
     }
 }

@@ -165,10 +165,12 @@ fn is_open(attempt: &Attempt) -> bool {
 /// Whether two servers are one name at one port, in both address families.
 fn are_twins(one: &Attempt, other: &Attempt) -> bool {
     let (a, b) = (one.server, other.server);
+    if a.port() != b.port() || a.is_ipv4() == b.is_ipv4() {
+        return false;
+    }
     let is_local = a.ip().is_loopback() && b.ip().is_loopback();
-    let name = |attempt: &Attempt| attempt.lookup.as_ref().map(|lookup| lookup.name.clone());
-    let has_one_name = name(one).is_some() && name(one) == name(other);
-    a.is_ipv4() != b.is_ipv4() && a.port() == b.port() && (is_local || has_one_name)
+    let names = one.lookup.as_ref().zip(other.lookup.as_ref());
+    is_local || names.is_some_and(|(one, other)| one.name == other.name)
 }
 
 /// Attempts that follow one another without back-off.

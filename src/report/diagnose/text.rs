@@ -56,7 +56,8 @@ impl<'w> Text<'w> {
         let alike = block.stories.len();
         if alike > 1 {
             let mut text = String::new();
-            counted(&mut text, u64::try_from(alike).unwrap_or(u64::MAX), "attempt");
+            let noun = if story.verdict == Verdict::Failed { "attempt" } else { "connection" };
+            counted(&mut text, u64::try_from(alike).unwrap_or(u64::MAX), noun);
             text.push_str(" like this, ");
             intervals(&mut text, &block.intervals());
             text.push_str("; the first:");
