@@ -70,6 +70,8 @@ pub(super) fn run(
     (look, color): (LookArgs, ColorArgs),
 ) -> anyhow::Result<()> {
     let filter = filter.filter()?;
+    // Before the rights of root are given up: the key log, too, may be root's alone.
+    let keylog = capture.keylog()?;
     // Made before the rights of root are given up: where it stands may be root's alone.
     let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
     let opened = capture.open()?;
@@ -84,7 +86,7 @@ pub(super) fn run(
     };
     let options = Options {
         decode_as: capture.decode_as().to_vec(),
-        keylog: capture.keylog()?,
+        keylog,
         ..Options::default()
     };
     crate::tui::run(Show {
