@@ -84,11 +84,7 @@ pub(super) fn run(
         Kind::File => Stage::Loading,
         Kind::Stream | Kind::Live => Stage::Live,
     };
-    let options = Options {
-        decode_as: capture.decode_as().to_vec(),
-        keylog,
-        ..Options::default()
-    };
+    let options = Options { decode_as: capture.decode_as().to_vec(), keylog, ..Options::default() };
     crate::tui::run(Show {
         packets: opened.source,
         store,
