@@ -12,5 +12,6 @@ pub mod stream;
 pub mod tcp;
 pub mod text;
 pub mod timeline;
+pub mod tls;
 pub mod tui;
 pub mod websocket;

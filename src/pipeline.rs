@@ -4,6 +4,7 @@ use crate::analysis::event::Event;
 use crate::analysis::{Analyzer, Cargo, Options, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
+use crate::tls::KeyLogError;
 
 /// Packets in, events and findings out.
 ///
@@ -18,6 +19,15 @@ impl Pipeline {
     /// Makes a pipeline that has seen nothing.
     pub fn new(options: Options, settings: Settings) -> Self {
         Self { analyzer: Analyzer::new(options), checker: Checker::new(settings) }
+    }
+
+    /// Adds secrets of TLS connections, in the format of key logs.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyLog::add`](crate::tls::KeyLog::add).
+    pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+        self.analyzer.add_secrets(text)
     }
 
     /// Reads one packet, and hands over all that became known by it.

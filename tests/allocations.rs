@@ -257,7 +257,10 @@ impl Sink for Seen {
                 let sound = message.complete && message.utf8 == Utf8::Valid && inflated;
                 self.flawed += u64::from(!sound);
             }
-            EventKind::Connection(_, ConnectionEvent::Gap(..)) | EventKind::Capture(_) => {
+            EventKind::Connection(_, ConnectionEvent::Gap(..))
+            | EventKind::Capture(_)
+            | EventKind::Dns(_)
+            | EventKind::Icmp(_) => {
                 self.flawed += 1;
             }
             EventKind::Connection(..) => {}

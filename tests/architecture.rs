@@ -51,7 +51,7 @@ const STRANGERS: &[(&str, &str)] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
-    ("base64", &["http/accept.rs", "report", "timeline/export.rs"]),
+    ("base64", &["http/accept.rs", "report", "timeline/export.rs", "tls/hand_made.rs"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -67,15 +67,17 @@ const CRATES: &[(&str, &[&str])] = &[
             "findings",
             "timeline",
             "report",
+            "tls/keylog.rs",
             "tui/preview.rs",
             "tui/marks.rs",
+            "tui/answers.rs",
         ],
     ),
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
-    ("memchr", &["http", "report", "timeline/filter"]),
     ("nix", &["capture/live"]),
-    ("nom", &["capture", "decode", "http", "websocket"]),
+    ("memchr", &["findings/tls/mistaken.rs", "http", "report", "timeline/filter"]),
+    ("nom", &["capture", "decode", "http", "tls", "websocket"]),
     ("pcap", &["capture/live"]),
     ("ratatui", &["tui"]),
     ("regex", &["timeline/filter", "tui/search.rs"]),
@@ -104,6 +106,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "unicode_width",
         &["text/escape.rs", "report/line.rs", "report/wrap.rs", "tui/inspector/page.rs"],
     ),
+    ("x509_cert", &["tls/certificate.rs"]),
 ];
 
 /// Names that say nothing about what a module is for.

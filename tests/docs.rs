@@ -55,6 +55,13 @@ fn page_of_filter_expressions_is_up_to_date() {
 }
 
 #[test]
+fn table_of_causes_is_up_to_date() {
+    compare("docs/diagnose.md", |text| {
+        replaced(text, "causes", &wslens::report::diagnose::table())
+    });
+}
+
+#[test]
 fn page_of_the_keys_is_up_to_date() {
     compare("docs/keys.md", |_| format!("{KEYS_HEAD}{}", wslens::tui::manual::tables()));
 }

@@ -9,9 +9,6 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Groups of rules that `check` knows; the others of a truth are for `diagnose`.
-const OUTSIDE: &[&str] = &["HS-4", "HS-5", "NET-", "TLS-", "OPS-"];
-
 #[test]
 fn samples_break_the_rules_that_they_were_made_to_break_and_no_others() {
     let mut differences = Vec::new();
@@ -30,15 +27,10 @@ fn every_rule_of_the_samples_is_known() {
     let known: Vec<&str> = wslens::findings::rules().map(|rule| rule.id).collect();
     for (name, truth) in truths() {
         for problem in list(&truth["problems"]).filter_map(Value::as_str) {
-            let is_outside = OUTSIDE.iter().any(|group| problem.starts_with(group));
-            assert!(is_outside || known.contains(&problem), "{name}: {problem}");
+            assert!(known.contains(&problem), "{name}: {problem}");
         }
     }
 }
-
-/// Rules that a problem outside breaks by its consequences: a proxy that dropped the upgrade (HS-49)
-/// asks its server with a request that no client of WebSocket may send.
-const CONSEQUENCES: &[(&str, &[&str])] = &[("HS-49", &["HS-02", "HS-05", "HS-06"])];
 
 /// One finding as `check` prints it.
 #[derive(Clone, Debug)]
@@ -55,8 +47,7 @@ fn judge(truth: &Value, found: &[Found]) -> Vec<String> {
     let mut differences = Vec::new();
     let problems: Vec<&str> = list(&truth["problems"]).filter_map(Value::as_str).collect();
     for problem in &problems {
-        let is_outside = OUTSIDE.iter().any(|group| problem.starts_with(group));
-        if !is_outside && !found.iter().any(|it| it.rule == *problem) {
+        if !found.iter().any(|it| it.rule == *problem) {
             differences.push(format!("{problem} is not found"));
         }
     }
@@ -64,12 +55,9 @@ fn judge(truth: &Value, found: &[Found]) -> Vec<String> {
         let ends = (text(&connection["client"]), text(&connection["server"]));
         let here: Vec<&Found> = found.iter().filter(|it| it.ends.as_ref() == Some(&ends)).collect();
         if connection["rules"].is_null() {
-            // An error is one that the sample was made for, or its consequence.
+            // An error is one that the sample was made for.
             for error in here.iter().filter(|it| it.severity == "error") {
-                let follows = CONSEQUENCES.iter().any(|(problem, rules)| {
-                    problems.contains(problem) && rules.contains(&error.rule.as_str())
-                });
-                if !follows && !problems.contains(&error.rule.as_str()) {
+                if !problems.contains(&error.rule.as_str()) {
                     differences.push(format!("{ends:?}: {} is not among its problems", error.rule));
                 }
             }

@@ -37,6 +37,7 @@ use wslens::tui::inspector::Tab;
 use wslens::tui::loader;
 use wslens::tui::loader::Shared;
 use wslens::tui::loader::Source;
+use wslens::tui::search::Needle;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
@@ -83,6 +84,7 @@ impl Sample {
             handshake,
             size,
             theme,
+            needle: None,
         };
         drop(timeline);
         inspector.with(inspector::select);
@@ -99,6 +101,7 @@ struct Inspector<'a> {
     handshake: Option<Handshake>,
     size: (u16, u16),
     theme: Theme,
+    needle: Option<Needle>,
 }
 
 impl Inspector<'_> {
@@ -110,6 +113,8 @@ impl Inspector<'_> {
             opened: Some(&self.opened),
             problem: None,
             handshake: self.handshake.as_ref(),
+            partner: self.row.partner,
+            needle: self.needle.as_ref(),
             area: Rect::new(0, 0, self.size.0, self.size.1),
             theme: self.theme,
         };

@@ -27,6 +27,7 @@ use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use wslens::analysis::Options;
 use wslens::capture;
 use wslens::capture::FileStore;
@@ -46,10 +47,13 @@ use wslens::tui::app::Pending;
 use wslens::tui::app::Replace;
 use wslens::tui::app::Stage;
 use wslens::tui::app::World;
+use wslens::tui::export::Extract;
+use wslens::tui::export::Origin;
 use wslens::tui::export::Outgoing;
 use wslens::tui::loader;
 use wslens::tui::loader::Shared;
 use wslens::tui::loader::Source;
+use wslens::tui::meter::Rates;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
@@ -381,7 +385,7 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.pcapng");
     let file = std::fs::File::create(&path).unwrap();
-    let count = extract.run(Path::new("samples/protocol-errors.pcap"), file).unwrap();
+    let count = extract.run(&Origin::File("samples/protocol-errors.pcap".into()), file).unwrap();
     let mut source = capture::open(&path).unwrap();
     let mut read = 0;
     while source.next_packet().unwrap().is_some() {
@@ -527,4 +531,148 @@ impl PacketStore for Nothing {
     fn read(&self, place: &PacketPlace, _: &mut Vec<u8>) -> Result<(), capture::Error> {
         Err(capture::Error::NotSpooled { packet: place.id, limit: 0 })
     }
+}
+
+#[test]
+fn a_value_within_json_is_copied_and_filtered_by() {
+    let mut screen = Screen::of("deflate", (120, 40));
+    screen.press("/number[Enter][Enter]");
+    // The second member of the object.
+    screen.press("[Home][Down]");
+    let Effect::Copy(value) = screen.press("yv") else { panic!("nothing copied") };
+    let Effect::Copy(filter) = screen.press("yw") else { panic!("no filter copied") };
+    let (value, filter) = (String::from_utf8(value).unwrap(), String::from_utf8(filter).unwrap());
+    assert!(filter.starts_with("json(\".") && filter.contains(" == "), "{filter}");
+    assert!(filter.ends_with(&value), "{filter} {value}");
+    screen.press("=");
+    let Overlay::Prompt(prompt) = &screen.app.overlay else { panic!("nothing to accept") };
+    assert_eq!((prompt.text(), &prompt.fault), (filter.as_str(), &None));
+    screen.press("[Enter]");
+    assert!(!screen.app.rows.is_empty());
+    // With a filter before it, both must match.
+    screen.press("=");
+    let Overlay::Prompt(prompt) = &screen.app.overlay else { panic!("nothing to accept") };
+    assert_eq!(prompt.text(), format!("({filter}) and {filter}"));
+    let mut screen = Screen::of("echo", (120, 40));
+    screen.press("[Down][Down]yv");
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("no JSON"));
+}
+
+/// What stands out as found.
+fn found(screen: &mut Screen) -> Vec<String> {
+    screen.app.theme.palette = Palette::Dark;
+    let terminal = screen.drawn();
+    let buffer = terminal.backend().buffer().clone();
+    let mut found = Vec::new();
+    let mut run = String::new();
+    for cell in buffer.content() {
+        if cell.modifier.contains(Modifier::UNDERLINED) {
+            run.push_str(cell.symbol());
+        } else if !run.is_empty() {
+            found.push(std::mem::take(&mut run));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_was_searched_for_stands_out_in_rows_and_in_the_message() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    assert_eq!(found(&mut screen), Vec::<String>::new());
+    screen.press("/MASKED[Enter]");
+    let in_rows = found(&mut screen);
+    assert!(in_rows.len() > 2 && in_rows.iter().all(|it| it == "masked"), "{in_rows:?}");
+    screen.press("[Enter]");
+    assert!(found(&mut screen).len() > in_rows.len());
+    // Once to the timeline, once to close the inspector, once to forget what was searched for.
+    screen.press("[Esc][Esc]");
+    assert_eq!(found(&mut screen), in_rows);
+    screen.press("[Esc]");
+    assert_eq!(found(&mut screen), Vec::<String>::new());
+}
+
+#[test]
+fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/protocol-errors.pcap");
+    let journal = capture::Journal::new(capture::Spool::new(capture::Spool::LIMIT).unwrap());
+    let past = journal.past();
+    let shared = Shared::new(Stage::Live);
+    let source = Source {
+        packets: capture::open(&path).unwrap(),
+        spool: Some(journal),
+        count: u64::MAX,
+        options: Options::default(),
+    };
+    loader::read(source, &shared);
+    let timeline = shared.timeline();
+    let connection = &timeline.connections()[1];
+    let extract = Extract::of(connection, &timeline);
+    let folder = tempfile::tempdir().unwrap();
+    let mut saved = Vec::new();
+    for (name, origin) in [("file", Origin::File(path)), ("past", Origin::Kept(past))] {
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        assert!(extract.run(&origin, file).unwrap() > 10);
+        let mut source = capture::open(&path).unwrap();
+        let mut packets = Vec::new();
+        while let Some(packet) = source.next_packet().unwrap() {
+            packets.push((packet.time, packet.original_length, packet.bytes.to_vec()));
+        }
+        saved.push(packets);
+    }
+    assert!(saved[0] == saved[1]);
+}
+
+#[test]
+fn answers_are_known_by_their_ids_and_reached_by_a_key() {
+    let mut screen = Screen::of("subprotocols", (120, 40));
+    screen.press("ftext contains \"\\\"id\\\"\"[Enter]");
+    let text = screen.text();
+    assert!(text.contains("after "), "{text}");
+    let answers: Vec<_> = (0..screen.app.rows.len())
+        .filter_map(|place| screen.app.rows.at(place))
+        .filter(|row| screen.app.answers.request(*row).is_some())
+        .collect();
+    screen.with(|app, _| app.rows.seek(answers[0]));
+    let request = screen.app.answers.request(answers[0]);
+    screen.press("p");
+    assert_eq!(screen.app.current(), request);
+    screen.press("p");
+    assert_eq!(screen.app.current(), Some(answers[0]));
+}
+
+#[test]
+fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
+    for size in [(80, 24), (120, 40)] {
+        let mut screen = Screen::of("protocol-errors", size);
+        screen.app.reading.stage = Stage::Live;
+        screen.app.reading.dropped = 1_234;
+        screen.app.reading.rates = Rates { packets: 1_200, messages: 88, bytes: 1_500_000 };
+        let text = screen.text();
+        assert!(text.contains("1,234 dropped") && text.contains("● live"), "{text}");
+        assert!(text.contains("1,200 pkt/s 88 msg/s 1.5 MB/s"), "{text}");
+        screen.press("G");
+        assert!(screen.text().contains("FOLLOWING"));
+        // Whoever opens a row wants to read it.
+        screen.press("[Enter][Esc]");
+        assert!(screen.text().contains("G follows"));
+        screen.press("[Esc]");
+        assert_eq!(screen.press("[Esc]"), Effect::StopReading);
+        assert_eq!(screen.press("x"), Effect::StopReading);
+    }
+}
+
+#[test]
+fn what_is_held_still_can_be_moved_in_and_goes_on_later() {
+    let mut screen = Screen::of("protocol-errors", (120, 40));
+    screen.press("P");
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("only what comes live"));
+    screen.app.reading.stage = Stage::Live;
+    screen.press("PG");
+    assert!(screen.text().contains("PAUSED +0"));
+    assert_eq!(screen.app.rows.cursor(), 38);
+    screen.press("[Tab][Enter]");
+    assert!(screen.app.rows.len() < 38);
+    screen.press("aP");
+    assert!(!screen.text().contains("PAUSED"));
 }

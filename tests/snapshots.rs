@@ -38,6 +38,16 @@ fn check_tells_the_same_as_before() {
 }
 
 #[test]
+fn diagnose_tells_the_same_as_before() {
+    compare("diagnose", &["diagnose", "--fail-on", "never"]);
+}
+
+#[test]
+fn diagnose_as_ndjson_tells_the_same_as_before() {
+    compare("diagnose-ndjson", &["diagnose", "--format", "ndjson", "--fail-on", "never"]);
+}
+
+#[test]
 fn stats_tells_the_same_as_before() {
     compare("stats", &["stats"]);
 }

@@ -46,10 +46,13 @@ class Pair:
 
     ports = itertools.count()  # a scenario sets where to begin
 
-    def __init__(self, about, *, breaks="", may="", near=""):
+    def __init__(self, about, *, breaks="", may="", near="", buffer=0):
         self.port = next(Pair.ports)
         with socket.create_server(("127.0.0.1", self.port)) as listening:
-            client = socket.create_connection(("127.0.0.1", self.port))
+            client = socket.socket()
+            if buffer:  # of what the client has received and not read, in bytes
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            client.connect(("127.0.0.1", self.port))
             self.ends = {"client": client, "server": listening.accept()[0]}
         self.who = {side: ws_log.ends(end.getsockname(), end.getpeername(), side) for side, end in self.ends.items()}
         self.target = None

@@ -6,8 +6,11 @@ use crate::analysis::event::{
 };
 use crate::analysis::kept::KeptChunk;
 use crate::analysis::layer::Layer;
+use crate::analysis::lookups::Lookups;
+use crate::analysis::network::PacketSeen;
+use crate::analysis::secure::is_failed;
 use crate::analysis::{Cargo, Options, Sink};
-use crate::decode::{Endpoint, Flags, Segment};
+use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
 use crate::websocket;
@@ -50,6 +53,7 @@ impl Flow {
     /// Starts to follow a connection with its first packet.
     pub(super) fn new<S: Sink>(
         (id, seat): (ConnectionId, usize),
+        lookups: &Lookups,
         segment: &Segment<'_>,
         work: &mut Work<'_, S>,
     ) -> Self {
@@ -60,6 +64,7 @@ impl Flow {
             if syn { segment.flags.has(Flags::ACK) } else { source.port() < destination.port() };
         let (client, server) =
             if from_server { (destination, source) } else { (source, destination) };
+        let lookup = lookups.of(server.socket_address().ip());
         let mut about = Connection::new(
             id,
             [client.socket_address(), server.socket_address()],
@@ -67,6 +72,7 @@ impl Flow {
             work.now,
         );
         about.seat = seat;
+        about.lookup = lookup;
         let ports = [source.port(), destination.port()];
         let flow = Self {
             client,
@@ -99,6 +105,9 @@ impl Flow {
         *packets = packets.saturating_add(1);
         if let Layer::PassedOver = self.layer {
             self.count_bytes(direction, segment.payload);
+            if self.about.network.is_told_by(segment, ArrivalKind::New) {
+                self.observe_network(direction, segment, ArrivalKind::New, work.now);
+            }
             if self.tcp.push_passed_over(direction, segment) {
                 self.change_state(work);
             }
@@ -111,19 +120,24 @@ impl Flow {
         self.about.acknowledged = self.tcp.acknowledged();
         self.about.first_sequences = self.tcp.first_sequences();
         let count = match arrival.kind {
-            ArrivalKind::New | ArrivalKind::Stray => None,
-            ArrivalKind::Repeated => Some(&mut self.about.repeated),
+            ArrivalKind::New | ArrivalKind::Late | ArrivalKind::Stray => None,
+            ArrivalKind::Repeated | ArrivalKind::KeepAlive => Some(&mut self.about.repeated),
             ArrivalKind::Duplicate => Some(&mut self.about.duplicates),
         };
         if let Some(count) = count {
             *count = count.saturating_add(1);
+        }
+        if self.about.network.is_told_by(segment, arrival.kind) {
+            self.observe_network(direction, segment, arrival.kind, work.now);
         }
         if let Some(span) = arrival.conflict {
             self.emit(work, ConnectionEvent::Conflict(direction, span));
         }
         if let Some(chunk) = arrival.ready {
             let acknowledges = match self.layer {
-                Layer::Start | Layer::Http(_) => self.tcp.acknowledges(direction, segment),
+                Layer::Start | Layer::Http(_) | Layer::Tls(_) => {
+                    self.tcp.acknowledges(direction, segment)
+                }
                 Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
             };
             self.deliver(direction, chunk, acknowledges, work);
@@ -181,6 +195,7 @@ impl Flow {
         std::mem::swap(&mut about.packets.client, &mut about.packets.server);
         std::mem::swap(&mut about.acknowledged.client, &mut about.acknowledged.server);
         std::mem::swap(&mut about.closes.client, &mut about.closes.server);
+        about.network.swap_directions();
         std::mem::swap(&mut about.first_sequences.client, &mut about.first_sequences.server);
         self.tcp.swap_directions();
         about.state = self.tcp.state();
@@ -192,6 +207,38 @@ impl Flow {
         } else {
             Direction::ServerToClient
         }
+    }
+
+    /// Takes an ICMP error that quotes one of its packets.
+    pub(super) fn observe_error(&mut self, error: &IcmpError, now: Origin) {
+        let quoted = if error.source == self.client {
+            Direction::ClientToServer
+        } else {
+            Direction::ServerToClient
+        };
+        self.about.network.observe_error(quoted, error, now);
+    }
+
+    #[cold]
+    fn observe_network(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        kind: ArrivalKind,
+        origin: Origin,
+    ) {
+        let (other, acknowledged) = (direction.reverse(), self.tcp.acknowledged());
+        let in_flight = self.tcp.next_offset(other).saturating_sub(*acknowledged.get(other));
+        let seen = PacketSeen {
+            direction,
+            segment,
+            kind,
+            origin,
+            acknowledged: *acknowledged.get(direction),
+            sent: self.tcp.next_offset(direction),
+            in_flight,
+        };
+        self.about.network.observe(seen);
     }
 
     fn change_state<S: Sink>(&mut self, work: &mut Work<'_, S>) {
@@ -235,7 +282,7 @@ impl Flow {
         work: &mut Work<'_, S>,
     ) {
         self.count_bytes(direction, chunk.bytes);
-        if matches!(self.layer, Layer::Start | Layer::Http(_))
+        if matches!(self.layer, Layer::Start | Layer::Http(_) | Layer::Tls(_))
             && self.is_early(direction, acknowledges)
         {
             let chunk = KeptChunk::new(direction, chunk);
@@ -319,6 +366,10 @@ impl Flow {
         match (self.about.nature, self.about.state) {
             (_, TcpState::Refused) => Outcome::Refused,
             (_, TcpState::SynSent) => Outcome::Timeout,
+            (
+                Nature::Opaque,
+                TcpState::Reset(_) | TcpState::HalfClosed(_) | TcpState::Closed(_),
+            ) if is_failed(self.about.tls.as_deref()) => Outcome::Aborted,
             (Nature::Opaque, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
             (Nature::Asked, _) if self.rejected => Outcome::Rejected,

@@ -5,11 +5,21 @@
 //! copies it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use crate::analysis::lookups::Lookup;
+pub use crate::analysis::network::{
+    Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
+};
+pub use crate::decode::{DnsMessage, IcmpError};
 
 use crate::decode::Reason;
 use crate::http::Handshake;
-use crate::stream::{Direction, Gap, Origin, PerDirection, Span, Timestamp};
+use crate::stream::{
+    Chunk, Direction, Gap, Origin, PerDirection, Span, Timestamp, length_u64, length_usize,
+};
 pub use crate::tcp::TcpState;
+use crate::tls;
 use crate::websocket::{Compression, Frame, Message, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
@@ -33,6 +43,11 @@ pub enum EventKind<'a> {
     Connection(&'a Connection, ConnectionEvent<'a>),
     /// Something about the capture as a whole.
     Capture(CaptureEvent),
+    /// A name was asked for, or an answer came.
+    Dns(&'a DnsMessage),
+    /// An ICMP error about a TCP segment. If the connection that it quotes is followed, its
+    /// [`Network::unreachable`] knows of it already.
+    Icmp(&'a IcmpError),
 }
 
 /// What is known of a connection at any time.
@@ -82,6 +97,15 @@ pub struct Connection {
     pub duplicates: u64,
     /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
     pub repeated: u64,
+    /// What was seen of TCP itself.
+    pub network: Network,
+    /// How the server's address was looked up, where the capture shows it.
+    pub lookup: Option<Arc<Lookup>>,
+    /// What came behind the head of the latest response that refused an upgrade.
+    pub refusal: Option<Box<Refusal>>,
+    /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
+    /// with it.
+    pub tls: Option<Box<tls::Facts>>,
 }
 
 impl Connection {
@@ -114,6 +138,34 @@ impl Connection {
             closes: PerDirection::default(),
             duplicates: 0,
             repeated: 0,
+            network: Network::default(),
+            lookup: None,
+            refusal: None,
+            tls: None,
+        }
+    }
+}
+
+/// What came behind the head of a response that refused an upgrade: servers and proxies say there why.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Refusal {
+    /// Stream offset of its first byte.
+    pub offset: u64,
+    /// Its beginning as it was sent, perhaps in chunks or compressed; at most [`Refusal::MOST`] bytes.
+    pub body: Vec<u8>,
+}
+
+impl Refusal {
+    /// Bytes that are kept.
+    pub const MOST: usize = 512;
+
+    /// Takes what belongs to it of a chunk of the server.
+    pub(super) fn add(&mut self, chunk: Chunk<'_>) {
+        let next = self.offset.saturating_add(length_u64(self.body.len()));
+        let room = Self::MOST.saturating_sub(self.body.len());
+        if chunk.offset <= next {
+            let part = chunk.skip(length_usize(next.saturating_sub(chunk.offset))).take(room);
+            self.body.extend_from_slice(part.bytes);
         }
     }
 }
@@ -175,7 +227,7 @@ pub enum Outcome {
     /// or a connection without payload that ended with FIN.
     Closed,
     /// A WebSocket that ended without a Close from each side, or a connection that was reset before
-    /// it was one.
+    /// it was one, or whose TLS handshake came to nothing.
     Aborted,
     /// RST answered the SYN.
     Refused,
@@ -220,6 +272,9 @@ pub enum ConnectionEvent<'a> {
     TunnelOpened(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and refused, or did not answer.
     TunnelRefused(&'a Handshake),
+    /// Something of TLS that can be seen without its secrets, and who sent it. Records are not told one by
+    /// one, and of what is no TLS only the beginning.
+    Tls(Direction, &'a tls::Observation<'a>),
     /// WebSocket without its handshake: recognised by its frames, or told so by the user.
     Recognised(Recognition),
     /// A frame header is whole.

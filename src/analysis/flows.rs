@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{ConnectionId, Limit};
+use crate::analysis::lookups::Lookups;
 use crate::analysis::{Options, Sink};
-use crate::decode::{Flags, Segment};
+use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Origin, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, TcpState};
 use crate::websocket::{self, Settings};
@@ -13,9 +14,10 @@ use crate::websocket::{self, Settings};
 /// The connections of a capture.
 #[derive(Debug)]
 pub(super) struct Flows {
-    options: Options,
+    pub(super) options: Options,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
+    lookups: Lookups,
     /// The packet being read.
     pub(super) now: Origin,
     /// Connections seen so far.
@@ -61,6 +63,7 @@ impl Flows {
             options,
             table: FlowTable::default(),
             shared: websocket::Shared::new(settings),
+            lookups: Lookups::default(),
             now: Origin::default(),
             count: 0,
             live: 0,
@@ -95,6 +98,19 @@ impl Flows {
         self.open(key, segment, sink);
     }
 
+    /// Takes an ICMP error: the connection that it quotes learns of it.
+    pub(super) fn error(&mut self, error: &IcmpError) {
+        let key = FlowKey::new(error.source, error.destination);
+        if let Some(Entry::Live(flow)) = self.table.get_mut(&key) {
+            flow.observe_error(error, self.now);
+        }
+    }
+
+    /// Takes a DNS message: connections to come learn by which name they were looked up.
+    pub(super) fn lookup(&mut self, message: &DnsMessage) {
+        self.lookups.observe(message, self.now);
+    }
+
     /// Looks after a connection whose state, or whose hold on memory, changed.
     fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
         let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
@@ -117,7 +133,9 @@ impl Flows {
         }
         match flow.tcp.state() {
             TcpState::Closed(_) if flow.tcp.is_finished() => self.end(key, sink),
-            state @ (TcpState::Reset(_) | TcpState::Refused) if state != before.state => {
+            // Nobody has more to say, and who captures live wants to know at once.
+            TcpState::Refused => self.end(key, sink),
+            state @ TcpState::Reset(_) if state != before.state => {
                 let until = self.now.packet.0.saturating_add(LINGER_PACKETS);
                 self.leaving.push_back((until, key, flow.about.id));
             }
@@ -125,8 +143,7 @@ impl Flows {
             | TcpState::Established
             | TcpState::HalfClosed(_)
             | TcpState::Closed(_)
-            | TcpState::Reset(_)
-            | TcpState::Refused => {}
+            | TcpState::Reset(_) => {}
         }
     }
 
@@ -140,7 +157,7 @@ impl Flows {
         let id = ConnectionId(self.count);
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new((id, seat), segment, &mut work);
+        let mut flow = Flow::new((id, seat), &self.lookups, segment, &mut work);
         flow.push(segment, &mut work);
         let before = Before { state: TcpState::SynSent, weight: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));
@@ -225,7 +242,8 @@ fn is_live(table: &FlowTable<Entry>, key: &FlowKey, id: ConnectionId) -> bool {
 /// Whether a segment between the endpoints of a connection that has ended still belongs to it.
 fn is_late(next: &PerDirection<Option<u32>>, segment: &Segment<'_>) -> bool {
     if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK) {
-        return false;
+        // The same SYN once more: captured twice, or tried again after a refusal.
+        return next.client == Some(segment.sequence.wrapping_add(1));
     }
     let near = |next: Option<u32>| {
         next.is_none_or(|next| {

@@ -3,13 +3,15 @@
 use crate::analysis::Sink;
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, StartedBy, Transport,
+    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, Refusal, StartedBy,
+    Transport,
 };
-use crate::analysis::probe::{Probe, Verdict, is_http2_preface, is_tls_record};
+use crate::analysis::probe::{Probe, Verdict, is_http2_preface};
 use crate::http::{
     self, Handshake, Held, Match, Progress, Tracker, looks_like_request, looks_like_response,
 };
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection};
+use crate::tls::{self, begins_record};
 use crate::websocket::extension::{self, DeflateParams};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
 use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
@@ -23,6 +25,8 @@ pub(super) enum Layer {
     Probe(Box<Probe>),
     /// Requests and responses.
     Http(Box<Tracker>),
+    /// Records of TLS.
+    Tls(Box<tls::Session>),
     /// Frames.
     WebSocket(PerDirection<Decoder>),
     /// Nobody is interested in its content.
@@ -49,9 +53,10 @@ impl Flow {
                 });
             }
             Layer::Http(_) => self.read_http(direction, chunk, work),
+            Layer::Tls(_) => self.read_tls(direction, chunk, work),
             Layer::Probe(_) => self.read_probe(direction, chunk, work),
             Layer::Start => {
-                self.choose_layer(chunk, work);
+                let direction = self.choose_layer(direction, chunk, work);
                 self.read(direction, chunk, work);
             }
         }
@@ -79,6 +84,7 @@ impl Flow {
                     self.layer = Layer::Probe(Box::default());
                 }
             }
+            Layer::Tls(_) => self.read_tls_gap(direction, gap, work),
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start => self.layer = Layer::Probe(Box::default()),
             Layer::Probe(_) | Layer::PassedOver => {}
@@ -109,14 +115,21 @@ impl Flow {
             Layer::Probe(_) if self.about.nature == Nature::Unknown => {
                 self.about.nature = Nature::Other;
             }
-            Layer::Probe(_) | Layer::Start | Layer::PassedOver => {}
+            Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::PassedOver => {}
         }
+        self.look_up_secrets(work);
     }
 
-    /// Decides what the first bytes of a connection are to be read as.
-    fn choose_layer<S: Sink>(&mut self, chunk: Chunk<'_>, work: &mut Work<'_, S>) {
-        if is_tls_record(chunk.bytes) {
-            self.pass_over(Nature::Opaque, Transport::Tls);
+    /// Decides what the first bytes of a connection are to be read as. Gives their direction, now that the
+    /// client may be known.
+    fn choose_layer<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        work: &mut Work<'_, S>,
+    ) -> Direction {
+        if begins_record(chunk.bytes) {
+            return self.start_tls(direction, chunk);
         } else if is_http2_preface(chunk.bytes) {
             self.pass_over(Nature::Opaque, Transport::H2);
         } else if self.about.started_by == StartedBy::Syn {
@@ -127,6 +140,7 @@ impl Flow {
         } else {
             self.layer = Layer::Probe(Box::default());
         }
+        direction
     }
 
     fn start_http(&mut self) {
@@ -156,6 +170,11 @@ impl Flow {
         let progress = tracker.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
+        if direction == Direction::ServerToClient
+            && let Some(refusal) = &mut self.about.refusal
+        {
+            refusal.add(chunk);
+        }
         match progress {
             Progress::Continue => {}
             Progress::Lost => {
@@ -204,8 +223,18 @@ impl Flow {
         let Layer::Http(mut tracker) = std::mem::replace(&mut self.layer, Layer::PassedOver) else {
             return;
         };
-        self.finish_http(&mut tracker, work);
         let held = Direction::BOTH.map(|direction| (direction, tracker.take_held(direction)));
+        let mut beginning = held
+            .iter()
+            .find(|(other, _)| *other == direction)
+            .map(|(_, held)| held.bytes().to_vec())
+            .unwrap_or_default();
+        beginning.extend_from_slice(chunk.bytes);
+        if direction == Direction::ServerToClient {
+            // Known before the handshake is told to have failed: it is why.
+            self.note_answer_in_tls(&beginning, chunk, work);
+        }
+        self.finish_http(&mut tracker, work);
         if self.told {
             self.open_decoders(UNNEGOTIATED, Start::Boundary);
             self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
@@ -214,14 +243,12 @@ impl Flow {
             }
             return self.read(direction, chunk, work);
         }
-        let mut beginning = held
-            .iter()
-            .find(|(other, _)| *other == direction)
-            .map(|(_, held)| held.bytes().to_vec())
-            .unwrap_or_default();
-        beginning.extend_from_slice(chunk.bytes);
-        if is_tls_record(&beginning) && direction == Direction::ClientToServer {
-            self.pass_over(Nature::Opaque, Transport::Tls);
+        if begins_record(&beginning) && direction == Direction::ClientToServer {
+            self.start_tls(direction, Chunk { bytes: &beginning, ..chunk });
+            for (direction, held) in &held {
+                self.read_held(*direction, held, work);
+            }
+            self.read(direction, chunk, work);
         } else {
             // An answer that is no HTTP refuses a handshake as well as any status.
             self.rejected |= self.about.nature == Nature::Asked;
@@ -258,7 +285,10 @@ impl Flow {
         let Layer::Probe(probe) = &mut self.layer else { return };
         match probe.push(direction, chunk) {
             Verdict::Unsure => {}
-            Verdict::Tls => self.pass_over(Nature::Opaque, Transport::Tls),
+            Verdict::Tls => {
+                let direction = self.start_tls(direction, chunk);
+                self.read(direction, chunk, work);
+            }
             Verdict::Other => self.pass_over(Nature::Other, Transport::Tcp),
             Verdict::Frames => self.recognise_frames(Recognition::Likely, work),
             Verdict::Request => self.probe_http(direction, Direction::ClientToServer, chunk, work),
@@ -322,7 +352,7 @@ impl Flow {
         }
     }
 
-    fn pass_over(&mut self, nature: Nature, transport: Transport) {
+    pub(super) fn pass_over(&mut self, nature: Nature, transport: Transport) {
         if self.about.nature != Nature::Asked {
             self.about.nature = nature;
         }
@@ -377,6 +407,11 @@ fn http_event<S: Sink>(
         http::Observation::HandshakeEnded(handshake) => {
             about.nature = Nature::Asked;
             *rejected = handshake.status().is_some_and(|status| status != SWITCHING_PROTOCOLS);
+            about.refusal = handshake
+                .response
+                .as_ref()
+                .filter(|_| *rejected)
+                .map(|head| Box::new(Refusal { offset: head.span.end, ..Refusal::default() }));
             ConnectionEvent::HandshakeEnded(handshake)
         }
         http::Observation::TunnelRefused(handshake) => {

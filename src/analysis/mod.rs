@@ -6,7 +6,10 @@ mod flows;
 mod kept;
 mod layer;
 pub mod limits;
+mod lookups;
+mod network;
 mod probe;
+mod secure;
 
 use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
 use crate::analysis::flows::Flows;
@@ -14,6 +17,7 @@ use crate::analysis::limits::Limits;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Direction, Origin, Timestamp, length_u64};
+use crate::tls::{KeyLog, KeyLogError};
 
 /// Receives what the analyzer observes.
 pub trait Sink {
@@ -45,6 +49,8 @@ pub struct Options {
     pub digest: bool,
     /// Ports whose connections are WebSocket even where no handshake was captured.
     pub decode_as: Vec<u16>,
+    /// Secrets of TLS connections.
+    pub keylog: KeyLog,
     /// How much memory and work the capture may cost.
     pub limits: Limits,
 }
@@ -98,6 +104,15 @@ impl Analyzer {
         Totals { connections: self.flows.count, ..self.totals }
     }
 
+    /// Adds secrets of TLS connections, in the format of key logs.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyLog::add`].
+    pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+        self.flows.options.keylog.add(text)
+    }
+
     /// Reads one packet, and hands over all that became known by it.
     pub fn push<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
         self.observe(packet, sink);
@@ -111,6 +126,14 @@ impl Analyzer {
             Decoded::Tcp(segment) => {
                 self.totals.segments = self.totals.segments.saturating_add(1);
                 self.flows.segment(segment, sink);
+            }
+            Decoded::Dns(message) => {
+                self.flows.lookup(message);
+                sink.event(&Event { origin: self.flows.now, kind: EventKind::Dns(message) });
+            }
+            Decoded::Icmp(error) => {
+                self.flows.error(error);
+                sink.event(&Event { origin: self.flows.now, kind: EventKind::Icmp(error) });
             }
             Decoded::Other(Reason::NotTcp) => {}
             Decoded::Other(Reason::FragmentKept) => sink.carried(Cargo::Fragment),

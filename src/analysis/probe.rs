@@ -3,6 +3,7 @@
 use crate::analysis::kept::KeptChunk;
 use crate::http::{Match, looks_like_request, looks_like_response};
 use crate::stream::{Chunk, Direction, PerDirection};
+use crate::tls::begins_record;
 use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
 
 /// Looks at segments until they tell what the connection is.
@@ -50,7 +51,7 @@ impl Probe {
         if looks_like_response(chunk.bytes) == Match::Yes {
             return Verdict::Response;
         }
-        if is_tls_record(chunk.bytes) {
+        if begins_record(chunk.bytes) {
             return Verdict::Tls;
         }
         let known = self.evidence.get(direction).masked;
@@ -108,16 +109,6 @@ impl Probe {
     }
 }
 
-/// Whether bytes begin with a TLS record header (RFC 8446 §5.1).
-pub(super) fn is_tls_record(bytes: &[u8]) -> bool {
-    match bytes {
-        [20..=23, 3, 0..=4, high, low, ..] => {
-            u16::from_be_bytes([*high, *low]) <= TLS_MAX_CIPHERTEXT
-        }
-        _ => false,
-    }
-}
-
 /// Whether bytes begin with the client's connection preface of HTTP/2 (RFC 9113 §3.4).
 pub(super) fn is_http2_preface(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PRI * HTTP/2.0\r\n")
@@ -139,9 +130,6 @@ const MAX_CHUNKS: u32 = 256;
 
 /// Bytes kept until then.
 const MAX_KEPT: usize = 1 << 18;
-
-/// Largest TLS record: 2^14 bytes and the most that a cipher may add, of any version.
-const TLS_MAX_CIPHERTEXT: u16 = (1 << 14) + 2048;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ mod compressed;
 mod error;
 mod input;
 mod interface;
+mod journal;
 pub mod live;
 mod open;
 mod output;
@@ -22,6 +23,7 @@ mod write;
 
 pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
 pub use interface::{Interface, Losses};
+pub use journal::{Journal, KeptPacket, Past};
 pub use open::{length, open, open_stream};
 pub use output::{Output, Replacing};
 pub use recording::Recording;
@@ -114,6 +116,16 @@ pub struct Secrets {
     /// The secrets themselves.
     pub data: Vec<u8>,
 }
+
+impl Secrets {
+    /// Whether they are a TLS key log.
+    pub fn is_key_log(&self) -> bool {
+        self.kind == KEY_LOG
+    }
+}
+
+/// The type of secrets that are a TLS key log: `TLSK` (draft-ietf-opsawg-pcapng, section 4.7).
+const KEY_LOG: u32 = 0x544c_534b;
 
 /// The longest packet that is believed where the file does not announce longer ones, in bytes.
 ///

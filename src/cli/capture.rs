@@ -1,13 +1,18 @@
 //! Where packets come from: the options, and opening it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
+
 use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
 use crate::capture::{self, FileStore, PacketSource, live};
+use crate::stream::length_u64;
+use crate::tls::KeyLog;
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,6 +41,15 @@ impl CaptureArgs {
     /// Ports that are WebSocket in any case.
     pub(super) fn decode_as(&self) -> &[u16] {
         self.source.decode_as()
+    }
+
+    /// Reads the key logs.
+    ///
+    /// # Errors
+    ///
+    /// As [`SourceArgs::keylog`].
+    pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
+        self.source.keylog()
     }
 
     /// The file, where it is one that can be opened once more.
@@ -88,6 +102,13 @@ pub(super) struct SourceArgs {
 
     #[command(flatten)]
     record: RecordArgs,
+
+    /// TLS secrets: a key log that a client or server wrote (SSLKEYLOGFILE)
+    ///
+    /// Says of each TLS connection whether its secrets are there. May be given several times; those that a
+    /// pcapng file brings along are used in any case.
+    #[arg(long, value_name = "FILE")]
+    keylog: Vec<PathBuf>,
 }
 
 impl SourceArgs {
@@ -104,6 +125,26 @@ impl SourceArgs {
     /// Whether packets are also written to a file.
     pub(super) fn is_recorded(&self) -> bool {
         self.record.is_on()
+    }
+
+    /// Reads the key logs.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read, is larger than any key log should be, or is none.
+    pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
+        let mut log = KeyLog::default();
+        for path in &self.keylog {
+            let text = read_key_log(path)?;
+            if let Err(error) = log.add(&text) {
+                anyhow::bail!(
+                    "{}: no TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
+                    path.display(),
+                    error.line
+                );
+            }
+        }
+        Ok(log)
     }
 
     /// Opens a file, or standard input where its name is `-`.
@@ -145,6 +186,23 @@ impl SourceArgs {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command line names it; no capture is read here")]
+fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let cannot = || format!("key log {} cannot be read", path.display());
+    let file = File::open(path).with_context(cannot)?;
+    let mut text = Vec::new();
+    // A pipe has no length to ask for.
+    file.take(LARGEST_KEY_LOG.saturating_add(1)).read_to_end(&mut text).with_context(cannot)?;
+    if length_u64(text.len()) > LARGEST_KEY_LOG {
+        anyhow::bail!(
+            "key log {} is larger than {} MiB; keep only the lines of this capture's connections",
+            path.display(),
+            LARGEST_KEY_LOG >> 20
+        );
+    }
+    Ok(text)
+}
+
 /// Says that nothing was named to be read, and what could be.
 pub(super) fn no_capture() -> anyhow::Error {
     let loopback = live::loopback();
@@ -179,3 +237,6 @@ pub(super) enum Kind {
     /// It comes as it happens.
     Live,
 }
+
+/// Bytes of the largest key log that is read: some 200,000 connections.
+const LARGEST_KEY_LOG: u64 = 64 << 20;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::Verdict;
 use super::capture::{Kind, Opened, SourceArgs, no_capture};
 use super::drive::drive;
 use super::filter::{FilterArgs, kept};
@@ -13,14 +14,15 @@ use super::jobs::{self, Job};
 use super::living::Living;
 use super::output::{ColorArgs, Screen};
 use super::progress::Scrolling;
-use super::{Remark, Verdict};
+use super::said::{Said, extent};
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
-use crate::report::check::{self, Checked, Choice, Collector, Explanations, Extent, Files, Format};
+use crate::report::check::{self, Checked, Choice, Collector, Explanations, Files, Format};
 use crate::timeline::filter::Filter;
+use crate::tls::KeyLog;
 
 /// Find what breaks the rules, and say what to do
 ///
@@ -98,7 +100,7 @@ pub(super) struct CheckArgs {
 
 /// From which severity on the exit code tells.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// a MUST is broken, or a connection failed
     Error,
     /// trouble is likely
@@ -110,7 +112,8 @@ enum FailOn {
 }
 
 impl FailOn {
-    fn verdict(self, worst: Option<Severity>) -> Verdict {
+    /// The exit code where `worst` is the worst of what was found.
+    pub(super) fn verdict(self, worst: Option<Severity>) -> Verdict {
         let least = match self {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
@@ -140,9 +143,9 @@ enum Least {
 /// output cannot be written.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     let filter = args.filter.filter()?;
-    let filter = filter.as_ref();
+    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
     if !args.source.interfaces().is_empty() {
-        return args.live(filter, out);
+        return args.live(&given, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -160,7 +163,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
     jobs::run(
         &listed,
         threads,
-        |job| args.check(job, files, filter),
+        |job| args.check(job, files, &given),
         |outcome| {
             captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
             if let Some(checked) = &outcome.checked {
@@ -211,10 +214,11 @@ impl CheckArgs {
         })
     }
 
-    fn pipeline(&self, filter: Option<&Filter>) -> Pipeline {
+    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
         let options = Options {
-            keep: filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
             decode_as: self.source.decode_as().to_vec(),
+            keylog: given.keylog.clone(),
             ..Options::default()
         };
         let settings =
@@ -223,7 +227,7 @@ impl CheckArgs {
     }
 
     /// Checks one file, on whatever thread.
-    fn check(&self, job: &Job, files: Files, filter: Option<&Filter>) -> Outcome {
+    fn check(&self, job: &Job, files: Files, given: &Given<'_>) -> Outcome {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
@@ -242,23 +246,30 @@ impl CheckArgs {
             // Several bars at a time would overwrite one another.
             opened.length = None;
         }
-        let mut collector = self.collector(filter);
-        let outcome = drive(opened, self.pipeline(filter), Scrolling::No, &mut collector);
+        let mut collector = self.collector(given.filter);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
         let error = outcome.err();
         Outcome { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }
 
     /// Captures live: what is found is told as soon as it is known, where the format allows.
-    fn live(&self, filter: Option<&Filter>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    fn live(&self, given: &Given<'_>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
         let opened: Opened = self.source.open_live()?;
         debug_assert_eq!(opened.kind, Kind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
         let name = opened.source.name().to_owned();
-        let mut living = Living::new(&name, self.collector(filter), writer, self.format);
-        let outcome = drive(opened, self.pipeline(filter), Scrolling::Yes, &mut living);
+        let mut living = Living::new(&name, self.collector(given.filter), writer, self.format);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::Yes, &mut living);
         let worst = living.finish(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }
+}
+
+/// What the user gave for all captures.
+struct Given<'a> {
+    filter: Option<&'a Filter>,
+    /// Secrets of TLS connections.
+    keylog: KeyLog,
 }
 
 /// What became of one file.
@@ -273,64 +284,6 @@ impl Outcome {
     /// Whether it is no capture, and nobody said that it was one.
     fn is_passed_over(&self) -> bool {
         self.checked.is_none() && self.error.is_none()
-    }
-}
-
-/// What is to be said on standard error, in one line.
-#[derive(Default)]
-struct Said {
-    /// The first failure.
-    failure: Option<anyhow::Error>,
-    /// How many there were.
-    failures: usize,
-    /// The first remark that is no failure.
-    remark: Option<String>,
-}
-
-impl Said {
-    fn hear(&mut self, error: Option<anyhow::Error>) {
-        let Some(error) = error else { return };
-        match error.downcast::<Remark>() {
-            Ok(remark) => {
-                self.remark.get_or_insert(remark.text);
-            }
-            Err(error) => {
-                self.failures = self.failures.saturating_add(1);
-                self.failure.get_or_insert(error);
-            }
-        }
-    }
-
-    /// Whether the only file could not be opened.
-    fn is_unread(&self, files: Files) -> bool {
-        let opened = |error: &anyhow::Error| {
-            error
-                .downcast_ref::<crate::capture::Error>()
-                .is_some_and(crate::capture::Error::is_damage)
-        };
-        files == Files::One && self.failure.as_ref().is_some_and(|error| !opened(error))
-    }
-
-    fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
-        match (self.failure, self.failures.saturating_sub(1), self.remark) {
-            (Some(error), 0, _) => Err(error),
-            (Some(error), 1, _) => {
-                anyhow::bail!("{error:#}; and 1 more capture could not be read whole")
-            }
-            (Some(error), more, _) => {
-                anyhow::bail!("{error:#}; and {more} more captures could not be read whole")
-            }
-            (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
-            (None, _, None) => Ok(verdict),
-        }
-    }
-}
-
-/// How much was read of a capture that could be opened.
-fn extent(error: Option<&anyhow::Error>) -> Extent {
-    match error {
-        Some(error) if !error.is::<Remark>() => Extent::Partly(format!("{error:#}")),
-        Some(_) | None => Extent::Whole,
     }
 }
 

@@ -7,7 +7,7 @@ use super::capture::{Kind, Opened};
 use super::progress::{Progress, Scrolling};
 use super::{Remark, Verdict, signals};
 use crate::analysis::{Analyzer, Totals};
-use crate::capture::{Notice, Notices, Packet, PacketSource};
+use crate::capture::{Notice, Notices, Packet, PacketSource, Secrets};
 use crate::findings::{Findings, Reading};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
@@ -17,6 +17,9 @@ use crate::stream::length_u64;
 pub(super) trait Engine<R> {
     /// Reads one packet.
     fn push(&mut self, packet: &Packet<'_>, report: &mut R);
+
+    /// Takes TLS secrets that the capture brings along.
+    fn add_secrets(&mut self, secrets: &Secrets);
 
     /// Ends the capture.
     fn finish(&mut self, reading: &Reading<'_>, report: &mut R);
@@ -28,6 +31,13 @@ pub(super) trait Engine<R> {
 impl<R: Report> Engine<R> for Analyzer {
     fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
         self.push(packet, report);
+    }
+
+    fn add_secrets(&mut self, secrets: &Secrets) {
+        if secrets.is_key_log() {
+            // What cannot be read in it is of no use, and no failure of ours.
+            self.add_secrets(&secrets.data).ok();
+        }
     }
 
     fn finish(&mut self, _: &Reading<'_>, report: &mut R) {
@@ -42,6 +52,12 @@ impl<R: Report> Engine<R> for Analyzer {
 impl<R: Report + Findings> Engine<R> for Pipeline {
     fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
         self.push(packet, report);
+    }
+
+    fn add_secrets(&mut self, secrets: &Secrets) {
+        if secrets.is_key_log() {
+            self.add_secrets(&secrets.data).ok();
+        }
     }
 
     fn finish(&mut self, reading: &Reading<'_>, report: &mut R) {
@@ -117,6 +133,7 @@ fn read<R: Report>(
 ) -> Result<(), Stop> {
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
+    let mut secrets = 0;
     while packets < opened.count {
         // What is captured live ends by itself, with what had come until then.
         if opened.kind == Kind::Stream && opened.stop.load(Ordering::Relaxed) {
@@ -129,6 +146,11 @@ fn read<R: Report>(
         }
         packets = packets.saturating_add(1);
         engine.push(&packet, report);
+        // They are asked for at the end of a connection: one packet late is early enough.
+        for more in opened.source.secrets().iter().skip(secrets) {
+            engine.add_secrets(more);
+            secrets = secrets.saturating_add(1);
+        }
         report.check().map_err(Stop::Output)?;
         if flushing.is_due(opened.source.as_ref(), end, report) {
             report.flush().map_err(Stop::Output)?;

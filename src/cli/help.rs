@@ -18,6 +18,7 @@ their handshakes and messages, inflated where they were compressed. It only list
 pub(super) const AFTER: &str = "\
 Examples:
   wslens feed.pcap                    what was said, in the terminal: ? shows the keys
+  wslens diagnose feed.pcap           why a connection failed or dropped, and what to do
   wslens check feed.pcap              what breaks the rules, where, and what to do
   wslens print --frames feed.pcap     every frame with its bits
   wslens stats feed.pcap              how much of what
@@ -25,7 +26,7 @@ Examples:
   wslens explain 1006                 what a close code, or the bytes of a frame, mean
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
-Exit codes: 0 fine, 1 check found errors, 2 failed (one line on standard error says why).
+Exit codes: 0 fine, 1 check or diagnose found errors, 2 failed (one line on standard error says why).
 More: wslens --help";
 
 /// Examples by task, behind the long help.
@@ -47,6 +48,12 @@ Examples
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
     wslens -i any -w feed.pcapng                all interfaces, kept in a file
     wslens check -i lo --duration 1m            what breaks the rules within a minute
+
+  Find out why it did not connect, or why it dropped
+    wslens diagnose feed.pcapng                 each connection's story, the failed ones first
+    wslens diagnose --failed captures/          of all captures in a folder, failures only
+    wslens diagnose --connection 3 feed.pcapng  one connection at length, also where it is fine
+    wslens diagnose -i lo -f 'tcp port 8080'    live: reproduce it, then press Ctrl-C
 
   Find what is wrong
     wslens check feed.pcapng                    what breaks the rules, where, and what to do
@@ -79,7 +86,7 @@ What a line shows
 
 Exit codes
   0  fine, even where the output was not read to its end (a closed pipe)
-  1  wslens check found an error, or what --fail-on says
+  1  wslens check found an error, wslens diagnose a connection that failed, or what --fail-on says
   2  wslens failed, or the capture is damaged; one line on standard error says what, where, and what
      to do. Everything before the damage is shown all the same.
 
@@ -93,6 +100,7 @@ wslens shows the WebSocket traffic in a network capture.
   Look at a saved capture     wslens feed.pcap
                               wslens print --frames feed.pcap
                               wslens stats feed.pcap
+  Why did it fail, or drop?   wslens diagnose feed.pcap
   Find what is wrong          wslens check feed.pcap
   Watch your own machine      wslens interfaces
                               wslens -i lo -f 'tcp port 8080'

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::analysis::event::{ConnectionId, Event};
+use crate::analysis::event::{Connection, ConnectionId, Event};
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule, Severity};
 use crate::report::Report;
@@ -61,6 +61,10 @@ impl Sink for Living<'_> {
 impl Findings for Living<'_> {
     fn finding(&mut self, finding: &Finding) {
         self.collector.finding(finding);
+    }
+
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        self.collector.late(finding, connection);
     }
 
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {

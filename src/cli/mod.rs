@@ -3,6 +3,7 @@
 mod capture;
 mod check;
 mod completions;
+mod diagnose;
 mod drive;
 mod explain;
 mod filter;
@@ -18,6 +19,7 @@ mod progress;
 mod quantity;
 mod record;
 mod rules;
+mod said;
 mod signals;
 mod stats;
 mod usage;
@@ -105,6 +107,7 @@ struct Args {
 enum Command {
     Print(print::PrintArgs),
     Check(check::CheckArgs),
+    Diagnose(diagnose::DiagnoseArgs),
     Stats(stats::StatsArgs),
     Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
@@ -140,6 +143,7 @@ impl Command {
         match self {
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
+            Self::Diagnose(args) => return diagnose::run(args, out),
             Self::Stats(args) => stats::run(args, out)?,
             Self::Rules(args) => rules::run(args, out)?,
             Self::Explain(args) => explain::run(args, out)?,

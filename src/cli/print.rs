@@ -152,6 +152,7 @@ fn print<R: Selective>(
         keep: filter.as_ref().map_or(intake.keep, |filter| kept(filter, intake.keep)),
         digest: intake.digest == Digest::Wanted,
         decode_as: capture.decode_as().to_vec(),
+        keylog: capture.keylog()?,
         ..Options::default()
     };
     let pipeline = Pipeline::new(analysis, settings);

@@ -5,14 +5,46 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
-/// Sets `stop` at the first signal that asks to end; a second one ends the process at once.
+/// Sets `stop` at the first signal that asks to end; a later one ends the process at once.
+///
+/// What comes right behind the first belongs to it: timeout(1) sends each signal to the process and to its
+/// group.
 ///
 /// # Errors
 ///
 /// When the system refuses.
+#[cfg(unix)]
 pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let stop = Arc::clone(stop);
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut first = None;
+        for signal in &mut signals {
+            let since = now().saturating_duration_since(*first.get_or_insert_with(now));
+            if stop.swap(true, Ordering::Relaxed) && since >= SAME {
+                emulate_default_handler(signal).ok();
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// The same where signals cannot be waited for.
+///
+/// # Errors
+///
+/// When the system refuses.
+#[cfg(not(unix))]
+pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
+    use signal_hook::flag;
+
     for signal in [SIGINT, SIGTERM] {
         // The order matters: at the first signal, the flag is not set yet when this looks at it.
         flag::register_conditional_default(signal, Arc::clone(stop))?;
@@ -20,3 +52,13 @@ pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "a key is pressed twice in wall time")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Signals that come within this time are one.
+#[cfg(unix)]
+const SAME: std::time::Duration = std::time::Duration::from_millis(250);

@@ -43,6 +43,7 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let analysis = Options {
         keep: filter.as_ref().map_or(DECODED, |filter| kept(filter, DECODED)),
         decode_as: args.capture.decode_as().to_vec(),
+        keylog: args.capture.keylog()?,
         ..Options::default()
     };
     let mut report = Stats::new(out, args.format);

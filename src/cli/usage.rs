@@ -82,7 +82,7 @@ mod tests {
         #[rustfmt::skip]
         let cases: &[(&[&str], &str)] = &[
             (&["wslens", "verify", "x.pcap"], "there is no subcommand and no file 'verify'"),
-            (&["wslens", "print", "x", "--keylog", "y"], "unexpected argument '--keylog' found"),
+            (&["wslens", "print", "x", "--secrets", "y"], "unexpected argument '--secrets' found"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
             (&["wslens", "verify", "x", "--format", "ndjson"], "there is no subcommand and no file 'verify'"),
             (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': no rule and no group of rules is called so; the nearest is 'WS-F'"),

@@ -10,6 +10,7 @@ use super::output::ColorArgs;
 use crate::analysis::Options;
 use crate::capture::Spool;
 use crate::tui::app::Stage;
+use crate::tui::news::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
 use crate::tui::{Ending, Show, Store};
 
@@ -23,6 +24,10 @@ pub(super) struct LookArgs {
     /// Draw the timeline in ASCII only
     #[arg(long)]
     ascii: bool,
+
+    /// Ring the terminal's bell when an error or warning is found live
+    #[arg(long)]
+    bell: bool,
 }
 
 /// How much is kept of what cannot be read twice.
@@ -65,6 +70,8 @@ pub(super) fn run(
     (look, color): (LookArgs, ColorArgs),
 ) -> anyhow::Result<()> {
     let filter = filter.filter()?;
+    // Before the rights of root are given up: the key log, too, may be root's alone.
+    let keylog = capture.keylog()?;
     // Made before the rights of root are given up: where it stands may be root's alone.
     let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
     let opened = capture.open()?;
@@ -77,7 +84,7 @@ pub(super) fn run(
         Kind::File => Stage::Loading,
         Kind::Stream | Kind::Live => Stage::Live,
     };
-    let options = Options { decode_as: capture.decode_as().to_vec(), ..Options::default() };
+    let options = Options { decode_as: capture.decode_as().to_vec(), keylog, ..Options::default() };
     crate::tui::run(Show {
         packets: opened.source,
         store,
@@ -92,6 +99,7 @@ pub(super) fn run(
         count: opened.count,
         options,
         filter,
+        bell: if look.bell { Bell::On } else { Bell::Off },
         theme: look.theme(color),
     })?;
     Ok(())

@@ -104,6 +104,7 @@ pub(super) fn packet(link_type: u32, bytes: &[u8]) -> Packet<'_> {
 pub(super) fn decode(link_type: u32, bytes: &[u8]) -> Result<Vec<u8>, Reason> {
     match Decoder::default().decode(&packet(link_type, bytes)) {
         Decoded::Tcp(segment) => Ok(segment.payload.to_vec()),
+        Decoded::Dns(_) | Decoded::Icmp(_) => Err(Reason::NotTcp),
         Decoded::Other(reason) => Err(reason),
     }
 }

@@ -1,13 +1,15 @@
-//! One packet to at most one TCP segment.
+//! One packet to at most one TCP segment, or to what tells of connections: a DNS message, an ICMP error.
 //!
 //! Link layers and tunnels are ours; IP, its fragments and TCP are read by etherparse. The one shape
 //! that nearly all packets have (IP without options, TCP) is tried first and takes a short cut.
 
 #[cfg(test)]
 mod craft;
+mod dns;
 mod endpoint;
 mod ethertype;
 mod fragments;
+mod icmp;
 mod ip;
 mod link;
 mod tunnel;
@@ -18,8 +20,10 @@ use std::mem;
 
 use etherparse::IpNumber;
 
+pub use self::dns::{DnsAddress, DnsCode, DnsExtent, DnsKind, DnsMessage, DnsQuestion, DnsRole};
 pub use self::endpoint::Endpoint;
 pub use self::fragments::Limits;
+pub use self::icmp::{IcmpError, IcmpKind, IcmpMeaning, IcmpVersion};
 pub use self::link::link_type_name;
 
 use self::fragments::Fragments;
@@ -52,10 +56,7 @@ impl Decoder {
         if let Some(segment) = plain_segment(packet) {
             return Decoded::Tcp(segment);
         }
-        match self.segment(packet) {
-            Ok(segment) => Decoded::Tcp(segment),
-            Err(reason) => Decoded::Other(reason),
-        }
+        self.read(packet).unwrap_or_else(Decoded::Other)
     }
 
     /// IP datagrams that were given up because a limit was reached before all fragments came.
@@ -69,7 +70,7 @@ impl Decoder {
     }
 
     /// Reads header by header, through all tunnels.
-    fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Reason> {
+    fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Decoded<'a>, Reason> {
         let original_length = length_usize(u64::from(packet.original_length));
         let missing = original_length.saturating_sub(packet.bytes.len());
         let wire = Wire { bytes: packet.bytes, missing };
@@ -78,7 +79,7 @@ impl Decoder {
         for _ in 0..MAX_IP_HEADERS {
             wire = header.read_to_ip(wire)?;
             if let Some(segment) = ip::plain_segment(wire) {
-                return Ok(segment);
+                return Ok(Decoded::Tcp(segment));
             }
             let mut datagram = Datagram::read(wire)?;
             if let Some(fragment) = datagram.fragment {
@@ -90,8 +91,17 @@ impl Decoder {
                 *buffer = whole.bytes;
                 datagram = datagram.reassembled(Wire { bytes: buffer, missing: whole.missing })?;
             }
-            if datagram.protocol == IpNumber::TCP {
-                return datagram.segment();
+            match datagram.protocol {
+                IpNumber::TCP => return datagram.segment().map(Decoded::Tcp),
+                IpNumber::ICMP | IpNumber::IPV6_ICMP => {
+                    return icmp::error(&datagram).map(Decoded::Icmp);
+                }
+                IpNumber::UDP => {
+                    if let Some(message) = tunnel::dns(&datagram) {
+                        return Ok(Decoded::Dns(Box::new(message)));
+                    }
+                }
+                _ => {}
             }
             (header, wire) = tunnel::open(&datagram)?;
         }
@@ -107,10 +117,14 @@ pub fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
 }
 
 /// What a packet turned out to be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Decoded<'a> {
     /// A TCP segment, possibly inside tunnels or made of reassembled IP fragments.
     Tcp(Segment<'a>),
+    /// A DNS message in a UDP datagram.
+    Dns(Box<DnsMessage>),
+    /// An ICMP error about a TCP segment.
+    Icmp(IcmpError),
     /// Something else, or a fragment that does not complete its datagram yet.
     Other(Reason),
 }
@@ -159,7 +173,8 @@ impl Flags {
 /// Why a packet gave no segment.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// Not TCP (ARP, UDP, ICMP, an unknown `EtherType`, ...): none of our business.
+    /// Neither TCP nor anything that tells of it (ARP, most of UDP, an unknown `EtherType`, ...):
+    /// none of our business.
     NotTcp,
     /// The link type is not supported; its number.
     LinkType(u32),
@@ -217,6 +232,7 @@ mod tests {
                         let missing = length_usize(u64::from(segment.missing));
                         assert_eq!(segment.payload.len() + missing, PAYLOAD.len(), "{name}");
                     }
+                    Decoded::Dns(_) | Decoded::Icmp(_) => panic!("{name} is neither"),
                     Decoded::Other(reason) => {
                         let expected = [Reason::Cut, Reason::FragmentKept, Reason::NotTcp];
                         assert!(expected.contains(&reason), "{name}, {length} bytes: {reason:?}");
@@ -286,6 +302,7 @@ mod tests {
                 let bytes = ethernet(0x0800, &craft::ipv4_fragment(UDP, number, &outer, range));
                 match decoder.decode(&packet(ETHERNET, &bytes)) {
                     Decoded::Tcp(segment) => payload.extend_from_slice(segment.payload),
+                    Decoded::Dns(_) | Decoded::Icmp(_) => {}
                     Decoded::Other(reason) => reasons.push(reason),
                 }
             }

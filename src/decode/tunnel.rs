@@ -1,11 +1,12 @@
-//! What an IP datagram may carry that leads to another IP header.
+//! What an IP datagram that is not TCP may carry: mostly something that leads to another IP header.
 
 use etherparse::IpNumber;
 
-use super::Reason;
+use super::dns::{self, DnsMessage};
 use super::ethertype::Header;
 use super::ip::Datagram;
 use super::wire::Wire;
+use super::{Endpoint, Reason};
 
 /// Opens the tunnel in a datagram that is not TCP.
 pub(super) fn open<'a>(datagram: &Datagram<'a>) -> Result<(Header, Wire<'a>), Reason> {
@@ -17,6 +18,22 @@ pub(super) fn open<'a>(datagram: &Datagram<'a>) -> Result<(Header, Wire<'a>), Re
         IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Reason::Encapsulation("IPsec ESP")),
         _ => Err(Reason::NotTcp),
     }
+}
+
+/// The DNS message in a datagram of UDP, told by its port.
+pub(super) fn dns(datagram: &Datagram<'_>) -> Option<DnsMessage> {
+    let (header, rest) = datagram.payload.header::<UDP_LENGTH>().ok()?;
+    let source = u16::from_be_bytes([header[0], header[1]]);
+    let destination = u16::from_be_bytes([header[2], header[3]]);
+    let is_dns = DNS_PORTS.contains(&source) || DNS_PORTS.contains(&destination);
+    if !is_dns || udp_tunnel(datagram.payload).is_ok() {
+        return None;
+    }
+    dns::message(
+        Endpoint::new(datagram.source, source),
+        Endpoint::new(datagram.destination, destination),
+        rest.bytes,
+    )
 }
 
 /// Whether a datagram of `protocol` may turn out to carry TCP once its fragments are together.
@@ -122,6 +139,9 @@ fn erspan_3(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
 
 /// Ports, length and checksum.
 const UDP_LENGTH: usize = 8;
+
+/// DNS (RFC 1035 §4.2), multicast DNS (RFC 6762 §3) and LLMNR (RFC 4795 §2).
+const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
 
 /// IANA, "vxlan".
 const VXLAN_PORT: u16 = 4789;

@@ -75,13 +75,13 @@ mod tests {
             s.upgraded().client(&masked(0x88, b"\x03\xf2")).server(&plain(0x88, b"\x03\xf2")).end(Side::Server);
         }},
         Case { name: "FIN without a Close", near: &["NET-07", "WS-C09"], fires: &["WS-C12"], play: |s| {
-            s.upgraded().client(&masked(0x81, b"x")).wait(60_000).end(Side::Server);
+            s.upgraded().client(&masked(0x81, b"x")).wait(20_000).end(Side::Server);
         }},
         Case { name: "RST without a Close", near: &["WS-C12"], fires: &["NET-07 server"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).reset(Side::Server);
         }},
         Case { name: "open for long after both Closes", near: &["WS-C19"], fires: &["WS-C13 server"], play: |s| {
-            s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).wait(30_000).end(Side::Server);
+            s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).wait(20_000).end(Side::Server);
         }},
         Case { name: "open for a second after both Closes", near: &["WS-C13"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).wait(1_000).end(Side::Server);

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::fault::Side;
+use crate::findings::handshake::is_engine_io;
 use crate::findings::handshake_facts::HandshakeFacts;
+use crate::findings::health_facts::HealthFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::{Bound, Rule, Severity};
 use crate::findings::shape::Shapes;
@@ -25,6 +27,12 @@ pub(super) struct Facts {
     pub(super) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
     pub(super) ended: Option<(Side, Origin)>,
+    /// Whether a client of Engine.IO was accepted, and waits for the server's first message.
+    awaits_open: bool,
+    /// The server's first message to a client of Engine.IO, where it is none of that protocol.
+    pub(super) unopened: Option<Span>,
+    /// Silences, heartbeats, round trips, pace.
+    pub(super) health: Box<HealthFacts>,
 }
 
 /// What the rules remember of what one side sent.
@@ -195,6 +203,7 @@ impl Facts {
     ) {
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
+                self.health.frame(frame);
                 self.frame(connection, direction, frame);
             }
             ConnectionEvent::FrameEnded(direction, frame) => {
@@ -208,6 +217,7 @@ impl Facts {
                 });
             }
             ConnectionEvent::Message(direction, message) => {
+                self.health.message(direction, message);
                 self.message(connection, direction, message);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
@@ -217,6 +227,7 @@ impl Facts {
             }
             ConnectionEvent::Gap(direction, gap) => {
                 let side = self.sides.get_mut(direction);
+                self.health.has_gap = true;
                 if gap.cause == GapCause::SnapLength {
                     side.cut.get_or_insert_default().add(&gap);
                 }
@@ -257,11 +268,16 @@ impl Facts {
                 }
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
+                    self.health.accepted(handshake);
+                    self.awaits_open = handshake.target().is_some_and(is_engine_io);
                 }
             }
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.handshake.asked(connection, handshake);
+            }
             ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::Conflict(..)
@@ -292,6 +308,15 @@ impl Facts {
         self.subprotocol = entry.map(|entry| entry.name);
         for direction in Direction::BOTH {
             self.sides.get_mut(direction).reader = self.subprotocol.and_then(Reader::for_name);
+        }
+    }
+
+    /// Looks at the server's first message to a client of Engine.IO: its packets begin with a digit.
+    fn opened(&mut self, message: &Message<'_>) {
+        self.awaits_open = false;
+        let is_packet = message.content.first().is_none_or(|first| (b'0'..=b'6').contains(first));
+        if !is_packet && message.opcode == Opcode::Text && message.complete {
+            self.unopened = Some(message.span);
         }
     }
 
@@ -377,6 +402,9 @@ impl Facts {
             }
             Opcode::Pong => self.pong(direction, message),
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                if self.awaits_open && direction == Direction::ServerToClient {
+                    self.opened(message);
+                }
                 let side = self.sides.get_mut(direction);
                 match message.inflation {
                     Inflation::HistoryMissing => {
@@ -405,6 +433,9 @@ impl Facts {
         let answered =
             other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
         if let Some(at) = answered {
+            if let Some(ping) = other.pings.get(at) {
+                self.health.answered(direction, ping.span.last, message.span.last);
+            }
             // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
             other.pings.drain(..=at);
             // What had looked wrong was sent unasked.

@@ -94,6 +94,10 @@ pub(super) struct Fault {
     pub(super) side: Option<Side>,
     pub(super) span: Option<Span>,
     pub(super) bits: Option<Bits>,
+    /// The first and last packet that show it, where it lies in no stream.
+    pub(super) packets: Option<[Origin; 2]>,
+    /// The connection that it is about, where that is not the one that was looked at.
+    pub(super) connection: Option<ConnectionId>,
     pub(super) evidence: String,
 }
 
@@ -113,6 +117,18 @@ impl Fault {
     /// Says where it lies, where that is not the place of what was looked at.
     pub(super) fn span(&mut self, span: Span) -> &mut Self {
         self.span = Some(span);
+        self
+    }
+
+    /// Says which packets show it, where it lies in no stream.
+    pub(super) fn packets(&mut self, first: Origin, last: Origin) -> &mut Self {
+        self.packets = Some([first, last]);
+        self
+    }
+
+    /// Says on which connection it is, where that is not the one that was looked at.
+    pub(super) fn connection(&mut self, connection: ConnectionId) -> &mut Self {
+        self.connection = Some(connection);
         self
     }
 
@@ -148,6 +164,8 @@ impl Faults {
             side: direction.map(Side::sender),
             span,
             bits: None,
+            packets: None,
+            connection: None,
             evidence: evidence.into(),
         };
         self.list.push(fault);

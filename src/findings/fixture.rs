@@ -1,6 +1,9 @@
 //! Connections made by hand, and what the rules find on them.
 
+mod network;
+
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::analysis::event::{ConnectionId, Event};
 use crate::analysis::{Analyzer, Options, Sink};
@@ -60,6 +63,10 @@ pub(super) struct Scenario {
     time: u64,
     next: PerDirection<u32>,
     client_port: u16,
+    /// Addresses of client and server.
+    hosts: [IpAddr; 2],
+    /// The receive window that both announce.
+    window: u16,
     pub(super) settings: Settings,
     pub(super) options: Options,
 }
@@ -73,6 +80,8 @@ impl Scenario {
             time: 1_700_000_000_000_000_000,
             next: PerDirection { client: 1_000, server: 900_000 },
             client_port: 50_000,
+            hosts: [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])],
+            window: u16::MAX,
             settings: Settings::default(),
             options: Options { keep: 1 << 16, ..Options::default() },
         }
@@ -264,18 +273,40 @@ impl Scenario {
     }
 
     fn packet(&mut self, direction: Direction, flags: u8, payload: &[u8]) {
+        let [client, server] = self.hosts;
         let (from, to, ports) = match direction {
-            ClientToServer => (1, 2, [self.client_port, 8_080]),
-            ServerToClient => (2, 1, [8_080, self.client_port]),
+            ClientToServer => (client, server, [self.client_port, 8_080]),
+            ServerToClient => (server, client, [8_080, self.client_port]),
         };
-        let mut bytes = vec![0x45, 0];
-        bytes.extend(u16::try_from(HEADERS + payload.len()).unwrap().to_be_bytes());
-        bytes.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, from, 10, 0, 0, to]);
-        bytes.extend(ports.map(u16::to_be_bytes).concat());
+        let mut bytes = ports.map(u16::to_be_bytes).concat();
         bytes.extend(self.next.get(direction).to_be_bytes());
         let other = *self.next.get(direction.reverse());
         bytes.extend(if flags & ACK == 0 { 0 } else { other }.to_be_bytes());
-        bytes.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        let [high, low] = self.window.to_be_bytes();
+        bytes.extend([0x50, flags, high, low, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        self.datagram([from, to], TCP, &bytes);
+    }
+
+    /// A datagram of IP between two hosts.
+    fn datagram(&mut self, [from, to]: [IpAddr; 2], protocol: u8, payload: &[u8]) {
+        let length = |headers: usize| u16::try_from(headers + payload.len()).unwrap().to_be_bytes();
+        let mut bytes = match (from, to) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let mut bytes = [&[0x45, 0][..], &length(20)].concat();
+                bytes.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
+                bytes.extend([from.octets(), to.octets()].concat());
+                bytes
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let mut bytes = [&[0x60, 0, 0, 0][..], &length(0), &[protocol, 64]].concat();
+                bytes.extend([from.octets(), to.octets()].concat());
+                bytes
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
+                panic!("{from} and {to} do not speak the same protocol")
+            }
+        };
         bytes.extend(payload);
         self.packets.push((self.time, bytes));
         self.time += 50_000;
@@ -382,6 +413,9 @@ const HEADERS: usize = 40;
 
 /// `LINKTYPE_RAW`: the packet begins with its IP header.
 const RAW_IP: u32 = 101;
+
+/// Protocol number of TCP.
+const TCP: u8 = 6;
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;

@@ -1,5 +1,7 @@
 //! What the rules remember of a connection's opening handshake.
 
+use crate::analysis::event::Connection;
+use crate::findings::heads::attempt;
 use crate::findings::rule::{Check, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Span};
@@ -18,6 +20,20 @@ pub(super) struct HandshakeFacts {
     pub(super) request_faults: Vec<&'static str>,
     /// Rules that its response broke.
     pub(super) response_faults: Vec<&'static str>,
+    /// The request for a WebSocket that has no response so far.
+    pub(super) asked: Option<Asked>,
+    /// The latest handshake that was refused.
+    pub(super) refused: Option<Box<Handshake>>,
+    /// Rules that its request broke.
+    pub(super) refused_faults: Vec<&'static str>,
+}
+
+/// A request for a WebSocket that waits for its response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) request: Span,
+    /// Bytes that the server had sent before.
+    pub(super) said: u64,
 }
 
 impl HandshakeFacts {
@@ -44,14 +60,25 @@ impl HandshakeFacts {
         }
     }
 
+    /// Remembers a request.
+    pub(super) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
+        let said = connection.bytes.server;
+        self.asked = attempt(handshake).map(|request| Asked { request: request.span, said });
+    }
+
     /// Remembers how a handshake ended.
     pub(super) fn ended(&mut self, handshake: &Handshake) {
-        let Some(response) = handshake.response.as_ref().filter(|it| it.status() == Some(101))
-        else {
+        let Some(response) = &handshake.response else { return };
+        if response.status() != Some(101) {
             // Another may follow on the same connection.
-            *self = Self::default();
+            *self = Self {
+                refused: attempt(handshake).map(|_| Box::new(handshake.clone())),
+                refused_faults: std::mem::take(&mut self.request_faults),
+                ..Self::default()
+            };
             return;
-        };
+        }
+        self.asked = None;
         self.accepted = Some(response.span);
         let accepted = handshake.extensions_accepted().unwrap_or_default();
         let list = extension::parse(&accepted);

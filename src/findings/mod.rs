@@ -5,6 +5,7 @@
 //! `facts`, which observe the same events.
 
 mod asked;
+mod attempts;
 mod capture;
 mod capture_facts;
 mod close;
@@ -17,28 +18,44 @@ mod frame;
 mod handshake;
 mod handshake_facts;
 mod heads;
+mod health;
+mod health_facts;
 mod keys;
+mod legs;
 mod mask_keys;
 mod message;
+mod names;
 mod network;
+mod pace;
 mod partial;
+mod restarts;
 mod rule;
 mod rule_name;
 mod scene;
 mod shape;
 mod snippet;
+mod squeeze;
+mod tls;
 mod words;
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+};
 use crate::analysis::limits::Limits;
 use crate::findings::asked::{ASKED, FrameQuestion, Question};
+use crate::findings::attempts::Attempts;
 use crate::findings::facts::{Facts, Open};
 use crate::findings::fault::{Fault, Faults, Place};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
+use crate::findings::names::Names;
+use crate::findings::restarts::Restarts;
 use crate::findings::scene::{BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene};
 use crate::findings::shape::Shape;
+use crate::findings::tls::TlsPorts;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
+use crate::tls::Observation;
 use crate::websocket::{Frame, Opcode};
 
 pub use self::capture_facts::CaptureFacts;
@@ -82,8 +99,11 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Messages", tables: &[message::RULES] },
     Group { title: "Close and control frames", tables: close::TABLES },
     Group { title: "The opening handshake", tables: handshake::TABLES },
-    Group { title: "Failed connections", tables: &[network::RULES] },
+    Group { title: "Failed handshakes", tables: handshake::FAILURES },
+    Group { title: "Failed connections", tables: network::TABLES },
+    Group { title: "TLS", tables: tls::TABLES },
     Group { title: "permessage-deflate", tables: deflate::TABLES },
+    Group { title: "Health", tables: health::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
 ];
 
@@ -91,6 +111,12 @@ pub const GROUPS: &[Group] = &[
 pub trait Findings {
     /// Takes one finding.
     fn finding(&mut self, finding: &Finding);
+
+    /// Takes a finding about a connection that has ended: it was not known before. Of the connection, no
+    /// more is known than who its peers are.
+    fn late(&mut self, finding: &Finding, _connection: &Connection) {
+        self.finding(finding);
+    }
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
@@ -122,7 +148,12 @@ pub struct Checker {
     /// What is kept of each connection that is remembered, by its seat.
     slots: Vec<Option<Box<Slot>>>,
     keys: Keys,
+    tls_ports: TlsPorts,
+    legs: Legs,
     capture: CaptureFacts,
+    attempts: Attempts,
+    names: Names,
+    restarts: Restarts,
     faults: Faults,
     /// Rules that connections have broken.
     told: Vec<&'static str>,
@@ -152,7 +183,12 @@ impl Checker {
             settings,
             slots: Vec::new(),
             keys: Keys::default(),
+            tls_ports: TlsPorts::default(),
+            legs: Legs::default(),
             capture: CaptureFacts::default(),
+            attempts: Attempts::default(),
+            names: Names::default(),
+            restarts: Restarts::default(),
             faults: Faults::default(),
             told: Vec::new(),
         }
@@ -162,32 +198,43 @@ impl Checker {
     pub fn event(&mut self, event: &Event<'_>, out: &mut impl Findings) {
         match event.kind {
             EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Dns(message) => self.names.observe(message, event.origin),
+            EventKind::Icmp(_) => {}
             EventKind::Connection(connection, ref what) => {
                 if is_plain_end(what) {
                     return;
                 }
                 let seat = connection.seat;
+                if let ConnectionEvent::Ended(ending) = what {
+                    self.ended(connection, *ending);
+                }
                 if self.slot(seat).is_none() {
                     if !begins_memory(what) {
                         return;
                     }
                     self.remember(seat);
                 }
-                if let ConnectionEvent::Message(direction, message) = what
-                    && let Some(slot) = self.slot(seat)
-                {
-                    slot.facts.read(*direction, message);
+                if let ConnectionEvent::Message(direction, message) = what {
+                    self.restarts.message(connection, *direction, message);
+                    if let Some(slot) = self.slot(seat) {
+                        slot.facts.read(*direction, message);
+                    }
                 }
                 self.ask_about(connection, event.origin, what, out);
                 if let Some(slot) = self.slot(seat) {
                     slot.facts.observe(connection, event.origin, what);
                 }
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
+                    self.names.wanted(handshake);
                     self.asked_with_key(connection.id, handshake);
-                } else if let ConnectionEvent::HandshakeEnded(handshake) = what
-                    && let Some(key) = handshake.key()
-                {
-                    self.keys.answered(key, connection.id);
+                    self.legs.asked(connection, handshake);
+                } else if let ConnectionEvent::HandshakeEnded(handshake) = what {
+                    if let Some(key) = handshake.key() {
+                        self.keys.answered(key, connection.id);
+                    }
+                    self.legs.answered(connection.id, handshake);
+                } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
+                    self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
                     self.forget(connection, out);
                 }
@@ -197,14 +244,38 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
-        let scene = CaptureScene { facts: &self.capture, reading, told: &self.told };
+        let scene = CaptureScene {
+            facts: &self.capture,
+            attempts: &self.attempts,
+            names: &self.names,
+            restarts: &self.restarts,
+            reading,
+            told: &self.told,
+        };
         for (rule, check) in &ASKED.capture {
             self.faults.set_place(Place::default());
             check(&scene, &mut self.faults);
             for fault in self.faults.take() {
-                out.finding(&finding(rule, None, Origin::default(), fault));
+                let attempt = fault.connection.and_then(|id| self.attempts.of(id));
+                let found = finding(rule, None, Origin::default(), fault);
+                match attempt {
+                    Some(attempt) => out.late(&found, &attempt.connection()),
+                    None => out.finding(&found),
+                }
             }
         }
+    }
+
+    /// Remembers what a connection was for others.
+    fn ended(&mut self, connection: &Connection, ending: Ending) {
+        self.names.latest = self.names.latest.max(ending.watched_until);
+        if let (Nature::WebSocket | Nature::Asked, Some(lookup)) =
+            (connection.nature, &connection.lookup)
+        {
+            self.names.used(&lookup.name);
+        }
+        let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
+        self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
     }
 
     fn ask_about(
@@ -278,7 +349,10 @@ impl Checker {
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
-            | ConnectionEvent::Recognised(_) => {
+            | ConnectionEvent::Tls(..)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_) => {
                 self.ask(&ASKED.incident, about.of(event, Place::default()), out);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
@@ -294,8 +368,6 @@ impl Checker {
                 }
             }
             ConnectionEvent::Opened
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::StateChanged => {}
         }
@@ -361,6 +433,9 @@ impl Checker {
                 connection: about.connection,
                 facts: &slot.facts,
                 keys: &self.keys,
+                tls_ports: &self.tls_ports,
+                legs: &self.legs,
+                attempts: &self.attempts,
                 settings: &self.settings,
                 subject: about.what,
             };
@@ -424,6 +499,7 @@ impl Checker {
     /// A connection has ended: tells what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
         let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        self.legs.ended(connection.id);
         let id = connection.id;
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);
@@ -466,13 +542,15 @@ fn finding(
     origin: Origin,
     fault: Fault,
 ) -> Finding {
+    let place = fault.span.map_or([origin; 2], |span| [span.first, span.last]);
+    let [first, last] = fault.packets.unwrap_or(place);
     Finding {
         rule,
-        connection,
+        connection: fault.connection.or(connection),
         direction: fault.direction,
         side: fault.side,
-        first: fault.span.map_or(origin, |span| span.first),
-        last: fault.span.map_or(origin, |span| span.last),
+        first,
+        last,
         offset: fault.span.map(|span| span.start),
         bits: fault.bits,
         evidence: fault.evidence,
@@ -494,6 +572,7 @@ fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
         | ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_)
+        | ConnectionEvent::Tls(..)
         | ConnectionEvent::Recognised(_)
         | ConnectionEvent::FrameStarted(..)
         | ConnectionEvent::FrameEnded(..)

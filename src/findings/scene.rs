@@ -2,9 +2,14 @@
 
 use crate::analysis::event::Connection;
 use crate::findings::Settings;
+use crate::findings::attempts::Attempts;
 use crate::findings::capture_facts::CaptureFacts;
 use crate::findings::facts::{Facts, SideFacts};
 use crate::findings::keys::Keys;
+use crate::findings::legs::Legs;
+use crate::findings::names::Names;
+use crate::findings::restarts::Restarts;
+use crate::findings::tls::TlsPorts;
 use crate::stream::{Direction, PacketId};
 use crate::websocket::{Frame, Message};
 
@@ -16,6 +21,12 @@ pub(super) struct Scene<'a, T> {
     pub(super) facts: &'a Facts,
     /// What is remembered of the handshakes of all connections.
     pub(super) keys: &'a Keys,
+    /// Where TLS is spoken.
+    pub(super) tls_ports: &'a TlsPorts,
+    /// What is remembered of requests that go through proxies.
+    pub(super) legs: &'a Legs,
+    /// Attempts to connect that have ended.
+    pub(super) attempts: &'a Attempts,
     pub(super) settings: &'a Settings,
     pub(super) subject: T,
 }
@@ -24,6 +35,12 @@ pub(super) struct Scene<'a, T> {
 #[derive(Debug)]
 pub(super) struct CaptureScene<'a> {
     pub(super) facts: &'a CaptureFacts,
+    /// Attempts to connect.
+    pub(super) attempts: &'a Attempts,
+    /// Names that were asked for.
+    pub(super) names: &'a Names,
+    /// Closes of servers that went away.
+    pub(super) restarts: &'a Restarts,
     /// What only the reader of the capture knows.
     pub(super) reading: &'a Reading<'a>,
     /// Rules that connections have broken.

@@ -20,6 +20,21 @@ pub(super) fn packets_in_words(span: Span) -> String {
     if first == last { format!("packet {first}") } else { format!("packets {first} to {last}") }
 }
 
+/// A part of a whole in percent.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    let permille = part.saturating_mul(1000).checked_div(whole).unwrap_or_default();
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+/// How long after something else it was.
+pub(super) fn after(nanoseconds: u64) -> String {
+    if nanoseconds < 50_000 {
+        "at once".to_owned()
+    } else {
+        format!("after {}", duration(nanoseconds))
+    }
+}
+
 /// Nanoseconds in words.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let tenths = nanoseconds.saturating_add(50_000) / 100_000;

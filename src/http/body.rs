@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::Head;
 use super::glance::{Coding, Glance, Length};
 use crate::stream::{length_u64, length_usize};
 
@@ -191,6 +192,39 @@ impl ChunkedState {
         }
         Passed::All
     }
+}
+
+/// The beginning of a response's body without the framing of chunks (RFC 9112 §7.1); empty where it is
+/// compressed. `raw` is what followed the head, as far as it is known.
+pub fn plain_body(response: &Head, raw: &[u8]) -> Vec<u8> {
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    if !response.tokens("Content-Encoding").all(is_plain) {
+        return Vec::new();
+    }
+    if response.has_token("Transfer-Encoding", "chunked") {
+        return without_chunks(raw);
+    }
+    let length = response.header_text("Content-Length").and_then(|text| text.parse().ok());
+    raw.get(..length.unwrap_or(usize::MAX)).unwrap_or(raw).to_vec()
+}
+
+fn without_chunks(raw: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    let mut rest = raw;
+    while let Some(end) = memchr(b'\n', rest) {
+        let (line, behind) = rest.split_at(end);
+        let digits = line.iter().map_while(|byte| hex_digit(*byte));
+        let size = digits.fold(0_usize, |size, digit| {
+            size.saturating_mul(16).saturating_add(length_usize(digit))
+        });
+        let behind = behind.get(1..).unwrap_or_default();
+        let (chunk, behind) = behind.split_at(size.min(behind.len()));
+        data.extend_from_slice(chunk);
+        // The line end behind the data.
+        rest =
+            behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n")).unwrap_or_default();
+    }
+    data
 }
 
 /// Takes up to `available` bytes off `remaining`; how many.

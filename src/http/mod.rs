@@ -11,6 +11,7 @@ mod probe;
 mod side;
 mod tracker;
 
+pub use body::plain_body;
 pub use glance::Traces;
 pub use head::Head;
 pub use held::Held;

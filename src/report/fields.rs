@@ -128,7 +128,7 @@ understood. docs/filter.md tells all of each field:
 const PAGE_HEAD: &str = "\
 # Filter expressions
 
-`-Y EXPRESSION` (`--where`) chooses what `wslens FILE`, `print`, `check` and `stats` show.
+`-Y EXPRESSION` (`--where`) chooses what `wslens FILE`, `print`, `check`, `diagnose` and `stats` show.
 
 ```text
 opcode == text and length > 1k and from == client
@@ -152,7 +152,8 @@ host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
 
 `print` shows the lines that match and, of connections with a match, the line that tells their addresses or (with `--format ndjson`) their
 `connection` line. Line numbers and the summary are those of the whole capture; the summary says how much matched. `stats` counts the messages that match, their frames, and the connections that have some. `check` looks at findings:
-each one together with its connection and what it is about; those that do not match are as if they had not been made.
+each one together with its connection and what it is about; those that do not match are as if they had not been made. `diagnose` tells the
+stories of connections on which something matches.
 
 ## Fields
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Detail, Report, Selection};
-use crate::analysis::event::{ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::Timestamp;
@@ -20,6 +20,11 @@ pub trait Selective: Report + Findings {
 
     /// Takes a finding, and whether it matches for itself.
     fn found(&mut self, finding: &Finding, matching: Matching);
+
+    /// Takes a finding about a connection that has ended, and whether it matches for itself.
+    fn found_late(&mut self, finding: &Finding, _connection: &Connection, matching: Matching) {
+        self.found(finding, matching);
+    }
 
     /// Takes a number of findings that are not told one by one, and whether their rule matches.
     fn found_more(
@@ -158,6 +163,7 @@ impl Matched {
             | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -190,6 +196,13 @@ impl<R: Selective> Sink for Filtered<'_, R> {
 }
 
 impl<R: Selective> Findings for Filtered<'_, R> {
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        let kind = EventKind::Connection(connection, ConnectionEvent::StateChanged);
+        let event = Event { origin: finding.last, kind };
+        let matching = Matching::of(self.sieve.chooses(finding, Some(&event)));
+        self.report.found_late(finding, connection, matching);
+    }
+
     fn finding(&mut self, finding: &Finding) {
         if finding.connection.is_some() {
             self.sieve.finding(finding);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::analysis::Sink;
 use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
-    Outcome, StartedBy, TcpState, Transport,
+    Network, Outcome, StartedBy, TcpState, Transport,
 };
 use crate::findings::{Bits, Finding, Side, rule};
 use crate::http::{Handshake, Head};
@@ -46,6 +46,10 @@ pub(super) fn connection(id: u64) -> Connection {
         closes: PerDirection::default(),
         duplicates: 0,
         repeated: 0,
+        network: Network::default(),
+        lookup: None,
+        refusal: None,
+        tls: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was observed, written out: one file per format.
 
 pub mod check;
+pub mod diagnose;
 pub mod explain;
 pub mod fields;
 pub mod filtered;

@@ -11,21 +11,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 pub(super) use self::finding::FindingLine;
-use self::lines::{CloseCode, ConnectionLine, FrameLine, HandshakeLine, MessageLine, Sides};
-pub(super) use self::lines::{FoldedLine, SeverityFields, SummaryLine};
+use self::lines::{CloseCode, FrameLine, HandshakeLine, MessageLine};
+pub(super) use self::lines::{ConnectionLine, FoldedLine, SeverityFields, SummaryLine, Times};
 use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
 use super::output::Output;
 use super::tally::Tally;
 use super::{Breadth, Detail, Listing, Report, Selection};
-use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, StartedBy, TcpState,
-    Transport,
-};
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::Handshake;
-use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp, length_u64};
+use crate::stream::{Direction, Origin, Span, Timestamp, length_u64};
 use crate::text::clock::Rfc3339;
 use crate::timeline::filter::Filter;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
@@ -87,7 +84,7 @@ impl<W: Write> Ndjson<W> {
             }
             ConnectionEvent::Ended(ending) => {
                 if ending.relevant || self.options.selection.breadth == Breadth::All {
-                    self.ended(origin, connection, ending);
+                    self.ended(connection, ending);
                 }
             }
             // These are findings, or stand in the lines above.
@@ -95,6 +92,7 @@ impl<W: Write> Ndjson<W> {
             | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -213,34 +211,9 @@ impl<W: Write> Ndjson<W> {
         write(&mut self.out, &mut self.line, &line);
     }
 
-    fn ended(&mut self, origin: Origin, connection: &Connection, ending: Ending) {
-        let opened = self.clock.text(connection.first.time).to_owned();
-        let closed =
-            is_over(connection.state).then(|| self.clock.text(connection.last.time).to_owned());
-        let line = ConnectionLine {
-            kind: "connection",
-            connection: connection.id.0,
-            time: self.clock.text(origin.time),
-            packets: [connection.first.packet.0, connection.last.packet.0],
-            client: connection.client,
-            server: connection.server,
-            state: state_name(connection.state),
-            started_by: match connection.started_by {
-                StartedBy::Syn => "syn",
-                StartedBy::Midstream => "midstream",
-            },
-            transport: match connection.transport {
-                Transport::Tcp => "tcp",
-                Transport::Tls => "tls",
-                Transport::H2 => "h2",
-            },
-            opened: &opened,
-            closed: closed.as_deref(),
-            outcome: ending.outcome.name(),
-            frames: sides(connection.frames),
-            messages: sides(connection.messages),
-            bytes: sides(connection.bytes),
-        };
+    fn ended(&mut self, connection: &Connection, ending: Ending) {
+        let times = Times::of(connection, &mut self.clock);
+        let line = ConnectionLine::new(connection, ending, &times);
         write(&mut self.out, &mut self.line, &line);
     }
 }
@@ -253,7 +226,7 @@ impl<W: Write> Sink for Ndjson<W> {
                 self.connection(event.origin, connection, what);
             }
             // Counted, and told at the end.
-            EventKind::Capture(_) => {}
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 }
@@ -409,32 +382,8 @@ fn lossy(bytes: &[u8]) -> Option<Cow<'_, str>> {
 /// Nanoseconds as milliseconds with six decimals.
 ///
 /// By way of text, because that gives the nearest number, and no sum of roundings.
-fn milliseconds(nanoseconds: u64) -> Option<f64> {
+pub(super) fn milliseconds(nanoseconds: u64) -> Option<f64> {
     format!("{}.{:06}", nanoseconds / 1_000_000, nanoseconds % 1_000_000).parse().ok()
-}
-
-fn sides(of: PerDirection<u64>) -> Sides {
-    Sides { client_to_server: of.client, server_to_client: of.server }
-}
-
-/// Whether nothing more can follow on a connection.
-fn is_over(state: TcpState) -> bool {
-    match state {
-        TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_) => false,
-        TcpState::Refused | TcpState::Closed(_) | TcpState::Reset(_) => true,
-    }
-}
-
-/// The name of a state.
-fn state_name(state: TcpState) -> &'static str {
-    match state {
-        TcpState::SynSent => "syn_sent",
-        TcpState::Refused => "refused",
-        TcpState::Established => "established",
-        TcpState::HalfClosed(_) => "half_closed",
-        TcpState::Closed(_) => "closed",
-        TcpState::Reset(_) => "reset",
-    }
 }
 
 /// Hexadecimal digits of a masking key.

@@ -65,6 +65,7 @@ impl<W: Write> Stats<W> {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }

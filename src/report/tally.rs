@@ -54,6 +54,7 @@ impl Tally {
         match event.kind {
             EventKind::Connection(connection, event) => self.connection(connection, &event),
             EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 
@@ -85,6 +86,7 @@ impl Tally {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::FrameStarted(..)

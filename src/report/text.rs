@@ -3,6 +3,7 @@
 mod found;
 mod message;
 mod rows;
+mod tls;
 mod words;
 
 use std::io::{self, Write};
@@ -112,6 +113,7 @@ impl<W: Write> Text<W> {
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Recognised(_)
@@ -153,6 +155,9 @@ impl<W: Write> Text<W> {
             }
             ConnectionEvent::TunnelRefused(handshake) => {
                 self.tunnel(origin, connection, handshake, rows::Tunnel::Refused);
+            }
+            ConnectionEvent::Tls(direction, seen) => {
+                self.tls(origin, connection, direction, seen);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
                 self.nonsense(origin, connection, direction, bytes, span);
@@ -208,6 +213,7 @@ impl<W: Write> Text<W> {
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
         // A close or an abort that was told by FIN or RST needs no second line.
         let told = match ending.outcome {
+            Outcome::Aborted if connection.nature == Nature::Opaque => false,
             Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
                 self.introduced.contains(&id)
             }
@@ -284,6 +290,7 @@ impl<W: Write> Sink for Text<W> {
                 self.connection(event.origin, connection, what);
             }
             EventKind::Capture(what) => self.capture(event.origin, what),
+            EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
     }
 }
@@ -291,6 +298,10 @@ impl<W: Write> Sink for Text<W> {
 impl<W: Write> Findings for Text<W> {
     fn finding(&mut self, finding: &Finding) {
         self.found(finding, Matching::Yes);
+    }
+
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        self.found_late(finding, connection, Matching::Yes);
     }
 
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
@@ -321,6 +332,7 @@ impl<W: Write> Selective for Text<W> {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -345,6 +357,13 @@ impl<W: Write> Selective for Text<W> {
             Some(id) if self.options.selection.has(id) => self.waiting.push(finding, matching),
             None if matching == Matching::Yes => self.about_capture(finding),
             Some(_) | None => {}
+        }
+    }
+
+    fn found_late(&mut self, finding: &Finding, connection: &Connection, matching: Matching) {
+        self.tally.found(finding.rule, 1);
+        if self.options.selection.has(connection.id) {
+            self.listed_late(connection, finding, matching);
         }
     }
 

@@ -1,15 +1,23 @@
 //! Breaking text into lines.
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Breaks text at blanks into lines of at most `columns`; a word that is longer is broken where it must be.
+///
+/// A line that begins with a blank is there to be copied: it keeps its blanks where it fits.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<&str> {
     let mut lines = Vec::new();
-    let mut rest = text.trim_ascii();
-    while !rest.is_empty() {
-        let (line, tail) = first_line(rest, columns.max(WIDEST_CHARACTER));
-        lines.push(line);
-        rest = tail.trim_ascii_start();
+    for paragraph in text.trim_ascii().lines() {
+        if paragraph.starts_with(' ') && paragraph.width() <= columns {
+            lines.push(paragraph);
+            continue;
+        }
+        let mut rest = paragraph.trim_ascii();
+        while !rest.is_empty() {
+            let (line, tail) = first_line(rest, columns.max(WIDEST_CHARACTER));
+            lines.push(line);
+            rest = tail.trim_ascii_start();
+        }
     }
     lines
 }
@@ -50,6 +58,10 @@ mod tests {
             ("a long word",        "ab abcdefgh",       4, &["ab", "abcd", "efgh"]),
             ("wide characters",    "日本語 日本",       6, &["日本語", "日本"]),
             ("wide word too long", "日本語",            5, &["日本", "語"]),
+            ("lines of their own", "one two\nthree",    9, &["one two", "three"]),
+            ("to be copied",       "do:\n  a b c\nend",  7, &["do:", "  a b c", "end"]),
+            ("too long for that",  "  a b c",           6, &["a b c"]),
+            ("far too long",       "do:\n  a b c\nend",  4, &["do:", "a b", "c", "end"]),
             ("no columns",         "日本",              0, &["日", "本"]),
         ];
         for (name, text, columns, expected) in cases {

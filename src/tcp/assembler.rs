@@ -99,6 +99,11 @@ impl Assembler {
         self.waiting.as_ref()?.kept.first_key_value().map(|(offset, _)| *offset)
     }
 
+    /// The packet that brought the bytes behind the first hole.
+    pub fn first_kept_origin(&self) -> Option<Origin> {
+        self.waiting.as_ref()?.kept.first_key_value().map(|(_, kept)| kept.origin)
+    }
+
     /// Takes bytes if they are the next of the stream and nothing waits behind a hole: the common
     /// case. The caller takes them on.
     #[inline]

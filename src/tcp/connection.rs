@@ -65,8 +65,13 @@ impl Arrival<'_> {
 pub enum ArrivalKind {
     /// Nothing special: new bytes, or no payload at all.
     New,
-    /// Payload that was seen before, in part or whole: a retransmission, or a keep-alive.
+    /// Payload that was seen before, in part or whole: a retransmission.
     Repeated,
+    /// One byte that was seen before, the last one: a keep-alive (RFC 9293 §3.8.4).
+    KeepAlive,
+    /// New bytes that fill a hole so long after those behind it that they were not only overtaken:
+    /// a retransmission of what was lost before it was captured.
+    Late,
     /// The same packet, captured twice.
     Duplicate,
     /// A sequence number that cannot belong to this connection.
@@ -368,7 +373,7 @@ impl Connection {
         }
         // A keep-alive repeats one byte before the next, of any value (RFC 9293 §3.8.4).
         if on_wire == 1 && offset < next.cast_signed() {
-            arrival.kind = ArrivalKind::Repeated;
+            arrival.kind = ArrivalKind::KeepAlive;
             return arrival;
         }
         let skipped = usize::try_from(offset.saturating_neg()).unwrap_or(0);
@@ -381,11 +386,14 @@ impl Connection {
             arrival.kind = ArrivalKind::Repeated;
             return arrival;
         }
+        let overtaken = half.assembler.first_kept_origin().filter(|_| chunk.offset == next);
         let inserted = half.assembler.insert(chunk, Beside { cut: segment.missing, acknowledges });
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
         if inserted.repetition != Repetition::New {
             arrival.kind = ArrivalKind::Repeated;
+        } else if overtaken.is_some_and(|by| origin.time.since(by.time) >= REORDERING_TIME) {
+            arrival.kind = ArrivalKind::Late;
         }
         if inserted.ready.is_some() {
             arrival.cut = half.cut_gap(segment.missing, origin);
@@ -520,6 +528,10 @@ const PATIENCE_MOST_PACKETS: u32 = 1024;
 
 /// ... nor for more kept bytes than this.
 const PATIENCE_BYTES: usize = 1 << 18;
+
+/// Packets overtake one another by less than this, in nanoseconds: a fast retransmission takes a round
+/// trip, and the shortest ones of interest cross a network.
+const REORDERING_TIME: u64 = 3_000_000;
 
 /// Two captures of one packet are not farther apart than this, in nanoseconds. Retransmissions are:
 /// the least timeout is 200 ms, and a fast retransmission takes a round trip.

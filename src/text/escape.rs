@@ -171,7 +171,8 @@ fn is_hidden(character: char) -> bool {
 }
 
 /// Characters that change how others are shown, or that nobody sees: Unicode's format characters
-/// (Cf), line and paragraph separators (Zl, Zp), fillers, variation selectors and tags.
+/// (Cf), line and paragraph separators (Zl, Zp), fillers, variation selectors and tags; and those that become
+/// one with the character before, in a width on which terminals disagree: halves of flags, skin tones.
 const HIDDEN: &[(char, char)] = &[
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -197,6 +198,8 @@ const HIDDEN: &[(char, char)] = &[
     ('\u{13430}', '\u{1345f}'),
     ('\u{1bca0}', '\u{1bca3}'),
     ('\u{1d173}', '\u{1d17a}'),
+    ('\u{1f1e6}', '\u{1f1ff}'),
+    ('\u{1f3fb}', '\u{1f3ff}'),
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
@@ -240,6 +243,8 @@ mod tests {
         ("byte order mark",        "\u{feff}x".as_bytes(),           "\\u{feff}x"),
         ("line separator",         "\u{2028}".as_bytes(),            "\\u{2028}"),
         ("tag characters",         "\u{e0041}".as_bytes(),           "\\u{e0041}"),
+        ("flag",                   "\u{1f1e9}\u{1f1ea}".as_bytes(), "\\u{1f1e9}\\u{1f1ea}"),
+        ("skin tone",              "\u{1f44d}\u{1f3fd}".as_bytes(), "\u{1f44d}\\u{1f3fd}"),
         ("variation selector",     "\u{fe0f}".as_bytes(),            "\\u{fe0f}"),
         ("invalid UTF-8",          b"a\xff\xc3(",                    "a\\xff\\xc3("),
         ("overlong slash",         b"\xc0\xaf",                      "\\xc0\\xaf"),

@@ -75,7 +75,10 @@ impl Again<'_> {
                     self.read_fragments(&placed, &mut whole)?;
                     whole.decode(&packet)
                 }
-                decoded @ (Decoded::Tcp(_) | Decoded::Other(_)) => decoded,
+                decoded @ (Decoded::Tcp(_)
+                | Decoded::Dns(_)
+                | Decoded::Icmp(_)
+                | Decoded::Other(_)) => decoded,
             };
             let Decoded::Tcp(segment) = decoded else {
                 return Err(OpenError::Changed(placed.place.id));

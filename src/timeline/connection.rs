@@ -10,6 +10,7 @@ use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection};
 use crate::timeline::course::Course;
 use crate::timeline::row::{Row, RowId};
+use crate::tls::Facts;
 use crate::websocket::Compression;
 
 /// One connection of the timeline, as far as it was read.
@@ -41,6 +42,9 @@ pub struct ConnectionRow {
     /// The subprotocol that the server chose, or the beginning of its name. Bytes from the network,
     /// those that are not UTF-8 replaced.
     pub subprotocol: Option<String>,
+    /// What TLS shows of itself, as in `TLS 1.3, SNI example.org`, or its beginning. Bytes from the network,
+    /// those that are not UTF-8 replaced.
+    pub tls: Option<String>,
     /// Status of the last response.
     pub status: Option<u16>,
     /// How messages are compressed.
@@ -132,6 +136,7 @@ impl ConnectionRow {
             last: connection.last,
             path: None,
             subprotocol: None,
+            tls: None,
             status: None,
             compression: connection.compression,
             bytes: connection.bytes,
@@ -177,6 +182,10 @@ impl ConnectionRow {
     /// Memory taken beside the value itself for what grows, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.courses.client.memory().saturating_add(self.courses.server.memory())
+    }
+
+    pub(super) fn learn_tls(&mut self, facts: &Facts) {
+        self.tls = Some(beginning(facts.in_words().as_bytes()));
     }
 
     pub(super) fn learn(&mut self, handshake: &Handshake) {

@@ -115,6 +115,12 @@ impl Timeline {
             }
             ConnectionEvent::StateChanged => self.change_state(at, draft, connection.state),
             ConnectionEvent::Ended(ending) => self.end(at, draft, ending),
+            ConnectionEvent::Tls(..) => {
+                let row = self.connections.get_mut(at);
+                if let Some((row, facts)) = row.zip(connection.tls.as_deref()) {
+                    row.learn_tls(facts);
+                }
+            }
             ConnectionEvent::Opened
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::FrameEnded(..)

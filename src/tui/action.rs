@@ -51,6 +51,10 @@ actions! {
     Help,
     /// Hands the terminal back to the shell for a while.
     Suspend,
+    /// Holds the view still while a live capture goes on, or lets it go on.
+    Pause,
+    /// Ends reading or capturing; what was read stays.
+    Stop,
     /// Draws everything anew.
     Redraw,
     /// Shows frames instead of messages, or messages again.
@@ -121,6 +125,8 @@ actions! {
     PreviousFrame,
     /// Folds or unfolds what the cursor is on.
     Fold,
+    /// Shows only messages with the JSON value that the cursor is on.
+    FilterValue,
     /// Shows content as JSON, as text or as bytes, one after the other.
     NextForm,
     /// Accepts what was typed.

@@ -8,6 +8,7 @@ use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::Timestamp;
 use crate::timeline::{OpenLimits, Opened, Opener, RowId, Spots, Timeline, open};
+use crate::tui::answers::Answers;
 use crate::tui::connections::ConnectionList;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
@@ -17,10 +18,12 @@ use crate::tui::keymap::Focus;
 use crate::tui::layout::{self, Layout, Opening, Wish};
 use crate::tui::marks::Marks;
 use crate::tui::menu::Menu;
+use crate::tui::meter::Rates;
+use crate::tui::news::{Bell, News};
 use crate::tui::overview::Overview;
 use crate::tui::preview::Previews;
 use crate::tui::prompt::{History, Prompt};
-use crate::tui::rows::RowList;
+use crate::tui::rows::{Holding, RowList};
 use crate::tui::search::Search;
 use crate::tui::theme::Theme;
 
@@ -61,6 +64,8 @@ pub struct App {
     pub handshake: Option<(RowId, Handshake)>,
     /// The beginnings of what visible rows say.
     pub previews: Previews,
+    /// Which messages answer which.
+    pub answers: Answers,
     /// Which rows have findings.
     pub marks: Marks,
     /// The findings of the whole capture.
@@ -75,6 +80,8 @@ pub struct App {
     pub bookmarks: BTreeSet<RowId>,
     /// What was typed before.
     pub history: History,
+    /// What was found while a capture goes on.
+    pub news: News,
     /// Something to say in the last line.
     pub notice: Option<Notice>,
     /// The sizes of panes that the user chose.
@@ -92,6 +99,10 @@ pub struct Reading {
     pub position: u64,
     /// Bytes that there are, where that is known.
     pub length: Option<u64>,
+    /// Packets that the capturing machine lost, as far as that is known.
+    pub dropped: u64,
+    /// How fast packets come, while they come live.
+    pub rates: Rates,
 }
 
 /// How far reading is.
@@ -104,6 +115,8 @@ pub enum Stage {
     Live,
     /// All of it was read.
     Whole,
+    /// The user ended a live capture: all that came until then is there.
+    Stopped,
     /// The user did not want to wait for the rest.
     Cancelled,
     /// It could not be read to its end.
@@ -263,6 +276,7 @@ impl App {
             spots: Spots::default(),
             handshake: None,
             previews: Previews::default(),
+            answers: Answers::default(),
             marks: Marks::default(),
             findings: FindingList::default(),
             search: Search::default(),
@@ -270,6 +284,7 @@ impl App {
             ready: Vec::new(),
             bookmarks: BTreeSet::new(),
             history: History::default(),
+            news: News::new(Bell::default()),
             notice: None,
             splits: Splits::default(),
             help_scroll: 0,
@@ -310,6 +325,8 @@ impl App {
             opened,
             problem,
             handshake: self.handshake.as_ref().map(|(_, handshake)| handshake),
+            partner: current.and_then(|id| self.partner(id, timeline)),
+            needle: self.search.needle(),
             area: layout::inside(self.layout.inspector),
             theme: self.theme,
         }
@@ -322,7 +339,16 @@ impl App {
     pub fn prepare(&mut self, screen: Rect, world: World<'_>) -> Pending {
         self.screen = screen;
         self.marks.learn(world.timeline);
-        self.connections.arrange(world.timeline, &self.reading.stage);
+        if let Some(text) = self.news.learn(world.timeline, &self.reading.stage) {
+            // A view that is held still says nothing of what came since.
+            if self.rows.holding() == Holding::No {
+                self.say(Tone::Failed, text);
+            }
+        }
+        let is_held = self.rows.holding() == Holding::Yes;
+        if !is_held || self.connections.is_stale() {
+            self.connections.arrange(world.timeline, &self.reading.stage);
+        }
         self.layout = layout::layout(&Wish {
             screen,
             connections: self.connections.len(),
@@ -334,15 +360,17 @@ impl App {
         self.connections.show(layout::connection_lines(self.layout.connections).height);
         self.rows.show(layout::inside(self.layout.timeline).height);
         self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
-        self.overview.prepare(
-            layout::inside(self.layout.overview).width,
-            self.rows.picked(),
-            world.timeline,
-            &self.reading.stage,
-        );
+        let columns = layout::inside(self.layout.overview).width;
+        if !is_held || !self.overview.is_of(columns, self.rows.picked()) {
+            let picked = self.rows.picked();
+            self.overview.prepare(columns, picked, world.timeline, &self.reading.stage);
+        }
         match self.open_current(world) {
             Pending::More => Pending::More,
-            Pending::Nothing => self.previews.fill(self.rows.visible(), world),
+            Pending::Nothing => {
+                let previews = self.previews.fill(self.rows.visible(), world);
+                previews.or(self.answers.fill(self.rows.visible(), world))
+            }
         }
     }
 
@@ -358,6 +386,11 @@ impl App {
             None => Pending::Nothing,
         };
         rows.or(search).or(export)
+    }
+
+    /// What belongs to a row: its answer, or what it answers.
+    pub fn partner(&self, row: RowId, timeline: &Timeline) -> Option<RowId> {
+        timeline.row(row)?.partner.or_else(|| self.answers.partner(row))
     }
 
     /// Time since the capture's start.

@@ -206,6 +206,11 @@ impl ConnectionList {
         self.keep_visible();
     }
 
+    /// Whether the list was not put in the order yet that is wanted now.
+    pub fn is_stale(&self) -> bool {
+        self.seen.is_none()
+    }
+
     /// Puts the list in order, where something has changed that is worth it.
     pub fn arrange(&mut self, timeline: &Timeline, stage: &Stage) {
         let all = timeline.connections();
@@ -258,6 +263,7 @@ fn holds(connection: &ConnectionRow, needle: &str) -> bool {
         connection.client.to_string(),
         connection.server.to_string(),
         connection.path.clone().unwrap_or_default(),
+        connection.tls.clone().unwrap_or_default(),
         connection.subprotocol.clone().unwrap_or_default(),
         state(connection).to_owned(),
         connection.worst.map(|rule| rule.id.to_owned()).unwrap_or_default(),
@@ -288,7 +294,7 @@ pub fn duration(connection: &ConnectionRow) -> u64 {
 
 /// What became of a connection, in one word or two.
 pub fn state(connection: &ConnectionRow) -> &'static str {
-    use crate::analysis::event::{Nature, Outcome};
+    use crate::analysis::event::{Nature, Outcome, TcpState};
     match connection.outcome {
         Some(Outcome::Open) => "open",
         Some(Outcome::Closed) => "closed",
@@ -298,12 +304,19 @@ pub fn state(connection: &ConnectionRow) -> &'static str {
         Some(Outcome::Rejected) => "rejected",
         Some(Outcome::NotWebSocket) => "no WebSocket",
         Some(Outcome::Undecodable) => "unreadable",
-        None => match connection.nature {
-            Nature::Unknown => "opening",
-            Nature::Http | Nature::Asked => "asking",
-            Nature::WebSocket => "open",
-            Nature::Opaque => "unreadable",
-            Nature::Other => "no WebSocket",
+        // Late packets are waited for before it is said to have ended.
+        None => match (connection.state, connection.nature) {
+            (TcpState::Refused, _) => "refused",
+            (TcpState::Reset(_), _) => "reset",
+            (TcpState::Closed(_), _) => "closed",
+            (TcpState::HalfClosed(_), _) => "closing",
+            (TcpState::SynSent | TcpState::Established, nature) => match nature {
+                Nature::Unknown => "opening",
+                Nature::Http | Nature::Asked => "asking",
+                Nature::WebSocket => "open",
+                Nature::Opaque => "unreadable",
+                Nature::Other => "no WebSocket",
+            },
         },
     }
 }

@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::capture::{Packet, PacketPlace, Writer, open as open_capture};
+use crate::capture::{
+    KeptPacket, Packet, PacketPlace, PacketStore, Past, Writer, open as open_capture,
+};
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
@@ -25,6 +27,16 @@ pub enum Outgoing {
     Rows(Format),
     /// The packets of a connection.
     Packets(Extract),
+}
+
+/// Where all packets of a capture can be read once more.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// In its file.
+    File(PathBuf),
+    /// Where they were kept while they were read; of a datagram in IP fragments, the last one is not
+    /// recognized there.
+    Kept(Past),
 }
 
 /// Which packets are wanted.
@@ -54,16 +66,23 @@ impl Extract {
         self.peers == BTreeSet::from(peers)
     }
 
-    /// Reads a capture once more, and writes the packets that are wanted, and the secrets before them;
-    /// gives their number. A damaged capture is read up to the damage, as it was before.
+    /// Reads packets once more, and writes those that are wanted, and the secrets before them; gives their
+    /// number. A damaged capture is read up to the damage, as it was before.
     ///
     /// # Errors
     ///
-    /// When the capture cannot be read, or the file not be written.
-    pub fn run(&self, capture: &Path, file: File) -> io::Result<u64> {
+    /// When packets cannot be read, or the file not be written.
+    pub fn run(&self, from: &Origin, file: File) -> io::Result<u64> {
+        let writer = Writer::new(BufWriter::new(file))?;
+        match from {
+            Origin::File(path) => self.of_file(path, writer),
+            Origin::Kept(past) => self.of_past(past, writer),
+        }
+    }
+
+    fn of_file(&self, capture: &Path, mut writer: Writer<BufWriter<File>>) -> io::Result<u64> {
         let mut source = open_capture(capture).map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
-        let mut writer = Writer::new(BufWriter::new(file))?;
         let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
         loop {
             let packet = match source.next_packet() {
@@ -91,6 +110,31 @@ impl Extract {
         }
         writer.finish()?;
         Ok(count)
+    }
+
+    /// What was kept is read from its end: first which packets are wanted, then these in their order.
+    fn of_past(&self, past: &Past, mut writer: Writer<BufWriter<File>>) -> io::Result<u64> {
+        let mut wanted: Vec<KeptPacket> = Vec::new();
+        let mut bytes = Vec::new();
+        let mut next = past.latest().map_err(io::Error::other)?;
+        while let Some(kept) = next.filter(|kept| kept.place.id >= self.packets.start) {
+            if kept.place.id < self.packets.end {
+                past.store().read(&kept.place, &mut bytes).map_err(io::Error::other)?;
+                let mut decoder = Decoder::new(Limits::default());
+                let decoded = decoder.decode(&kept.place.packet(&bytes));
+                if matches!(&decoded, Decoded::Tcp(segment) if self.wants(segment)) {
+                    wanted.push(kept);
+                }
+            }
+            // What was let go is not there any more: what is, is written.
+            next = past.before(&kept).unwrap_or(None);
+        }
+        for kept in wanted.iter().rev() {
+            past.store().read(&kept.place, &mut bytes).map_err(io::Error::other)?;
+            writer.push(&Packet { time: kept.time, ..kept.place.packet(&bytes) })?;
+        }
+        writer.finish()?;
+        Ok(u64::try_from(wanted.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -1,19 +1,20 @@
 //! Reading the capture while the interface shows what was read.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::analysis::Options;
-use crate::capture::{self, Error, Packet, PacketSource, Spool};
+use crate::capture::{self, Error, Journal, Packet, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
+use crate::stream::Timestamp;
 use crate::text::amount::size;
 use crate::timeline::Timeline;
+use crate::tui::Ending;
 use crate::tui::app::{Notice, Stage, Tone};
-use crate::tui::export::Extract;
+use crate::tui::export::{Extract, Origin};
 
 /// What the interface and the thread that reads have in common.
 #[derive(Debug)]
@@ -23,7 +24,15 @@ pub struct Shared {
     wanted: AtomicBool,
     /// The reader is to stop, and so is the capture, which may be what it waits for.
     stop: Arc<AtomicBool>,
+    /// Whether that ends the source of packets at once, behind those that have come already.
+    ending: Ending,
+    /// Nobody wants the rest any more.
+    quit: AtomicBool,
+    /// Packets are pushed into it, until the reader or the interface finishes it.
+    pipeline: Mutex<Option<Pipeline>>,
     position: AtomicU64,
+    /// Packets that the capturing machine lost.
+    dropped: AtomicU64,
     stage: Mutex<Stage>,
     /// Something that the interface is to say.
     notice: Mutex<Option<Notice>>,
@@ -34,7 +43,7 @@ pub struct Source {
     /// Gives the packets.
     pub packets: Box<dyn PacketSource + Send>,
     /// Keeps them, where they cannot be read twice.
-    pub spool: Option<Spool>,
+    pub spool: Option<Journal>,
     /// How many packets are wanted.
     pub count: u64,
     /// How to analyze them.
@@ -44,16 +53,20 @@ pub struct Source {
 impl Shared {
     /// Makes an empty timeline to be filled.
     pub fn new(stage: Stage) -> Self {
-        Self::with_stop(stage, Arc::default())
+        Self::with_stop(stage, Arc::default(), Ending::Perhaps)
     }
 
     /// The same, where setting `stop` ends the capture, too.
-    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>) -> Self {
+    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>, ending: Ending) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
             stop,
+            ending,
+            quit: AtomicBool::new(false),
+            pipeline: Mutex::new(None),
             position: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             stage: Mutex::new(stage),
             notice: Mutex::new(None),
         }
@@ -82,6 +95,11 @@ impl Shared {
         self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Packets that the capturing machine lost, as far as that is known.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     fn say(&self, notice: Notice) {
         *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
     }
@@ -89,6 +107,47 @@ impl Shared {
     /// Tells the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+
+    /// Tells the reader to stop, and not to read what has come already, either.
+    pub fn quit(&self) {
+        self.quit.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Whether the reader is to read nothing more. One whose source ends at once reads what has come until
+    /// then.
+    fn is_over(&self) -> bool {
+        let stop = match self.ending {
+            Ending::AtOnce => &self.quit,
+            Ending::Perhaps => self.stop.as_ref(),
+        };
+        stop.load(Ordering::Acquire)
+    }
+
+    /// Whether the reader may wait for a packet that never comes, though it was told to stop.
+    pub fn may_wait(&self) -> bool {
+        self.ending == Ending::Perhaps || self.quit.load(Ordering::Acquire)
+    }
+
+    /// Ends the capture with all that has come, for a reader that was told to stop and waits for a packet that
+    /// never comes. The caller must not hold the timeline.
+    pub fn give_up(&self) {
+        if self.finish(&Reading { dropped: self.dropped(), ..Reading::default() }) {
+            self.end(Stage::Stopped);
+        }
+    }
+
+    /// Ends the capture, unless that was done; returns whether it was not.
+    fn finish(&self, reading: &Reading<'_>) -> bool {
+        let Some(mut pipeline) = self.pipeline().take() else { return false };
+        let reading = Reading { packets: pipeline.totals().packets, ..*reading };
+        self.with_timeline(|timeline| pipeline.finish(&reading, timeline));
+        true
+    }
+
+    fn pipeline(&self) -> MutexGuard<'_, Option<Pipeline>> {
+        self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_timeline<T>(&self, work: impl FnOnce(&mut Timeline) -> T) -> T {
@@ -112,16 +171,15 @@ pub fn start(source: Source, shared: Arc<Shared>) -> JoinHandle<()> {
     })
 }
 
-/// Starts to write the packets of a connection of the first file to the second one; what came of it
-/// is said when it is done.
+/// Starts to write the packets of a connection to a file; what came of it is said when it is done.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
 pub fn extract(
-    (extract, capture): (Extract, PathBuf),
+    (extract, from): (Extract, Origin),
     (file, path): (File, String),
     shared: Arc<Shared>,
 ) {
     thread::spawn(move || {
-        let notice = match extract.run(&capture, file) {
+        let notice = match extract.run(&from, file) {
             Ok(count) => {
                 Notice { tone: Tone::Done, text: format!("{count} packets written to {path}") }
             }
@@ -133,8 +191,8 @@ pub fn extract(
 
 /// Reads to the end, on this thread.
 pub fn read(mut source: Source, shared: &Shared) -> Stage {
-    let mut pipeline = Pipeline::new(source.options.clone(), Settings::default());
-    let (stage, failure) = match packets(&mut source, &mut pipeline, shared) {
+    *shared.pipeline() = Some(Pipeline::new(source.options.clone(), Settings::default()));
+    let (stage, failure) = match packets(&mut source, shared) {
         Ok(stage) => (stage, None),
         Err(error) => (Stage::Broken(error.to_string()), Some(error.to_string())),
     };
@@ -145,47 +203,68 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
     };
     let skipped: Vec<String> = source.packets.notices().list().iter().map(in_words).collect();
     let reading = Reading {
-        packets: pipeline.totals().packets,
+        packets: 0,
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
-        let_go: source.spool.as_ref().and_then(Spool::let_go),
+        let_go: source.spool.as_ref().and_then(|journal| journal.spool().let_go()),
     };
+    shared.dropped.store(reading.dropped, Ordering::Relaxed);
     if stage != Stage::Cancelled {
-        shared.with_timeline(|timeline| pipeline.finish(&reading, timeline));
+        shared.finish(&reading);
     }
     shared.position.store(source.packets.position(), Ordering::Relaxed);
     stage
 }
 
-fn packets(source: &mut Source, pipeline: &mut Pipeline, shared: &Shared) -> Result<Stage, Error> {
+fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
+    let is_live = shared.stage() == Stage::Live;
+    let stopped = if is_live { Stage::Stopped } else { Stage::Cancelled };
     let mut count = 0_u64;
+    let mut asked = Timestamp(0);
     // Said once.
     let mut full = false;
+    let mut secrets = 0;
     while count < source.count {
-        if shared.stop.load(Ordering::Acquire) {
-            return Ok(Stage::Cancelled);
+        if shared.is_over() {
+            return Ok(stopped);
         }
         // Without the timeline: the next packet may take a while to come.
         let Some(packet) = source.packets.next_packet()? else { break };
         count = count.saturating_add(1);
-        let packet = match &source.spool {
+        let packet = match &mut source.spool {
             Some(spool) => Packet { file_offset: spool.push(&packet)?, ..packet },
             None => packet,
         };
+        let time = packet.time;
+        let mut pipeline = shared.pipeline();
+        let Some(pipeline) = pipeline.as_mut() else { return Ok(stopped) };
         shared.with_timeline(|timeline| {
             timeline.packet(&packet);
             pipeline.push(&packet, timeline);
         });
+        if is_live && time.since(asked) >= DROPPED_INTERVAL {
+            asked = time;
+            shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
+        }
+        for more in source.packets.secrets().iter().skip(secrets) {
+            secrets = secrets.saturating_add(1);
+            if more.is_key_log() {
+                // What cannot be read in it is of no use, and no failure of ours.
+                pipeline.add_secrets(&more.data).ok();
+            }
+        }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
-            if !full && let Some(spool) = source.spool.as_ref().filter(|it| it.let_go().is_some()) {
+            let spool = source.spool.as_ref().map(Journal::spool);
+            if !full && let Some(spool) = spool.filter(|it| it.let_go().is_some()) {
                 full = true;
                 shared.say(Notice { tone: Tone::Failed, text: let_go(spool) });
             }
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
-    Ok(Stage::Whole)
+    let is_stopped = shared.stop.load(Ordering::Acquire);
+    Ok(if is_stopped { stopped } else { Stage::Whole })
 }
 
 fn let_go(spool: &Spool) -> String {
@@ -198,6 +277,9 @@ fn let_go(spool: &Spool) -> String {
 fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {
     format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
 }
+
+/// Nanoseconds of the capture between two looks at what was lost.
+const DROPPED_INTERVAL: u64 = 500_000_000;
 
 /// Packets between two looks at the position.
 const PROGRESS_INTERVAL: u64 = 256;

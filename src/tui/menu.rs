@@ -27,6 +27,10 @@ pub enum Item {
     Hex,
     /// The row as a JSON object.
     Json,
+    /// The JSON value under the cursor of the inspector.
+    Value,
+    /// A filter expression that gives messages with the same value at the same place.
+    FilterOfValue,
     /// A filter expression that gives this row's connection.
     FilterOfConnection,
     /// The rows that are shown, a JSON object on each line.
@@ -45,6 +49,8 @@ impl MenuKind {
                 ('p', Item::Payload, "payload, decoded"),
                 ('h', Item::Hex, "bytes on the wire, as hex"),
                 ('j', Item::Json, "message as JSON"),
+                ('v', Item::Value, "JSON value under the cursor"),
+                ('w', Item::FilterOfValue, "filter for this JSON value"),
                 ('f', Item::FilterOfConnection, "filter for this connection"),
             ],
             Self::Save => &[

@@ -1,6 +1,7 @@
 //! The interface in the terminal: state, one function that changes it, and views that only draw it.
 
 pub mod action;
+pub mod answers;
 pub mod app;
 pub mod chooser;
 pub mod connections;
@@ -13,7 +14,9 @@ pub mod loader;
 pub mod manual;
 pub mod marks;
 pub mod menu;
+pub mod meter;
 mod mouse;
+pub mod news;
 mod overlay;
 pub mod overview;
 pub mod preview;
@@ -33,10 +36,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::analysis::Options;
-use crate::capture::{FileStore, PacketSource, PacketStore, Spool};
+use crate::capture::{FileStore, Journal, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::app::{App, Stage};
+use crate::tui::export::Origin;
 use crate::tui::loader::{Shared, Source};
+use crate::tui::meter::Meter;
+use crate::tui::news::{Bell, News};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 
@@ -62,6 +68,8 @@ pub struct Show {
     pub options: Options,
     /// Which rows are shown at the start; all of them without it.
     pub filter: Option<Filter>,
+    /// Whether the bell is rung for what is found while packets come.
+    pub bell: Bell,
     /// Colors and symbols.
     pub theme: Theme,
 }
@@ -92,21 +100,36 @@ pub enum Store {
 pub fn run(show: Show) -> io::Result<()> {
     let (store, spool): (Box<dyn PacketStore>, _) = match show.store {
         Store::File(file) => (Box::new(file), None),
-        Store::Spool(spool) => (Box::new(spool.clone()), Some(spool)),
+        Store::Spool(spool) => (Box::new(spool.clone()), Some(Journal::new(spool))),
     };
+    let past = spool.as_ref().map(Journal::past);
+    let origin = show.path.map(Origin::File).or_else(|| past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);
     }
-    let shared = Arc::new(Shared::with_stop(show.stage, show.stop));
+    app.news = News::new(show.bell);
+    let shared = Arc::new(Shared::with_stop(show.stage, show.stop, show.ending));
     let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
     let reader = loader::start(source, Arc::clone(&shared));
-    let session =
-        Session { app, shared, store, length: show.length, path: show.path, writing: None };
+    let session = Session {
+        app,
+        shared: Arc::clone(&shared),
+        store,
+        length: show.length,
+        origin,
+        started: session::now(),
+        meter: Meter::default(),
+        stopping: None,
+        writing: None,
+    };
     let outcome = session.run();
-    if show.ending == Ending::AtOnce {
+    // Also where the terminal failed.
+    shared.quit();
+    match show.ending {
         // What is written along is made whole. A panic of the reader was reported when it happened.
-        reader.join().ok();
+        Ending::AtOnce => drop(reader.join()),
+        Ending::Perhaps => session::wait_for(&reader),
     }
     outcome
 }

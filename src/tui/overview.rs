@@ -54,6 +54,12 @@ impl Overview {
         usize::try_from(passed.checked_mul(columns)?.checked_div(whole)?).ok()
     }
 
+    /// Whether the columns are so many, and of these connections.
+    pub fn is_of(&self, columns: u16, picked: &[ConnectionId]) -> bool {
+        let columns = usize::from(columns.saturating_sub(LABEL));
+        self.made_of.as_ref().is_some_and(|(_, _, width, of)| *width == columns && of == picked)
+    }
+
     /// Makes the columns, where something has changed.
     pub fn prepare(
         &mut self,

@@ -22,6 +22,8 @@ pub struct RowList {
     /// The row that the cursor is to return to, while the list is made anew.
     sought: Option<RowId>,
     following: Following,
+    /// Rows of the timeline from this one on are not looked at, while the list is held still.
+    held: Option<u32>,
     chooser: Option<Chooser>,
     /// Rows looked at so far, to be counted by tests.
     pub work: u64,
@@ -46,6 +48,15 @@ pub enum Following {
     No,
 }
 
+/// Whether a list is held still while more comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Holding {
+    /// It is.
+    Yes,
+    /// It grows as rows come.
+    No,
+}
+
 impl RowList {
     /// Makes an empty list; that of a live capture follows what comes.
     pub fn new(stage: &Stage) -> Self {
@@ -59,6 +70,7 @@ impl RowList {
             height: 0,
             sought: None,
             chooser: None,
+            held: None,
             following: if *stage == Stage::Live { Following::Yes } else { Following::No },
             work: 0,
         }
@@ -226,8 +238,7 @@ impl RowList {
             [one] => Some(timeline.rows_of(*one)),
             _ => None,
         };
-        let end = source
-            .map_or_else(|| usize::try_from(timeline.rows()).unwrap_or(usize::MAX), <[RowId]>::len);
+        let end = self.end(timeline);
         let most = match &self.chooser {
             Some(chooser) if chooser.reads() => READ_PER_STEP,
             Some(_) | None => ROWS_PER_STEP,
@@ -268,11 +279,40 @@ impl RowList {
 
     /// How much of the timeline was looked at, of 100.
     pub fn percent(&self, timeline: &Timeline) -> usize {
-        let all = match self.picked.as_slice() {
-            [one] => timeline.rows_of(*one).len(),
-            _ => usize::try_from(timeline.rows()).unwrap_or(usize::MAX),
-        };
+        let all = self.end(timeline);
         self.scanned.saturating_mul(100).checked_div(all).unwrap_or(100).min(100)
+    }
+
+    /// Holds the list still: what comes from now on is not in it. Or lets it go on.
+    pub fn hold(&mut self, timeline: &Timeline, holding: Holding) {
+        self.held = match holding {
+            Holding::Yes => self.held.or_else(|| Some(timeline.rows())),
+            Holding::No => None,
+        };
+    }
+
+    /// Whether the list is held still.
+    pub fn holding(&self) -> Holding {
+        if self.held.is_some() { Holding::Yes } else { Holding::No }
+    }
+
+    /// How many rows of the timeline came since the list was held still.
+    pub fn waiting(&self, timeline: &Timeline) -> u32 {
+        self.held.map_or(0, |held| timeline.rows().saturating_sub(held))
+    }
+
+    /// Stays on the row under the cursor when more come.
+    pub fn stay(&mut self) {
+        self.following = Following::No;
+    }
+
+    /// How many of the timeline's rows (or of the one connection's) are to be looked at by now.
+    fn end(&self, timeline: &Timeline) -> usize {
+        let all = timeline.rows().min(self.held.unwrap_or(u32::MAX));
+        match self.picked.as_slice() {
+            [one] => timeline.rows_of(*one).partition_point(|id| id.0 < all),
+            _ => usize::try_from(all).unwrap_or(usize::MAX),
+        }
     }
 
     fn takes(&self, row: &Row) -> bool {

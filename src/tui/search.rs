@@ -69,6 +69,11 @@ impl Needle {
         &self.typed
     }
 
+    /// Where in some bytes it is found: all places, in their order, none of them empty.
+    pub fn find_all<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.pattern.find_iter(content).map(|found| found.range()).filter(|found| !found.is_empty())
+    }
+
     /// Where in some bytes it is first found.
     pub fn find(&self, content: &[u8]) -> Option<Range<usize>> {
         self.pattern.find(content).map(|found| found.range())
@@ -137,6 +142,12 @@ impl Search {
     /// Stops looking; returns whether it was under way.
     pub fn stop(&mut self) -> bool {
         self.running.take().is_some()
+    }
+
+    /// Forgets what was searched for, so that nothing stands out any more; returns whether anything did.
+    pub fn forget(&mut self) -> bool {
+        self.running = None;
+        self.needle.take().is_some()
     }
 
     /// Something to say about how it went.

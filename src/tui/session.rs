@@ -2,11 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -17,8 +16,9 @@ use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
 use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
-use crate::tui::export::{Export, Outgoing};
+use crate::tui::export::{Export, Origin, Outgoing};
 use crate::tui::loader::{self, Shared};
+use crate::tui::meter::Meter;
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::tui::terminal::{self, Screen};
 use crate::tui::view;
@@ -33,8 +33,14 @@ pub(super) struct Session {
     pub(super) store: Box<dyn PacketStore>,
     /// Bytes of the capture, where that is known.
     pub(super) length: Option<u64>,
-    /// The file that it is read from, where it is one.
-    pub(super) path: Option<PathBuf>,
+    /// Where all its packets can be read once more.
+    pub(super) origin: Option<Origin>,
+    /// When the interface started.
+    pub(super) started: Instant,
+    /// Measures how fast packets come.
+    pub(super) meter: Meter,
+    /// When a live capture was told to stop.
+    pub(super) stopping: Option<Instant>,
     /// The file that messages are being written to.
     pub(super) writing: Option<(File, String)>,
 }
@@ -84,26 +90,39 @@ impl Session {
                 break;
             }
         }
-        self.shared.stop();
         screen.leave()
     }
 
     /// Goes on with what takes long for a moment, and draws.
     fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
+        let waited = self.stopping.map(|since| now().saturating_duration_since(since));
+        if waited.is_some_and(|waited| waited >= STOP_TIME) && self.shared.may_wait() {
+            self.stopping = None;
+            self.shared.give_up();
+        }
         let area = Rect::from((ratatui::layout::Position::ORIGIN, screen.terminal.size()?));
         let stage = self.shared.stage();
         if stage != self.app.reading.stage
             && let Stage::Broken(why) = &stage
         {
-            self.app.say(Tone::Failed, why.clone());
+            // Its name stands in the first line.
+            let text = match why.strip_prefix(&self.app.name) {
+                Some(rest) => format!("the capture{rest}"),
+                None => why.clone(),
+            };
+            self.app.say(Tone::Failed, text);
         }
-        self.app.reading = Reading { stage, position: self.shared.position(), length: self.length };
+        let position = self.shared.position();
+        let (dropped, rates) = (self.shared.dropped(), self.app.reading.rates);
+        self.app.reading = Reading { stage, position, length: self.length, dropped, rates };
         if let Some(notice) = self.shared.take_notice() {
             self.app.notice = Some(notice);
         }
         let until = now().checked_add(WORK_TIME);
         let timeline = self.shared.timeline();
         let world = World { timeline: &timeline, store: self.store.as_ref() };
+        let passed = now().saturating_duration_since(self.started);
+        self.app.reading.rates = self.meter.read(passed, &timeline.counts());
         let mut pending = self.app.step(world);
         while pending == Pending::More && until.is_some_and(|until| now() < until) {
             pending = self.app.step(world);
@@ -111,6 +130,9 @@ impl Session {
         let visible = self.app.prepare(area, world);
         screen.terminal.draw(|frame| view::draw(frame, &self.app, &timeline))?;
         drop(timeline);
+        if self.app.news.take_ring() {
+            terminal::ring(screen.terminal.backend_mut())?;
+        }
         self.write_ready(pending);
         Ok(pending.or(visible))
     }
@@ -144,6 +166,18 @@ impl Session {
             Effect::Quit => return Ok(Next::End),
             Effect::Suspend => suspend(screen)?,
             Effect::Redraw => screen.clear()?,
+            Effect::StopReading if self.app.reading.stage == Stage::Live => {
+                if self.stopping.replace(now()).is_none() {
+                    self.shared.stop();
+                    self.app.say(
+                        Tone::Done,
+                        "capturing stopped; what came is read to its end, x leaves the rest out",
+                    );
+                } else {
+                    self.shared.quit();
+                    self.app.say(Tone::Done, "capturing stopped; what was not read is left out");
+                }
+            }
             Effect::StopReading => {
                 self.shared.stop();
                 self.app.say(Tone::Done, "reading stopped; what was read stays");
@@ -188,13 +222,13 @@ impl Session {
                 self.app.export = Some(Export::new(format, &self.app.rows));
                 self.writing = Some((file, path));
             }
-            Outgoing::Packets(extract) => match &self.path {
-                Some(capture) => loader::extract(
-                    (extract, capture.clone()),
+            Outgoing::Packets(extract) => match &self.origin {
+                Some(origin) => loader::extract(
+                    (extract, origin.clone()),
                     (file, path),
                     Arc::clone(&self.shared),
                 ),
-                None => self.app.say(Tone::Failed, "packets can be saved of files only"),
+                None => self.app.say(Tone::Failed, "the packets were not kept"),
             },
         }
     }
@@ -224,6 +258,15 @@ impl Session {
     }
 }
 
+/// Waits for a moment until the reader has let go of what it reads from, and of what is written along
+/// with it.
+pub(super) fn wait_for(reader: &JoinHandle<()>) {
+    let until = now().checked_add(READER_TIME);
+    while !reader.is_finished() && until.is_some_and(|until| now() < until) {
+        thread::sleep(END_INTERVAL);
+    }
+}
+
 /// Stops the process until the shell lets it go on.
 #[cfg(unix)]
 fn suspend(screen: &mut Screen) -> io::Result<()> {
@@ -238,7 +281,7 @@ fn suspend(_: &mut Screen) -> io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long keys wait is a matter of wall time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
@@ -251,8 +294,17 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(50);
 /// How often signals are looked at while nothing happens.
 const IDLE_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often the reader is looked at, at the end.
+const END_INTERVAL: Duration = Duration::from_millis(5);
+
 /// How often a signal is looked for beside the loop.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a live capture may take to end by itself, before it is ended with what has come.
+const STOP_TIME: Duration = Duration::from_millis(100);
+
+/// How long the reader may take to end after the loop.
+const READER_TIME: Duration = Duration::from_millis(200);
 
 /// How long the loop may take to end after a signal.
 const LOOP_TIME: Duration = Duration::from_millis(500);

@@ -4,7 +4,11 @@ use crate::timeline::export::{Format, write};
 use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
 use crate::tui::app::{App, Effect, Overlay, Tone, World};
 use crate::tui::export::{Extract, Outgoing};
+use crate::tui::inspector;
+use crate::tui::inspector::{Context, InspectorState, Value};
+use crate::tui::layout::Opening;
 use crate::tui::menu::{Item, MenuKind};
+use crate::tui::overlay;
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::websocket::Opcode;
 
@@ -68,6 +72,13 @@ impl App {
                 line.pop();
                 Ok((format!("{name}.json"), Outgoing::Bytes(line)))
             }
+            Item::Value => {
+                Ok((format!("{name}.json"), Outgoing::Bytes(self.value(row, world)?.json)))
+            }
+            Item::FilterOfValue => {
+                let filter = self.value(row, world)?.filter.ok_or(NO_FILTER)?.to_string();
+                Ok((format!("{name}.txt"), Outgoing::Bytes(filter.into_bytes())))
+            }
             Item::FilterOfConnection => {
                 let filter = format!("connection == {}", row.connection.0);
                 Ok((format!("{name}.txt"), Outgoing::Bytes(filter.into_bytes())))
@@ -83,6 +94,41 @@ impl App {
                     Outgoing::Packets(Extract::of(connection, world.timeline)),
                 ))
             }
+        }
+    }
+
+    /// The JSON value under the cursor of the inspector; the whole of the row where it is closed.
+    fn value(&self, row: &Row, world: World<'_>) -> Result<Value, String> {
+        let context = self.inspector_context(world.timeline);
+        if self.inspecting == Opening::Open && context.opened.is_some() {
+            return inspector::value(&self.inspector, &context).map_err(str::to_owned);
+        }
+        let opened = whole(row, world)?;
+        let context = Context { opened: Some(&opened), ..context };
+        let mut state = InspectorState::default();
+        inspector::select(&mut state, &context);
+        inspector::value(&state, &context).map_err(str::to_owned)
+    }
+
+    /// Shows only messages with the JSON value under the cursor of the inspector: the filter is there
+    /// to be changed before it is accepted.
+    pub(super) fn filter_value(&mut self, world: World<'_>) {
+        let row = self.current().and_then(|id| world.timeline.row(id));
+        let value = row.ok_or_else(|| "there is no row".to_owned());
+        let filter = value
+            .and_then(|row| self.value(&row, world))
+            .and_then(|value| value.filter.ok_or_else(|| NO_FILTER.to_owned()));
+        match filter {
+            Ok(filter) => {
+                let text = match self.rows.filter() {
+                    Some(before) => format!("({before}) and {filter}"),
+                    None => filter.to_string(),
+                };
+                let mut prompt = Prompt::new(Purpose::Filter, text);
+                overlay::typed(&mut prompt);
+                self.overlay = Overlay::Prompt(Box::new(prompt));
+            }
+            Err(why) => self.say(Tone::Failed, why),
         }
     }
 
@@ -121,6 +167,10 @@ fn extension(row: &Row, content: &[u8]) -> &'static str {
         | None => "txt",
     }
 }
+
+/// Why there is no filter for a value.
+const NO_FILTER: &str =
+    "filters look only into messages that are JSON from their first byte to their last";
 
 /// What is taken out at most, in bytes: it passes through memory.
 const LIMITS: OpenLimits =

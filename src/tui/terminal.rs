@@ -128,6 +128,16 @@ impl Drop for Screen {
     }
 }
 
+/// Rings the terminal's bell.
+///
+/// # Errors
+///
+/// When the terminal does not do what it is told.
+pub(super) fn ring(out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"\x07")?;
+    out.flush()
+}
+
 fn give_back() -> io::Result<()> {
     if !TAKEN.swap(false, Ordering::AcqRel) {
         return Ok(());

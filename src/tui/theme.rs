@@ -277,7 +277,11 @@ fn indexed(role: Role, colors: &Colors) -> Style {
             return Style::new().bg(Color::Indexed(colors.selected)).add_modifier(Modifier::BOLD);
         }
         Role::Chosen => return Style::new().bg(Color::Indexed(colors.chosen)),
-        Role::Match => return Style::new().bg(Color::Indexed(colors.found)),
+        // Underlined, too: it is to be seen on the line under the cursor.
+        Role::Match => {
+            let style = Style::new().bg(Color::Indexed(colors.found));
+            return style.add_modifier(Modifier::UNDERLINED);
+        }
         Role::Client | Role::HeaderLength | Role::JsonKey => Some(colors.client),
         Role::Server => Some(colors.server),
         Role::Error => Some(colors.error),

@@ -12,7 +12,7 @@ use crate::tui::layout::Opening;
 use crate::tui::menu::{Menu, MenuKind};
 use crate::tui::overlay;
 use crate::tui::prompt::{Prompt, Purpose};
-use crate::tui::rows::Detail;
+use crate::tui::rows::{Detail, Holding};
 use crate::tui::search::Towards;
 
 impl App {
@@ -75,6 +75,8 @@ impl App {
             Action::Open => {
                 self.inspecting = Opening::Open;
                 self.pane = Pane::Inspector;
+                // What is looked at does not run away; G follows again.
+                self.rows.stay();
             }
             _ => return self.update_anywhere(action, world),
         }
@@ -143,6 +145,7 @@ impl App {
                     self.inspecting = Opening::Closed;
                 }
             }
+            Action::FilterValue => self.filter_value(world),
             Action::Search => {
                 let prompt = Prompt::new(Purpose::SearchContent, String::new());
                 self.overlay = Overlay::Prompt(Box::new(prompt));
@@ -168,6 +171,8 @@ impl App {
             | Action::Filter
             | Action::ToggleFrames
             | Action::CycleTime
+            | Action::Pause
+            | Action::Stop
             | Action::ShowAll => return self.update_anywhere(action, world),
             _ => self.tell_inspector(action, world),
         }
@@ -193,6 +198,8 @@ impl App {
                 self.overlay = Overlay::Help;
             }
             Action::Findings => self.overlay = Overlay::Findings,
+            Action::Pause => self.pause(world),
+            Action::Stop => return self.stop(),
             Action::ToggleFrames => self.rows.toggle_detail(),
             Action::CycleTime => self.cycle_time(),
             Action::NextError => self.go_to_finding(Severity::Error, Towards::End, world),
@@ -232,13 +239,36 @@ impl App {
             return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
+        } else if self.search.forget() {
+            self.say(Tone::Done, "nothing is searched for any more");
         } else if self.rows.filter().is_some() {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
             self.rows.pick(Vec::new());
+        } else if self.reading.stage == Stage::Live && self.pane == Pane::Timeline {
+            return Effect::StopReading;
         } else {
             self.pane = Pane::Timeline;
         }
+        Effect::None
+    }
+
+    /// Holds the view still, or lets it go on.
+    fn pause(&mut self, world: World<'_>) {
+        match self.rows.holding() {
+            Holding::Yes => self.rows.hold(world.timeline, Holding::No),
+            Holding::No if self.reading.stage == Stage::Live => {
+                self.rows.hold(world.timeline, Holding::Yes);
+            }
+            Holding::No => self.say(Tone::Failed, "only what comes live can be held still"),
+        }
+    }
+
+    fn stop(&mut self) -> Effect {
+        if self.reading.stage.goes_on() {
+            return Effect::StopReading;
+        }
+        self.say(Tone::Failed, "nothing is being read");
         Effect::None
     }
 
@@ -318,8 +348,8 @@ impl App {
     }
 
     fn go_to_partner(&mut self, world: World<'_>) {
-        let row = self.current().and_then(|id| world.timeline.row(id));
-        match row.and_then(|row| row.partner) {
+        let current = self.current();
+        match current.and_then(|id| self.partner(id, world.timeline)) {
             Some(partner) if self.rows.has(partner) => self.rows.seek(partner),
             Some(_) => self.say(Tone::Failed, "what belongs to this row is not shown"),
             None => self.say(Tone::Failed, "nothing answers this row, and it answers nothing"),

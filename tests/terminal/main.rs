@@ -9,6 +9,7 @@
     reason = "these tests wait for a program that runs beside them, and may panic"
 )]
 
+mod live;
 mod panics;
 mod program;
 
@@ -21,7 +22,7 @@ fn errors(size: Size) -> Program {
     Program::start_and_read(size, &sample("protocol-errors.pcap"))
 }
 
-fn quit(mut program: Program) {
+pub(crate) fn quit(mut program: Program) {
     program.keys("q");
     assert_eq!(program.ends(), 0);
     program.gives_the_terminal_back();

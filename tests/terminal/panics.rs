@@ -1,6 +1,7 @@
 //! A panic while the interface is shown: this test starts itself as the program that panics.
 
 use std::env;
+use std::sync::Arc;
 
 use wslens::analysis::Options;
 use wslens::capture::Error;
@@ -10,9 +11,11 @@ use wslens::capture::PacketSource;
 use wslens::capture::Secrets;
 use wslens::capture::Spool;
 use wslens::tui;
+use wslens::tui::Ending;
 use wslens::tui::Show;
 use wslens::tui::Store;
 use wslens::tui::app::Stage;
+use wslens::tui::news::Bell;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
@@ -46,10 +49,13 @@ fn the_interface_of_a_capture_that_panics() {
         store: Store::Spool(Spool::new(1 << 20).unwrap()),
         path: None,
         stage: Stage::Live,
+        stop: Arc::default(),
+        ending: Ending::Perhaps,
         length: None,
         count: u64::MAX,
         options: Options::default(),
         filter: None,
+        bell: Bell::Off,
         theme: Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode },
     };
     tui::run(show).unwrap();

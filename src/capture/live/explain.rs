@@ -54,6 +54,11 @@ pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path, user: Runner
             remedy.replace("{device}", device).replace("{program}", &quoted(program))
         }
         (Doing::Opening(_), None) => "wslens interfaces lists what can be captured".to_owned(),
+        (Doing::Reading(_), _)
+            if ["disappeared", "not up", "went down"].iter().any(|it| lower.contains(it)) =>
+        {
+            "it was removed or switched off meanwhile".to_owned()
+        }
         (Doing::Listing | Doing::Reading(_), _) => {
             "see whether tcpdump works on this machine".to_owned()
         }
@@ -137,6 +142,8 @@ mod tests {
             (Filtering("tcp prot 1"), "libpcap error: can't parse filter expression: syntax error",
                 "the capture filter \"tcp prot 1\" is wrong: can't parse filter expression: syntax error; see man pcap-filter, for example \"tcp port 8080\""),
             (Reading("eth0"), "", "capturing on eth0 failed: libpcap gives no reason; see whether tcpdump works on this machine"),
+            (Reading("veth0"), "libpcap error: The interface disappeared",
+                "capturing on veth0 failed: The interface disappeared; it was removed or switched off meanwhile"),
             (Listing, "x", "the interfaces cannot be listed: x; see whether tcpdump works on this machine"),
         ];
         for (doing, text, expected) in cases {

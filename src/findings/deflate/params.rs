@@ -250,7 +250,7 @@ mod tests {
         Case { name: "the client goes on after such an answer", near: &[], fires: &["PMD-04 server", "HS-26 client"], play: |s| {
             s.deflated("; server_max_window_bits=16").client(&masked(0x81, b"a"));
         }},
-        Case { name: "in a refusal", near: &["PMD-01", "PMD-04"], fires: &[], play: |s| {
+        Case { name: "in a refusal", near: &["PMD-01", "PMD-04"], fires: &["HS-42"], play: |s| {
             s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Extensions: permessage-deflate; a; server_max_window_bits=99\r\nContent-Length: 0\r\n\r\n");
         }},
     ];

@@ -1,5 +1,6 @@
 //! What the request must say.
 
+use crate::findings::handshake::proxies::passed_on;
 use crate::findings::heads::{attempt, lacks, lacks_token, place, sent, shown};
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::words::counted;
@@ -42,6 +43,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("GET /chat HTTP/1.0"),
         checks: &[Check::Request(|scene, faults| {
             let Some(request) = attempt(scene.subject) else { return };
+            // HS-49 says it better.
+            if passed_on(scene).is_some() {
+                return;
+            }
             let version = request.version();
             if !is_upgradable(version) {
                 let seen =
@@ -119,6 +124,10 @@ pub(super) static RULES: &[Rule] = &[
         ),
         checks: &[Check::Request(|scene, faults| {
             let Some(request) = attempt(scene.subject) else { return };
+            // HS-49 says it better.
+            if passed_on(scene).is_some() {
+                return;
+            }
             if lacks_token(request, "Upgrade", "websocket") {
                 faults
                     .add(format!("{}; websocket is required", sent(request, "Upgrade")))
@@ -141,6 +150,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive"),
         checks: &[Check::Request(|scene, faults| {
             let Some(request) = attempt(scene.subject) else { return };
+            // HS-49 says it better.
+            if passed_on(scene).is_some() {
+                return;
+            }
             if lacks_token(request, "Connection", "Upgrade") {
                 faults
                     .add(format!("{}; Upgrade is required", sent(request, "Connection")))

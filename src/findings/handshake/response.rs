@@ -360,16 +360,16 @@ mod tests {
         Case { name: "no subprotocol", near: &["HS-21"], fires: &["HS-22 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", OK) },
         Case { name: "101 that speaks of a body", near: &[], fires: &["HS-23 server"], play: |s| answered(s, "", &format!("{OK}Content-Length: 0\r\nContent-Encoding: gzip\r\n")) },
         Case { name: "fields about content that say nothing of a body", near: &["HS-23"], fires: &[], play: |s| answered(s, "", &format!("{OK}Content-Type: text/plain\r\nContent-Language: en\r\n")) },
-        Case { name: "426 that says nothing", near: &[], fires: &["HS-12 client", "HS-24 server", "HS-31 server"], play: |s| refused(s, "8", "426 Upgrade Required") },
-        Case { name: "426 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket") },
-        Case { name: "426 for another reason", near: &["HS-31"], fires: &["HS-24 server"], play: |s| refused(s, "13", "426 Upgrade Required") },
-        Case { name: "400 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server"], play: |s| refused(s, "8", "400 Bad Request") },
-        Case { name: "400, where the key is missing, too", near: &["HS-31"], fires: &["HS-07 client", "HS-12 client"], play: |s| {
+        Case { name: "426 that says nothing", near: &[], fires: &["HS-12 client", "HS-24 server", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required") },
+        Case { name: "426 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket") },
+        Case { name: "426 for another reason", near: &["HS-31"], fires: &["HS-24 server", "HS-44"], play: |s| refused(s, "13", "426 Upgrade Required") },
+        Case { name: "400 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-40"], play: |s| refused(s, "8", "400 Bad Request") },
+        Case { name: "400, where the key is missing, too", near: &["HS-31"], fires: &["HS-07 client", "HS-12 client", "HS-40"], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n");
             s.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "a version refused as it should be", near: &["HS-24", "HS-31"], fires: &["HS-12 client"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13") },
-        Case { name: "401, whatever the version", near: &["HS-18", "HS-24", "HS-31"], fires: &["HS-12 client"], play: |s| refused(s, "8", "401 Unauthorized") },
+        Case { name: "a version refused as it should be", near: &["HS-24", "HS-31"], fires: &["HS-12 client", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13") },
+        Case { name: "401, whatever the version", near: &["HS-18", "HS-24", "HS-31"], fires: &["HS-12 client", "HS-41"], play: |s| refused(s, "8", "401 Unauthorized") },
         Case { name: "no response", near: &["HS-16", "HS-17", "HS-18", "HS-22"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\n"); } },
         Case { name: "a response without its request", near: &["HS-19", "HS-20", "HS-21"], fires: &[], play: |s| {
             s.open().server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Extensions: x\r\n\r\n");

@@ -134,7 +134,7 @@ pub(super) const MUST_REFUSE: [&str; 11] = [
 ];
 
 /// What a client must refuse in a response (RFC 6455 §4.1, §9.1; RFC 7692 §7.1).
-const MUST_FAIL: [&str; 15] = [
+pub(super) const MUST_FAIL: [&str; 15] = [
     "HS-09", "HS-14", "HS-16", "HS-17", "HS-18", "HS-19", "HS-20", "HS-21", "PMD-01", "PMD-02",
     "PMD-03", "PMD-04", "PMD-05", "PMD-06", "PMD-07",
 ];
@@ -168,7 +168,7 @@ mod tests {
             let head = format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
             s.server(&[head.as_bytes(), &plain(0x81, b"Hello")].concat()).client(&masked(0x81, b"Hello"));
         }},
-        Case { name: "another request behind one that is refused", near: &["HS-15"], fires: &[], play: |s| {
+        Case { name: "another request behind one that is refused", near: &["HS-15"], fires: &["HS-42"], play: |s| {
             s.ask("").client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
         }},
         Case { name: "accepted with another version", near: &["HS-26"], fires: &["HS-12 client", "HS-25 server"], play: |s| humored(s, "8") },

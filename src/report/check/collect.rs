@@ -136,9 +136,9 @@ impl Collector {
     }
 }
 
-impl Sink for Collector {
-    fn event(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
+impl Collector {
+    /// Takes an event that findings were told for.
+    fn hand_over(&mut self, event: &Event<'_>) {
         if let Some(sieve) = &mut self.sieve {
             sieve.observe(event);
             self.fresh.retain(|finding| sieve.chooses(finding, Some(event)));
@@ -147,8 +147,15 @@ impl Sink for Collector {
         }
         match event.kind {
             EventKind::Connection(connection, ref what) => self.connection(connection, what),
-            EventKind::Capture(_) => {}
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
         }
+    }
+}
+
+impl Sink for Collector {
+    fn event(&mut self, event: &Event<'_>) {
+        self.tally.observe(event);
+        self.hand_over(event);
     }
 }
 
@@ -161,6 +168,13 @@ impl Findings for Collector {
                 None => self.capture_finding(finding),
             }
         }
+    }
+
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        self.finding(finding);
+        // Any event will do: what is known of the connection, it tells.
+        let kind = EventKind::Connection(connection, ConnectionEvent::StateChanged);
+        self.hand_over(&Event { origin: finding.last, kind });
     }
 
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {

@@ -125,6 +125,21 @@ impl Page {
 
     fn wrapped(&mut self, indent: usize, text: &str) {
         let text = self.translated(text).into_owned();
+        for (place, paragraph) in text.split('\n').enumerate() {
+            if place > 0 {
+                self.line.spaces(indent);
+            }
+            if paragraph.starts_with(' ') {
+                // To be copied as it is.
+                self.line.push(paragraph);
+                self.end_line();
+            } else {
+                self.wrapped_paragraph(indent, paragraph);
+            }
+        }
+    }
+
+    fn wrapped_paragraph(&mut self, indent: usize, text: &str) {
         let mut is_first = true;
         for word in text.split(' ') {
             let needed = columns(word).saturating_add(usize::from(!is_first));

@@ -1,37 +1,146 @@
 //! The lines themselves, field by field in the order they are written.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
 use crate::analysis::Totals;
-use crate::analysis::event::ConnectionId;
+use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState, Transport};
 use crate::findings::{Rule, Severity};
 use crate::report::severities::Severities;
 use crate::report::tally::{Note, Tally};
+use crate::stream::PerDirection;
+use crate::text::clock::Rfc3339;
+use crate::tls::{Facts, suite_name};
 
 #[derive(Serialize)]
-pub(super) struct ConnectionLine<'a> {
+pub(in super::super) struct ConnectionLine<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) connection: u64,
-    pub(super) time: &'a str,
-    pub(super) packets: [u64; 2],
+    kind: &'static str,
+    connection: u64,
+    time: &'a str,
+    packets: [u64; 2],
     #[serde(serialize_with = "address")]
-    pub(super) client: SocketAddr,
+    client: SocketAddr,
     #[serde(serialize_with = "address")]
-    pub(super) server: SocketAddr,
-    pub(super) state: &'static str,
-    pub(super) started_by: &'static str,
-    pub(super) transport: &'static str,
-    pub(super) opened: &'a str,
+    server: SocketAddr,
+    state: &'static str,
+    started_by: &'static str,
+    transport: &'static str,
+    opened: &'a str,
     /// Null where it did not end within the capture.
-    pub(super) closed: Option<&'a str>,
-    pub(super) outcome: &'static str,
-    pub(super) frames: Sides,
-    pub(super) messages: Sides,
-    pub(super) bytes: Sides,
+    closed: Option<&'a str>,
+    outcome: &'static str,
+    frames: Sides,
+    messages: Sides,
+    bytes: Sides,
+    /// Absent where there is no TLS, or its beginning was not captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsFields<'a>>,
+}
+
+/// The times of a connection, in words.
+pub(in super::super) struct Times {
+    last: String,
+    opened: String,
+    closed: Option<String>,
+}
+
+impl Times {
+    pub(in super::super) fn of(connection: &Connection, clock: &mut Rfc3339) -> Self {
+        let last = clock.text(connection.last.time).to_owned();
+        let closed = is_over(connection.state).then(|| last.clone());
+        Self { opened: clock.text(connection.first.time).to_owned(), last, closed }
+    }
+}
+
+impl<'a> ConnectionLine<'a> {
+    /// A connection that has ended, or that the capture ended.
+    pub(in super::super) fn new(
+        connection: &'a Connection,
+        ending: Ending,
+        times: &'a Times,
+    ) -> Self {
+        Self {
+            kind: "connection",
+            connection: connection.id.0,
+            time: &times.last,
+            packets: [connection.first.packet.0, connection.last.packet.0],
+            client: connection.client,
+            server: connection.server,
+            state: state_name(connection.state),
+            started_by: match connection.started_by {
+                StartedBy::Syn => "syn",
+                StartedBy::Midstream => "midstream",
+            },
+            transport: match connection.transport {
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+                Transport::H2 => "h2",
+            },
+            opened: &times.opened,
+            closed: times.closed.as_deref(),
+            outcome: ending.outcome.name(),
+            frames: sides(connection.frames),
+            messages: sides(connection.messages),
+            bytes: sides(connection.bytes),
+            tls: connection.tls.as_deref().map(TlsFields::of),
+        }
+    }
+}
+
+/// What is known of the TLS of a connection.
+#[derive(Serialize)]
+pub(super) struct TlsFields<'a> {
+    /// As chosen by the server; null where it did not choose.
+    version: Option<String>,
+    cipher: Option<Cow<'static, str>>,
+    sni: Option<Cow<'a, str>>,
+    /// As chosen by the server, which TLS 1.3 hides.
+    alpn: Option<Cow<'a, str>>,
+    alpn_offered: Vec<Cow<'a, str>>,
+    /// Hexadecimal; key logs find secrets by it.
+    client_random: Option<String>,
+    /// Whether the handshake was done.
+    established: bool,
+    /// The first alert in the clear that is no mere goodbye.
+    alert: Option<&'static str>,
+}
+
+impl<'a> TlsFields<'a> {
+    pub(super) fn of(tls: &'a Facts) -> Self {
+        let client = tls.client_hello.as_ref().map(|hello| &hello.what);
+        let server = tls.server_hello.as_ref().map(|hello| &hello.what);
+        let cipher = |suite| match suite_name(suite) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{suite:#06x}")),
+        };
+        let alerts = [&tls.alerts.client, &tls.alerts.server];
+        let first = alerts.into_iter().flatten().min_by_key(|alert| alert.span.last);
+        Self {
+            version: server.map(|hello| hello.version.to_string()),
+            cipher: server.map(|hello| cipher(hello.suite)),
+            sni: tls.server_name().map(String::from_utf8_lossy),
+            alpn: server.and_then(|hello| hello.protocol.as_deref()).map(String::from_utf8_lossy),
+            alpn_offered: client
+                .iter()
+                .flat_map(|hello| &hello.protocols)
+                .map(|protocol| String::from_utf8_lossy(protocol))
+                .collect(),
+            client_random: client.map(|hello| hex(&hello.random)),
+            established: tls.established.is_some(),
+            alert: first.map(|alert| alert.what.name().unwrap_or("unknown")),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 /// A number for each direction.
@@ -205,4 +314,28 @@ struct NoteLine<'a> {
 /// `ip:port`, IPv6 as `[::1]:80`, without the scope that is known to this machine only.
 fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(address)
+}
+
+fn sides(of: PerDirection<u64>) -> Sides {
+    Sides { client_to_server: of.client, server_to_client: of.server }
+}
+
+/// Whether nothing more can follow on a connection.
+fn is_over(state: TcpState) -> bool {
+    match state {
+        TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_) => false,
+        TcpState::Refused | TcpState::Closed(_) | TcpState::Reset(_) => true,
+    }
+}
+
+/// The name of a state.
+fn state_name(state: TcpState) -> &'static str {
+    match state {
+        TcpState::SynSent => "syn_sent",
+        TcpState::Refused => "refused",
+        TcpState::Established => "established",
+        TcpState::HalfClosed(_) => "half_closed",
+        TcpState::Closed(_) => "closed",
+        TcpState::Reset(_) => "reset",
+    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analysis::event::{ConnectionId, Outcome};
+use crate::analysis::event::{ConnectionId, Outcome, TcpState};
 use crate::report::fixture::{
     connection, ending, finding, frame, handshake, message, origin, send,
 };

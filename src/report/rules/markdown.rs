@@ -24,7 +24,7 @@ pub(super) fn write(sections: &[Section], extent: Extent, out: &mut dyn Write) -
             for Rule { id, title, explanation, remedy, .. } in &section.rules {
                 writeln!(out, "\n### {id}: {}\n", marked_up(title))?;
                 writeln!(out, "{}\n", marked_up(explanation))?;
-                writeln!(out, "**Do:** {}", marked_up(remedy))?;
+                writeln!(out, "**Do:** {}", advice(remedy))?;
             }
         }
     }
@@ -44,6 +44,31 @@ pub fn group_table() -> String {
         writeln!(table, "| {} | {title} | {} |", names.join(", "), rules.len()).ok();
     }
     table
+}
+
+/// A remedy; its lines that begin with a blank are there to be copied.
+fn advice(remedy: &str) -> String {
+    let mut out = String::new();
+    let mut was_code = false;
+    for (place, line) in remedy.lines().enumerate() {
+        let is_code = line.starts_with(' ');
+        if place > 0 {
+            out.push('\n');
+        }
+        if is_code != was_code {
+            out.push_str(if is_code { "\n```text\n" } else { "```\n\n" });
+        }
+        if is_code {
+            out.push_str(line.trim_start());
+        } else {
+            out.push_str(&marked_up(line));
+        }
+        was_code = is_code;
+    }
+    if was_code {
+        out.push_str("\n```");
+    }
+    out
 }
 
 /// Plain text with code in backticks, so that nothing else of it has a meaning in Markdown.
@@ -82,6 +107,14 @@ mod tests {
         for (name, text, expected) in cases {
             assert_eq!(marked_up(text), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn lines_to_be_copied_are_code() {
+        let text = "In nginx:\n  set_a $b;\n  set_c \"d\";\nor a_b.";
+        let expected = "In nginx:\n\n```text\nset_a $b;\nset_c \"d\";\n```\n\nor a\\_b.";
+        assert_eq!(advice(text), expected);
+        assert_eq!(advice("a_b"), "a\\_b");
     }
 
     #[test]

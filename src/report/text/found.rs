@@ -116,6 +116,7 @@ impl Waiting {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::Text(..)
             | ConnectionEvent::HeaderUnfinished(..)
@@ -217,6 +218,19 @@ impl<W: Write> Text<W> {
                 self.listed(connection.id, finding);
             }
         }
+    }
+
+    /// Writes a finding about a connection that has ended.
+    pub(super) fn listed_late(
+        &mut self,
+        connection: &Connection,
+        finding: &Finding,
+        matching: Matching,
+    ) {
+        self.waiting.push(finding, matching);
+        let found = std::mem::take(&mut self.waiting.fresh);
+        self.alone(connection, &found);
+        self.forget(connection.id);
     }
 
     /// Writes a finding as a line.

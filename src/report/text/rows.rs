@@ -306,7 +306,7 @@ impl<W: Write> Text<W> {
     }
 
     /// Begins a line without a number.
-    fn aside(
+    pub(super) fn aside(
         &mut self,
         origin: Origin,
         connection: &Connection,
@@ -383,7 +383,7 @@ impl<W: Write> Text<W> {
         self.line.pad_to(from.saturating_add(CONNECTION_WIDTH));
     }
 
-    fn foreign(&mut self, bytes: &[u8]) {
+    pub(super) fn foreign(&mut self, bytes: &[u8]) {
         let room = self.room();
         self.line.foreign(bytes, room);
     }

@@ -185,6 +185,19 @@ fn connections_that_are_no_websocket_are_shown_on_request_only() {
 }
 
 #[test]
+fn what_is_found_of_a_connection_after_its_end_stands_below_its_addresses() {
+    let found = finding("WS-C12", 3);
+    let lines = written(options(Detail::Messages), |text| {
+        let about = connection(3);
+        send(text, 5, &about, ending(Outcome::Open));
+        text.late(&found, &about);
+    });
+    assert!(lines[2].ends_with("#3       127.0.0.1:50312 → [::1]:8080"), "{lines:?}");
+    assert!(lines[3].contains("#3") && lines[3].contains("WS-C12"), "{lines:?}");
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[test]
 fn notes_about_the_capture_stand_before_the_summary() {
     let mut out = Vec::new();
     let mut text = Text::new(&mut out, options(Detail::Messages));

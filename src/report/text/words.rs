@@ -60,6 +60,9 @@ pub(super) fn outcome(connection: &Connection, outcome: Outcome) -> (Role, &'sta
         Outcome::Open => (Role::Dim, "still open at the end of the capture"),
         Outcome::Closed => (Role::Dim, "closed"),
         Outcome::Aborted if asked => (Role::Error, "given up before the upgrade was answered"),
+        Outcome::Aborted if connection.nature == Nature::Opaque => {
+            (Role::Error, "TLS handshake failed")
+        }
         Outcome::Aborted => (Role::Error, "aborted"),
         Outcome::Refused => (Role::Error, "refused: RST answered the SYN"),
         Outcome::Timeout if asked => (Role::Error, "no answer to the upgrade request"),

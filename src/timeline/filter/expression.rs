@@ -5,7 +5,7 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
-use crate::timeline::filter::fields::{Field, Need, Read, Type};
+use crate::timeline::filter::fields::{Field, Need, Read, Type, field};
 use crate::timeline::filter::json::{self, Path};
 use crate::timeline::filter::literal::{Literal, quoted};
 use crate::timeline::filter::subject::{Subject, Value};
@@ -182,6 +182,15 @@ impl fmt::Display for Expression {
 }
 
 impl Test {
+    /// Asks for a value at a place; of one that holds others, whether it is there.
+    pub(super) fn of_json(path: Path, value: &[u8]) -> Option<Self> {
+        let check = match serde_json::from_slice(value).ok()? {
+            serde_json::Value::Object(_) | serde_json::Value::Array(_) => Check::Present,
+            scalar => Check::Compare(Comparison::Equal, Literal::Json(scalar)),
+        };
+        Some(Self { field: field("json")?, path: Some(path), check })
+    }
+
     fn matches(&self, subject: &Subject<'_>) -> bool {
         match self.field.read {
             Read::One(read) => {

@@ -13,12 +13,27 @@ pub(super) struct Path {
 
 /// One step into a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Step {
+pub enum Step {
+    /// Into the member of an object with this name.
     Member(String),
+    /// Into the element of an array with this number, from 0.
     Element(usize),
 }
 
+impl Step {
+    /// A step into a member whose name stands there as JSON has it: in quotes, with its escapes. `None`
+    /// where that is no JSON string.
+    pub fn named(quoted: &[u8]) -> Option<Self> {
+        serde_json::from_slice(quoted).ok().map(Self::Member)
+    }
+}
+
 impl Path {
+    /// The path of these steps.
+    pub(super) fn new(steps: Vec<Step>) -> Self {
+        Self { steps }
+    }
+
     /// Reads a path; `.` alone is the whole value.
     ///
     /// # Errors

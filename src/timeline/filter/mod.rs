@@ -25,12 +25,14 @@ mod token;
 
 use std::fmt;
 
-use self::expression::Expression;
+use self::expression::{Expression, Test};
+use self::json::Path;
 use self::parser::Parser;
 use self::token::Token;
 
 pub use self::completion::{Candidate, complete};
 pub use self::fields::{FIELDS, Field, Need, Ports, Type, field};
+pub use self::json::Step;
 pub use self::names::{Named, Names, Numbers, Order};
 pub use self::operator::operators;
 pub use self::sieve::Sieve;
@@ -58,6 +60,15 @@ impl Filter {
         let mut needs = Needs::default();
         expression.needs(&mut |need| needs.add(need));
         Ok(Self { expression, needs })
+    }
+
+    /// Makes the filter that asks for what stands at a place of a content that is JSON: for the same
+    /// value, or, of an object or array, whether there is one. `None` where `value` is no JSON.
+    pub fn of_json(path: Vec<Step>, value: &[u8]) -> Option<Self> {
+        let test = Test::of_json(Path::new(path), value)?;
+        let mut needs = Needs::default();
+        test.field.need.into_iter().for_each(|need| needs.add(need));
+        Some(Self { expression: Expression::Test(test), needs })
     }
 
     /// Whether a row matches.

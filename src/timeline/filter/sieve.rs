@@ -105,6 +105,7 @@ impl Sieve {
             ConnectionEvent::Opened
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::Message(..)
@@ -163,7 +164,7 @@ impl Sieve {
     pub fn chooses_rule(&mut self, rule: &'static Rule, event: &Event<'_>) -> bool {
         let connection = match event.kind {
             EventKind::Connection(connection, _) => Some(connection.id),
-            EventKind::Capture(_) => None,
+            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => None,
         };
         let finding = Finding {
             rule,
@@ -275,6 +276,7 @@ impl Sieve {
             }
             ConnectionEvent::Ended(ending) => Subject { outcome: Some(ending.outcome), ..subject },
             ConnectionEvent::Opened
+            | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::Text(..)
@@ -310,7 +312,8 @@ fn kind(event: &Event<'_>) -> Option<Kind> {
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_) => Kind::Handshake,
         ConnectionEvent::Gap(..) => Kind::Gap,
-        ConnectionEvent::Recognised(_)
+        ConnectionEvent::Tls(..)
+        | ConnectionEvent::Recognised(_)
         | ConnectionEvent::Text(..)
         | ConnectionEvent::HeaderUnfinished(..)
         | ConnectionEvent::SyncLost(..)
@@ -329,7 +332,8 @@ fn direction(connection: &Connection, what: &ConnectionEvent<'_>) -> Option<Dire
         ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_) => Direction::ServerToClient,
-        ConnectionEvent::FrameStarted(direction, _)
+        ConnectionEvent::Tls(direction, _)
+        | ConnectionEvent::FrameStarted(direction, _)
         | ConnectionEvent::FrameEnded(direction, _)
         | ConnectionEvent::InvalidUtf8 { direction, .. }
         | ConnectionEvent::Message(direction, _)

@@ -43,6 +43,9 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
     if let Some(path) = &connection.path {
         page.entry("path", LABELS, Role::Text, &safe(path.as_bytes(), LONGEST));
     }
+    if let Some(tls) = &connection.tls {
+        page.entry("TLS", LABELS, Role::Text, &safe(tls.as_bytes(), LONGEST));
+    }
     if let Some(name) = &connection.subprotocol {
         page.entry("subprotocol", LABELS, Role::Text, &safe(name.as_bytes(), LONGEST));
     }

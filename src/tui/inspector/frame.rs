@@ -6,8 +6,7 @@ use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
 use crate::tui::inspector::parts::{self, Parts, byte_role};
 use crate::tui::inspector::{Context, findings, hexdump, words};
 use crate::tui::theme::{Glyphs, Role};
-use crate::websocket::Compression;
-use crate::websocket::anatomy::{Field, FieldKind};
+use crate::websocket::anatomy::Field;
 use crate::websocket::drawing::{Borders, DrawnLine, Labels, LineKind, Look, Part, Rows, draw};
 
 /// The page of a frame.
@@ -314,14 +313,10 @@ fn bytes_in_row(width: usize, mask: Option<[u8; 4]>) -> usize {
     }
 }
 
+/// Whether what is in it is compressed: control frames between those of a message never are.
 fn is_compressed(parts: &Parts<'_>) -> bool {
-    let is_negotiated = match parts.compression {
-        Compression::None => false,
-        Compression::Deflate(_) | Compression::Unknown => true,
-    };
     let is_control = parts.frame.is_some_and(|frame| frame.header.is_control());
-    let rsv1 = parts.fields.iter().find(|field| field.kind == FieldKind::Rsv1);
-    is_negotiated && !is_control && (rsv1.is_some_and(|it| it.value != 0) || parts.number > 0)
+    parts.compressed && !is_control
 }
 
 /// Lines that are wanted beside the drawing: title, bytes, explanation, the first rows of the payload.

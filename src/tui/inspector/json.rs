@@ -2,7 +2,15 @@
 //!
 //! Nothing is recursive, so that no depth is too deep. What is wrong is marked, and reading goes on.
 
+mod identity;
+mod place;
+#[cfg(test)]
+mod tests;
+
 use crate::tui::inspector::document::{Document, Fold, Line, Token, TokenKind};
+
+pub use identity::identity;
+pub(super) use place::{Place, place_of};
 
 /// A content that is JSON, or was meant to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,6 +21,13 @@ pub(super) struct Json {
     pub(super) fault: Option<usize>,
     /// Whether it ends within a value.
     pub(super) is_cut: bool,
+}
+
+impl Json {
+    /// Whether nothing stands before the value.
+    pub(super) fn starts_with_value(&self) -> bool {
+        self.document.tokens.first().is_some_and(|token| token.kind == TokenKind::Open)
+    }
 }
 
 /// Reads a content that begins as an object or array does; a few digits before it, as engine.io has
@@ -443,6 +458,3 @@ const FEWEST_VALUES: usize = 1;
 
 /// Tokens that are laid out, at most.
 const MOST_TOKENS: usize = 1 << 19;
-
-#[cfg(test)]
-mod tests;

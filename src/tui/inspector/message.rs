@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::stream::length_u64;
+use crate::timeline::filter::Filter;
 use crate::tui::action::Action;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
-use crate::tui::inspector::json::{self, Json};
+use crate::tui::inspector::json::{self, Json, Place};
 use crate::tui::inspector::message::form::{Form, content, forms};
 use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::{Context, Shown, scrolled, story, words};
@@ -40,7 +41,19 @@ pub(super) struct MessageView {
     top: usize,
     /// What was searched for, and where it is.
     needle: Option<Needle>,
+    /// What `matches` are of: as it was typed.
+    sought: Option<String>,
     matches: Vec<Range<usize>>,
+}
+
+/// A JSON value within a message.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// It, as it was sent.
+    pub json: Vec<u8>,
+    /// The filter that asks for it at its place; `None` where the message as a whole is no JSON, as
+    /// with the digits that engine.io puts before it.
+    pub filter: Option<Filter>,
 }
 
 impl MessageView {
@@ -53,6 +66,14 @@ impl MessageView {
         self.forms = forms(context, self.json.as_ref());
         self.find(context);
         self.read(context);
+        // Of what was searched for in all messages, the place is shown.
+        if self.needle.is_none()
+            && let Some(found) = self.matches.first().cloned()
+        {
+            self.width = usize::from(context.area.width);
+            self.cut(context);
+            self.go(found.start, context);
+        }
     }
 
     /// Cuts the content into rows, if the width has changed.
@@ -61,6 +82,9 @@ impl MessageView {
         if width != self.width {
             self.width = width;
             self.cut(context);
+        }
+        if self.sought.as_deref() != self.needle(context).map(Needle::typed) {
+            self.find(context);
         }
         self.clamp(context);
     }
@@ -81,6 +105,24 @@ impl MessageView {
             _ => self.scroll(action, context),
         }
         self.clamp(context);
+    }
+
+    /// The JSON value that the cursor is on, and the way to it; the whole one where there is no cursor.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in words.
+    pub(super) fn value(&self, context: &Context<'_>) -> Result<Value, &'static str> {
+        let content = content(context);
+        let Some(json) = &self.json else { return Err("this message is no JSON") };
+        let line = self.line_at_cursor().unwrap_or(0);
+        let Some(Place { path, bytes }) = json::place_of(&json.document, content, line) else {
+            return Err("there is no JSON value here");
+        };
+        let value = content.get(bytes).unwrap_or_default().to_vec();
+        let is_whole = json.fault.is_none() && !json.is_cut && json.starts_with_value();
+        let filter = if is_whole { Filter::of_json(path, &value) } else { None };
+        Ok(Value { json: value, filter })
     }
 
     /// Whether something was searched for.
@@ -118,7 +160,7 @@ impl MessageView {
         if let Some(remark) = json.and_then(|json| remark(json, context)) {
             page.paragraph(0, Role::Warning, &remark);
         }
-        self.count_matches(&mut page);
+        self.count_matches(&mut page, context);
         if self.total(context) == 0 {
             return Shown::of(page, self.top, height);
         }

@@ -24,9 +24,12 @@ use ratatui::layout::Rect;
 use crate::http::Handshake;
 use crate::timeline::{Opened, Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
+pub use crate::tui::inspector::json::identity;
 use crate::tui::inspector::message::MessageView;
+pub use crate::tui::inspector::message::Value;
 use crate::tui::inspector::page::{Page, PageLine};
 use crate::tui::inspector::parts::Parts;
+use crate::tui::search::Needle;
 use crate::tui::theme::Theme;
 
 /// What the inspector remembers.
@@ -101,6 +104,10 @@ pub struct Context<'a> {
     pub problem: Option<&'a str>,
     /// The opening handshake of its connection, read again.
     pub handshake: Option<&'a Handshake>,
+    /// What answers the row, or what it answers, as far as that is known.
+    pub partner: Option<RowId>,
+    /// What is searched for in all messages.
+    pub needle: Option<&'a Needle>,
     /// Where the tab is drawn.
     pub area: Rect,
     /// Symbols.
@@ -209,6 +216,15 @@ pub fn search(state: &mut InspectorState, text: &str, context: &Context<'_>) -> 
     state.tab = Tab::Message;
     fit(state, context);
     state.message.search(text, context)
+}
+
+/// The JSON value under the cursor of the Message tab.
+///
+/// # Errors
+///
+/// Why there is none, in words.
+pub fn value(state: &InspectorState, context: &Context<'_>) -> Result<Value, &'static str> {
+    state.message.value(context)
 }
 
 /// Takes a click on a line of the pane.

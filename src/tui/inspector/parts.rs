@@ -6,9 +6,9 @@ use crate::findings::Bits;
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
 use crate::tui::inspector::Context;
 use crate::tui::theme::Role;
-use crate::websocket::Compression;
 use crate::websocket::anatomy::{self, Field, FieldKind, anatomy};
 use crate::websocket::drawing::Part;
+use crate::websocket::{Compression, Opcode};
 
 /// A frame in its parts.
 pub(super) struct Parts<'a> {
@@ -26,8 +26,8 @@ pub(super) struct Parts<'a> {
     pub(super) header_range: Range<usize>,
     /// Its payload as sent, as far as it was read.
     pub(super) payload: &'a [u8],
-    /// What was negotiated for its direction.
-    pub(super) compression: Compression,
+    /// Whether its message is marked as compressed.
+    pub(super) compressed: bool,
     /// What is wrong with it.
     pub(super) findings: Vec<&'a FindingRow>,
     /// What is looked at.
@@ -65,7 +65,7 @@ impl<'a> Parts<'a> {
             header,
             header_range,
             payload: opened.wire.get(payload).unwrap_or_default(),
-            compression,
+            compressed: row.compressed || is_part_of_compressed(context.timeline, &row),
             findings: findings_at(context.timeline, &row, offset),
             selected,
         })
@@ -140,6 +140,26 @@ pub(super) fn byte_role(fields: &[Field], byte: usize) -> Role {
     }
 }
 
+/// Whether a row that is one frame belongs to a message that is marked as compressed: only the first
+/// frame bears the mark (RFC 7692 §6).
+fn is_part_of_compressed(timeline: &Timeline, row: &Row) -> bool {
+    let RowKind::Frame { opcode, rsv, .. } = row.kind else { return false };
+    match Opcode::from_wire(opcode) {
+        Some(Opcode::Text | Opcode::Binary) => rsv & RSV1 != 0,
+        Some(Opcode::Continuation) => {
+            let rows = timeline.rows_of(row.connection);
+            let behind = rows.partition_point(|id| *id <= row.id);
+            let rows = rows.get(behind..).unwrap_or_default().iter().take(NEAR);
+            let message = rows.filter_map(|id| timeline.row(*id)).find(|other| {
+                matches!(other.kind, RowKind::Message(Opcode::Text | Opcode::Binary))
+                    && other.direction == row.direction
+            });
+            message.is_some_and(|message| message.compressed && message.offset <= row.offset)
+        }
+        Some(Opcode::Close | Opcode::Ping | Opcode::Pong) | None => false,
+    }
+}
+
 fn header_of(opened: &Opened, frame: &OpenedFrame) -> (Range<usize>, Vec<u8>) {
     let range = frame.header_range.clone();
     let seen = opened.wire.get(range.clone()).filter(|seen| !seen.is_empty());
@@ -163,3 +183,9 @@ fn overlap(bits: Bits, field: &Field) -> bool {
         (u16::from(bits.start), u16::from(bits.start).saturating_add(bits.count.into()));
     start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
 }
+
+/// RSV1 among the three reserved bits of a row.
+const RSV1: u8 = 0x4;
+
+/// Rows behind a frame among which its message is looked for.
+const NEAR: usize = 1_024;

@@ -113,7 +113,7 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
 
 /// How long the answer took.
 fn partner(page: &mut Page, context: &Context<'_>, row: &Row) {
-    let Some(other) = row.partner.and_then(|partner| context.timeline.row(partner)) else {
+    let Some(other) = context.partner.and_then(|partner| context.timeline.row(partner)) else {
         return;
     };
     let (text, time) = if other.time >= row.time && other.id > row.id {

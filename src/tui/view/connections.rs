@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::analysis::event::Outcome;
+use crate::analysis::event::{Outcome, TcpState};
 use crate::stream::PerDirection;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
@@ -26,12 +26,13 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     headings(frame, app, inside, &columns);
     let lines = connection_lines(area);
     if list.is_empty() {
-        let text = if timeline.connections().is_empty() {
-            " no WebSocket connections so far"
-        } else {
-            " no connection holds this text: f changes it"
-        };
-        pane::line(frame, lines, 0, &Line::styled(text, theme.style(Role::Dim)), None);
+        pane::line(
+            frame,
+            lines,
+            0,
+            &Line::styled(nothing(app, timeline), theme.style(Role::Dim)),
+            None,
+        );
     }
     let picked = app.rows.picked();
     let of_row = app.current().and_then(|id| timeline.row(id)).map(|row| row.connection);
@@ -52,6 +53,19 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         pane::line(frame, lines, index, &Line::from(spans), cursor);
     }
     pane::scroll_bar(frame, theme, lines, (list.top(), list.height(), list.len()));
+}
+
+/// Why no connection is listed.
+fn nothing(app: &App, timeline: &Timeline) -> &'static str {
+    if !timeline.connections().is_empty() {
+        " no connection holds this text: f changes it"
+    } else if app.reading.stage.goes_on() {
+        " no WebSocket connections so far"
+    } else if timeline.counts().packets == 0 {
+        " no packets"
+    } else {
+        " no WebSocket connection, and no attempt at one: wslens print --all lists the others"
+    }
 }
 
 fn title(app: &App, timeline: &Timeline) -> String {
@@ -107,7 +121,10 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
         Column::Server => {
             Span::styled(pane::left(&it.server.to_string(), width), theme.style(Role::Server))
         }
-        Column::Path => Span::raw(pane::left(it.path.as_deref().unwrap_or("-"), width)),
+        Column::Path => {
+            let text = it.path.as_deref().or(it.tls.as_deref());
+            Span::raw(pane::left(text.unwrap_or("-"), width))
+        }
         Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
         Column::State => {
             let (symbol, role) = standing(it, theme);
@@ -137,7 +154,12 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
 fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
     let symbols = theme.symbols();
     match connection.outcome {
-        None | Some(Outcome::Open) => (symbols.open, Role::Good),
+        None => match connection.state {
+            TcpState::SynSent | TcpState::Established => (symbols.open, Role::Good),
+            TcpState::HalfClosed(_) | TcpState::Closed(_) => (symbols.closed, Role::Dim),
+            TcpState::Refused | TcpState::Reset(_) => (symbols.error, Role::Error),
+        },
+        Some(Outcome::Open) => (symbols.open, Role::Good),
         Some(Outcome::Closed | Outcome::NotWebSocket | Outcome::Undecodable) => {
             (symbols.closed, Role::Dim)
         }

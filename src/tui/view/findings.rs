@@ -89,12 +89,13 @@ fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
         Span::styled(format!(" {}", theme.symbols().line.repeat(rest)), theme.style(Role::Border)),
     ]);
     let evidence = pane::safe(found.finding.evidence.as_bytes(), usize::from(area.width));
-    let text = vec![
-        head,
-        Line::raw(evidence),
-        Line::styled(rule.explanation, theme.style(Role::Dim)),
-        Line::from(vec![Span::styled("Do  ", theme.style(Role::Good)), Span::raw(rule.remedy)]),
-    ];
+    let mut text =
+        vec![head, Line::raw(evidence), Line::styled(rule.explanation, theme.style(Role::Dim))];
+    let mut label = "Do  ";
+    for line in rule.remedy.lines() {
+        text.push(Line::from(vec![Span::styled(label, theme.style(Role::Good)), Span::raw(line)]));
+        label = "";
+    }
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
 }
 

@@ -5,6 +5,7 @@ pub mod connections;
 pub mod findings;
 pub mod help;
 pub mod inspector;
+mod matches;
 pub mod menu;
 pub mod overview;
 mod pane;
@@ -32,18 +33,18 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     }
     panes(frame, app, timeline);
     match &app.overlay {
-        Overlay::None => status::hints(frame, app),
+        Overlay::None => status::hints(frame, app, timeline),
         Overlay::Help => {
             help::draw(frame, app);
-            status::hints(frame, app);
+            status::hints(frame, app, timeline);
         }
         Overlay::Findings => {
             findings::draw(frame, app, timeline);
-            status::hints(frame, app);
+            status::hints(frame, app, timeline);
         }
         Overlay::Menu(menu) => {
             menu::draw(frame, app, menu);
-            status::hints(frame, app);
+            status::hints(frame, app, timeline);
         }
         Overlay::Prompt(prompt) => prompt::draw(frame, app, prompt),
     }

@@ -17,11 +17,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, prompt: &Prompt) {
     let label = format!(" {}", prompt.label());
     let from = u16::try_from(label.len()).unwrap_or(0);
     let width = usize::from(area.width.saturating_sub(from)).saturating_sub(1);
-    let scroll = prompt.scroll(width);
-    let text: String = prompt.text().chars().skip(scroll).collect();
+    let (text, scroll) = scrolled(prompt.text(), prompt.scroll(width));
     let line = Line::from(vec![
         Span::styled(label, theme.style(Role::Key)),
-        Span::raw(safe(text.as_bytes(), width)),
+        Span::raw(safe(text.as_bytes(), width.saturating_add(1))),
     ]);
     frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
     let column = u16::try_from(prompt.column().saturating_sub(scroll)).unwrap_or(u16::MAX);
@@ -31,6 +30,18 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, prompt: &Prompt) {
         let below = Rect { y: area.y.saturating_add(1), height: 1, ..area };
         remark(frame, app, prompt, below, (from, scroll));
     }
+}
+
+/// A text without its first columns; and how many were left out, as wide characters are not cut.
+fn scrolled(text: &str, columns: usize) -> (&str, usize) {
+    let mut skipped = 0_usize;
+    for (at, letter) in text.char_indices() {
+        if skipped >= columns {
+            return (text.get(at..).unwrap_or_default(), skipped);
+        }
+        skipped = skipped.saturating_add(Span::raw(letter.to_string()).width());
+    }
+    (if columns == 0 { text } else { "" }, skipped)
 }
 
 /// What is wrong, under the place; else what may stand there; else what can be typed.

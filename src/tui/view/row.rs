@@ -3,19 +3,22 @@
 use ratatui::style::Style;
 use ratatui::text::Span;
 
+use crate::analysis::event::{Outcome, StartedBy};
 use crate::stream::Direction;
 use crate::timeline::{Row, RowKind, Timeline};
 use crate::tui::app::App;
 use crate::tui::preview::Preview;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Role;
+use crate::tui::view::matches;
 use crate::tui::view::pane::{left, right, safe};
 use crate::tui::view::words;
 use crate::websocket::Opcode;
 
 /// The arrow from the sender to the other side, with what it carries at its beginning.
-pub(super) fn arrow(row: &Row, width: usize, theme: Theme) -> Vec<Span<'static>> {
+pub(super) fn arrow(app: &App, row: &Row, width: usize) -> Vec<Span<'static>> {
+    let theme = app.theme;
     let symbols = theme.symbols();
-    let (label, style) = label(row, theme);
+    let (label, style) = label(app, row);
     let shaft = width.saturating_sub(LABEL).saturating_sub(2);
     let line = symbols.line.repeat(shaft);
     let Some(direction) = row.direction else {
@@ -48,7 +51,8 @@ pub(super) fn arrow(row: &Row, width: usize, theme: Theme) -> Vec<Span<'static>>
 }
 
 /// What an arrow carries: a badge, and how much.
-fn label(row: &Row, theme: Theme) -> (String, Style) {
+fn label(app: &App, row: &Row) -> (String, Style) {
+    let theme = app.theme;
     let sized =
         |badge: &str| format!("{}{}", left(badge, BADGE), right(&words::size(row.length), SIZE));
     match row.kind {
@@ -70,7 +74,7 @@ fn label(row: &Row, theme: Theme) -> (String, Style) {
                 .map_or_else(|| format!("OP {opcode:X}"), |it| words::badge(it).to_owned());
             (sized(&name), theme.style(Role::TextMessage))
         }
-        RowKind::Request => ("GET".to_owned(), theme.style(Role::Handshake)),
+        RowKind::Request => (method(app, row), theme.style(Role::Handshake)),
         RowKind::Response(status) => {
             let role = if status == 101 { Role::Handshake } else { Role::Error };
             (format!("{status}"), theme.style(role))
@@ -89,6 +93,16 @@ fn label(row: &Row, theme: Theme) -> (String, Style) {
         RowKind::Reset => ("RST".to_owned(), theme.style(Role::Error)),
         RowKind::Ended(_) => ("end".to_owned(), theme.style(Role::Dim)),
     }
+}
+
+/// The method of a request: mostly GET, but not always.
+fn method(app: &App, row: &Row) -> String {
+    let Some(Preview::Heads(request, _)) = app.previews.get(row.id) else {
+        return "HTTP".to_owned();
+    };
+    let word = request.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let is_method = !word.is_empty() && word.len() < LABEL && word.iter().all(u8::is_ascii_graphic);
+    if is_method { safe(word, LABEL) } else { "HTTP".to_owned() }
 }
 
 /// What a row says: the rules it breaks, how it relates to others, and the beginning of its content.
@@ -112,7 +126,7 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
         };
         say(text, theme.severity(rule.severity));
     }
-    if let Some(answer) = answered(timeline, row) {
+    if let Some(answer) = answered(app, timeline, row) {
         say(format!("{answer}  "), theme.style(Role::Good));
     }
     if row.compressed {
@@ -125,22 +139,37 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
     if row.frames > 1 && row.is_message() {
         say(format!("{} frames  ", words::number(row.frames)), dim);
     }
-    let (text, style) = said(app, row);
-    say(text, style);
+    let excerpt = app.previews.get(row.id).and_then(|preview| excerpt(row, preview));
+    if let Some(bytes) = excerpt {
+        spans.extend(matches::spans(app, row, bytes, room));
+    } else {
+        let (text, style) = said(app, timeline, row);
+        say(text, style);
+    }
     spans
 }
 
-/// How long after its partner a row came.
-fn answered(timeline: &Timeline, row: &Row) -> Option<String> {
-    let partner = timeline.row(row.partner?)?;
-    let is_answer = matches!(
-        row.kind,
-        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_)
-    );
-    is_answer.then(|| format!("after {}", words::duration(row.time.since(partner.time))))
+/// The content of a row, where what was searched for may stand out in it.
+fn excerpt<'a>(row: &Row, preview: &'a Preview) -> Option<&'a [u8]> {
+    match (row.kind, preview) {
+        // Code and reason of a Close.
+        (RowKind::Message(Opcode::Close), Preview::Content(bytes)) => bytes.get(2..),
+        (RowKind::Message(_), Preview::Content(bytes)) => Some(bytes),
+        (_, Preview::Content(_) | Preview::Heads(..) | Preview::Unreadable(_)) => None,
+    }
 }
 
-fn said(app: &App, row: &Row) -> (String, Style) {
+/// How long after its partner a row came.
+fn answered(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
+    let request = match row.kind {
+        RowKind::Message(Opcode::Pong) | RowKind::Response(_) | RowKind::Tunnel(_) => row.partner,
+        _ => app.answers.request(row.id),
+    };
+    let partner = timeline.row(request?)?;
+    Some(format!("after {}", words::duration(row.time.since(partner.time))))
+}
+
+fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
     let theme = app.theme;
     let dim = theme.style(Role::Dim);
     let text = theme.style(Role::Text);
@@ -158,11 +187,11 @@ fn said(app: &App, row: &Row) -> (String, Style) {
         RowKind::Limit(limit) => (words::limit(limit).to_owned(), dim),
         RowKind::Recognized(how) => (words::recognized(how).to_owned(), dim),
         RowKind::Fin => (format!("{} closed TCP", words::sender(row.direction)), dim),
-        RowKind::Reset => {
-            let text = format!("{} reset the connection", words::sender(row.direction));
-            (text, theme.style(Role::Error))
+        RowKind::Reset => (reset(timeline, row), theme.style(Role::Error)),
+        RowKind::Ended(outcome) => {
+            let style = if is_failure(outcome) { theme.style(Role::Error) } else { dim };
+            (words::ended(outcome, timeline.connection(row.connection)), style)
         }
-        RowKind::Ended(outcome) => (words::outcome(outcome).to_owned(), dim),
         RowKind::Message(_)
         | RowKind::Frame { .. }
         | RowKind::Request
@@ -176,7 +205,37 @@ fn said(app: &App, row: &Row) -> (String, Style) {
     }
 }
 
-/// The beginning of the content.
+/// Who reset the connection, or refused it: then nothing was sent on it before.
+fn reset(timeline: &Timeline, row: &Row) -> String {
+    let connection = timeline.connection(row.connection);
+    let is_refused = connection.is_some_and(|it| {
+        it.started_by == StartedBy::Syn
+            && it.bytes.client == 0
+            && it.bytes.server == 0
+            && row.direction == Some(Direction::ServerToClient)
+            && it.first_row == Some(row.id)
+    });
+    let sender = words::sender(row.direction);
+    if is_refused {
+        format!("{sender} refused the connection")
+    } else {
+        format!("{sender} reset the connection")
+    }
+}
+
+/// Whether a connection that ended so never served its purpose.
+fn is_failure(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Refused | Outcome::Timeout | Outcome::Rejected => true,
+        Outcome::Open
+        | Outcome::Closed
+        | Outcome::Aborted
+        | Outcome::NotWebSocket
+        | Outcome::Undecodable => false,
+    }
+}
+
+/// The beginning of what is no message.
 fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String, Style) {
     match preview {
         Preview::Unreadable(why) => (why.clone(), dim),
@@ -184,25 +243,8 @@ fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String
             let head = if matches!(row.kind, RowKind::Response(_)) { response } else { request };
             (safe(head, LONGEST), text)
         }
-        Preview::Content(bytes) => match row.opcode() {
-            // Code and reason of a Close.
-            Some(Opcode::Close) => (safe(bytes.get(2..).unwrap_or_default(), LONGEST), text),
-            Some(Opcode::Binary) => (hex(bytes), dim),
-            Some(Opcode::Text | Opcode::Continuation | Opcode::Ping | Opcode::Pong) | None => {
-                (safe(bytes, LONGEST), text)
-            }
-        },
+        Preview::Content(bytes) => (safe(bytes, LONGEST), text),
     }
-}
-
-/// The first bytes in hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for byte in bytes.iter().take(MOST_BYTES) {
-        write!(text, "{byte:02x} ").ok();
-    }
-    text
 }
 
 /// Columns of what an arrow carries: its badge, and its size.
@@ -215,6 +257,3 @@ const LONGEST: usize = 300;
 
 /// Columns from which on the title of a broken rule stands behind its number.
 const WITH_TITLE: usize = 50;
-
-/// Bytes of binary content that are shown.
-const MOST_BYTES: usize = 64;

@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::findings::Severity;
@@ -9,17 +10,23 @@ use crate::timeline::Timeline;
 use crate::tui::action::Action;
 use crate::tui::app::{App, Notice, Reading, Stage, Tone};
 use crate::tui::keymap::{Focus, key_of};
-use crate::tui::layout::Opening;
-use crate::tui::rows::{Detail, Following};
+use crate::tui::layout::{Opening, WIDE};
+use crate::tui::meter::Rates;
+use crate::tui::rows::{Detail, Following, Holding};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
-use crate::tui::view::words::{counted, number};
+use crate::tui::view::words::{counted, number, size};
 
 /// Draws the first line.
 pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let area = app.layout.title;
     let theme = app.theme;
-    let right = progress(&app.reading, theme);
+    let mut right = progress(&app.reading, theme);
+    if app.reading.dropped > 0 {
+        let symbol = theme.mark(Severity::Warning);
+        let text = format!("{symbol} {} dropped  ", number(app.reading.dropped));
+        right.spans.insert(0, Span::styled(text, theme.style(Role::Warning)));
+    }
     let counts = timeline.counts();
     let messages = counts.messages.client.saturating_add(counts.messages.server);
     let connections = u64::try_from(timeline.connections().len()).unwrap_or(u64::MAX);
@@ -35,8 +42,12 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     ];
     for (severity, count) in severities {
         if count > 0 {
-            let text = format!("  {} {}", theme.mark(severity), number(count));
-            rest.push(Span::styled(text, theme.severity(severity)));
+            let text = format!("{} {}", theme.mark(severity), number(count));
+            let style = theme.severity(severity);
+            let is_new = app.news.fresh() == Some(severity);
+            let style = if is_new { style.add_modifier(Modifier::REVERSED) } else { style };
+            rest.push(Span::styled("  ", theme.severity(severity)));
+            rest.push(Span::styled(text, style));
         }
     }
     let used: usize = rest.iter().chain(&right.spans).map(Span::width).sum();
@@ -81,6 +92,7 @@ fn progress(reading: &Reading, theme: Theme) -> Line<'static> {
         Stage::Live => {
             Line::styled(format!("{} live ", theme.symbols().open), theme.style(Role::Good))
         }
+        Stage::Stopped => Line::styled("stopped ", theme.style(Role::Dim)),
         Stage::Whole => Line::default(),
         Stage::Cancelled => Line::styled("reading stopped ", theme.style(Role::Warning)),
         Stage::Broken(_) => Line::styled("damaged ", theme.style(Role::Error)),
@@ -88,25 +100,24 @@ fn progress(reading: &Reading, theme: Theme) -> Line<'static> {
 }
 
 /// Draws the last line: something to say, or the keys of the pane that has the focus.
-pub fn hints(frame: &mut Frame<'_>, app: &App) {
+pub fn hints(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let area = app.layout.bottom;
     let theme = app.theme;
-    let right = state(app);
+    let right = state(app, timeline);
+    let room = usize::from(area.width).saturating_sub(right.width().saturating_add(1));
     let line = match &app.notice {
         Some(Notice { text, tone }) => {
             let role = match tone {
                 Tone::Done => Role::Good,
                 Tone::Failed => Role::Warning,
             };
-            let text = safe(text.as_bytes(), usize::from(area.width).saturating_sub(2));
+            let text = safe(text.as_bytes(), room.saturating_sub(2));
             Line::styled(format!(" {text}"), theme.style(role))
         }
-        None => keys(app, usize::from(area.width).saturating_sub(right.width().saturating_add(1))),
+        None => keys(app, room),
     };
     frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
-    if app.notice.is_none() {
-        at_right(frame, area, &right);
-    }
+    at_right(frame, area, &right);
 }
 
 fn keys(app: &App, room: usize) -> Line<'static> {
@@ -115,7 +126,7 @@ fn keys(app: &App, room: usize) -> Line<'static> {
     let mut spans = Vec::new();
     let mut used = 0_usize;
     // Help comes last, and must always fit.
-    let (last, others) = ((Action::Help, "help"), hinted(focus));
+    let (last, others) = ((Action::Help, "help"), hinted(focus, &app.reading.stage));
     let reserve = "  ? help".len();
     for (action, word) in others.iter().chain([&last]) {
         let Some(key) = key_of(focus, *action) else { continue };
@@ -134,8 +145,19 @@ fn keys(app: &App, room: usize) -> Line<'static> {
 }
 
 /// The keys that are shown while a pane has the focus, the most wanted first.
-fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
+fn hinted(focus: Focus, stage: &Stage) -> &'static [(Action, &'static str)] {
     match focus {
+        Focus::Anywhere | Focus::Timeline if *stage == Stage::Live => &[
+            (Action::Open, "inspect"),
+            (Action::Pause, "pause"),
+            (Action::Last, "follow"),
+            (Action::Stop, "stop"),
+            (Action::NextError, "next error"),
+            (Action::Filter, "filter"),
+            (Action::Search, "search"),
+            (Action::Findings, "findings"),
+            (Action::NextPane, "pane"),
+        ],
         Focus::Anywhere | Focus::Timeline => &[
             (Action::Open, "inspect"),
             (Action::NextError, "next error"),
@@ -172,6 +194,7 @@ fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
             (Action::NextRow, "next row"),
             (Action::Fold, "fold"),
             (Action::Search, "search"),
+            (Action::FilterValue, "filter for value"),
             (Action::NextFrame, "next frame"),
             (Action::NextError, "next error"),
             (Action::Copy, "copy"),
@@ -187,7 +210,7 @@ fn hinted(focus: Focus) -> &'static [(Action, &'static str)] {
 }
 
 /// What is not as it is at the start.
-fn state(app: &App) -> Line<'static> {
+fn state(app: &App, timeline: &Timeline) -> Line<'static> {
     let theme = app.theme;
     let mut words: Vec<String> = Vec::new();
     if let Some(place) = app.search.place() {
@@ -197,14 +220,40 @@ fn state(app: &App) -> Line<'static> {
     if app.rows.detail() == Detail::Frames {
         words.push("FRAMES".to_owned());
     }
-    if app.reading.stage == Stage::Live && app.rows.following() == Following::Yes {
+    let is_live = app.reading.stage == Stage::Live;
+    if is_live {
+        let is_roomy = app.notice.is_none() || app.screen.width >= WIDE;
+        words.push(speed(&app.reading.rates, if is_roomy { Speed::Whole } else { Speed::Short }));
+    }
+    if app.rows.holding() == Holding::Yes {
+        words.push(format!("PAUSED +{}", number(app.rows.waiting(timeline).into())));
+    } else if is_live && app.rows.following() == Following::Yes {
         words.push("FOLLOWING".to_owned());
+    } else if is_live {
+        words.push("G follows".to_owned());
     }
     if app.inspecting == Opening::Open && app.layout.timeline.is_empty() {
         let (at, all) = (app.rows.cursor().saturating_add(1), app.rows.len());
         words.push(format!("row {at} of {all}"));
     }
     Line::styled(format!("{} ", words.join("  ")), theme.style(Role::Focused))
+}
+
+/// How much is said of how fast packets come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Speed {
+    Whole,
+    /// Messages only.
+    Short,
+}
+
+/// How fast packets come.
+fn speed(rates: &Rates, speed: Speed) -> String {
+    let (packets, messages) = (number(rates.packets), number(rates.messages));
+    match speed {
+        Speed::Whole => format!("{packets} pkt/s {messages} msg/s {}/s", size(rates.bytes)),
+        Speed::Short => format!("{messages} msg/s"),
+    }
 }
 
 /// Draws a line at the right end of another one.

@@ -24,7 +24,12 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let inside = inside(area);
     let list = &app.rows;
     if list.is_empty() {
-        let text = if timeline.rows() == 0 { " nothing yet" } else { " no row to show here" };
+        let text = match (timeline.rows(), app.reading.stage.goes_on()) {
+            (0, true) => " nothing yet",
+            (0, false) if timeline.findings().is_empty() => " nothing to show",
+            (0, false) => " nothing to show; F lists what was found",
+            (_, _) => " no row to show here: Esc takes the filter away",
+        };
         pane::line(frame, inside, 0, &Line::styled(text, theme.style(Role::Dim)), None);
     }
     let widths = Widths::of(inside.width, app, timeline);
@@ -107,7 +112,7 @@ fn line(
 ) -> Line<'static> {
     let theme = app.theme;
     let dim = theme.style(Role::Dim);
-    let since = before.map_or_else(String::new, |it| words::duration(row.time.since(it.time)));
+    let since = before.map_or_else(String::new, |it| passed(it.time, row.time));
     let mut spans = vec![marker(row, theme), bookmark(app, row)];
     let time = match app.clock {
         Clock::Relative => words::seconds(App::since_start(timeline, row.time)),
@@ -123,10 +128,20 @@ fn line(
         spans.push(Span::styled(pane::right(&number, widths.connection), dim));
     }
     spans.push(Span::raw(" "));
-    spans.extend(arrow(row, widths.lanes, theme));
+    spans.extend(arrow(app, row, widths.lanes));
     spans.push(Span::raw("  "));
     spans.extend(story(app, timeline, row, widths.rest));
     Line::from(spans)
+}
+
+/// The time from one row to the next, which is negative where the next one had to wait for something
+/// that was missing.
+fn passed(before: Timestamp, time: Timestamp) -> String {
+    if time < before {
+        format!("-{}", words::duration(before.since(time)))
+    } else {
+        words::duration(time.since(before))
+    }
 }
 
 /// The worst finding, in the margin.

@@ -1,8 +1,9 @@
 //! What is said about rows, connections and amounts.
 
-use crate::analysis::event::{Limit, Outcome, Recognition};
+use crate::analysis::event::{Limit, Outcome, Recognition, Transport};
 use crate::stream::Direction;
 use crate::text::amount;
+use crate::timeline::ConnectionRow;
 use crate::websocket::Opcode;
 
 /// A number with separators.
@@ -48,17 +49,24 @@ pub(super) fn badge(opcode: Opcode) -> &'static str {
     }
 }
 
-/// What became of a connection.
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
+/// What became of a connection, and why, as far as that is known.
+pub(super) fn ended(outcome: Outcome, connection: Option<&ConnectionRow>) -> String {
+    let server = connection.map_or_else(|| "the server".to_owned(), |it| it.server.to_string());
     match outcome {
-        Outcome::Open => "still open at the end of the capture",
-        Outcome::Closed => "closed",
-        Outcome::Aborted => "aborted: it ended without a Close from each side",
-        Outcome::Refused => "refused: RST answered the SYN",
-        Outcome::Timeout => "no answer",
-        Outcome::Rejected => "rejected: not upgraded to a WebSocket",
-        Outcome::NotWebSocket => "not a WebSocket",
-        Outcome::Undecodable => "encrypted, or not decodable",
+        Outcome::Open => "still open at the end of the capture".to_owned(),
+        Outcome::Closed => "closed".to_owned(),
+        Outcome::Aborted => "aborted: it ended without a Close from each side".to_owned(),
+        Outcome::Refused => format!("refused: nothing listens on {server} (RST answered the SYN)"),
+        Outcome::Timeout => format!("no answer from {server}: filtered, or not there"),
+        Outcome::Rejected => match connection.and_then(|it| it.status) {
+            Some(status) => format!("not upgraded to a WebSocket: answered {status}, not 101"),
+            None => "not upgraded to a WebSocket".to_owned(),
+        },
+        Outcome::NotWebSocket => "not a WebSocket".to_owned(),
+        Outcome::Undecodable => match connection.map(|it| it.transport) {
+            Some(Transport::Tls) => "encrypted, and its secrets are not known".to_owned(),
+            Some(Transport::Tcp | Transport::H2) | None => "not decodable".to_owned(),
+        },
     }
 }
 

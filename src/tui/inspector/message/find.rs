@@ -37,16 +37,18 @@ impl MessageView {
     /// Finds all that was searched for.
     pub(super) fn find(&mut self, context: &Context<'_>) {
         self.matches.clear();
-        let (Some(needle), content) = (&self.needle, content(context)) else { return };
-        let mut at = 0;
-        while let Some(rest) = content.get(at..)
-            && self.matches.len() < MOST_MATCHES
-            && let Some(found) = needle.find(rest)
-        {
-            let start = at.saturating_add(found.start);
-            at = at.saturating_add(found.end).max(start.saturating_add(1));
-            self.matches.push(start..at);
+        let needle = self.needle(context);
+        let sought = needle.map(|needle| needle.typed().to_owned());
+        if let Some(needle) = needle {
+            let found: Vec<_> = needle.find_all(content(context)).take(MOST_MATCHES).collect();
+            self.matches = found;
         }
+        self.sought = sought;
+    }
+
+    /// What stands out: what was searched for in this content, else what was in all of them.
+    pub(super) fn needle<'a>(&'a self, context: &Context<'a>) -> Option<&'a Needle> {
+        self.needle.as_ref().or(context.needle)
     }
 
     pub(super) fn next_match(&mut self, context: &Context<'_>) {
@@ -78,7 +80,7 @@ impl MessageView {
     }
 
     /// Shows a place of the content.
-    fn go(&mut self, at: usize, context: &Context<'_>) {
+    pub(super) fn go(&mut self, at: usize, context: &Context<'_>) {
         match self.form() {
             Some(Form::Hex) => {
                 self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
@@ -96,9 +98,12 @@ impl MessageView {
     }
 
     /// Says how many there are.
-    pub(super) fn count_matches(&self, page: &mut Page) {
-        let Some(needle) = &self.needle else { return };
+    pub(super) fn count_matches(&self, page: &mut Page, context: &Context<'_>) {
+        let Some(needle) = self.needle(context) else { return };
         let count = self.matches.len();
+        if count == 0 && self.needle.is_none() {
+            return;
+        }
         let more = if count == MOST_MATCHES { " or more" } else { "" };
         let mut line =
             PageLine::of(Role::Dim, format!("{}{more} of ", words::grouped(length_u64(count))));

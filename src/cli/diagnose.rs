@@ -1,0 +1,222 @@
+//! `wslens diagnose`: why it did not connect, why it dropped.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::capture::{Opened, SourceArgs, no_capture};
+use super::check::FailOn;
+use super::drive::drive;
+use super::filter::{FilterArgs, kept};
+use super::jobs::{self, Job};
+use super::output::{ColorArgs, Screen};
+use super::progress::Scrolling;
+use super::said::{Said, extent};
+use super::{Remark, Verdict};
+use crate::analysis::Options;
+use crate::analysis::event::ConnectionId;
+use crate::findings::Settings;
+use crate::pipeline::Pipeline;
+use crate::report::check::{Extent, Files};
+use crate::report::diagnose::{self, Choice, Collector, Diagnosis, Format, Scope};
+use crate::report::{Breadth, Selection};
+use crate::timeline::filter::Filter;
+use crate::tls::KeyLog;
+
+/// Tell why connections failed or dropped, and what to do
+///
+/// Tells the story of each connection: how it was looked up, opened, upgraded, used and closed, and how long
+/// each took. For those that failed or were dropped: why, by which packets, and what to change.
+/// Connections that are fine take one line. Of a folder, the captures in it are read.
+#[derive(Debug, clap::Args)]
+#[group(id = "diagnose", skip)]
+#[command(arg_required_else_help = false)]
+pub(super) struct DiagnoseArgs {
+    /// Captures to read, folders of captures, or - for standard input
+    ///
+    /// pcap or pcapng, also compressed with gzip or zstd, told by their content and not by their
+    /// names. What is no capture in a folder is passed over. With -i instead, the stories are told
+    /// when the capture ends: by -c, or by Ctrl-C.
+    #[arg(value_name = "FILE", conflicts_with = "interface")]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
+    format: Format,
+
+    /// Only connections that failed or were dropped
+    #[arg(long)]
+    failed: bool,
+
+    /// Only this connection, at length
+    ///
+    /// Its number as printed. May be given several times.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u64>,
+
+    /// Each attempt for itself, and connections that are no WebSocket, too
+    #[arg(long)]
+    all: bool,
+
+    /// Exit with code 1 where a failure is of this severity at least
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+/// Runs `diagnose`.
+///
+/// # Errors
+///
+/// When a capture cannot be read, or not to its end, after everything else was written; when the
+/// output cannot be written.
+pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    let filter = args.filter.filter()?;
+    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
+    if !args.source.interfaces().is_empty() {
+        return args.live(&given, out);
+    }
+    if args.files.is_empty() {
+        return Err(no_capture());
+    }
+    let listed = jobs::list(&args.files)?;
+    let files = if listed.len() == 1 { Files::One } else { Files::Several };
+    let mut writer = args.format.writer(out, args.options(files));
+    let mut worst = None;
+    let mut captures = 0_usize;
+    let mut said = Said::default();
+    for job in &listed {
+        let (diagnosis, error) = args.diagnose(job, files, &given);
+        captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));
+        if let Some(diagnosis) = &diagnosis {
+            worst = worst.max(diagnosis.worst());
+            writer.file(diagnosis)?;
+        }
+        said.hear(error);
+    }
+    if captures == 0 {
+        anyhow::bail!(
+            "there is no capture in {}; name a file to know why",
+            jobs::in_words(&args.files)
+        );
+    }
+    if !said.is_unread(files) {
+        writer.finish()?;
+    }
+    said.answer(args.fail_on.verdict(worst))
+}
+
+impl DiagnoseArgs {
+    fn options(&self, files: Files) -> diagnose::Options {
+        let screen = Screen::of_standard_output();
+        diagnose::Options {
+            style: self.color.style(screen),
+            columns: screen.columns,
+            selection: Selection {
+                connections: self.connection.iter().copied().map(ConnectionId).collect(),
+                breadth: self.breadth(),
+            },
+            scope: if self.failed { Scope::Failed } else { Scope::Everything },
+            files,
+        }
+    }
+
+    fn breadth(&self) -> Breadth {
+        if self.all { Breadth::All } else { Breadth::Relevant }
+    }
+
+    fn collector(&self, given: &Given<'_>) -> Collector {
+        Collector::new(Choice { breadth: self.breadth(), filter: given.filter.cloned() })
+    }
+
+    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
+        let options = Options {
+            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            decode_as: self.source.decode_as().to_vec(),
+            keylog: given.keylog.clone(),
+            ..Options::default()
+        };
+        Pipeline::new(options, Settings::default())
+    }
+
+    /// Tells the stories of one file; what went wrong, or is to be said of it, stands beside.
+    ///
+    /// Neither comes of a file that was found in a folder and is no capture.
+    fn diagnose(
+        &self,
+        job: &Job,
+        files: Files,
+        given: &Given<'_>,
+    ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
+        let name = job.name();
+        let mut opened = match self.source.open_file(&job.path) {
+            Ok(opened) => opened,
+            Err(error) if job.is_guess() && jobs::is_no_capture(&error) => return (None, None),
+            Err(error) => {
+                let unread = match files {
+                    Files::One => None,
+                    Files::Several => {
+                        let extent = Extent::Unread(format!("{error:#}"));
+                        Some(self.collector(given).into_diagnosis(name, extent))
+                    }
+                };
+                return (unread, Some(error));
+            }
+        };
+        if files == Files::Several {
+            // Bars between the lines of the output would be in the way.
+            opened.length = None;
+        }
+        let mut collector = self.collector(given);
+        let error = drive(opened, self.pipeline(given), Scrolling::No, &mut collector).err();
+        (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
+    }
+
+    /// Captures live until it is told to stop, and tells the stories then.
+    fn live(&self, given: &Given<'_>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+        let opened: Opened = self.source.open_live()?;
+        let name = opened.source.name().to_owned();
+        if io::stderr().is_terminal() {
+            // Nothing is shown until the capture ends: that should surprise nobody.
+            writeln!(io::stderr(), "wslens: listening on {name}; Ctrl-C tells the stories").ok();
+        }
+        let mut collector = self.collector(given);
+        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
+        let error = outcome.err();
+        let diagnosis = collector.into_diagnosis(name, extent(error.as_ref()));
+        let mut writer = self.format.writer(out, self.options(Files::One));
+        writer.file(&diagnosis)?;
+        writer.finish()?;
+        let verdict = self.fail_on.verdict(diagnosis.worst());
+        match error.map(anyhow::Error::downcast::<Remark>) {
+            None => Ok(verdict),
+            Some(Ok(remark)) => Err(remark.into()),
+            Some(Err(error)) => Err(error),
+        }
+    }
+}
+
+/// What the user gave for all captures.
+struct Given<'a> {
+    filter: Option<&'a Filter>,
+    /// Secrets of TLS connections.
+    keylog: KeyLog,
+}
+
+/// Reads the name of an output format.
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
+}
+
+/// Bytes kept of each message: those of a text that a rule can read as its subprotocol.
+const JUDGED_BYTES: usize = 64 << 10;

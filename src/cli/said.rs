@@ -1,0 +1,68 @@
+//! What went wrong with one capture or with several, in the one line that standard error has.
+
+use super::{Remark, Verdict};
+use crate::report::check::{Extent, Files};
+
+/// What is to be said on standard error, in one line.
+#[derive(Default)]
+pub(super) struct Said {
+    /// The first failure.
+    failure: Option<anyhow::Error>,
+    /// How many there were.
+    failures: usize,
+    /// The first remark that is no failure.
+    remark: Option<String>,
+}
+
+impl Said {
+    /// Remembers what went wrong with a capture.
+    pub(super) fn hear(&mut self, error: Option<anyhow::Error>) {
+        let Some(error) = error else { return };
+        match error.downcast::<Remark>() {
+            Ok(remark) => {
+                self.remark.get_or_insert(remark.text);
+            }
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Whether the only file could not be opened.
+    pub(super) fn is_unread(&self, files: Files) -> bool {
+        let opened = |error: &anyhow::Error| {
+            error
+                .downcast_ref::<crate::capture::Error>()
+                .is_some_and(crate::capture::Error::is_damage)
+        };
+        files == Files::One && self.failure.as_ref().is_some_and(|error| !opened(error))
+    }
+
+    /// What the program ends with.
+    ///
+    /// # Errors
+    ///
+    /// The failure, or the remark, that is to be said.
+    pub(super) fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
+        match (self.failure, self.failures.saturating_sub(1), self.remark) {
+            (Some(error), 0, _) => Err(error),
+            (Some(error), 1, _) => {
+                anyhow::bail!("{error:#}; and 1 more capture could not be read whole")
+            }
+            (Some(error), more, _) => {
+                anyhow::bail!("{error:#}; and {more} more captures could not be read whole")
+            }
+            (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
+            (None, _, None) => Ok(verdict),
+        }
+    }
+}
+
+/// How much was read of a capture that could be opened.
+pub(super) fn extent(error: Option<&anyhow::Error>) -> Extent {
+    match error {
+        Some(error) if !error.is::<Remark>() => Extent::Partly(format!("{error:#}")),
+        Some(_) | None => Extent::Whole,
+    }
+}

@@ -1,0 +1,119 @@
+//! Connections that came to the same, told once.
+
+use std::net::IpAddr;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::story::{Story, Verdict};
+use crate::report::Breadth;
+
+/// A story, and those that are like it.
+#[derive(Debug)]
+pub(super) struct Block<'s> {
+    /// In the order of their first packets; never empty.
+    pub(super) stories: Vec<&'s Story>,
+}
+
+impl<'s> Block<'s> {
+    /// The first of them.
+    pub(super) fn first(&self) -> Option<&'s Story> {
+        self.stories.first().copied()
+    }
+
+    /// Nanoseconds between the starts of one and the next.
+    pub(super) fn intervals(&self) -> Vec<u64> {
+        let starts: Vec<_> = self.stories.iter().map(|story| story.connection.first.time).collect();
+        starts.windows(2).filter_map(|pair| Some(pair.get(1)?.since(*pair.first()?))).collect()
+    }
+}
+
+/// Puts like stories together where there are enough of them; those that failed stand first.
+pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>> {
+    let mut blocks: Vec<Block<'s>> = Vec::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    for story in stories.iter().copied() {
+        let place = *places.entry(Key::of(story)).or_insert(blocks.len());
+        match blocks.get_mut(place) {
+            Some(block) => block.stories.push(story),
+            None => blocks.push(Block { stories: vec![story] }),
+        }
+    }
+    let mut out = Vec::new();
+    for block in blocks {
+        let least = block.first().map_or(LIKE, |story| like(story.verdict));
+        let folds = breadth == Breadth::Relevant && block.stories.len() >= least;
+        if folds {
+            out.push(block);
+        } else {
+            out.extend(block.stories.into_iter().map(|story| Block { stories: vec![story] }));
+        }
+    }
+    out.sort_by_key(|block| block.first().map(|story| (rank(story.verdict), story.connection.id)));
+    out
+}
+
+/// What stories have in common that are told once.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Key {
+    client: IpAddr,
+    server: (IpAddr, u16),
+    verdict: Verdict,
+    words: Vec<u8>,
+    causes: Vec<&'static str>,
+    target: Vec<u8>,
+}
+
+impl Key {
+    fn of(story: &Story) -> Self {
+        let connection = &story.connection;
+        let causes = story.causes();
+        let upgrade = story.sketch.as_ref().and_then(|sketch| sketch.upgrade.as_ref());
+        Self {
+            client: connection.client.ip(),
+            server: (connection.server.ip(), connection.server.port()),
+            verdict: story.verdict,
+            // What went well differs in its numbers, and they matter little.
+            words: match story.verdict {
+                Verdict::Fine | Verdict::Unseen | Verdict::Other => Vec::new(),
+                Verdict::Failed | Verdict::Dropped | Verdict::Trouble => {
+                    story.words.clone().into_bytes()
+                }
+            },
+            // Told of one of the attempts, about all of them.
+            causes: causes.iter().map(|it| it.rule.id).filter(|id| *id != LOOP).collect(),
+            // Where it opened, the path is not what went wrong.
+            target: upgrade
+                .filter(|_| story.verdict == Verdict::Failed)
+                .map(|upgrade| upgrade.line.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// As many stories must be alike to be told as one.
+fn like(verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Failed | Verdict::Dropped | Verdict::Trouble => LIKE,
+        // They take a line each, which is little.
+        Verdict::Unseen | Verdict::Fine | Verdict::Other => LIKE_LINES,
+    }
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Failed | Verdict::Dropped => 0,
+        Verdict::Trouble => 1,
+        Verdict::Unseen => 2,
+        Verdict::Fine => 3,
+        Verdict::Other => 4,
+    }
+}
+
+/// As many stories must be alike to be told as one.
+const LIKE: usize = 3;
+
+/// As many that take a line each.
+const LIKE_LINES: usize = 12;
+
+/// The rule about attempts that follow one another.
+const LOOP: &str = "NET-11";

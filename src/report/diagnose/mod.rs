@@ -1,0 +1,188 @@
+//! Why connections failed or were dropped, written out: collected first, then one file per format.
+
+mod apart;
+mod cause;
+mod collect;
+mod fold;
+mod json;
+mod ndjson;
+mod network;
+mod phases;
+mod secure;
+mod sketch;
+mod story;
+mod text;
+mod words;
+
+use std::io;
+
+pub use self::cause::table;
+pub use self::collect::{Choice, Collector};
+pub use self::story::{Story, Verdict};
+use super::check::{Extent, Files};
+use super::style::Style;
+use super::tally::{Note, Tally};
+use super::{Breadth, Selection};
+use crate::analysis::Totals;
+use crate::findings::{Finding, Severity};
+
+/// The stories of one capture.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// The file as the user named it. A name may hold any character.
+    file: String,
+    extent: Extent,
+    /// By number of their connection.
+    stories: Vec<Story>,
+    /// Findings about no connection.
+    capture: Vec<Finding>,
+    tally: Tally,
+    totals: Totals,
+    notes: Vec<Note>,
+}
+
+impl Diagnosis {
+    /// The worst severity of what explains a failure, shown or not; `None` where nothing failed.
+    pub fn worst(&self) -> Option<Severity> {
+        let connections = self.stories.iter().filter_map(Story::worst);
+        let others = self.failures().map(|finding| finding.rule.severity);
+        connections.chain(others).max()
+    }
+
+    /// What failed before there was a connection.
+    fn failures(&self) -> impl Iterator<Item = &Finding> {
+        self.capture.iter().filter(|finding| cause::part(finding.rule) == cause::Part::Failure)
+    }
+
+    /// The stories that are written.
+    fn shown<'d>(&'d self, options: &'d Options) -> impl Iterator<Item = &'d Story> {
+        self.stories.iter().filter(|story| options.shows(story))
+    }
+
+    /// How many connections there are of a verdict, and by what.
+    fn count(&self, verdict: Verdict) -> Count {
+        let mut count = Count::default();
+        for story in self.stories.iter().filter(|story| story.verdict == verdict) {
+            count.all = count.all.saturating_add(1);
+            let Some(finding) = story.causes().first().copied() else { continue };
+            let rule = finding.rule;
+            match count.causes.iter_mut().find(|(id, ..)| *id == rule.id) {
+                Some((.., number)) => *number = number.saturating_add(1),
+                None => count.causes.push((rule.id, cause::words(rule), 1)),
+            }
+        }
+        count
+    }
+
+    /// Why it was not read to its end.
+    fn failure(&self) -> Option<&str> {
+        match &self.extent {
+            Extent::Whole => None,
+            Extent::Partly(failure) | Extent::Unread(failure) => Some(failure),
+        }
+    }
+}
+
+/// Connections of a verdict.
+#[derive(Clone, Debug, Default)]
+struct Count {
+    all: u64,
+    /// The rule that explains most, in a few words, and how many it explains.
+    causes: Vec<(&'static str, &'static str, u64)>,
+}
+
+/// How it is written.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Colors.
+    pub style: Style,
+    /// Columns of the terminal; `None` when the output is no terminal.
+    pub columns: Option<usize>,
+    /// Which connections.
+    pub selection: Selection,
+    /// Whether connections without trouble are written.
+    pub scope: Scope,
+    /// Whether a name tells the files apart.
+    pub files: Files,
+}
+
+impl Options {
+    /// Whether the story of a connection is written.
+    fn shows(&self, story: &Story) -> bool {
+        let is_wanted = match self.scope {
+            Scope::Everything => true,
+            Scope::Failed => story.verdict.is_failure(),
+        };
+        is_wanted && self.selection.has(story.connection.id)
+    }
+
+    /// Whether like connections are told as one.
+    fn folding(&self) -> Breadth {
+        if self.selection.connections.is_empty() { self.selection.breadth } else { Breadth::All }
+    }
+}
+
+/// Whether connections without trouble are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Scope {
+    /// They are, in a line each.
+    #[default]
+    Everything,
+    /// Only connections that failed or were dropped.
+    Failed,
+}
+
+/// An output format of stories.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// Paragraphs for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Ndjson,
+    /// One JSON document.
+    Json,
+}
+
+impl Format {
+    /// Name and meaning of each format: help, completions and the manual are made of it.
+    pub const TABLE: [(Self, &'static str, &'static str); 3] = [
+        (Self::Text, "text", "paragraphs for people"),
+        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+        (Self::Json, "json", "one JSON document, for programs"),
+    ];
+
+    /// The format with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// Makes a writer.
+    pub fn writer<'w>(self, out: &'w mut dyn io::Write, options: Options) -> Box<dyn Writer + 'w> {
+        match self {
+            Self::Text => Box::new(text::Text::new(out, options)),
+            Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),
+            Self::Json => Box::new(json::Json::new(out, options)),
+        }
+    }
+}
+
+/// Writes stories, file by file.
+pub trait Writer {
+    /// Writes those of one file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()>;
+
+    /// Writes what stands behind the last file, and hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Stories as one JSON object a line.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::phases::{Phase, phases};
+use super::story::{Story, Verdict};
+use super::words::remedy;
+use super::{Diagnosis, Options, Writer, apart};
+use crate::findings::Finding;
+use crate::report::check::Files;
+use crate::report::ndjson::{ConnectionLine, FindingLine, SummaryLine, Times, milliseconds};
+use crate::stream::Timestamp;
+use crate::text::clock::Rfc3339;
+
+/// Writes JSON lines.
+pub(super) struct Ndjson<'w> {
+    out: &'w mut dyn Write,
+    options: Options,
+    clock: Rfc3339,
+    line: Vec<u8>,
+}
+
+impl<'w> Ndjson<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+        Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, line)?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
+    }
+}
+
+impl Writer for Ndjson<'_> {
+    fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
+        let file = (self.options.files == Files::Several).then_some(diagnosis.file.as_str());
+        for finding in &diagnosis.capture {
+            let line = FindingLine::new(finding, &mut self.clock);
+            self.write(&OfFile { line, file })?;
+        }
+        let options = self.options.clone();
+        for story in diagnosis.shown(&options) {
+            let times = Times::of(&story.connection, &mut self.clock);
+            let line = StoryLine::new(story, &times, &mut self.clock);
+            self.write(&OfFile { line, file })?;
+        }
+        self.write(&OfFile { line: SummaryOf::new(diagnosis), file })
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A line with the file that it is about.
+#[derive(Serialize)]
+struct OfFile<'a, L> {
+    #[serde(flatten)]
+    line: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+/// One connection and its story, field by field in the order they are written.
+#[derive(Serialize)]
+pub(super) struct StoryLine<'a> {
+    #[serde(flatten)]
+    line: ConnectionLine<'a>,
+    verdict: &'static str,
+    /// The verdict in words.
+    reason: &'a str,
+    /// Ids of the rules that explain it, most exact first.
+    cause: Vec<&'static str>,
+    /// What to do; null where nothing is to be done.
+    remedy: Option<&'a str>,
+    /// Where several things may be behind the first cause: which, and what would tell them apart.
+    candidates: Vec<CandidateFields>,
+    /// What `cause` rests on.
+    evidence: Vec<EvidenceFields<'a>>,
+    /// Ids of rules that were broken beside.
+    also: Vec<&'static str>,
+    phases: Vec<PhaseFields>,
+}
+
+impl<'a> StoryLine<'a> {
+    pub(super) fn new(story: &'a Story, times: &'a Times, clock: &mut Rfc3339) -> Self {
+        let causes = story.causes();
+        let told = phases(story);
+        let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
+        Self {
+            line: ConnectionLine::new(&story.connection, story.ending, times),
+            verdict: story.verdict.name(),
+            reason: &story.words,
+            cause: causes.iter().map(|finding| finding.rule.id).collect(),
+            remedy: causes.first().map(|finding| remedy(finding, story.sketch.as_deref())),
+            candidates: causes
+                .first()
+                .into_iter()
+                .flat_map(|finding| apart::candidates(finding.rule.id, story.silence()))
+                .map(|(cause, sign)| CandidateFields { cause, sign })
+                .collect(),
+            evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
+            also: story.asides().iter().map(|rule| rule.id).collect(),
+            phases: told.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
+        }
+    }
+}
+
+/// Something that may be behind a cause.
+#[derive(Serialize)]
+struct CandidateFields {
+    cause: &'static str,
+    /// What would show that it is this one.
+    sign: &'static str,
+}
+
+/// A finding that explains a connection.
+#[derive(Serialize)]
+struct EvidenceFields<'a> {
+    rule: &'static str,
+    severity: &'static str,
+    evidence: &'a str,
+    packets: [u64; 2],
+}
+
+impl<'a> EvidenceFields<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        Self {
+            rule: finding.rule.id,
+            severity: finding.rule.severity.name(),
+            evidence: &finding.evidence,
+            packets: [finding.first.packet.0, finding.last.packet.0],
+        }
+    }
+}
+
+/// A phase of a connection.
+#[derive(Serialize)]
+struct PhaseFields {
+    phase: &'static str,
+    time: String,
+    /// Since the first phase began.
+    since_ms: Option<f64>,
+    /// Null where it did not end, or is a moment.
+    duration_ms: Option<f64>,
+    packets: Option<[u64; 2]>,
+    text: String,
+}
+
+impl PhaseFields {
+    fn new(phase: Phase, start: Timestamp, clock: &mut Rfc3339) -> Self {
+        Self {
+            phase: phase.label.name(),
+            time: clock.text(phase.time).to_owned(),
+            since_ms: milliseconds(phase.time.since(start)),
+            duration_ms: phase.took.and_then(milliseconds),
+            packets: phase.packets.map(|(first, last)| [first, last]),
+            text: phase.text,
+        }
+    }
+}
+
+/// The line that stands last.
+#[derive(Serialize)]
+pub(super) struct SummaryOf<'a> {
+    #[serde(flatten)]
+    line: SummaryLine<'a>,
+    verdicts: Verdicts,
+    /// The rules that explain most, and how many connections each explains.
+    causes: Vec<CauseFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a str>,
+}
+
+impl<'a> SummaryOf<'a> {
+    pub(super) fn new(diagnosis: &'a Diagnosis) -> Self {
+        let number = |verdict| diagnosis.count(verdict).all;
+        let mut causes: Vec<CauseFields> = Vec::new();
+        let counts = Verdict::ALL.into_iter().flat_map(|verdict| diagnosis.count(verdict).causes);
+        let others = diagnosis.failures().map(|finding| (finding.rule.id, "", 1));
+        for (rule, _, count) in counts.chain(others) {
+            match causes.iter_mut().find(|known| known.rule == rule) {
+                Some(known) => known.count = known.count.saturating_add(count),
+                None => causes.push(CauseFields { rule, count }),
+            }
+        }
+        Self {
+            line: SummaryLine::new(&diagnosis.tally, &diagnosis.totals, &diagnosis.notes),
+            verdicts: Verdicts {
+                fine: number(Verdict::Fine),
+                failed: number(Verdict::Failed),
+                dropped: number(Verdict::Dropped),
+                trouble: number(Verdict::Trouble),
+                unseen: number(Verdict::Unseen),
+                other: number(Verdict::Other),
+            },
+            causes,
+            failure: diagnosis.failure(),
+        }
+    }
+}
+
+/// Connections by verdict.
+#[derive(Serialize)]
+struct Verdicts {
+    fine: u64,
+    failed: u64,
+    dropped: u64,
+    trouble: u64,
+    unseen: u64,
+    other: u64,
+}
+
+#[derive(Serialize)]
+struct CauseFields {
+    rule: &'static str,
+    count: u64,
+}

@@ -1,0 +1,352 @@
+//! The phases of a connection, in the order in which they came.
+
+use std::fmt::Write as _;
+
+use super::sketch::{Exchange, Sketch};
+use super::story::Story;
+use super::words::{LONG, first_close, peer, silence};
+use super::{network, secure};
+use crate::analysis::event::{Recognition, TcpState};
+use crate::stream::{Direction, Origin, Span, Timestamp};
+use crate::text::amount::{counted, duration, size};
+use crate::text::escape::escape;
+use crate::websocket::{CloseCode, Opcode};
+
+/// One phase of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Phase {
+    /// When it began.
+    pub(super) time: Timestamp,
+    pub(super) label: Label,
+    /// How it went, with bytes from the network escaped.
+    pub(super) text: String,
+    /// The packets that carried it.
+    pub(super) packets: Option<(u64, u64)>,
+    /// Nanoseconds that it took, where it is over.
+    pub(super) took: Option<u64>,
+}
+
+/// What a phase is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Label {
+    Dns,
+    Tcp,
+    Icmp,
+    Tls,
+    Proxy,
+    Upgrade,
+    First,
+    Messages,
+    Pings,
+    Resent,
+    Stalled,
+    Gap,
+    Close,
+    End,
+}
+
+impl Label {
+    /// What people read.
+    pub(super) fn heading(self) -> &'static str {
+        match self {
+            Self::Dns => "DNS",
+            Self::Tcp => "TCP",
+            Self::Icmp => "ICMP",
+            Self::Tls => "TLS",
+            Self::Proxy => "Proxy",
+            Self::Upgrade => "Upgrade",
+            Self::First => "First",
+            Self::Messages => "Messages",
+            Self::Pings => "Pings",
+            Self::Resent => "Resent",
+            Self::Stalled => "Stalled",
+            Self::Gap => "Missing",
+            Self::Close => "Close",
+            Self::End => "End",
+        }
+    }
+
+    /// The name used in output for programs.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Icmp => "icmp",
+            Self::Tls => "tls",
+            Self::Proxy => "proxy",
+            Self::Upgrade => "upgrade",
+            Self::First => "first_message",
+            Self::Messages => "messages",
+            Self::Pings => "pings",
+            Self::Resent => "resent",
+            Self::Stalled => "stalled",
+            Self::Gap => "gap",
+            Self::Close => "close",
+            Self::End => "end",
+        }
+    }
+}
+
+/// The phases of a story; none where they were let go.
+pub(super) fn phases(story: &Story) -> Vec<Phase> {
+    let Some(sketch) = story.sketch.as_deref() else { return Vec::new() };
+    let mut phases = Vec::new();
+    phases.extend(story.connection.lookup.as_deref().map(|lookup| network::dns(lookup, story)));
+    phases.push(network::tcp(story));
+    phases.extend(network::icmp(story));
+    phases.extend(sketch.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
+    let tls = secure::phase(&story.connection);
+    // A server that was asked in the clear answers with TLS.
+    let is_answer = tls.as_ref().is_some_and(|tls| {
+        let asked = sketch.upgrade.as_ref().and_then(|upgrade| upgrade.request);
+        asked.is_some_and(|span| span.first.time < tls.time)
+    });
+    phases.extend(tls.clone().filter(|_| !is_answer));
+    if let Some(upgrade) = &sketch.upgrade {
+        let mut phase = exchange(Label::Upgrade, upgrade, story);
+        if sketch.refused_before > 0 {
+            phase.text.push_str(", after ");
+            counted(&mut phase.text, sketch.refused_before, "refused request");
+        }
+        phases.push(phase);
+    } else if let Some(recognition) = sketch.recognized {
+        phases.push(recognized(recognition, story));
+    }
+    phases.extend(tls.filter(|_| is_answer));
+    phases.extend(first_message(sketch));
+    phases.extend(messages(sketch, story));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side)));
+    phases.extend(network::resent(story));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, story)));
+    if sketch.missing > 0 {
+        let mut text = String::new();
+        counted(&mut text, sketch.missing, "byte");
+        text.push_str(" are not in the capture");
+        phases.push(plain(Label::Gap, story.connection.last, text));
+    }
+    phases.extend(close(sketch));
+    phases.extend(end(sketch, story));
+    phases
+}
+
+/// A phase that is told by one packet.
+pub(super) fn plain(label: Label, at: Origin, text: String) -> Phase {
+    let packet = at.packet.0;
+    Phase { time: at.time, label, text, packets: Some((packet, packet)), took: None }
+}
+
+/// `GET /feed → 101 mqtt after 0.3 ms`
+fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
+    let mut text = String::new();
+    match exchange.request {
+        Some(_) => {
+            escape(&exchange.line, LONGEST_TARGET, &mut text);
+        }
+        None => text.push_str("request not captured"),
+    }
+    let is_address = exchange.host == story.connection.server.to_string().into_bytes();
+    if !exchange.host.is_empty() && !is_address && label == Label::Upgrade {
+        text.push_str(" of ");
+        escape(&exchange.host, LONGEST_TARGET, &mut text);
+    }
+    if let Some(oddity) = exchange.oddity {
+        text.push_str(" (");
+        text.push_str(oddity);
+        text.push(')');
+    }
+    let spans = [exchange.request, exchange.response].into_iter().flatten();
+    let first = spans.clone().next().map_or(story.connection.first, |span: Span| span.first);
+    let last = spans.last().map_or(story.connection.last, |span| span.last);
+    let mut took = None;
+    if let Some(response) = exchange.response {
+        text.push_str(" → ");
+        match exchange.status {
+            Some(status) => write!(text, "{status}").ok(),
+            None => write!(text, "?").ok(),
+        };
+        if !exchange.answer.is_empty() {
+            text.push(' ');
+            escape(&exchange.answer, LONGEST_ANSWER, &mut text);
+        }
+        if let Some(request) = exchange.request {
+            let waited = response.last.time.since(request.last.time);
+            took = Some(waited);
+            text.push_str(" after ");
+            duration(&mut text, waited);
+        }
+    } else {
+        text.push_str(" → no answer in ");
+        let since = exchange.request.map_or(first.time, |request| request.last.time);
+        duration(&mut text, story.ending.watched_until.since(since));
+    }
+    Phase { time: first.time, label, text, packets: Some((first.packet.0, last.packet.0)), took }
+}
+
+fn recognized(recognition: Recognition, story: &Story) -> Phase {
+    let how = match recognition {
+        Recognition::Told => "read as WebSocket as told",
+        Recognition::Likely => "recognized by its frames",
+        Recognition::Possible => "perhaps a WebSocket, by its frames",
+    };
+    plain(Label::Upgrade, story.connection.first, format!("not captured; {how}"))
+}
+
+/// `server: text of 12 bytes, 0.4 ms after the handshake`
+fn first_message(sketch: &Sketch) -> Option<Phase> {
+    let first = sketch.first?;
+    let mut text = format!("{}: {} of ", peer(first.direction), kind(first.opcode));
+    counted(&mut text, first.length, "byte");
+    let since = sketch.upgrade.as_ref().and_then(|upgrade| upgrade.response);
+    let waited = since.map(|span| first.span.last.time.since(span.last.time));
+    if let Some(waited) = waited {
+        text.push_str(", ");
+        duration(&mut text, waited);
+        text.push_str(" after the handshake");
+    }
+    let packets = (first.span.first.packet.0, first.span.last.packet.0);
+    let time = first.span.first.time;
+    Some(Phase { time, label: Label::First, text, packets: Some(packets), took: waited })
+}
+
+fn kind(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::Continuation => "message",
+        Opcode::Text | Opcode::Binary | Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            opcode.name()
+        }
+    }
+}
+
+/// `12 of the client (1.2 kB), 34 of the server (3.4 kB)`
+fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
+    let first = sketch.first?;
+    let mut text = String::new();
+    for direction in Direction::BOTH {
+        let amount = sketch.data.get(direction);
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&amount.messages.to_string());
+        text.push_str(" of the ");
+        text.push_str(peer(direction));
+        text.push_str(" (");
+        size(&mut text, amount.bytes);
+        text.push(')');
+    }
+    let latest = sketch.latest.unwrap_or(story.connection.last);
+    let took = latest.time.since(first.span.first.time);
+    text.push_str(", over ");
+    duration(&mut text, took);
+    let packets = (first.span.first.packet.0, latest.packet.0);
+    let time = first.span.first.time;
+    Some(Phase { time, label: Label::Messages, text, packets: Some(packets), took: Some(took) })
+}
+
+/// `14 of the server, all answered, the slowest after 0.5 ms`
+fn pings(sketch: &Sketch, side: Direction) -> Option<Phase> {
+    let pings = sketch.pings.get(side);
+    let first = pings.first?;
+    let mut text = format!("{} of the {}, ", pings.sent, peer(side));
+    if pings.answered == 0 {
+        text.push_str("none answered");
+    } else {
+        if pings.answered == pings.sent {
+            text.push_str("all answered, the slowest after ");
+        } else {
+            write!(text, "{} answered, the slowest after ", pings.answered).ok();
+        }
+        duration(&mut text, pings.slowest);
+    }
+    Some(plain(Label::Pings, first.first, text))
+}
+
+/// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
+fn close(sketch: &Sketch) -> Option<Phase> {
+    let (side, close) = first_close(sketch)?;
+    let mut text = format!("{}: ", peer(side));
+    match close.code {
+        Some(code) => {
+            write!(text, "{code} {}", CloseCode::of(code).name).ok();
+        }
+        None => text.push_str("no code"),
+    }
+    if !close.reason.is_empty() {
+        text.push_str(" \"");
+        escape(&close.reason, LONGEST_ANSWER, &mut text);
+        text.push('"');
+    }
+    if let Some(silence) = silence(sketch, close.span.last).filter(|silence| *silence >= LONG) {
+        text.push_str(", after ");
+        duration(&mut text, silence);
+        text.push_str(" of silence");
+    }
+    let answer = sketch.closes.get(side.reverse()).as_ref();
+    let mut took = None;
+    let mut last = close.span.last;
+    match answer {
+        Some(answer) => {
+            let waited = answer.span.last.time.since(close.span.last.time);
+            took = Some(waited);
+            last = answer.span.last;
+            write!(text, "; answered by the {} ", peer(side.reverse())).ok();
+            if answer.code != close.code {
+                let code = answer.code.map_or_else(|| "no code".to_owned(), |it| it.to_string());
+                write!(text, "with {code} ").ok();
+            }
+            text.push_str("after ");
+            duration(&mut text, waited);
+        }
+        None => text.push_str("; not answered"),
+    }
+    let packets = (close.span.first.packet.0, last.packet.0);
+    let time = close.span.first.time;
+    Some(Phase { time, label: Label::Close, text, packets: Some(packets), took })
+}
+
+/// Who ended TCP, how, and after how much silence.
+fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
+    let connection = &story.connection;
+    let Some(end) = sketch.ended else {
+        let text = "still open where the capture ends".to_owned();
+        return match connection.state {
+            // Told by its opening.
+            TcpState::Refused | TcpState::SynSent => None,
+            TcpState::Established
+            | TcpState::HalfClosed(_)
+            | TcpState::Closed(_)
+            | TcpState::Reset(_) => Some(plain(Label::End, connection.last, text)),
+        };
+    };
+    let mut text = format!("{} by the {}", end.how.name(), peer(end.by));
+    let is_closed = sketch.closes.client.is_some() || sketch.closes.server.is_some();
+    if sketch.is_accepted() && !is_closed {
+        text.push_str(", and no Close before it");
+        if let Some(silence) = silence(sketch, end.at) {
+            text.push_str("; ");
+            duration(&mut text, silence);
+            text.push_str(" after the last frame");
+        }
+    }
+    match (sketch.reset, connection.state) {
+        (Some(reset), _) => {
+            write!(text, ", then RST by the {}", peer(reset.by)).ok();
+        }
+        (None, TcpState::Closed(by)) => {
+            write!(text, ", then FIN by the {}", peer(by.reverse())).ok();
+        }
+        (None, TcpState::HalfClosed(_)) => text.push_str(", and none by the other side"),
+        (
+            None,
+            TcpState::SynSent | TcpState::Refused | TcpState::Established | TcpState::Reset(_),
+        ) => {}
+    }
+    let mut phase = plain(Label::End, end.at, text);
+    phase.packets = Some((end.at.packet.0, connection.last.packet.0));
+    Some(phase)
+}
+
+/// Columns of a request's method and target at most.
+pub(super) const LONGEST_TARGET: usize = 60;
+
+/// Columns of a reason at most.
+const LONGEST_ANSWER: usize = 60;

@@ -1,0 +1,327 @@
+//! One connection from its first packet to its last, and what is to be said of it.
+
+use super::cause::{self, Part};
+use super::sketch::Sketch;
+use crate::analysis::event::{Connection, Ending, Outcome, TcpState};
+use crate::findings::{Finding, Rule, Severity};
+use crate::stream::Direction;
+
+/// A connection that has ended, or that the capture ended.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub(super) connection: Box<Connection>,
+    pub(super) ending: Ending,
+    /// What happened; `None` where it went well and so many others did that it was let go.
+    pub(super) sketch: Option<Box<Sketch>>,
+    /// What was found, in the order in which it was.
+    pub(super) findings: Vec<Finding>,
+    /// Whether a filter chose it.
+    pub(super) chosen: bool,
+    /// What it comes to.
+    pub(super) verdict: Verdict,
+    /// The verdict in words.
+    pub(super) words: String,
+}
+
+/// What a connection comes to.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Verdict {
+    /// It never became a WebSocket.
+    Failed,
+    /// It was a WebSocket, and ended in another way than it should have.
+    Dropped,
+    /// It worked, and something was wrong all the same.
+    Trouble,
+    /// What is in it cannot be seen.
+    Unseen,
+    /// Nothing is wrong.
+    Fine,
+    /// It never wanted to be a WebSocket.
+    Other,
+}
+
+impl Verdict {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 6] =
+        [Self::Failed, Self::Dropped, Self::Trouble, Self::Unseen, Self::Fine, Self::Other];
+
+    /// The name used in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Trouble => "trouble",
+            Self::Unseen => "unseen",
+            Self::Fine => "fine",
+            Self::Other => "other",
+        }
+    }
+
+    /// What a line of text begins its verdict with.
+    pub(super) fn heading(self) -> &'static str {
+        match self {
+            Self::Failed => "failed: ",
+            Self::Dropped => "dropped: ",
+            Self::Trouble => "worked, with trouble: ",
+            Self::Unseen => "unseen: ",
+            Self::Fine => "fine: ",
+            Self::Other => "no WebSocket: ",
+        }
+    }
+
+    /// Whether it did not work as it should have.
+    pub(super) fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::Dropped => true,
+            Self::Trouble | Self::Unseen | Self::Fine | Self::Other => false,
+        }
+    }
+}
+
+impl Story {
+    /// Makes the story of a connection that has ended.
+    pub(super) fn new(
+        connection: &Connection,
+        ending: Ending,
+        sketch: Sketch,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let mut story = Self {
+            connection: Box::new(connection.clone()),
+            ending,
+            sketch: Some(Box::new(sketch)),
+            findings,
+            chosen: true,
+            verdict: Verdict::Fine,
+            words: String::new(),
+        };
+        story.judge();
+        story
+    }
+
+    /// Adds what was found behind its end.
+    pub(super) fn add(&mut self, finding: &Finding) {
+        self.findings.push(finding.clone());
+        if cause::part(finding.rule) != Part::Aside && self.sketch.is_some() {
+            self.judge();
+        }
+    }
+
+    /// Lets go of what happened: nothing is wrong, and one line is enough.
+    pub(super) fn shrink(&mut self) {
+        if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unseen) {
+            self.sketch = None;
+        }
+    }
+
+    /// The findings that explain it, that which explains most first.
+    pub(super) fn causes(&self) -> Vec<&Finding> {
+        let speaks = |finding: &&Finding| match cause::part(finding.rule) {
+            Part::Failure | Part::Fault | Part::Drop | Part::Trouble | Part::Unseen => true,
+            Part::Aside => self.gave_up_over(finding.rule),
+        };
+        let mut causes = cause::sort(self.findings.iter().filter(speaks));
+        let mut ids: Vec<&str> = Vec::new();
+        causes.retain(|finding| {
+            let is_new = !ids.contains(&finding.rule.id);
+            ids.push(finding.rule.id);
+            is_new
+        });
+        causes
+    }
+
+    /// Nanoseconds between the last frame, or the handshake, and the first FIN or RST.
+    pub(super) fn silence(&self) -> Option<u64> {
+        let sketch = self.sketch.as_deref()?;
+        let accepted = || Some(sketch.upgrade.as_ref()?.response?.last);
+        Some(sketch.ended?.at.time.since(sketch.latest.or_else(accepted)?.time))
+    }
+
+    /// The rules that were broken beside, each once.
+    pub(super) fn asides(&self) -> Vec<&'static Rule> {
+        let mut rules: Vec<&'static Rule> = Vec::new();
+        let causes = self.causes();
+        for finding in &self.findings {
+            let rule = finding.rule;
+            let is_known = rules.iter().any(|it| it.id == rule.id)
+                || causes.iter().any(|it| it.rule.id == rule.id)
+                // What is only a consequence says nothing new.
+                || cause::part(rule) != Part::Aside;
+            if rule.severity >= Severity::Warning && !is_known {
+                rules.push(rule);
+            }
+        }
+        rules
+    }
+
+    /// The worst severity of what explains a failure; `None` where it is none.
+    pub(super) fn worst(&self) -> Option<Severity> {
+        if !self.verdict.is_failure() {
+            return None;
+        }
+        self.causes().iter().map(|finding| finding.rule.severity).max()
+    }
+
+    /// Whether a client left at once, without a word, after an answer that was allowed but not what
+    /// it had hoped for.
+    fn gave_up_over(&self, rule: &Rule) -> bool {
+        let Some(sketch) = &self.sketch else { return false };
+        let amounts = &sketch.data;
+        let said = amounts.client.messages > 0 || amounts.server.messages > 0;
+        let by_client = sketch.ended.is_some_and(|end| end.by == Direction::ClientToServer);
+        rule.id == "HS-22" && !said && by_client
+    }
+
+    /// Whether frames went both ways, or could have: the client found nothing to refuse.
+    fn is_opened(&self, sketch: &Sketch) -> bool {
+        let frames = &self.connection.frames;
+        let is_wrong = self.findings.iter().any(|finding| {
+            finding.rule.severity == Severity::Error
+                && finding.direction == Some(Direction::ServerToClient)
+                && matches!(finding.rule.group(), "HS" | "PMD")
+        });
+        let client_spoke = sketch.data.client.messages > 0 || frames.client > 1;
+        sketch.is_accepted() && (!is_wrong || client_spoke)
+    }
+
+    /// Whether a client opened it and left without a word.
+    fn is_unused(&self) -> bool {
+        let Connection { bytes, state, .. } = &*self.connection;
+        bytes.client == 0
+            && bytes.server == 0
+            && *state == TcpState::Reset(Direction::ClientToServer)
+    }
+
+    fn judge(&mut self) {
+        let Some(sketch) = self.sketch.as_deref() else { return };
+        let causes = self.causes();
+        let parts: Vec<Part> = causes.iter().map(|finding| cause::part(finding.rule)).collect();
+        let has = |part| parts.contains(&part);
+        let ended_badly = causes.iter().any(|finding| is_drop(finding, sketch));
+        let verdict = if self.is_opened(sketch) {
+            if ended_badly {
+                Verdict::Dropped
+            } else if has(Part::Fault) || has(Part::Trouble) || has(Part::Failure) {
+                Verdict::Trouble
+            } else {
+                Verdict::Fine
+            }
+        } else if has(Part::Failure) || has(Part::Fault) || has(Part::Drop) {
+            Verdict::Failed
+        } else {
+            match self.ending.outcome {
+                // Browsers and health checks open connections that they do not use.
+                Outcome::Aborted if self.is_unused() => Verdict::Fine,
+                Outcome::Refused | Outcome::Rejected | Outcome::Aborted => Verdict::Failed,
+                // Without a finding, the capture ended too early to blame anybody.
+                Outcome::Timeout if sketch.ended.is_some() => Verdict::Failed,
+                Outcome::NotWebSocket => Verdict::Other,
+                Outcome::Undecodable if has(Part::Trouble) => Verdict::Trouble,
+                Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Part::Trouble) => {
+                    Verdict::Trouble
+                }
+                Outcome::Undecodable | Outcome::Timeout => Verdict::Unseen,
+                Outcome::Open | Outcome::Closed => Verdict::Fine,
+            }
+        };
+        let words = super::words::verdict(self, sketch, verdict, &causes);
+        self.verdict = verdict;
+        self.words = words;
+    }
+}
+
+/// Whether a finding says that a WebSocket ended in another way than it should have.
+fn is_drop(finding: &Finding, sketch: &Sketch) -> bool {
+    match cause::part(finding.rule) {
+        Part::Drop => true,
+        // A server that refuses to go on says so by ending TCP, too.
+        Part::Failure => sketch.ended.is_some() && finding.rule.id != "NET-04",
+        Part::Fault | Part::Trouble | Part::Unseen | Part::Aside => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::event::{ConnectionEvent, Nature};
+    use crate::report::fixture::{connection, finding, handshake, message, origin};
+    use crate::websocket::Opcode;
+
+    /// How far a connection came.
+    #[derive(Clone, Copy)]
+    enum Reached {
+        Refused,
+        Rejected,
+        Opened,
+        Cut,
+    }
+
+    fn story(reached: Reached, found: &[&str]) -> Story {
+        let mut about = connection(1);
+        let mut sketch = Sketch::default();
+        let (nature, state, outcome) = match reached {
+            Reached::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
+            Reached::Rejected => {
+                (Nature::Asked, TcpState::Closed(Direction::ServerToClient), Outcome::Rejected)
+            }
+            Reached::Opened => (Nature::WebSocket, TcpState::Established, Outcome::Open),
+            Reached::Cut => (
+                Nature::WebSocket,
+                TcpState::HalfClosed(Direction::ServerToClient),
+                Outcome::Aborted,
+            ),
+        };
+        (about.nature, about.state) = (nature, state);
+        if nature == Nature::WebSocket {
+            let whole = handshake();
+            sketch.observe(&about, origin(3), &ConnectionEvent::HandshakeEnded(&whole));
+            let hello = message(Opcode::Text, b"hello");
+            let said = ConnectionEvent::Message(Direction::ClientToServer, &hello);
+            sketch.observe(&about, origin(5), &said);
+        }
+        sketch.observe(&about, origin(9), &ConnectionEvent::StateChanged);
+        let ending =
+            Ending { outcome, relevant: true, unseen: None, watched_until: origin(9).time };
+        let findings = found.iter().map(|id| finding(id, 1)).collect();
+        Story::new(&about, ending, sketch, findings)
+    }
+
+    #[test]
+    fn verdict_follows_from_how_far_it_came_and_what_was_found() {
+        type Row<'a> = (&'a str, Reached, &'a [&'a str], Verdict, &'a [&'a str], &'a str);
+        #[rustfmt::skip]
+        let rows: &[Row<'_>] = &[
+            ("all is well",              Reached::Opened,   &[],                    Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a warning of check's",     Reached::Opened,   &["WS-F13"],            Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a rule broken, no harm",   Reached::Opened,   &["WS-F02"],            Verdict::Trouble, &["WS-F02"], "server frame is masked"),
+            ("ended without Close",      Reached::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
+            ("a rule broken, then cut",  Reached::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
+            ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "connection refused"),
+            ("rejected, a wrong request",Reached::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
+        ];
+        for (name, reached, found, verdict, causes, words) in rows {
+            let story = story(*reached, found);
+            let ids: Vec<&str> = story.causes().iter().map(|finding| finding.rule.id).collect();
+            let seen = (story.verdict, ids.as_slice(), story.words.as_str());
+            assert_eq!(seen, (*verdict, *causes, *words), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_behind_the_end_changes_the_verdict() {
+        let mut late = story(Reached::Opened, &[]);
+        late.add(&finding("WS-F02", 1));
+        assert_eq!(late.verdict, Verdict::Trouble);
+        assert_eq!(late.worst(), None, "it did not fail");
+    }
+
+    #[test]
+    fn only_what_went_well_is_let_go() {
+        let mut fine = story(Reached::Opened, &[]);
+        fine.shrink();
+        assert!(fine.sketch.is_none() && fine.words.starts_with("1 message"));
+        let mut cut = story(Reached::Cut, &["WS-C12"]);
+        cut.shrink();
+        assert!(cut.sketch.is_some());
+    }
+}

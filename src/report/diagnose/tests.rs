@@ -1,0 +1,155 @@
+//! The formats, with connections made by hand.
+
+use super::*;
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Nature, Opening, Outcome, Reset, TcpState,
+};
+use crate::findings::{Findings, Reading};
+use crate::report::Report;
+use crate::report::fixture::{connection, ending, finding, handshake, origin, send};
+use crate::report::style::Coloring;
+use crate::stream::Direction;
+
+/// A connection that was refused, from the same host to the same port as all of them.
+fn refused(id: u64) -> Connection {
+    let mut about = connection(id);
+    about.client.set_port(50_000 + u16::try_from(id).unwrap());
+    (about.nature, about.state) = (Nature::Unknown, TcpState::Refused);
+    (about.first, about.last) = (origin(id * 10), origin(id * 10 + 1));
+    about.network.opening = Opening { syns: 1, first_syn: Some(about.first), ..Opening::default() };
+    about.network.reset = Some(Reset { by: Direction::ServerToClient, origin: about.last });
+    about
+}
+
+fn collected(feed: impl FnOnce(&mut Collector)) -> Diagnosis {
+    let mut collector = Collector::new(Choice::default());
+    feed(&mut collector);
+    collector.finish(&Totals::default(), &Reading::default()).unwrap();
+    collector.into_diagnosis("feed.pcap".to_owned(), Extent::Whole)
+}
+
+fn options(columns: usize, breadth: Breadth) -> Options {
+    Options {
+        style: Style::new(Coloring::Off),
+        columns: Some(columns),
+        selection: Selection { breadth, ..Selection::default() },
+        scope: Scope::Everything,
+        files: Files::One,
+    }
+}
+
+fn written(format: Format, diagnosis: &Diagnosis, options: Options) -> String {
+    let mut out = Vec::new();
+    let mut writer = format.writer(&mut out, options);
+    writer.file(diagnosis).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    String::from_utf8(out).unwrap()
+}
+
+/// Three refused attempts, and one connection that was cut.
+fn failures(collector: &mut Collector) {
+    for id in 1..=3 {
+        let about = refused(id);
+        collector.finding(&finding("NET-01", id));
+        send(collector, id * 10, &about, ending(Outcome::Refused));
+    }
+    let mut about = connection(4);
+    about.state = TcpState::HalfClosed(Direction::ServerToClient);
+    let whole = handshake();
+    send(collector, 43, &about, ConnectionEvent::HandshakeEnded(&whole));
+    send(collector, 48, &about, ConnectionEvent::StateChanged);
+    collector.finding(&finding("WS-C12", 4));
+    send(collector, 49, &about, ending(Outcome::Aborted));
+}
+
+#[test]
+fn like_failures_are_told_once() {
+    let diagnosis = collected(failures);
+    let folded = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    assert!(folded.starts_with("connections 1-3   127.0.0.1 → [::1]:8080   failed: "), "{folded}");
+    assert!(folded.contains("3 attempts like this, every 10.0 ms; the first:"), "{folded}");
+    assert!(folded.contains("\nconnection 4   "), "{folded}");
+    let last = "4 connections: 3 failed (connection refused 3), 1 dropped (ended without Close 1)";
+    assert!(folded.trim_end().ends_with(last), "{folded}");
+    let unfolded = written(Format::Text, &diagnosis, options(100, Breadth::All));
+    for id in 1..=4 {
+        assert!(unfolded.contains(&format!("connection {id}   ")), "{unfolded}");
+    }
+}
+
+#[test]
+fn lines_fit_every_terminal_and_nothing_acts_upon_it() {
+    let diagnosis = collected(failures);
+    for columns in [40, 60, 80, 100, 200] {
+        let text = written(Format::Text, &diagnosis, options(columns, Breadth::Relevant));
+        for line in text.lines() {
+            assert!(line.chars().count() <= columns.min(100), "{columns}: {line}");
+        }
+        assert!(!text.contains('\x1b'), "{columns}");
+        assert!(text.contains("\\x1b[2J"), "{columns}: escaped, and not left out");
+    }
+}
+
+#[test]
+fn failures_are_told_before_what_is_fine() {
+    let diagnosis = collected(|collector| {
+        let whole = handshake();
+        send(collector, 1, &connection(1), ConnectionEvent::HandshakeEnded(&whole));
+        send(collector, 9, &connection(1), ending(Outcome::Open));
+        collector.finding(&finding("NET-01", 2));
+        send(collector, 21, &refused(2), ending(Outcome::Refused));
+    });
+    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let place = |words: &str| text.find(words).unwrap();
+    assert!(place("connection 2 ") < place("connection 1 "), "{text}");
+    assert_eq!(diagnosis.worst(), Some(Severity::Error));
+}
+
+#[test]
+fn what_is_found_behind_the_end_of_a_connection_belongs_to_it() {
+    let diagnosis = collected(|collector| {
+        collector.finding(&finding("NET-01", 1));
+        send(collector, 11, &refused(1), ending(Outcome::Refused));
+        collector.finding(&finding("NET-11", 1));
+    });
+    let lines = written(Format::Ndjson, &diagnosis, options(100, Breadth::Relevant));
+    let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(line["cause"], serde_json::json!(["NET-01", "NET-11"]));
+    assert_eq!((&line["connection"], &line["verdict"]), (&1.into(), &"failed".into()));
+}
+
+#[test]
+fn connections_that_are_no_websocket_have_no_story() {
+    let diagnosis = collected(|collector| {
+        let mut about = connection(1);
+        about.nature = Nature::Http;
+        let watched_until = origin(9).time;
+        let ended = crate::analysis::event::Ending {
+            outcome: Outcome::NotWebSocket,
+            relevant: false,
+            unseen: None,
+            watched_until,
+        };
+        send(collector, 9, &about, ConnectionEvent::Ended(ended));
+    });
+    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    assert_eq!(text, "0 connections\n");
+}
+
+#[test]
+fn failures_before_any_connection_have_a_block_of_their_own() {
+    let diagnosis = collected(|collector| {
+        let mut lookup = finding("NET-05", 1);
+        lookup.connection = None;
+        collector.finding(&lookup);
+    });
+    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    assert!(text.starts_with("no connection   failed: name did not resolve"), "{text}");
+    assert_eq!(diagnosis.worst(), Some(Severity::Error));
+    let one = Options {
+        selection: Selection { connections: vec![ConnectionId(1)], ..Selection::default() },
+        ..options(100, Breadth::Relevant)
+    };
+    assert!(!written(Format::Text, &diagnosis, one).contains("no connection"));
+}

@@ -1,0 +1,522 @@
+//! Stories as paragraphs for people.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use std::io::{self, Write};
+
+use super::fold::{Block, fold};
+use super::phases::{Phase, phases};
+use super::story::{Story, Verdict};
+use super::words::{meaning, packets, remedy};
+use super::{Diagnosis, Options, Writer, apart, cause};
+use crate::analysis::event::ConnectionId;
+use crate::findings::Finding;
+use crate::report::check::{Extent, Files};
+use crate::report::line::{Line, role};
+use crate::report::style::Role;
+use crate::report::wrap::wrap;
+use crate::stream::{Direction, PacketId, Timestamp};
+use crate::text::amount::{counted, duration};
+use crate::text::escape::escape;
+
+/// Writes text.
+pub(super) struct Text<'w> {
+    out: &'w mut dyn Write,
+    options: Options,
+    line: Line,
+    /// Whether anything stands above.
+    has_written: bool,
+    /// Whether the last thing written was a line that stands alone.
+    is_in_list: bool,
+    /// What to do, and for which connection it was said, the latest last.
+    said: VecDeque<(String, Option<ConnectionId>)>,
+}
+
+impl<'w> Text<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+        let line = Line::new(options.style.clone());
+        Self { out, options, line, has_written: false, is_in_list: false, said: VecDeque::new() }
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> io::Result<()> {
+        let Some(story) = block.first() else { return Ok(()) };
+        let is_detailed = match story.verdict {
+            Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
+            Verdict::Unseen | Verdict::Fine | Verdict::Other => {
+                self.options.selection.connections.contains(&story.connection.id)
+            }
+        };
+        self.part(is_detailed)?;
+        let causes = story.causes();
+        self.heading(block, story, &causes)?;
+        if !is_detailed {
+            return Ok(());
+        }
+        let alike = block.stories.len();
+        if alike > 1 {
+            let mut text = String::new();
+            let noun = if story.verdict == Verdict::Failed { "attempt" } else { "connection" };
+            counted(&mut text, u64::try_from(alike).unwrap_or(u64::MAX), noun);
+            text.push_str(" like this, ");
+            intervals(&mut text, &block.intervals());
+            text.push_str("; the first:");
+            self.paragraph("", INDENT, &text, Some(Role::Dim))?;
+        }
+        let told = phases(story);
+        let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
+        for phase in &told {
+            self.phase(phase, start)?;
+        }
+        self.explain(&causes, Some(story))?;
+        let asides = story.asides();
+        if !asides.is_empty() {
+            let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();
+            let text = format!("{} (wslens check explains)", ids.join(", "));
+            self.paragraph("Also", LABEL, &text, Some(Role::Dim))?;
+        }
+        Ok(())
+    }
+
+    /// A blank line, unless a line that stands alone follows one.
+    fn part(&mut self, is_detailed: bool) -> io::Result<()> {
+        if self.has_written && (is_detailed || !self.is_in_list) {
+            self.write()?;
+        }
+        self.is_in_list = !is_detailed;
+        Ok(())
+    }
+
+    /// `connection 4   [::1]:50313 → [::1]:8080   failed: connection refused    NET-04, NET-01`
+    fn heading(&mut self, block: &Block<'_>, story: &Story, causes: &[&Finding]) -> io::Result<()> {
+        let connection = &story.connection;
+        self.line.begin(Role::Strong);
+        self.line.push(&numbers(block));
+        self.line.end();
+        self.line.spaces(3);
+        self.line.begin(role(Direction::ClientToServer));
+        if block.stories.len() > 1 {
+            self.line.value(connection.client.ip());
+        } else {
+            self.line.value(connection.client);
+        }
+        self.line.end();
+        let server = connection.server.to_string();
+        if self.line.column().saturating_add(server.len()).saturating_add(3) > self.columns() {
+            self.write()?;
+            self.line.spaces(INDENT);
+            self.line.push("→ ");
+        } else {
+            self.line.push(" → ");
+        }
+        self.line.begin(role(Direction::ServerToClient));
+        self.line.push(&server);
+        self.line.end();
+        let mut words = story.words.clone();
+        if block.stories.len() > 1 && story.verdict == Verdict::Fine {
+            words = all_fine(block);
+        }
+        self.verdict(story.verdict, &words, &ids(causes))
+    }
+
+    /// The verdict behind what stands in the line, and rules at the right edge, as far as they fit.
+    fn verdict(&mut self, verdict: Verdict, words: &str, rules: &str) -> io::Result<()> {
+        let color = color(verdict);
+        let text = format!("{}{words}", verdict.heading());
+        let width = text.chars().count();
+        let right = rules.chars().count();
+        let needed = width.saturating_add(right).saturating_add(5);
+        if self.line.column().saturating_add(needed) <= self.columns() {
+            self.line.spaces(3);
+            self.line.paint(color, &text);
+            return self.at_the_right(rules);
+        }
+        if self.line.column().saturating_add(3).saturating_add(width) <= self.columns() {
+            self.line.spaces(3);
+            self.line.paint(color, &text);
+            self.write()?;
+            return if rules.is_empty() { Ok(()) } else { self.at_the_right(rules) };
+        }
+        self.write()?;
+        let lines = wrap(&text, self.columns().saturating_sub(INDENT));
+        let count = lines.len();
+        for (place, line) in lines.into_iter().enumerate() {
+            self.line.spaces(INDENT);
+            self.line.paint(color, line);
+            if place.saturating_add(1) < count {
+                self.write()?;
+            }
+        }
+        self.at_the_right(rules)
+    }
+
+    /// Ends the line with a text at the right edge; on a line of its own where it does not fit.
+    fn at_the_right(&mut self, text: &str) -> io::Result<()> {
+        if !text.is_empty() {
+            let column = self.columns().saturating_sub(text.chars().count());
+            if self.line.column().saturating_add(2) > column && self.line.column() > 0 {
+                self.write()?;
+            }
+            self.line.pad_to(column);
+            self.line.paint(Role::Dim, text);
+        }
+        self.write()
+    }
+
+    /// `  0.4 ms  TCP      SYN → RST in 0.1 ms                               packets 5-6`
+    fn phase(&mut self, phase: &Phase, start: Timestamp) -> io::Result<()> {
+        let mut since = String::new();
+        duration(&mut since, phase.time.since(start));
+        let width = TIME.saturating_sub(since.chars().count());
+        self.line.spaces(width);
+        self.line.paint(Role::Dim, &since);
+        self.line.spaces(2);
+        self.line.paint(Role::Strong, phase.label.heading());
+        let indent = TIME.saturating_add(2).saturating_add(PHASE);
+        self.line.pad_to(indent);
+        let lines = wrap(&phase.text, self.columns().saturating_sub(indent));
+        for (place, line) in lines.into_iter().enumerate() {
+            if place > 0 {
+                self.write()?;
+                self.line.pad_to(indent);
+            }
+            self.line.push(line);
+        }
+        let place = phase.packets.map(|(first, last)| packets(first, last)).unwrap_or_default();
+        self.at_the_right(&place)
+    }
+
+    /// Why, what to do, and what else fits.
+    fn explain(&mut self, causes: &[&Finding], story: Option<&Story>) -> io::Result<()> {
+        let Some((finding, others)) = causes.split_first() else { return Ok(()) };
+        let sketch = story.and_then(|story| story.sketch.as_deref());
+        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, sketch)), None)?;
+        let silence = story.and_then(Story::silence);
+        let candidates = apart::candidates(finding.rule.id, silence);
+        for (place, (candidate, telling)) in candidates.enumerate() {
+            let label = if place == 0 { "Either" } else { "or" };
+            self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
+        }
+        self.advise(remedy(finding, sketch), finding.connection)?;
+        for other in others {
+            let mut text = format!("{} {}: ", other.rule.id, other.rule.title);
+            escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
+            self.paragraph("And", LABEL, &text, None)?;
+        }
+        Ok(())
+    }
+
+    /// What to do, or where that was said before.
+    fn advise(&mut self, remedy: &str, connection: Option<ConnectionId>) -> io::Result<()> {
+        let before = self.said.iter().find(|(said, _)| said == remedy).map(|(_, of)| *of);
+        match before {
+            Some(Some(of)) => {
+                self.paragraph("Do", LABEL, &format!("as for connection {}.", of.0), None)
+            }
+            Some(None) => self.paragraph("Do", LABEL, "as above.", None),
+            None => {
+                if self.said.len() >= MOST_SAID {
+                    self.said.pop_front();
+                }
+                self.said.push_back((remedy.to_owned(), connection));
+                self.paragraph("Do", LABEL, remedy, None)
+            }
+        }
+    }
+
+    /// A paragraph with a label; further lines begin at `indent`, too.
+    fn paragraph(
+        &mut self,
+        label: &str,
+        indent: usize,
+        text: &str,
+        color: Option<Role>,
+    ) -> io::Result<()> {
+        for (place, line) in
+            wrap(text, self.columns().saturating_sub(indent)).into_iter().enumerate()
+        {
+            if place == 0 && !label.is_empty() {
+                self.line.spaces(INDENT);
+                self.line.paint(Role::Strong, label);
+            }
+            self.line.pad_to(indent);
+            match color {
+                Some(color) => self.line.paint(color, line),
+                None => self.line.push(line),
+            }
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// What failed before there was a connection.
+    fn failure(&mut self, finding: &Finding) -> io::Result<()> {
+        self.part(true)?;
+        self.line.paint(Role::Strong, "no connection");
+        self.verdict(Verdict::Failed, cause::words(finding.rule), finding.rule.id)?;
+        self.explain(&[finding], None)
+    }
+
+    /// `12 connections: 9 fine, 3 failed (connection refused 1, wrong scheme 2)`
+    fn summary(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
+        let mut text = String::new();
+        if self.options.files == Files::Several {
+            escape(diagnosis.file.as_bytes(), LONGEST_NAME, &mut text);
+            text.push_str(": ");
+        }
+        let all = u64::try_from(diagnosis.stories.len()).unwrap_or(u64::MAX);
+        counted(&mut text, all, "connection");
+        let mut separator = ": ";
+        for verdict in [
+            Verdict::Fine,
+            Verdict::Failed,
+            Verdict::Dropped,
+            Verdict::Trouble,
+            Verdict::Unseen,
+            Verdict::Other,
+        ] {
+            let count = diagnosis.count(verdict);
+            if count.all == 0 {
+                continue;
+            }
+            write!(text, "{separator}{} {}", count.all, summed(verdict)).ok();
+            separator = ", ";
+            let causes: Vec<String> =
+                count.causes.iter().map(|(_, words, number)| format!("{words} {number}")).collect();
+            if !causes.is_empty() && verdict != Verdict::Unseen {
+                write!(text, " ({})", causes.join(", ")).ok();
+            }
+        }
+        let mut separator = "; before there was one: ";
+        for (words, number) in before_connections(diagnosis) {
+            write!(text, "{separator}{words} {number}").ok();
+            separator = ", ";
+        }
+        match diagnosis.extent {
+            Extent::Whole | Extent::Unread(_) => {}
+            Extent::Partly(_) => text.push_str("; not read to its end"),
+        }
+        if self.has_written {
+            self.write()?;
+        }
+        self.paragraph("", 0, &text, Some(Role::Strong))
+    }
+
+    fn columns(&self) -> usize {
+        self.options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.has_written = true;
+        let mut outcome = Ok(());
+        let out = &mut self.out;
+        self.line.finish(|line| outcome = out.write_all(line));
+        outcome
+    }
+}
+
+impl Writer for Text<'_> {
+    fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
+        self.said.clear();
+        if self.options.files == Files::Several {
+            self.part(true)?;
+            self.line.begin(Role::Strong);
+            self.line.foreign(diagnosis.file.as_bytes(), LONGEST_NAME);
+            self.line.end();
+            self.write()?;
+        }
+        if let Extent::Unread(failure) = &diagnosis.extent {
+            self.line.begin(Role::Error);
+            self.line.push("✖ ");
+            self.line.foreign(failure.as_bytes(), usize::MAX);
+            self.line.end();
+            return self.write();
+        }
+        if self.options.selection.connections.is_empty() {
+            for finding in diagnosis.failures() {
+                self.failure(finding)?;
+            }
+        }
+        let options = self.options.clone();
+        let stories: Vec<&Story> = diagnosis.shown(&options).collect();
+        for block in fold(&stories, options.folding()) {
+            self.block(&block)?;
+        }
+        self.summary(diagnosis)?;
+        for note in &diagnosis.notes {
+            let text = format!("{} {}", note.rule, note.text);
+            let mut safe = String::new();
+            escape(text.as_bytes(), LONGEST_OTHER, &mut safe);
+            self.paragraph("▲", 4, &safe, Some(Role::Warning))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// What failed before there was a connection, and how often.
+fn before_connections(diagnosis: &Diagnosis) -> Vec<(&'static str, u64)> {
+    let mut failures: Vec<(&str, u64)> = Vec::new();
+    for finding in diagnosis.failures() {
+        let words = cause::words(finding.rule);
+        match failures.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, number)) => *number = number.saturating_add(1),
+            None => failures.push((words, 1)),
+        }
+    }
+    failures
+}
+
+/// `connection 4`, `connections 4, 6-9`
+fn numbers(block: &Block<'_>) -> String {
+    let ids: Vec<u64> = block.stories.iter().map(|story| story.connection.id.0).collect();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for id in ids {
+        match runs.last_mut() {
+            Some((_, last)) if last.saturating_add(1) == id => *last = id,
+            Some(_) | None => runs.push((id, id)),
+        }
+    }
+    let hidden = runs.len().saturating_sub(MOST_RUNS);
+    runs.truncate(MOST_RUNS);
+    let mut texts: Vec<String> = runs
+        .into_iter()
+        .map(
+            |(first, last)| {
+                if first == last { first.to_string() } else { format!("{first}-{last}") }
+            },
+        )
+        .collect();
+    if hidden > 0 {
+        texts.push("…".to_owned());
+    }
+    let noun = if block.stories.len() > 1 { "connections" } else { "connection" };
+    format!("{noun} {}", texts.join(", "))
+}
+
+/// `3 connections, 36 messages`
+fn all_fine(block: &Block<'_>) -> String {
+    let mut messages = 0_u64;
+    for story in &block.stories {
+        let of = &story.connection.messages;
+        messages = messages.saturating_add(of.client).saturating_add(of.server);
+    }
+    let mut out = String::new();
+    let count = u64::try_from(block.stories.len()).unwrap_or(u64::MAX);
+    counted(&mut out, count, "connection");
+    out.push_str(", ");
+    counted(&mut out, messages, "message");
+    out
+}
+
+/// `every 1.0 s`, or how the intervals grew.
+fn intervals(out: &mut String, intervals: &[u64]) {
+    let (least, most) = (intervals.iter().min(), intervals.iter().max());
+    let (Some(least), Some(most)) = (least.copied(), most.copied()) else { return };
+    // Alike within a fifth: people call that regular.
+    if most.saturating_sub(least) <= most / 5 {
+        out.push_str("every ");
+        duration(out, most.midpoint(least));
+    } else {
+        out.push_str("after ");
+        duration(out, least);
+        out.push_str(" to ");
+        duration(out, most);
+    }
+}
+
+fn ids(causes: &[&Finding]) -> String {
+    let ids: Vec<&str> = causes.iter().map(|finding| finding.rule.id).collect();
+    ids.join(", ")
+}
+
+/// The evidence, and the first sentences of what it means.
+fn why(finding: &Finding, meaning: &str) -> String {
+    let mut out = String::new();
+    let mut evidence = finding.evidence.trim_end_matches('.').to_owned();
+    // Not where it begins with a name, or with a value.
+    let word = evidence.split(' ').next().unwrap_or_default();
+    let first = word.chars().next().filter(|_| word.bytes().all(|it| it.is_ascii_lowercase()));
+    if let Some(first) = first {
+        evidence.replace_range(..first.len_utf8(), &first.to_ascii_uppercase().to_string());
+    }
+    escape(evidence.as_bytes(), LONGEST_EVIDENCE, &mut out);
+    let (first, last) = (finding.first.packet, finding.last.packet);
+    if first != PacketId(0) {
+        write!(out, ", {}", packets(first.0, last.0)).ok();
+    }
+    out.push('.');
+    let mut length = 0_usize;
+    for sentence in meaning.split_inclusive(". ") {
+        length = length.saturating_add(sentence.len());
+        if length > LONGEST_EXPLANATION && length > sentence.len() {
+            break;
+        }
+        if !out.ends_with(' ') {
+            out.push(' ');
+        }
+        out.push_str(sentence);
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn color(verdict: Verdict) -> Role {
+    match verdict {
+        Verdict::Failed | Verdict::Dropped => Role::Error,
+        Verdict::Trouble => Role::Warning,
+        Verdict::Unseen | Verdict::Other => Role::Dim,
+        Verdict::Fine => Role::Server,
+    }
+}
+
+/// What the summary calls connections of a verdict.
+fn summed(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Failed => "failed",
+        Verdict::Dropped => "dropped",
+        Verdict::Trouble => "with trouble",
+        Verdict::Unseen => "encrypted or unknown",
+        Verdict::Fine => "fine",
+        Verdict::Other => "no WebSocket",
+    }
+}
+
+/// Columns that a paragraph has at most: longer lines are hard to read.
+const WIDEST: usize = 100;
+
+/// Columns that are taken for granted.
+const NARROWEST: usize = 40;
+
+/// Where what belongs to a connection begins.
+const INDENT: usize = 2;
+
+/// Where paragraphs with a label begin.
+const LABEL: usize = 9;
+
+/// Columns of the time of a phase.
+const TIME: usize = 9;
+
+/// Columns of the name of a phase.
+const PHASE: usize = 10;
+
+/// Runs of numbers that are written of connections that are alike.
+const MOST_RUNS: usize = 6;
+
+/// Remedies that are remembered.
+const MOST_SAID: usize = 32;
+
+/// Columns of evidence at most.
+const LONGEST_EVIDENCE: usize = 600;
+
+/// Columns of the evidence of what stands beside a cause.
+const LONGEST_OTHER: usize = 300;
+
+/// Bytes of an explanation, but its first sentence stands in any case.
+const LONGEST_EXPLANATION: usize = 220;
+
+/// Columns of a file's name at most.
+const LONGEST_NAME: usize = 200;

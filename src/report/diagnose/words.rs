@@ -1,0 +1,224 @@
+//! Verdicts in words.
+
+use std::fmt::Write;
+
+use super::cause;
+use super::sketch::{CloseSeen, Sketch};
+use super::story::{Story, Verdict};
+use crate::analysis::event::{Outcome, TcpState, Transport};
+use crate::findings::Finding;
+use crate::stream::{Direction, Origin};
+use crate::text::amount::{counted, duration, size};
+use crate::text::escape::escape;
+use crate::tls::Facts;
+use crate::websocket::CloseCode;
+
+/// What a connection comes to, without the verdict's own name.
+pub(super) fn verdict(
+    story: &Story,
+    sketch: &Sketch,
+    verdict: Verdict,
+    causes: &[&Finding],
+) -> String {
+    match verdict {
+        Verdict::Fine => fine(story, sketch),
+        Verdict::Other => "other traffic".to_owned(),
+        Verdict::Unseen => unseen(story),
+        Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
+            Some(finding) => because(finding, sketch),
+            None => outcome(story),
+        },
+    }
+}
+
+/// How a cause is put where something is known of this very connection.
+fn because(finding: &Finding, sketch: &Sketch) -> String {
+    match finding.rule.id {
+        "WS-C17" => closed_by(sketch),
+        "WS-C12" => ended_by(sketch),
+        "NET-07" => match sketch.reset.or(sketch.ended) {
+            Some(end) => format!("reset by the {}", peer(end.by)),
+            None => cause::words(finding.rule).to_owned(),
+        },
+        "HS-48" | "HS-45" | "HS-46" | "HS-47" => {
+            let words = cause::words(finding.rule);
+            match sketch.upgrade.as_ref().and_then(|upgrade| upgrade.status) {
+                Some(status) => format!("answered {status}: {words}"),
+                None => words.to_owned(),
+            }
+        }
+        _ => cause::words(finding.rule).to_owned(),
+    }
+}
+
+/// What became of a connection of which nothing was found.
+fn outcome(story: &Story) -> String {
+    match story.ending.outcome {
+        Outcome::Open => "still open",
+        Outcome::Closed => "closed",
+        Outcome::Aborted => match story.connection.state {
+            TcpState::Reset(Direction::ClientToServer) => "reset by the client",
+            TcpState::Reset(Direction::ServerToClient) => "reset by the server",
+            TcpState::SynSent
+            | TcpState::Refused
+            | TcpState::Established
+            | TcpState::HalfClosed(_)
+            | TcpState::Closed(_) => "ended before it was open",
+        },
+        Outcome::Refused => "connection refused",
+        Outcome::Timeout => "no answer",
+        Outcome::Rejected => "upgrade refused",
+        Outcome::NotWebSocket => "other traffic",
+        Outcome::Undecodable => "encrypted, or a protocol that is not decoded",
+    }
+    .to_owned()
+}
+
+/// `TLS 1.3 for example.org, no keys`
+fn unseen(story: &Story) -> String {
+    let connection = &story.connection;
+    if story.ending.outcome == Outcome::Timeout {
+        return "the capture ends before the answer".to_owned();
+    }
+    match connection.transport {
+        Transport::H2 => return "HTTP/2, which is not decoded".to_owned(),
+        Transport::Tcp => return "a protocol that is not decoded".to_owned(),
+        Transport::Tls => {}
+    }
+    let tls = connection.tls.as_deref();
+    let mut out = tls
+        .and_then(Facts::version)
+        .map_or_else(|| "TLS".to_owned(), |version| version.to_string());
+    if let Some(name) = tls.and_then(Facts::server_name) {
+        out.push_str(" for ");
+        escape(name, LONGEST_NAME, &mut out);
+    }
+    let bytes = connection.bytes.client.saturating_add(connection.bytes.server);
+    out.push_str(", ");
+    size(&mut out, bytes);
+    out.push_str(" encrypted");
+    out
+}
+
+/// `12 messages in 2m11s, closed 1000`
+fn fine(story: &Story, sketch: &Sketch) -> String {
+    if !sketch.is_accepted() {
+        return match (story.ending.outcome, &sketch.tunnel) {
+            (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
+            (Outcome::Closed | Outcome::Aborted, None) => {
+                "opened and closed, and nothing was sent on it".to_owned()
+            }
+            _ => outcome(story),
+        };
+    }
+    let messages = sketch.data.client.messages.saturating_add(sketch.data.server.messages);
+    let mut out = String::new();
+    if messages == 0 {
+        out.push_str("no messages");
+    } else {
+        counted(&mut out, messages, "message");
+    }
+    out.push_str(" in ");
+    duration(&mut out, story.connection.last.time.since(story.connection.first.time));
+    out.push_str(", ");
+    match first_close(sketch) {
+        Some((_, close)) => out.push_str(&code(close)),
+        None if sketch.ended.is_some() => out.push_str("ended"),
+        None => out.push_str("still open"),
+    }
+    out
+}
+
+/// `closed 1000`
+fn code(close: &CloseSeen) -> String {
+    close.code.map_or_else(|| "closed without a code".to_owned(), |code| format!("closed {code}"))
+}
+
+/// `the server closed with 1009 (message too big)`
+fn closed_by(sketch: &Sketch) -> String {
+    let Some((direction, close)) = first_close(sketch) else {
+        return "failed by its peer".to_owned();
+    };
+    let peer = peer(direction);
+    match close.code {
+        Some(code) => format!("the {peer} closed with {code} ({})", CloseCode::of(code).name),
+        None => format!("the {peer} closed"),
+    }
+}
+
+/// `the server closed TCP without a Close, after 60.0 s of silence`
+fn ended_by(sketch: &Sketch) -> String {
+    let Some(end) = sketch.ended else { return "ended without a Close".to_owned() };
+    let mut out = format!("the {} closed TCP without a Close", peer(end.by));
+    if let Some(silence) = silence(sketch, end.at).filter(|silence| *silence >= LONG) {
+        out.push_str(", after ");
+        duration(&mut out, silence);
+        out.push_str(" of silence");
+    }
+    out
+}
+
+/// What a cause means: what its rule explains, or of a Close what its code stands for.
+pub(super) fn meaning(finding: &Finding, sketch: Option<&Sketch>) -> String {
+    match failing_close(finding, sketch) {
+        Some(code) => format!("{} {}", code.meaning, code.cause),
+        None => finding.rule.explanation.to_owned(),
+    }
+}
+
+/// What to do about a cause.
+pub(super) fn remedy<'f>(finding: &'f Finding, sketch: Option<&Sketch>) -> &'f str {
+    match failing_close(finding, sketch) {
+        Some(code) => code.remedy,
+        None => finding.rule.remedy,
+    }
+}
+
+/// What is known of the code with which a peer failed the connection.
+fn failing_close(finding: &Finding, sketch: Option<&Sketch>) -> Option<&'static CloseCode> {
+    if finding.rule.id != "WS-C17" {
+        return None;
+    }
+    let closes = &sketch?.closes;
+    let close = finding.direction.and_then(|side| closes.get(side).as_ref());
+    let (_, first) = first_close(sketch?)?;
+    Some(CloseCode::of(close.unwrap_or(first).code?))
+}
+
+/// Nanoseconds between the last frame that was no Close, and a packet.
+pub(super) fn silence(sketch: &Sketch, until: Origin) -> Option<u64> {
+    sketch.latest.map(|latest| until.time.since(latest.time))
+}
+
+/// The Close that came first.
+pub(super) fn first_close(sketch: &Sketch) -> Option<(Direction, &CloseSeen)> {
+    let closes = Direction::BOTH
+        .into_iter()
+        .filter_map(|direction| Some((direction, sketch.closes.get(direction).as_ref()?)));
+    closes.min_by_key(|(_, close)| (close.span.last.time, close.span.last.packet))
+}
+
+/// Who sends in a direction.
+pub(super) fn peer(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "client",
+        Direction::ServerToClient => "server",
+    }
+}
+
+/// `packets 5-6`
+pub(super) fn packets(first: u64, last: u64) -> String {
+    let mut out = String::new();
+    if first == last {
+        write!(out, "packet {first}").ok();
+    } else {
+        write!(out, "packets {first}-{last}").ok();
+    }
+    out
+}
+
+/// Nanoseconds of silence from which on it is worth a word.
+pub(super) const LONG: u64 = 1_000_000_000;
+
+/// Columns of a name at most.
+const LONGEST_NAME: usize = 60;

@@ -1,0 +1,193 @@
+//! Key logs in the format of NSS (SSLKEYLOGFILE): secrets that clients or servers wrote down.
+
+use std::fmt;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+/// The secrets of many connections, found by the random of their `ClientHello`.
+///
+/// Its debug form shows no secret.
+#[derive(Clone, Default)]
+pub struct KeyLog {
+    /// Shared by the clones, until one of them learns more.
+    secrets: Arc<HashMap<[u8; 32], Vec<LoggedSecret>>>,
+    /// Whether anybody gave a log, with secrets in it or not.
+    is_given: bool,
+}
+
+/// One secret of a connection.
+#[derive(Clone, Eq, PartialEq)]
+pub struct LoggedSecret {
+    /// What it is, for example `CLIENT_TRAFFIC_SECRET_0`.
+    pub label: &'static str,
+    /// The secret itself.
+    pub secret: Vec<u8>,
+}
+
+/// Why a text is no key log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyLogError {
+    /// The first line that is neither a secret nor a comment, from 1.
+    pub line: usize,
+}
+
+impl KeyLog {
+    /// Adds the secrets of a key log.
+    ///
+    /// Lines that cannot be read are passed over as long as others can: a log may be cut, or hold labels
+    /// that came later than this program.
+    ///
+    /// # Errors
+    ///
+    /// When there are lines beside comments, and none of them is a secret.
+    pub fn add(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+        self.is_given = true;
+        let mut understood = false;
+        let mut first_bad = None;
+        let secrets = Arc::make_mut(&mut self.secrets);
+        for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            if let Some((random, label, secret)) = secret(line) {
+                understood = true;
+                let known = secrets.entry(random).or_default();
+                if known.len() < LABELS.len() && known.iter().all(|it| it.label != label) {
+                    known.push(LoggedSecret { label, secret });
+                }
+            } else if first_bad.is_none() {
+                first_bad = Some(at.saturating_add(1));
+            }
+        }
+        match first_bad {
+            Some(line) if !understood => Err(KeyLogError { line }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The secrets of the connection whose `ClientHello` has this random; empty where there are none.
+    pub fn secrets(&self, client_random: &[u8; 32]) -> &[LoggedSecret] {
+        self.secrets.get(client_random).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anybody gave a log, with secrets in it or not.
+    pub fn is_given(&self) -> bool {
+        self.is_given
+    }
+
+    /// Of how many connections there are secrets.
+    pub fn connections(&self) -> usize {
+        self.secrets.len()
+    }
+}
+
+impl fmt::Debug for KeyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLog")
+            .field("connections", &self.secrets.len())
+            .field("is_given", &self.is_given)
+            .finish()
+    }
+}
+
+impl fmt::Debug for LoggedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedSecret").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+/// Reads `LABEL RANDOM SECRET`.
+fn secret(line: &[u8]) -> Option<([u8; 32], &'static str, Vec<u8>)> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (label, random, secret) = (words.next()?, words.next()?, words.next()?);
+    let label = LABELS.iter().find(|known| known.as_bytes() == label)?;
+    let random = <[u8; 32]>::try_from(hex(random)?).ok()?;
+    let secret = hex(secret)?;
+    let fits = !secret.is_empty() && secret.len() <= MAX_SECRET && words.next().is_none();
+    fits.then_some((random, label, secret))
+}
+
+fn hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    text.chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            [..] => None,
+        })
+        .collect()
+}
+
+/// What secrets are called (draft-ietf-tls-keylogfile): those of TLS 1.2, then those of TLS 1.3.
+const LABELS: [&str; 8] = [
+    "CLIENT_RANDOM",
+    "CLIENT_EARLY_TRAFFIC_SECRET",
+    "EARLY_EXPORTER_SECRET",
+    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+    "CLIENT_TRAFFIC_SECRET_0",
+    "SERVER_TRAFFIC_SECRET_0",
+    "EXPORTER_SECRET",
+];
+
+/// The longest secret, in bytes; those of today have at most 48.
+const MAX_SECRET: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    fn random() -> [u8; 32] {
+        std::array::from_fn(|at| u8::try_from(at).unwrap())
+    }
+
+    #[test]
+    fn secrets_are_found_by_the_client_random() {
+        let mut log = KeyLog::default();
+        let text = format!(
+            "# a comment\r\nCLIENT_TRAFFIC_SECRET_0 {RANDOM} 0aFf\r\n\nSERVER_TRAFFIC_SECRET_0 {} 01\nCLIENT_TRAF",
+            RANDOM.to_uppercase()
+        );
+        log.add(text.as_bytes()).unwrap();
+        let labels: Vec<_> = log.secrets(&random()).iter().map(|it| it.label).collect();
+        assert_eq!(labels, ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"]);
+        assert_eq!(log.secrets(&random())[0].secret, [0x0a, 0xff]);
+        assert_eq!((log.connections(), log.secrets(&[0; 32]).len()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_no_key_log_is_refused() {
+        let whole = format!("CLIENT_RANDOM {RANDOM} 00ff");
+        let rows: [(&str, &[u8], Result<(), usize>); 8] = [
+            ("nothing", b"", Ok(())),
+            ("a comment", b"# nothing yet\n", Ok(())),
+            ("TLS 1.2", whole.as_bytes(), Ok(())),
+            ("another text", b"# text\n-----BEGIN PRIVATE KEY-----\nMIG\n", Err(2)),
+            ("bytes", b"\x00\xff\xfe", Err(1)),
+            ("a short random", b"CLIENT_RANDOM 0001 00ff", Err(1)),
+            ("no hexadecimal", b"CLIENT_RANDOM zz 00ff", Err(1)),
+            ("no secret", b"CLIENT_RANDOM", Err(1)),
+        ];
+        for (name, text, expected) in rows {
+            let outcome = KeyLog::default().add(text).map_err(|error| error.line);
+            assert_eq!(outcome, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_in_the_debug_form() {
+        let mut log = KeyLog::default();
+        log.add(format!("CLIENT_RANDOM {RANDOM} deadbeef").as_bytes()).unwrap();
+        let shown = format!("{log:?} {:?}", log.secrets(&random()));
+        assert!(
+            !shown.contains("deadbeef") && !shown.contains("222") && !shown.contains("190"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! What TLS shows of itself without its secrets: records, hellos, certificates and alerts in the clear, and
+//! key logs. Facts only; rules judge.
+//!
+//! Nothing is decrypted here. RFC 8446 (TLS 1.3) and RFC 5246 (TLS 1.2) are the standards meant.
+
+pub mod alert;
+mod certificate;
+mod facts;
+#[cfg(test)]
+pub(crate) mod hand_made;
+mod hello;
+mod keylog;
+mod message;
+mod record;
+mod session;
+mod side;
+mod suite;
+mod version;
+
+pub use alert::Alert;
+pub use certificate::{Certificate, CertificateName, MOST_NAMES};
+pub use facts::{Facts, Foreign, Known, LastRecord, MOST_FOREIGN, Seen, SideFacts};
+pub use hello::{ClientHello, MOST_LISTED, ServerHello};
+pub use keylog::{KeyLog, KeyLogError, LoggedSecret};
+pub use record::{ContentType, begins_record, is_client_hello};
+pub use session::{Observation, RecordSeen, Session};
+pub use suite::suite_name;
+pub use version::Version;

@@ -1,0 +1,173 @@
+//! `wslens diagnose` as a user runs it: the first screen, exit codes, formats, choices, many captures.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![expect(clippy::disallowed_methods, reason = "tests read files")]
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Two attempts at a port where nothing listens.
+const REFUSED: &str = "samples/refused.pcap";
+
+/// A proxy that does not pass the upgrade on: both of its sides.
+const PROXY: &str = "samples/nginx-no-upgrade.pcap";
+
+/// `ws://` to a port of TLS, and `wss://` to one without.
+const SCHEME: &str = "samples/wrong-scheme.pcap";
+
+/// One connection, and nothing wrong with it.
+const FINE: &str = "samples/echo.pcap";
+
+/// A page load beside a WebSocket.
+const BROWSER: &str = "samples/browser.pcap";
+
+/// Runs `wslens diagnose` in the project's folder.
+fn diagnose(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
+    command
+        .arg("diagnose")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("NO_COLOR", "1")
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn connections(arguments: &[&str]) -> Vec<Value> {
+    let arguments = [arguments, &["--format", "ndjson"]].concat();
+    let lines = lines(&diagnose(&arguments));
+    lines.into_iter().filter(|line| line["type"] == "connection").collect()
+}
+
+#[test]
+fn exit_code_tells_whether_something_failed() {
+    #[rustfmt::skip]
+    let cases: &[(&str, &[&str], i32)] = &[
+        ("refused",                  &[REFUSED],                         1),
+        ("refused, never",           &[REFUSED, "--fail-on", "never"],   0),
+        ("fine",                     &[FINE],                            0),
+        ("fine, from notes on",      &[FINE, "--fail-on", "note"],       0),
+        ("one of several",           &[FINE, REFUSED],                   1),
+        ("no such file",             &["samples/nonesuch.pcap"],         2),
+        ("one of several is absent", &[FINE, "samples/nonesuch.pcap"],   2),
+    ];
+    for (name, arguments, code) in cases {
+        let output = diagnose(arguments);
+        assert_eq!(output.status.code(), Some(*code), "{name}");
+        let said = text(&output.stderr).lines().count();
+        assert_eq!(said, usize::from(*code == 2), "{name}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn first_screen_holds_the_answer() {
+    let cases: &[(&str, &[&str])] = &[
+        (REFUSED, &["failed: connection refused", "NET-01"]),
+        (SCHEME, &["wrong scheme: wss:// to a ws:// port", "TLS-01", "Use ws:// for this port"]),
+        (SCHEME, &["wrong scheme: ws:// to a wss:// port", "TLS-02", "Use wss:// for this port"]),
+        (PROXY, &["proxy dropped the upgrade", "HS-49", "proxy_set_header Upgrade $http_upgrade;"]),
+    ];
+    for (capture, wanted) in cases {
+        let output = text(&diagnose(&[capture]).stdout);
+        let screen: Vec<&str> = output.lines().take(24).collect();
+        let screen = screen.join("\n");
+        for words in *wanted {
+            assert!(screen.contains(words), "{capture}: {words} is not on\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn text_fits_a_hundred_columns() {
+    let mut captures: Vec<_> =
+        fs::read_dir("samples").unwrap().map(|entry| entry.unwrap().path()).collect();
+    captures.retain(|path| {
+        path.extension().is_some_and(|it| ["pcap", "pcapng"].iter().any(|known| it == *known))
+    });
+    assert!(captures.len() > 30);
+    for path in captures {
+        let output = text(&diagnose(&[path.to_str().unwrap(), "--all"]).stdout);
+        for line in output.lines() {
+            assert!(line.chars().count() <= 100, "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn connections_that_are_fine_take_a_line_each() {
+    let output = text(&diagnose(&[FINE]).stdout);
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].starts_with("connection 1   ") && lines[0].contains("fine: "), "{output}");
+    assert_eq!(&lines[1..], ["", "1 connection: 1 fine"]);
+    assert_eq!(text(&diagnose(&[FINE, "--failed"]).stdout), "1 connection: 1 fine\n");
+    let at_length = text(&diagnose(&[FINE, "--connection", "1"]).stdout);
+    for phase in ["TCP", "Upgrade", "First", "Messages", "Close", "End"] {
+        assert!(at_length.contains(&format!("  {phase} ")), "{phase}: {at_length}");
+    }
+}
+
+#[test]
+fn connections_are_chosen() {
+    #[rustfmt::skip]
+    let cases: &[(&str, &[&str], usize)] = &[
+        ("all of them",            &[PROXY],                               2),
+        ("one",                    &[PROXY, "--connection", "2"],          1),
+        ("none failed",            &[FINE, "--failed"],                    0),
+        ("by an expression",       &[PROXY, "-Y", "port == 8108"],         1),
+        ("by what was said",       &[FINE, "-Y", "opcode == ping"],        1),
+        ("by what nobody said",    &[FINE, "-Y", "text contains \"nonesuch\""], 0),
+    ];
+    for (name, arguments, count) in cases {
+        assert_eq!(connections(arguments).len(), *count, "{name}");
+    }
+    assert!(connections(&[BROWSER, "--all"]).len() > connections(&[BROWSER]).len());
+}
+
+#[test]
+fn ndjson_has_verdict_cause_and_remedy_and_ends_with_a_summary() {
+    let output = diagnose(&[REFUSED, "--format", "ndjson"]);
+    let lines = lines(&output);
+    let (summary, rest) = lines.split_last().unwrap();
+    for line in rest.iter().filter(|line| line["type"] == "connection") {
+        assert_eq!((&line["verdict"], &line["outcome"]), (&"failed".into(), &"refused".into()));
+        assert_eq!(line["cause"][0], "NET-01");
+        assert!(line["remedy"].as_str().unwrap().len() > 20);
+        assert_eq!(line["evidence"][0]["rule"], "NET-01");
+        assert_eq!(line["phases"][0]["phase"], "tcp");
+    }
+    assert_eq!((&summary["type"], &summary["verdicts"]["failed"]), (&"summary".into(), &2.into()));
+    assert_eq!(summary["causes"][0]["count"], 2);
+}
+
+#[test]
+fn json_is_one_document_with_every_file() {
+    let output = diagnose(&[FINE, REFUSED, "--format", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let files = document["files"].as_array().unwrap();
+    let names: Vec<&str> = files.iter().map(|file| file["file"].as_str().unwrap()).collect();
+    assert_eq!(names, [FINE, REFUSED]);
+    assert_eq!(files[0]["connections"][0]["verdict"], "fine");
+    assert_eq!(files[1]["summary"]["verdicts"]["failed"], 2);
+}
+
+#[test]
+fn standard_input_is_read() {
+    let file = fs::File::open(REFUSED).unwrap();
+    let output = command(&["-"]).stdin(file).output().unwrap();
+    assert_eq!(text(&output.stdout), text(&diagnose(&[REFUSED]).stdout));
+}

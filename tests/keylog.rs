@@ -1,0 +1,102 @@
+//! Key logs: those that the user gives, and those that captures bring along.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![expect(clippy::disallowed_methods, reason = "tests read and write files")]
+
+use std::fs;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use wslens::capture::{self, Secrets, Writer};
+
+/// One connection in TLS 1.3.
+const CAPTURE: &str = "samples/wss.pcap";
+
+/// Its secrets.
+const KEYS: &str = "samples/wss.keys";
+
+/// The label of a TLS key log in pcapng: `TLSK`.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
+fn wslens(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wslens"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// The rules that `check` finds broken, and what it says of the first.
+fn found(arguments: &[&str]) -> (Vec<String>, String) {
+    let output =
+        wslens(&[&["check", "--format", "ndjson", "--fail-on", "never"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let findings: Vec<&Value> = lines.iter().filter(|line| line["type"] == "finding").collect();
+    let rules = findings.iter().map(|it| it["rule"].as_str().unwrap().to_owned()).collect();
+    let evidence = findings.first().and_then(|it| it["evidence"].as_str()).unwrap_or_default();
+    (rules, evidence.to_owned())
+}
+
+#[test]
+fn connections_say_whether_their_secrets_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.keys");
+    fs::write(
+        &other,
+        format!("# another one\nCLIENT_RANDOM {} {}\n", "ab".repeat(32), "cd".repeat(48)),
+    )
+    .unwrap();
+    let other = other.to_str().unwrap();
+    let rows: [(&str, &[&str], &str, &str); 4] = [
+        ("no key log", &[], "TLS-05", "no secrets were given"),
+        ("its own", &["--keylog", KEYS], "TLS-05", "does not decrypt yet"),
+        ("another's", &["--keylog", other], "TLS-06", "no secret is that of its client random"),
+        ("both", &["--keylog", other, "--keylog", KEYS], "TLS-05", "CLIENT_TRAFFIC_SECRET_0"),
+    ];
+    for (name, options, rule, words) in rows {
+        let (rules, evidence) = found(&[&[CAPTURE], options].concat());
+        assert_eq!(rules, [rule], "{name}");
+        assert!(evidence.contains(words), "{name}: {evidence}");
+    }
+}
+
+#[test]
+fn secrets_that_a_capture_brings_along_are_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("with-secrets.pcapng");
+    let mut writer = Writer::new(File::create(&path).unwrap()).unwrap();
+    let data = fs::read(root.join(KEYS)).unwrap();
+    writer.secrets(&Secrets { kind: TLS_KEY_LOG, data }).unwrap();
+    let mut source = capture::open(&root.join(CAPTURE)).unwrap();
+    while let Some(packet) = source.next_packet().unwrap() {
+        writer.push(&packet).unwrap();
+    }
+    writer.finish().unwrap();
+    let (rules, evidence) = found(&[path.to_str().unwrap()]);
+    assert_eq!(rules, ["TLS-05"]);
+    assert!(evidence.contains("its secrets are there"), "{evidence}");
+}
+
+#[test]
+fn what_is_no_key_log_is_one_line_and_a_failure() {
+    let rows = [
+        ("Cargo.toml", "wslens: Cargo.toml: no TLS key log: line 1 is not LABEL RANDOM SECRET"),
+        ("no-such.keys", "wslens: key log no-such.keys cannot be read: "),
+        ("samples", "wslens: key log samples cannot be read: "),
+    ];
+    for command in ["print", "check", "stats"] {
+        for (path, expected) in rows {
+            let output = wslens(&[command, CAPTURE, "--keylog", path]);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{command} {path}");
+            assert!(said.starts_with(expected) && said.lines().count() == 1, "{command}: {said}");
+            assert!(output.stdout.is_empty(), "{command} {path}");
+        }
+    }
+}

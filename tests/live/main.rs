@@ -1,0 +1,13 @@
+//! Live capture of real programs: servers and clients talk in a network namespace of their own, the real
+//! binary captures them there, and every message that it prints is compared with what they say they sent.
+//!
+//! Needs root and Linux, and node with ws where node's programs talk; each test says aloud what it lacks
+//! when it is skipped. Everything happens on the namespace's loopback interface.
+
+mod capturing;
+mod conversations;
+mod namespace;
+mod rights;
+mod told;
+mod tools;
+mod writing;

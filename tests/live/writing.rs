@@ -1,0 +1,86 @@
+//! What ends a capture, and what is written of it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::capturing::Capturing;
+use crate::namespace::{Namespace, PATIENCE};
+
+const PRINT: &[&str] = &["print", "-i", "lo", "--format", "ndjson"];
+
+#[test]
+fn captures_end_by_themselves_where_they_are_told_to() {
+    let Some(namespace) = Namespace::new("ends of captures") else { return };
+    let began = Instant::now();
+    let capturing = Capturing::start(&namespace, &[PRINT, &["--duration", "1500ms"]].concat());
+    let captured = capturing.end();
+    captured.summary();
+    assert!(began.elapsed() >= Duration::from_millis(1500));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let arguments = [PRINT, &["-c", "2"]].concat();
+    let capturing = Capturing::open(namespace.command(env!("CARGO_BIN_EXE_wslens")), &arguments);
+    let deadline = Instant::now() + PATIENCE;
+    while !capturing.output().contains("summary") {
+        assert!(Instant::now() < deadline, "{}", capturing.errors());
+        namespace.knock(9);
+    }
+    assert_eq!(capturing.end().summary()["packets"], 2);
+}
+
+#[test]
+fn what_is_written_is_what_was_printed() {
+    let Some(namespace) = Namespace::new("writing a file") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("capture.pcapng");
+    let path = file.to_str().unwrap();
+    let capturing = Capturing::start(&namespace, &[PRINT, &["-w", path]].concat());
+    for port in 8000..8020 {
+        namespace.knock(port);
+    }
+    capturing.wait_for("the last connection", |output| output.contains(":8019\""));
+    let captured = capturing.interrupt();
+    captured.summary();
+    let again = Command::new(env!("CARGO_BIN_EXE_wslens"))
+        .args(["print", path, "--format", "ndjson"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), captured.output);
+    let refused = Capturing::open(
+        namespace.command(env!("CARGO_BIN_EXE_wslens")),
+        &[PRINT, &["-w", path]].concat(),
+    );
+    let refused = refused.end();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.errors.contains("--force"), "{}", refused.errors);
+}
+
+#[test]
+fn files_begin_anew_at_their_limit_and_the_oldest_go() {
+    let Some(namespace) = Namespace::new("writing several files") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // The files behind the first are made by the user that root has become.
+    let opened = Command::new("chmod").arg("a+rwx").arg(folder.path()).status();
+    assert!(opened.unwrap().success());
+    let file = folder.path().join("capture.pcapng");
+    let limits = ["-w", file.to_str().unwrap(), "-b", "packets:10", "-b", "files:3"];
+    let capturing = Capturing::start(&namespace, &[PRINT, &limits].concat());
+    for port in 8000..8030 {
+        namespace.knock(port);
+    }
+    capturing.wait_for("the last connection", |output| output.contains(":8029\""));
+    capturing.interrupt().summary();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in &files[..2] {
+        let stats = Command::new(env!("CARGO_BIN_EXE_wslens"))
+            .args(["print", file.to_str().unwrap(), "--format", "ndjson"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(stats.stdout).unwrap();
+        assert!(text.lines().last().unwrap().contains("\"packets\":10"), "{text}");
+    }
+}
