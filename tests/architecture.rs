@@ -97,6 +97,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("signal_hook", &["tui/session.rs", "cli/signals.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("socket2", &["capture/live"]),
     ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
