@@ -6,6 +6,7 @@
 
 mod capturing;
 mod conversations;
+mod load;
 mod namespace;
 mod rights;
 mod told;
