@@ -75,8 +75,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
+    (
+        "memchr",
+        &[
+            "findings/handshake/mixed_up.rs",
+            "findings/tls/mistaken.rs",
+            "http",
+            "report",
+            "timeline/filter",
+        ],
+    ),
     ("nix", &["capture/live"]),
-    ("memchr", &["findings/tls/mistaken.rs", "http", "report", "timeline/filter"]),
     ("nom", &["capture", "decode", "http", "tls", "websocket"]),
     ("pcap", &["capture/live"]),
     ("ratatui", &["tui"]),

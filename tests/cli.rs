@@ -34,9 +34,11 @@ fn capture(link_type: u32, packets: &[&[u8]]) -> Vec<u8> {
     for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, link_type] {
         file.extend(word.to_le_bytes());
     }
-    for (second, packet) in (1_787_391_000_u32..).zip(packets) {
+    // A millisecond apart.
+    for (number, packet) in (0_u32..).zip(packets) {
         let length = u32::try_from(packet.len()).unwrap();
-        for word in [second, 0, length, length] {
+        let (second, microsecond) = (1_787_391_000 + number / 1000, number % 1000 * 1000);
+        for word in [second, microsecond, length, length] {
             file.extend(word.to_le_bytes());
         }
         file.extend(*packet);
@@ -253,7 +255,7 @@ fn messages_are_printed_as_text_and_as_json() {
         assert!(lines.contains("→  GET /chat  Host: example.com\n"), "{lines}");
         assert!(lines.contains("→  text        5 B  Hello\n"), "{lines}");
         assert!(
-            lines.ends_with("1 connection (1 WebSocket), 2 messages, 2 frames in 5.000000 s\n"),
+            lines.ends_with("1 connection (1 WebSocket), 2 messages, 2 frames in 0.005000 s\n"),
             "{lines}"
         );
         assert!(!lines.contains('\x1b'), "{lines}");

@@ -303,7 +303,7 @@ fn root() -> &'static Path {
 }
 
 /// Samples that are large because of what they show.
-const TOO_LARGE: &[&str] = &["large.pcap", "limits.pcap"];
+const TOO_LARGE: &[&str] = &["health.pcap", "large.pcap", "limits.pcap"];
 
 /// Bytes of a sample that is tried everywhere.
 const LARGEST: usize = 60_000;

@@ -276,7 +276,7 @@ struct Given<'a> {
 struct Outcome {
     /// `None` where there is nothing to be written.
     checked: Option<Checked>,
-    /// Why it was not read, or not to its end; or a [`Remark`] about it.
+    /// Why it was not read, or not to its end; or a [`Remark`](super::Remark) about it.
     error: Option<anyhow::Error>,
 }
 

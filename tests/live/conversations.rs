@@ -86,8 +86,10 @@ fn a_client_that_breaks_rules_is_told_while_it_does() {
     capturing.wait_for("WS-F04", |output| output.contains("\"WS-F04\""));
     let captured = capturing.interrupt();
     assert_eq!(captured.status.code(), Some(1), "{}", captured.errors);
-    for rule in ["WS-F01", "WS-C03", "WS-M01", "WS-F10", "WS-F11", "WS-F04"] {
-        let found = captured.lines().iter().filter(|line| line["rule"] == rule).count();
+    let rules = ["WS-F01", "WS-M01", "WS-F10", "WS-F11", "WS-F04"].map(|rule| (rule, "client"));
+    for (rule, side) in rules.into_iter().chain([("WS-C03", "server")]) {
+        let is_it = |line: &Value| line["rule"] == rule && line["side"] == side;
+        let found = captured.lines().iter().filter(|line| is_it(line)).count();
         assert_eq!(found, 1, "{rule}: {}", captured.output);
     }
 }

@@ -81,7 +81,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver, 3 s later: HTTP/1.1 101"),
         checks: &[Check::Response(|scene, faults| {
             let handshake = scene.subject;
-            let Some(waited) = handshake.duration().filter(|waited| *waited >= SLOW) else {
+            let Some(waited) = handshake.duration().filter(|waited| *waited > SLOW) else {
                 return;
             };
             if acceptance(handshake).is_none() || handshake.response_came_first() {
