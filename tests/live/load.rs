@@ -9,7 +9,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -21,8 +21,8 @@ use sending::Load;
 /// Names the file that tells what was sent, where this program is to be the sender.
 const SENDER: &str = "WSLENS_TEST_SENDER";
 
-/// Seconds, messages a second (few enough for a debug build on a busy machine), and how they are written.
-const LOAD: [&str; 3] = ["6", "15000", "each"];
+/// What to send, as the words of [`Load::parse`].
+const LOAD: &str = "WSLENS_TEST_LOAD";
 
 /// Megabytes that memory may differ by between half time and the end.
 const GROWTH: f64 = 8.0;
@@ -30,32 +30,19 @@ const GROWTH: f64 = 8.0;
 #[test]
 fn a_load_is_accounted_for_and_printed_at_once_in_memory_that_does_not_grow() {
     let Some(namespace) = Namespace::new("load") else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("sent.json");
-
-    let mut wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
-    wslens.args(["print", "-i", "lo", "--format", "ndjson"]);
-    let mut wslens = Running(wslens.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
-    let lines = wslens.0.stdout.take().unwrap();
-    let reader = thread::spawn(move || Heard::of(lines).unwrap().to_json());
-    wait_until_it_captures(&namespace);
-
+    let (mut wslens, reader) = listen(&namespace, &[]);
     let before = packets(&namespace);
-    let mut sender = namespace.command(env::current_exe().unwrap());
-    sender.args(["--exact", "load::messages_are_sent_where_another_test_asks_for_it"]);
-    sender.env(SENDER, &report).stdout(Stdio::null());
-    let mut sender = Running(sender.spawn().unwrap());
+    // Few enough for a debug build on a busy machine.
+    let mut sender = Sender::start(&namespace, "6 15000 each");
     thread::sleep(Duration::from_secs(3));
     let half = memory(wslens.0.id());
-    assert!(ended(&mut sender.0).unwrap().success());
+    let sent = sender.end();
     let end = memory(wslens.0.id());
     thread::sleep(Duration::from_millis(300));
     let passed = packets(&namespace) - before;
-    signal(&wslens.0, "INT");
-    assert_eq!(ended(&mut wslens.0).unwrap().code(), Some(0));
+    stop(&mut wslens);
 
     let heard = reader.join().unwrap();
-    let sent: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
     let said = format!("{passed} packets, sent {sent}, heard {heard}, {half} and {end} MB");
     let captured = heard["summary"]["packets"].as_u64().unwrap();
     let dropped = dropped(&heard["summary"]);
@@ -68,13 +55,79 @@ fn a_load_is_accounted_for_and_printed_at_once_in_memory_that_does_not_grow() {
     assert!((end - half).abs() < GROWTH, "{said}");
 }
 
+#[test]
+fn of_the_loopback_interface_a_filter_takes_what_it_takes_elsewhere() {
+    let Some(namespace) = Namespace::new("a filter on the loopback interface") else { return };
+    let rows = [
+        ("what carries data", "tcp[tcpflags] & tcp-push != 0", true),
+        ("what is long", "tcp and greater 100", true),
+        ("another port", "tcp port 7", false),
+    ];
+    for (name, filter, matches) in rows {
+        let (mut wslens, reader) = listen(&namespace, &["-f", filter]);
+        let sent = Sender::start(&namespace, "0.5 200 each").end();
+        thread::sleep(Duration::from_millis(300));
+        stop(&mut wslens);
+        let heard = reader.join().unwrap();
+        let captured = heard["summary"]["packets"].as_u64().unwrap();
+        let messages = sent["messages"].as_u64().unwrap();
+        if matches {
+            assert_eq!(heard["messages"], sent["messages"], "{name}: {heard}");
+            // The heads, the Close frames, and nothing that only acknowledges.
+            assert!(captured <= messages + 4, "{name}: {captured} packets, {messages} messages");
+        } else {
+            assert_eq!(captured, 0, "{name}: {heard}");
+        }
+    }
+}
+
 /// Not a test by itself: the sender must be inside the namespace, where this program is started again.
 #[test]
 fn messages_are_sent_where_another_test_asks_for_it() {
-    let Some(report) = env::var_os(SENDER) else { return };
-    let [seconds, rate, writes] = LOAD;
-    let sent = Load::parse(seconds, rate, writes).unwrap().send().unwrap();
+    let (Some(report), Ok(load)) = (env::var_os(SENDER), env::var(LOAD)) else { return };
+    let words: Vec<&str> = load.split(' ').collect();
+    let sent = Load::parse(words[0], words[1], words[2]).unwrap().send().unwrap();
     fs::write(report, sent.to_json().to_string()).unwrap();
+}
+
+/// Starts wslens, with a reader of its lines, and waits until it captures.
+fn listen(namespace: &Namespace, arguments: &[&str]) -> (Running, JoinHandle<Value>) {
+    let mut wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
+    wslens.args(["print", "-i", "lo", "--format", "ndjson"]).args(arguments);
+    wslens.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut wslens = Running(wslens.spawn().unwrap());
+    let lines = wslens.0.stdout.take().unwrap();
+    let reader = thread::spawn(move || Heard::of(lines).unwrap().to_json());
+    wait_until_it_captures(namespace);
+    (wslens, reader)
+}
+
+fn stop(wslens: &mut Running) {
+    signal(&wslens.0, "INT");
+    assert_eq!(ended(&mut wslens.0).unwrap().code(), Some(0));
+}
+
+/// A program that sends, in the namespace.
+struct Sender {
+    program: Running,
+    folder: tempfile::TempDir,
+}
+
+impl Sender {
+    fn start(namespace: &Namespace, load: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = namespace.command(env::current_exe().unwrap());
+        program.args(["--exact", "load::messages_are_sent_where_another_test_asks_for_it"]);
+        program.env(SENDER, folder.path().join("sent")).env(LOAD, load).stdout(Stdio::null());
+        Self { program: Running(program.spawn().unwrap()), folder }
+    }
+
+    /// Waits for its end; gives what it sent.
+    fn end(&mut self) -> Value {
+        assert!(ended(&mut self.program.0).unwrap().success());
+        let sent = fs::read_to_string(self.folder.path().join("sent")).unwrap();
+        serde_json::from_str(&sent).unwrap()
+    }
 }
 
 fn wait_until_it_captures(namespace: &Namespace) {
