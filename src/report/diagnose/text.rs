@@ -95,7 +95,11 @@ impl<'w> Text<'w> {
         self.line.end();
         self.line.spaces(3);
         self.line.begin(role(Direction::ClientToServer));
-        if block.stories.len() > 1 {
+        let hosts = block.hosts();
+        if hosts > 1 {
+            self.line.number(u64::try_from(hosts).unwrap_or(u64::MAX));
+            self.line.push(" hosts");
+        } else if block.stories.len() > 1 {
             self.line.value(connection.client.ip());
         } else {
             self.line.value(connection.client);
