@@ -181,7 +181,7 @@ fn every_dependency_has_its_place() {
         name == "dependencies" || name.ends_with(".dependencies")
     });
     let dependencies: BTreeSet<String> = sections
-        .flat_map(str::lines)
+        .flat_map(|section| section.lines().skip(1))
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name.replace('-', "_"))
         .collect();
