@@ -20,6 +20,8 @@ pub(super) struct HealthFacts {
     pub(super) latest: Silence,
     /// Pings and Pongs, and messages that look like a heartbeat of the application.
     pub(super) beats: u64,
+    /// Whether the message that is being said may be a heartbeat, for it came in a pause, or behind one.
+    may_beat: bool,
     /// Whether bytes are missing, and with them perhaps Pings.
     pub(super) has_gap: bool,
     /// How long Pongs took, by the direction of the Pongs.
@@ -103,6 +105,9 @@ impl HealthFacts {
         let now = frame.span.first;
         if let Some(before) = self.heard {
             let length = now.time.since(before.time);
+            if length >= PAUSE {
+                self.may_beat = true;
+            }
             if length >= REMARKABLE {
                 self.latest = Silence { length, after: before, until: now };
                 if length > self.longest.length {
@@ -119,9 +124,10 @@ impl HealthFacts {
         match message.opcode {
             Opcode::Ping | Opcode::Pong => self.beats = self.beats.saturating_add(1),
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                if is_heartbeat(message) {
+                if self.may_beat && is_heartbeat(message) {
                     self.beats = self.beats.saturating_add(1);
                 } else {
+                    self.may_beat = false;
                     self.pace.message(direction, message.span);
                 }
                 self.content.add(message);
@@ -229,10 +235,13 @@ const MOST_ROUND_TRIPS: usize = 128;
 const SAMPLE_FROM: u64 = 32 << 10;
 
 /// Bytes of text that are looked at.
-const SAMPLE: u64 = 16 << 10;
+const SAMPLE: u64 = 4 << 10;
 
 /// Bytes of one message that are looked at.
-const LONGEST_SAMPLE: usize = 16 << 10;
+const LONGEST_SAMPLE: usize = 4 << 10;
+
+/// A heartbeat comes in a pause: nanoseconds without a frame before it, or before the one that it answers.
+const PAUSE: u64 = 500_000_000;
 
 #[cfg(test)]
 mod tests {

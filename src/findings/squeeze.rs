@@ -6,6 +6,7 @@ use crate::stream::length_u64;
 /// costs eight bits, every repetition of four bytes or more in the same text costs 24. A real deflate
 /// codes both in fewer bits, and with context takeover it finds repetitions of earlier messages, too.
 pub(super) fn squeezed(text: &[u8]) -> u64 {
+    // Small, for it is cleared for every text.
     let mut places = [NOWHERE; PLACES];
     let mut bits = 0_u64;
     let mut rest = text;
@@ -25,24 +26,27 @@ pub(super) fn squeezed(text: &[u8]) -> u64 {
 }
 
 /// How many bytes from `at` on were said before, at the place that its first ones lead to.
-fn repetition(text: &[u8], at: usize, places: &mut [usize; PLACES]) -> usize {
+fn repetition(text: &[u8], at: usize, places: &mut [u16; PLACES]) -> usize {
     let here = text.get(at..).unwrap_or_default();
     let Some(first) = here.first_chunk::<SHORTEST>() else { return 0 };
-    let hash = u32::from_le_bytes(*first).wrapping_mul(0x9e37_79b1) >> 22;
+    let hash = u32::from_le_bytes(*first).wrapping_mul(0x9e37_79b1) >> 23;
     let Some(place) = usize::try_from(hash).ok().and_then(|hash| places.get_mut(hash)) else {
         return 0;
     };
-    let before = std::mem::replace(place, at);
-    let there = text.get(before..).unwrap_or_default();
+    let before = std::mem::replace(place, u16::try_from(at).unwrap_or(NOWHERE));
+    if before == NOWHERE {
+        return 0;
+    }
+    let there = text.get(usize::from(before)..).unwrap_or_default();
     let same = here.iter().zip(there).take_while(|(one, other)| one == other).count();
     same.min(LONGEST)
 }
 
-/// Places that are remembered, by their first bytes: as many as ten bits can name.
-const PLACES: usize = 1 << 10;
+/// Places that are remembered, by their first bytes: as many as nine bits can name.
+const PLACES: usize = 1 << 9;
 
-/// No place: behind every text.
-const NOWHERE: usize = usize::MAX;
+/// No place; what stands there or behind it is not found again.
+const NOWHERE: u16 = u16::MAX;
 
 /// Bytes of a repetition, at least.
 const SHORTEST: usize = 4;
