@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
 use crate::findings::Severity;
-use crate::timeline::RowId;
+use crate::timeline::{FindingRow, RowId};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Stage, Tone, World};
 use crate::tui::inspector;
@@ -343,7 +343,14 @@ impl App {
                 Towards::Start => "earlier",
             };
             let what = least.name();
-            self.say(Tone::Failed, format!("no {side} {what} in what is shown"));
+            let is_rowless =
+                |it: &FindingRow| it.row.is_none() && it.finding.rule.severity >= least;
+            let more = if world.timeline.findings().iter().any(is_rowless) {
+                ": F lists those that are about the whole capture"
+            } else {
+                ""
+            };
+            self.say(Tone::Failed, format!("no {side} {what} in what is shown{more}"));
         }
     }
 

@@ -203,6 +203,7 @@ fn hinted(focus: Focus, stage: &Stage) -> &'static [(Action, &'static str)] {
         Focus::Findings => &[
             (Action::Open, "go there"),
             (Action::ToggleGroups, "by rule or connection"),
+            (Action::NextRow, "scroll below"),
             (Action::Back, "close"),
         ],
         Focus::Help | Focus::Menu | Focus::Prompt => &[(Action::Back, "close")],
