@@ -433,9 +433,26 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
 }
 
 #[test]
+fn findings_and_progress_are_seen_where_there_is_no_room_for_all_counts() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    screen.app.reading.stage = Stage::Loading;
+    screen.app.reading.length = Some(100);
+    screen.app.reading.position = 3;
+    let text = screen.text();
+    let title = text.lines().next().unwrap();
+    assert!(title.contains("19 messages  ✖ 7  ▲ 4  • 2"), "{title}");
+    assert!(title.contains(" reading   3 % "), "{title}");
+}
+
+#[test]
 fn escape_stops_what_is_nearest() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
     screen.app.reading.stage = Stage::Loading;
+    assert_eq!(screen.press("[Esc]"), Effect::StopReading);
+    // What was not read does not come back: that is the last thing to be stopped.
+    screen.press("fopcode == text[Enter]");
+    assert_eq!(screen.press("[Esc]"), Effect::None);
+    assert!(screen.app.rows.filter().is_none());
     assert_eq!(screen.press("[Esc]"), Effect::StopReading);
     screen.app.reading.stage = Stage::Whole;
     screen.press("[Enter]");

@@ -235,8 +235,6 @@ impl App {
     fn back(&mut self) -> Effect {
         if self.search.stop() {
             self.say(Tone::Done, "search stopped");
-        } else if self.reading.stage == Stage::Loading {
-            return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
         } else if self.search.forget() {
@@ -245,6 +243,9 @@ impl App {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
             self.rows.pick(Vec::new());
+        } else if self.reading.stage == Stage::Loading {
+            // Last: what was not read does not come back, the others do.
+            return Effect::StopReading;
         } else if self.reading.stage == Stage::Live && self.pane == Pane::Timeline {
             return Effect::StopReading;
         } else {
