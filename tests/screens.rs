@@ -208,6 +208,43 @@ fn what_lies_over_the_panes_shows_the_same_as_before() {
 }
 
 #[test]
+fn what_is_said_about_a_finding_scrolls_to_the_end_of_its_remedy() {
+    let mut screen = Screen::of("nginx-no-upgrade", (80, 24));
+    screen.press("F");
+    let text = screen.text();
+    assert!(text.contains("  proxy_http_version 1.1;"), "{text}");
+    assert!(!text.contains("│  RFC 9110 §7.6.1, §7.8 "), "{text}");
+    screen.press(&"J".repeat(40));
+    let text = screen.text();
+    assert!(text.contains("│  RFC 9110 §7.6.1, §7.8 "), "{text}");
+    screen.press("K");
+    assert!(!screen.text().contains("│  RFC 9110 §7.6.1, §7.8 "), "one line back");
+    screen.press("[Down][Down]");
+    assert!(screen.text().contains("  proxy_http_version 1.1;"), "another finding from its start");
+}
+
+#[test]
+fn what_is_about_the_whole_capture_is_found() {
+    let mut screen = Screen::of("no-such-name", (80, 24));
+    let text = screen.text();
+    let marks = text.lines().skip_while(|line| !line.contains("Overview")).nth(2).unwrap();
+    assert!(marks.contains('✖'), "{text}");
+    screen.press("e");
+    assert!(screen.text().contains("F lists those"), "{}", screen.text());
+}
+
+#[test]
+fn a_connection_without_a_handshake_says_why() {
+    let cases = [("refused", "never came about"), ("tls-handshakes", "is encrypted")];
+    for (sample, expected) in cases {
+        let mut screen = Screen::of(sample, (80, 24));
+        screen.press("[Enter]4");
+        let text = screen.text();
+        assert!(text.contains(expected), "{sample}: {text}");
+    }
+}
+
+#[test]
 fn ascii_means_ascii() {
     let mut screen = Screen::of("protocol-errors", (120, 40));
     screen.app.theme.glyphs = Glyphs::Ascii;
@@ -396,9 +433,26 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
 }
 
 #[test]
+fn findings_and_progress_are_seen_where_there_is_no_room_for_all_counts() {
+    let mut screen = Screen::of("protocol-errors", (80, 24));
+    screen.app.reading.stage = Stage::Loading;
+    screen.app.reading.length = Some(100);
+    screen.app.reading.position = 3;
+    let text = screen.text();
+    let title = text.lines().next().unwrap();
+    assert!(title.contains("19 messages  ✖ 7  ▲ 4  • 2"), "{title}");
+    assert!(title.contains(" reading   3 % "), "{title}");
+}
+
+#[test]
 fn escape_stops_what_is_nearest() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
     screen.app.reading.stage = Stage::Loading;
+    assert_eq!(screen.press("[Esc]"), Effect::StopReading);
+    // What was not read does not come back: that is the last thing to be stopped.
+    screen.press("fopcode == text[Enter]");
+    assert_eq!(screen.press("[Esc]"), Effect::None);
+    assert!(screen.app.rows.filter().is_none());
     assert_eq!(screen.press("[Esc]"), Effect::StopReading);
     screen.app.reading.stage = Stage::Whole;
     screen.press("[Enter]");

@@ -359,7 +359,9 @@ impl App {
         });
         self.connections.show(layout::connection_lines(self.layout.connections).height);
         self.rows.show(layout::inside(self.layout.timeline).height);
-        self.findings.show(world.timeline, layout::findings(self.layout.middle).0.height);
+        self.findings.refresh(world.timeline);
+        let (list, _) = layout::findings(self.layout.middle, self.findings.len());
+        self.findings.show(list.height);
         let columns = layout::inside(self.layout.overview).width;
         if !is_held || !self.overview.is_of(columns, self.rows.picked()) {
             let picked = self.rows.picked();

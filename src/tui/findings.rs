@@ -14,6 +14,8 @@ pub struct FindingList {
     cursor: usize,
     top: usize,
     height: usize,
+    /// How far what is said about the finding under the cursor is scrolled.
+    said: usize,
 }
 
 /// What findings are grouped by.
@@ -75,7 +77,7 @@ impl FindingList {
             Groups::Connection => Groups::Rule,
         };
         self.seen = None;
-        self.cursor = 0;
+        self.go(0);
     }
 
     /// The finding under the cursor; of a heading, the first one below it.
@@ -94,8 +96,22 @@ impl FindingList {
 
     /// Moves the cursor to a line.
     pub fn go(&mut self, place: usize) {
-        self.cursor = place.min(self.entries.len().saturating_sub(1));
+        let place = place.min(self.entries.len().saturating_sub(1));
+        if place != self.cursor {
+            self.said = 0;
+        }
+        self.cursor = place;
         self.keep_visible();
+    }
+
+    /// How many lines of what is said about the finding under the cursor are scrolled out of sight.
+    pub fn said(&self) -> usize {
+        self.said
+    }
+
+    /// Scrolls what is said about the finding under the cursor, by `most` lines at most.
+    pub fn scroll_said(&mut self, by: isize, most: usize) {
+        self.said = self.said.saturating_add_signed(by).min(most);
     }
 
     /// Lines that are visible.
@@ -103,15 +119,19 @@ impl FindingList {
         self.height
     }
 
-    /// Takes the height of the list, and the findings, where there are new ones.
-    pub fn show(&mut self, timeline: &Timeline, height: u16) {
-        self.height = usize::from(height);
+    /// Takes the findings, where there are new ones.
+    pub fn refresh(&mut self, timeline: &Timeline) {
         let findings = timeline.findings();
         if self.seen != Some(findings.len()) {
             self.seen = Some(findings.len());
             self.entries = entries(findings, self.groups);
             self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
         }
+    }
+
+    /// Takes the height of the list.
+    pub fn show(&mut self, height: u16) {
+        self.height = usize::from(height);
         self.keep_visible();
     }
 

@@ -191,6 +191,8 @@ pub static BINDINGS: &[Binding] = &[
 
     bind(Focus::Findings, KeyCode::Tab,       Action::ToggleGroups,    "by rule, or by connection"),
     bind(Focus::Findings, KeyCode::Enter,     Action::Open,            "go to the place"),
+    key (Focus::Findings, 'J',                Action::NextRow,         "scroll down what is said about it"),
+    key (Focus::Findings, 'K',                Action::PreviousRow,     "scroll up what is said about it"),
     bind(Focus::Findings, KeyCode::Esc,       Action::Back,            "close"),
 
     bind(Focus::Help,   KeyCode::Esc,         Action::Back,            "close"),

@@ -115,11 +115,15 @@ pub fn connection_lines(pane: Rect) -> Rect {
     Rect { y: inside.y.saturating_add(1), height: inside.height.saturating_sub(1), ..inside }
 }
 
-/// The list of findings over the panes, and below it what is said about the one under the cursor.
-pub fn findings(middle: Rect) -> (Rect, Rect) {
+/// The list of findings over the panes, of so many lines, and below it what is said about the one
+/// under the cursor: a short list leaves it more room.
+pub fn findings(middle: Rect, lines: usize) -> (Rect, Rect) {
     let inside = inside(middle);
-    let detail = FINDING_DETAIL.min(inside.height / 2);
-    let list = Rect { height: inside.height.saturating_sub(detail), ..inside };
+    let least = inside.height / 6;
+    let most = inside.height.saturating_sub(FINDING_DETAIL.min(inside.height / 2));
+    let height = u16::try_from(lines).unwrap_or(u16::MAX).clamp(least, most);
+    let list = Rect { height, ..inside };
+    let detail = inside.height.saturating_sub(height);
     (list, Rect { y: list.bottom(), height: detail, ..inside })
 }
 

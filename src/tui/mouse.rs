@@ -126,7 +126,8 @@ impl App {
     }
 
     fn click_findings(&mut self, at: Position, world: World<'_>) -> Effect {
-        let Some(line) = line_in(layout::findings(self.layout.middle).0, at) else {
+        let Some(line) = line_in(layout::findings(self.layout.middle, self.findings.len()).0, at)
+        else {
             self.overlay = Overlay::None;
             return Effect::None;
         };

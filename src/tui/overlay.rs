@@ -6,6 +6,7 @@ use crate::timeline::filter::{self, Filter};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane, Replace, Tone, World};
 use crate::tui::inspector;
+use crate::tui::layout;
 use crate::tui::prompt::{Fault, Prompt, Purpose};
 use crate::tui::search::Needle;
 use crate::tui::update::step;
@@ -105,6 +106,8 @@ impl App {
             Action::First => self.findings.go(0),
             Action::Last => self.findings.go(usize::MAX),
             Action::ToggleGroups => self.findings.toggle_groups(),
+            Action::NextRow => self.scroll_said(1, world),
+            Action::PreviousRow => self.scroll_said(-1, world),
             Action::Back | Action::Findings => return Effect::None,
             Action::Open => {
                 self.go_to_found(world);
@@ -114,6 +117,15 @@ impl App {
         }
         self.overlay = Overlay::Findings;
         Effect::None
+    }
+
+    /// Scrolls what is said about the finding under the cursor.
+    fn scroll_said(&mut self, by: isize, world: World<'_>) {
+        let (_, below) = layout::findings(self.layout.middle, self.findings.len());
+        let Some(found) = self.findings.current(world.timeline) else { return };
+        let lines = inspector::said(found, usize::from(below.width), self.theme).lines.len();
+        let room = usize::from(below.height.saturating_sub(1));
+        self.findings.scroll_said(by, lines.saturating_sub(room));
     }
 
     /// Goes to the row that the finding under the cursor is about.

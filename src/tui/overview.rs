@@ -86,8 +86,22 @@ impl Overview {
         let of = (!picked.is_empty()).then_some(picked);
         self.buckets = timeline.density(start..end, columns, of);
         self.range = (counts.packets > 0).then_some(start..end);
+        if of.is_none() {
+            self.mark_rowless(timeline);
+        }
         self.cursor = self.cursor.min(columns.saturating_sub(1));
         self.made_of = Some((timeline.rows(), findings, columns, picked.to_vec()));
+    }
+
+    /// Marks the findings that are about no row, such as a name that was not resolved.
+    fn mark_rowless(&mut self, timeline: &Timeline) {
+        for found in timeline.findings().iter().filter(|it| it.row.is_none()) {
+            let place = found.finding.first;
+            let column = self.column_of(place.time).filter(|_| place.packet.0 > 0);
+            if let Some(bucket) = column.and_then(|column| self.buckets.get_mut(column)) {
+                bucket.worst = bucket.worst.max(Some(found.finding.rule.severity));
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
 use crate::findings::Severity;
-use crate::timeline::RowId;
+use crate::timeline::{FindingRow, RowId};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Stage, Tone, World};
 use crate::tui::inspector;
@@ -235,8 +235,6 @@ impl App {
     fn back(&mut self) -> Effect {
         if self.search.stop() {
             self.say(Tone::Done, "search stopped");
-        } else if self.reading.stage == Stage::Loading {
-            return Effect::StopReading;
         } else if self.inspecting == Opening::Open {
             self.inspecting = Opening::Closed;
         } else if self.search.forget() {
@@ -245,6 +243,9 @@ impl App {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
             self.rows.pick(Vec::new());
+        } else if self.reading.stage == Stage::Loading {
+            // Last: what was not read does not come back, the others do.
+            return Effect::StopReading;
         } else if self.reading.stage == Stage::Live && self.pane == Pane::Timeline {
             return Effect::StopReading;
         } else {
@@ -343,7 +344,14 @@ impl App {
                 Towards::Start => "earlier",
             };
             let what = least.name();
-            self.say(Tone::Failed, format!("no {side} {what} in what is shown"));
+            let is_rowless =
+                |it: &FindingRow| it.row.is_none() && it.finding.rule.severity >= least;
+            let more = if world.timeline.findings().iter().any(is_rowless) {
+                ": F lists those that are about the whole capture"
+            } else {
+                ""
+            };
+            self.say(Tone::Failed, format!("no {side} {what} in what is shown{more}"));
         }
     }
 

@@ -4,7 +4,7 @@ use crate::findings::Severity;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::inspector::{Context, words};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Theme};
 
 /// The page of a row's findings.
 pub(super) fn page(context: &Context<'_>) -> Page {
@@ -61,9 +61,20 @@ pub(super) fn page(context: &Context<'_>) -> Page {
     page
 }
 
+/// What is said about a finding where its title stands already.
+pub fn said(row: &FindingRow, width: usize, theme: Theme) -> Page {
+    let mut page = Page::new(width, theme);
+    told(&mut page, row);
+    page
+}
+
 /// All that is known of a finding.
 fn explain(page: &mut Page, row: &FindingRow) {
     title(page, row);
+    told(page, row);
+}
+
+fn told(page: &mut Page, row: &FindingRow) {
     evidence(page, row);
     let rule = row.finding.rule;
     page.paragraph(2, Role::Text, rule.explanation);

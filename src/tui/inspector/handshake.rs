@@ -1,5 +1,6 @@
 //! The Handshake tab: both heads with what each line is for, and the accept value computed.
 
+use crate::analysis::event::{Outcome, Transport};
 use crate::http::{Handshake, Head};
 use crate::stream::Span;
 use crate::tui::inspector::header_field::{HeaderField, REQUEST, RESPONSE, Verdict, find, missing};
@@ -12,7 +13,7 @@ pub(super) fn page(context: &Context<'_>) -> Page {
     let mut page = context.page();
     let own = context.opened.and_then(|opened| opened.handshake.as_ref());
     let Some(handshake) = own.or(context.handshake) else {
-        page.paragraph(0, Role::Dim, "The capture holds no opening handshake of this connection.");
+        page.paragraph(0, Role::Dim, why_none(context));
         return page;
     };
     if let Some(request) = &handshake.request {
@@ -35,6 +36,22 @@ pub(super) fn page(context: &Context<'_>) -> Page {
     }
     accept::explain(&mut page, handshake);
     page
+}
+
+/// Why there is no handshake to show.
+fn why_none(context: &Context<'_>) -> &'static str {
+    let connection = context.row.and_then(|row| context.timeline.connection(row.connection));
+    match connection.map(|it| (it.outcome, it.transport)) {
+        Some((Some(Outcome::Refused | Outcome::Timeout), _)) => {
+            "The connection never came about: there was nobody to shake hands with."
+        }
+        Some((_, Transport::Tls)) => {
+            "This connection is encrypted. The Findings tab says whether its secrets are known."
+        }
+        Some((_, Transport::Tcp | Transport::H2)) | None => {
+            "The capture holds no opening handshake of this connection."
+        }
+    }
 }
 
 /// `Request  packet 4  offset 0`

@@ -24,6 +24,7 @@ use ratatui::layout::Rect;
 use crate::http::Handshake;
 use crate::timeline::{Opened, Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
+pub use crate::tui::inspector::findings::said;
 pub use crate::tui::inspector::json::identity;
 use crate::tui::inspector::message::MessageView;
 pub use crate::tui::inspector::message::Value;

@@ -186,8 +186,13 @@ pub fn safe(bytes: &[u8], columns: usize) -> String {
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
+        let words = paragraph.trim_start_matches(' ');
+        // Lines that are set in, as examples are, stay so.
+        let indent = paragraph.len().saturating_sub(words.len()).min(columns / 2);
+        let columns = columns.saturating_sub(indent);
+        let first = lines.len();
         let mut line = String::new();
-        for word in paragraph.split(' ') {
+        for word in words.split(' ') {
             let room = columns.saturating_sub(line.width());
             if !line.is_empty() && word.width().saturating_add(1) > room {
                 lines.push(std::mem::take(&mut line));
@@ -204,6 +209,9 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
             }
         }
         lines.push(line);
+        for line in lines.iter_mut().skip(first).filter(|_| indent > 0) {
+            line.insert_str(0, &" ".repeat(indent));
+        }
     }
     lines
 }
@@ -224,6 +232,7 @@ mod tests {
         let cases: &[(&str, usize, &[&str])] = &[
             ("one two three", 7,  &["one two", "three"]),
             ("one two three", 20, &["one two three"]),
+            ("do:\n  one two",  7, &["do:", "  one", "  two"]),
             ("abcdefgh i",    3,  &["abc", "def", "gh", "i"]),
             ("a\nb",          9,  &["a", "b"]),
             ("漢字漢字",        5,  &["漢字", "漢字"]),

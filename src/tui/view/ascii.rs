@@ -28,6 +28,7 @@ fn alike(letter: char) -> char {
         '↑' | '▲' | '▴' | '⊕' => '^',
         '↓' | '▼' | '▾' => 'v',
         '…' => '~',
+        '§' => 's',
         'µ' => 'u',
         '·' | '▁' | '▂' => '.',
         '•' | '●' | '★' => '*',
@@ -46,9 +47,9 @@ mod tests {
 
     #[test]
     fn nothing_but_ascii_is_left() {
-        let mut buffer = Buffer::with_lines(["╭─ a… 47 µs 日本 é ✖"]);
+        let mut buffer = Buffer::with_lines(["╭─ a… 47 µs §5 日本 é ✖"]);
         reduce(&mut buffer);
         let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
-        assert_eq!(text, "+- a~ 47 us ? ?  ? x");
+        assert_eq!(text, "+- a~ 47 us s5 ? ?  ? x");
     }
 }

@@ -139,7 +139,11 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             0 => Span::styled(pane::right("-", width), dim),
             bytes => Span::raw(pane::right(&words::size(bytes), width)),
         },
-        Column::Duration => Span::raw(pane::right(&words::duration(duration(it)), width)),
+        Column::Duration => {
+            let text = words::duration(duration(it));
+            let text = if text.chars().count() > width { whole(&text) } else { text };
+            Span::raw(pane::right(&text, width))
+        }
         Column::Worst => match it.worst {
             Some(rule) => {
                 let text = format!("{} {}", theme.mark(rule.severity), rule.id);
@@ -147,6 +151,17 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             }
             None => Span::styled(pane::left("-", width), dim),
         },
+    }
+}
+
+/// A number with its unit, without decimals.
+fn whole(text: &str) -> String {
+    match text.split_once('.') {
+        Some((whole, rest)) => {
+            let unit = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+            format!("{whole}{unit}")
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -244,3 +259,15 @@ const WIDE: &[(Column, usize)] = &[
     (Column::Duration, 8),
     (Column::Worst, 9),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_little_room_numbers_lose_their_decimals_and_keep_their_unit() {
+        for (text, expected) in [("432.7 ms", "432 ms"), ("1.2 s", "1 s"), ("11 µs", "11 µs")] {
+            assert_eq!(whole(text), expected, "{text}");
+        }
+    }
+}

@@ -2,14 +2,16 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
 use crate::tui::findings::{Entry, Groups};
+use crate::tui::inspector::said;
 use crate::tui::layout;
 use crate::tui::theme::Role;
+use crate::tui::view::inspector;
 use crate::tui::view::pane;
 use crate::tui::view::timeline::direction_symbol;
 use crate::tui::view::words;
@@ -31,7 +33,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     };
     let left = format!(" Findings {by}  {}{more} ", words::counted(count, "finding"));
     pane::window(frame, theme, area, left, " Tab groups  Esc closes ");
-    let (inside, below) = layout::findings(area);
+    let (inside, below) = layout::findings(area, list.len());
     if list.is_empty() {
         let text =
             if app.reading.stage.goes_on() { " nothing so far" } else { " no rule is broken" };
@@ -88,15 +90,15 @@ fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
         Span::styled(rule.id, theme.severity(rule.severity)),
         Span::styled(format!(" {}", theme.symbols().line.repeat(rest)), theme.style(Role::Border)),
     ]);
-    let evidence = pane::safe(found.finding.evidence.as_bytes(), usize::from(area.width));
-    let mut text =
-        vec![head, Line::raw(evidence), Line::styled(rule.explanation, theme.style(Role::Dim))];
-    let mut label = "Do  ";
-    for line in rule.remedy.lines() {
-        text.push(Line::from(vec![Span::styled(label, theme.style(Role::Good)), Span::raw(line)]));
-        label = "";
+    pane::line(frame, area, 0, &head, None);
+    let area = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
+    let page = said(found, usize::from(area.width), theme);
+    let (height, total) = (usize::from(area.height), page.lines.len());
+    let top = app.findings.said().min(total.saturating_sub(height));
+    for (index, line) in page.lines.iter().skip(top).take(height).enumerate() {
+        pane::line(frame, area, index, &inspector::painted(line, theme, Style::default()), None);
     }
-    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+    pane::scroll_bar(frame, theme, area, (top, height, total));
 }
 
 fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> Line<'static> {

@@ -43,7 +43,7 @@ pub fn lines(
 }
 
 /// A line in colors.
-fn painted<'a>(line: &'a PageLine, theme: Theme, under_cursor: Style) -> Line<'a> {
+pub(super) fn painted<'a>(line: &'a PageLine, theme: Theme, under_cursor: Style) -> Line<'a> {
     let span = |piece: &'a Piece| {
         let style = theme.style(piece.role);
         let style = match piece.stress {

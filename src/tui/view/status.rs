@@ -50,8 +50,15 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
             rest.push(Span::styled(text, style));
         }
     }
-    let used: usize = rest.iter().chain(&right.spans).map(Span::width).sum();
-    let room = usize::from(area.width).saturating_sub(used).saturating_sub(12);
+    let width_of =
+        |rest: &[Span<'_>]| -> usize { rest.iter().chain(&right.spans).map(Span::width).sum() };
+    // Findings and progress matter most; connections are counted above their list, too.
+    for _ in 0..MOST_LEFT_OUT {
+        if width_of(&rest).saturating_add(NAME_AND_GAPS) > usize::from(area.width) {
+            rest.remove(0);
+        }
+    }
+    let room = usize::from(area.width).saturating_sub(width_of(&rest)).saturating_sub(12);
     let mut spans = vec![
         Span::styled(" wslens", theme.style(Role::Focused)),
         Span::styled(format!("  {}", file_name(&app.name, room)), theme.style(Role::Title)),
@@ -60,6 +67,12 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     frame.buffer_mut().set_line(area.x, area.y, &Line::from(spans), area.width);
     at_right(frame, area, &right);
 }
+
+/// How many of the counts of packets and connections are left out where there is no room.
+const MOST_LEFT_OUT: usize = 2;
+
+/// Columns for the program's name, the shortest form of the file's, and what is between them.
+const NAME_AND_GAPS: usize = 22;
 
 /// The name without its folders where there is no room for them.
 fn file_name(name: &str, room: usize) -> String {
@@ -203,6 +216,7 @@ fn hinted(focus: Focus, stage: &Stage) -> &'static [(Action, &'static str)] {
         Focus::Findings => &[
             (Action::Open, "go there"),
             (Action::ToggleGroups, "by rule or connection"),
+            (Action::NextRow, "scroll below"),
             (Action::Back, "close"),
         ],
         Focus::Help | Focus::Menu | Focus::Prompt => &[(Action::Back, "close")],

@@ -59,7 +59,7 @@ pub(super) fn ended(outcome: Outcome, connection: Option<&ConnectionRow>) -> Str
         Outcome::Refused => format!("refused: nothing listens on {server} (RST answered the SYN)"),
         Outcome::Timeout => format!("no answer from {server}: filtered, or not there"),
         Outcome::Rejected => match connection.and_then(|it| it.status) {
-            Some(status) => format!("not upgraded to a WebSocket: answered {status}, not 101"),
+            Some(status) => format!("answered {status} instead of 101: not upgraded"),
             None => "not upgraded to a WebSocket".to_owned(),
         },
         Outcome::NotWebSocket => "not a WebSocket".to_owned(),
