@@ -120,6 +120,7 @@ fn fate(connection: &Connection, ending: Ending, facts: Option<&Facts>) -> Fate 
         (Outcome::Refused, _) => Fate::Refused,
         (Outcome::Timeout, _) if connection.state == TcpState::SynSent => Fate::Unanswered,
         (Outcome::Aborted, Nature::WebSocket) if is_short => Fate::Short,
+        (Outcome::Rejected, Nature::Asked) if is_polling(connection, facts) => Fate::Served,
         (Outcome::Timeout | Outcome::Rejected, Nature::Asked)
         | (Outcome::Aborted, Nature::Asked | Nature::Unknown) => Fate::Failed,
         (Outcome::Closed, Nature::WebSocket) if is_short && facts.is_some_and(is_expelled) => {
@@ -136,6 +137,11 @@ fn fate(connection: &Connection, ending: Ending, facts: Option<&Facts>) -> Fate 
             _,
         ) => Fate::Served,
     }
+}
+
+/// Whether what was answered asked for no WebSocket: long polling of Engine.IO.
+fn is_polling(connection: &Connection, facts: Option<&Facts>) -> bool {
+    connection.refusal.is_some() && facts.is_some_and(|facts| facts.handshake.refused.is_none())
 }
 
 /// Whether the server was the first to close, and had a reason.

@@ -197,9 +197,11 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "internal error",
         meaning: "The sender met something unexpected that keeps it from going on.",
-        cause: "An exception in the code that handles messages, a database that is gone. The standard speaks \
-                of servers; by erratum 3227 clients may send it, too.",
-        remedy: "Look into the log of whoever sent it, at the time of the last message before it.",
+        cause: "An exception in the code that handles messages, or a Ping without a Pong in time (`keepalive \
+                ping timeout`). The standard speaks of servers; by erratum 3227 clients may send it, too.",
+        remedy: "Look into the log of whoever sent it, at the time of the last message before it. For a Ping \
+                 without its Pong, see what kept the other side from reading: a blocked event loop, a sleeping \
+                 machine, a dead path; or raise the sender's time limit (ping_timeout).",
         source: "RFC 6455 §7.4.1, erratum 3227",
         ..one(1011)
     },

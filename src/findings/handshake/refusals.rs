@@ -27,7 +27,9 @@ pub(super) static RULES: &[Rule] = &[
             that wants something else.",
         remedy: "Look at the fields named in the evidence, and at the server's log. Where they are \
             right in the client and wrong here, a proxy between them has altered them: it must \
-            speak HTTP/1.1 to the server and pass Upgrade and Connection on.",
+            speak HTTP/1.1 to the server and pass Upgrade and Connection on. nginx, in the \
+            location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
+            proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
         example: Example::Text("server: HTTP/1.1 400 Bad Request"),
         checks: &[Check::End(|scene, faults| {
             let Some(refusal) = refusal(scene, |status| status == 400) else { return };
@@ -115,7 +117,8 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The server has nothing at this path, or nothing that takes an upgrade there. \
             Paths of WebSocket servers are exact: a missing prefix, a slash too many, or a proxy \
             that strips or adds a prefix is enough.",
-        remedy: "Compare the path in the evidence with the one that the server registers, letter by \
+        remedy: "See whether this port is that of the WebSocket server at all (`ss -ltnp`): another \
+            HTTP server answers so, too. Then compare the path in the evidence with the one that the server registers, letter by \
             letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
             (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
         example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
@@ -125,7 +128,7 @@ pub(super) static RULES: &[Rule] = &[
             };
             let asked = path(refusal.request.target().unwrap_or_default());
             let served = refusal.request.header("Host").and_then(|host| scene.legs.served(host));
-            let mut why = format!("path {}", shown(asked));
+            let mut why = format!("path {}; {}", shown(asked), sent(refusal.response, "Server"));
             if let Some(served) = served.filter(|served| *served.path != *asked) {
                 let other = served.connection.0;
                 why = format!("{why}; connection {other} was accepted at {}", shown(&served.path));
@@ -143,8 +146,10 @@ pub(super) static RULES: &[Rule] = &[
             speaks. Servers that speak nothing but WebSocket answer ordinary requests so, also \
             those whose upgrade a proxy has dropped.",
         remedy: "If Sec-WebSocket-Version in the request is not 13, use a current client. If it is, \
-            see whether Upgrade and Connection reach the server: a proxy on the way must pass them \
-            on (nginx: proxy_http_version 1.1 and two proxy_set_header lines, see HS-49).",
+            tell the proxy on the way to pass Upgrade and Connection on. nginx, in the location of \
+            this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
+            proxy_set_header Connection \"upgrade\";\n\
+            Other proxies: see HS-49.",
         example: Example::Text(
             "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
         ),
@@ -152,12 +157,13 @@ pub(super) static RULES: &[Rule] = &[
             let Some(refusal) = refusal(scene, |status| status == 426) else { return };
             let (request, response) = (refusal.request, refusal.response);
             let why = format!(
-                "request: {}, {}, {}; response: {}, {}",
+                "request: {}, {}, {}; response: {}, {}, {}",
                 sent(request, "Upgrade"),
                 sent(request, "Connection"),
                 sent(request, "Sec-WebSocket-Version"),
                 sent(response, "Upgrade"),
                 sent(response, "Sec-WebSocket-Version"),
+                sent(response, "Server"),
             );
             refusal.tell(faults, &why);
         })],

@@ -152,7 +152,8 @@ pub(super) static RULES: &[Rule] = &[
             an HTTP response. The port may belong to another protocol or to TLS, the program may \
             have crashed on the request, or it closes what it does not like without a word.",
         remedy: "See what listens on this port (`ss -ltnp`), and try `curl -v http://host:port/` and \
-            `curl -vk https://host:port/` against it. Look at the server's log for a crash or an \
+            `curl -vk https://host:port/` against it: where the second works, use wss:// for this \
+            port. Look at the server's log for a crash or an \
             exception while it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
         checks: &[Check::End(|scene, faults| {

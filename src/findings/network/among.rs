@@ -366,6 +366,12 @@ mod tests {
                 s.wait(300).upgraded().server(b"\x88\x02\x0f\xa1").client(&masked(0x88, b"\x0f\xa1")).end(Side::Server);
             }
         }},
+        Case { name: "long polling, a connection for each request", near: &["NET-11"], fires: &[], play: |s| {
+            for _ in 0..8 {
+                s.wait(100).open().client(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+            }
+        }},
         Case { name: "short and friendly", near: &["NET-11"], fires: &[], play: |s| {
             for _ in 0..8 { s.wait(100).upgraded().close(); }
         }},

@@ -83,8 +83,10 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             let (evidence, span) = match proof(scene) {
                 Some(Proof::Words(words)) => {
                     let offset = connection.refusal.as_ref().map_or(0, |it| it.offset);
-                    let (first, last) = (connection.last, connection.last);
-                    let span = Span { start: offset, end: offset, first, last };
+                    let refused = scene.facts.handshake.refused.as_deref();
+                    let answer = refused.and_then(|handshake| handshake.response.as_ref());
+                    let at = answer.map_or(connection.last, |head| head.span.last);
+                    let span = Span { start: offset, end: offset, first: at, last: at };
                     (format!("the server's answer says so: {}", shown(words.as_bytes())), span)
                 }
                 Some(Proof::Tls(tls)) => {

@@ -54,9 +54,17 @@ const CANDIDATES: &[Ambiguous] = &[
         Candidate(Always, "the port speaks another protocol", "no client ever gets an HTTP answer from it"),
     ]),
     Ambiguous("HS-54", &[
-        Candidate(Always, "the server's handler failed", "its log has an exception at that second"),
         Candidate(Always, "the port expects TLS", "wss:// to the same port works"),
+        Candidate(Always, "the server's handler failed", "its log has an exception at that second"),
         Candidate(Always, "the port speaks another protocol", "the server's documentation says what this port is for"),
+    ]),
+    Ambiguous("HS-43", &[
+        Candidate(Always, "the path is wrong", "the same server accepts at another path"),
+        Candidate(Always, "the port is that of another HTTP server", "Server header and body of the answer are not those of the WebSocket server"),
+    ]),
+    Ambiguous("HS-44", &[
+        Candidate(Always, "a proxy on the way dropped the upgrade", "a capture behind it shows the request without Upgrade; a client that connects past it gets in"),
+        Candidate(Always, "the server speaks another version", "its answer has a Sec-WebSocket-Version without 13"),
     ]),
     Ambiguous("HS-42", &[
         Candidate(Always, "the Origin is not allowed", "a client that sends no Origin, or another one, gets in"),

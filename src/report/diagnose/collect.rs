@@ -5,7 +5,8 @@ use std::io;
 use foldhash::{HashMap, HashMapExt};
 
 use super::sketch::Sketch;
-use super::story::Story;
+use super::story::{Story, Verdict};
+use super::unused::Names;
 use super::{Diagnosis, Extent};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
 use crate::analysis::{Sink, Totals};
@@ -44,6 +45,7 @@ pub struct Collector {
     fresh: Vec<Finding>,
     /// What was found on none.
     capture: Vec<Finding>,
+    names: Names,
 }
 
 /// What is kept of a connection that goes on.
@@ -67,6 +69,7 @@ impl Collector {
             places: HashMap::new(),
             fresh: Vec::new(),
             capture: Vec::new(),
+            names: Names::default(),
         }
     }
 
@@ -75,6 +78,11 @@ impl Collector {
         let mut stories: Vec<Story> =
             self.stories.into_iter().filter(|story| story.chosen).collect();
         stories.sort_by_key(|story| story.connection.id);
+        let works = stories.iter().any(|story| match story.verdict {
+            Verdict::Dropped | Verdict::Trouble | Verdict::Unseen | Verdict::Fine => true,
+            Verdict::Failed | Verdict::Other => false,
+        });
+        let unused = if works { Vec::new() } else { self.names.unused() };
         Diagnosis {
             file,
             extent,
@@ -83,6 +91,7 @@ impl Collector {
             tally: self.tally,
             totals: self.totals,
             notes: self.notes,
+            unused,
         }
     }
 
@@ -123,13 +132,19 @@ impl Sink for Collector {
     fn event(&mut self, event: &Event<'_>) {
         self.tally.observe(event);
         let chosen = self.sift(event);
+        if let EventKind::Dns(message) = event.kind {
+            self.names.observe(message, event.origin);
+        }
         let EventKind::Connection(connection, ref what) = event.kind else { return };
         if let ConnectionEvent::Opened = what {
+            self.names.connected(connection.server.ip());
             return;
         }
         let open = self.open.entry(connection.id).or_default();
         open.sketch.observe(connection, event.origin, what);
         if let ConnectionEvent::Ended(ending) = *what {
+            // By now it is sure which of the two the server is.
+            self.names.connected(connection.server.ip());
             self.ended(connection, ending, chosen);
         }
     }

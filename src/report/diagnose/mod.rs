@@ -13,6 +13,7 @@ mod sketch;
 mod story;
 mod summary;
 mod text;
+mod unused;
 mod words;
 
 use std::io;
@@ -20,6 +21,7 @@ use std::io;
 pub use self::cause::table;
 pub use self::collect::{Choice, Collector};
 pub use self::story::{Story, Verdict};
+use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
 use super::tally::{Note, Tally};
@@ -40,6 +42,8 @@ pub struct Diagnosis {
     tally: Tally,
     totals: Totals,
     notes: Vec<Note>,
+    /// Names that were looked up for nothing; none where some connection was a WebSocket.
+    unused: Vec<Unused>,
 }
 
 impl Diagnosis {

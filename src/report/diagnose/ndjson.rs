@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
+use super::unused::Unused;
 use super::words::remedy;
 use super::{Diagnosis, Options, Writer, apart};
 use crate::findings::Finding;
@@ -172,6 +173,9 @@ pub(super) struct SummaryOf<'a> {
     verdicts: Verdicts,
     /// The rules that explain most, and how many connections each explains.
     causes: Vec<CauseFields>,
+    /// Names that were looked up for nothing.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unused_names: &'a [Unused],
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
 }
@@ -199,6 +203,7 @@ impl<'a> SummaryOf<'a> {
                 other: number(Verdict::Other),
             },
             causes,
+            unused_names: &diagnosis.unused,
             failure: diagnosis.failure(),
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Exchange {
     pub(super) line: Vec<u8>,
     /// The name in its Host.
     pub(super) host: Vec<u8>,
+    /// Whether it asks for a WebSocket, or was not captured; long polling of Engine.IO does not.
+    pub(super) asks: bool,
     /// What is remarkable about it.
     pub(super) oddity: Option<&'static str>,
     /// The response; absent where none came.
@@ -260,6 +262,7 @@ impl Exchange {
             request: request.map(|head| head.span),
             line,
             host: handshake.host().map(cut).unwrap_or_default(),
+            asks: request.is_none_or(asks),
             oddity: request.and_then(oddity),
             response: response.map(|head| head.span),
             status,
@@ -267,6 +270,18 @@ impl Exchange {
         }
     }
 }
+
+/// Whether a request asks for a WebSocket, in whatever way.
+fn asks(request: &Head) -> bool {
+    request.has_token("Upgrade", "websocket")
+        || request.method() == Some(b"CONNECT")
+        || request.fields().any(|(name, _)| {
+            name.get(..FIELDS.len()).is_some_and(|it| it.eq_ignore_ascii_case(FIELDS))
+        })
+}
+
+/// What the names of all fields of WebSocket begin with.
+const FIELDS: &[u8] = b"Sec-WebSocket-";
 
 /// What is remarkable about a request that ought to ask for a WebSocket.
 fn oddity(request: &Head) -> Option<&'static str> {
@@ -306,6 +321,21 @@ mod tests {
         assert_eq!(upgrade.line, b"GET /feed\x1b[2J");
         assert_eq!(upgrade.answer, b"mqtt, permessage-deflate; client_max_window_bits=15");
         assert_eq!((upgrade.status, sketch.is_accepted()), (Some(101), true));
+    }
+
+    #[test]
+    fn requests_that_ask_for_a_websocket_are_told_from_others() {
+        let rows: &[(&str, &str, bool)] = &[
+            ("an upgrade", "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\n\r\n", true),
+            ("without its upgrade", "GET / HTTP/1.0\r\nsec-websocket-key: x\r\n\r\n", true),
+            ("a tunnel", "CONNECT a:80 HTTP/1.1\r\n\r\n", true),
+            ("long polling", "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n", false),
+            ("another upgrade", "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n", false),
+        ];
+        for (name, raw, expected) in rows {
+            let head = Head::parse(raw.as_bytes(), Span::at(0, origin(1)));
+            assert_eq!(asks(&head), *expected, "{name}");
+        }
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Story {
         let causes = self.causes();
         let parts: Vec<Part> = causes.iter().map(|finding| cause::part(finding.rule)).collect();
         let has = |part| parts.contains(&part);
-        let ended_badly = causes.iter().any(|finding| is_drop(finding, sketch));
+        let ended_badly = causes.iter().any(|finding| is_drop(finding, sketch, self.ending));
         let verdict = if self.is_opened(sketch) {
             if ended_badly {
                 Verdict::Dropped
@@ -208,6 +208,8 @@ impl Story {
             }
         } else if has(Part::Failure) || has(Part::Fault) || has(Part::Drop) {
             Verdict::Failed
+        } else if sketch.upgrade.as_ref().is_some_and(|upgrade| !upgrade.asks) {
+            Verdict::Other
         } else {
             match self.ending.outcome {
                 // Browsers and health checks open connections that they do not use.
@@ -231,11 +233,15 @@ impl Story {
 }
 
 /// Whether a finding says that a WebSocket ended in another way than it should have.
-fn is_drop(finding: &Finding, sketch: &Sketch) -> bool {
+fn is_drop(finding: &Finding, sketch: &Sketch, ending: Ending) -> bool {
     match cause::part(finding.rule) {
         Part::Drop => true,
-        // A server that refuses to go on says so by ending TCP, too.
-        Part::Failure => sketch.ended.is_some() && finding.rule.id != "NET-04",
+        // Who refuses to go on may say so by ending TCP, but not by a closing handshake.
+        Part::Failure => {
+            sketch.ended.is_some()
+                && ending.outcome != Outcome::Closed
+                && finding.rule.id != "NET-04"
+        }
         Part::Fault | Part::Trouble | Part::Unseen | Part::Aside => false,
     }
 }
@@ -244,6 +250,7 @@ fn is_drop(finding: &Finding, sketch: &Sketch) -> bool {
 mod tests {
     use super::*;
     use crate::analysis::event::{ConnectionEvent, Nature};
+    use crate::report::diagnose::sketch::Exchange;
     use crate::report::fixture::{connection, finding, handshake, message, origin};
     use crate::websocket::Opcode;
 
@@ -296,6 +303,7 @@ mod tests {
             ("a rule broken, no harm",   Reached::Opened,   &["WS-F02"],            Verdict::Trouble, &["WS-F02"], "server frame is masked"),
             ("ended without Close",      Reached::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
             ("a rule broken, then cut",  Reached::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
+            ("an old proxy, no harm",    Reached::Opened,   &["HS-49"],             Verdict::Trouble, &["HS-49"], "proxy dropped the upgrade"),
             ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "connection refused"),
             ("rejected, a wrong request",Reached::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
         ];
@@ -313,6 +321,26 @@ mod tests {
         late.add(&finding("WS-F02", 1));
         assert_eq!(late.verdict, Verdict::Trouble);
         assert_eq!(late.worst(), None, "it did not fail");
+    }
+
+    #[test]
+    fn polling_is_no_failure() {
+        let mut polled = story(Reached::Rejected, &[]);
+        polled.sketch.as_mut().unwrap().upgrade = Some(Exchange::default());
+        polled.judge();
+        assert_eq!(
+            (polled.verdict, polled.words.as_str()),
+            (Verdict::Other, "HTTP that asks for none")
+        );
+    }
+
+    #[test]
+    fn closing_handshake_is_no_drop_whatever_was_found() {
+        let mut closed = story(Reached::Cut, &["HS-49"]);
+        assert_eq!(closed.verdict, Verdict::Dropped);
+        closed.ending.outcome = Outcome::Closed;
+        closed.judge();
+        assert_eq!(closed.verdict, Verdict::Trouble);
     }
 
     #[test]

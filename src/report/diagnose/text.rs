@@ -307,6 +307,9 @@ impl Writer for Text<'_> {
         }
         let sum = summary(diagnosis, self.options.files);
         self.paragraph("", 0, &sum, Some(Role::Strong))?;
+        for unused in &diagnosis.unused {
+            self.paragraph("", INDENT, &unused.text(), None)?;
+        }
         for note in &diagnosis.notes {
             let text = format!("{} {}", note.rule, note.text);
             let mut safe = String::new();

@@ -22,6 +22,7 @@ pub(super) fn verdict(
 ) -> String {
     match verdict {
         Verdict::Fine => fine(story, sketch),
+        Verdict::Other if sketch.upgrade.is_some() => "HTTP that asks for none".to_owned(),
         Verdict::Other => "other traffic".to_owned(),
         Verdict::Unseen => unseen(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
