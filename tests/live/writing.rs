@@ -30,6 +30,38 @@ fn captures_end_by_themselves_where_they_are_told_to() {
 }
 
 #[test]
+fn captures_of_silence_end_like_others() {
+    let Some(namespace) = Namespace::new("captures of silence") else { return };
+    for command in ["print", "check", "stats", "diagnose"] {
+        let open = |options: &[&str]| {
+            let wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
+            Capturing::open(wslens, &[&[command, "-i", "lo"], options].concat())
+        };
+        let captured = open(&["--duration", "200ms"]).end();
+        assert_eq!(captured.status.code(), Some(0), "{command}: {}", captured.errors);
+        assert!(captured.errors.contains("lo has no packets"), "{command}: {}", captured.errors);
+        assert!(!captured.output.is_empty(), "{command}");
+        let capturing = open(&[]);
+        // Until then, it is not known to listen to signals.
+        let deadline = Instant::now() + PATIENCE;
+        while !is_nobody(capturing.id()) {
+            assert!(Instant::now() < deadline, "{command}: {}", capturing.errors());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let silent = capturing.interrupt();
+        assert_eq!(silent.status.code(), Some(0), "{command}: {}", silent.errors);
+        assert_eq!(silent.output, captured.output, "{command}");
+    }
+}
+
+/// Whether a process has given up the rights of root, which it does when its interfaces are open.
+fn is_nobody(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:") && !line.contains("\t0\t"))
+}
+
+#[test]
 fn what_is_written_is_what_was_printed() {
     let Some(namespace) = Namespace::new("writing a file") else { return };
     let folder = tempfile::tempdir().unwrap();
