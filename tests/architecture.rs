@@ -106,6 +106,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sha2", &["http/accept.rs", "websocket/content.rs"]),
     ("signal_hook", &["tui/session.rs", "cli/signals.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
+    ("socket2", &["capture/live"]),
     ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
@@ -180,7 +181,7 @@ fn every_dependency_has_its_place() {
         name == "dependencies" || name.ends_with(".dependencies")
     });
     let dependencies: BTreeSet<String> = sections
-        .flat_map(str::lines)
+        .flat_map(|section| section.lines().skip(1))
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name.replace('-', "_"))
         .collect();

@@ -1,6 +1,10 @@
 //! What of the messages of a load comes out of a capture, and how late.
 
-#![expect(clippy::disallowed_methods, reason = "how late something comes is told by the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "how late something comes is told by the clock"
+)]
 
 use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -7,10 +7,9 @@
 use std::env;
 use std::io::{Write, stderr, stdin, stdout};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use hearing::Heard;
-use sending::{Load, Writes};
+use sending::Load;
 
 mod hearing;
 mod sending;
@@ -37,16 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn send(seconds: &str, rate: &str, writes: &str) -> Result<String, String> {
-    let seconds: f64 = seconds.parse().map_err(|_| USAGE)?;
-    let load = Load {
-        time: Duration::try_from_secs_f64(seconds).map_err(|_| USAGE)?,
-        rate: rate.parse().map_err(|_| USAGE)?,
-        writes: match writes {
-            "each" => Writes::Each,
-            "packed" => Writes::Packed,
-            _ => return Err(USAGE.to_owned()),
-        },
-    };
+    let load = Load::parse(seconds, rate, writes).ok_or(USAGE)?;
     load.send().map(|sent| sent.to_json().to_string()).map_err(|it| it.to_string())
 }
 

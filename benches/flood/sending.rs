@@ -1,8 +1,11 @@
 //! A client that sends numbered messages as fast as it is told to, and a server that takes them.
 
 #![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
-    reason = "a load is sent by the clock, and its server has a thread of its own"
+    clippy::indexing_slicing,
+    reason = "a load is sent by the clock, its server has a thread of its own, and it reads nobody's input"
 )]
 
 use std::io::{self, Read, Write};
@@ -41,6 +44,17 @@ pub(crate) struct Sent {
 }
 
 impl Load {
+    /// A load in words: seconds, messages a second, and `each` or `packed`.
+    pub(crate) fn parse(seconds: &str, rate: &str, writes: &str) -> Option<Self> {
+        let writes = match writes {
+            "each" => Writes::Each,
+            "packed" => Writes::Packed,
+            _ => return None,
+        };
+        let time = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+        Some(Self { time, rate: rate.parse().ok()?, writes })
+    }
+
     /// Sends it, on a port of the loopback interface that the system chooses.
     ///
     /// # Errors
@@ -132,7 +146,7 @@ fn until_blank_line(stream: &mut TcpStream) -> io::Result<()> {
 const CONTENT_LENGTH: usize = 34;
 
 /// Length of each frame.
-pub(crate) const FRAME_LENGTH: usize = 2 + 4 + CONTENT_LENGTH;
+const FRAME_LENGTH: usize = 2 + 4 + CONTENT_LENGTH;
 
 /// Bytes that are written at once at most.
 const PACK: usize = 32 << 10;

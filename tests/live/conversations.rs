@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::capturing::Capturing;
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, run};
 use crate::told::compare;
 use crate::tools::{has_node, has_python, node, python};
 
@@ -29,7 +29,7 @@ fn talk(test: &str, port: u16, options: &str, scenario: &str, arguments: &[&str]
     let mut server = node(&namespace, "ws-server.js", &log);
     let _server = namespace.serve(port, server.args([&port.to_string(), options]));
     let capturing = Capturing::start(&namespace, arguments);
-    namespace.run(&mut node(&namespace, scenario, &log));
+    run(&mut node(&namespace, scenario, &log));
     let end = format!(":{port}\"");
     capturing.wait_for("end of the connection", |output| {
         output.lines().any(|line| line.contains("\"type\":\"connection\"") && line.contains(&end))
@@ -108,7 +108,7 @@ fn a_client_that_breaks_rules_is_told_while_it_does() {
     let _server = namespace.serve(8116, server.arg("server"));
     let arguments = ["check", "-i", "lo", "--format", "ndjson", "--fail-on", "error"];
     let capturing = Capturing::start(&namespace, &arguments);
-    namespace.run(python(&namespace, script, &log).arg("client"));
+    run(python(&namespace, script, &log).arg("client"));
     capturing.wait_for("WS-F04", |output| output.contains("\"WS-F04\""));
     let captured = capturing.interrupt();
     assert_eq!(captured.status.code(), Some(1), "{}", captured.errors);

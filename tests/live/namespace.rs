@@ -56,13 +56,6 @@ impl Namespace {
         command
     }
 
-    /// Runs a program of at most twenty seconds to its end; it must succeed.
-    pub(crate) fn run(&self, program: &mut Command) {
-        let mut child = program.spawn().unwrap();
-        let status = ended(&mut child).unwrap_or_else(|| panic!("{program:?} does not end"));
-        assert!(status.success(), "{program:?}: {status}");
-    }
-
     /// Starts a server, and waits until it listens.
     pub(crate) fn serve(&self, port: u16, program: &mut Command) -> Running {
         let server = Running(program.spawn().unwrap());
@@ -119,6 +112,13 @@ impl Drop for Running {
         let _killed = self.0.kill();
         let _waited = self.0.wait();
     }
+}
+
+/// Runs a program of at most twenty seconds to its end; it must succeed.
+pub(crate) fn run(program: &mut Command) {
+    let mut child = program.spawn().unwrap();
+    let status = ended(&mut child).unwrap_or_else(|| panic!("{program:?} does not end"));
+    assert!(status.success(), "{program:?}: {status}");
 }
 
 /// How a program ended; `None` where it does not end in time.

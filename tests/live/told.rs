@@ -83,6 +83,6 @@ fn digest(message: &Value) -> Option<Value> {
         (None, None) => return None,
     };
     let digest = sha2::Sha256::digest(bytes);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Value::from(hex))
+    let hex: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(Value::from(hex.concat()))
 }

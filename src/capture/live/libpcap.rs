@@ -9,6 +9,8 @@ use ::pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
 use super::explain::{Doing, Runner, explain};
 use super::merge::Merged;
+#[cfg(target_os = "linux")]
+use super::once::take_once;
 use super::queue::Queue;
 use super::taker::{TIMEOUT_MILLISECONDS, Taker, Until};
 use super::{ANY, Device, Link, Options, Scope};
@@ -134,9 +136,10 @@ fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
     if let Some(filter) = &options.filter {
         capture.filter(filter, true).map_err(|error| failed(Doing::Filtering(filter), &error))?;
     }
-    if cfg!(target_os = "linux") && is_loopback(name) {
-        // Where the kernel cannot do that, libpcap does it behind the buffer.
-        capture.filter(&inbound(options.filter.as_deref()), true).ok();
+    #[cfg(target_os = "linux")]
+    if is_loopback(name) {
+        // Without it, packets take more of the kernel's buffer, and are the same.
+        take_once(&capture, options.filter.as_deref(), options.snap_length).ok();
     }
     Ok(capture)
 }
@@ -154,18 +157,7 @@ fn not_opened(name: &str, error: &::pcap::Error) -> Error {
     failed(doing, &::pcap::Error::PcapError(NO_SUCH_DEVICE.to_owned()))
 }
 
-/// Adds to a filter that packets are wanted once.
-///
-/// Linux shows those of the loopback interface as they leave and as they come. libpcap hides the
-/// first, but only behind the kernel's buffer, of which they take half, and among the packets that
-/// did not fit they are counted.
-fn inbound(filter: Option<&str>) -> String {
-    match filter.map(str::trim) {
-        None | Some("") => "inbound".to_owned(),
-        Some(filter) => format!("inbound and ({filter})"),
-    }
-}
-
+#[cfg(target_os = "linux")]
 fn is_loopback(name: &str) -> bool {
     let devices = ::pcap::Device::list().unwrap_or_default();
     devices.iter().any(|device| device.name == name && device.flags.is_loopback())
@@ -234,18 +226,6 @@ mod tests {
         let cases = [(1, 1), (12, 101), (14, 101), (113, 113), (0, 0)];
         for (data_link, expected) in cases {
             assert_eq!(link_type(data_link), LinkType(expected));
-        }
-    }
-
-    #[test]
-    fn packets_of_the_loopback_interface_are_wanted_once() {
-        let cases = [
-            (None, "inbound"),
-            (Some(" "), "inbound"),
-            (Some("tcp port 1 or udp"), "inbound and (tcp port 1 or udp)"),
-        ];
-        for (filter, expected) in cases {
-            assert_eq!(inbound(filter), expected);
         }
     }
 

@@ -17,6 +17,8 @@ mod explain;
 mod libpcap;
 #[cfg(libpcap)]
 mod merge;
+#[cfg(all(libpcap, target_os = "linux"))]
+mod once;
 #[cfg(libpcap)]
 mod queue;
 pub mod rights;

@@ -1,5 +1,6 @@
 //! Connections that came to the same, told once.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt};
@@ -18,6 +19,12 @@ impl<'s> Block<'s> {
     /// The first of them.
     pub(super) fn first(&self) -> Option<&'s Story> {
         self.stories.first().copied()
+    }
+
+    /// From how many hosts they came.
+    pub(super) fn hosts(&self) -> usize {
+        let hosts = self.stories.iter().map(|story| story.connection.client.ip());
+        hosts.collect::<BTreeSet<IpAddr>>().len()
     }
 
     /// Nanoseconds between the starts of one and the next.
@@ -55,7 +62,6 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>
 /// What stories have in common that are told once.
 #[derive(Debug, Eq, Hash, PartialEq)]
 struct Key {
-    client: IpAddr,
     server: (IpAddr, u16),
     verdict: Verdict,
     words: Vec<u8>,
@@ -69,7 +75,6 @@ impl Key {
         let causes = story.causes();
         let upgrade = story.sketch.as_ref().and_then(|sketch| sketch.upgrade.as_ref());
         Self {
-            client: connection.client.ip(),
             server: (connection.server.ip(), connection.server.port()),
             verdict: story.verdict,
             // What went well differs in its numbers, and they matter little.

@@ -11,6 +11,7 @@ mod phases;
 mod secure;
 mod sketch;
 mod story;
+mod summary;
 mod text;
 mod words;
 

@@ -79,6 +79,20 @@ fn like_failures_are_told_once() {
 }
 
 #[test]
+fn like_failures_of_several_hosts_are_told_once() {
+    let diagnosis = collected(|collector| {
+        for id in 1..=3 {
+            let mut about = refused(id);
+            about.client.set_ip([10, 0, 0, u8::try_from(id).unwrap()].into());
+            collector.finding(&finding("NET-01", id));
+            send(collector, id * 10, &about, ending(Outcome::Refused));
+        }
+    });
+    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    assert!(text.starts_with("connections 1-3   3 hosts → [::1]:8080   failed: "), "{text}");
+}
+
+#[test]
 fn lines_fit_every_terminal_and_nothing_acts_upon_it() {
     let diagnosis = collected(failures);
     for columns in [40, 60, 80, 100, 200] {

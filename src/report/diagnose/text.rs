@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::fold::{Block, fold};
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
+use super::summary::summary;
 use super::words::{meaning, packets, remedy};
 use super::{Diagnosis, Options, Writer, apart, cause};
 use crate::analysis::event::ConnectionId;
@@ -95,7 +96,11 @@ impl<'w> Text<'w> {
         self.line.end();
         self.line.spaces(3);
         self.line.begin(role(Direction::ClientToServer));
-        if block.stories.len() > 1 {
+        let hosts = block.hosts();
+        if hosts > 1 {
+            self.line.number(u64::try_from(hosts).unwrap_or(u64::MAX));
+            self.line.push(" hosts");
+        } else if block.stories.len() > 1 {
             self.line.value(connection.client.ip());
         } else {
             self.line.value(connection.client);
@@ -257,51 +262,6 @@ impl<'w> Text<'w> {
         self.explain(&[finding], None)
     }
 
-    /// `12 connections: 9 fine, 3 failed (connection refused 1, wrong scheme 2)`
-    fn summary(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
-        let mut text = String::new();
-        if self.options.files == Files::Several {
-            escape(diagnosis.file.as_bytes(), LONGEST_NAME, &mut text);
-            text.push_str(": ");
-        }
-        let all = u64::try_from(diagnosis.stories.len()).unwrap_or(u64::MAX);
-        counted(&mut text, all, "connection");
-        let mut separator = ": ";
-        for verdict in [
-            Verdict::Fine,
-            Verdict::Failed,
-            Verdict::Dropped,
-            Verdict::Trouble,
-            Verdict::Unseen,
-            Verdict::Other,
-        ] {
-            let count = diagnosis.count(verdict);
-            if count.all == 0 {
-                continue;
-            }
-            write!(text, "{separator}{} {}", count.all, summed(verdict)).ok();
-            separator = ", ";
-            let causes: Vec<String> =
-                count.causes.iter().map(|(_, words, number)| format!("{words} {number}")).collect();
-            if !causes.is_empty() && verdict != Verdict::Unseen {
-                write!(text, " ({})", causes.join(", ")).ok();
-            }
-        }
-        let mut separator = "; before there was one: ";
-        for (words, number) in before_connections(diagnosis) {
-            write!(text, "{separator}{words} {number}").ok();
-            separator = ", ";
-        }
-        match diagnosis.extent {
-            Extent::Whole | Extent::Unread(_) => {}
-            Extent::Partly(_) => text.push_str("; not read to its end"),
-        }
-        if self.has_written {
-            self.write()?;
-        }
-        self.paragraph("", 0, &text, Some(Role::Strong))
-    }
-
     fn columns(&self) -> usize {
         self.options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST)
     }
@@ -342,7 +302,11 @@ impl Writer for Text<'_> {
         for block in fold(&stories, options.folding()) {
             self.block(&block)?;
         }
-        self.summary(diagnosis)?;
+        if self.has_written {
+            self.write()?;
+        }
+        let sum = summary(diagnosis, self.options.files);
+        self.paragraph("", 0, &sum, Some(Role::Strong))?;
         for note in &diagnosis.notes {
             let text = format!("{} {}", note.rule, note.text);
             let mut safe = String::new();
@@ -355,19 +319,6 @@ impl Writer for Text<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// What failed before there was a connection, and how often.
-fn before_connections(diagnosis: &Diagnosis) -> Vec<(&'static str, u64)> {
-    let mut failures: Vec<(&str, u64)> = Vec::new();
-    for finding in diagnosis.failures() {
-        let words = cause::words(finding.rule);
-        match failures.iter_mut().find(|(known, _)| *known == words) {
-            Some((_, number)) => *number = number.saturating_add(1),
-            None => failures.push((words, 1)),
-        }
-    }
-    failures
 }
 
 /// `connection 4`, `connections 4, 6-9`
@@ -473,18 +424,6 @@ fn color(verdict: Verdict) -> Role {
     }
 }
 
-/// What the summary calls connections of a verdict.
-fn summed(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Failed => "failed",
-        Verdict::Dropped => "dropped",
-        Verdict::Trouble => "with trouble",
-        Verdict::Unseen => "encrypted or unknown",
-        Verdict::Fine => "fine",
-        Verdict::Other => "no WebSocket",
-    }
-}
-
 /// Columns that a paragraph has at most: longer lines are hard to read.
 const WIDEST: usize = 100;
 
@@ -519,4 +458,4 @@ const LONGEST_OTHER: usize = 300;
 const LONGEST_EXPLANATION: usize = 220;
 
 /// Columns of a file's name at most.
-const LONGEST_NAME: usize = 200;
+pub(super) const LONGEST_NAME: usize = 200;
