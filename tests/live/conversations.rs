@@ -69,6 +69,32 @@ fn all_interfaces_at_once_show_each_message_once() {
 }
 
 #[test]
+fn what_passes_a_cable_and_a_bridge_is_used_once() {
+    let test = "the bridge of a container";
+    let Some(host) = Namespace::new(test) else { return };
+    let Some(container) = host.container(test) else { return };
+    for interfaces in [&["-i", "any"][..], &["-i", "br0", "-i", "veth0"]] {
+        let arguments = [&["print", "--format", "ndjson"], interfaces].concat();
+        let command = host.command(env!("CARGO_BIN_EXE_wslens"));
+        let capturing = Capturing::open(command, &arguments);
+        let deadline = std::time::Instant::now() + crate::namespace::PATIENCE;
+        while !capturing.output().contains("10.55.0.1:8113\"") {
+            assert!(std::time::Instant::now() < deadline, "{}", capturing.errors());
+            container.knock_at("10.55.0.1", 8113);
+        }
+        let captured = capturing.interrupt();
+        let notes = captured.summary()["notes"].to_string();
+        assert!(notes.contains("captured twice, used once"), "{}", captured.output);
+        for line in captured.lines().iter().filter(|line| line["type"] == "connection") {
+            assert_eq!(
+                (&line["outcome"], &line["client"].as_str().unwrap()[..10]),
+                (&Value::from("refused"), "10.55.0.2:")
+            );
+        }
+    }
+}
+
+#[test]
 fn a_client_that_breaks_rules_is_told_while_it_does() {
     let test = "a violating client";
     let Some(namespace) = Namespace::new(test) else { return };

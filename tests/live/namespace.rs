@@ -1,7 +1,7 @@
 //! A network namespace with nothing in it but a loopback interface.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -18,10 +18,6 @@ impl Namespace {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("wslens-live-{}-{number}", std::process::id());
-        let ip = |arguments: &[&str]| {
-            let made = Command::new("ip").args(arguments).stderr(Stdio::null()).status();
-            made.is_ok_and(|status| status.success())
-        };
         if !ip(&["netns", "add", &name]) {
             return skip(test, "a network namespace needs Linux, root and iproute2");
         }
@@ -30,6 +26,27 @@ impl Namespace {
             return skip(test, "the namespace's loopback interface cannot be switched on");
         }
         Some(namespace)
+    }
+
+    /// Ties a container to this namespace as Docker does: a cable whose end here, `veth0`, is in the
+    /// bridge `br0` with 10.55.0.1, and whose other end has 10.55.0.2. Says why not where it cannot.
+    pub(crate) fn container(&self, test: &str) -> Option<Self> {
+        let inside = Self::new(test)?;
+        let (here, there) = (self.name.as_str(), inside.name.as_str());
+        let steps: &[&[&str]] = &[
+            &["-n", here, "link", "add", "veth0", "type", "veth", "peer", "name", "eth0"],
+            &["-n", here, "link", "set", "eth0", "netns", there],
+            &["-n", here, "link", "add", "br0", "type", "bridge"],
+            &["-n", here, "link", "set", "veth0", "master", "br0", "up"],
+            &["-n", here, "addr", "add", "10.55.0.1/24", "dev", "br0"],
+            &["-n", here, "link", "set", "br0", "up"],
+            &["-n", there, "addr", "add", "10.55.0.2/24", "dev", "eth0"],
+            &["-n", there, "link", "set", "eth0", "up"],
+        ];
+        if steps.iter().all(|step| ip(step)) {
+            return Some(inside);
+        }
+        skip(test, "the kernel makes no bridge or no pair of veth")
     }
 
     /// A command that runs inside.
@@ -58,7 +75,12 @@ impl Namespace {
 
     /// Tries a port on which nothing listens: a SYN and its RST.
     pub(crate) fn knock(&self, port: u16) {
-        let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+        self.knock_at("127.0.0.1", port);
+    }
+
+    /// Tries a port of an address on which nothing listens.
+    pub(crate) fn knock_at(&self, address: &str, port: u16) {
+        let script = format!("exec 3<>/dev/tcp/{address}/{port}");
         let mut bash = self.command("bash");
         bash.args(["-c", &script]).stderr(Stdio::null());
         assert!(!bash.status().unwrap().success(), "something listens on port {port}");
@@ -74,6 +96,12 @@ impl Drop for Namespace {
         }
         let _deleted = Command::new("ip").args(["netns", "del", &self.name]).status();
     }
+}
+
+/// Whether `ip` does something.
+fn ip(arguments: &[&str]) -> bool {
+    let made = Command::new("ip").args(arguments).stderr(Stdio::null()).status();
+    made.is_ok_and(|status| status.success())
 }
 
 /// A program that is ended when it is dropped.
@@ -114,9 +142,10 @@ pub(crate) fn signal(child: &Child, name: &str) {
 
 /// Says aloud that a test is not done.
 pub(crate) fn skip<T>(test: &str, reason: &str) -> Option<T> {
-    // Not eprintln!, which the test harness keeps to itself.
+    // Not eprintln!, which the test harness keeps to itself. Not /dev/stderr, which may belong to
+    // another user, and which begins a file anew.
     let line = format!("\nskipped: {test}: {reason}\n");
-    fs::write("/dev/stderr", line).ok();
+    io::stderr().lock().write_all(line.as_bytes()).ok();
     None
 }
 

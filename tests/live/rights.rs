@@ -71,14 +71,20 @@ fn without_the_right_one_line_says_what_to_do() {
     fs::copy(env!("CARGO_BIN_EXE_wslens"), &copy).unwrap();
     let opened = Command::new("chmod").args(["-R", "a+rX"]).arg(folder.path()).status();
     assert!(opened.unwrap().success());
-    let mut command = namespace.command("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
-    let captured = Capturing::open(command, &["print", "-i", "lo"]).end();
+    let as_nobody = |interface: &str| {
+        let mut command = namespace.command("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
+        Capturing::open(command, &["print", "-i", interface]).end()
+    };
+    let captured = as_nobody("lo");
     assert_eq!((captured.status.code(), captured.output.as_str()), (Some(2), ""));
     assert_eq!(captured.errors.lines().count(), 1, "{}", captured.errors);
     assert!(captured.errors.contains("capturing on lo is not permitted"), "{}", captured.errors);
     let setcap = format!("sudo setcap cap_net_raw=ep {}", copy.display());
     assert!(captured.errors.contains(&setcap), "{}", captured.errors);
+    let captured = as_nobody("nonesuch0");
+    assert_eq!(captured.status.code(), Some(2));
+    assert!(captured.errors.contains("there is no interface nonesuch0"), "{}", captured.errors);
 }
 
 #[test]

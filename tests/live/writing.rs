@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::capturing::Capturing;
@@ -27,6 +28,53 @@ fn captures_end_by_themselves_where_they_are_told_to() {
         namespace.knock(9);
     }
     assert_eq!(capturing.end().summary()["packets"], 2);
+}
+
+#[test]
+fn captures_of_silence_end_like_others() {
+    let Some(namespace) = Namespace::new("captures of silence") else { return };
+    for command in ["print", "check", "stats", "diagnose"] {
+        let open = |options: &[&str]| {
+            let wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
+            Capturing::open(wslens, &[&[command, "-i", "lo"], options].concat())
+        };
+        let captured = open(&["--duration", "200ms"]).end();
+        assert_eq!(captured.status.code(), Some(0), "{command}: {}", captured.errors);
+        assert!(captured.errors.contains("lo has no packets"), "{command}: {}", captured.errors);
+        assert!(!captured.output.is_empty(), "{command}");
+        let capturing = open(&[]);
+        wait_until_it_listens(&capturing);
+        let silent = capturing.interrupt();
+        assert_eq!(silent.status.code(), Some(0), "{command}: {}", silent.errors);
+        assert_eq!(silent.output, captured.output, "{command}");
+    }
+}
+
+#[test]
+fn the_first_packets_behind_a_silence_are_captured() {
+    let Some(namespace) = Namespace::new("the first packets") else { return };
+    let wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
+    let capturing = Capturing::open(wslens, PRINT);
+    wait_until_it_listens(&capturing);
+    namespace.knock(8113);
+    capturing.wait_for("refused connection", |output| output.contains("\"refused\""));
+    assert_eq!(capturing.interrupt().summary()["packets"], 2);
+}
+
+/// Waits until the interfaces are open and signals are listened to, without a packet.
+fn wait_until_it_listens(capturing: &Capturing) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_nobody(capturing.id()) {
+        assert!(Instant::now() < deadline, "{}", capturing.errors());
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_millis(500));
+}
+
+/// Whether a process has given up the rights of root, which it does when its interfaces are open.
+fn is_nobody(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:") && !line.contains("\t0\t"))
 }
 
 #[test]

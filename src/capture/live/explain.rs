@@ -83,8 +83,6 @@ enum Remedy {
 }
 
 /// What gives the right to capture.
-///
-/// Without it, Linux gives the same message for interfaces that do not exist.
 fn rights(user: Runner) -> &'static str {
     match user {
         Runner::User if cfg!(target_os = "linux") => {

@@ -128,7 +128,7 @@ fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
             Scope::Own => Err(error),
         })
         .and_then(Capture::setnonblock)
-        .map_err(|error| failed(Doing::Opening(name), &error))?;
+        .map_err(|error| not_opened(name, &error))?;
     if name == ANY {
         // The newer form says of each packet which interface it passed. Older systems lack it.
         capture.set_datalink(Linktype(LINUX_SLL2)).ok();
@@ -142,6 +142,19 @@ fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
         take_once(&capture, options.filter.as_deref(), options.snap_length).ok();
     }
     Ok(capture)
+}
+
+/// Why an interface was not opened.
+///
+/// Without the right to capture, the system does not say that there is no such interface, so the
+/// list is asked.
+fn not_opened(name: &str, error: &::pcap::Error) -> Error {
+    let doing = Doing::Opening(name);
+    let listed = devices().unwrap_or_default();
+    if listed.is_empty() || listed.iter().any(|device| device.name == name) {
+        return failed(doing, error);
+    }
+    failed(doing, &::pcap::Error::PcapError(NO_SUCH_DEVICE.to_owned()))
 }
 
 #[cfg(target_os = "linux")]
@@ -190,6 +203,9 @@ fn runner() -> Runner {
 fn runner() -> Runner {
     Runner::User
 }
+
+/// What libpcap says of an interface that is not there, where it may look.
+const NO_SUCH_DEVICE: &str = "No such device exists";
 
 /// `LINKTYPE_LINUX_SLL2`.
 const LINUX_SLL2: i32 = 276;
