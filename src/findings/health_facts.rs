@@ -235,13 +235,14 @@ const MOST_ROUND_TRIPS: usize = 128;
 const SAMPLE_FROM: u64 = 32 << 10;
 
 /// Bytes of text that are looked at.
-const SAMPLE: u64 = 4 << 10;
+const SAMPLE: u64 = 2 << 10;
 
 /// Bytes of one message that are looked at.
 const LONGEST_SAMPLE: usize = 4 << 10;
 
-/// A heartbeat comes in a pause: nanoseconds without a frame before it, or before the one that it answers.
-const PAUSE: u64 = 500_000_000;
+/// A heartbeat comes in a pause: nanoseconds without a frame before it, or before the one that it answers. What
+/// comes more often leaves no silence that a rule is about.
+const PAUSE: u64 = 5_000_000_000;
 
 #[cfg(test)]
 mod tests {
