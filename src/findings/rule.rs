@@ -154,8 +154,41 @@ impl Rule {
             })
     }
 
+    /// Whether this is to be told rather than `other` where only one can be: the worse one, and of rules
+    /// about a handshake that are equally bad the one that says why it failed (HS-40 and higher).
+    pub fn outranks(&self, other: &Self) -> bool {
+        let explains = |rule: &Self| rule.group() == "HS" && rule.id >= "HS-40";
+        let is_about_handshake = other.group() == "HS" && !explains(other);
+        self.severity > other.severity
+            || (self.severity == other.severity && explains(self) && is_about_handshake)
+    }
+
     /// The group of a rule: its id without the number, for example `WS-F`.
     pub fn group(&self) -> &'static str {
         self.id.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('-')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::findings::rule;
+
+    #[test]
+    fn what_explains_a_failed_handshake_is_told_first() {
+        #[rustfmt::skip]
+        let rows = [
+            ("HS-49",  "HS-24",  true),
+            ("HS-24",  "HS-49",  false),
+            ("HS-49",  "HS-44",  false),
+            ("HS-12",  "HS-22",  true),
+            ("HS-22",  "HS-12",  false),
+            ("HS-51",  "HS-24",  false),
+            ("HS-49",  "WS-F01", false),
+            ("NET-07", "WS-F01", false),
+        ];
+        for (one, other, expected) in rows {
+            let (first, second) = (rule(one).unwrap(), rule(other).unwrap());
+            assert_eq!(first.outranks(second), expected, "{one} and {other}");
+        }
     }
 }

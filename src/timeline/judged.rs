@@ -142,8 +142,11 @@ impl Timeline {
     fn count_on(&mut self, at: usize, rule: &'static Rule, count: u64) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         connection.findings = connection.findings.saturating_add(count);
-        if connection.worst_severity() < Some(rule.severity) {
+        let is_worse = connection.worst_severity() < Some(rule.severity);
+        if connection.worst.is_none_or(|worst| rule.outranks(worst)) {
             connection.worst = Some(rule);
+        }
+        if is_worse {
             connection.worst_row = None;
         }
     }
