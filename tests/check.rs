@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 
+mod support;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
+
+use support::program::{command, lines, text};
 
 /// A capture with findings: one error each on connections 1 and 4 at least.
 const ERRORS: &str = "samples/protocol-errors.pcap";
@@ -21,27 +25,7 @@ const CUT: &str = "samples/cut.pcap";
 
 /// Runs `wslens check` in the project's folder.
 fn check(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
-    command
-        .arg("check")
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("NO_COLOR", "1")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn lines(output: &Output) -> Vec<Value> {
-    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    command("check", arguments).output().unwrap()
 }
 
 /// A classic capture without packets.
@@ -257,7 +241,7 @@ fn bytes_from_the_network_and_names_of_files_are_harmless() {
 fn a_closed_pipe_is_no_failure() {
     let many = vec![ERRORS; 400];
     for format in ["text", "sarif"] {
-        let mut child = command(&[&many[..], &["--format", format]].concat())
+        let mut child = command("check", &[&many[..], &["--format", format]].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

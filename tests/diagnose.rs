@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 
+mod support;
+
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
+
+use support::program::{command, lines, text};
 
 /// Two attempts at a port where nothing listens.
 const REFUSED: &str = "samples/refused.pcap";
@@ -25,27 +29,7 @@ const BROWSER: &str = "samples/browser.pcap";
 
 /// Runs `wslens diagnose` in the project's folder.
 fn diagnose(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
-    command
-        .arg("diagnose")
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("NO_COLOR", "1")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn lines(output: &Output) -> Vec<Value> {
-    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    command("diagnose", arguments).output().unwrap()
 }
 
 fn connections(arguments: &[&str]) -> Vec<Value> {
@@ -168,6 +152,6 @@ fn json_is_one_document_with_every_file() {
 #[test]
 fn standard_input_is_read() {
     let file = fs::File::open(REFUSED).unwrap();
-    let output = command(&["-"]).stdin(file).output().unwrap();
+    let output = command("diagnose", &["-"]).stdin(file).output().unwrap();
     assert_eq!(text(&output.stdout), text(&diagnose(&[REFUSED]).stdout));
 }

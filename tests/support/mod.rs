@@ -14,6 +14,7 @@
 
 pub(crate) mod container;
 pub(crate) mod conversation;
+pub(crate) mod program;
 pub(crate) mod random;
 pub(crate) mod reopened;
 pub(crate) mod scenario;
