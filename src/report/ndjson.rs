@@ -12,7 +12,9 @@ use serde::Serialize;
 
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCode, FrameLine, HandshakeLine, MessageLine};
-pub(super) use self::lines::{ConnectionLine, FoldedLine, SeverityFields, SummaryLine, Times};
+pub(super) use self::lines::{
+    ConnectionLine, FoldedLine, OfFile, SeverityFields, SummaryLine, Times,
+};
 use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
 use super::output::Output;

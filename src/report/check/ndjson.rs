@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Checked, Files, Options, Suspect, Writer};
 use crate::findings::Finding;
-use crate::report::ndjson::{FindingLine, FoldedLine, SummaryLine};
+use crate::report::ndjson::{FindingLine, FoldedLine, OfFile, SummaryLine};
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
@@ -74,15 +74,6 @@ impl Writer for Ndjson<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// A line with the file that it is about.
-#[derive(Serialize)]
-struct OfFile<'a, L> {
-    #[serde(flatten)]
-    line: L,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
 }
 
 /// A line about a file that could not be read.

@@ -11,7 +11,9 @@ use super::words::remedy;
 use super::{Diagnosis, Options, Writer, apart};
 use crate::findings::Finding;
 use crate::report::check::Files;
-use crate::report::ndjson::{ConnectionLine, FindingLine, SummaryLine, Times, milliseconds};
+use crate::report::ndjson::{
+    ConnectionLine, FindingLine, OfFile, SummaryLine, Times, milliseconds,
+};
 use crate::stream::Timestamp;
 use crate::text::clock::Rfc3339;
 
@@ -55,15 +57,6 @@ impl Writer for Ndjson<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// A line with the file that it is about.
-#[derive(Serialize)]
-struct OfFile<'a, L> {
-    #[serde(flatten)]
-    line: L,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
 }
 
 /// One connection and its story, field by field in the order they are written.

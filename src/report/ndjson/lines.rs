@@ -15,6 +15,15 @@ use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
 use crate::tls::{Facts, suite_name};
 
+/// A line with the file that it is about, where there are several.
+#[derive(Serialize)]
+pub(in super::super) struct OfFile<'a, L> {
+    #[serde(flatten)]
+    pub(in super::super) line: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) file: Option<&'a str>,
+}
+
 #[derive(Serialize)]
 pub(in super::super) struct ConnectionLine<'a> {
     #[serde(rename = "type")]
