@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::fault::Side;
-use crate::findings::handshake::is_engine_io;
 use crate::findings::handshake_facts::HandshakeFacts;
 use crate::findings::health_facts::HealthFacts;
 use crate::findings::mask_keys::MaskKeys;
 use crate::findings::rule::{Bound, Rule, Severity};
 use crate::findings::shape::Shapes;
-use crate::http::Handshake;
+use crate::http::{Handshake, names_engine_io};
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
 use crate::websocket::{Frame, Inflation, Message, Opcode};
@@ -269,7 +268,7 @@ impl Facts {
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
                     self.health.accepted(handshake);
-                    self.awaits_open = handshake.target().is_some_and(is_engine_io);
+                    self.awaits_open = handshake.target().is_some_and(names_engine_io);
                 }
             }
             ConnectionEvent::UpgradeRequested(handshake) => {

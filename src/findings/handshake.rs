@@ -13,8 +13,6 @@ mod waiting;
 
 use crate::findings::rule::Rule;
 
-pub(super) use self::mixed_up::is_engine_io;
-
 /// HS-01 to HS-31.
 pub(super) const TABLES: &[&[Rule]] =
     &[request::RULES, fields::RULES, response::RULES, sequel::RULES, habits::RULES];

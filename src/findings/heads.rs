@@ -41,6 +41,11 @@ pub(super) fn lacks_token(head: &Head, name: &str, token: &str) -> bool {
     !head.has_token(name, token) && head.oddities.over_limit.count == 0
 }
 
+/// A target up to its query or fragment, which may hold secrets.
+pub(super) fn path(target: &[u8]) -> &[u8] {
+    target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or(target)
+}
+
 /// Where the first field of this name lies; the whole head where there is none.
 pub(super) fn place(head: &Head, name: &str) -> Span {
     let found = head.fields().position(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::findings::heads::{attempt, lacks_token};
+use crate::findings::heads::{attempt, lacks_token, path};
 use crate::http::{Handshake, Head};
 use crate::stream::{Origin, PacketId};
 
@@ -136,11 +136,6 @@ impl Legs {
     pub(super) fn ended(&mut self, connection: ConnectionId) {
         self.list.retain(|leg| leg.connection != connection);
     }
-}
-
-/// A target without its query.
-pub(super) fn path(target: &[u8]) -> &[u8] {
-    target.split(|byte| *byte == b'?').next().unwrap_or(target)
 }
 
 /// Whether a request has lost what makes it an upgrade.

@@ -55,7 +55,6 @@ pub(super) struct Left {
 }
 
 /// Whether a rule about TLS says why a connection failed, so that no general rule needs to.
-#[allow(dead_code, reason = "for the rules about TCP and HTTP, which are more general")]
 pub(super) fn explains(scene: &Scene<'_, Ending>) -> bool {
     failure(scene).is_some()
 }

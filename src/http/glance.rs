@@ -178,11 +178,15 @@ fn starts_with_ignore_case(name: &[u8], prefix: &[u8]) -> bool {
 
 /// Paths and query of engine.io and what is built on it.
 fn is_engine_io(target: &[u8]) -> bool {
-    let mut parts = target.splitn(2, |byte| *byte == b'?');
-    let path = parts.next().unwrap_or_default();
-    let query = parts.next().unwrap_or_default();
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     ENGINE_IO_PATHS.iter().any(|wanted| memmem::find(path, wanted).is_some())
-        || query.split(|byte| *byte == b'&').any(|part| part.starts_with(ENGINE_IO_PARAMETER))
+        || names_engine_io(target)
+}
+
+/// Whether the query of a target has the version of Engine.IO, as that of each of its clients has.
+pub fn names_engine_io(target: &[u8]) -> bool {
+    let query = target.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
+    query.split(|byte| *byte == b'&').any(|part| part.starts_with(ENGINE_IO_PARAMETER))
 }
 
 const ENGINE_IO_PATHS: [&[u8]; 2] = [b"/engine.io/", b"/socket.io/"];

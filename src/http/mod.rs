@@ -12,7 +12,7 @@ mod side;
 mod tracker;
 
 pub use body::plain_body;
-pub use glance::Traces;
+pub use glance::{Traces, names_engine_io};
 pub use head::Head;
 pub use held::Held;
 pub use line::is_token;

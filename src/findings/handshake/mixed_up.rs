@@ -1,10 +1,10 @@
 //! socket.io and plain WebSocket, mixed up (HS-53).
 
 use crate::findings::handshake::refusals::{Refusal, answered};
-use crate::findings::heads::{sent, shown};
-use crate::findings::legs::path;
+use crate::findings::heads::{path, sent, shown};
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::tls;
+use crate::http::names_engine_io;
 use crate::stream::Direction;
 
 /// HS-53.
@@ -33,7 +33,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
                     shown(path(target)),
                     shown(&refusal.body)
                 )
-            } else if is_engine_io(target) && !is_of_engine_io(&refusal.body) {
+            } else if names_engine_io(target) && !is_of_engine_io(&refusal.body) {
                 let kind = sent(refusal.response, "Content-Type");
                 format!(
                     "a socket.io client asked for {}, and the answer ({kind}) is not one of Engine.IO",
@@ -65,13 +65,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
 
 /// Whether a server of Engine.IO refused a request that is none of Engine.IO.
 pub(super) fn is_engine_io_missing(refusal: &Refusal<'_>) -> bool {
-    !is_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
-}
-
-/// Whether a target is that of an Engine.IO client.
-pub(in crate::findings) fn is_engine_io(target: &[u8]) -> bool {
-    let query = target.split(|byte| *byte == b'?').nth(1).unwrap_or_default();
-    query.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"EIO="))
+    !names_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
 }
 
 /// Whether a body is an error of Engine.IO.

@@ -5,8 +5,7 @@
 use crate::analysis::event::Ending;
 use crate::findings::attempts::Attempt;
 use crate::findings::handshake::mixed_up;
-use crate::findings::heads::{attempt, sent, shown};
-use crate::findings::legs::path;
+use crate::findings::heads::{attempt, path, sent, shown};
 use crate::findings::rule;
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::scene::Scene;

@@ -1,7 +1,7 @@
 //! What the request must say.
 
 use crate::findings::handshake::proxies::passed_on;
-use crate::findings::heads::{attempt, lacks, lacks_token, place, sent, shown};
+use crate::findings::heads::{attempt, lacks, lacks_token, path, place, sent, shown};
 use crate::findings::rule::{Bound, Check, Example, Rule, Severity};
 use crate::findings::words::counted;
 use crate::http::Head;
@@ -275,11 +275,6 @@ fn is_absolute(target: &[u8]) -> bool {
     scheme.is_some_and(|scheme| {
         scheme.first().is_some_and(u8::is_ascii_alphabetic) && scheme.iter().all(is_scheme)
     })
-}
-
-/// A target up to its query or fragment, which may hold secrets.
-fn path(target: &[u8]) -> &[u8] {
-    target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or(target)
 }
 
 /// What is wrong with a key.
