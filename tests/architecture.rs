@@ -5,6 +5,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -45,6 +46,13 @@ const STRANGERS: &[(&str, &str)] = &[
     ("websocket", "tls"),
     ("websocket", "http"),
     ("tui", "report"),
+];
+
+/// `(folder, module)`: two parts of one module that the lists above cannot tell apart. What stands below
+/// the folder must not import the module.
+const APART: &[(&str, &str)] = &[
+    // What is remembered of one connection never depends on another, so that each can have its thread.
+    ("findings/state", "findings::across"),
 ];
 
 /// `(crate, where)`: the only files and folders of `src` that may name it. Every dependency is listed.
@@ -119,6 +127,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("x509_cert", &["tls/certificate.rs"]),
 ];
 
+/// Percent of all definitions of types that may share their name with another one.
+///
+/// A name that exists twice has to be looked up with its module each time: prefix it with its subject.
+const SHARED_NAMES: usize = 43;
+
 /// Names that say nothing about what a module is for.
 const EMPTY_NAMES: &[&str] =
     &["common", "constants", "helper", "helpers", "misc", "prelude", "types", "util", "utils"];
@@ -155,6 +168,74 @@ fn imports_only_point_down() {
                 file.name
             );
         }
+    }
+}
+
+#[test]
+fn parts_of_a_module_that_are_apart_stay_so() {
+    for file in sources() {
+        for (folder, module) in APART {
+            let last = module.rsplit("::").next().unwrap();
+            let named = [format!("crate::{module}"), format!("super::{last}")];
+            let imports = named.iter().any(|path| file.code.contains(path.as_str()));
+            let below = Path::new(&file.name).starts_with(folder);
+            assert!(!(below && imports), "{} must not import crate::{module}", file.name);
+        }
+    }
+}
+
+#[test]
+fn few_types_share_their_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in sources() {
+        for name in file.code.lines().filter_map(type_defined) {
+            places.entry(name.to_owned()).or_default().push(file.name.clone());
+        }
+    }
+    let all: usize = places.values().map(Vec::len).sum();
+    places.retain(|_, files| files.len() > 1);
+    let shared: usize = places.values().map(Vec::len).sum();
+    assert!(
+        shared * 100 < all * SHARED_NAMES,
+        "{shared} of {all} types share their name with another, {SHARED_NAMES} % or more: {places:#?}"
+    );
+}
+
+/// The name of the type that a line defines.
+///
+/// An associated type of a trait is none: its name is the trait's, not ours.
+fn type_defined(line: &str) -> Option<&str> {
+    let code = line.trim_start();
+    let code = match code.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.strip_prefix(' ')?,
+        None => code,
+    };
+    let (kind, rest) = code.split_once(' ')?;
+    let counts = match kind {
+        "struct" | "enum" | "trait" | "union" => true,
+        "type" => !line.starts_with(' ') || line.trim_start().starts_with("pub"),
+        _ => false,
+    };
+    let name = rest.split(|letter: char| !is_word(letter)).next()?;
+    (counts && name.starts_with(char::is_uppercase)).then_some(name)
+}
+
+#[test]
+fn definitions_of_types_are_recognized() {
+    for (line, name) in [
+        ("struct Frame {", Some("Frame")),
+        ("pub(super) enum Kind<'a> {", Some("Kind")),
+        ("pub trait Sink {", Some("Sink")),
+        ("pub(in crate::tcp) struct Held(u8);", Some("Held")),
+        ("    struct InTests;", Some("InTests")),
+        ("pub type Result<T> = io::Result<T>;", Some("Result")),
+        ("    type Item = u8;", None),
+        ("    pub structure: Structure,", None),
+        ("struct is a word", None),
+        ("fn frame() {}", None),
+    ] {
+        assert_eq!(type_defined(line), name, "{line}");
     }
 }
 
