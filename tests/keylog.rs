@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use wslens::capture::{self, Secrets, Writer};
+use wslens::capture::{self, PcapngWriter, Secrets};
 
 /// One connection in TLS 1.3.
 const CAPTURE: &str = "samples/wss.pcap";
@@ -70,7 +70,7 @@ fn secrets_that_a_capture_brings_along_are_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("with-secrets.pcapng");
-    let mut writer = Writer::new(File::create(&path).unwrap()).unwrap();
+    let mut writer = PcapngWriter::new(File::create(&path).unwrap()).unwrap();
     let data = fs::read(root.join(KEYS)).unwrap();
     writer.secrets(&Secrets { kind: TLS_KEY_LOG, data }).unwrap();
     let mut source = capture::open(&root.join(CAPTURE)).unwrap();

@@ -648,8 +648,8 @@ fn what_was_searched_for_stands_out_in_rows_and_in_the_message() {
 #[test]
 fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/protocol-errors.pcap");
-    let journal = capture::Journal::new(capture::Spool::new(capture::Spool::LIMIT).unwrap());
-    let past = journal.past();
+    let journal = capture::PacketLog::new(capture::Spool::new(capture::Spool::LIMIT).unwrap());
+    let past = journal.reader();
     let shared = Shared::new(Stage::Live);
     let source = Source {
         packets: capture::open(&path).unwrap(),

@@ -8,7 +8,7 @@ use nom::bytes::complete::take;
 use nom::number::complete::{u16, u32};
 
 use super::bytes::ByteOrder;
-use super::error::{Error, Fault, Looks, Notices, Piece};
+use super::error::{Damage, Error, Looks, SkippedBlocks, TruncatedPart};
 use super::input::Input;
 use super::{LinkType, MEMORY_LIMIT, PACKET_LIMIT, Packet, PacketSource, Secrets};
 use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
@@ -16,12 +16,12 @@ use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
 /// A classic capture whose packets are being read.
 pub(super) struct Pcap {
     input: Input,
-    format: Format,
+    variant: PcapVariant,
     link_type: LinkType,
     packet_limit: u32,
     packets: u64,
     reading: Reading,
-    notices: Notices,
+    skipped_blocks: SkippedBlocks,
 }
 
 /// Whether there may be more packets.
@@ -33,7 +33,7 @@ enum Reading {
 
 /// What the magic number tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Format {
+pub(super) struct PcapVariant {
     order: ByteOrder,
     /// Nanoseconds of one unit of a packet's time fraction.
     unit: u64,
@@ -42,7 +42,7 @@ pub(super) struct Format {
 }
 
 /// Tells the variant of a classic capture from its first four bytes.
-pub(super) fn recognize(first: &[u8]) -> Option<Format> {
+pub(super) fn recognize(first: &[u8]) -> Option<PcapVariant> {
     let magic = *first.first_chunk::<4>()?;
     [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| {
         let (unit, header_length) = match order.u32(magic) {
@@ -51,18 +51,18 @@ pub(super) fn recognize(first: &[u8]) -> Option<Format> {
             MODIFIED => (1000, MODIFIED_RECORD_LENGTH),
             _ => return None,
         };
-        Some(Format { order, unit, header_length })
+        Some(PcapVariant { order, unit, header_length })
     })
 }
 
 impl Pcap {
     /// Reads the file header, of which the magic number is known.
-    pub(super) fn open(mut input: Input, format: Format) -> Result<Self, Error> {
+    pub(super) fn open(mut input: Input, variant: PcapVariant) -> Result<Self, Error> {
         if !input.ensure(HEADER_LENGTH)? {
             let looks = Looks::Short { length: length_u64(input.available().len()) };
             return Err(Error::NotCapture { name: input.name().to_owned(), looks });
         }
-        let Ok((_, header)) = file_header(input.available(), format.order) else {
+        let Ok((_, header)) = file_header(input.available(), variant.order) else {
             return Err(Error::NotCapture { name: input.name().to_owned(), looks: Looks::Noise });
         };
         // Before 2.3 the two lengths of a packet were swapped; no other version was ever written.
@@ -76,31 +76,31 @@ impl Pcap {
         input.consume(HEADER_LENGTH);
         Ok(Self {
             input,
-            format,
+            variant,
             link_type: header.link_type,
             packet_limit: header.snap_length.clamp(PACKET_LIMIT, MEMORY_LIMIT),
             packets: 0,
             reading: Reading::Going,
-            notices: Notices::default(),
+            skipped_blocks: SkippedBlocks::default(),
         })
     }
 
     /// Makes the next packet available, and reads its header.
     #[inline]
     fn next_record(&mut self) -> Result<Option<Record>, Error> {
-        if !self.input.ensure(self.format.header_length)? {
+        if !self.input.ensure(self.variant.header_length)? {
             return if self.input.available().is_empty() {
                 Ok(None)
             } else {
-                Err(self.truncated(length_u64(self.format.header_length)))
+                Err(self.truncated(length_u64(self.variant.header_length)))
             };
         }
-        let Some(record) = record(self.input.available(), self.format) else { return Ok(None) };
+        let Some(record) = record(self.input.available(), self.variant) else { return Ok(None) };
         if record.captured > self.packet_limit {
-            let fault = Fault::PacketLength { length: record.captured, limit: self.packet_limit };
-            return Err(self.input.damaged(fault));
+            let damage = Damage::PacketLength { length: record.captured, limit: self.packet_limit };
+            return Err(self.input.damaged(damage));
         }
-        let length = length_u64(self.format.header_length) + u64::from(record.captured);
+        let length = length_u64(self.variant.header_length) + u64::from(record.captured);
         if self.input.ensure(length_usize(length))? {
             Ok(Some(record))
         } else {
@@ -110,7 +110,7 @@ impl Pcap {
 
     #[cold]
     fn truncated(&self, length: u64) -> Error {
-        self.input.truncated(Piece::Packet(PacketId(self.packets + 1)), length)
+        self.input.truncated(TruncatedPart::Packet(PacketId(self.packets + 1)), length)
     }
 }
 
@@ -128,14 +128,14 @@ impl PacketSource for Pcap {
             }
         };
         self.packets += 1;
-        let file_offset = self.input.offset() + length_u64(self.format.header_length);
+        let file_offset = self.input.offset() + length_u64(self.variant.header_length);
         let captured = length_usize(u64::from(record.captured));
         Ok(Some(Packet {
             id: PacketId(self.packets),
             time: record.time,
             link_type: self.link_type,
             interface: 0,
-            bytes: self.input.take(self.format.header_length, captured, 0),
+            bytes: self.input.take(self.variant.header_length, captured, 0),
             original_length: record.original,
             file_offset,
         }))
@@ -153,8 +153,8 @@ impl PacketSource for Pcap {
         &[]
     }
 
-    fn notices(&self) -> &Notices {
-        &self.notices
+    fn skipped_blocks(&self) -> &SkippedBlocks {
+        &self.skipped_blocks
     }
 
     fn is_ready(&self) -> bool {
@@ -195,15 +195,15 @@ struct Record {
 
 /// Plain slices instead of nom: this runs once per packet.
 #[inline]
-fn record(input: &[u8], format: Format) -> Option<Record> {
+fn record(input: &[u8], variant: PcapVariant) -> Option<Record> {
     let (words, _) = input.first_chunk::<RECORD_LENGTH>()?.as_chunks::<4>();
     let &[seconds, fraction, captured, original] = words else { return None };
-    let [seconds, fraction] = [seconds, fraction].map(|word| u64::from(format.order.u32(word)));
+    let [seconds, fraction] = [seconds, fraction].map(|word| u64::from(variant.order.u32(word)));
     Some(Record {
         // At most 2^32 * (10^9 + 1000), which fits whatever the fields say.
-        time: Timestamp(seconds * NANOSECONDS_PER_SECOND + fraction * format.unit),
-        captured: format.order.u32(captured),
-        original: format.order.u32(original),
+        time: Timestamp(seconds * NANOSECONDS_PER_SECOND + fraction * variant.unit),
+        captured: variant.order.u32(captured),
+        original: variant.order.u32(original),
     })
 }
 

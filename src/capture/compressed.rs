@@ -7,7 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::error::{Compression, Flaw};
+use super::error::{CompressionFormat, Flaw};
 
 /// The failure of a decompressor, carried through [`io::Error`].
 #[derive(Debug)]
@@ -30,12 +30,12 @@ impl Undecodable {
 }
 
 /// Recognizes a compressed file by its first bytes.
-pub(super) fn recognize(first: &[u8]) -> Option<Compression> {
+pub(super) fn recognize(first: &[u8]) -> Option<CompressionFormat> {
     match first {
-        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        [0x1f, 0x8b, ..] => Some(CompressionFormat::Gzip),
         // RFC 8878, 3.1.1 and 3.1.2: a frame, or one of 16 kinds of skippable frames.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            Some(Compression::Zstd)
+            Some(CompressionFormat::Zstd)
         }
         _ => None,
     }
@@ -43,13 +43,13 @@ pub(super) fn recognize(first: &[u8]) -> Option<Compression> {
 
 /// Reads the content of a compressed file.
 pub(super) fn decompress(
-    compression: Compression,
+    compression: CompressionFormat,
     reader: Box<dyn Read + Send>,
 ) -> Box<dyn Read + Send> {
     let source = BufReader::with_capacity(SOURCE_LENGTH, Watched { reader, failure: None });
     match compression {
-        Compression::Gzip => Box::new(Gzip { decoder: MultiGzDecoder::new(source) }),
-        Compression::Zstd => Box::new(Zstd::new(source)),
+        CompressionFormat::Gzip => Box::new(Gzip { decoder: MultiGzDecoder::new(source) }),
+        CompressionFormat::Zstd => Box::new(Zstd::new(source)),
     }
 }
 
@@ -76,7 +76,7 @@ impl Read for Watched {
 }
 
 /// What went wrong: the reader below, else the compressed data.
-fn failure(source: &mut BufReader<Watched>, compression: Compression) -> io::Error {
+fn failure(source: &mut BufReader<Watched>, compression: CompressionFormat) -> io::Error {
     if let Some(error) = source.get_mut().failure.take() {
         return error;
     }
@@ -96,9 +96,9 @@ impl Read for Gzip {
         self.decoder.read(target).map_err(|error| match error.kind() {
             // A wrong checksum stands at the end of the data, too.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                Undecodable::error(Flaw::Corrupt(Compression::Gzip))
+                Undecodable::error(Flaw::Corrupt(CompressionFormat::Gzip))
             }
-            _ => failure(self.decoder.get_mut(), Compression::Gzip),
+            _ => failure(self.decoder.get_mut(), CompressionFormat::Gzip),
         })
     }
 }
@@ -107,14 +107,14 @@ impl Read for Gzip {
 struct Zstd {
     source: BufReader<Watched>,
     decoder: FrameDecoder,
-    state: State,
+    state: ZstdState,
     /// Given when everything that was decoded before it has been read.
     failure: Option<io::Error>,
 }
 
 /// Where a zstd file is being read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum ZstdState {
     /// Between two frames.
     Between,
     /// In a frame.
@@ -127,17 +127,17 @@ impl Zstd {
     fn new(source: BufReader<Watched>) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
-        Self { source, decoder, state: State::Between, failure: None }
+        Self { source, decoder, state: ZstdState::Between, failure: None }
     }
 
     /// Reads the header of the next frame, or leaves out a skippable one.
     fn next_frame(&mut self) -> io::Result<()> {
         if self.source.fill_buf()?.is_empty() {
-            self.state = State::End;
+            self.state = ZstdState::End;
             return Ok(());
         }
         match self.decoder.init(&mut self.source) {
-            Ok(()) => self.state = State::Frame,
+            Ok(()) => self.state = ZstdState::Frame,
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                 length,
                 ..
@@ -145,10 +145,10 @@ impl Zstd {
                 let length = u64::from(length);
                 let skipped = io::copy(&mut (&mut self.source).take(length), &mut io::sink());
                 if !skipped.is_ok_and(|skipped| skipped == length) {
-                    return Err(failure(&mut self.source, Compression::Zstd));
+                    return Err(failure(&mut self.source, CompressionFormat::Zstd));
                 }
             }
-            Err(_) => return Err(failure(&mut self.source, Compression::Zstd)),
+            Err(_) => return Err(failure(&mut self.source, CompressionFormat::Zstd)),
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Zstd {
         while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
             let step = BlockDecodingStrategy::UptoBlocks(1);
             if self.decoder.decode_blocks(&mut self.source, step).is_err() {
-                self.failure = Some(failure(&mut self.source, Compression::Zstd));
+                self.failure = Some(failure(&mut self.source, CompressionFormat::Zstd));
                 // The decoder holds back a window of what it decoded until the frame's last
                 // block, so it is given one. This cannot fail: the block is whole and empty.
                 let _result = self.decoder.decode_blocks(LAST_BLOCK, BlockDecodingStrategy::All);
@@ -169,13 +169,13 @@ impl Zstd {
 
     /// Compares the checksum at the end of a frame, if there is one.
     fn end_frame(&mut self) -> io::Result<()> {
-        self.state = State::Between;
+        self.state = ZstdState::Between;
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
         let given = self.decoder.get_checksum_from_data();
         if given.is_some() && given != self.decoder.get_calculated_checksum() {
-            return Err(Undecodable::error(Flaw::Corrupt(Compression::Zstd)));
+            return Err(Undecodable::error(Flaw::Corrupt(CompressionFormat::Zstd)));
         }
         Ok(())
     }
@@ -183,9 +183,9 @@ impl Zstd {
     fn step(&mut self, target: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.state {
-                State::End => return Ok(0),
-                State::Between => self.next_frame()?,
-                State::Frame => {
+                ZstdState::End => return Ok(0),
+                ZstdState::Between => self.next_frame()?,
+                ZstdState::Frame => {
                     self.next_block();
                     if self.decoder.can_collect() == 0 {
                         self.end_frame()?;
@@ -205,7 +205,7 @@ impl Read for Zstd {
         }
         let result = self.step(target);
         if result.is_err() {
-            self.state = State::End;
+            self.state = ZstdState::End;
         }
         result
     }

@@ -83,21 +83,21 @@ pub enum Error {
         /// The file.
         name: String,
         /// What is not whole.
-        piece: Piece,
+        piece: TruncatedPart,
         /// Where that starts in the (uncompressed) file.
         offset: u64,
         /// How many bytes it lacks; where its header is not whole, of the header.
         missing: u64,
     },
     /// Bytes from which the next packet cannot be found.
-    #[error("{name} is damaged at byte {offset}: {fault}; only packets before that are read")]
+    #[error("{name} is damaged at byte {offset}: {damage}; only packets before that are read")]
     Damaged {
         /// The file.
         name: String,
         /// Where the record or block starts in the (uncompressed) file.
         offset: u64,
         /// What is wrong there.
-        fault: Fault,
+        damage: Damage,
     },
     /// The operating system failed.
     #[error("{name} cannot be read: {cause}")]
@@ -198,9 +198,9 @@ impl fmt::Display for Looks {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Flaw {
     /// The data ends before its end mark.
-    CutShort(Compression),
+    CutShort(CompressionFormat),
     /// The data contradicts itself or its checksum.
-    Corrupt(Compression),
+    Corrupt(CompressionFormat),
 }
 
 impl fmt::Display for Flaw {
@@ -214,14 +214,14 @@ impl fmt::Display for Flaw {
 
 /// A compressed format around a capture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Compression {
+pub enum CompressionFormat {
     /// RFC 1952.
     Gzip,
     /// RFC 8878.
     Zstd,
 }
 
-impl fmt::Display for Compression {
+impl fmt::Display for CompressionFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gzip => "gzip",
@@ -232,14 +232,14 @@ impl fmt::Display for Compression {
 
 /// What a capture may be cut off in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Piece {
+pub enum TruncatedPart {
     /// The packet that would have had this number.
     Packet(PacketId),
     /// A pcapng block that holds no packet, or whose type is cut off.
     Block,
 }
 
-impl fmt::Display for Piece {
+impl fmt::Display for TruncatedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Packet(id) => write!(f, "packet {id}"),
@@ -250,7 +250,7 @@ impl fmt::Display for Piece {
 
 /// What is wrong with a record of a classic capture, or with a pcapng block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub enum Damage {
     /// More bytes than a packet can have.
     PacketLength {
         /// The length given, in bytes.
@@ -312,7 +312,7 @@ pub enum Fault {
     TooManySecrets,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PacketLength { length, limit } => {
@@ -346,36 +346,36 @@ impl fmt::Display for Fault {
 
 /// A damaged block that was skipped; reading went on behind it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Notice {
+pub struct SkippedBlock {
     /// Where the block starts in the (uncompressed) file.
     pub offset: u64,
     /// The last packet before it; 0 when there was none.
     pub after: PacketId,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub damage: Damage,
 }
 
 /// What was skipped so far, up to a limit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Notices {
-    list: Vec<Notice>,
+pub struct SkippedBlocks {
+    list: Vec<SkippedBlock>,
     omitted: u64,
 }
 
-impl Notices {
-    /// The first notices, in the order of the file.
-    pub fn list(&self) -> &[Notice] {
+impl SkippedBlocks {
+    /// The first skipped blocks, in the order of the file.
+    pub fn list(&self) -> &[SkippedBlock] {
         &self.list
     }
 
-    /// How many more there were than [`Notices::list`] holds.
+    /// How many more there were than [`SkippedBlocks::list`] holds.
     pub fn omitted(&self) -> u64 {
         self.omitted
     }
 
-    pub(super) fn add(&mut self, notice: Notice) {
+    pub(super) fn add(&mut self, block: SkippedBlock) {
         if self.list.len() < MAX_NOTICES {
-            self.list.push(notice);
+            self.list.push(block);
         } else {
             self.omitted = self.omitted.saturating_add(1);
         }
@@ -395,7 +395,7 @@ pub(super) fn printable(name: &str) -> String {
     shown
 }
 
-/// Notices kept for one capture; a file of damaged blocks only must not fill the memory.
+/// Skipped blocks remembered for one capture; a file of damaged blocks only must not fill the memory.
 const MAX_NOTICES: usize = 256;
 
 #[cfg(test)]
@@ -412,11 +412,11 @@ mod tests {
             ("a.pcap is not a capture: it ends after 3 bytes; give a pcap or pcapng file",
                 Error::NotCapture { name: name(), looks: Looks::Short { length: 3 } }),
             ("a.pcap is cut off in packet 7 at byte 99: 5 more bytes should follow; only packets before that are read",
-                Error::Truncated { name: name(), piece: Piece::Packet(PacketId(7)), offset: 99, missing: 5 }),
+                Error::Truncated { name: name(), piece: TruncatedPart::Packet(PacketId(7)), offset: 99, missing: 5 }),
             ("a.pcap is damaged at byte 24: a packet of 4294967295 bytes is impossible (limit 262144); only packets before that are read",
-                Error::Damaged { name: name(), offset: 24, fault: Fault::PacketLength { length: u32::MAX, limit: 262_144 } }),
+                Error::Damaged { name: name(), offset: 24, damage: Damage::PacketLength { length: u32::MAX, limit: 262_144 } }),
             ("a.pcap is damaged: its gzip data ends too early at byte 40; only packets before that are read",
-                Error::DamagedCompression { name: name(), flaw: Flaw::CutShort(Compression::Gzip), position: 40 }),
+                Error::DamagedCompression { name: name(), flaw: Flaw::CutShort(CompressionFormat::Gzip), position: 40 }),
         ]
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compressed::Undecodable;
-use super::error::{Error, Fault, Piece};
+use super::error::{Damage, Error, TruncatedPart};
 use crate::stream::length_u64;
 
 /// Unread bytes of a capture, refilled from a reader.
@@ -15,7 +15,7 @@ use crate::stream::length_u64;
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     name: String,
-    progress: Progress,
+    progress: BytesRead,
     buffer: Vec<u8>,
     /// The unread bytes are `buffer[start..end]`.
     start: usize,
@@ -25,7 +25,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(reader: Box<dyn Read + Send>, name: String, progress: Progress) -> Self {
+    pub(super) fn new(reader: Box<dyn Read + Send>, name: String, progress: BytesRead) -> Self {
         Self { reader, name, progress, buffer: Vec::new(), start: 0, end: 0, base: 0 }
     }
 
@@ -91,20 +91,20 @@ impl Input {
     }
 
     /// The reader with the unread bytes before it.
-    pub(super) fn into_reader(self) -> (Box<dyn Read + Send>, String, Progress) {
+    pub(super) fn into_reader(self) -> (Box<dyn Read + Send>, String, BytesRead) {
         let unread = self.available().to_vec();
         (Box::new(io::Cursor::new(unread).chain(self.reader)), self.name, self.progress)
     }
 
     /// The error for a capture that ends in a piece of `length` bytes which starts here.
-    pub(super) fn truncated(&self, piece: Piece, length: u64) -> Error {
+    pub(super) fn truncated(&self, piece: TruncatedPart, length: u64) -> Error {
         let missing = length.saturating_sub(length_u64(self.end - self.start));
         Error::Truncated { name: self.name.clone(), piece, offset: self.offset(), missing }
     }
 
     /// The error for a piece that starts here and from which the next cannot be found.
-    pub(super) fn damaged(&self, fault: Fault) -> Error {
-        Error::Damaged { name: self.name.clone(), offset: self.offset(), fault }
+    pub(super) fn damaged(&self, damage: Damage) -> Error {
+        Error::Damaged { name: self.name.clone(), offset: self.offset(), damage }
     }
 
     #[cold]
@@ -150,9 +150,9 @@ impl Input {
 
 /// How many bytes of a file were read, counted below any decompression.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
+pub(super) struct BytesRead(Arc<AtomicU64>);
 
-impl Progress {
+impl BytesRead {
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -161,7 +161,7 @@ impl Progress {
 /// A reader that counts what is read.
 pub(super) struct Counted<R> {
     pub(super) reader: R,
-    pub(super) progress: Progress,
+    pub(super) progress: BytesRead,
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -10,27 +10,29 @@ mod compressed;
 mod error;
 mod input;
 mod interface;
-mod journal;
 pub mod live;
 mod open;
 mod output;
+mod packet_log;
 mod pcapng;
-mod recording;
 mod rotation;
 mod spool;
 mod store;
+mod tee;
 mod write;
 
-pub use error::{Compression, Error, Fault, Flaw, Looks, Notice, Notices, Piece};
+pub use error::{
+    CompressionFormat, Damage, Error, Flaw, Looks, SkippedBlock, SkippedBlocks, TruncatedPart,
+};
 pub use interface::{Interface, Losses};
-pub use journal::{Journal, KeptPacket, Past};
 pub use open::{length, open, open_stream};
-pub use output::{Output, Replacing};
-pub use recording::Recording;
+pub use output::{CaptureOutput, Replacing};
+pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};
 pub use rotation::Rotation;
 pub use spool::Spool;
 pub use store::{FileStore, PacketPlace, PacketStore};
-pub use write::Writer;
+pub use tee::Tee;
+pub use write::PcapngWriter;
 
 use crate::stream::{PacketId, Timestamp};
 
@@ -61,7 +63,7 @@ pub trait PacketSource {
     fn secrets(&self) -> &[Secrets];
 
     /// The damaged blocks that were skipped so far.
-    fn notices(&self) -> &Notices;
+    fn skipped_blocks(&self) -> &SkippedBlocks;
 
     /// How many packets the capturing machine says that it lost, as far as known by now.
     fn dropped(&mut self) -> u64;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::compressed::{decompress, recognize};
 use super::error::{Error, Looks, printable};
-use super::input::{Counted, Input, Progress};
+use super::input::{BytesRead, Counted, Input};
 use super::{PacketSource, classic, pcapng};
 use crate::stream::length_u64;
 
@@ -40,7 +40,7 @@ pub fn open_stream(
     reader: Box<dyn Read + Send>,
     name: &str,
 ) -> Result<Box<dyn PacketSource + Send>, Error> {
-    let progress = Progress::default();
+    let progress = BytesRead::default();
     let counted = Counted { reader, progress: progress.clone() };
     let mut input = Input::new(Box::new(counted), printable(name), progress);
     input.ensure(MAGIC_LENGTH)?;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::clock;
 use super::error::printable;
-use super::live::rights::User;
-use super::rotation::Extent;
+use super::live::privileges::User;
+use super::rotation::FileExtent;
 use super::write::PROGRAM;
-use super::{Error, Packet, Rotation, Secrets, Writer};
+use super::{Error, Packet, PcapngWriter, Rotation, Secrets};
 use crate::stream::{Timestamp, length_u64};
 
 /// Whether a file that is there already is replaced.
@@ -24,22 +24,22 @@ pub enum Replacing {
 
 /// The file that is being written, and those before.
 #[derive(Debug)]
-pub struct Output {
+pub struct CaptureOutput {
     /// What the user called it.
     base: PathBuf,
     rotation: Rotation,
     replacing: Replacing,
-    writer: Writer<BufWriter<File>>,
+    writer: PcapngWriter<BufWriter<File>>,
     /// Where `writer` writes.
     path: PathBuf,
-    extent: Extent,
+    extent: FileExtent,
     /// The files before, the oldest first.
     before: VecDeque<PathBuf>,
     /// How many files were begun.
     begun: u64,
 }
 
-impl Output {
+impl CaptureOutput {
     /// Makes the first file, so that it is known to be possible before packets are read.
     ///
     /// # Errors
@@ -53,28 +53,28 @@ impl Output {
             replacing,
             writer: begin(&path, replacing)?,
             path,
-            extent: Extent::default(),
+            extent: FileExtent::default(),
             before: VecDeque::new(),
             begun: 1,
         })
     }
 
     /// Gives the first file to a user, and sees that the others can be made once the process is
-    /// that user (`take_over`).
+    /// that user (`switch_to`).
     ///
     /// # Errors
     ///
-    /// [`Error::Unwritable`], and what `take_over` fails with.
+    /// [`Error::Unwritable`], and what `switch_to` fails with.
     pub fn hand_over(
         &self,
         user: &User,
-        take_over: impl FnOnce() -> Result<(), Error>,
+        switch_to: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
         let file = self.writer.get_ref().get_ref();
         if file.metadata().is_ok_and(|facts| facts.is_file()) {
             user.own(file).map_err(|cause| unwritable(&self.path, cause))?;
         }
-        take_over()?;
+        switch_to()?;
         let folder = self.base.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or_else(|| Path::new("."));
         if self.rotation.is_on() && !user.may_write(folder) {
@@ -94,7 +94,7 @@ impl Output {
         self.begun = self.begun.saturating_add(1);
         let path = self.rotation.path(&self.base, self.begun, clock::wall());
         self.writer = begin(&path, self.replacing)?;
-        self.extent = Extent::default();
+        self.extent = FileExtent::default();
         self.before.push_back(std::mem::replace(&mut self.path, path));
         while self.rotation.files.is_some_and(|kept| length_u64(self.before.len()) >= kept) {
             let Some(oldest) = self.before.pop_front() else { break };
@@ -123,17 +123,17 @@ impl Output {
     /// Writes something else.
     pub(super) fn write(
         &mut self,
-        work: impl FnOnce(&mut Writer<BufWriter<File>>) -> io::Result<()>,
+        work: impl FnOnce(&mut PcapngWriter<BufWriter<File>>) -> io::Result<()>,
     ) -> Result<(), Error> {
         work(&mut self.writer).map_err(|cause| unwritable(&self.path, cause))
     }
 }
 
 /// Makes a file and begins to write.
-fn begin(path: &Path, replacing: Replacing) -> Result<Writer<BufWriter<File>>, Error> {
+fn begin(path: &Path, replacing: Replacing) -> Result<PcapngWriter<BufWriter<File>>, Error> {
     let out = BufWriter::with_capacity(BUFFER_BYTES, create(path, replacing)?);
     let comment = format!("written by {PROGRAM}");
-    Writer::with_comment(out, &comment).map_err(|cause| unwritable(path, cause))
+    PcapngWriter::with_comment(out, &comment).map_err(|cause| unwritable(path, cause))
 }
 
 /// Makes a file that only its owner can read: captures hold what people said.
@@ -183,7 +183,7 @@ mod tests {
         let path = folder.path().join("feed.pcapng");
         fs::write(&path, "something dear").unwrap();
         let create = |path: &Path, replacing| {
-            Output::create(path, Rotation::default(), replacing).map(|_| ())
+            CaptureOutput::create(path, Rotation::default(), replacing).map(|_| ())
         };
         let error = create(&path, Replacing::No).unwrap_err().to_string();
         assert!(error.ends_with("feed.pcapng exists; give another name, or --force to replace it"));

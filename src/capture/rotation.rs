@@ -20,7 +20,7 @@ pub struct Rotation {
 
 /// What is in a file so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Extent {
+pub(super) struct FileExtent {
     /// Its bytes.
     pub(super) bytes: u64,
     /// Its packets.
@@ -36,7 +36,7 @@ impl Rotation {
     }
 
     /// Whether a packet of this time belongs into the next file.
-    pub(super) fn is_due(&self, extent: &Extent, time: Timestamp) -> bool {
+    pub(super) fn is_due(&self, extent: &FileExtent, time: Timestamp) -> bool {
         // A file has a packet at least, or there would be files without end.
         let Some(first) = extent.first else { return false };
         self.bytes.is_some_and(|limit| extent.bytes >= limit)
@@ -75,13 +75,13 @@ mod tests {
         let bytes = Rotation { bytes: Some(1_000), ..none };
         let packets = Rotation { packets: Some(3), ..none };
         let seconds = Rotation { nanoseconds: Some(50), ..none };
-        let extent = |bytes, packets| Extent { bytes, packets, first: Some(Timestamp(100)) };
+        let extent = |bytes, packets| FileExtent { bytes, packets, first: Some(Timestamp(100)) };
         #[rustfmt::skip]
         let cases = [
             ("one file",            none,    extent(u64::MAX, u64::MAX), u64::MAX, false),
             ("under the size",      bytes,   extent(999, 9),             100,      false),
             ("at the size",         bytes,   extent(1_000, 9),           100,      true),
-            ("only a header yet",   bytes,   Extent { bytes: 2_000, packets: 0, first: None }, 100, false),
+            ("only a header yet",   bytes,   FileExtent { bytes: 2_000, packets: 0, first: None }, 100, false),
             ("packets to come",     packets, extent(9, 2),               100,      false),
             ("enough packets",      packets, extent(9, 3),               100,      true),
             ("within the time",     seconds, extent(9, 9),               149,      false),

@@ -15,26 +15,26 @@ use crate::stream::{PacketId, length_u64, length_usize};
 /// of this. One thread may write while others read.
 #[derive(Clone, Debug)]
 pub struct Spool {
-    shared: Arc<Shared>,
+    shared: Arc<SpoolFile>,
     /// Bytes that the file may have.
     limit: u64,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SpoolFile {
     /// Written again from its start when it has as many bytes as it may: what has position `p`
     /// among all packets ever kept stands at `p` modulo the limit.
     file: Positional,
-    tail: Mutex<Tail>,
+    tail: Mutex<SpoolTail>,
 }
 
 /// The last bytes, which are not in the file yet.
 #[derive(Debug, Default)]
-struct Tail {
+struct SpoolTail {
     /// Position of the first of them.
     start: u64,
     bytes: Vec<u8>,
-    /// Some packets that are kept, from the last one before them on: `Spool::let_go` need not be exact.
+    /// Some packets that are kept, from the last one before them on: `Spool::evicted` need not be exact.
     marks: VecDeque<Mark>,
 }
 
@@ -56,7 +56,7 @@ impl Spool {
     /// [`Error::Io`] when no temporary file can be made.
     pub fn new(limit: u64) -> Result<Self, Error> {
         let file = tempfile::tempfile().map_err(failure)?;
-        let shared = Shared { file: Positional::new(file), tail: Mutex::default() };
+        let shared = SpoolFile { file: Positional::new(file), tail: Mutex::default() };
         Ok(Self { shared: Arc::new(shared), limit: limit.max(SMALLEST) })
     }
 
@@ -88,7 +88,7 @@ impl Spool {
     }
 
     /// Up to which packet the oldest were let go; `None` while all are kept.
-    pub fn let_go(&self) -> Option<PacketId> {
+    pub fn evicted(&self) -> Option<PacketId> {
         let tail = self.tail();
         let oldest = self.oldest(&tail);
         if oldest == 0 {
@@ -100,7 +100,7 @@ impl Spool {
     }
 
     /// Moves the tail to the file.
-    fn write(&self, tail: &mut Tail) -> Result<(), Error> {
+    fn write(&self, tail: &mut SpoolTail) -> Result<(), Error> {
         let mut start = tail.start;
         let mut rest = tail.bytes.as_slice();
         while !rest.is_empty() {
@@ -121,11 +121,11 @@ impl Spool {
     }
 
     /// Position of the first byte that is still kept.
-    fn oldest(&self, tail: &Tail) -> u64 {
+    fn oldest(&self, tail: &SpoolTail) -> u64 {
         tail.start.saturating_sub(self.limit)
     }
 
-    fn tail(&self) -> MutexGuard<'_, Tail> {
+    fn tail(&self) -> MutexGuard<'_, SpoolTail> {
         // A thread that panicked has written whole packets or nothing.
         self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,7 +226,7 @@ mod tests {
             spool.read(places.last().unwrap(), &mut again).unwrap();
             assert_eq!(again, bytes, "packet {number}");
             if number < 10 {
-                assert_eq!(spool.let_go(), None);
+                assert_eq!(spool.evicted(), None);
             }
         }
         let mut kept = 0;
@@ -252,7 +252,7 @@ mod tests {
         }
         // 1 MiB holds 14 of 70,001 bytes; up to three are not written yet.
         assert!((14..=18).contains(&kept), "{kept}");
-        let gone = spool.let_go().unwrap();
+        let gone = spool.evicted().unwrap();
         assert!(gone.0 > 50 && gone.0 <= 100 - kept, "{gone}");
     }
 }

@@ -118,30 +118,30 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 /// What a test looks at of a packet.
 #[derive(Debug, Eq, PartialEq)]
-struct Seen {
+struct ReadPacket {
     time: u64,
     link_type: u32,
     interface: u32,
     bytes: Vec<u8>,
 }
 
-fn seen(time: u64, link_type: u32, interface: u32, bytes: &[u8]) -> Seen {
-    Seen { time, link_type, interface, bytes: bytes.to_vec() }
+fn seen(time: u64, link_type: u32, interface: u32, bytes: &[u8]) -> ReadPacket {
+    ReadPacket { time, link_type, interface, bytes: bytes.to_vec() }
 }
 
-type Source = Box<dyn PacketSource + Send>;
+type BoxedSource = Box<dyn PacketSource + Send>;
 
-fn source(bytes: &[u8]) -> Result<Source, Error> {
+fn source(bytes: &[u8]) -> Result<BoxedSource, Error> {
     open_stream(Box::new(io::Cursor::new(bytes.to_vec())), "a.pcap")
 }
 
 /// All packets, and the error that ended them.
-fn drain(source: &mut Source) -> (Vec<Seen>, Option<Error>) {
+fn drain(source: &mut BoxedSource) -> (Vec<ReadPacket>, Option<Error>) {
     let mut packets = Vec::new();
     loop {
         match source.next_packet() {
             Ok(Some(packet)) => {
-                packets.push(Seen {
+                packets.push(ReadPacket {
                     time: packet.time.0,
                     link_type: packet.link_type.0,
                     interface: packet.interface,
@@ -158,7 +158,7 @@ fn drain(source: &mut Source) -> (Vec<Seen>, Option<Error>) {
     }
 }
 
-fn read(bytes: &[u8]) -> (Vec<Seen>, Option<Error>) {
+fn read(bytes: &[u8]) -> (Vec<ReadPacket>, Option<Error>) {
     drain(&mut source(bytes).unwrap())
 }
 
@@ -265,7 +265,7 @@ fn pcapng_features() {
         let (packets, error) = drain(&mut source);
         assert!(error.is_none(), "{name}: {error:?}");
         assert!(packets == expected, "{name}");
-        assert_eq!(source.notices(), &Notices::default(), "{name}");
+        assert_eq!(source.skipped_blocks(), &SkippedBlocks::default(), "{name}");
     }
 }
 
@@ -274,24 +274,24 @@ fn damaged_blocks_are_skipped_and_noted() {
     let start = || Ng::new().interface(1, 0, &[]);
     #[rustfmt::skip]
     let cases = [
-        ("unknown interface", start().packet(7, 1, b"x"), 52, Fault::UnknownInterface { interface: 7 }),
-        ("captured length", start().packet_of(0, 1, 5, b"x"), 52, Fault::CapturedLength { captured: 5, room: 4 }),
-        ("huge captured length", start().packet_of(0, 1, u32::MAX, b""), 52, Fault::CapturedLength { captured: u32::MAX, room: 0 }),
-        ("short packet block", start().block(6, &[0; 16]), 52, Fault::ShortBlock { block_type: 6 }),
-        ("short obsolete packet block", start().block(2, &[]), 52, Fault::ShortBlock { block_type: 2 }),
-        ("short simple packet block", start().block(3, &[]), 52, Fault::ShortBlock { block_type: 3 }),
-        ("simple packet longer than its block", start().block(3, &[9, 0, 0, 0]), 52, Fault::CapturedLength { captured: 9, room: 0 }),
-        ("short statistics", start().block(5, &[0; 8]), 52, Fault::ShortBlock { block_type: 5 }),
-        ("short secrets", start().block(10, &[0, 0, 0, 0, 9, 0, 0, 0]), 52, Fault::ShortBlock { block_type: 10 }),
-        ("large packet block", start().block(6, &vec![0; 17 << 20]), 52, Fault::LargeBlock { block_type: 6, length: (17 << 20) + 12 }),
+        ("unknown interface", start().packet(7, 1, b"x"), 52, Damage::UnknownInterface { interface: 7 }),
+        ("captured length", start().packet_of(0, 1, 5, b"x"), 52, Damage::CapturedLength { captured: 5, room: 4 }),
+        ("huge captured length", start().packet_of(0, 1, u32::MAX, b""), 52, Damage::CapturedLength { captured: u32::MAX, room: 0 }),
+        ("short packet block", start().block(6, &[0; 16]), 52, Damage::ShortBlock { block_type: 6 }),
+        ("short obsolete packet block", start().block(2, &[]), 52, Damage::ShortBlock { block_type: 2 }),
+        ("short simple packet block", start().block(3, &[]), 52, Damage::ShortBlock { block_type: 3 }),
+        ("simple packet longer than its block", start().block(3, &[9, 0, 0, 0]), 52, Damage::CapturedLength { captured: 9, room: 0 }),
+        ("short statistics", start().block(5, &[0; 8]), 52, Damage::ShortBlock { block_type: 5 }),
+        ("short secrets", start().block(10, &[0, 0, 0, 0, 9, 0, 0, 0]), 52, Damage::ShortBlock { block_type: 10 }),
+        ("large packet block", start().block(6, &vec![0; 17 << 20]), 52, Damage::LargeBlock { block_type: 6, length: (17 << 20) + 12 }),
     ];
-    for (name, ng, offset, fault) in cases {
+    for (name, ng, offset, damage) in cases {
         let mut source = source(&ng.packet(0, 1, b"a").bytes).unwrap();
         let (packets, error) = drain(&mut source);
         assert!(error.is_none(), "{name}: {error:?}");
         assert_eq!(packets, [seen(1000, 1, 0, b"a")], "{name}");
-        let expected = Notice { offset, after: PacketId(0), fault };
-        assert_eq!(source.notices().list(), [expected], "{name}");
+        let expected = SkippedBlock { offset, after: PacketId(0), damage };
+        assert_eq!(source.skipped_blocks().list(), [expected], "{name}");
     }
 }
 
@@ -300,9 +300,10 @@ fn damaged_interface_keeps_the_numbers_of_the_others() {
     let ng = Ng::new().block(1, &[1, 0, 0, 0]).interface(101, 0, &[]);
     let mut source = source(&ng.packet(0, 1, b"lost").packet(1, 1, b"a").bytes).unwrap();
     assert_eq!(drain(&mut source).0, [seen(1000, 101, 1, b"a")]);
-    let faults = source.notices().list().iter().map(|notice| notice.fault).collect::<Vec<_>>();
-    let unknown = Fault::UnknownInterface { interface: 0 };
-    assert_eq!(faults, [Fault::ShortBlock { block_type: 1 }, unknown]);
+    let faults =
+        source.skipped_blocks().list().iter().map(|notice| notice.damage).collect::<Vec<_>>();
+    let unknown = Damage::UnknownInterface { interface: 0 };
+    assert_eq!(faults, [Damage::ShortBlock { block_type: 1 }, unknown]);
 }
 
 #[test]
@@ -313,7 +314,10 @@ fn notices_are_bounded() {
     }
     let mut source = source(&ng.bytes).unwrap();
     assert!(drain(&mut source).1.is_none());
-    assert_eq!((source.notices().list().len(), source.notices().omitted()), (256, 44));
+    assert_eq!(
+        (source.skipped_blocks().list().len(), source.skipped_blocks().omitted()),
+        (256, 44)
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::stream::Timestamp;
 
 /// Writes a pcapng file of one section.
 #[derive(Debug)]
-pub struct Writer<W> {
+pub struct PcapngWriter<W> {
     out: W,
     /// The number and link type that packets give for each interface, in the order of their numbers in the file.
     interfaces: Vec<(u32, LinkType)>,
@@ -17,7 +17,7 @@ pub struct Writer<W> {
     length: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> PcapngWriter<W> {
     /// Begins a file.
     ///
     /// # Errors
@@ -284,7 +284,7 @@ mod tests {
             })
             .collect();
         let mut file = Vec::new();
-        let mut writer = Writer::new(&mut file).unwrap();
+        let mut writer = PcapngWriter::new(&mut file).unwrap();
         let secrets = Secrets { kind: 0x544c_534b, data: b"CLIENT_RANDOM 0 1".to_vec() };
         writer.secrets(&secrets).unwrap();
         for packet in &packets {
@@ -314,7 +314,7 @@ mod tests {
             losses: losses.clone(),
         };
         let mut file = Vec::new();
-        let mut writer = Writer::with_comment(&mut file, "so").unwrap();
+        let mut writer = PcapngWriter::with_comment(&mut file, "so").unwrap();
         writer.interface(3, &interface).unwrap();
         writer.statistics(3, &losses, (Timestamp(1 << 32), Timestamp(7))).unwrap();
         writer.statistics(4, &losses, (Timestamp(0), Timestamp(0))).unwrap();

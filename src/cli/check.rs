@@ -9,12 +9,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::Verdict;
 use super::capture::{Kind, Opened, SourceArgs, no_capture};
 use super::drive::drive;
+use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, kept};
 use super::jobs::{self, Job};
 use super::living::Living;
 use super::output::{ColorArgs, Screen};
 use super::progress::Scrolling;
-use super::said::{Said, extent};
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{RuleName, Settings, Severity};
@@ -158,7 +158,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
     let mut captures = 0_usize;
-    let mut said = Said::default();
+    let mut failures = Failures::default();
     let threads = args.jobs.unwrap_or_else(jobs::processors);
     jobs::run(
         &listed,
@@ -170,7 +170,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
                 worst = worst.max(checked.worst());
                 writer.file(checked)?;
             }
-            said.hear(outcome.error);
+            failures.record(outcome.error);
             anyhow::Ok(())
         },
     )?;
@@ -180,12 +180,12 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
             jobs::in_words(&args.files)
         );
     }
-    if said.is_unread(files) {
+    if failures.is_unread(files) {
         // Nothing was read: there is nothing to sum up.
-        return said.answer(args.fail_on.verdict(worst));
+        return failures.answer(args.fail_on.verdict(worst));
     }
     writer.finish()?;
-    said.answer(args.fail_on.verdict(worst))
+    failures.answer(args.fail_on.verdict(worst))
 }
 
 impl CheckArgs {
@@ -281,7 +281,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it is no capture, and nobody said that it was one.
+    /// Whether it is no capture, and nobody failures that it was one.
     fn is_passed_over(&self) -> bool {
         self.checked.is_none() && self.error.is_none()
     }

@@ -8,11 +8,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::capture::{Opened, SourceArgs, no_capture};
 use super::check::FailOn;
 use super::drive::drive;
+use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, kept};
 use super::jobs::{self, Job};
 use super::output::{ColorArgs, Screen};
 use super::progress::Scrolling;
-use super::said::{Said, extent};
 use super::{Remark, Verdict};
 use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
@@ -93,7 +93,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
     let mut captures = 0_usize;
-    let mut said = Said::default();
+    let mut failures = Failures::default();
     for job in &listed {
         let (diagnosis, error) = args.diagnose(job, files, &given);
         captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));
@@ -101,7 +101,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
             worst = worst.max(diagnosis.worst());
             writer.file(diagnosis)?;
         }
-        said.hear(error);
+        failures.record(error);
     }
     if captures == 0 {
         anyhow::bail!(
@@ -109,10 +109,10 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
             jobs::in_words(&args.files)
         );
     }
-    if !said.is_unread(files) {
+    if !failures.is_unread(files) {
         writer.finish()?;
     }
-    said.answer(args.fail_on.verdict(worst))
+    failures.answer(args.fail_on.verdict(worst))
 }
 
 impl DiagnoseArgs {
@@ -148,7 +148,7 @@ impl DiagnoseArgs {
         Pipeline::new(options, Settings::default())
     }
 
-    /// Tells the stories of one file; what went wrong, or is to be said of it, stands beside.
+    /// Tells the stories of one file; what went wrong, or is to be failures of it, stands beside.
     ///
     /// Neither comes of a file that was found in a folder and is no capture.
     fn diagnose(

@@ -7,7 +7,7 @@ use super::capture::{Kind, Opened};
 use super::progress::{Progress, Scrolling};
 use super::{Remark, Verdict, signals};
 use crate::analysis::{Analyzer, Totals};
-use crate::capture::{Notice, Notices, Packet, PacketSource, Secrets};
+use crate::capture::{Packet, PacketSource, Secrets, SkippedBlock, SkippedBlocks};
 use crate::findings::{Findings, Reading};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
@@ -95,7 +95,7 @@ pub(super) fn drive<R: Report>(
         Err(Stop::Capture(error)) => Some(error),
     };
     let damage = failure.as_ref().map(ToString::to_string);
-    let skipped = skipped(opened.source.notices());
+    let skipped = skipped(opened.source.skipped_blocks());
     let packets = engine.totals().packets;
     let reading = Reading {
         packets,
@@ -209,7 +209,7 @@ fn now() -> Instant {
 }
 
 /// The damaged blocks that were skipped, in words.
-fn skipped(notices: &Notices) -> Vec<String> {
+fn skipped(notices: &SkippedBlocks) -> Vec<String> {
     let mut texts: Vec<String> = notices.list().iter().map(in_words).collect();
     if notices.omitted() > 0 {
         texts.push(format!("{} more damaged blocks were skipped", notices.omitted()));
@@ -217,8 +217,8 @@ fn skipped(notices: &Notices) -> Vec<String> {
     texts
 }
 
-fn in_words(Notice { offset, after, fault }: &Notice) -> String {
-    format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
+fn in_words(SkippedBlock { offset, after, damage }: &SkippedBlock) -> String {
+    format!("damaged block at byte {offset}, behind packet {after}, skipped: {damage}")
 }
 
 /// Packets between two looks at the progress.

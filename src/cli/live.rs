@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::quantity;
 use super::record::{RecordArgs, recorded};
 use crate::capture::PacketSource;
-use crate::capture::live::rights::heir;
-use crate::capture::live::{self, BUFFER_LENGTH, Options, SNAP_LENGTH, Scope};
+use crate::capture::live::privileges::unprivileged_user;
+use crate::capture::live::{self, BUFFER_LENGTH, CaptureOptions, CaptureScope, SNAP_LENGTH};
 
 /// What to capture, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -76,7 +76,7 @@ impl LiveArgs {
     ///
     /// # Errors
     ///
-    /// As [`live::open`], [`RecordArgs::output`] and [`take_over`](live::rights::User::take_over).
+    /// As [`live::open`], [`RecordArgs::output`] and [`switch_to`](live::privileges::User::switch_to).
     pub(super) fn open(
         &self,
         record: &RecordArgs,
@@ -85,10 +85,10 @@ impl LiveArgs {
         let options = self.options();
         let opened = live::open(&self.interfaces, &options)?;
         let output = record.output(None)?;
-        let user = if self.keep_rights { None } else { heir() };
+        let user = if self.keep_rights { None } else { unprivileged_user() };
         match (&user, &output) {
-            (Some(user), Some(output)) => output.hand_over(user, || user.take_over())?,
-            (Some(user), None) => user.take_over()?,
+            (Some(user), Some(output)) => output.hand_over(user, || user.switch_to())?,
+            (Some(user), None) => user.switch_to()?,
             (None, _) => {}
         }
         let interfaces = opened.interfaces().to_vec();
@@ -96,10 +96,10 @@ impl LiveArgs {
         Ok(recorded(source, interfaces, output)?)
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> CaptureOptions {
+        CaptureOptions {
             filter: self.filter.clone(),
-            scope: if self.no_promiscuous { Scope::Own } else { Scope::Promiscuous },
+            scope: if self.no_promiscuous { CaptureScope::Own } else { CaptureScope::Promiscuous },
             snap_length: if self.snap_length == 0 { SNAP_LENGTH } else { self.snap_length },
             buffer_length: self.buffer.saturating_mul(1 << 20),
             duration: self.duration,

@@ -6,6 +6,7 @@ mod completions;
 mod diagnose;
 mod drive;
 mod explain;
+mod failures;
 mod filter;
 mod help;
 mod interfaces;
@@ -19,7 +20,7 @@ mod progress;
 mod quantity;
 mod record;
 mod rules;
-mod said;
+
 mod signals;
 mod stats;
 mod usage;

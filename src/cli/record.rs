@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::capture::{Error, Interface, Output, PacketSource, Recording, Replacing, Rotation};
+use crate::capture::{CaptureOutput, Error, Interface, PacketSource, Replacing, Rotation, Tee};
 
 /// Where to write packets.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,8 +50,8 @@ impl RecordArgs {
     ///
     /// # Errors
     ///
-    /// As [`Output::create`], and when it is the same file.
-    pub(super) fn output(&self, input: Option<&Path>) -> anyhow::Result<Option<Output>> {
+    /// As [`CaptureOutput::create`], and when it is the same file.
+    pub(super) fn output(&self, input: Option<&Path>) -> anyhow::Result<Option<CaptureOutput>> {
         let Some(path) = &self.write else { return Ok(None) };
         if path == Path::new("-") {
             anyhow::bail!(
@@ -66,7 +66,7 @@ impl RecordArgs {
             anyhow::bail!("{} is what is read; write to another file", path.display());
         }
         let replacing = if self.force { Replacing::Yes } else { Replacing::No };
-        Ok(Some(Output::create(path, self.rotation()?, replacing)?))
+        Ok(Some(CaptureOutput::create(path, self.rotation()?, replacing)?))
     }
 
     fn rotation(&self) -> anyhow::Result<Rotation> {
@@ -92,14 +92,14 @@ impl RecordArgs {
 ///
 /// # Errors
 ///
-/// As [`Recording::new`].
+/// As [`Tee::new`].
 pub(super) fn recorded(
     source: Box<dyn PacketSource + Send>,
     interfaces: Vec<Interface>,
-    output: Option<Output>,
+    output: Option<CaptureOutput>,
 ) -> Result<Box<dyn PacketSource + Send>, Error> {
     Ok(match output {
-        Some(output) => Box::new(Recording::new(source, interfaces, output)?),
+        Some(output) => Box::new(Tee::new(source, interfaces, output)?),
         None => source,
     })
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::capture::{
-    KeptPacket, Packet, PacketPlace, PacketStore, Past, Writer, open as open_capture,
+    LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore, PcapngWriter,
+    open as open_capture,
 };
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
@@ -36,7 +37,7 @@ pub enum Origin {
     File(PathBuf),
     /// Where they were kept while they were read; of a datagram in IP fragments, the last one is not
     /// recognized there.
-    Kept(Past),
+    Kept(PacketLogReader),
 }
 
 /// Which packets are wanted.
@@ -73,14 +74,18 @@ impl Extract {
     ///
     /// When packets cannot be read, or the file not be written.
     pub fn run(&self, from: &Origin, file: File) -> io::Result<u64> {
-        let writer = Writer::new(BufWriter::new(file))?;
+        let writer = PcapngWriter::new(BufWriter::new(file))?;
         match from {
             Origin::File(path) => self.of_file(path, writer),
             Origin::Kept(past) => self.of_past(past, writer),
         }
     }
 
-    fn of_file(&self, capture: &Path, mut writer: Writer<BufWriter<File>>) -> io::Result<u64> {
+    fn of_file(
+        &self,
+        capture: &Path,
+        mut writer: PcapngWriter<BufWriter<File>>,
+    ) -> io::Result<u64> {
         let mut source = open_capture(capture).map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
         let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
@@ -113,8 +118,12 @@ impl Extract {
     }
 
     /// What was kept is read from its end: first which packets are wanted, then these in their order.
-    fn of_past(&self, past: &Past, mut writer: Writer<BufWriter<File>>) -> io::Result<u64> {
-        let mut wanted: Vec<KeptPacket> = Vec::new();
+    fn of_past(
+        &self,
+        past: &PacketLogReader,
+        mut writer: PcapngWriter<BufWriter<File>>,
+    ) -> io::Result<u64> {
+        let mut wanted: Vec<LoggedPacket> = Vec::new();
         let mut bytes = Vec::new();
         let mut next = past.latest().map_err(io::Error::other)?;
         while let Some(kept) = next.filter(|kept| kept.place.id >= self.packets.start) {

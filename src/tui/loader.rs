@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::analysis::Options;
-use crate::capture::{self, Error, Journal, Packet, PacketSource, Spool};
+use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
@@ -43,7 +43,7 @@ pub struct Source {
     /// Gives the packets.
     pub packets: Box<dyn PacketSource + Send>,
     /// Keeps them, where they cannot be read twice.
-    pub spool: Option<Journal>,
+    pub spool: Option<PacketLog>,
     /// How many packets are wanted.
     pub count: u64,
     /// How to analyze them.
@@ -201,13 +201,14 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
         (Err(error), None) => (Stage::Broken(error.to_string()), Some(error.to_string())),
         (Ok(()) | Err(_), failure) => (stage, failure),
     };
-    let skipped: Vec<String> = source.packets.notices().list().iter().map(in_words).collect();
+    let skipped: Vec<String> =
+        source.packets.skipped_blocks().list().iter().map(in_words).collect();
     let reading = Reading {
         packets: 0,
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
-        let_go: source.spool.as_ref().and_then(|journal| journal.spool().let_go()),
+        let_go: source.spool.as_ref().and_then(|journal| journal.spool().evicted()),
     };
     shared.dropped.store(reading.dropped, Ordering::Relaxed);
     if stage != Stage::Cancelled {
@@ -255,8 +256,8 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
             }
         }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
-            let spool = source.spool.as_ref().map(Journal::spool);
-            if !full && let Some(spool) = spool.filter(|it| it.let_go().is_some()) {
+            let spool = source.spool.as_ref().map(PacketLog::spool);
+            if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {
                 full = true;
                 shared.say(Notice { tone: Tone::Failed, text: let_go(spool) });
             }
@@ -274,8 +275,8 @@ fn let_go(spool: &Spool) -> String {
     text
 }
 
-fn in_words(capture::Notice { offset, after, fault }: &capture::Notice) -> String {
-    format!("damaged block at byte {offset}, behind packet {after}, skipped: {fault}")
+fn in_words(capture::SkippedBlock { offset, after, damage }: &capture::SkippedBlock) -> String {
+    format!("damaged block at byte {offset}, behind packet {after}, skipped: {damage}")
 }
 
 /// Nanoseconds of the capture between two looks at what was lost.

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::analysis::Options;
-use crate::capture::{FileStore, Journal, PacketSource, PacketStore, Spool};
+use crate::capture::{FileStore, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::app::{App, Stage};
 use crate::tui::export::Origin;
@@ -100,9 +100,9 @@ pub enum Store {
 pub fn run(show: Show) -> io::Result<()> {
     let (store, spool): (Box<dyn PacketStore>, _) = match show.store {
         Store::File(file) => (Box::new(file), None),
-        Store::Spool(spool) => (Box::new(spool.clone()), Some(Journal::new(spool))),
+        Store::Spool(spool) => (Box::new(spool.clone()), Some(PacketLog::new(spool))),
     };
-    let past = spool.as_ref().map(Journal::past);
+    let past = spool.as_ref().map(PacketLog::reader);
     let origin = show.path.map(Origin::File).or_else(|| past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
     if show.filter.is_some() {

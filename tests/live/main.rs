@@ -17,7 +17,7 @@ mod capturing;
 mod conversations;
 mod load;
 mod namespace;
-mod rights;
+mod privileges;
 mod told;
 mod tools;
 mod writing;

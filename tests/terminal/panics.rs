@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use wslens::analysis::Options;
 use wslens::capture::Error;
-use wslens::capture::Notices;
 use wslens::capture::Packet;
 use wslens::capture::PacketSource;
 use wslens::capture::Secrets;
+use wslens::capture::SkippedBlocks;
 use wslens::capture::Spool;
 use wslens::tui;
 use wslens::tui::Ending;
@@ -64,7 +64,7 @@ fn the_interface_of_a_capture_that_panics() {
 /// Gives no packet, and panics a while after the interface has come up.
 #[derive(Default)]
 struct Panicking {
-    notices: Notices,
+    skipped_blocks: SkippedBlocks,
 }
 
 impl PacketSource for Panicking {
@@ -85,8 +85,8 @@ impl PacketSource for Panicking {
         &[]
     }
 
-    fn notices(&self) -> &Notices {
-        &self.notices
+    fn skipped_blocks(&self) -> &SkippedBlocks {
+        &self.skipped_blocks
     }
 
     fn dropped(&mut self) -> u64 {

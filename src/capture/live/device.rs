@@ -32,7 +32,7 @@ pub enum Link {
 
 /// What an interface is good for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
+pub enum InterfacePurpose {
     /// Connections within this machine.
     Loopback,
     /// Everything.
@@ -58,20 +58,21 @@ pub const ANY: &str = "any";
 
 impl Device {
     /// What it is good for, as far as its name and the system tell.
-    pub fn purpose(&self) -> Purpose {
+    pub fn purpose(&self) -> InterfacePurpose {
         if self.loopback {
-            return Purpose::Loopback;
+            return InterfacePurpose::Loopback;
         }
         if self.name == ANY {
-            return Purpose::Any;
+            return InterfacePurpose::Any;
         }
         let known = NAMES.iter().find(|(start, _)| self.name.starts_with(start));
-        let otherwise = if self.wireless { Purpose::Wireless } else { Purpose::Network };
+        let otherwise =
+            if self.wireless { InterfacePurpose::Wireless } else { InterfacePurpose::Network };
         known.map_or(otherwise, |(_, purpose)| *purpose)
     }
 }
 
-impl Purpose {
+impl InterfacePurpose {
     /// All of them, with the word for programs and the words for people.
     #[rustfmt::skip]
     pub const TABLE: [(Self, &'static str, &'static str); 9] = [
@@ -131,33 +132,33 @@ const LOOPBACK: &str = if cfg!(target_os = "linux") {
 
 /// How the names of interfaces begin that are made by well-known programs.
 #[rustfmt::skip]
-const NAMES: &[(&str, Purpose)] = &[
-    ("docker",      Purpose::ContainerBridge),
-    ("br-",         Purpose::ContainerBridge),
-    ("podman",      Purpose::ContainerBridge),
-    ("cni",         Purpose::ContainerBridge),
-    ("lxcbr",       Purpose::ContainerBridge),
-    ("lxdbr",       Purpose::ContainerBridge),
-    ("veth",        Purpose::ContainerEnd),
-    ("cali",        Purpose::ContainerEnd),
-    ("lxc",         Purpose::ContainerEnd),
-    ("virbr",       Purpose::MachineBridge),
-    ("bridge",      Purpose::MachineBridge),
-    ("vmnet",       Purpose::MachineBridge),
-    ("vboxnet",     Purpose::MachineBridge),
-    ("tun",         Purpose::Tunnel),
-    ("tap",         Purpose::Tunnel),
-    ("utun",        Purpose::Tunnel),
-    ("wg",          Purpose::Tunnel),
-    ("tailscale",   Purpose::Tunnel),
-    ("ppp",         Purpose::Tunnel),
-    ("vnet",        Purpose::Tunnel),
-    ("wl",          Purpose::Wireless),
-    ("bluetooth",   Purpose::Other),
-    ("usbmon",      Purpose::Other),
-    ("nflog",       Purpose::Other),
-    ("nfqueue",     Purpose::Other),
-    ("dbus-",       Purpose::Other),
+const NAMES: &[(&str, InterfacePurpose)] = &[
+    ("docker",      InterfacePurpose::ContainerBridge),
+    ("br-",         InterfacePurpose::ContainerBridge),
+    ("podman",      InterfacePurpose::ContainerBridge),
+    ("cni",         InterfacePurpose::ContainerBridge),
+    ("lxcbr",       InterfacePurpose::ContainerBridge),
+    ("lxdbr",       InterfacePurpose::ContainerBridge),
+    ("veth",        InterfacePurpose::ContainerEnd),
+    ("cali",        InterfacePurpose::ContainerEnd),
+    ("lxc",         InterfacePurpose::ContainerEnd),
+    ("virbr",       InterfacePurpose::MachineBridge),
+    ("bridge",      InterfacePurpose::MachineBridge),
+    ("vmnet",       InterfacePurpose::MachineBridge),
+    ("vboxnet",     InterfacePurpose::MachineBridge),
+    ("tun",         InterfacePurpose::Tunnel),
+    ("tap",         InterfacePurpose::Tunnel),
+    ("utun",        InterfacePurpose::Tunnel),
+    ("wg",          InterfacePurpose::Tunnel),
+    ("tailscale",   InterfacePurpose::Tunnel),
+    ("ppp",         InterfacePurpose::Tunnel),
+    ("vnet",        InterfacePurpose::Tunnel),
+    ("wl",          InterfacePurpose::Wireless),
+    ("bluetooth",   InterfacePurpose::Other),
+    ("usbmon",      InterfacePurpose::Other),
+    ("nflog",       InterfacePurpose::Other),
+    ("nfqueue",     InterfacePurpose::Other),
+    ("dbus-",       InterfacePurpose::Other),
 ];
 
 #[cfg(test)]
@@ -176,20 +177,20 @@ mod tests {
         };
         #[rustfmt::skip]
         let cases = [
-            (Device { loopback: true, ..device("lo") },    Purpose::Loopback),
-            (Device { loopback: true, ..device("lo0") },   Purpose::Loopback),
-            (Device { wireless: true, ..device("en0") },   Purpose::Wireless),
-            (device("any"),                                Purpose::Any),
-            (device("docker0"),                            Purpose::ContainerBridge),
-            (device("br-1a2b3c"),                          Purpose::ContainerBridge),
-            (device("veth12ab"),                           Purpose::ContainerEnd),
-            (device("virbr0"),                             Purpose::MachineBridge),
-            (device("wg0"),                                Purpose::Tunnel),
-            (device("wlp3s0"),                             Purpose::Wireless),
-            (Device { wireless: true, ..device("bluetooth-monitor") }, Purpose::Other),
-            (device("eth0"),                               Purpose::Network),
-            (device("br0"),                                Purpose::Network),
-            (device("anything"),                           Purpose::Network),
+            (Device { loopback: true, ..device("lo") },    InterfacePurpose::Loopback),
+            (Device { loopback: true, ..device("lo0") },   InterfacePurpose::Loopback),
+            (Device { wireless: true, ..device("en0") },   InterfacePurpose::Wireless),
+            (device("any"),                                InterfacePurpose::Any),
+            (device("docker0"),                            InterfacePurpose::ContainerBridge),
+            (device("br-1a2b3c"),                          InterfacePurpose::ContainerBridge),
+            (device("veth12ab"),                           InterfacePurpose::ContainerEnd),
+            (device("virbr0"),                             InterfacePurpose::MachineBridge),
+            (device("wg0"),                                InterfacePurpose::Tunnel),
+            (device("wlp3s0"),                             InterfacePurpose::Wireless),
+            (Device { wireless: true, ..device("bluetooth-monitor") }, InterfacePurpose::Other),
+            (device("eth0"),                               InterfacePurpose::Network),
+            (device("br0"),                                InterfacePurpose::Network),
+            (device("anything"),                           InterfacePurpose::Network),
         ];
         for (device, expected) in cases {
             assert_eq!(device.purpose(), expected, "{}", device.name);
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_purpose_has_words() {
-        for (purpose, name, words) in Purpose::TABLE {
+        for (purpose, name, words) in InterfacePurpose::TABLE {
             assert_eq!((purpose.name(), purpose.words()), (name, words));
         }
     }

@@ -7,13 +7,13 @@ use std::thread;
 
 use ::pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
-use super::explain::{Doing, Runner, explain};
-use super::merge::Merged;
+use super::capture_thread::{CaptureThread, TIMEOUT_MILLISECONDS, Until};
 #[cfg(target_os = "linux")]
-use super::once::take_once;
+use super::deduplicate::drop_outgoing_copies;
+use super::error_text::{Doing, Runner, error_from_text};
+use super::merge::Merged;
 use super::queue::Queue;
-use super::taker::{TIMEOUT_MILLISECONDS, Taker, Until};
-use super::{ANY, Device, Link, Options, Scope};
+use super::{ANY, CaptureOptions, CaptureScope, Device, Link};
 use crate::capture::{Error, Interface, LinkType, Losses, PacketSource};
 
 /// Lists the interfaces that packets can be captured on. Needs no privileges.
@@ -49,7 +49,7 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 /// Interfaces that were opened and are not captured on yet.
 ///
 /// Between opening and capturing lies the moment to give up privileges, which only opening needs.
-pub struct Opened {
+pub struct OpenInterfaces {
     captures: Vec<Capture<Active>>,
     interfaces: Vec<Interface>,
 }
@@ -60,8 +60,8 @@ pub struct Opened {
 ///
 /// [`Error::Live`] when an interface does not exist, is down or may not be captured on, and when
 /// the filter is wrong.
-pub fn open(names: &[String], options: &Options) -> Result<Opened, Error> {
-    let mut opened = Opened { captures: Vec::new(), interfaces: Vec::new() };
+pub fn open(names: &[String], options: &CaptureOptions) -> Result<OpenInterfaces, Error> {
+    let mut opened = OpenInterfaces { captures: Vec::new(), interfaces: Vec::new() };
     for name in names {
         let capture = open_one(name, options)?;
         opened.interfaces.push(Interface {
@@ -76,7 +76,7 @@ pub fn open(names: &[String], options: &Options) -> Result<Opened, Error> {
     Ok(opened)
 }
 
-impl Opened {
+impl OpenInterfaces {
     /// What was opened, in the order in which it was asked for.
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
@@ -85,7 +85,7 @@ impl Opened {
     /// Captures, with a thread for each interface.
     ///
     /// The source waits for packets until `stop` is set, which the threads look at every
-    /// few milliseconds, or the time of [`Options::duration`] is over. Packets that the kernel
+    /// few milliseconds, or the time of [`CaptureOptions::duration`] is over. Packets that the kernel
     /// has by then are still given.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Opened {
     /// [`Error::Live`] when the system gives no thread.
     pub fn start(
         self,
-        options: &Options,
+        options: &CaptureOptions,
         stop: &Arc<AtomicBool>,
     ) -> Result<Box<dyn PacketSource + Send>, Error> {
         let queue = Arc::new(Queue::new(self.captures.len()));
@@ -101,11 +101,11 @@ impl Opened {
         for (source, (capture, interface)) in
             self.captures.into_iter().zip(&self.interfaces).enumerate()
         {
-            let taker = Taker::new(source, capture, interface.clone(), until.clone());
+            let capturing = CaptureThread::new(source, capture, interface.clone(), until.clone());
             let queue = Arc::clone(&queue);
             let spawned = thread::Builder::new()
                 .name(format!("capture {}", interface.name))
-                .spawn(move || taker.run(&queue));
+                .spawn(move || capturing.run(&queue));
             if let Err(cause) = spawned {
                 return Err(Error::Live {
                     problem: format!(
@@ -120,12 +120,14 @@ impl Opened {
     }
 }
 
-fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
+fn open_one(name: &str, options: &CaptureOptions) -> Result<Capture<Active>, Error> {
     let mut capture = activate(name, options, options.scope)
         .or_else(|error| match options.scope {
             // Some interfaces cannot do that, which is no reason not to capture.
-            Scope::Promiscuous => activate(name, options, Scope::Own).map_err(|_| error),
-            Scope::Own => Err(error),
+            CaptureScope::Promiscuous => {
+                activate(name, options, CaptureScope::Own).map_err(|_| error)
+            }
+            CaptureScope::Own => Err(error),
         })
         .and_then(Capture::setnonblock)
         .map_err(|error| not_opened(name, &error))?;
@@ -139,7 +141,7 @@ fn open_one(name: &str, options: &Options) -> Result<Capture<Active>, Error> {
     #[cfg(target_os = "linux")]
     if is_loopback(name) {
         // Without it, packets take more of the kernel's buffer, and are the same.
-        take_once(&capture, options.filter.as_deref(), options.snap_length).ok();
+        drop_outgoing_copies(&capture, options.filter.as_deref(), options.snap_length).ok();
     }
     Ok(capture)
 }
@@ -163,10 +165,14 @@ fn is_loopback(name: &str) -> bool {
     devices.iter().any(|device| device.name == name && device.flags.is_loopback())
 }
 
-fn activate(name: &str, options: &Options, scope: Scope) -> Result<Capture<Active>, ::pcap::Error> {
+fn activate(
+    name: &str,
+    options: &CaptureOptions,
+    scope: CaptureScope,
+) -> Result<Capture<Active>, ::pcap::Error> {
     let length = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
     Capture::from_device(name)?
-        .promisc(scope == Scope::Promiscuous)
+        .promisc(scope == CaptureScope::Promiscuous)
         .snaplen(length(options.snap_length))
         .buffer_size(length(options.buffer_length))
         // Not immediate: that fits only a few packets into the buffer.
@@ -191,7 +197,7 @@ pub(super) fn failed(doing: Doing<'_>, error: &::pcap::Error) -> Error {
         other => other.to_string(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("wslens"));
-    explain(doing, &text, &program, runner())
+    error_from_text(doing, &text, &program, runner())
 }
 
 #[cfg(unix)]
@@ -232,7 +238,7 @@ mod tests {
     #[test]
     fn unknown_interface_is_one_clear_line() {
         let names = ["nonesuch0".to_owned()];
-        let error = open(&names, &Options::default()).map(|_| ()).unwrap_err();
+        let error = open(&names, &CaptureOptions::default()).map(|_| ()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("nonesuch0") && !text.contains('\n'), "{text}");
         assert!(!error.is_damage());

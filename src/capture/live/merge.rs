@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::queue::{Batch, Header, Queue, Taken};
+use super::queue::{Batch, BatchHeader, Queue, Taken};
 use crate::capture::clock;
-use crate::capture::{Error, Interface, Notices, Packet, PacketSource, Secrets};
+use crate::capture::{Error, Interface, Packet, PacketSource, Secrets, SkippedBlocks};
 use crate::stream::{PacketId, Timestamp, length_u64};
 
 /// Gives what the threads capture.
@@ -23,7 +23,7 @@ pub(super) struct Merged {
     packets: u64,
     /// Bytes of all packets given.
     captured: u64,
-    notices: Notices,
+    skipped_blocks: SkippedBlocks,
 }
 
 /// What was taken from the queue of one interface.
@@ -58,7 +58,7 @@ impl Merged {
             ended: false,
             packets: 0,
             captured: 0,
-            notices: Notices::default(),
+            skipped_blocks: SkippedBlocks::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Merged {
         if certain {
             return Turn::Of(first);
         }
-        let (now, release) = (clock().0, time.0.saturating_add(PATIENCE));
+        let (now, release) = (clock().0, time.0.saturating_add(REORDERING_DELAY));
         // A time in the future is the clock's fault: it was set back.
         if now >= release || time.0 > now.saturating_add(FUTURE) {
             return Turn::Late(first);
@@ -96,14 +96,14 @@ impl Merged {
     fn next_lane(&mut self) -> Option<usize> {
         loop {
             let turn = self.turn(clock::wall);
-            let patience = match turn {
+            let timeout = match turn {
                 Turn::Of(lane) => return Some(lane),
                 Turn::Late(lane) if self.held() >= HELD_BATCHES => return Some(lane),
                 Turn::Late(_) => Some(Duration::ZERO),
                 Turn::Wait(_) if self.ended => return None,
-                Turn::Wait(patience) => patience,
+                Turn::Wait(timeout) => timeout,
             };
-            match self.queue.take(patience) {
+            match self.queue.take(timeout) {
                 Taken::Batch(batch) => {
                     if let Some(lane) = self.lanes.get_mut(batch.source) {
                         lane.batches.push_back(batch);
@@ -122,7 +122,7 @@ impl Merged {
 
 impl Lane {
     /// The next packet.
-    fn head(&self) -> Option<Header> {
+    fn head(&self) -> Option<BatchHeader> {
         self.batches.front()?.header(self.next)
     }
 }
@@ -174,8 +174,8 @@ impl PacketSource for Merged {
         &[]
     }
 
-    fn notices(&self) -> &Notices {
-        &self.notices
+    fn skipped_blocks(&self) -> &SkippedBlocks {
+        &self.skipped_blocks
     }
 
     fn dropped(&mut self) -> u64 {
@@ -196,7 +196,7 @@ impl Drop for Merged {
 
 /// How long a packet waits for earlier ones of other interfaces, in nanoseconds: as long as the
 /// kernel may keep those, and a little more.
-const PATIENCE: u64 = 25_000_000;
+const REORDERING_DELAY: u64 = 25_000_000;
 
 /// Batches that are taken from the queue to look for earlier packets.
 const HELD_BATCHES: usize = 64;
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(source.turn(|| Timestamp(at)), Turn::Wait(None));
         source.lanes[0].batches.push_back(batch(0, &[at]));
         let wait = |nanoseconds| Turn::Wait(Some(Duration::from_nanos(nanoseconds)));
-        assert_eq!(source.turn(|| Timestamp(at + 1)), wait(PATIENCE - 1));
-        assert_eq!(source.turn(|| Timestamp(at + PATIENCE)), Turn::Late(0));
+        assert_eq!(source.turn(|| Timestamp(at + 1)), wait(REORDERING_DELAY - 1));
+        assert_eq!(source.turn(|| Timestamp(at + REORDERING_DELAY)), Turn::Late(0));
         assert_eq!(source.turn(|| Timestamp(at - 2 * FUTURE)), Turn::Late(0), "the clock was set");
         source.lanes[1].batches.push_back(batch(1, &[at - 1]));
         assert_eq!(source.turn(|| Timestamp(at)), Turn::Of(1));

@@ -1,45 +1,45 @@
 //! Packets of network interfaces, as they come.
 //!
-//! A thread for each interface takes packets from the kernel ([`Opened::start`]); they wait in a queue that is
+//! A thread for each interface takes packets from the kernel ([`OpenInterfaces::start`]); they wait in a queue that is
 //! bounded in bytes, and one source gives them all in the order of their times. When the reader is slower than
 //! the network, the queue fills, then the kernel's buffer, and then the kernel counts what it
 //! drops: [`PacketSource::dropped`](crate::capture::PacketSource::dropped) tells.
 //!
-//! `libpcap.rs` is compiled where the build found libpcap, and `absent.rs` with the same functions
+//! `libpcap.rs` is compiled where the build found libpcap, and `unavailable.rs` with the same functions
 //! elsewhere.
 
-#[cfg(not(libpcap))]
-mod absent;
+#[cfg(libpcap)]
+mod capture_thread;
+#[cfg(all(libpcap, target_os = "linux"))]
+mod deduplicate;
 mod device;
 #[cfg(libpcap)]
-mod explain;
+mod error_text;
 #[cfg(libpcap)]
 mod libpcap;
 #[cfg(libpcap)]
 mod merge;
-#[cfg(all(libpcap, target_os = "linux"))]
-mod once;
+pub mod privileges;
 #[cfg(libpcap)]
 mod queue;
-pub mod rights;
-#[cfg(libpcap)]
-mod taker;
+#[cfg(not(libpcap))]
+mod unavailable;
 
 use std::time::Duration;
 
-#[cfg(not(libpcap))]
-pub use absent::{Opened, devices, open};
-pub use device::{ANY, Device, Link, Purpose, loopback};
+pub use device::{ANY, Device, InterfacePurpose, Link, loopback};
 #[cfg(libpcap)]
-pub use libpcap::{Opened, devices, open};
+pub use libpcap::{OpenInterfaces, devices, open};
+#[cfg(not(libpcap))]
+pub use unavailable::{OpenInterfaces, devices, open};
 
 /// How to capture.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Options {
+pub struct CaptureOptions {
     /// Which packets to capture, in the syntax of tcpdump; all of them without it.
     pub filter: Option<String>,
     /// Whose packets to capture.
-    pub scope: Scope,
+    pub scope: CaptureScope,
     /// The longest part of a packet that is captured, in bytes.
     pub snap_length: u32,
     /// Memory that the kernel keeps packets of each interface in until they are read, in bytes.
@@ -48,11 +48,11 @@ pub struct Options {
     pub duration: Option<Duration>,
 }
 
-impl Default for Options {
+impl Default for CaptureOptions {
     fn default() -> Self {
         Self {
             filter: None,
-            scope: Scope::Promiscuous,
+            scope: CaptureScope::Promiscuous,
             snap_length: SNAP_LENGTH,
             buffer_length: BUFFER_LENGTH,
             duration: None,
@@ -62,8 +62,8 @@ impl Default for Options {
 
 /// Whose packets to capture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// All that the interface sees. Falls back to [`Scope::Own`] where it cannot do that.
+pub enum CaptureScope {
+    /// All that the interface sees. Falls back to [`CaptureScope::Own`] where it cannot do that.
     Promiscuous,
     /// Those from and to this machine.
     Own,

@@ -13,7 +13,7 @@ use crate::stream::Timestamp;
 /// what does not fit there.
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// A batch came, or the last source ended.
     filled: Condvar,
     /// A batch was taken.
@@ -21,7 +21,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     batches: VecDeque<Batch>,
     /// Bytes of the packets in `batches`.
     bytes: usize,
@@ -49,7 +49,7 @@ pub(super) enum Taken {
 impl Queue {
     /// Makes an empty one for batches of so many interfaces.
     pub(super) fn new(sources: usize) -> Self {
-        let state = State {
+        let state = QueueState {
             batches: VecDeque::new(),
             bytes: 0,
             spare: Vec::new(),
@@ -96,7 +96,7 @@ impl Queue {
     }
 
     /// Takes the oldest batch; waits for it, at most for so long.
-    pub(super) fn take(&self, patience: Option<Duration>) -> Taken {
+    pub(super) fn take(&self, timeout: Option<Duration>) -> Taken {
         let mut state = self.state();
         loop {
             if let Some(batch) = state.batches.pop_front() {
@@ -108,14 +108,14 @@ impl Queue {
             if state.sources == 0 {
                 return Taken::End;
             }
-            match patience {
+            match timeout {
                 None => {
                     state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
-                Some(patience) => {
+                Some(timeout) => {
                     let (later, result) = self
                         .filled
-                        .wait_timeout(state, patience)
+                        .wait_timeout(state, timeout)
                         .unwrap_or_else(PoisonError::into_inner);
                     state = later;
                     if result.timed_out() && state.batches.is_empty() && state.sources > 0 {
@@ -154,7 +154,7 @@ impl Queue {
         self.emptied.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         // Nothing in here is ever left half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,12 +166,12 @@ pub(super) struct Batch {
     /// The interface, by its place among those captured on.
     pub(super) source: usize,
     bytes: Vec<u8>,
-    headers: Vec<Header>,
+    headers: Vec<BatchHeader>,
 }
 
 /// A packet of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct BatchHeader {
     pub(super) time: Timestamp,
     pub(super) original_length: u32,
     start: usize,
@@ -183,7 +183,7 @@ impl Batch {
     pub(super) fn push(&mut self, time: Timestamp, original_length: u32, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        self.headers.push(Header { time, original_length, start, end: self.bytes.len() });
+        self.headers.push(BatchHeader { time, original_length, start, end: self.bytes.len() });
     }
 
     /// How many packets there are.
@@ -202,12 +202,12 @@ impl Batch {
     }
 
     /// A packet, by its place.
-    pub(super) fn header(&self, index: usize) -> Option<Header> {
+    pub(super) fn header(&self, index: usize) -> Option<BatchHeader> {
         self.headers.get(index).copied()
     }
 
     /// The captured bytes of a packet.
-    pub(super) fn content(&self, header: Header) -> &[u8] {
+    pub(super) fn content(&self, header: BatchHeader) -> &[u8] {
         self.bytes.get(header.start..header.end).unwrap_or_default()
     }
 

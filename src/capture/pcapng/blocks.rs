@@ -5,43 +5,43 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::number::complete::{i64, u16, u32, u64};
 
-use super::clock::Clock;
+use super::clock::InterfaceClock;
 use crate::capture::bytes::ByteOrder;
 use crate::capture::{LinkType, Secrets};
 use crate::stream::{length_u64, length_usize};
 
 /// The header of a section, without its options.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Section {
+pub(super) struct SectionHeader {
     pub(super) major: u16,
     pub(super) minor: u16,
 }
 
 /// Reads a Section Header Block (4.1), behind the byte order mark.
-pub(super) fn section(input: &[u8], order: ByteOrder) -> IResult<&[u8], Section> {
+pub(super) fn section(input: &[u8], order: ByteOrder) -> IResult<&[u8], SectionHeader> {
     let order = order.endianness();
     let (input, (major, minor)) = (u16(order), u16(order)).parse(input)?;
-    Ok((input, Section { major, minor }))
+    Ok((input, SectionHeader { major, minor }))
 }
 
 /// An interface of a section.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Interface {
+pub(super) struct InterfaceDescription {
     pub(super) link_type: LinkType,
     /// The longest part of a packet that was captured, in bytes; 0 for no limit.
     pub(super) snap_length: u32,
-    pub(super) clock: Clock,
+    pub(super) clock: InterfaceClock,
     /// How many packets were lost according to the last statistics.
     pub(super) dropped: u64,
 }
 
 /// Reads an Interface Description Block (4.2).
-pub(super) fn interface(input: &[u8], order: ByteOrder) -> IResult<&[u8], Interface> {
+pub(super) fn interface(input: &[u8], order: ByteOrder) -> IResult<&[u8], InterfaceDescription> {
     let endianness = order.endianness();
     let (input, (link_type, _reserved)) = (u16(endianness), u16(endianness)).parse(input)?;
     let (options, snap_length) = u32(endianness).parse(input)?;
     let (mut resolution, mut offset) = (MICROSECONDS, 0);
-    for (code, value) in Options::new(options, order) {
+    for (code, value) in BlockOptions::new(options, order) {
         match (code, value) {
             (IF_TSRESOL, &[value, ..]) => resolution = value,
             (IF_TSOFFSET, value) => {
@@ -51,8 +51,8 @@ pub(super) fn interface(input: &[u8], order: ByteOrder) -> IResult<&[u8], Interf
         }
     }
     let link_type = LinkType(u32::from(link_type));
-    let clock = Clock::new(resolution, offset);
-    Ok((&[], Interface { link_type, snap_length, clock, dropped: 0 }))
+    let clock = InterfaceClock::new(resolution, offset);
+    Ok((&[], InterfaceDescription { link_type, snap_length, clock, dropped: 0 }))
 }
 
 fn seconds(input: &[u8], order: ByteOrder) -> IResult<&[u8], i64> {
@@ -103,7 +103,7 @@ pub(super) fn statistics(input: &[u8], order: ByteOrder) -> IResult<&[u8], (u32,
     let (input, interface) = u32(order.endianness()).parse(input)?;
     let (options, _time) = take(8_usize)(input)?;
     let mut dropped = 0_u64;
-    for (code, value) in Options::new(options, order) {
+    for (code, value) in BlockOptions::new(options, order) {
         if code == ISB_IFDROP || code == ISB_OSDROP {
             let count = counter(value, order).map_or(0, |(_, count)| count);
             dropped = dropped.saturating_add(count);
@@ -125,18 +125,18 @@ pub(super) fn secrets(input: &[u8], order: ByteOrder) -> IResult<&[u8], Secrets>
 }
 
 /// The options of a block (3.5), up to the end mark or the first that is cut off.
-struct Options<'a> {
+struct BlockOptions<'a> {
     rest: &'a [u8],
     order: ByteOrder,
 }
 
-impl<'a> Options<'a> {
+impl<'a> BlockOptions<'a> {
     fn new(rest: &'a [u8], order: ByteOrder) -> Self {
         Self { rest, order }
     }
 }
 
-impl<'a> Iterator for Options<'a> {
+impl<'a> Iterator for BlockOptions<'a> {
     type Item = (u16, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -4,7 +4,7 @@ use crate::stream::Timestamp;
 
 /// How an interface counts time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Clock {
+pub(super) struct InterfaceClock {
     scale: Scale,
     /// Nanoseconds to be added.
     offset: i128,
@@ -19,14 +19,14 @@ enum Scale {
     Shift(u32),
 }
 
-impl Default for Clock {
+impl Default for InterfaceClock {
     /// Microseconds since 1970: what holds for an interface that says nothing.
     fn default() -> Self {
         Self::new(6, 0)
     }
 }
 
-impl Clock {
+impl InterfaceClock {
     /// A clock of `resolution` as encoded in the option `if_tsresol`, set by `offset` seconds.
     pub(super) fn new(resolution: u8, offset: i64) -> Self {
         let exponent = u32::from(resolution & 0x7f);
@@ -90,7 +90,11 @@ mod tests {
             ("extreme negative offset", 0,    i64::MIN,         0,             0),
         ];
         for &(name, resolution, offset, ticks, expected) in cases {
-            assert_eq!(Clock::new(resolution, offset).time(ticks), Timestamp(expected), "{name}");
+            assert_eq!(
+                InterfaceClock::new(resolution, offset).time(ticks),
+                Timestamp(expected),
+                "{name}"
+            );
         }
     }
 }

@@ -8,9 +8,9 @@
 mod blocks;
 mod clock;
 
-use self::blocks::{Interface, PacketFields};
+use self::blocks::{InterfaceDescription, PacketFields};
 use super::bytes::ByteOrder;
-use super::error::{Error, Fault, Looks, Notice, Notices, Piece};
+use super::error::{Damage, Error, Looks, SkippedBlock, SkippedBlocks, TruncatedPart};
 use super::input::Input;
 use super::{LinkType, MEMORY_LIMIT, Packet, PacketSource, Secrets};
 use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
@@ -21,7 +21,7 @@ pub(super) struct Pcapng {
     /// Byte order of this section.
     order: ByteOrder,
     /// Interfaces of this section; `None` for one whose description is damaged.
-    interfaces: Vec<Option<Interface>>,
+    interfaces: Vec<Option<InterfaceDescription>>,
     /// How many interfaces earlier sections had.
     earlier_interfaces: u32,
     /// How many packets the interfaces of earlier sections dropped.
@@ -29,7 +29,7 @@ pub(super) struct Pcapng {
     packets: u64,
     secrets: Vec<Secrets>,
     secrets_length: usize,
-    notices: Notices,
+    skipped_blocks: SkippedBlocks,
     reading: Reading,
 }
 
@@ -41,7 +41,7 @@ enum Reading {
 }
 
 /// A packet whose block is the next of the input.
-struct Found {
+struct FoundPacket {
     time: Timestamp,
     link_type: LinkType,
     interface: u32,
@@ -87,20 +87,20 @@ impl Pcapng {
             packets: 0,
             secrets: Vec::new(),
             secrets_length: 0,
-            notices: Notices::default(),
+            skipped_blocks: SkippedBlocks::default(),
             reading: Reading::Going,
         })
     }
 
     /// Reads blocks until one holds a packet, which it leaves in the input.
     #[inline]
-    fn find(&mut self) -> Result<Option<Found>, Error> {
+    fn find(&mut self) -> Result<Option<FoundPacket>, Error> {
         loop {
             if !self.input.ensure(BLOCK_HEADER)? {
                 return if self.input.available().is_empty() {
                     Ok(None)
                 } else {
-                    Err(self.truncated(Piece::Block, length_u64(BLOCK_HEADER)))
+                    Err(self.truncated(TruncatedPart::Block, length_u64(BLOCK_HEADER)))
                 };
             }
             let Some((block_type, length)) = self.block_header()? else { continue };
@@ -120,9 +120,9 @@ impl Pcapng {
                     continue;
                 }
             };
-            match found.unwrap_or(Err(Fault::ShortBlock { block_type })) {
+            match found.unwrap_or(Err(Damage::ShortBlock { block_type })) {
                 Ok(found) => return Ok(Some(found)),
-                Err(fault) => self.notice(fault),
+                Err(damage) => self.notice(damage),
             }
             self.input.consume(length_usize(u64::from(length)));
         }
@@ -141,7 +141,7 @@ impl Pcapng {
         let length = self.order.u32(length_bytes);
         let minimum = if block_type == SECTION_HEADER { SECTION_MINIMUM } else { BLOCK_MINIMUM };
         if length < minimum || !length.is_multiple_of(4) {
-            return Err(self.input.damaged(Fault::BlockLength { length }));
+            return Err(self.input.damaged(Damage::BlockLength { length }));
         }
         if length > MEMORY_LIMIT {
             self.skip_large(block_type, length)?;
@@ -179,19 +179,19 @@ impl Pcapng {
         if trailer == length {
             Ok(())
         } else {
-            Err(self.input.damaged(Fault::BlockEnd { length, trailer }))
+            Err(self.input.damaged(Damage::BlockEnd { length, trailer }))
         }
     }
 
     /// Leaves out a block that is not held in memory.
     fn skip_large(&mut self, block_type: u32, length: u32) -> Result<(), Error> {
         let truncated = self.truncated(self.piece(block_type), u64::from(length));
-        let damaged = self.input.damaged(Fault::BlockLength { length });
+        let damaged = self.input.damaged(Damage::BlockLength { length });
         if block_type == SECTION_HEADER {
             return Err(damaged);
         }
         if KNOWN.contains(&block_type) {
-            self.notice(Fault::LargeBlock { block_type, length });
+            self.notice(Damage::LargeBlock { block_type, length });
             // Keeps the numbers of the interfaces that follow.
             if block_type == INTERFACE_DESCRIPTION {
                 self.add_interface(None);
@@ -210,16 +210,16 @@ impl Pcapng {
     /// Reads the byte order of a section, which the length of its header is written in.
     fn start_section(&mut self) -> Result<(), Error> {
         if !self.input.ensure(SECTION_LENGTH)? {
-            return Err(self.truncated(Piece::Block, length_u64(SECTION_LENGTH)));
+            return Err(self.truncated(TruncatedPart::Block, length_u64(SECTION_LENGTH)));
         }
         self.order = byte_order(self.input.available())
-            .map_err(|mark| self.input.damaged(Fault::ByteOrder { mark }))?;
+            .map_err(|mark| self.input.damaged(Damage::ByteOrder { mark }))?;
         let body = self.input.available().get(SECTION_FIELDS..).unwrap_or_default();
         if let Ok((_, section)) = blocks::section(body, self.order)
             && section.major != MAJOR_VERSION
         {
             let (major, minor) = (section.major, section.minor);
-            return Err(self.input.damaged(Fault::SectionVersion { major, minor }));
+            return Err(self.input.damaged(Damage::SectionVersion { major, minor }));
         }
         let ended = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
         self.earlier_interfaces = self.earlier_interfaces.saturating_add(ended);
@@ -230,19 +230,19 @@ impl Pcapng {
 
     /// Checks what a packet's block says.
     #[inline]
-    fn packet(&self, fields: PacketFields, content: usize) -> Result<Found, Fault> {
+    fn packet(&self, fields: PacketFields, content: usize) -> Result<FoundPacket, Damage> {
         let interface = fields.interface;
         let described = self.interfaces.get(length_usize(u64::from(interface)));
         let Some(Some(described)) = described else {
-            return Err(Fault::UnknownInterface { interface });
+            return Err(Damage::UnknownInterface { interface });
         };
         let captured = length_usize(u64::from(fields.captured));
         let room = content - blocks::PACKET_FIELDS;
         if captured > room {
             let captured = fields.captured;
-            return Err(Fault::CapturedLength { captured, room: length_u64(room) });
+            return Err(Damage::CapturedLength { captured, room: length_u64(room) });
         }
-        Ok(Found {
+        Ok(FoundPacket {
             time: described.clock.time(fields.ticks),
             link_type: described.link_type,
             interface: self.earlier_interfaces.saturating_add(interface),
@@ -254,9 +254,9 @@ impl Pcapng {
     }
 
     /// The same for a block that gives neither interface nor time nor captured length (4.4).
-    fn simple_packet(&self, original: u32, content: usize) -> Result<Found, Fault> {
+    fn simple_packet(&self, original: u32, content: usize) -> Result<FoundPacket, Damage> {
         let Some(Some(described)) = self.interfaces.first() else {
-            return Err(Fault::UnknownInterface { interface: 0 });
+            return Err(Damage::UnknownInterface { interface: 0 });
         };
         let limit = match described.snap_length {
             0 => original,
@@ -265,9 +265,9 @@ impl Pcapng {
         let room = content - blocks::SIMPLE_PACKET_FIELDS;
         let captured = length_usize(u64::from(limit));
         if captured > room {
-            return Err(Fault::CapturedLength { captured: limit, room: length_u64(room) });
+            return Err(Damage::CapturedLength { captured: limit, room: length_u64(room) });
         }
-        Ok(Found {
+        Ok(FoundPacket {
             time: Timestamp(0),
             link_type: described.link_type,
             interface: self.earlier_interfaces,
@@ -285,7 +285,7 @@ impl Pcapng {
             INTERFACE_DESCRIPTION => {
                 let interface = blocks::interface(body, order).ok().map(|(_, interface)| interface);
                 if interface.is_none() {
-                    self.notice(Fault::ShortBlock { block_type });
+                    self.notice(Damage::ShortBlock { block_type });
                 }
                 self.add_interface(interface);
             }
@@ -293,29 +293,29 @@ impl Pcapng {
                 let statistics = blocks::statistics(body, order).map(|(_, statistics)| statistics);
                 match statistics {
                     Ok((interface, dropped)) => self.set_dropped(interface, dropped),
-                    Err(_) => self.notice(Fault::ShortBlock { block_type }),
+                    Err(_) => self.notice(Damage::ShortBlock { block_type }),
                 }
             }
             DECRYPTION_SECRETS => match blocks::secrets(body, order) {
                 Ok((_, secrets)) => self.add_secrets(secrets),
-                Err(_) => self.notice(Fault::ShortBlock { block_type }),
+                Err(_) => self.notice(Damage::ShortBlock { block_type }),
             },
             _ => {}
         }
     }
 
-    fn add_interface(&mut self, interface: Option<Interface>) {
+    fn add_interface(&mut self, interface: Option<InterfaceDescription>) {
         if self.interfaces.len() < MAX_INTERFACES {
             self.interfaces.push(interface);
         } else {
-            self.notice(Fault::TooManyInterfaces);
+            self.notice(Damage::TooManyInterfaces);
         }
     }
 
     fn set_dropped(&mut self, interface: u32, dropped: u64) {
         match self.interfaces.get_mut(length_usize(u64::from(interface))) {
             Some(Some(described)) => described.dropped = dropped,
-            _ => self.notice(Fault::UnknownInterface { interface }),
+            _ => self.notice(Damage::UnknownInterface { interface }),
         }
     }
 
@@ -325,25 +325,27 @@ impl Pcapng {
             self.secrets_length = length;
             self.secrets.push(secrets);
         } else {
-            self.notice(Fault::TooManySecrets);
+            self.notice(Damage::TooManySecrets);
         }
     }
 
     #[cold]
-    fn notice(&mut self, fault: Fault) {
+    fn notice(&mut self, damage: Damage) {
         let after = PacketId(self.packets);
-        self.notices.add(Notice { offset: self.input.offset(), after, fault });
+        self.skipped_blocks.add(SkippedBlock { offset: self.input.offset(), after, damage });
     }
 
     /// What is missing when a block of this type is cut off.
-    fn piece(&self, block_type: u32) -> Piece {
+    fn piece(&self, block_type: u32) -> TruncatedPart {
         match block_type {
-            ENHANCED_PACKET | PACKET | SIMPLE_PACKET => Piece::Packet(PacketId(self.packets + 1)),
-            _ => Piece::Block,
+            ENHANCED_PACKET | PACKET | SIMPLE_PACKET => {
+                TruncatedPart::Packet(PacketId(self.packets + 1))
+            }
+            _ => TruncatedPart::Block,
         }
     }
 
-    fn truncated(&self, piece: Piece, length: u64) -> Error {
+    fn truncated(&self, piece: TruncatedPart, length: u64) -> Error {
         self.input.truncated(piece, length)
     }
 }
@@ -385,8 +387,8 @@ impl PacketSource for Pcapng {
         &self.secrets
     }
 
-    fn notices(&self) -> &Notices {
-        &self.notices
+    fn skipped_blocks(&self) -> &SkippedBlocks {
+        &self.skipped_blocks
     }
 
     fn is_ready(&self) -> bool {

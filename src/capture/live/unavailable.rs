@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Device, Options};
+use super::{CaptureOptions, Device};
 use crate::capture::{Error, Interface, PacketSource};
 
 /// Interfaces that were opened: none in this build.
 #[derive(Debug)]
-pub enum Opened {}
+pub enum OpenInterfaces {}
 
 /// Lists the interfaces that packets can be captured on.
 ///
@@ -24,11 +24,11 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 /// # Errors
 ///
 /// [`Error::Live`] always: this build cannot capture, and says what to install.
-pub fn open(_names: &[String], _options: &Options) -> Result<Opened, Error> {
+pub fn open(_names: &[String], _options: &CaptureOptions) -> Result<OpenInterfaces, Error> {
     Err(not_built_in())
 }
 
-impl Opened {
+impl OpenInterfaces {
     /// What was opened.
     pub fn interfaces(&self) -> &[Interface] {
         match *self {}
@@ -41,7 +41,7 @@ impl Opened {
     /// Never, because there is nothing to start.
     pub fn start(
         self,
-        _options: &Options,
+        _options: &CaptureOptions,
         _stop: &Arc<AtomicBool>,
     ) -> Result<Box<dyn PacketSource + Send>, Error> {
         match self {}
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn says_what_to_install() {
-        let opened = open(&["lo".to_owned()], &Options::default()).map(|_| ()).unwrap_err();
+        let opened = open(&["lo".to_owned()], &CaptureOptions::default()).map(|_| ()).unwrap_err();
         for error in [opened, devices().unwrap_err()] {
             let text = error.to_string();
             assert!(text.starts_with("live capture is not built in; install libpcap"), "{text}");

@@ -1,16 +1,16 @@
 //! Packets that are written to pcapng files while they are read.
 
-use super::output::Output;
-use super::{Error, Interface, Notices, Packet, PacketSource, Secrets, Writer};
+use super::output::CaptureOutput;
+use super::{Error, Interface, Packet, PacketSource, PcapngWriter, Secrets, SkippedBlocks};
 use crate::stream::Timestamp;
 
 /// A source whose packets are also written to a file, or to several one after the other.
 ///
 /// The file is whole after [`PacketSource::close`], and as far as packets came before.
-pub struct Recording {
+pub struct Tee {
     source: Box<dyn PacketSource + Send>,
     interfaces: Vec<Interface>,
-    output: Output,
+    output: CaptureOutput,
     /// How many of the source's secrets were written to this file.
     secrets: usize,
     /// The packet that was given last.
@@ -21,7 +21,7 @@ pub struct Recording {
     ended: bool,
 }
 
-impl Recording {
+impl Tee {
     /// Writes what `source` gives. `interfaces` are those that it captures on; of other sources no more
     /// is known than their packets tell.
     ///
@@ -31,9 +31,9 @@ impl Recording {
     pub fn new(
         source: Box<dyn PacketSource + Send>,
         interfaces: Vec<Interface>,
-        output: Output,
+        output: CaptureOutput,
     ) -> Result<Self, Error> {
-        let mut recording = Self {
+        let mut tee = Self {
             source,
             interfaces,
             output,
@@ -42,8 +42,8 @@ impl Recording {
             times: None,
             ended: false,
         };
-        recording.describe()?;
-        Ok(recording)
+        tee.describe()?;
+        Ok(tee)
     }
 
     fn describe(&mut self) -> Result<(), Error> {
@@ -80,13 +80,13 @@ impl Recording {
         self.secrets = secrets.len();
         if !self.source.is_ready() {
             // Whoever reads the file meanwhile gets what there is.
-            self.output.write(Writer::flush)?;
+            self.output.write(PcapngWriter::flush)?;
         }
         Ok(())
     }
 }
 
-impl PacketSource for Recording {
+impl PacketSource for Tee {
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
         if self.ended {
             return Ok(None);
@@ -133,8 +133,8 @@ impl PacketSource for Recording {
         self.source.secrets()
     }
 
-    fn notices(&self) -> &Notices {
-        self.source.notices()
+    fn skipped_blocks(&self) -> &SkippedBlocks {
+        self.source.skipped_blocks()
     }
 
     fn dropped(&mut self) -> u64 {
@@ -154,7 +154,7 @@ impl PacketSource for Recording {
     }
 }
 
-impl Drop for Recording {
+impl Drop for Tee {
     fn drop(&mut self) {
         self.close().ok();
     }
@@ -174,7 +174,7 @@ mod tests {
     /// A capture of so many packets, of ten bytes and a second apart, with secrets behind the second.
     fn capture(packets: u64) -> Box<dyn PacketSource + Send> {
         let mut file = Vec::new();
-        let mut writer = Writer::new(&mut file).unwrap();
+        let mut writer = PcapngWriter::new(&mut file).unwrap();
         for number in 1..=packets {
             if number == 3 {
                 let secrets = Secrets { kind: 0x544c_534b, data: b"CLIENT_RANDOM 0 1".to_vec() };
@@ -217,19 +217,19 @@ mod tests {
     fn what_is_read_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feed.pcapng");
-        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
-        let mut recording = Recording::new(capture(5), Vec::new(), output).unwrap();
-        assert_eq!(recording.name(), "feed");
+        let output = CaptureOutput::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut tee = Tee::new(capture(5), Vec::new(), output).unwrap();
+        assert_eq!(tee.name(), "feed");
         let mut given = Vec::new();
-        while let Some(packet) = recording.next_packet().unwrap() {
+        while let Some(packet) = tee.next_packet().unwrap() {
             given.push((packet.id.0, packet.bytes.to_vec()));
         }
         let expected: Vec<_> = (1..=5).map(|it| (u64::from(it), vec![it; 10])).collect();
         assert_eq!(given, expected);
-        assert!(recording.next_packet().unwrap().is_none());
+        assert!(tee.next_packet().unwrap().is_none());
         let copy = folder.path().join("copy");
-        let output = Output::create(&copy, Rotation::default(), Replacing::No).unwrap();
-        let mut again = Recording::new(open(&path).unwrap(), Vec::new(), output).unwrap();
+        let output = CaptureOutput::create(&copy, Rotation::default(), Replacing::No).unwrap();
+        let mut again = Tee::new(open(&path).unwrap(), Vec::new(), output).unwrap();
         let again = content(&mut again);
         assert_eq!(again, (vec![1, 2, 3, 4, 5], 1));
     }
@@ -247,8 +247,8 @@ mod tests {
         for (name, rotation, expected) in cases {
             let folder = tempfile::tempdir().unwrap();
             let base = folder.path().join("feed.pcapng");
-            let output = Output::create(&base, rotation, Replacing::No).unwrap();
-            content(&mut Recording::new(capture(5), Vec::new(), output).unwrap());
+            let output = CaptureOutput::create(&base, rotation, Replacing::No).unwrap();
+            content(&mut Tee::new(capture(5), Vec::new(), output).unwrap());
             let paths = files(folder.path());
             let found: Vec<_> =
                 paths.iter().map(|path| content(open(path).unwrap().as_mut()).0).collect();
@@ -268,11 +268,11 @@ mod tests {
             filter: None,
             losses: losses.clone(),
         };
-        let output = Output::create(&path, Rotation::default(), Replacing::No).unwrap();
-        let mut recording = Recording::new(capture(5), vec![interface], output).unwrap();
-        assert!(recording.next_packet().unwrap().is_some());
+        let output = CaptureOutput::create(&path, Rotation::default(), Replacing::No).unwrap();
+        let mut tee = Tee::new(capture(5), vec![interface], output).unwrap();
+        assert!(tee.next_packet().unwrap().is_some());
         losses.add(1, 0x0708_090a, 0);
-        drop(recording);
+        drop(tee);
         assert_eq!(content(open(&path).unwrap().as_mut()).0, [1]);
         let bytes = fs::read(&path).unwrap();
         let lost = [7, 0, 8, 0, 0x0a, 9, 8, 7, 0, 0, 0, 0];

@@ -10,14 +10,14 @@ use crate::stream::{PacketId, Timestamp, length_u64};
 
 /// Keeps packets in a [`Spool`], each behind a head that tells of it and of where the one before it is.
 #[derive(Debug)]
-pub struct Journal {
+pub struct PacketLog {
     spool: Spool,
     /// Where the head of the last packet is; [`NOTHING`] without any.
     last: Arc<AtomicU64>,
     record: Vec<u8>,
 }
 
-impl Journal {
+impl PacketLog {
     /// Makes one that writes to a spool.
     pub fn new(spool: Spool) -> Self {
         Self { spool, last: Arc::new(AtomicU64::new(NOTHING)), record: Vec::new() }
@@ -29,8 +29,8 @@ impl Journal {
     }
 
     /// Reads what is kept, also while more comes.
-    pub fn past(&self) -> Past {
-        Past { spool: self.spool.clone(), last: Arc::clone(&self.last) }
+    pub fn reader(&self) -> PacketLogReader {
+        PacketLogReader { spool: self.spool.clone(), last: Arc::clone(&self.last) }
     }
 
     /// Keeps a packet; returns the position of its bytes, which takes the place of its
@@ -40,7 +40,7 @@ impl Journal {
     ///
     /// As [`Spool::push`].
     pub fn push(&mut self, packet: &Packet<'_>) -> Result<u64, Error> {
-        let head = Head {
+        let head = LogHeader {
             before: self.last.load(Ordering::Acquire),
             id: packet.id.0,
             time: packet.time.0,
@@ -60,24 +60,24 @@ impl Journal {
     }
 }
 
-/// The packets of a [`Journal`], the latest first.
+/// The packets of a [`PacketLog`], the latest first.
 #[derive(Clone, Debug)]
-pub struct Past {
+pub struct PacketLogReader {
     spool: Spool,
     last: Arc<AtomicU64>,
 }
 
-/// A packet of a [`Journal`].
+/// A packet of a [`PacketLog`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct KeptPacket {
-    /// Where its bytes are, in [`Past::store`].
+pub struct LoggedPacket {
+    /// Where its bytes are, in [`PacketLogReader::store`].
     pub place: PacketPlace,
     /// When it was captured.
     pub time: Timestamp,
     before: u64,
 }
 
-impl Past {
+impl PacketLogReader {
     /// Where the bytes of packets are read from.
     pub fn store(&self) -> &Spool {
         &self.spool
@@ -88,7 +88,7 @@ impl Past {
     /// # Errors
     ///
     /// As [`PacketStore::read`].
-    pub fn latest(&self) -> Result<Option<KeptPacket>, Error> {
+    pub fn latest(&self) -> Result<Option<LoggedPacket>, Error> {
         self.at(self.last.load(Ordering::Acquire))
     }
 
@@ -97,11 +97,11 @@ impl Past {
     /// # Errors
     ///
     /// As [`PacketStore::read`].
-    pub fn before(&self, later: &KeptPacket) -> Result<Option<KeptPacket>, Error> {
+    pub fn before(&self, later: &LoggedPacket) -> Result<Option<LoggedPacket>, Error> {
         self.at(later.before)
     }
 
-    fn at(&self, position: u64) -> Result<Option<KeptPacket>, Error> {
+    fn at(&self, position: u64) -> Result<Option<LoggedPacket>, Error> {
         if position == NOTHING {
             return Ok(None);
         }
@@ -115,7 +115,7 @@ impl Past {
         };
         let mut bytes = Vec::new();
         self.spool.read(&place, &mut bytes)?;
-        Ok(Head::read(&bytes).map(|head| KeptPacket {
+        Ok(LogHeader::read(&bytes).map(|head| LoggedPacket {
             place: PacketPlace {
                 id: PacketId(head.id),
                 offset: position.saturating_add(length_u64(HEAD_LENGTH)),
@@ -130,7 +130,7 @@ impl Past {
 }
 
 /// What stands before the bytes of a packet.
-struct Head {
+struct LogHeader {
     before: u64,
     id: u64,
     time: u64,
@@ -139,7 +139,7 @@ struct Head {
     original_length: u32,
 }
 
-impl Head {
+impl LogHeader {
     fn write(&self, out: &mut Vec<u8>) {
         for number in [self.before, self.id, self.time] {
             out.extend_from_slice(&number.to_le_bytes());
@@ -167,7 +167,7 @@ impl Head {
 /// The position of what is not there.
 const NOTHING: u64 = u64::MAX;
 
-/// Bytes of a [`Head`].
+/// Bytes of a [`LogHeader`].
 const HEAD_LENGTH: usize = 3 * size_of::<u64>() + 3 * size_of::<u32>();
 
 #[cfg(test)]
@@ -189,22 +189,22 @@ mod tests {
     #[test]
     fn packets_come_back_with_all_that_was_known_of_them() {
         let spool = Spool::new(Spool::LIMIT).unwrap();
-        let mut journal = Journal::new(spool.clone());
-        let past = journal.past();
-        assert_eq!(past.latest().unwrap(), None);
+        let mut log = PacketLog::new(spool.clone());
+        let reader = log.reader();
+        assert_eq!(reader.latest().unwrap(), None);
         for id in 1..=50 {
             let bytes = vec![u8::try_from(id).unwrap(); 20_000];
             let packet = packet(id, &bytes);
-            let file_offset = journal.push(&packet).unwrap();
+            let file_offset = log.push(&packet).unwrap();
             let mut again = Vec::new();
             spool.read(&PacketPlace::of(&Packet { file_offset, ..packet }), &mut again).unwrap();
             assert_eq!(again, bytes, "packet {id} by its place");
         }
-        let mut next = past.latest().unwrap();
+        let mut next = reader.latest().unwrap();
         for id in (1..=50).rev() {
             let kept = next.unwrap();
             let mut bytes = Vec::new();
-            past.store().read(&kept.place, &mut bytes).unwrap();
+            reader.store().read(&kept.place, &mut bytes).unwrap();
             let again = Packet { time: kept.time, ..kept.place.packet(&bytes) };
             let content = vec![u8::try_from(id).unwrap(); 20_000];
             let expected = packet(id, &content);
@@ -212,7 +212,7 @@ mod tests {
                 (again.id, again.time, again.link_type, again.bytes, again.original_length),
                 (expected.id, expected.time, expected.link_type, expected.bytes, 9_000)
             );
-            next = past.before(&kept).unwrap();
+            next = reader.before(&kept).unwrap();
         }
         assert_eq!(next, None);
     }

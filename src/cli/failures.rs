@@ -1,30 +1,30 @@
-//! What went wrong with one capture or with several, in the one line that standard error has.
+//! Failures of one or several captures, reported in one line on standard error.
 
 use super::{Remark, Verdict};
 use crate::report::check::{Extent, Files};
 
-/// What is to be said on standard error, in one line.
+/// Failures and remarks about the captures of one run, reported in one line on standard error.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Failures {
     /// The first failure.
-    failure: Option<anyhow::Error>,
-    /// How many there were.
-    failures: usize,
+    first: Option<anyhow::Error>,
+    /// How many failures there were.
+    count: usize,
     /// The first remark that is no failure.
     remark: Option<String>,
 }
 
-impl Said {
+impl Failures {
     /// Remembers what went wrong with a capture.
-    pub(super) fn hear(&mut self, error: Option<anyhow::Error>) {
+    pub(super) fn record(&mut self, error: Option<anyhow::Error>) {
         let Some(error) = error else { return };
         match error.downcast::<Remark>() {
             Ok(remark) => {
                 self.remark.get_or_insert(remark.text);
             }
             Err(error) => {
-                self.failures = self.failures.saturating_add(1);
-                self.failure.get_or_insert(error);
+                self.count = self.count.saturating_add(1);
+                self.first.get_or_insert(error);
             }
         }
     }
@@ -36,16 +36,16 @@ impl Said {
                 .downcast_ref::<crate::capture::Error>()
                 .is_some_and(crate::capture::Error::is_damage)
         };
-        files == Files::One && self.failure.as_ref().is_some_and(|error| !opened(error))
+        files == Files::One && self.first.as_ref().is_some_and(|error| !opened(error))
     }
 
     /// What the program ends with.
     ///
     /// # Errors
     ///
-    /// The failure, or the remark, that is to be said.
+    /// The failure or the remark to report.
     pub(super) fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
-        match (self.failure, self.failures.saturating_sub(1), self.remark) {
+        match (self.first, self.count.saturating_sub(1), self.remark) {
             (Some(error), 0, _) => Err(error),
             (Some(error), 1, _) => {
                 anyhow::bail!("{error:#}; and 1 more capture could not be read whole")

@@ -16,7 +16,7 @@ use socket2::{SockFilter, SockRef};
 /// # Errors
 ///
 /// When the filter cannot be read or the kernel does not take ours; packets then take the buffer twice.
-pub(super) fn take_once(
+pub(super) fn drop_outgoing_copies(
     capture: &Capture<Active>,
     filter: Option<&str>,
     snap_length: u32,

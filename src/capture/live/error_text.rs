@@ -30,26 +30,26 @@ pub(super) enum Runner {
 }
 
 /// Makes an error of a message of libpcap. `program` is the path of the running program.
-pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path, user: Runner) -> Error {
+pub(super) fn error_from_text(doing: Doing<'_>, text: &str, program: &Path, user: Runner) -> Error {
     let text = text.trim().trim_start_matches("libpcap error: ").trim_end_matches('.');
     let lower = text.to_ascii_lowercase();
-    let row = ROWS.iter().find(|row| lower.contains(row.text));
+    let message = MESSAGES.iter().find(|message| lower.contains(message.text));
     let text = if text.is_empty() { "libpcap gives no reason" } else { text };
-    let problem = match (doing, row) {
+    let problem = match (doing, message) {
         (Doing::Filtering(filter), _) => {
             format!("the capture filter \"{filter}\" is wrong: {text}")
         }
-        (Doing::Opening(device), Some(row)) => row.problem.replace("{device}", device),
+        (Doing::Opening(device), Some(message)) => message.problem.replace("{device}", device),
         (Doing::Opening(device), None) => format!("{device} cannot be captured on: {text}"),
         (Doing::Reading(device), _) => format!("capturing on {device} failed: {text}"),
         (Doing::Listing, _) => format!("the interfaces cannot be listed: {text}"),
     };
-    let remedy = match (doing, row) {
+    let remedy = match (doing, message) {
         (Doing::Filtering(_), _) => "see man pcap-filter, for example \"tcp port 8080\"".to_owned(),
-        (Doing::Opening(device), Some(row)) => {
-            let remedy = match row.remedy {
+        (Doing::Opening(device), Some(message)) => {
+            let remedy = match message.remedy {
                 Remedy::Words(words) => words,
-                Remedy::Rights => rights(user),
+                Remedy::Permission => how_to_be_permitted(user),
             };
             remedy.replace("{device}", device).replace("{program}", &quoted(program))
         }
@@ -67,7 +67,7 @@ pub(super) fn explain(doing: Doing<'_>, text: &str, program: &Path, user: Runner
 }
 
 /// What a message about an interface means.
-struct Row {
+struct LibpcapMessage {
     /// A part of libpcap's message, in lower case.
     text: &'static str,
     problem: &'static str,
@@ -79,11 +79,11 @@ enum Remedy {
     /// This.
     Words(&'static str),
     /// What gives the right to capture on this system.
-    Rights,
+    Permission,
 }
 
 /// What gives the right to capture.
-fn rights(user: Runner) -> &'static str {
+fn how_to_be_permitted(user: Runner) -> &'static str {
     match user {
         Runner::User if cfg!(target_os = "linux") => {
             "run sudo setcap cap_net_raw=ep {program}, or run it with sudo, or use \
@@ -115,12 +115,12 @@ fn quoted(path: &Path) -> String {
 }
 
 #[rustfmt::skip]
-const ROWS: &[Row] = &[
-    Row { text: "operation not permitted", problem: "capturing on {device} is not permitted", remedy: Remedy::Rights },
-    Row { text: "permission", problem: "capturing on {device} is not permitted", remedy: Remedy::Rights },
-    Row { text: "no such device exists", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
-    Row { text: "device not configured", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
-    Row { text: "is not up", problem: "the interface {device} is down", remedy: Remedy::Words("switch it on with sudo ip link set {device} up") },
+const MESSAGES: &[LibpcapMessage] = &[
+    LibpcapMessage { text: "operation not permitted", problem: "capturing on {device} is not permitted", remedy: Remedy::Permission },
+    LibpcapMessage { text: "permission", problem: "capturing on {device} is not permitted", remedy: Remedy::Permission },
+    LibpcapMessage { text: "no such device exists", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
+    LibpcapMessage { text: "device not configured", problem: "there is no interface {device}", remedy: Remedy::Words("wslens interfaces lists what can be captured") },
+    LibpcapMessage { text: "is not up", problem: "the interface {device} is down", remedy: Remedy::Words("switch it on with sudo ip link set {device} up") },
 ];
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
         ];
         for (doing, text, expected) in cases {
             assert_eq!(
-                explain(doing, text, Path::new("wslens"), Runner::User).to_string(),
+                error_from_text(doing, text, Path::new("wslens"), Runner::User).to_string(),
                 expected
             );
         }
@@ -156,7 +156,7 @@ mod tests {
     fn missing_permission_names_the_program() {
         let text = "libpcap error: socket: Operation not permitted";
         let said = |program: &str, user| {
-            explain(Doing::Opening("lo"), text, Path::new(program), user).to_string()
+            error_from_text(Doing::Opening("lo"), text, Path::new(program), user).to_string()
         };
         let error = said("/opt/wslens", Runner::User);
         assert!(error.starts_with("capturing on lo is not permitted; run "), "{error}");

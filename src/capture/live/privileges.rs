@@ -27,8 +27,8 @@ pub struct User {
 ///
 /// The real user where the program is set-uid, who called sudo, and nobody for root itself. In a
 /// user namespace that holds a single user, root is that user already, and there is nobody else.
-pub fn heir() -> Option<User> {
-    system::heir()
+pub fn unprivileged_user() -> Option<User> {
+    system::unprivileged_user()
 }
 
 impl User {
@@ -47,8 +47,8 @@ impl User {
     /// # Errors
     ///
     /// [`Error::Live`] when the system refuses, or would let it be undone.
-    pub fn take_over(&self) -> Result<(), Error> {
-        system::take_over(self).map_err(|cause| Error::Live {
+    pub fn switch_to(&self) -> Result<(), Error> {
+        system::switch_to(self).map_err(|cause| Error::Live {
             problem: format!("the rights of root cannot be given up for {}: {cause}", self.words()),
             remedy: "run wslens as a user who may capture, or with --keep-rights if you trust \
                      what is captured"
@@ -56,7 +56,7 @@ impl User {
         })
     }
 
-    /// Whether the user may make files in a folder, asked after [`User::take_over`].
+    /// Whether the user may make files in a folder, asked after [`User::switch_to`].
     pub fn may_write(&self, folder: &Path) -> bool {
         system::may_write(folder)
     }
@@ -79,9 +79,9 @@ mod unix {
 
     use super::User;
 
-    pub(super) fn heir() -> Option<User> {
+    pub(super) fn unprivileged_user() -> Option<User> {
         let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
-        let start = Start {
+        let owner = ProcessOwner {
             real: Uid::current().as_raw(),
             effective: Uid::effective().as_raw(),
             real_group: Gid::current().as_raw(),
@@ -89,9 +89,9 @@ mod unix {
             sudo_group: variable("SUDO_GID"),
             map: fs::read_to_string("/proc/self/uid_map").unwrap_or_default(),
         };
-        let (uid, gid) = match start.heir()? {
-            Heir::Known { uid, gid } => (uid, gid),
-            Heir::Nobody => nobody(),
+        let (uid, gid) = match owner.unprivileged_user()? {
+            TargetUser::Known { uid, gid } => (uid, gid),
+            TargetUser::Nobody => nobody(),
         };
         let entry = nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let gid = gid.or_else(|| entry.as_ref().map(|entry| entry.gid.as_raw()));
@@ -102,7 +102,7 @@ mod unix {
         fchown(file, Some(user.uid), Some(user.gid))
     }
 
-    pub(super) fn take_over(user: &User) -> io::Result<()> {
+    pub(super) fn switch_to(user: &User) -> io::Result<()> {
         set_groups(user)?;
         setgid(Gid::from_raw(user.gid))?;
         setuid(Uid::from_raw(user.uid))?;
@@ -145,7 +145,7 @@ mod unix {
 
     /// What the process knows of who started it.
     #[derive(Clone, Debug, Default)]
-    struct Start {
+    struct ProcessOwner {
         real: u32,
         effective: u32,
         real_group: u32,
@@ -157,22 +157,22 @@ mod unix {
 
     /// Who is to be become.
     #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-    enum Heir {
+    enum TargetUser {
         Known { uid: u32, gid: Option<u32> },
         Nobody,
     }
 
-    impl Start {
-        fn heir(&self) -> Option<Heir> {
+    impl ProcessOwner {
+        fn unprivileged_user(&self) -> Option<TargetUser> {
             if self.effective != 0 || self.is_alone() {
                 return None;
             }
             if self.real != 0 {
-                return Some(Heir::Known { uid: self.real, gid: Some(self.real_group) });
+                return Some(TargetUser::Known { uid: self.real, gid: Some(self.real_group) });
             }
             match self.sudo_user {
-                Some(uid) if uid != 0 => Some(Heir::Known { uid, gid: self.sudo_group }),
-                Some(_) | None => Some(Heir::Nobody),
+                Some(uid) if uid != 0 => Some(TargetUser::Known { uid, gid: self.sudo_group }),
+                Some(_) | None => Some(TargetUser::Nobody),
             }
         }
 
@@ -193,22 +193,22 @@ mod unix {
         #[test]
         fn who_started_it_takes_over() {
             let whole = || "         0          0 4294967295\n".to_owned();
-            let root = Start { map: whole(), ..Start::default() };
-            let known = |uid, gid| Some(Heir::Known { uid, gid });
+            let root = ProcessOwner { map: whole(), ..ProcessOwner::default() };
+            let known = |uid, gid| Some(TargetUser::Known { uid, gid });
             #[rustfmt::skip]
             let cases = [
-                ("a plain user",          Start { real: 1000, effective: 1000, ..root.clone() }, None),
-                ("root itself",           root.clone(), Some(Heir::Nobody)),
-                ("sudo",                  Start { sudo_user: Some(1000), sudo_group: Some(100), ..root.clone() }, known(1000, Some(100))),
-                ("sudo without a group",  Start { sudo_user: Some(1000), ..root.clone() }, known(1000, None)),
-                ("sudo of root",          Start { sudo_user: Some(0), sudo_group: Some(0), ..root.clone() }, Some(Heir::Nobody)),
-                ("sudo to a plain user",  Start { real: 7, effective: 7, sudo_user: Some(1000), ..root.clone() }, None),
-                ("set-uid",               Start { real: 1000, real_group: 100, ..root.clone() }, known(1000, Some(100))),
-                ("alone in a namespace",  Start { map: "0 1000 1\n".to_owned(), ..root.clone() }, None),
-                ("a container's root",    Start { map: "0 1000 1\n1 100000 65536\n".to_owned(), ..root }, Some(Heir::Nobody)),
+                ("a plain user",          ProcessOwner { real: 1000, effective: 1000, ..root.clone() }, None),
+                ("root itself",           root.clone(), Some(TargetUser::Nobody)),
+                ("sudo",                  ProcessOwner { sudo_user: Some(1000), sudo_group: Some(100), ..root.clone() }, known(1000, Some(100))),
+                ("sudo without a group",  ProcessOwner { sudo_user: Some(1000), ..root.clone() }, known(1000, None)),
+                ("sudo of root",          ProcessOwner { sudo_user: Some(0), sudo_group: Some(0), ..root.clone() }, Some(TargetUser::Nobody)),
+                ("sudo to a plain user",  ProcessOwner { real: 7, effective: 7, sudo_user: Some(1000), ..root.clone() }, None),
+                ("set-uid",               ProcessOwner { real: 1000, real_group: 100, ..root.clone() }, known(1000, Some(100))),
+                ("alone in a namespace",  ProcessOwner { map: "0 1000 1\n".to_owned(), ..root.clone() }, None),
+                ("a container's root",    ProcessOwner { map: "0 1000 1\n1 100000 65536\n".to_owned(), ..root }, Some(TargetUser::Nobody)),
             ];
-            for (name, start, expected) in cases {
-                assert_eq!(start.heir(), expected, "{name}");
+            for (name, owner, expected) in cases {
+                assert_eq!(owner.unprivileged_user(), expected, "{name}");
             }
         }
     }
@@ -222,7 +222,7 @@ mod elsewhere {
 
     use super::User;
 
-    pub(super) fn heir() -> Option<User> {
+    pub(super) fn unprivileged_user() -> Option<User> {
         None
     }
 
@@ -230,7 +230,7 @@ mod elsewhere {
         Ok(())
     }
 
-    pub(super) fn take_over(_: &User) -> io::Result<()> {
+    pub(super) fn switch_to(_: &User) -> io::Result<()> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ::pcap::{Active, Capture, Error as PcapError, Stat};
 
-use super::explain::Doing;
+use super::error_text::Doing;
 use super::libpcap::failed;
 use super::queue::{Batch, Queue};
 use crate::capture::clock;
@@ -14,14 +14,14 @@ use crate::capture::{Error, Interface};
 use crate::stream::{Timestamp, length_u64};
 
 /// Takes packets of one interface, until it is told to stop.
-pub(super) struct Taker {
+pub(super) struct CaptureThread {
     /// The interface, by its place among those captured on.
     source: usize,
     capture: Capture<Active>,
     interface: Interface,
     until: Until,
     /// The system's counts when they were looked at last.
-    known: Known,
+    counted: DropCounts,
 }
 
 /// When to stop.
@@ -42,16 +42,16 @@ impl Until {
     }
 
     /// How long to wait for packets at a time.
-    fn patience(&self) -> Duration {
-        self.deadline.map_or(PATIENCE, |deadline| {
-            deadline.saturating_duration_since(now()).clamp(SHORT_PATIENCE, PATIENCE)
+    fn poll_timeout(&self) -> Duration {
+        self.deadline.map_or(POLL_TIMEOUT, |deadline| {
+            deadline.saturating_duration_since(now()).clamp(SHORT_POLL_TIMEOUT, POLL_TIMEOUT)
         })
     }
 }
 
 /// Counts of the system, which wrap around.
 #[derive(Clone, Copy, Debug, Default)]
-struct Known {
+struct DropCounts {
     kernel: u32,
     interface: u32,
 }
@@ -66,14 +66,14 @@ enum Came {
     End,
 }
 
-impl Taker {
+impl CaptureThread {
     pub(super) fn new(
         source: usize,
         capture: Capture<Active>,
         interface: Interface,
         until: Until,
     ) -> Self {
-        Self { source, capture, interface, until, known: Known::default() }
+        Self { source, capture, interface, until, counted: DropCounts::default() }
     }
 
     /// Moves packets to the queue until the end.
@@ -95,15 +95,15 @@ impl Taker {
                 return Ok(());
             }
             if ending.is_none() && self.until.is_over() {
-                ending = Some(Ending::new());
+                ending = Some(CaptureEnd::new());
             }
             match (came, &ending) {
                 (Came::End, _) => return Ok(()),
                 (Came::Nothing, Some(ending)) if ending.is_reached(latest) => return Ok(()),
                 (Came::Packets, Some(ending)) if ending.is_reached(latest) => return Ok(()),
                 (Came::Packets, _) => {}
-                (Came::Nothing, Some(_)) => wait(&self.capture, SHORT_PATIENCE),
-                (Came::Nothing, None) => wait(&self.capture, self.until.patience()),
+                (Came::Nothing, Some(_)) => wait(&self.capture, SHORT_POLL_TIMEOUT),
+                (Came::Nothing, None) => wait(&self.capture, self.until.poll_timeout()),
             }
         }
     }
@@ -142,20 +142,20 @@ impl Taker {
     fn count(&mut self, captured: usize) {
         let Stat { dropped, if_dropped, .. } = self.capture.stats().unwrap_or(Stat {
             received: 0,
-            dropped: self.known.kernel,
-            if_dropped: self.known.interface,
+            dropped: self.counted.kernel,
+            if_dropped: self.counted.interface,
         });
         self.interface.losses.add(
             length_u64(captured),
-            dropped.wrapping_sub(self.known.kernel),
-            if_dropped.wrapping_sub(self.known.interface),
+            dropped.wrapping_sub(self.counted.kernel),
+            if_dropped.wrapping_sub(self.counted.interface),
         );
-        self.known = Known { kernel: dropped, interface: if_dropped };
+        self.counted = DropCounts { kernel: dropped, interface: if_dropped };
     }
 }
 
 /// The end of a capture: what the kernel has by now is still taken.
-struct Ending {
+struct CaptureEnd {
     /// When it was told.
     told: Timestamp,
     /// When the kernel has given everything of before.
@@ -164,7 +164,7 @@ struct Ending {
     latest: Instant,
 }
 
-impl Ending {
+impl CaptureEnd {
     fn new() -> Self {
         let now = now();
         Self {
@@ -192,24 +192,24 @@ fn time(packet: &::pcap::Packet<'_>) -> Timestamp {
 
 /// Waits until the kernel has packets, at most for so long.
 #[cfg(target_os = "linux")]
-fn wait(capture: &Capture<Active>, patience: Duration) {
+fn wait(capture: &Capture<Active>, poll_timeout: Duration) {
     use std::os::fd::AsFd;
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     let descriptor = PollFd::new(capture.as_fd(), PollFlags::POLLIN);
-    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
+    let timeout = PollTimeout::try_from(poll_timeout).unwrap_or(PollTimeout::ZERO);
     // What is wrong with the interface shows when packets are asked for; a signal is no matter.
     let ready = poll(&mut [descriptor], timeout);
     if ready.is_err_and(|error| error != nix::errno::Errno::EINTR) {
-        std::thread::sleep(SHORT_PATIENCE);
+        std::thread::sleep(SHORT_POLL_TIMEOUT);
     }
 }
 
 /// Other systems do not all tell the moment at which packets can be read.
 #[cfg(not(target_os = "linux"))]
-fn wait(_: &Capture<Active>, patience: Duration) {
-    std::thread::sleep(patience.min(SHORT_PATIENCE));
+fn wait(_: &Capture<Active>, poll_timeout: Duration) {
+    std::thread::sleep(poll_timeout.min(SHORT_POLL_TIMEOUT));
 }
 
 #[expect(
@@ -228,10 +228,10 @@ pub(super) const TIMEOUT_MILLISECONDS: i32 = 10;
 const TIMEOUT: Duration = Duration::from_millis(10);
 
 /// How often a thread looks whether it is to stop, where no packets come.
-const PATIENCE: Duration = Duration::from_millis(50);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The same where it will be soon.
-const SHORT_PATIENCE: Duration = Duration::from_millis(5);
+const SHORT_POLL_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// How long the last packets may take to be read.
 const LAST_PACKETS: Duration = Duration::from_secs(2);
@@ -257,22 +257,22 @@ mod tests {
         let stop = Arc::new(AtomicBool::new(false));
         let until = Until::new(Arc::clone(&stop), None);
         assert!(!until.is_over());
-        assert_eq!(until.patience(), PATIENCE);
+        assert_eq!(until.poll_timeout(), POLL_TIMEOUT);
         stop.store(true, Ordering::Relaxed);
         assert!(until.is_over());
         let until = Until::new(Arc::default(), Some(Duration::ZERO));
         assert!(until.is_over());
-        assert_eq!(until.patience(), SHORT_PATIENCE);
+        assert_eq!(until.poll_timeout(), SHORT_POLL_TIMEOUT);
         assert!(!Until::new(Arc::default(), Some(Duration::from_secs(60))).is_over());
     }
 
     #[test]
     fn the_end_comes_with_the_first_packet_behind_it() {
-        let ending = Ending::new();
+        let ending = CaptureEnd::new();
         assert!(!ending.is_reached(Some(Timestamp(ending.told.0 - 1))));
         assert!(ending.is_reached(Some(Timestamp(ending.told.0 + 1))));
         assert!(!ending.is_reached(None));
-        let ending = Ending { quiet: now(), ..ending };
+        let ending = CaptureEnd { quiet: now(), ..ending };
         assert!(ending.is_reached(None));
     }
 }
