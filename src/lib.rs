@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod capture;
 pub mod cli;
 pub mod decode;
+pub mod describe;
 pub mod findings;
 pub mod http;
 pub mod pipeline;

@@ -29,7 +29,6 @@ use wslens::timeline::RowKind;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::tui::action::Action;
-use wslens::tui::app::Stage;
 use wslens::tui::inspector;
 use wslens::tui::inspector::Context;
 use wslens::tui::inspector::InspectorState;
@@ -43,6 +42,7 @@ use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view::Focused;
 use wslens::tui::view::inspector::lines;
+use wslens::tui::world::Stage;
 use wslens::websocket::Opcode;
 
 /// A sample, read to its end.

@@ -7,12 +7,12 @@ use std::io::{self, Read, Write};
 use clap::ValueEnum;
 
 use super::output::{ColorArgs, Screen};
+use crate::describe::frame::Context;
+use crate::describe::frame::drawing::Borders;
 use crate::findings;
 use crate::report::explain::{self, Options};
 use crate::stream::{Direction, length_u64};
 use crate::websocket::Compression;
-use crate::websocket::anatomy::Context;
-use crate::websocket::drawing::Borders;
 use crate::websocket::extension::SideParams;
 
 /// Explain the bytes of a frame, a close code, or a rule

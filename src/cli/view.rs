@@ -9,9 +9,9 @@ use super::filter::FilterArgs;
 use super::output::ColorArgs;
 use crate::analysis::Options;
 use crate::capture::Spool;
-use crate::tui::app::Stage;
-use crate::tui::news::Bell;
+use crate::tui::alerts::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
+use crate::tui::world::Stage;
 use crate::tui::{Ending, Show, Store};
 
 /// How the timeline looks.

@@ -9,10 +9,10 @@ mod rule;
 
 use self::page::Page;
 use super::style::Style;
+use crate::describe::frame::Context;
+use crate::describe::frame::drawing::Borders;
 use crate::findings::{Bits, Finding, Rule, judge_frames};
 use crate::stream::{length_u64, length_usize};
-use crate::websocket::anatomy::Context;
-use crate::websocket::drawing::Borders;
 use crate::websocket::frame::{FrameHeader, frame_header};
 use crate::websocket::sync::is_text;
 

@@ -4,28 +4,27 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
-use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::Timestamp;
 use crate::timeline::{OpenLimits, Opened, Opener, RowId, Spots, Timeline, open};
-use crate::tui::answers::Answers;
+use crate::tui::alerts::{Bell, News};
 use crate::tui::connections::ConnectionList;
+use crate::tui::correlation::Answers;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
 use crate::tui::inspector;
 use crate::tui::inspector::{Context, InspectorState};
 use crate::tui::keymap::Focus;
 use crate::tui::layout::{self, Layout, Opening, Wish};
-use crate::tui::marks::Marks;
 use crate::tui::menu::Menu;
-use crate::tui::meter::Rates;
-use crate::tui::news::{Bell, News};
 use crate::tui::overview::Overview;
 use crate::tui::preview::Previews;
 use crate::tui::prompt::{History, Prompt};
 use crate::tui::rows::{Holding, RowList};
 use crate::tui::search::Search;
+use crate::tui::severity_index::Marks;
 use crate::tui::theme::Theme;
+use crate::tui::world::{Clock, Notice, Pending, Reading, Replace, Stage, Tone, World};
 
 /// All that the interface remembers.
 #[derive(Debug)]
@@ -90,46 +89,6 @@ pub struct App {
     pub help_scroll: usize,
 }
 
-/// How reading the capture goes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// How far it is.
-    pub stage: Stage,
-    /// Bytes of the capture that were read.
-    pub position: u64,
-    /// Bytes that there are, where that is known.
-    pub length: Option<u64>,
-    /// Packets that the capturing machine lost, as far as that is known.
-    pub dropped: u64,
-    /// How fast packets come, while they come live.
-    pub rates: Rates,
-}
-
-/// How far reading is.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Stage {
-    /// A file is being read.
-    #[default]
-    Loading,
-    /// Packets come as they are captured.
-    Live,
-    /// All of it was read.
-    Whole,
-    /// The user ended a live capture: all that came until then is there.
-    Stopped,
-    /// The user did not want to wait for the rest.
-    Cancelled,
-    /// It could not be read to its end.
-    Broken(String),
-}
-
-impl Stage {
-    /// Whether more may come.
-    pub fn goes_on(&self) -> bool {
-        matches!(self, Self::Loading | Self::Live)
-    }
-}
-
 /// A part of the screen that can have the focus.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Pane {
@@ -160,36 +119,6 @@ pub enum Overlay {
     Prompt(Box<Prompt>),
 }
 
-/// How times are shown.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Clock {
-    /// Since the capture's first packet.
-    #[default]
-    Relative,
-    /// The time of day, in UTC.
-    Absolute,
-    /// Since the row above.
-    Delta,
-}
-
-/// Something to say in the last line, until the next key.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Notice {
-    /// What to say.
-    pub text: String,
-    /// Whether something went wrong.
-    pub tone: Tone,
-}
-
-/// How something is said.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tone {
-    /// It was done.
-    Done,
-    /// It cannot be done.
-    Failed,
-}
-
 /// The sizes of panes that the user chose.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Splits {
@@ -208,15 +137,6 @@ pub enum Border {
     BelowConnections,
     /// Between the timeline and the inspector.
     BeforeInspector,
-}
-
-/// What the state is about: it is read, and never changed here.
-#[derive(Clone, Copy)]
-pub struct World<'a> {
-    /// What was found so far.
-    pub timeline: &'a Timeline,
-    /// Where packets can be read again.
-    pub store: &'a dyn PacketStore,
 }
 
 /// Something that only the outside can do.
@@ -244,15 +164,6 @@ pub enum Effect {
         /// Whether the file may be there already.
         replace: Replace,
     },
-}
-
-/// Whether a file may be overwritten.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Replace {
-    /// The user was asked and said so.
-    Yes,
-    /// The user must be asked.
-    Ask,
 }
 
 impl App {
@@ -459,24 +370,3 @@ impl App {
 
 /// Bytes that are decoded for the inspector before keys are looked at: about 10 ms.
 const OPEN_WORK: u64 = 4 << 20;
-
-/// Whether something is left to be done.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Pending {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Something.
-    More,
-}
-
-impl Pending {
-    /// Whether either has something left.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing, Self::Nothing) => Self::Nothing,
-            (Self::More, _) | (_, Self::More) => Self::More,
-        }
-    }
-}

@@ -6,7 +6,7 @@ use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection, Span};
 use crate::timeline::filter::{Filter, Kind, Need, Needs, Subject};
 use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, Row, RowKind, Spots};
-use crate::tui::app::World;
+use crate::tui::world::World;
 use crate::websocket::{
     DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
 };

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::analysis::event::ConnectionId;
 use crate::stream::PerDirection;
 use crate::timeline::{ConnectionRow, Timeline};
-use crate::tui::app::Stage;
+use crate::tui::world::Stage;
 
 /// The list of connections.
 #[derive(Debug, Default)]

@@ -15,9 +15,9 @@ use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
 use crate::timeline::{ConnectionRow, Opener, Row, Spots, Timeline};
-use crate::tui::app::{Pending, World};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
+use crate::tui::world::{Pending, World};
 
 /// What is to be written to a file.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -13,8 +13,8 @@ use crate::stream::Timestamp;
 use crate::text::amount::size;
 use crate::timeline::Timeline;
 use crate::tui::Ending;
-use crate::tui::app::{Notice, Stage, Tone};
 use crate::tui::export::{Extract, Origin};
+use crate::tui::world::{Notice, Stage, Tone};
 
 /// What the interface and the thread that reads have in common.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! The interface in the terminal: state, one function that changes it, and views that only draw it.
 
 pub mod action;
-pub mod answers;
+pub mod alerts;
 pub mod app;
 pub mod chooser;
 pub mod connections;
+mod copy_save;
+pub mod correlation;
 pub mod export;
 pub mod findings;
 pub mod inspector;
@@ -12,23 +14,22 @@ pub mod keymap;
 pub mod layout;
 pub mod loader;
 pub mod manual;
-pub mod marks;
 pub mod menu;
-pub mod meter;
 mod mouse;
-pub mod news;
 mod overlay;
 pub mod overview;
 pub mod preview;
 pub mod prompt;
+pub mod rates;
 pub mod rows;
 pub mod search;
 mod session;
-mod take_out;
+pub mod severity_index;
 mod terminal;
 pub mod theme;
 mod update;
 pub mod view;
+pub mod world;
 
 use std::io;
 use std::path::PathBuf;
@@ -38,13 +39,14 @@ use std::sync::atomic::AtomicBool;
 use crate::analysis::Options;
 use crate::capture::{FileStore, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
-use crate::tui::app::{App, Stage};
+use crate::tui::alerts::{Bell, News};
+use crate::tui::app::App;
 use crate::tui::export::Origin;
 use crate::tui::loader::{Shared, Source};
-use crate::tui::meter::Meter;
-use crate::tui::news::{Bell, News};
+use crate::tui::rates::Meter;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
+use crate::tui::world::Stage;
 
 /// A capture to be shown.
 pub struct Show {

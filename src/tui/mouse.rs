@@ -4,11 +4,12 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use crate::tui::action::Action;
-use crate::tui::app::{App, Border, Effect, Overlay, Pane, World};
+use crate::tui::app::{App, Border, Effect, Overlay, Pane};
 use crate::tui::inspector;
 use crate::tui::layout;
 use crate::tui::overview;
 use crate::tui::view;
+use crate::tui::world::World;
 
 impl App {
     pub(super) fn mouse(&mut self, mouse: MouseEvent, world: World<'_>) -> Effect {

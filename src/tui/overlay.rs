@@ -4,12 +4,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::timeline::filter::{self, Filter};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Effect, Overlay, Pane, Replace, Tone, World};
+use crate::tui::app::{App, Effect, Overlay, Pane};
 use crate::tui::inspector;
 use crate::tui::layout;
 use crate::tui::prompt::{Fault, Prompt, Purpose};
 use crate::tui::search::Needle;
 use crate::tui::update::step;
+use crate::tui::world::{Replace, Tone, World};
 
 impl App {
     pub(super) fn update_overlay(&mut self, action: Action, world: World<'_>) -> Effect {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::analysis::event::ConnectionId;
 use crate::stream::Timestamp;
 use crate::timeline::{Bucket, Timeline};
-use crate::tui::app::Stage;
+use crate::tui::world::Stage;
 
 /// The overview, a column of the screen for each stretch of time.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::http::Head;
 use crate::timeline::{OpenLimits, Opened, Opener, RowId, RowKind, Spots, Timeline};
-use crate::tui::app::{Pending, World};
+use crate::tui::world::{Pending, World};
 
 /// What is known of the content of rows that were visible.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use crate::analysis::event::ConnectionId;
 use crate::timeline::filter::Filter;
 use crate::timeline::{Opener, Row, RowId, Scope, Timeline};
-use crate::tui::app::{Pending, Stage, World};
 use crate::tui::chooser::{Chooser, LIMITS, WORK};
+use crate::tui::world::{Pending, Stage, World};
 
 /// Which rows are shown, in their order, and the one under the cursor.
 ///

@@ -6,9 +6,9 @@ use std::ops::Range;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::timeline::{Opener, RowId, Spots};
-use crate::tui::app::{Notice, Pending, Tone, World};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
+use crate::tui::world::{Notice, Pending, Tone, World};
 
 /// What is searched for, and how far the search is.
 #[derive(Debug, Default)]

@@ -15,13 +15,14 @@ use ratatui::layout::Rect;
 use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
-use crate::tui::app::{App, Effect, Overlay, Pending, Reading, Replace, Stage, Tone, World};
+use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Export, Origin, Outgoing};
 use crate::tui::loader::{self, Shared};
-use crate::tui::meter::Meter;
 use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::rates::Meter;
 use crate::tui::terminal::{self, Screen};
 use crate::tui::view;
+use crate::tui::world::{Pending, Reading, Replace, Stage, Tone, World};
 
 /// One use of the interface, from its start to its end.
 pub(super) struct Session {

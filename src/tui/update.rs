@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use crate::findings::Severity;
 use crate::timeline::{FindingRow, RowId};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Clock, Effect, Overlay, Pane, Stage, Tone, World};
+use crate::tui::app::{App, Effect, Overlay, Pane};
 use crate::tui::inspector;
 use crate::tui::keymap::{Focus, lookup};
 use crate::tui::layout::Opening;
@@ -14,6 +14,7 @@ use crate::tui::overlay;
 use crate::tui::prompt::{Prompt, Purpose};
 use crate::tui::rows::{Detail, Holding};
 use crate::tui::search::Towards;
+use crate::tui::world::{Clock, Stage, Tone, World};
 
 impl App {
     /// Takes what happened at the terminal.

@@ -1,12 +1,10 @@
 //! Bytes to frames to messages.
 
-pub mod anatomy;
 pub mod close;
 pub mod close_code;
 mod content;
 pub mod decoder;
 pub mod deflate;
-pub mod drawing;
 pub mod extension;
 pub mod frame;
 mod inflate;

@@ -14,11 +14,11 @@ use wslens::tui;
 use wslens::tui::Ending;
 use wslens::tui::Show;
 use wslens::tui::Store;
-use wslens::tui::app::Stage;
-use wslens::tui::news::Bell;
+use wslens::tui::alerts::Bell;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
+use wslens::tui::world::Stage;
 
 use crate::program::{Program, SMALL};
 

@@ -2,10 +2,10 @@
 
 use super::page::{Page, bytes, hex};
 use super::{Found, Place, payload};
+use crate::describe::frame::drawing::{Labels, LineKind, Look, Part, Rows, draw};
+use crate::describe::frame::{Field, FieldKind, anatomy};
 use crate::findings::Bits;
 use crate::report::style::Role;
-use crate::websocket::anatomy::{Field, FieldKind, anatomy};
-use crate::websocket::drawing::{Labels, LineKind, Look, Part, Rows, draw};
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.

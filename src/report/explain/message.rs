@@ -2,8 +2,8 @@
 
 use super::page::{Page, bytes, number_u64};
 use super::payload;
+use crate::describe::frame::Context;
 use crate::stream::{Chunk, Origin, length_usize};
-use crate::websocket::anatomy::Context;
 use crate::websocket::{
     Compression, Decoder, Inflation, Message, Observation, Opcode, Settings, Shared, Start, Utf8,
 };

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::Options;
+use crate::describe::frame::drawing::Borders;
 use crate::report::line::{Line, columns};
 use crate::report::style::Role;
 use crate::stream::length_u64;
 use crate::text::amount::grouped;
 use crate::text::escape::escape;
-use crate::websocket::drawing::Borders;
 
 /// A page while it is written.
 pub(super) struct Page {

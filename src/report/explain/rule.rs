@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::page::Page;
 use super::{broken_bits, frame, walk};
+use crate::describe::frame::{Context, anatomy};
 use crate::findings::{Bits, Bound, Example, Finding, Rule, Severity, judge_frames};
 use crate::report::style::Role;
 use crate::stream::{Direction, length_usize};
 use crate::text::escape::escape;
 use crate::websocket::Compression;
-use crate::websocket::anatomy::{Context, anatomy};
 use crate::websocket::extension::SideParams;
 
 /// Explains a rule.

@@ -1,13 +1,15 @@
 //! The Frame tab: one screen from which every bit of a frame can be read.
 
+use crate::describe::frame::Field;
+use crate::describe::frame::drawing::{
+    Borders, DrawnLine, Labels, LineKind, Look, Part, Rows, draw,
+};
 use crate::stream::{Direction, length_u64};
 use crate::timeline::FindingRow;
+use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
 use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::inspector::parts::{self, Parts, byte_role};
 use crate::tui::inspector::{Context, findings, hexdump, words};
 use crate::tui::theme::{Glyphs, Role};
-use crate::websocket::anatomy::Field;
-use crate::websocket::drawing::{Borders, DrawnLine, Labels, LineKind, Look, Part, Rows, draw};
 
 /// The page of a frame.
 pub(super) fn page(context: &Context<'_>, parts: Option<&Parts<'_>>) -> Page {
@@ -159,7 +161,7 @@ fn list(page: &mut Page, parts: &Parts<'_>) {
 }
 
 fn field_role(parts: &Parts<'_>, field: &Field) -> Role {
-    if parts.is_broken(field) { Role::Error } else { parts::role(field.kind) }
+    if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) }
 }
 
 /// Says what the field means that is looked at.

@@ -5,7 +5,7 @@ use crate::http::{Handshake, Head};
 use crate::stream::Span;
 use crate::tui::inspector::header_field::{HeaderField, REQUEST, RESPONSE, Verdict, find, missing};
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{Context, accept, words};
+use crate::tui::inspector::{Context, accept_key, words};
 use crate::tui::theme::Role;
 
 /// The page of a handshake.
@@ -34,7 +34,7 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         page.heading("Response");
         page.paragraph(0, Role::Warning, "None came.");
     }
-    accept::explain(&mut page, handshake);
+    accept_key::explain(&mut page, handshake);
     page
 }
 

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
+use crate::describe::frame::{Field, FieldKind};
 use crate::stream::length_u64;
 use crate::timeline::{Opened, OpenedFrame, Piece};
+use crate::tui::inspector::frame_parts::{self, Parts};
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::parts::{self, Parts};
 use crate::tui::inspector::words;
 use crate::tui::inspector::{Context, Shown};
 use crate::tui::theme::{Role, Symbols};
-use crate::websocket::anatomy::{Field, FieldKind};
 
 /// How bytes stand in lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,7 +249,7 @@ fn footer(context: &Context<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
         line.push(Role::Dim, format!("frame {number} of {}  ", parts.of));
     }
     let section = if let Some(field) = parts.field() {
-        let role = if parts.is_broken(field) { Role::Error } else { parts::role(field.kind) };
+        let role = if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) };
         line.push(role, field.kind.name());
         line.push(Role::Text, format!(" = {}: {}", value(field), field.words));
         field.section

@@ -1,8 +1,8 @@
 //! The Message tab: what a row says, as JSON that can be folded, as text or as bytes.
 
+mod content_view;
 mod find;
 mod fold;
-mod form;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use crate::tui::action::Action;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
 use crate::tui::inspector::json::{self, Json, Place};
-use crate::tui::inspector::message::form::{Form, content, forms};
+use crate::tui::inspector::message::content_view::{Form, content, forms};
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::{Context, Shown, scrolled, story, words};
+use crate::tui::inspector::{Context, Shown, scrolled, summary, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::{Role, Symbols};
 
@@ -155,7 +155,7 @@ impl MessageView {
         let is_remarkable =
             self.form() == Some(Form::Json) || self.form() != self.forms.first().copied();
         let form = self.form().filter(|_| is_remarkable).map(Form::name);
-        let mut page = story::page(context, &row, form);
+        let mut page = summary::page(context, &row, form);
         let json = self.json.as_ref().filter(|_| self.form() == Some(Form::Json));
         if let Some(remark) = json.and_then(|json| remark(json, context)) {
             page.paragraph(0, Role::Warning, &remark);

@@ -3,20 +3,20 @@
 //! Each tab is made in a file of its own, as lines without colors ([`page`]); what is drawn of them
 //! is what fits into the pane.
 
-mod accept;
+mod accept_key;
 mod connection;
 mod document;
 mod findings;
 mod frame;
+mod frame_parts;
 mod handshake;
 mod header_field;
 mod hexdump;
 mod json;
 mod message;
 pub mod page;
-mod parts;
 mod phases;
-mod story;
+mod summary;
 mod words;
 
 use ratatui::layout::Rect;
@@ -25,11 +25,11 @@ use crate::http::Handshake;
 use crate::timeline::{Opened, Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
 pub use crate::tui::inspector::findings::said;
+use crate::tui::inspector::frame_parts::Parts;
 pub use crate::tui::inspector::json::identity;
 use crate::tui::inspector::message::MessageView;
 pub use crate::tui::inspector::message::Value;
 use crate::tui::inspector::page::{Page, PageLine};
-use crate::tui::inspector::parts::Parts;
 use crate::tui::search::Needle;
 use crate::tui::theme::Theme;
 
@@ -193,7 +193,7 @@ pub fn select(state: &mut InspectorState, context: &Context<'_>) {
         *scroll = connection;
     }
     state.frame = 0;
-    if let Some((frame, part)) = parts::broken(context) {
+    if let Some((frame, part)) = frame_parts::broken(context) {
         (state.frame, state.part) = (frame, part);
     }
     state.message.select(context);

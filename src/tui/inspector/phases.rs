@@ -4,7 +4,7 @@ use crate::analysis::event::{ConnectionId, Outcome, StartedBy};
 use crate::findings::Side;
 use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::timeline::{ConnectionRow, Milestones, Row, RowKind, Timeline};
-use crate::tui::inspector::story;
+use crate::tui::inspector::summary;
 use crate::websocket::{CloseCode, Opcode};
 
 /// Something that happened once on a connection.
@@ -104,7 +104,7 @@ pub(super) fn ending(timeline: &Timeline, connection: &ConnectionRow) -> Vec<Str
         }
     }
     match connection.outcome {
-        Some(outcome) => story.push(story::ended(outcome).to_owned()),
+        Some(outcome) => story.push(summary::ended(outcome).to_owned()),
         None => story.push("The connection goes on.".to_owned()),
     }
     story

@@ -8,14 +8,15 @@ use ratatui::text::{Line, Span};
 use crate::findings::Severity;
 use crate::timeline::Timeline;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Notice, Reading, Stage, Tone};
+use crate::tui::app::App;
 use crate::tui::keymap::{Focus, key_of};
 use crate::tui::layout::{Opening, WIDE};
-use crate::tui::meter::Rates;
+use crate::tui::rates::Rates;
 use crate::tui::rows::{Detail, Following, Holding};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
 use crate::tui::view::words::{counted, number, size};
+use crate::tui::world::{Notice, Reading, Stage, Tone};
 
 /// Draws the first line.
 pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {

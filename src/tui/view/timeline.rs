@@ -6,13 +6,14 @@ use ratatui::text::{Line, Span};
 use crate::stream::{Direction, Timestamp};
 use crate::text::clock::Rfc3339;
 use crate::timeline::{Row, RowKind, Timeline};
-use crate::tui::app::{App, Clock, Pane};
+use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
 use crate::tui::rows::Detail;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::{self, Focused};
 use crate::tui::view::row::{arrow, story};
 use crate::tui::view::words;
+use crate::tui::world::Clock;
 
 /// Draws it: only the rows that are visible.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {

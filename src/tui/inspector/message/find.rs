@@ -3,7 +3,7 @@
 use crate::stream::length_u64;
 use crate::tui::inspector::document::Document;
 use crate::tui::inspector::message::MessageView;
-use crate::tui::inspector::message::form::{Form, content};
+use crate::tui::inspector::message::content_view::{Form, content};
 use crate::tui::inspector::page::{Page, PageLine};
 use crate::tui::inspector::{Context, words};
 use crate::tui::search::Needle;

@@ -5,7 +5,7 @@ mod border;
 use std::fmt::Write;
 
 use self::border::border;
-use crate::websocket::anatomy::{Field, FieldKind};
+use crate::describe::frame::{Field, FieldKind};
 
 /// One line of a drawing.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -369,7 +369,7 @@ fn centered(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::websocket::anatomy::{Context, anatomy};
+    use crate::describe::frame::{Context, anatomy};
     use crate::websocket::decoder::Compression;
     use crate::websocket::frame::frame_header;
 

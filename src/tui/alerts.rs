@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::findings::Severity;
 use crate::text::escape::escape;
 use crate::timeline::{FindingRow, Timeline};
-use crate::tui::app::Stage;
+use crate::tui::world::Stage;
 
 /// Findings that are new.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use crate::timeline::export::{Format, write};
 use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
-use crate::tui::app::{App, Effect, Overlay, Tone, World};
+use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Extract, Outgoing};
 use crate::tui::inspector;
 use crate::tui::inspector::{Context, InspectorState, Value};
@@ -10,6 +10,7 @@ use crate::tui::layout::Opening;
 use crate::tui::menu::{Item, MenuKind};
 use crate::tui::overlay;
 use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::world::{Tone, World};
 use crate::websocket::Opcode;
 
 impl App {

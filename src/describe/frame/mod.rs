@@ -1,5 +1,6 @@
 //! What each field of a frame header says, for people who read one bit by bit.
 
+pub mod drawing;
 mod meaning;
 
 use std::borrow::Cow;

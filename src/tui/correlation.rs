@@ -10,8 +10,8 @@ use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt};
 
 use crate::timeline::{OpenLimits, Opener, Row, RowId, RowKind, Spots};
-use crate::tui::app::{Pending, World};
 use crate::tui::inspector::identity;
+use crate::tui::world::{Pending, World};
 use crate::websocket::Opcode;
 
 /// What is known of answers.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use crate::describe::frame::drawing::Part;
+use crate::describe::frame::{self, Field, FieldKind, anatomy};
 use crate::findings::Bits;
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
 use crate::tui::inspector::Context;
 use crate::tui::theme::Role;
-use crate::websocket::anatomy::{self, Field, FieldKind, anatomy};
-use crate::websocket::drawing::Part;
 use crate::websocket::{Compression, Opcode};
 
 /// A frame in its parts.
@@ -52,7 +52,7 @@ impl<'a> Parts<'a> {
             }
             None => return None,
         };
-        let about = anatomy::Context { direction: row.direction, compression };
+        let about = frame::Context { direction: row.direction, compression };
         let fields = anatomy(&header, about);
         let payload = frame.map_or(0..0, |frame| frame.payload_range.clone());
         let offset = frame.map_or(row.offset, |frame| frame.offset);
@@ -164,7 +164,7 @@ fn header_of(opened: &Opened, frame: &OpenedFrame) -> (Range<usize>, Vec<u8>) {
     let range = frame.header_range.clone();
     let seen = opened.wire.get(range.clone()).filter(|seen| !seen.is_empty());
     // Of a frame behind what was read of a long row, the header is known all the same.
-    let header = seen.map_or_else(|| anatomy::wire(&frame.header), <[u8]>::to_vec);
+    let header = seen.map_or_else(|| frame::wire(&frame.header), <[u8]>::to_vec);
     (range, header)
 }
 

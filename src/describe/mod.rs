@@ -1,0 +1,3 @@
+//! What happened, in words: said once, for printed output and for the screen.
+
+pub mod frame;
