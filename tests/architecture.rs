@@ -87,8 +87,8 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "memchr",
         &[
-            "findings/handshake/mixed_up.rs",
-            "findings/tls/mistaken.rs",
+            "findings/rules/handshake/socket_io.rs",
+            "findings/rules/tls/mistaken.rs",
             "http",
             "report",
             "timeline/filter",
@@ -116,7 +116,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("signal_hook", &["tui/session.rs", "cli/signals.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("socket2", &["capture/live"]),
-    ("strsim", &["findings/rule_name.rs", "timeline/filter/nearest.rs"]),
+    ("strsim", &["findings/engine/rule_name.rs", "timeline/filter/nearest.rs"]),
     ("tempfile", &["capture/spool.rs"]),
     ("terminal_size", &["cli/output.rs"]),
     ("thiserror", &["capture", "cli", "timeline/open.rs"]),

@@ -8,10 +8,13 @@ use std::net::IpAddr;
 use crate::analysis::event::{ConnectionId, Event};
 use crate::analysis::{Analyzer, Options, Sink};
 use crate::capture::{LinkType, Packet};
-use crate::findings::fault::{Finding, Side};
-use crate::findings::rule::Rule;
-use crate::findings::scene::Reading;
-use crate::findings::{Checker, Findings, Settings};
+use crate::findings::engine::checker::Checker;
+use crate::findings::engine::rule::Rule;
+use crate::findings::engine::violation::Side;
+use crate::findings::finding::Finding;
+use crate::findings::finding::Findings;
+use crate::findings::settings::Reading;
+use crate::findings::settings::Settings;
 use crate::stream::Direction::{ClientToServer, ServerToClient};
 use crate::stream::{Direction, PacketId, PerDirection, Timestamp, length_u64};
 

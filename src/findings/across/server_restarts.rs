@@ -1,0 +1,74 @@
+//! Connections that a server closed since it goes away: many together are a restart.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::stream::{Direction, Origin};
+use crate::websocket::{Message, Opcode};
+
+/// The latest Closes of servers with a code that says that they go away, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Restarts {
+    list: VecDeque<Farewell>,
+}
+
+/// A Close of a server that goes away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Farewell {
+    pub(crate) connection: ConnectionId,
+    pub(crate) server: SocketAddr,
+    pub(crate) at: Origin,
+    pub(crate) code: u16,
+}
+
+impl Restarts {
+    /// Remembers a message, where it is such a Close.
+    pub(crate) fn message(
+        &mut self,
+        connection: &Connection,
+        direction: Direction,
+        message: &Message<'_>,
+    ) {
+        if message.opcode != Opcode::Close
+            || direction == Direction::ClientToServer
+            || connection.closes.client
+        {
+            return;
+        }
+        let Some(code) = message.close.and_then(|close| close.code) else { return };
+        if !CODES.contains(&code) {
+            return;
+        }
+        if self.list.len() >= REMEMBERED {
+            self.list.pop_front();
+        }
+        let Connection { id, server, .. } = *connection;
+        self.list.push_back(Farewell { connection: id, server, at: message.span.last, code });
+    }
+
+    /// Closes of one server that came one after the other at short intervals, where they are many.
+    pub(crate) fn groups(&self) -> Vec<Vec<Farewell>> {
+        let mut sorted: Vec<Farewell> = self.list.iter().copied().collect();
+        sorted.sort_by_key(|farewell| (farewell.server, farewell.at));
+        let together = |one: &Farewell, next: &Farewell| {
+            one.server == next.server && next.at.time.since(one.at.time) <= TOGETHER
+        };
+        let groups = sorted.chunk_by(together).map(<[Farewell]>::to_vec);
+        let mut groups: Vec<_> = groups.filter(|group| group.len() >= MANY).collect();
+        groups.sort_by_key(|group| group.first().map(|farewell| farewell.at));
+        groups
+    }
+}
+
+/// Going away, and service restart (RFC 6455 §7.4.1; IANA, WebSocket Close Code Number Registry).
+const CODES: [u16; 2] = [1001, 1012];
+
+/// Closes that are remembered.
+const REMEMBERED: usize = 4_096;
+
+/// Nanoseconds between two Closes that belong together.
+const TOGETHER: u64 = 2_000_000_000;
+
+/// Connections that make a restart.
+const MANY: usize = 3;

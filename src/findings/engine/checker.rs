@@ -1,0 +1,489 @@
+//! Runs the rules: events in, findings out.
+
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
+};
+use crate::findings::across::attempts::Attempts;
+use crate::findings::across::dns_names::Names;
+use crate::findings::across::handshake_keys::Keys;
+use crate::findings::across::proxied_requests::Legs;
+use crate::findings::across::server_restarts::Restarts;
+use crate::findings::across::tls_ports::TlsPorts;
+use crate::findings::engine::context::{
+    BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene,
+};
+use crate::findings::engine::dispatch::{ASKED, FrameQuestion, Question};
+use crate::findings::engine::header_class::Shape;
+use crate::findings::engine::partial_header;
+use crate::findings::engine::rule::Rule;
+use crate::findings::engine::violation::{Fault, Faults, Place};
+use crate::findings::finding::{Finding, Findings};
+use crate::findings::settings::{Reading, Settings};
+use crate::findings::state::capture::CaptureFacts;
+use crate::findings::state::connection::{Facts, Open};
+use crate::http::Handshake;
+use crate::stream::{Direction, Origin, Span};
+use crate::tls::Observation;
+use crate::websocket::{Frame, Opcode};
+
+/// Asks the rules.
+///
+/// Does no I/O and reads no clock. Memory grows with open connections.
+#[derive(Debug)]
+pub struct Checker {
+    settings: Settings,
+    /// What is kept of each connection that is remembered, by its seat.
+    slots: Vec<Option<Box<Slot>>>,
+    keys: Keys,
+    tls_ports: TlsPorts,
+    legs: Legs,
+    capture: CaptureFacts,
+    attempts: Attempts,
+    names: Names,
+    restarts: Restarts,
+    faults: Faults,
+    /// Rules that connections have broken.
+    told: Vec<&'static str>,
+}
+
+/// What is kept of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) facts: Facts,
+    /// Findings so far, by rule.
+    counts: Vec<(&'static Rule, u64)>,
+}
+
+/// Something that rules are asked about.
+#[derive(Clone, Copy)]
+struct Subject<'a, T> {
+    connection: &'a Connection,
+    origin: Origin,
+    place: Place,
+    what: T,
+}
+
+impl Checker {
+    /// Makes a checker that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            slots: Vec::new(),
+            keys: Keys::default(),
+            tls_ports: TlsPorts::default(),
+            legs: Legs::default(),
+            capture: CaptureFacts::default(),
+            attempts: Attempts::default(),
+            names: Names::default(),
+            restarts: Restarts::default(),
+            faults: Faults::default(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Asks the rules about an event, and remembers it.
+    pub fn event(&mut self, event: &Event<'_>, out: &mut impl Findings) {
+        match event.kind {
+            EventKind::Capture(event) => self.capture.observe(event),
+            EventKind::Dns(message) => self.names.observe(message, event.origin),
+            EventKind::Icmp(_) => {}
+            EventKind::Connection(connection, ref what) => {
+                if is_plain_end(what) {
+                    return;
+                }
+                let seat = connection.seat;
+                if let ConnectionEvent::Ended(ending) = what {
+                    self.ended(connection, *ending);
+                }
+                if self.slot(seat).is_none() {
+                    if !begins_memory(what) {
+                        return;
+                    }
+                    self.remember(seat);
+                }
+                if let ConnectionEvent::Message(direction, message) = what {
+                    self.restarts.message(connection, *direction, message);
+                    if let Some(slot) = self.slot(seat) {
+                        slot.facts.read(*direction, message);
+                    }
+                }
+                self.ask_about(connection, event.origin, what, out);
+                if let Some(slot) = self.slot(seat) {
+                    slot.facts.observe(connection, event.origin, what);
+                }
+                if let ConnectionEvent::UpgradeRequested(handshake) = what {
+                    self.names.wanted(handshake);
+                    self.asked_with_key(connection.id, handshake);
+                    self.legs.asked(connection, handshake);
+                } else if let ConnectionEvent::HandshakeEnded(handshake) = what {
+                    if let Some(key) = handshake.key() {
+                        self.keys.answered(key, connection.id);
+                    }
+                    self.legs.answered(connection.id, handshake);
+                } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
+                    self.tls_ports.add(connection.server, connection.id);
+                } else if let ConnectionEvent::Ended(_) = what {
+                    self.forget(connection, out);
+                }
+            }
+        }
+    }
+
+    /// Asks the rules about the capture as a whole, at its end.
+    pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
+        let scene = CaptureScene {
+            facts: &self.capture,
+            attempts: &self.attempts,
+            names: &self.names,
+            restarts: &self.restarts,
+            reading,
+            told: &self.told,
+        };
+        for (rule, check) in &ASKED.capture {
+            self.faults.set_place(Place::default());
+            check(&scene, &mut self.faults);
+            for fault in self.faults.take() {
+                let attempt = fault.connection.and_then(|id| self.attempts.of(id));
+                let found = finding(rule, None, Origin::default(), fault);
+                match attempt {
+                    Some(attempt) => out.late(&found, &attempt.connection()),
+                    None => out.finding(&found),
+                }
+            }
+        }
+    }
+
+    /// Remembers what a connection was for others.
+    fn ended(&mut self, connection: &Connection, ending: Ending) {
+        self.names.latest = self.names.latest.max(ending.watched_until);
+        if let (Nature::WebSocket | Nature::Asked, Some(lookup)) =
+            (connection.nature, &connection.lookup)
+        {
+            self.names.used(&lookup.name);
+        }
+        let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
+        self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
+    }
+
+    fn ask_about(
+        &mut self,
+        connection: &Connection,
+        origin: Origin,
+        event: &ConnectionEvent<'_>,
+        out: &mut impl Findings,
+    ) {
+        let at = |direction: Direction, span: Span| Place {
+            direction: Some(direction),
+            span: Some(span),
+        };
+        let about = About { connection, origin };
+        match *event {
+            ConnectionEvent::FrameStarted(direction, frame) => {
+                let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
+                let shape = Shape::of(&frame.header);
+                if !self.is_silent(connection.seat, direction, shape)
+                    && self.ask(&ASKED.header, about, out) == Answer::Silence
+                    && let Some(slot) = self.slot(connection.seat)
+                {
+                    slot.facts.sides.get_mut(direction).silent.add(shape);
+                }
+                for questions in self.questions(connection.seat, direction, frame) {
+                    self.ask(questions, about, out);
+                }
+            }
+            ConnectionEvent::Message(direction, message) => {
+                let what = MessageSeen { direction, message };
+                let about = about.of(what, at(direction, message.span));
+                match message.opcode {
+                    Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                        if message.frames > 1 {
+                            self.ask(&ASKED.fragmented, about, out);
+                        }
+                        if self.reads(connection.seat, direction) {
+                            self.ask(&ASKED.content, about, out);
+                        }
+                        if message.compressed {
+                            self.ask(&ASKED.compressed, about, out);
+                        }
+                    }
+                    Opcode::Close => {
+                        self.ask(&ASKED.close, about, out);
+                    }
+                    Opcode::Ping | Opcode::Pong => {}
+                }
+            }
+            ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
+                let what = BadText { direction, byte };
+                self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
+            }
+            ConnectionEvent::Text(direction, bytes, span) => {
+                let what = Nonsense { bytes };
+                self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
+            }
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.ask(&ASKED.request, about.of(handshake, request_place(handshake)), out);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.ask(&ASKED.response, about.of(handshake, response_place(handshake)), out);
+            }
+            ConnectionEvent::Ended(ending) => {
+                if ending.relevant {
+                    self.ask(&ASKED.end, about.of(ending, Place::default()), out);
+                }
+            }
+            ConnectionEvent::Gap(..)
+            | ConnectionEvent::SyncLost(..)
+            | ConnectionEvent::SyncFound(..)
+            | ConnectionEvent::Conflict(..)
+            | ConnectionEvent::Limit(_)
+            | ConnectionEvent::Tls(..)
+            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::TunnelOpened(_)
+            | ConnectionEvent::TunnelRefused(_) => {
+                self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                if let Some(frame) = partial_header::frame(bytes, span, direction) {
+                    let what = FrameSeen { direction, frame: &frame };
+                    let about = about.of(what, at(direction, span));
+                    let more = self.questions(connection.seat, direction, &frame);
+                    for questions in std::iter::once(ASKED.header.as_slice()).chain(more) {
+                        self.ask_where(questions, about, out, |fault| {
+                            fault.bits.is_some_and(|bits| partial_header::is_seen(bits, bytes))
+                        });
+                    }
+                }
+            }
+            ConnectionEvent::Opened
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::StateChanged => {}
+        }
+    }
+
+    /// Asks one rule after the other; what one finds, the next can know.
+    fn ask<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+    ) -> Answer {
+        self.ask_where(questions, about, out, |_| true)
+    }
+
+    /// Whether messages of a direction are read as their subprotocol.
+    fn reads(&self, seat: usize, direction: Direction) -> bool {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        slot.is_some_and(|slot| slot.facts.sides.get(direction).reader.is_some())
+    }
+
+    /// What is to be asked about a frame beside its header.
+    fn questions(
+        &self,
+        seat: usize,
+        direction: Direction,
+        frame: &Frame,
+    ) -> impl Iterator<Item = &'static [FrameQuestion]> + use<> {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        let side = slot.map(|slot| slot.facts.sides.get(direction));
+        let is_continuation = frame.header.opcode == 0;
+        let is_within = side.is_some_and(|side| side.open != Open::No);
+        let is_fragment = !frame.header.fin || is_continuation || is_within;
+        let is_late = side.is_some_and(|side| side.close.is_some());
+        [
+            Some(ASKED.frame.as_slice()),
+            is_fragment.then_some(ASKED.fragment.as_slice()),
+            is_late.then_some(ASKED.late.as_slice()),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether the rules about headers had nothing to say of one like this.
+    fn is_silent(&self, seat: usize, direction: Direction, shape: Shape) -> bool {
+        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        slot.is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
+    }
+
+    /// The same, but only faults that `counts` count.
+    fn ask_where<T: Copy>(
+        &mut self,
+        questions: &[Question<T>],
+        about: Subject<'_, T>,
+        out: &mut impl Findings,
+        counts: impl Fn(&Fault) -> bool,
+    ) -> Answer {
+        let mut questions = questions.iter();
+        let mut answer = Answer::Silence;
+        loop {
+            let Some(Some(slot)) = self.slots.get(about.connection.seat) else { return answer };
+            let scene = Scene {
+                connection: about.connection,
+                facts: &slot.facts,
+                keys: &self.keys,
+                tls_ports: &self.tls_ports,
+                legs: &self.legs,
+                attempts: &self.attempts,
+                settings: &self.settings,
+                subject: about.what,
+            };
+            self.faults.set_place(about.place);
+            let faults = &mut self.faults;
+            let found = questions.find(|(_, check)| {
+                check(&scene, faults);
+                !faults.is_empty()
+            });
+            let Some((rule, _)) = found else { return answer };
+            answer = Answer::Faults;
+            for fault in self.faults.take().into_iter().filter(&counts) {
+                self.report(rule, about.connection, about.origin, fault, out);
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        rule: &'static Rule,
+        connection: &Connection,
+        origin: Origin,
+        fault: Fault,
+        out: &mut impl Findings,
+    ) {
+        let id = connection.id;
+        let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
+        let span = fault.span.unwrap_or_else(|| Span::at(0, origin));
+        slot.facts.note(rule, fault.direction, span);
+        let known = slot.counts.iter_mut().find(|(known, _)| known.id == rule.id);
+        let count = if let Some((_, count)) = known {
+            *count = count.saturating_add(1);
+            *count
+        } else {
+            slot.counts.push((rule, 1));
+            if !self.told.contains(&rule.id) {
+                self.told.push(rule.id);
+            }
+            1
+        };
+        if count <= self.settings.each {
+            out.finding(&finding(rule, Some(id), origin, fault));
+        }
+    }
+
+    /// What is kept of a connection; `None` where nothing is.
+    pub(super) fn slot(&mut self, seat: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(seat)?.as_deref_mut()
+    }
+
+    /// Begins to remember a connection, if it is not yet.
+    pub(super) fn remember(&mut self, seat: usize) {
+        if self.slots.len() <= seat {
+            self.slots.resize_with(seat.saturating_add(1), || None);
+        }
+        if let Some(slot) = self.slots.get_mut(seat) {
+            slot.get_or_insert_default();
+        }
+    }
+
+    /// A connection has ended: tells what was only counted, and forgets it.
+    fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
+        let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        self.legs.ended(connection.id);
+        let id = connection.id;
+        for (rule, count) in slot.counts {
+            let more = count.saturating_sub(self.settings.each);
+            if more > 0 {
+                out.folded(rule, id, more);
+            }
+        }
+    }
+
+    fn asked_with_key(&mut self, id: ConnectionId, handshake: &Handshake) {
+        if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
+            self.keys.asked(key, id, request.span.first.packet);
+        }
+    }
+}
+
+/// What rules said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Silence,
+    Faults,
+}
+
+/// What a question is about, but for the subject.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    connection: &'a Connection,
+    origin: Origin,
+}
+
+impl<'a> About<'a> {
+    fn of<T>(self, what: T, place: Place) -> Subject<'a, T> {
+        Subject { connection: self.connection, origin: self.origin, place, what }
+    }
+}
+
+fn finding(
+    rule: &'static Rule,
+    connection: Option<ConnectionId>,
+    origin: Origin,
+    fault: Fault,
+) -> Finding {
+    let place = fault.span.map_or([origin; 2], |span| [span.first, span.last]);
+    let [first, last] = fault.packets.unwrap_or(place);
+    Finding {
+        rule,
+        connection: fault.connection.or(connection),
+        direction: fault.direction,
+        side: fault.side,
+        first,
+        last,
+        offset: fault.span.map(|span| span.start),
+        bits: fault.bits,
+        evidence: fault.evidence,
+    }
+}
+
+/// Whether an event is the end of a whole frame: the most frequent of all, and nothing follows from it.
+fn is_plain_end(event: &ConnectionEvent<'_>) -> bool {
+    matches!(event, ConnectionEvent::FrameEnded(_, frame) if frame.is_complete())
+}
+
+/// Whether an event is the first that a connection is remembered for. Most connections of a capture
+/// are no WebSocket: nothing is kept of them.
+fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
+    match event {
+        ConnectionEvent::Opened | ConnectionEvent::StateChanged | ConnectionEvent::Gap(..) => false,
+        ConnectionEvent::Ended(ending) => ending.relevant,
+        ConnectionEvent::UpgradeRequested(_)
+        | ConnectionEvent::HandshakeEnded(_)
+        | ConnectionEvent::TunnelOpened(_)
+        | ConnectionEvent::TunnelRefused(_)
+        | ConnectionEvent::Tls(..)
+        | ConnectionEvent::Recognised(_)
+        | ConnectionEvent::FrameStarted(..)
+        | ConnectionEvent::FrameEnded(..)
+        | ConnectionEvent::InvalidUtf8 { .. }
+        | ConnectionEvent::Message(..)
+        | ConnectionEvent::Text(..)
+        | ConnectionEvent::HeaderUnfinished(..)
+        | ConnectionEvent::SyncLost(..)
+        | ConnectionEvent::SyncFound(..)
+        | ConnectionEvent::Conflict(..)
+        | ConnectionEvent::Limit(_) => true,
+    }
+}
+
+fn request_place(handshake: &Handshake) -> Place {
+    Place {
+        direction: Some(Direction::ClientToServer),
+        span: handshake.request.as_ref().map(|head| head.span),
+    }
+}
+
+fn response_place(handshake: &Handshake) -> Place {
+    Place {
+        direction: Some(Direction::ServerToClient),
+        span: handshake.response.as_ref().map(|head| head.span),
+    }
+}

@@ -1,0 +1,11 @@
+//! How rules are evaluated: what a rule is, when it is asked, what it is shown, and what it reports.
+
+pub(crate) mod checker;
+pub(crate) mod context;
+pub(crate) mod dispatch;
+pub(crate) mod header_class;
+pub(crate) mod partial_header;
+pub(crate) mod rule;
+pub(crate) mod rule_name;
+pub(crate) mod snippet;
+pub(crate) mod violation;

@@ -1,0 +1,176 @@
+//! Frames without a connection around them: what rules they break by themselves.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Event, EventKind, Nature, StartedBy, TcpState,
+};
+use crate::findings::engine::checker::Checker;
+use crate::findings::engine::rule::Rule;
+use crate::findings::finding::Finding;
+use crate::findings::finding::Findings;
+use crate::findings::settings::Settings;
+use crate::findings::state::connection::Open;
+use crate::stream::{Chunk, Direction, Origin};
+use crate::websocket::extension::{DeflateParams, SideParams};
+use crate::websocket::frame::frame_header;
+use crate::websocket::{Compression, Decoder, Shared, Start};
+
+/// Judges frames that follow one another in one direction; the last may be cut short.
+///
+/// Who sent them is told by the masks where `direction` is not given. What was sent before is not
+/// known, so nothing is said that depends on it; nor is it a fault that bytes are missing at the end.
+pub fn judge_frames(
+    bytes: &[u8],
+    direction: Option<Direction>,
+    compression: Compression,
+) -> Vec<Finding> {
+    let direction = direction.unwrap_or_else(|| sender_by_mask(bytes));
+    let connection = connection();
+    let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
+    let mut found = Found::default();
+    checker.remember(connection.seat);
+    if let Some(slot) = checker.slot(connection.seat) {
+        let facts = &mut slot.facts;
+        facts.sides.get_mut(direction).open = Open::Unknown;
+        let is_deflate = compression != Compression::None;
+        facts.handshake.reserved_bits = Some(if is_deflate { 0b100 } else { 0 });
+        facts.handshake.deflate = is_deflate.then(|| DeflateParams {
+            client: SideParams::default(),
+            server: SideParams::default(),
+        });
+    }
+    // History that is not here is no fault of the sender.
+    let compression = match compression {
+        Compression::None => Compression::None,
+        Compression::Deflate(_) | Compression::Unknown => Compression::Unknown,
+    };
+    let mut decoder = Decoder::new(compression, Start::Boundary);
+    let settings =
+        crate::websocket::Settings { keep: 0, digest: false, inflated_bytes: MOST_INFLATED };
+    let mut shared = Shared::new(settings);
+    let mut tell = |event: ConnectionEvent<'_>| {
+        let kind = EventKind::Connection(&connection, event);
+        checker.event(&Event { origin: Origin::default(), kind }, &mut found);
+    };
+    let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
+    decoder.push(chunk, &mut shared, &mut |seen| {
+        tell(ConnectionEvent::of_frames(direction, seen));
+    });
+    if let Some((bytes, span)) = decoder.partial_header() {
+        tell(ConnectionEvent::HeaderUnfinished(direction, bytes, span));
+    }
+    found.list
+}
+
+/// Who sends a frame that is masked, or is not (RFC 6455 §5.1).
+pub fn sender_by_mask(bytes: &[u8]) -> Direction {
+    let is_masked = match frame_header(bytes) {
+        Ok((_, header)) => header.mask.is_some(),
+        Err(_) => bytes.get(1).is_some_and(|second| second & 0x80 != 0),
+    };
+    if is_masked { Direction::ClientToServer } else { Direction::ServerToClient }
+}
+
+/// A connection of which nothing is known.
+fn connection() -> Connection {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Connection {
+        nature: Nature::WebSocket,
+        state: TcpState::Established,
+        ..Connection::new(
+            ConnectionId(1),
+            [nowhere, nowhere],
+            StartedBy::Midstream,
+            Origin::default(),
+        )
+    }
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    list: Vec<Finding>,
+}
+
+impl Findings for Found {
+    fn finding(&mut self, finding: &Finding) {
+        self.list.push(finding.clone());
+    }
+
+    fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
+}
+
+/// Bytes to which a message is inflated at most.
+const MOST_INFLATED: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::{Example, rules};
+
+    fn ids(
+        bytes: &[u8],
+        direction: Option<Direction>,
+        compression: Compression,
+    ) -> Vec<&'static str> {
+        let found = judge_frames(bytes, direction, compression);
+        found.iter().map(|finding| finding.rule.id).collect()
+    }
+
+    type Row =
+        (&'static str, &'static [u8], Option<Direction>, Compression, &'static [&'static str]);
+
+    #[test]
+    fn frames_are_judged_by_themselves() {
+        use Direction::{ClientToServer, ServerToClient};
+        let deflate = Compression::Deflate(SideParams::default());
+        #[rustfmt::skip]
+        let rows: &[Row] = &[
+            // RFC 6455 §5.7
+            ("masked Hello", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", None, Compression::None, &[]),
+            ("unmasked Hello", b"\x81\x05Hello", None, Compression::None, &[]),
+            ("unmasked Hello of a client", b"\x81\x05Hello", Some(ClientToServer), Compression::None, &["WS-F01"]),
+            ("masked Hello of a server", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", Some(ServerToClient), Compression::None, &["WS-F02"]),
+            ("the second fragment alone", b"\x80\x02lo", None, Compression::None, &[]),
+            ("two fragments", b"\x01\x03Hel\x80\x02lo", None, Compression::None, &[]),
+            ("one too many", b"\x81\x03Hel\x80\x02lo", None, Compression::None, &["WS-F11"]),
+            ("cut short", b"\x81\x05Hel", None, Compression::None, &[]),
+            ("cut short within the header", b"\x83", None, Compression::None, &["WS-F05"]),
+            // RFC 7692 §7.2.3.1
+            ("compressed Hello", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", None, deflate, &[]),
+            ("compressed Hello without negotiation", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", None, Compression::None, &["WS-F03"]),
+            // RFC 7692 §7.2.3.2: the second message refers to the first.
+            ("compressed Hello, the second time", b"\xc1\x05\xf2\x00\x11\x00\x00", None, deflate, &[]),
+        ];
+        for (name, bytes, direction, compression, expected) in rows {
+            assert_eq!(ids(bytes, *direction, *compression), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_each_rule_breaks_it() {
+        let deflate = Compression::Deflate(SideParams::default());
+        let mut frames = 0;
+        for rule in rules() {
+            let (bytes, direction, compression) = match rule.example {
+                Example::Client(bytes) => (bytes, Direction::ClientToServer, Compression::None),
+                Example::Server(bytes) => (bytes, Direction::ServerToClient, Compression::None),
+                Example::Deflated(bytes) => (bytes, Direction::ClientToServer, deflate),
+                Example::Text(_) => continue,
+            };
+            frames += 1;
+            let found = ids(bytes, Some(direction), compression);
+            // These are judged where a connection ends, or where history is known.
+            let needs_more = [
+                "WS-F11", "WS-F14", "WS-F15", "WS-F16", "WS-C14", "WS-C15", "PMD-11", "PMD-12",
+                "PMD-13",
+            ];
+            assert!(
+                found.contains(&rule.id) || needs_more.contains(&rule.id),
+                "{}: {found:?}",
+                rule.id
+            );
+        }
+        assert!(frames > 20, "only {frames} examples are frames");
+    }
+}

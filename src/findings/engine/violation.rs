@@ -1,0 +1,166 @@
+//! What a check reports to the engine: one violation, and where it is.
+
+use crate::analysis::event::ConnectionId;
+use crate::stream::{Direction, Origin, Span};
+
+/// A peer.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Side {
+    /// The one that opened the connection.
+    Client,
+    /// The one that accepted it.
+    Server,
+}
+
+impl Side {
+    /// Who sends in a direction.
+    pub fn sender(direction: Direction) -> Self {
+        match direction {
+            Direction::ClientToServer => Self::Client,
+            Direction::ServerToClient => Self::Server,
+        }
+    }
+
+    /// The direction in which a peer sends.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Client => Direction::ClientToServer,
+            Self::Server => Direction::ServerToClient,
+        }
+    }
+
+    /// The name used in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Neighboring bits of a frame header, counted from its first bit (FIN is bit 0).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bits {
+    /// The first.
+    pub start: u8,
+    /// How many.
+    pub count: u8,
+}
+
+impl Bits {
+    pub(crate) const FIN: Self = Self { start: 0, count: 1 };
+    pub(crate) const RSV1: Self = Self { start: 1, count: 1 };
+    pub(crate) const RSV2: Self = Self { start: 2, count: 1 };
+    pub(crate) const RSV3: Self = Self { start: 3, count: 1 };
+    pub(crate) const RSV2_AND_3: Self = Self { start: 2, count: 2 };
+    pub(crate) const OPCODE: Self = Self { start: 4, count: 4 };
+    pub(crate) const MASK: Self = Self { start: 8, count: 1 };
+    pub(crate) const LENGTH: Self = Self { start: 9, count: 7 };
+
+    /// The length in a wider form, behind the first two bytes.
+    pub(crate) fn extended_length(length_bits: u8) -> Self {
+        Self { start: 16, count: length_bits }
+    }
+}
+
+/// One offence as its rule sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fault {
+    pub(crate) direction: Option<Direction>,
+    pub(crate) side: Option<Side>,
+    pub(crate) span: Option<Span>,
+    pub(crate) bits: Option<Bits>,
+    /// The first and last packet that show it, where it lies in no stream.
+    pub(crate) packets: Option<[Origin; 2]>,
+    /// The connection that it is about, where that is not the one that was looked at.
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) evidence: String,
+}
+
+impl Fault {
+    /// Says whose fault it is, where that is not the sender of what was looked at.
+    pub(crate) fn side(&mut self, side: impl Into<Option<Side>>) -> &mut Self {
+        self.side = side.into();
+        self
+    }
+
+    /// Says in which direction it is, where that is not the one of what was looked at.
+    pub(crate) fn direction(&mut self, direction: impl Into<Option<Direction>>) -> &mut Self {
+        self.direction = direction.into();
+        self
+    }
+
+    /// Says where it lies, where that is not the place of what was looked at.
+    pub(crate) fn span(&mut self, span: Span) -> &mut Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Says which packets show it, where it lies in no stream.
+    pub(crate) fn packets(&mut self, first: Origin, last: Origin) -> &mut Self {
+        self.packets = Some([first, last]);
+        self
+    }
+
+    /// Says on which connection it is, where that is not the one that was looked at.
+    pub(crate) fn connection(&mut self, connection: ConnectionId) -> &mut Self {
+        self.connection = Some(connection);
+        self
+    }
+
+    /// Says which bits of the frame header are wrong.
+    pub(crate) fn bits(&mut self, bits: Bits) -> &mut Self {
+        self.bits = Some(bits);
+        self
+    }
+}
+
+/// Takes the faults that a rule sees.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    list: Vec<Fault>,
+    spare: Fault,
+    /// Where a fault lies unless its rule says otherwise.
+    place: Place,
+}
+
+/// Where what is looked at lies, and who sent it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) direction: Option<Direction>,
+    pub(crate) span: Option<Span>,
+}
+
+impl Faults {
+    /// Takes one.
+    pub(crate) fn add(&mut self, evidence: impl Into<String>) -> &mut Fault {
+        let Place { direction, span } = self.place;
+        let fault = Fault {
+            direction,
+            side: direction.map(Side::sender),
+            span,
+            bits: None,
+            packets: None,
+            connection: None,
+            evidence: evidence.into(),
+        };
+        self.list.push(fault);
+        match self.list.last_mut() {
+            Some(fault) => fault,
+            // Never: one was pushed just now.
+            None => &mut self.spare,
+        }
+    }
+
+    pub(crate) fn set_place(&mut self, place: Place) {
+        self.place = place;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.list)
+    }
+}

@@ -1,0 +1,44 @@
+//! What a rule found, and who receives it.
+
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::findings::engine::rule::Rule;
+use crate::findings::engine::violation::{Bits, Side};
+use crate::stream::{Direction, Origin};
+
+/// One broken rule, or one thing that the capture does not show.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// On which connection; `None` where it belongs to no single one.
+    pub connection: Option<ConnectionId>,
+    /// In which direction, where it is about one.
+    pub direction: Option<Direction>,
+    /// Who is at fault, where somebody is.
+    pub side: Option<Side>,
+    /// The packets that carried it; empty (packet 0) where it is about no packet.
+    pub first: Origin,
+    /// The last of these packets.
+    pub last: Origin,
+    /// Stream offset of its first byte, where it lies in a stream.
+    pub offset: Option<u64>,
+    /// The bits of the frame header that are wrong, where it is some of them.
+    pub bits: Option<Bits>,
+    /// The values seen and what was expected, in plain words. Bytes from the network may be in it.
+    pub evidence: String,
+}
+
+/// Receives what the rules find.
+pub trait Findings {
+    /// Takes one finding.
+    fn finding(&mut self, finding: &Finding);
+
+    /// Takes a finding about a connection that has ended: it was not known before. Of the connection, no
+    /// more is known than who its peers are.
+    fn late(&mut self, finding: &Finding, _connection: &Connection) {
+        self.finding(finding);
+    }
+
+    /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
+    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
+}

@@ -1,0 +1,470 @@
+//! What a capture does not show (CAP): nothing is dropped in silence.
+
+use crate::analysis::event::{ConnectionEvent, Limit, Nature, Recognition};
+use crate::capture::LinkType;
+use crate::decode::link_type_name;
+use crate::findings::engine::context::Scene;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::state::connection::SideFacts;
+use crate::findings::words::{counted, duration, packets_in_words};
+use crate::stream::{Direction, GapCause, Span};
+
+/// CAP, by number.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "CAP-01",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "bytes missing: the receiver acknowledged what the capture does not hold",
+        section: "",
+        explanation: "The peers exchanged these bytes, but the recorder missed the packets that \
+            carried them. Messages they belong to are incomplete, and where they hid a frame \
+            header, frame boundaries have to be found again.",
+        remedy: "Record with a larger buffer (tcpdump -B 65536), with a filter on the port, and to \
+            a fast disk; look at the number of packets that tcpdump says were dropped by the \
+            kernel. Record on one of the two machines rather than on a switch.",
+        example: Example::Text("seq 1 to 1448; seq 2897 to 4344; ack 4345"),
+        checks: &[Check::Incident(|scene, faults| {
+            let ConnectionEvent::Gap(direction, gap) = *scene.subject else { return };
+            let why = match gap.cause {
+                GapCause::Acknowledged => "the receiver acknowledged them",
+                GapCause::Ended => "they never came before the end",
+                GapCause::Limit => "too much data waited for them",
+                GapCause::SnapLength => return,
+            };
+            if !is_ours(scene) {
+                return;
+            }
+            let span = Span { end: gap.end(), ..Span::at(gap.offset, gap.origin) };
+            faults
+                .add(format!("{} at offset {}: {why}", counted(gap.length, "byte"), gap.offset))
+                .direction(direction)
+                .span(span);
+        })],
+    },
+    Rule {
+        id: "CAP-02",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "packets cut short by the snap length",
+        section: "",
+        explanation: "The recorder kept only the beginning of each packet. Payloads, and with them \
+            frame headers, are missing; messages cannot be shown.",
+        remedy: "Record whole packets: tcpdump -s 0, or dumpcap without -s. Loopback packets may \
+            have more than 65,535 bytes: use -s 262144.",
+        example: Example::Text("tcpdump -s 96"),
+        checks: &[
+            Check::End(|scene, faults| {
+                let sides = &scene.facts.sides;
+                let cut = |side: &SideFacts| side.cut.as_deref().copied().unwrap_or_default();
+                let (client, server) = (cut(&sides.client), cut(&sides.server));
+                let packets = client.packets.saturating_add(server.packets);
+                if packets == 0 {
+                    return;
+                }
+                let bytes = client.bytes.saturating_add(server.bytes);
+                let first = [client, server]
+                    .into_iter()
+                    .filter(|cut| cut.packets > 0)
+                    .map(|cut| cut.first)
+                    .min_by_key(|span| span.first.packet);
+                faults
+                    .add(format!("{} lack {}", counted(packets, "packet"), counted(bytes, "byte")))
+                    .span(first.unwrap_or_default());
+            }),
+            Check::Capture(|scene, faults| {
+                let packets = scene.facts.cut_packets;
+                if packets > 0 && !scene.has_told("CAP-02") {
+                    faults.add(format!("{}, of no WebSocket", counted(packets, "packet")));
+                }
+            }),
+        ],
+    },
+    Rule {
+        id: "CAP-03",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "capture starts in mid-connection: handshake not seen",
+        section: "",
+        explanation: "WebSocket was recognized by its frames. Which extensions and which \
+            subprotocol were agreed on is not known: RSV1 is taken for permessage-deflate, and \
+            compressed messages that refer to earlier ones cannot be inflated at first.",
+        remedy: "Start to record before the connection is opened.",
+        example: Example::Text("the first packet of the connection carries a frame"),
+        checks: &[Check::Incident(|scene, faults| {
+            let ConnectionEvent::Recognised(recognition) = *scene.subject else { return };
+            faults.add(match recognition {
+                Recognition::Told => "taken for WebSocket because --decode-as says so",
+                Recognition::Likely => "several frames fit together (sure enough)",
+                Recognition::Possible => "one run of frames fits (not sure)",
+            });
+        })],
+    },
+    Rule {
+        id: "CAP-04",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "frame sync lost after a gap",
+        section: "",
+        explanation: "Missing bytes hid a frame header, so that it is not known where the next \
+            frame starts. Boundaries are looked for at the starts of segments; what lies before \
+            them is skipped, and no rule about frames speaks of it.",
+        remedy: "Record without loss (see CAP-01). What is shown after the place where boundaries \
+            were found again can be trusted.",
+        example: Example::Text("a gap over the start of a frame"),
+        checks: &[
+            Check::Incident(|scene, faults| {
+                let ConnectionEvent::SyncFound(direction, skipped) = *scene.subject else { return };
+                // Looking for the first boundary is what every start in mid-connection begins with.
+                if scene.sender(direction).lost.is_none() {
+                    return;
+                }
+                faults
+                    .add(format!(
+                        "lost at offset {}, found again at {} (packet {}); {} skipped",
+                        skipped.start,
+                        skipped.end,
+                        skipped.last.packet,
+                        counted(skipped.length(), "byte")
+                    ))
+                    .direction(direction)
+                    .span(skipped);
+            }),
+            Check::End(|scene, faults| {
+                for direction in Direction::BOTH {
+                    let side = scene.sender(direction);
+                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_nonsense) else {
+                        continue;
+                    };
+                    faults
+                        .add(format!("lost at offset {} and never found again", lost.start))
+                        .direction(direction)
+                        .span(lost);
+                }
+            }),
+        ],
+    },
+    Rule {
+        id: "CAP-05",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "only one direction captured",
+        section: "",
+        explanation: "The other direction took another path or was filtered out. What the peer \
+            answered, and whether it answered at all, cannot be judged.",
+        remedy: "Record where both directions pass: on one of the two machines. Look at the \
+            filter: `port 8080` takes both directions, `dst port 8080` only one.",
+        example: Example::Text("packets from the client only"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(unseen) = scene.subject.unseen else { return };
+            let packets = *scene.connection.packets.get(unseen.reverse());
+            let from = match unseen {
+                Direction::ClientToServer => "server",
+                Direction::ServerToClient => "client",
+            };
+            faults.add(format!("{} from the {from}, none back", counted(packets, "packet")));
+        })],
+    },
+    Rule {
+        id: "CAP-06",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "overlapping TCP segments disagree",
+        section: "RFC 9293 §3.10.7.4",
+        explanation: "The same bytes of the stream came twice with different content. Those of the \
+            first packet are used here; the receiver may have used the others. Someone may have \
+            injected a packet, or a device rewrites data on the way.",
+        remedy: "Compare the two packets. Look for a proxy or firewall that rewrites payloads, and \
+            for hosts that can spoof packets on the path.",
+        example: Example::Text("seq 1 to 100 `aaaa…`, then seq 1 to 100 `aaba…`"),
+        checks: &[Check::Incident(|scene, faults| {
+            let ConnectionEvent::Conflict(direction, span) = *scene.subject else { return };
+            faults
+                .add(format!(
+                    "{} at offset {} came again in packet {} with other content; the first were used",
+                    counted(span.length(), "byte"),
+                    span.start,
+                    span.last.packet
+                ))
+                .direction(direction)
+                .side(None)
+                .span(span);
+        })],
+    },
+    Rule {
+        id: "CAP-07",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "timestamps go backwards, or answers stand before their questions",
+        section: "",
+        explanation: "The capture was merged from recordings whose clocks differ, or packets were \
+            recorded in another order than they were sent. Durations and round trips cannot be \
+            trusted.",
+        remedy: "Record on one machine, or set the clocks by NTP before recording on two. `editcap \
+            -t` moves one of the files.",
+        example: Example::Text("packet 9 at 1.000 s, packet 10 at 0.950 s"),
+        checks: &[
+            Check::Response(|scene, faults| {
+                if scene.subject.response_came_first()
+                    && let Some(response) = &scene.subject.response
+                {
+                    let packets = packets_in_words(response.span);
+                    faults
+                        .add(format!("the response ({packets}) stands before its request"))
+                        .side(None);
+                }
+            }),
+            Check::End(|scene, faults| {
+                let steps = scene.connection.clock_steps;
+                if steps.count > 0 {
+                    faults
+                        .add(format!(
+                            "{} earlier than the packet before, by {} at most",
+                            counted(steps.count, "packet"),
+                            duration(steps.largest)
+                        ))
+                        .span(Span::at(0, steps.first));
+                }
+            }),
+            Check::Capture(|scene, faults| {
+                let (steps, largest) = (scene.facts.clock_steps, scene.facts.largest_clock_step);
+                if steps > 0 && !scene.has_told("CAP-07") {
+                    faults.add(format!(
+                        "{} earlier than the packet before, of another connection, by {} at most",
+                        counted(steps, "packet"),
+                        duration(largest)
+                    ));
+                }
+            }),
+        ],
+    },
+    Rule {
+        id: "CAP-08",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "file ends in the middle of a packet, or a block is damaged",
+        section: "",
+        explanation: "The recorder was killed, the disk was full, or the file was copied while it \
+            was written. Everything before the damage is shown.",
+        remedy: "Stop the recorder with Ctrl-C and wait until it has ended; copy the file again.",
+        example: Example::Text(
+            "a packet header that announces 200 bytes, and 120 bytes to the end",
+        ),
+        checks: &[Check::Capture(|scene, faults| {
+            if let Some(damage) = scene.reading.damage {
+                faults.add(format!("{damage}; {} read", counted(scene.reading.packets, "packet")));
+            }
+            for skipped in scene.reading.skipped {
+                faults.add(skipped.as_str());
+            }
+            if scene.facts.malformed > 0 {
+                let packets = counted(scene.facts.malformed, "packet");
+                faults.add(format!("{packets} too short or contradictory below TCP"));
+            }
+        })],
+    },
+    Rule {
+        id: "CAP-09",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "a limit was reached and data was let go",
+        section: "",
+        explanation: "To keep memory bounded, wslens gives up data that waits for something that \
+            does not come, and the recording machine drops packets when its buffer is full. What \
+            belongs to them may be incomplete.",
+        remedy: "Record without loss (see CAP-01), or only the connections in question. Of packets \
+            that the kernel dropped, a larger buffer and a filter keep more.",
+        example: Example::Text("a head of more than 64 KiB"),
+        checks: &[
+            Check::Incident(|scene, faults| {
+                let ConnectionEvent::Limit(limit) = *scene.subject else { return };
+                let limits = &scene.settings.limits;
+                faults.add(match limit {
+                    Limit::BufferedPerConnection => format!(
+                        "out-of-order bytes of one connection: {} at most",
+                        limits.buffered_per_connection
+                    ),
+                    Limit::BufferedTotal => {
+                        format!(
+                            "out-of-order bytes of all connections: {} at most",
+                            limits.buffered_total
+                        )
+                    }
+                    Limit::Connections => {
+                        format!("connections followed at a time: {} at most", limits.connections)
+                    }
+                    Limit::HeadBytes => {
+                        format!("bytes of an HTTP head: {} at most", crate::http::head::MAX_HEAD)
+                    }
+                });
+            }),
+            Check::Capture(|scene, faults| {
+                if scene.reading.dropped > 0 {
+                    let packets = counted(scene.reading.dropped, "packet");
+                    faults.add(format!("{packets} dropped by the machine that captured"));
+                }
+                if let Some(last) = scene.reading.let_go {
+                    faults.add(format!(
+                        "packets up to {last} were let go and cannot be opened (--spool-limit)"
+                    ));
+                }
+                if scene.facts.fragment_limits > 0 {
+                    let datagrams = counted(scene.facts.fragment_limits, "IP datagram");
+                    faults.add(format!("{datagrams} given up before all fragments had come"));
+                }
+            }),
+        ],
+    },
+    Rule {
+        id: "CAP-10",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "link type or encapsulation not supported",
+        section: "",
+        explanation: "What lies around the IP packets is of a kind that cannot be read here, so \
+            that nothing in them is seen.",
+        remedy: "Record on another interface, or with another link type (tcpdump -L lists those of \
+            an interface; -y chooses).",
+        example: Example::Text("link type 127 (IEEE802_11_RADIOTAP), encrypted"),
+        checks: &[Check::Capture(|scene, faults| {
+            for (link_type, packets) in &scene.facts.link_types {
+                let name = link_type_name(LinkType(*link_type))
+                    .map_or_else(String::new, |name| format!(" ({name})"));
+                let packets = counted(*packets, "packet");
+                faults.add(format!("link type {link_type}{name}: {packets} skipped"));
+            }
+            for (name, packets) in &scene.facts.encapsulations {
+                faults.add(format!("{name}: {} skipped", counted(*packets, "packet")));
+            }
+            if scene.facts.too_deep > 0 {
+                let packets = counted(scene.facts.too_deep, "packet");
+                faults.add(format!("too many tunnels inside one another: {packets} skipped"));
+            }
+        })],
+    },
+    Rule {
+        id: "CAP-11",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "same packets captured twice: duplicates folded",
+        section: "",
+        explanation: "Packets were recorded at two points, as on the device `any`, on both ends of \
+            a bridge or on a mirror port. Each is used once; these are no retransmissions.",
+        remedy: "Record on one interface, or remove the copies with `editcap -d`.",
+        example: Example::Text("the same packet 5 microseconds later"),
+        checks: &[Check::End(|scene, faults| {
+            let duplicates = scene.connection.duplicates;
+            if duplicates > 0 {
+                faults.add(format!("{} used once", counted(duplicates, "duplicate")));
+            }
+        })],
+    },
+];
+
+/// Whether what happens on a connection matters to a reader of WebSocket traffic.
+fn is_ours<T>(scene: &Scene<'_, T>) -> bool {
+    match scene.connection.nature {
+        Nature::WebSocket | Nature::Asked => true,
+        Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::settings::Reading;
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+
+    /// Bytes of a text frame of which the rest is missing.
+    const BEGINNING: &[u8] = b"\x81\x7e\x00\xffbeginning";
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "a healthy capture", near: &["CAP-01", "CAP-02", "CAP-03", "CAP-04", "CAP-05", "CAP-06", "CAP-07", "CAP-08", "CAP-09", "CAP-10", "CAP-11"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x81, b"Hello")).close();
+        }},
+        Case { name: "bytes missing within a frame", near: &["CAP-02", "CAP-04"], fires: &["CAP-01"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 246).server(&plain(0x81, b"x")).close();
+        }},
+        Case { name: "bytes missing over a header", near: &[], fires: &["CAP-01", "CAP-04"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 300);
+            for _ in 0..3 { s.server(&plain(0x81, b"found again")); }
+            s.close();
+        }},
+        Case { name: "never found again", near: &["WS-C12", "WS-M02", "WS-F15"], fires: &["CAP-01", "CAP-04"], play: |s| {
+            s.upgraded().server(BEGINNING).missing(ServerToClient, 300).end(Side::Server);
+        }},
+        Case { name: "the same bytes again", near: &["CAP-06"], fires: &["CAP-11"], play: |s| {
+            s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).twice().acknowledge(ClientToServer);
+        }},
+        Case { name: "other bytes at the same place", near: &["CAP-11"], fires: &["CAP-06"], play: |s| {
+            s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).forged().acknowledge(ClientToServer);
+        }},
+        Case { name: "cut by the snap length", near: &["CAP-01"], fires: &["CAP-02"], play: |s| {
+            s.upgraded().cut(ServerToClient, &plain(0x81, &[b'x'; 100]), 60).server(&plain(0x81, b"y"));
+        }},
+        Case { name: "begins in the middle", near: &["WS-F11", "WS-F03"], fires: &["CAP-03"], play: |s| {
+            s.midstream().client(&masked(0x80, b"Hello")).server(&plain(0x81, b"Hello")).client(&masked(0x81, b"Hello"));
+        }},
+        Case { name: "one direction", near: &["HS-18", "WS-C09", "WS-C12"], fires: &["CAP-03", "CAP-05"], play: |s| {
+            s.one_sided();
+        }},
+        Case { name: "a packet earlier than the one before", near: &[], fires: &["CAP-07"], play: |s| {
+            s.upgraded().back(50).client(&masked(0x81, b"Hello"));
+        }},
+        Case { name: "connections earlier than one another", near: &[], fires: &["CAP-07"], play: |s| {
+            s.upgraded().back(50).upgraded();
+        }},
+        Case { name: "a head over the limit", near: &[], fires: &["CAP-09"], play: |s| {
+            s.open().client(format!("GET / HTTP/1.1\r\nUpgrade: websocket\r\nX: {}\r\n\r\n", "x".repeat(70_000)).as_bytes());
+        }},
+        Case { name: "a head under the limit", near: &["CAP-09"], fires: &[], play: |s| {
+            s.open().upgrade(&format!("X: {}\r\n", "x".repeat(60_000)), "");
+        }},
+        Case { name: "packets that are no IP", near: &[], fires: &["CAP-08"], play: |s| {
+            s.upgraded().garbage();
+        }},
+        Case { name: "a link type that is not supported", near: &["CAP-08"], fires: &["CAP-10"], play: |s| {
+            s.link_type = 147;
+            s.upgraded();
+        }},
+    ];
+
+    #[test]
+    fn what_the_capture_lacks_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn what_only_the_reader_knows_is_told_of_the_whole_capture() {
+        let mut scenario = Scenario::new();
+        scenario.upgraded();
+        let skipped = ["damaged block at byte 40".to_owned()];
+        let reading = Reading {
+            packets: 5,
+            damage: Some("x.pcap is cut off"),
+            skipped: &skipped,
+            dropped: 7,
+            let_go: Some(crate::stream::PacketId(3)),
+        };
+        let told: Vec<String> = scenario
+            .judge(&reading)
+            .list
+            .iter()
+            .map(|finding| {
+                format!("{} {:?} {}", finding.rule.id, finding.connection, finding.evidence)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "CAP-08 None x.pcap is cut off; 5 packets read",
+                "CAP-08 None damaged block at byte 40",
+                "CAP-09 None 7 packets dropped by the machine that captured",
+                "CAP-09 None packets up to 3 were let go and cannot be opened (--spool-limit)",
+            ]
+        );
+    }
+}

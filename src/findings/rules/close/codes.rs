@@ -1,0 +1,243 @@
+//! What a Close says: its payload, code and reason.
+
+use std::fmt::Write;
+
+use crate::findings::engine::context::{MessageSeen, Scene};
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Side;
+use crate::findings::state::connection::Offence;
+use crate::findings::words::packets_in_words;
+use crate::stream::Direction;
+use crate::websocket::close_code::CloseCode;
+
+/// WS-C01 to WS-C06, WS-C10, WS-C11, WS-C17, WS-C18.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "WS-C01",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Close payload of one byte",
+        section: "RFC 6455 §5.5.1",
+        explanation: "The payload of a Close is empty, or begins with a code of two bytes. A \
+            single byte is neither; the receiver fails the connection with 1002.",
+        remedy: "Write the code as two bytes, most significant first. Look for a code written as \
+            one byte, or for a frame cut short.",
+        example: Example::Server(b"\x88\x01\x03"),
+        checks: &[Check::Close(|scene, faults| {
+            if let [byte] = scene.subject.message.content {
+                faults.add(format!("payload {byte:#04x}; a code takes two bytes"));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C02",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Close reason is not valid UTF-8",
+        section: "RFC 6455 §5.5.1, §8.1",
+        explanation: "Behind the code of a Close stands a reason in UTF-8. A receiver may fail the \
+            connection because of a reason that is not, and its application does not get it.",
+        remedy: "Look for a reason in another encoding, or for one cut at 123 bytes in the middle \
+            of a character.",
+        example: Example::Server(b"\x88\x06\x03\xe8caf\xe9"),
+        checks: &[Check::Close(|scene, faults| {
+            let Some(close) = scene.subject.message.close else { return };
+            if let Err(error) = std::str::from_utf8(close.reason) {
+                let at = error.valid_up_to();
+                faults.add(format!("byte {at} of the reason cannot stand there in UTF-8"));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C03",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Close code 1005, 1006 or 1015 sent on the wire",
+        section: "RFC 6455 §7.4.1",
+        explanation: "These codes are what a library tells its own application: 1005 where a Close \
+            had no code, 1006 where none came, 1015 where TLS failed. They must not be sent; \
+            receivers fail the connection with 1002.",
+        remedy: "Look for code that passes the code of a close event on to another connection, as \
+            proxies and bridges do. Send 1000 or 1001 instead of 1005, and 1011 or 1014 instead of \
+            1006.",
+        example: Example::Server(b"\x88\x02\x03\xee"),
+        checks: &[Check::Close(|scene, faults| {
+            if let Some(code @ (1005 | 1006 | 1015)) = code(scene) {
+                faults.add(format!("code {code} ({})", CloseCode::of(code).name));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C04",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Close code below 1000",
+        section: "RFC 6455 §7.4.2",
+        explanation: "Codes 0 to 999 are not used. Receivers fail the connection with 1002, and \
+            the application at the other end does not learn why it was closed.",
+        remedy: "Use a code from 4000 to 4999 for what is your own, for example 4429 for an \
+            HTTP-like 429, or 1008 (policy violation) or 1013 (try again later).",
+        example: Example::Server(b"\x88\x02\x01\xad"),
+        checks: &[Check::Close(|scene, faults| {
+            let Some(code) = code(scene).filter(|code| *code < 1000) else { return };
+            faults.add(match code {
+                100..=599 => {
+                    format!("code {code} looks like an HTTP status; the lowest Close code is 1000")
+                }
+                _ => format!("code {code}; the lowest is 1000"),
+            });
+        })],
+    },
+    Rule {
+        id: "WS-C05",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Close code 1004, or unassigned in 1016-2999",
+        section: "RFC 6455 §7.4.1, §7.4.2",
+        explanation: "Codes 1000 to 2999 belong to the protocol: only registered ones may be sent, \
+            and 1004 is reserved without a meaning. Receivers fail the connection with 1002.",
+        remedy: "Use a registered code, one from 3000 to 3999 that a library has registered, or \
+            one from 4000 to 4999 for what is your own.",
+        example: Example::Server(b"\x88\x02\x07\xd0"),
+        checks: &[Check::Close(|scene, faults| {
+            if let Some(code @ (1004 | 1016..=2999)) = code(scene) {
+                let what = if code == 1004 { "reserved" } else { "not registered" };
+                faults.add(format!("code {code} is {what}"));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C06",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "Close code of 5000 or above: in no defined range",
+        section: "RFC 6455 §7.4.2",
+        explanation: "The standard defines ranges up to 4999 and says nothing of what is above. \
+            Some receivers take such a code, others fail the connection with 1002.",
+        remedy: "Use a code from 4000 to 4999 for what is your own.",
+        example: Example::Server(b"\x88\x02\x13\x88"),
+        checks: &[Check::Close(|scene, faults| {
+            if let Some(code @ 5000..) = code(scene) {
+                faults.add(format!("code {code}; the highest range ends at 4999"));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C10",
+        severity: Severity::Note,
+        bound: Bound::Both,
+        title: "Close answered with a different code",
+        section: "RFC 6455 §5.5.1",
+        explanation: "Who answers a Close typically sends back the code that it got. Another code \
+            is no fault, but the two applications see different reasons for the end.",
+        remedy: "Where the code matters to your application, let the side that closes first \
+            decide, and look at its code.",
+        example: Example::Text("server: Close 1000, client: Close 1001"),
+        checks: &[Check::Close(|scene, faults| {
+            let direction = scene.subject.direction;
+            let Some(answer) = code(scene).filter(|code| !is_failure(*code)) else { return };
+            let Some(first) = answered(scene).filter(|_| scene.sender(direction).close.is_none())
+            else {
+                return;
+            };
+            if answer != first {
+                faults.add(format!("code {answer} answers code {first}"));
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C11",
+        severity: Severity::Warning,
+        bound: Bound::Server,
+        title: "code 1010 sent by a server",
+        section: "RFC 6455 §7.4.1",
+        explanation: "1010 means that a client ends the connection because the server did not \
+            agree to an extension that it needs. A server has another way: it refuses the \
+            handshake.",
+        remedy: "Refuse the request with an HTTP status where an extension is required, or close \
+            with 1008.",
+        example: Example::Server(b"\x88\x02\x03\xf2"),
+        checks: &[Check::Close(|scene, faults| {
+            let is_servers = scene.subject.direction == Direction::ServerToClient;
+            if is_servers && code(scene) == Some(1010) && answered(scene) != Some(1010) {
+                faults.add("code 1010 (mandatory extension) is for clients");
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C17",
+        severity: Severity::Note,
+        bound: Bound::Both,
+        title: "connection failed by its peer",
+        section: "RFC 6455 §7.4.1",
+        explanation: "A peer closed because of something that it could not accept: 1002 protocol \
+            error, 1003 kind of data, 1007 text that is not UTF-8, 1008 policy, 1009 size, 1011 \
+            its own failure, 1012 restart, 1013 overload, 1014 bad gateway.",
+        remedy: "Look at the reason in the Close, at the message before it, and at the log of the \
+            peer that sent it. `wslens explain CODE` tells what the code stands for.",
+        example: Example::Server(b"\x88\x11\x03\xf1message too big"),
+        checks: &[Check::Close(|scene, faults| {
+            let MessageSeen { direction, message } = scene.subject;
+            let Some(code) = code(scene).filter(|code| is_failure(*code)) else { return };
+            // Who sends back the code that it got has failed nothing.
+            if answered(scene) == Some(code) || scene.sender(direction).close.is_some() {
+                return;
+            }
+            let reason = message.close.map(|close| String::from_utf8_lossy(close.reason));
+            let reason = reason.filter(|reason| !reason.is_empty());
+            let mut evidence = format!("code {code} ({})", CloseCode::of(code).name);
+            if let Some(reason) = reason {
+                write!(evidence, ", reason {reason:?}").ok();
+            }
+            let cause = scene.receiver(direction).latest_fault.as_deref().copied();
+            match cause {
+                Some(Offence { rule, span }) => {
+                    write!(evidence, "; before it, {} in {}", rule.id, packets_in_words(span)).ok();
+                    faults.add(evidence).side(Side::sender(direction.reverse()));
+                }
+                None => {
+                    faults.add(evidence).side(None);
+                }
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C18",
+        severity: Severity::Note,
+        bound: Bound::Both,
+        title: "closed with an application code",
+        section: "RFC 6455 §7.4.2",
+        explanation: "Codes 3000 to 3999 are registered by libraries and frameworks, 4000 to 4999 \
+            are for private use. What one means, only the application or library that sent it can \
+            tell.",
+        remedy: "Look the code up in the documentation of the service or library.",
+        example: Example::Server(b"\x88\x02\x0f\xa0"),
+        checks: &[Check::Close(|scene, faults| {
+            if let Some(code @ 3000..=4999) = code(scene)
+                && answered(scene) != Some(code)
+                && scene.sender(scene.subject.direction).close.is_none()
+            {
+                faults.add(format!("code {code} ({})", CloseCode::of(code).name)).side(None);
+            }
+        })],
+    },
+];
+
+/// The code of a Close, where it has one.
+fn code(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
+    scene.subject.message.close.and_then(|close| close.code)
+}
+
+/// The code of the Close that a Close answers.
+fn answered(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
+    let direction = scene.subject.direction;
+    let other = scene.receiver(direction).close.as_deref()?;
+    // What its sender had not received yet, it does not answer.
+    let received = *scene.connection.acknowledged.get(direction.reverse());
+    other.code.filter(|_| received >= other.span.end)
+}
+
+/// Whether a code says that something failed.
+pub(super) fn is_failure(code: u16) -> bool {
+    matches!(code, 1002 | 1003 | 1007..=1009 | 1011..=1014)
+}

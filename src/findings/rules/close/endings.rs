@@ -1,0 +1,287 @@
+//! How a WebSocket ends: the closing handshake, and what TCP does around it.
+
+use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::findings::engine::context::{FrameSeen, Scene};
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::{Bits, Side};
+use crate::findings::rules::close::codes::is_failure;
+use crate::findings::rules::frame::has_ended;
+use crate::findings::words::{counted, duration, opcode_in_words, packets_in_words};
+use crate::stream::{Direction, Span};
+
+/// WS-C07 to WS-C09, WS-C12, WS-C13, WS-C16, WS-C19.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "WS-C07",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "data frame after the sender's own Close",
+        section: "RFC 6455 §5.5.1",
+        explanation: "A Close is the last thing that a peer has to say: after it, it must send no \
+            more data. The receiver may ignore what follows, so that this data is lost.",
+        remedy: "Look for a sender whose queue is written out after it called close(), or for two \
+            tasks that use one connection.",
+        example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
+        checks: &[Check::Late(|scene, faults| {
+            let FrameSeen { direction, frame } = scene.subject;
+            if let Some(close) = scene.sender(direction).close.as_deref()
+                && !frame.header.is_control()
+            {
+                let opcode = opcode_in_words(frame.header.opcode);
+                faults
+                    .add(format!(
+                        "{opcode} frame of {} after the Close of {}",
+                        counted(frame.header.payload_length, "byte"),
+                        packets_in_words(close.span)
+                    ))
+                    .bits(Bits::OPCODE);
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C08",
+        severity: Severity::Note,
+        bound: Bound::Both,
+        title: "control frame after the sender's own Close",
+        section: "RFC 6455 §5.5.1",
+        explanation: "After a Close nothing more needs to be said. A second Close, a Ping or a \
+            Pong behind it is ignored by most receivers.",
+        remedy: "Look for a timer that sends Pings and is not stopped by close(), or for a library \
+            that closes on each of several errors.",
+        example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
+        checks: &[Check::Late(|scene, faults| {
+            let FrameSeen { direction, frame } = scene.subject;
+            if let Some(close) = scene.sender(direction).close.as_deref()
+                && frame.header.is_control()
+            {
+                let opcode = opcode_in_words(frame.header.opcode);
+                faults
+                    .add(format!("{opcode} after the Close of {}", packets_in_words(close.span)))
+                    .bits(Bits::OPCODE);
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C09",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "Close not answered by a Close",
+        section: "RFC 6455 §5.5.1",
+        explanation: "Who receives a Close must answer with one, unless it has sent one already. \
+            Without an answer the closing handshake is not clean: the side that closed waits until \
+            its timeout, and may report 1006.",
+        remedy: "Look at the side that did not answer: it was gone already, or it closes the \
+            socket as soon as it reads a Close.",
+        example: Example::Text("server: Close 1001; client: FIN, and no Close"),
+        checks: &[Check::End(|scene, faults| {
+            if !is_over(scene) {
+                return;
+            }
+            for direction in Direction::BOTH {
+                let (closer, other) = (scene.sender(direction), scene.receiver(direction));
+                let Some(close) = closer.close.as_deref().filter(|_| other.close.is_none()) else {
+                    continue;
+                };
+                let seen = *scene.connection.packets.get(direction.reverse()) > 0;
+                // Who resets the connection right after its own Close waits for no answer.
+                let left = scene.connection.state == TcpState::Reset(direction);
+                if other.lost.is_some() || !seen || left {
+                    continue;
+                }
+                let Some((side, at)) = scene.facts.ended else { continue };
+                let waited = at.time.since(close.span.last.time);
+                let is_own = side == Side::sender(direction);
+                let did_not_wait = is_own && waited < ANSWER_TIME;
+                if did_not_wait && close.code.is_some_and(is_failure) {
+                    // RFC 6455 §7.1.7: who fails the connection may close TCP at once.
+                    continue;
+                }
+                let guilty = if did_not_wait { direction } else { direction.reverse() };
+                faults
+                    .add(format!(
+                        "the {}'s Close in {} got no answer in {}, until the {} ended TCP",
+                        Side::sender(direction).name(),
+                        packets_in_words(close.span),
+                        duration(waited),
+                        side.name()
+                    ))
+                    .direction(guilty)
+                    .side(Side::sender(guilty))
+                    .span(close.span);
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C12",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "connection ended without a Close frame: applications see 1006",
+        section: "RFC 6455 §7.1.5",
+        explanation: "TCP was closed and neither side had sent a Close. Both applications get the \
+            code 1006 and learn no reason. Behind it is a process that ended, a proxy or load \
+            balancer that closed an idle connection, or a library that drops connections.",
+        remedy: "See who closed, and after how much silence. After a round number of seconds a \
+            proxy's idle timeout is likely: send Pings more often than that. Otherwise look at the \
+            log of the side that closed, and let it send a Close when it shuts down.",
+        example: Example::Text("server: FIN, and no Close before it"),
+        checks: &[Check::End(|scene, faults| {
+            let is_closed =
+                matches!(scene.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_));
+            if !is_closed || !is_over(scene) || failed_at_once(scene) {
+                return;
+            }
+            let sides = &scene.facts.sides;
+            if sides.client.close.is_some() || sides.server.close.is_some() {
+                return;
+            }
+            if sides.client.lost.is_some() || sides.server.lost.is_some() {
+                return;
+            }
+            let Some((side, at)) = scene.facts.ended else { return };
+            let silence =
+                match [sides.client.latest, sides.server.latest].into_iter().flatten().max() {
+                    Some(latest) => {
+                        format!("{} after the last frame", duration(at.time.since(latest.time)))
+                    }
+                    None => "no frame was ever sent".to_owned(),
+                };
+            faults
+                .add(format!(
+                    "the {} sent FIN first, {silence}; neither side sent a Close",
+                    side.name()
+                ))
+                .direction(side.direction())
+                .span(Span { start: last_offset(scene, side), end: 0, first: at, last: at });
+        })],
+    },
+    Rule {
+        id: "WS-C13",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "TCP left open long after both Closes",
+        section: "RFC 6455 §7.1.1",
+        explanation: "Once both sides have sent a Close, the server must close TCP at once. Until \
+            then the connection takes up a socket and a port on both machines for nothing.",
+        remedy: "Look for a server that never closes the socket after the closing handshake, or \
+            for a proxy in between that keeps its side open.",
+        example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
+        checks: &[Check::End(|scene, faults| {
+            let sides = &scene.facts.sides;
+            let Some((client, server)) =
+                sides.client.close.as_deref().zip(sides.server.close.as_deref())
+            else {
+                return;
+            };
+            let both = client.span.last.max(server.span.last);
+            let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
+            let open = until.since(both.time);
+            if open > LONG_OPEN {
+                faults
+                    .add(format!("open for {} after both Closes", duration(open)))
+                    .direction(None)
+                    .side(Side::Server)
+                    .span(server.span);
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C16",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "a peer broke a rule and the receiver did not fail the connection",
+        section: "RFC 6455 §7.1.7",
+        explanation: "A receiver must fail the connection when its peer breaks a rule of the \
+            framing: it sends a Close (usually 1002 or 1007) or closes TCP, and processes no more. \
+            One that goes on lets faults, and attacks, through.",
+        remedy: "Fix the peer that broke the rule first. Then see whether the receiver's library \
+            is old, hand-written, or has its checks switched off.",
+        example: Example::Text(
+            "client: an unmasked text; server: an answer as if nothing had happened",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            for direction in Direction::BOTH {
+                let (offender, receiver) = (scene.sender(direction), scene.receiver(direction));
+                let Some(offence) = offender.offence.as_deref() else { continue };
+                let silent = direction.reverse();
+                let went_on = receiver.went_on.as_deref().copied();
+                let went_on = match receiver.close.as_deref() {
+                    Some(close) if close.code.is_some_and(is_failure) => continue,
+                    Some(close) => went_on
+                        .or_else(|| (close.received >= offence.span.end).then_some(close.span)),
+                    // Closing TCP is a way to fail a connection, too.
+                    None if ended_by(scene, silent) => continue,
+                    None => went_on,
+                };
+                let Some(span) = went_on else { continue };
+                faults
+                    .add(format!(
+                        "{} in {}; the {} went on in {}",
+                        offence.rule.id,
+                        packets_in_words(offence.span),
+                        Side::sender(silent).name(),
+                        packets_in_words(span)
+                    ))
+                    .direction(silent)
+                    .side(Side::sender(silent))
+                    .span(span);
+            }
+        })],
+    },
+    Rule {
+        id: "WS-C19",
+        severity: Severity::Note,
+        bound: Bound::Client,
+        title: "client closed TCP before the server did, after a clean closing handshake",
+        section: "RFC 6455 §7.1.1",
+        explanation: "After both Closes the server should close TCP first, so that the side that \
+            waits in TIME_WAIT is the one that can open no connection with the same ports. Nothing \
+            is lost where the client is first.",
+        remedy: "Nothing needs to be changed unless the client opens so many connections that it \
+            runs out of ports.",
+        example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),
+        checks: &[Check::End(|scene, faults| {
+            let sides = &scene.facts.sides;
+            let closed = sides.client.close.as_deref().zip(sides.server.close.as_deref());
+            let Some((Side::Client, at)) = scene.facts.ended else { return };
+            if closed.is_some_and(|(client, server)| {
+                at.packet >= client.span.last.packet && at.packet >= server.span.last.packet
+            }) && matches!(scene.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_))
+            {
+                let start = last_offset(scene, Side::Client);
+                faults
+                    .add("the client's FIN came first")
+                    .direction(Direction::ClientToServer)
+                    .side(Side::Client)
+                    .span(Span { start, end: start, first: at, last: at });
+            }
+        })],
+    },
+];
+
+/// Whether a WebSocket has ended, and not only its capture.
+fn is_over(scene: &Scene<'_, Ending>) -> bool {
+    scene.connection.nature == Nature::WebSocket && has_ended(scene.connection.state)
+}
+
+/// Whether the peers left at once because of a handshake that broke rules: those are told.
+fn failed_at_once(scene: &Scene<'_, Ending>) -> bool {
+    let frames = &scene.connection.frames;
+    !scene.facts.handshake.response_faults.is_empty() && frames.client == 0 && frames.server == 0
+}
+
+/// Whether the sender of a direction was the first to end TCP.
+fn ended_by(scene: &Scene<'_, Ending>, direction: Direction) -> bool {
+    scene.facts.ended.is_some_and(|(side, _)| side == Side::sender(direction))
+}
+
+/// The stream offset behind the last byte that a side sent.
+fn last_offset(scene: &Scene<'_, Ending>, side: Side) -> u64 {
+    *scene.connection.bytes.get(side.direction())
+}
+
+/// Nanoseconds in which nobody can be blamed for not having answered a Close.
+const ANSWER_TIME: u64 = 1_000_000_000;
+
+/// Nanoseconds for which TCP may stay open after both Closes: the server's system may be slow to
+/// close, but no network takes that long.
+const LONG_OPEN: u64 = 10_000_000_000;

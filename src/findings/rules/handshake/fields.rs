@@ -1,0 +1,223 @@
+//! Fields that both heads have: lists, and what may be there only once.
+
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Faults;
+use crate::findings::rules::handshake::fields_read::{
+    acceptance, attempt, is_whole_token, place, shown,
+};
+use crate::http::Head;
+use crate::websocket::extension;
+
+/// HS-09, HS-13, HS-14, HS-27.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "HS-09",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "a header that may appear once appears more than once",
+        section: "RFC 6455 §11.3",
+        explanation: "Sec-WebSocket-Key and Sec-WebSocket-Version must not appear more than once \
+            in a request, nor Sec-WebSocket-Accept and Sec-WebSocket-Protocol in a response. \
+            Receivers refuse the handshake, or take the first value, the last one or both joined, \
+            each in its own way.",
+        remedy: "Look for two places that set the field: a framework and the application, or a \
+            proxy that adds it instead of replacing it.",
+        example: Example::Text(
+            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        ),
+        checks: &[
+            Check::Request(|scene, faults| {
+                let Some(request) = attempt(scene.subject) else { return };
+                add_repeated(request, ["Sec-WebSocket-Key", "Sec-WebSocket-Version"], faults);
+            }),
+            Check::Response(|scene, faults| {
+                let Some(response) = acceptance(scene.subject) else { return };
+                add_repeated(response, ["Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"], faults);
+            }),
+        ],
+    },
+    Rule {
+        id: "HS-13",
+        severity: Severity::Error,
+        bound: Bound::Client,
+        title: "offered subprotocols: empty, repeated or not tokens",
+        section: "RFC 6455 §4.1",
+        explanation: "Sec-WebSocket-Protocol lists names of subprotocols that are not empty, are \
+            all different, and have only characters of a token: no spaces, quotes, slashes, colons \
+            or the like. Strict servers answer with 400; browsers throw a SyntaxError before they \
+            send such names.",
+        remedy: "Look at the list that the client gives to its library. Leave the field out where \
+            there is nothing to offer. Where a token of an application is sent in it, encode it in \
+            base64url without padding.",
+        example: Example::Text("Sec-WebSocket-Protocol: chat, chat"),
+        checks: &[Check::Request(|scene, faults| {
+            let Some(request) = attempt(scene.subject) else { return };
+            let name = "Sec-WebSocket-Protocol";
+            let offered: Vec<&[u8]> = request.tokens(name).collect();
+            let mut wrong = Vec::new();
+            for (at, subprotocol) in offered.iter().enumerate() {
+                let is_repeated = offered.iter().take(at).any(|earlier| earlier == subprotocol);
+                if subprotocol.is_empty() {
+                    wrong.push("an empty name".to_owned());
+                } else if is_repeated {
+                    wrong.push(format!("{} once more", shown(subprotocol)));
+                } else if !is_whole_token(subprotocol) {
+                    wrong.push(format!("{}, which is no token", shown(subprotocol)));
+                }
+            }
+            wrong.dedup();
+            if !wrong.is_empty() {
+                faults.add(format!("offered: {}", wrong.join("; "))).span(place(request, name));
+            }
+        })],
+    },
+    Rule {
+        id: "HS-14",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "Sec-WebSocket-Extensions does not match the grammar",
+        section: "RFC 6455 §9.1",
+        explanation: "The field is a list of extensions with commas between them; each is a token, \
+            followed by parameters of the form `; name` or `; name=value`. A value is a token, \
+            also where it stands in quotes. A receiver must fail or refuse a handshake with \
+            anything else.",
+        remedy: "Write it like `permessage-deflate; client_max_window_bits`. Look for text that \
+            was put together by hand: a trailing semicolon, an `=` without a value, a quote that \
+            is not closed, an empty field.",
+        example: Example::Text(
+            "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=",
+        ),
+        checks: &[
+            Check::Request(|scene, faults| {
+                let Some(request) = attempt(scene.subject) else { return };
+                add_malformed(request, faults);
+            }),
+            Check::Response(|scene, faults| {
+                let Some(response) = acceptance(scene.subject) else { return };
+                add_malformed(response, faults);
+            }),
+        ],
+    },
+    Rule {
+        id: "HS-27",
+        severity: Severity::Warning,
+        bound: Bound::Server,
+        title: "Sec-WebSocket-Extensions repeated in a response",
+        section: "RFC 6455 §11.3.2",
+        explanation: "Section 11.3.2 says that this field must not appear more than once in a \
+            response, section 4.2.2 that it may. Clients differ: some read all of them, some only \
+            one, some fail the connection.",
+        remedy: "List all accepted extensions in one field, with commas between them.",
+        example: Example::Text(
+            "Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: x-trace",
+        ),
+        checks: &[Check::Response(|scene, faults| {
+            let Some(response) = acceptance(scene.subject) else { return };
+            add_repeated(response, ["Sec-WebSocket-Extensions"], faults);
+        })],
+    },
+];
+
+/// Says which of these fields are there more than once.
+fn add_repeated<const N: usize>(head: &Head, names: [&str; N], faults: &mut Faults) {
+    for name in names {
+        let values: Vec<String> = head.all(name).map(shown).collect();
+        if values.len() > 1 {
+            faults
+                .add(format!("{} times {name}: {}", values.len(), values.join(", ")))
+                .span(place(head, name));
+        }
+    }
+}
+
+/// Says where the extensions of a head do not match the grammar.
+fn add_malformed(head: &Head, faults: &mut Faults) {
+    let name = "Sec-WebSocket-Extensions";
+    let Some(value) = head.joined(name) else { return };
+    let list = extension::parse(&value);
+    let params = list.extensions.iter().flat_map(|extension| &extension.params);
+    // RFC 6455 §9.1: the value after quoted-string unescaping MUST conform to the 'token' ABNF.
+    let mut values = params.filter_map(|param| param.value.as_deref());
+    let fault = if let Some(at) = list.malformed {
+        match value.get(at..).unwrap_or_default() {
+            [] => "ends too early".to_owned(),
+            rest => format!("cannot be read from {} on", shown(rest)),
+        }
+    } else if let Some(value) = values.find(|value| !is_whole_token(value.as_bytes())) {
+        format!("has the value {value:?}, which is no token")
+    } else {
+        return;
+    };
+    faults.add(format!("{} {fault}", shown(&value))).span(place(head, name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, Scenario, check};
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "each field once", near: &["HS-09", "HS-13", "HS-14", "HS-27"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: a; b=1, c\r\n", "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: a; b, c\r\n");
+        }},
+        Case { name: "the version twice", near: &["HS-12"], fires: &["HS-09 client"], play: |s| {
+            s.ask("Sec-WebSocket-Version: 13\r\n");
+        }},
+        Case { name: "another key", near: &["HS-08"], fires: &["HS-09 client"], play: |s| {
+            s.ask("Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n");
+        }},
+        Case { name: "the answer twice", near: &["HS-19"], fires: &["HS-09 server"], play: |s| {
+            let (_, accept) = s.open().fresh_key();
+            s.upgrade("", &format!("Sec-WebSocket-Accept: {accept}\r\n"));
+        }},
+        Case { name: "two chosen subprotocols in two fields", near: &["HS-21"], fires: &["HS-09 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: a, b\r\n", "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n");
+        }},
+        Case { name: "fields that may be repeated", near: &["HS-09", "HS-13", "HS-14"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b, A\r\nSec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: y\r\n", "Sec-WebSocket-Protocol: A\r\nSec-WebSocket-Extensions: x, y\r\n");
+        }},
+        Case { name: "repeated in a refusal", near: &["HS-09", "HS-27"], fires: &["HS-42"], play: |s| {
+            s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Accept: a\r\nSec-WebSocket-Accept: b\r\nContent-Length: 0\r\n\r\n");
+        }},
+        Case { name: "nothing offered in a field for it", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol:\r\n"); }},
+        Case { name: "an empty name among others", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a,,b\r\n"); }},
+        Case { name: "offered twice", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a, b, a\r\n"); }},
+        Case { name: "offered twice in two fields", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n"); }},
+        Case { name: "names that are no tokens are told at once", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: my chat, http://a, \"b\"\r\n"); }},
+        Case { name: "every mark of a token", near: &["HS-13"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: !#$%&'*+-.^_`|~09azAZ, v2.b\r\n"); }},
+        Case { name: "value missing", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\r\n"); }},
+        Case { name: "no extension at all", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions:\r\n"); }},
+        Case { name: "quoted value with a space", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c d\"\r\n"); }},
+        Case { name: "quoted token with an escape", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c\\d\"\r\n"); }},
+        Case { name: "empty members", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: , a,, b\r\n"); }},
+        Case { name: "the answer ends too early", near: &["HS-20"], fires: &["HS-14 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Extensions: a\r\n", "Sec-WebSocket-Extensions: a;\r\n");
+        }},
+        Case { name: "accepted in two fields", near: &["HS-09", "HS-14", "HS-20"], fires: &["HS-27 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Extensions: a, b\r\n", "Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b\r\n");
+        }},
+    ];
+
+    #[test]
+    fn lists_and_repetitions_are_judged_in_both_heads() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn evidence_says_where_the_grammar_was_left() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &str)] = &[
+            ("a b, c", "\"a b, c\" cannot be read from \"b, c\" on"),
+            ("a; b=", "\"a; b=\" ends too early"),
+            ("a; b=\"\"", "\"a; b=\\\"\\\"\" has the value \"\", which is no token"),
+        ];
+        for (value, expected) in rows {
+            let mut scenario = Scenario::new();
+            scenario.ask(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
+            let judged = scenario.judge(&crate::findings::Reading::default());
+            assert_eq!(judged.list[0].evidence, *expected);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Proxies that pass an upgrade request on without what makes it one (HS-49).
+
+use crate::findings::across::proxied_requests::Proxied;
+use crate::findings::engine::context::Scene;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Side;
+use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
+use crate::http::{Handshake, Head};
+use crate::stream::Direction;
+
+/// HS-49.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "HS-49",
+    severity: Severity::Error,
+    bound: Bound::Nobody,
+    title: "a proxy dropped the upgrade",
+    section: "RFC 9110 §7.6.1, §7.8",
+    explanation: "Upgrade and Connection are meant for one hop only. A proxy that is not told about \
+        WebSocket does not pass them on, or speaks HTTP/1.0 to the server, so that an ordinary \
+        request arrives there: the server answers with 400, 404, 426 or a page, and the proxy \
+        hands that to the client, which has done nothing wrong.",
+    remedy: "Tell the proxy to pass the upgrade on. nginx, in the location of this path:\n  \
+        proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  proxy_set_header \
+        Connection \"upgrade\";\nApache, with mod_proxy 2.4.47 or later:\n  ProxyPass \"/path\" \
+        \"http://server:port/path\" upgrade=websocket\nHAProxy, Caddy and Traefik pass it on by \
+        themselves: look for rules that delete or set Connection and Upgrade. A load balancer must \
+        work at the level of HTTP/1.1 or TCP for this path.",
+    example: Example::Text(
+        "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
+    ),
+    checks: &[
+        Check::Request(|scene, faults| {
+            let Some((request, proxied)) = passed_on(scene) else { return };
+            let before = match proxied {
+                Proxied::Of(leg) => format!(
+                    "the request of connection {} (packet {}) reached this server without its upgrade",
+                    leg.connection.0, leg.request.packet
+                ),
+                Proxied::Says(name) => {
+                    format!("a proxy sent this request ({})", sent(request, name))
+                }
+            };
+            faults.add(format!("{before}: {}", lost(request)));
+        }),
+        Check::End(|scene, faults| {
+            let Some(refused) = scene.facts.handshake.refused.as_deref() else { return };
+            let Some(stripped) = scene.legs.stripped(scene.connection.id) else { return };
+            let status = refused.status().unwrap_or_default();
+            let span = refused.response.as_ref().map(|head| head.span).unwrap_or_default();
+            faults
+                .add(format!(
+                    "answered {status}: the proxy passed the request on as packet {} of connection \
+                     {}, without the upgrade",
+                    stripped.packet, stripped.connection.0
+                ))
+                .direction(Direction::ServerToClient)
+                .side(Side::Server)
+                .span(span);
+        }),
+    ],
+}];
+
+/// The request, where a proxy has passed it on without the upgrade, and how that is known.
+pub(super) fn passed_on<'a>(scene: &Scene<'a, &'a Handshake>) -> Option<(&'a Head, Proxied<'a>)> {
+    let request = attempt(scene.subject)?;
+    Some((request, scene.legs.proxied(scene.connection, request)?))
+}
+
+/// What a request has lost, in words.
+fn lost(request: &Head) -> String {
+    let mut lost = Vec::new();
+    if request.version() == b"HTTP/1.0" {
+        lost.push(shown(request.version()));
+    }
+    if lacks_token(request, "Upgrade", "websocket") {
+        lost.push(sent(request, "Upgrade"));
+    }
+    if lacks_token(request, "Connection", "Upgrade") {
+        lost.push(sent(request, "Connection"));
+    }
+    lost.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, check};
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "a field says that a proxy sent it", near: &[], fires: &["HS-49 client"], play: |s| {
+            s.open().client(b"GET /chat HTTP/1.0\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 10.0.0.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+                .server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        Case { name: "a proxy that passes the upgrade on", near: &["HS-49"], fires: &[], play: |s| {
+            s.open().upgrade("X-Forwarded-For: 10.0.0.1\r\n", "").close();
+        }},
+        Case { name: "a client of its own making", near: &["HS-49"], fires: &["HS-05 client", "HS-40"], play: |s| {
+            s.open().client(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+                .server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,417 @@
+//! What a response that refuses an upgrade means (HS-40 to HS-48).
+//!
+//! Nobody breaks a rule by refusing: these explain why the connection failed.
+
+use crate::analysis::event::Ending;
+use crate::findings::across::attempts::Attempt;
+use crate::findings::engine::context::Scene;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::rules::handshake::fields_read::{attempt, path, sent, shown};
+use crate::findings::rules::handshake::socket_io;
+use crate::findings::rules::rule;
+use crate::findings::rules::tls;
+use crate::http::{Head, plain_body};
+use crate::stream::Direction;
+
+/// HS-40 to HS-48.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "HS-40",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 400: the server calls the request malformed",
+        section: "RFC 9110 §15.5.1, RFC 6455 §4.2.1",
+        explanation: "The server did not find in the request what a WebSocket needs: a field is \
+            missing or altered, often by a proxy on the way, or the request went to an endpoint \
+            that wants something else.",
+        remedy: "Look at the fields named in the evidence, and at the server's log. Where they are \
+            right in the client and wrong here, a proxy between them has altered them: it must \
+            speak HTTP/1.1 to the server and pass Upgrade and Connection on. nginx, in the \
+            location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
+            proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
+        example: Example::Text("server: HTTP/1.1 400 Bad Request"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| status == 400) else { return };
+            let broken: Vec<String> = scene
+                .facts
+                .handshake
+                .refused_faults
+                .iter()
+                .map(|id| {
+                    rule(id)
+                        .map_or_else(|| (*id).to_owned(), |rule| format!("{id} ({})", rule.title))
+                })
+                .collect();
+            let why = if broken.is_empty() {
+                "nothing that RFC 6455 requires is missing from the request".to_owned()
+            } else {
+                format!("the request broke {}", broken.join(", "))
+            };
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-41",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 401: authentication is required",
+        section: "RFC 9110 §15.5.2, RFC 6455 §10.5",
+        explanation: "The server wants to know who asks before it upgrades. The WebSocket \
+            interface of browsers cannot set fields such as Authorization; they send cookies of \
+            that host, and nothing more.",
+        remedy: "Send the credentials that the server names. In a browser: a cookie that is set \
+            for this host before, a short-lived ticket in the query, or a token in the first \
+            message. Other clients: node `new WebSocket(url, { headers: { Authorization: ... } \
+            })`, Python websockets `additional_headers=`. Look also for a token that has expired.",
+        example: Example::Text(
+            "server: HTTP/1.1 401 Unauthorized\nserver: WWW-Authenticate: Basic",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| matches!(status, 401 | 407)) else {
+                return;
+            };
+            let given = match refusal.request.header("Authorization") {
+                Some(value) => {
+                    let scheme = value.split(|byte| *byte == b' ').next().unwrap_or(value);
+                    format!("Authorization of scheme {} was sent", shown(scheme))
+                }
+                None => match refusal.request.header("Cookie") {
+                    Some(_) => "no Authorization was sent, but a Cookie".to_owned(),
+                    None => "neither Authorization nor Cookie was sent".to_owned(),
+                },
+            };
+            let why = format!("{}; {given}", sent(refusal.response, "WWW-Authenticate"));
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-42",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 403: refused, probably by an Origin check",
+        section: "RFC 9110 §15.5.4, RFC 6455 §4.2.2, §10.2",
+        explanation: "The server understood the request and does not want it. With WebSocket that \
+            is most often its list of allowed origins: the page that asks comes from another \
+            scheme, host or port than the server expects. It may also be a firewall for web \
+            applications, or rights of the user.",
+        remedy: "Compare Origin with what the server allows, scheme and port included \
+            (http://localhost:3000 and http://127.0.0.1:3000 are two origins), and add it there. \
+            Clients that are no browsers can set Origin themselves. If the origin is allowed, look \
+            at rights and at firewalls on the way.",
+        example: Example::Text(
+            "client: Origin: http://localhost:3000\nserver: HTTP/1.1 403 Forbidden",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| status == 403) else { return };
+            let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
+            refusal.tell(faults, &format!("{origin}; {host}"));
+        })],
+    },
+    Rule {
+        id: "HS-43",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 404: no WebSocket endpoint at this path",
+        section: "RFC 9110 §15.5.5, §15.5.11",
+        explanation: "The server has nothing at this path, or nothing that takes an upgrade there. \
+            Paths of WebSocket servers are exact: a missing prefix, a slash too many, or a proxy \
+            that strips or adds a prefix is enough.",
+        remedy: "See whether this port is that of the WebSocket server at all (`ss -ltnp`): another \
+            HTTP server answers so, too. Then compare the path in the evidence with the one that the server registers, letter by \
+            letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
+            (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
+        example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| matches!(status, 404 | 410)) else {
+                return;
+            };
+            let asked = path(refusal.request.target().unwrap_or_default());
+            let served = refusal.request.header("Host").and_then(|host| scene.legs.served(host));
+            let mut why = format!("path {}; {}", shown(asked), sent(refusal.response, "Server"));
+            if let Some(served) = served.filter(|served| *served.path != *asked) {
+                let other = served.connection.0;
+                why = format!("{why}; connection {other} was accepted at {}", shown(&served.path));
+            }
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-44",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 426: another version, or an upgrade, is required",
+        section: "RFC 9110 §15.5.22, RFC 6455 §4.4",
+        explanation: "The server wants an upgrade and did not see one, or not to a version that it \
+            speaks. Servers that speak nothing but WebSocket answer ordinary requests so, also \
+            those whose upgrade a proxy has dropped.",
+        remedy: "If Sec-WebSocket-Version in the request is not 13, use a current client. If it is, \
+            tell the proxy on the way to pass Upgrade and Connection on. nginx, in the location of \
+            this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
+            proxy_set_header Connection \"upgrade\";\n\
+            Other proxies: see HS-49.",
+        example: Example::Text(
+            "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| status == 426) else { return };
+            let (request, response) = (refusal.request, refusal.response);
+            let why = format!(
+                "request: {}, {}, {}; response: {}, {}, {}",
+                sent(request, "Upgrade"),
+                sent(request, "Connection"),
+                sent(request, "Sec-WebSocket-Version"),
+                sent(response, "Upgrade"),
+                sent(response, "Sec-WebSocket-Version"),
+                sent(response, "Server"),
+            );
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-45",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 429 or 503: refused because of load or a limit",
+        section: "RFC 6585 §4, RFC 9110 §15.6.4",
+        explanation: "The server, or a proxy before it, takes no more connections now: too many \
+            from this client, a limit of connections, a deployment under way, or no healthy server \
+            behind a load balancer.",
+        remedy: "Wait before the next attempt, as long as Retry-After says, longer each time and by \
+            a random part (back-off with jitter). On the server look at limits of connections \
+            (nginx limit_conn, limit_req), of file descriptors, and at health checks: they must \
+            not ask the WebSocket path with plain HTTP.",
+        example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| matches!(status, 429 | 503)) else {
+                return;
+            };
+            let (retry, server) = ("Retry-After", "Server");
+            let why =
+                format!("{}; {}", sent(refusal.response, retry), sent(refusal.response, server));
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-46",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "answered 502 or 504: a proxy could not reach the server behind it",
+        section: "RFC 9110 §15.6.3, §15.6.5",
+        explanation: "The answer is the proxy's own: the server behind it refused the connection, \
+            did not answer in time, closed it, or said what the proxy does not understand, for \
+            example because it speaks TLS.",
+        remedy: "Look at the proxy's error log, it names the address that it tried. See whether the \
+            server runs and listens there (`ss -ltnp`); in containers, whether the proxy's name \
+            for it is right (localhost is the proxy's own container), and whether both speak plain \
+            HTTP or both TLS.",
+        example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| matches!(status, 502 | 504)) else {
+                return;
+            };
+            let mut why = sent(refusal.response, "Server");
+            if let Some(failed) = behind(scene, &refusal) {
+                let Attempt { id, server, .. } = failed;
+                why = format!("{why}; meanwhile connection {} from there to {server} failed", id.0);
+            }
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-47",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "redirected: WebSocket clients do not follow",
+        section: "RFC 9110 §15.4, RFC 6455 §4.1",
+        explanation: "The server sends the client elsewhere. A client may follow a redirect, and \
+            browsers and most libraries do not. Typical are redirects to https, to a path with a \
+            trailing slash, to another host, and to a page for logging in.",
+        remedy: "Use the address in Location at once: wss:// where it says https://, the path as it \
+            stands there. If it leads to a login page, the session is missing (see HS-41). Or \
+            exempt this path from the redirect.",
+        example: Example::Text(
+            "server: HTTP/1.1 301 Moved Permanently\nserver: Location: https://example.com/chat",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, |status| (300..400).contains(&status)) else {
+                return;
+            };
+            let mut why = sent(refusal.response, "Location");
+            if refusal.response.header("Location").is_some_and(|to| to.starts_with(b"https:")) {
+                why.push_str(", so the address to use is one of wss://");
+            }
+            refusal.tell(faults, &why);
+        })],
+    },
+    Rule {
+        id: "HS-48",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "a plain HTTP answer: there is no WebSocket here",
+        section: "RFC 6455 §4.1, §4.2.2",
+        explanation: "The server answered as it answers any request, with a page, an error of its \
+            own, or a status that has nothing to do with WebSocket. Either nothing at this path \
+            knows of WebSocket, or the server never saw that an upgrade was asked for.",
+        remedy: "See whether port and path are those of the WebSocket server: development servers \
+            and single-page applications answer every path with their page. Attach the WebSocket \
+            server to this HTTP server and path, or route the path to it; with a proxy in between, \
+            see HS-49.",
+        example: Example::Text("server: HTTP/1.1 200 OK\nserver: Content-Type: text/html"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(refusal) = refusal(scene, is_unusual) else { return };
+            let why = format!(
+                "{}; {}",
+                sent(refusal.response, "Content-Type"),
+                sent(refusal.response, "Server")
+            );
+            refusal.tell(faults, &why);
+        })],
+    },
+];
+
+/// A response that refused an upgrade, with what it answers.
+pub(super) struct Refusal<'a> {
+    pub(super) request: &'a Head,
+    pub(super) response: &'a Head,
+    status: u16,
+    /// The beginning of its body, without chunks.
+    pub(super) body: Vec<u8>,
+}
+
+impl Refusal<'_> {
+    fn tell(&self, faults: &mut crate::findings::engine::violation::Faults, why: &str) {
+        let reason = self.response.reason().unwrap_or_default();
+        let reason = String::from_utf8_lossy(reason);
+        let mut evidence = format!("{} {}", self.status, reason.trim()).trim_end().to_owned();
+        evidence.push_str(": ");
+        evidence.push_str(why);
+        if let Some(words) = words_of(&self.body) {
+            evidence.push_str("; the body says ");
+            evidence.push_str(&shown(words.as_bytes()));
+        }
+        faults
+            .add(evidence)
+            .direction(Direction::ServerToClient)
+            .side(None)
+            .span(self.response.span);
+    }
+}
+
+/// What refused the upgrade of a connection, where its status counts and nothing more exact says why.
+fn refusal<'a>(scene: &Scene<'a, Ending>, counts: fn(u16) -> bool) -> Option<Refusal<'a>> {
+    let refusal = answered(scene)?;
+    let facts = &scene.facts.handshake;
+    let is_told = !counts(refusal.status)
+        || facts.refused_faults.contains(&"HS-49")
+        || scene.legs.stripped(scene.connection.id).is_some()
+        || socket_io::is_engine_io_missing(&refusal)
+        || tls::explains(scene);
+    (!is_told).then_some(refusal)
+}
+
+/// What refused the upgrade of a connection.
+pub(super) fn answered<'a>(scene: &Scene<'a, Ending>) -> Option<Refusal<'a>> {
+    let facts = &scene.facts.handshake;
+    let handshake = facts.refused.as_deref().filter(|_| facts.accepted.is_none())?;
+    let (request, response) = attempt(handshake).zip(handshake.response.as_ref())?;
+    let status = response.status()?;
+    let raw = scene.connection.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
+    Some(Refusal { request, response, status, body: plain_body(response, raw) })
+}
+
+/// A status that none of the other rules is about.
+fn is_unusual(status: u16) -> bool {
+    !matches!(status, 300..400 | 400 | 401 | 403 | 404 | 407 | 410 | 426 | 429 | 502 | 503 | 504)
+}
+
+/// An attempt of the proxy that failed while the client waited for this response.
+fn behind<'a>(scene: &Scene<'a, Ending>, refusal: &Refusal<'_>) -> Option<&'a Attempt> {
+    let proxy = scene.connection.server.ip();
+    let (from, to) = (refusal.request.span.first.time, refusal.response.span.last.time);
+    scene.attempts.all().find(|attempt| {
+        attempt.client.ip() == proxy
+            && attempt.id != scene.connection.id
+            && attempt.fate.is_failure()
+            && (from..=to).contains(&attempt.first.time)
+    })
+}
+
+/// The words at the beginning of a body: the title of a page, or its first text.
+fn words_of(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let text = match text.split_once("<title>") {
+        Some((_, behind)) => behind.split("</title>").next().unwrap_or(behind).to_owned(),
+        None => without_tags(&text),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = words.join(" ");
+    let is_text = words.chars().filter(|it| it.is_control() || *it == '\u{fffd}').count() == 0;
+    (is_text && !words.is_empty()).then_some(words)
+}
+
+fn without_tags(text: &str) -> String {
+    let mut out = String::new();
+    for (place, part) in text.split('<').enumerate() {
+        let part = if place == 0 { Some(part) } else { part.split_once('>').map(|(_, text)| text) };
+        out.push_str(part.unwrap_or_default());
+        out.push(' ');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check};
+
+    /// Asks, is refused, and leaves.
+    fn refused(s: &mut Scenario, status: &str, more: &str) {
+        let head = format!("HTTP/1.1 {status}\r\n{more}Content-Length: 2\r\n\r\nno");
+        s.ask("Origin: http://a.example\r\n").server(head.as_bytes()).end(Side::Server);
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "400", near: &["HS-41", "HS-48"], fires: &["HS-40"], play: |s| refused(s, "400 Bad Request", "") },
+        Case { name: "401", near: &["HS-40"], fires: &["HS-41"], play: |s| refused(s, "401 Unauthorized", "WWW-Authenticate: Basic\r\n") },
+        Case { name: "403", near: &["HS-43"], fires: &["HS-42"], play: |s| refused(s, "403 Forbidden", "") },
+        Case { name: "404", near: &["HS-42"], fires: &["HS-43"], play: |s| refused(s, "404 Not Found", "") },
+        Case { name: "426", near: &[], fires: &["HS-44"], play: |s| refused(s, "426 Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n") },
+        Case { name: "429", near: &["HS-46"], fires: &["HS-45"], play: |s| refused(s, "429 Too Many Requests", "Retry-After: 3\r\n") },
+        Case { name: "503", near: &["HS-46", "HS-48"], fires: &["HS-45"], play: |s| refused(s, "503 Service Unavailable", "") },
+        Case { name: "502", near: &["HS-45"], fires: &["HS-46"], play: |s| refused(s, "502 Bad Gateway", "Server: nginx\r\n") },
+        Case { name: "307", near: &["HS-48"], fires: &["HS-47"], play: |s| refused(s, "307 Temporary Redirect", "Location: https://a.example/chat\r\n") },
+        Case { name: "200", near: &["HS-47"], fires: &["HS-48"], play: |s| refused(s, "200 OK", "Content-Type: text/html\r\n") },
+        Case { name: "405", near: &[], fires: &["HS-48"], play: |s| refused(s, "405 Method Not Allowed", "") },
+        Case { name: "a page beside it", near: &["HS-48"], fires: &[], play: |s| {
+            s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        Case { name: "long polling", near: &["HS-40"], fires: &[], play: |s| {
+            s.open().client(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        Case { name: "accepted at the second attempt", near: &["HS-41", "HS-44"], fires: &[], play: |s| {
+            s.ask("").server(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn each_status_is_explained_once_and_nothing_else_is() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn the_words_of_a_body_are_found() {
+        #[rustfmt::skip]
+        let rows: &[(&str, Option<&str>)] = &[
+            ("Unauthorized", Some("Unauthorized")),
+            ("<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>", Some("400 Bad Request")),
+            ("<!doctype html><h1>Not\n here</h1>", Some("Not here")),
+            ("\u{1}\u{2}", None),
+            ("", None),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(words_of(body.as_bytes()).as_deref(), *expected, "{body}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! socket.io and plain WebSocket, mixed up (HS-53).
+
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::rules::handshake::fields_read::{path, sent, shown};
+use crate::findings::rules::handshake::refusals::{Refusal, answered};
+use crate::findings::rules::tls;
+use crate::http::names_engine_io;
+use crate::stream::Direction;
+
+/// HS-53.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "HS-53",
+    severity: Severity::Warning,
+    bound: Bound::Nobody,
+    title: "socket.io endpoint spoken to as plain WebSocket, or the reverse",
+    section: "RFC 6455 §1.9; Engine.IO protocol 4",
+    explanation: "socket.io is a protocol of its own (Engine.IO) on top of WebSocket: its servers \
+        want `EIO` and `transport` in the query and answer plain WebSocket clients with 400, and \
+        plain WebSocket servers do not know what its clients ask for.",
+    remedy: "Use the same on both sides: socket.io-client with a socket.io server (path /socket.io/ \
+        unless set otherwise), or a plain WebSocket (`new WebSocket(url)`, ws, websockets) with a \
+        plain WebSocket server.",
+    example: Example::Text(
+        "client: GET /socket.io/ HTTP/1.1\nserver: HTTP/1.1 400 Bad Request\nserver: \
+         {\"code\":0,\"message\":\"Transport unknown\"}",
+    ),
+    checks: &[Check::End(|scene, faults| {
+        if let Some(refusal) = answered(scene).filter(|_| !tls::explains(scene)) {
+            let target = refusal.request.target().unwrap_or_default();
+            let evidence = if is_engine_io_missing(&refusal) {
+                format!(
+                    "a request without EIO to {}, and an answer of Engine.IO: {}",
+                    shown(path(target)),
+                    shown(&refusal.body)
+                )
+            } else if names_engine_io(target) && !is_of_engine_io(&refusal.body) {
+                let kind = sent(refusal.response, "Content-Type");
+                format!(
+                    "a socket.io client asked for {}, and the answer ({kind}) is not one of Engine.IO",
+                    shown(path(target))
+                )
+            } else {
+                return;
+            };
+            faults
+                .add(evidence)
+                .direction(Direction::ServerToClient)
+                .side(None)
+                .span(refusal.response.span);
+            return;
+        }
+        let facts = &scene.facts.handshake;
+        let Some((accepted, first)) = facts.accepted.zip(scene.facts.unopened) else { return };
+        faults
+            .add(format!(
+                "a socket.io client was accepted, and the server's first message ({}) is no open \
+                 packet of Engine.IO",
+                crate::findings::words::packets_in_words(first)
+            ))
+            .direction(Direction::ServerToClient)
+            .side(None)
+            .span(accepted);
+    })],
+}];
+
+/// Whether a server of Engine.IO refused a request that is none of Engine.IO.
+pub(super) fn is_engine_io_missing(refusal: &Refusal<'_>) -> bool {
+    !names_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
+}
+
+/// Whether a body is an error of Engine.IO.
+fn is_of_engine_io(body: &[u8]) -> bool {
+    ERRORS.iter().any(|error| memchr::memmem::find(body, error.as_bytes()).is_some())
+}
+
+/// The messages of Engine.IO's errors 0 to 5.
+const ERRORS: &[&str] = &[
+    "Transport unknown",
+    "Session ID unknown",
+    "Bad handshake method",
+    "Unsupported protocol version",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check, plain};
+
+    const UNKNOWN: &[u8] =
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";
+
+    fn socket_io(s: &mut Scenario) -> &mut Scenario {
+        let (key, _) = s.open().fresh_key();
+        s.client(format!("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes())
+    }
+
+    fn accepted(s: &mut Scenario) -> &mut Scenario {
+        let (_, accept) = socket_io(s).fresh_key();
+        s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "a plain client at a socket.io server", near: &[], fires: &["HS-53"], play: |s| {
+            s.ask("").server(UNKNOWN).end(Side::Server);
+        }},
+        Case { name: "a socket.io client at a server that has never heard of it", near: &[], fires: &["HS-43", "HS-53"], play: |s| {
+            socket_io(s).server(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        Case { name: "a socket.io client that is refused by a socket.io server", near: &["HS-53"], fires: &["HS-40"], play: |s| {
+            socket_io(s).server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}").end(Side::Server);
+        }},
+        Case { name: "a socket.io client accepted by a plain server", near: &[], fires: &["HS-53"], play: |s| {
+            accepted(s).server(&plain(0x81, b"hello")).close();
+        }},
+        Case { name: "a socket.io client accepted by a socket.io server", near: &["HS-53"], fires: &[], play: |s| {
+            accepted(s).server(&plain(0x81, b"0{\"sid\":\"a\"}")).server(&plain(0x81, b"2")).close();
+        }},
+        Case { name: "a probe of socket.io behind long polling", near: &["HS-53"], fires: &[], play: |s| {
+            accepted(s).server(&plain(0x81, b"3probe")).close();
+        }},
+    ];
+
+    #[test]
+    fn mixed_up_protocols_are_told() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,100 @@
+//! Text that is sent as it is, though it could be compressed.
+
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::state::health::Deflate;
+
+/// OPS-06.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "OPS-06",
+    severity: Severity::Note,
+    bound: Bound::Nobody,
+    title: "much text, and permessage-deflate was refused or not offered",
+    section: "RFC 7692 §5",
+    explanation: "Text such as JSON repeats itself and is compressed well. Here nearly all that was \
+        said is text, and it crossed the network as it is. The saving is an estimate from a part of \
+        the text, by repetitions within a message alone: a real deflate saves more, and with \
+        context takeover much more on short messages.",
+    remedy: "Where the network is the bottleneck, switch permessage-deflate on, on the side that the \
+        evidence names: ws `perMessageDeflate: true` (its server has it off), Python websockets \
+        compression=\"deflate\" (its default), Go coder/websocket CompressionMode. It costs memory \
+        and time for each connection; on one machine, or for data that is compressed already, leave \
+        it off.",
+    example: Example::Text("client: no Sec-WebSocket-Extensions, then megabytes of JSON"),
+    checks: &[Check::End(|scene, faults| {
+        let content = &scene.facts.health.content;
+        let who = match content.deflate {
+            Deflate::AgreedOrUnknown => return,
+            Deflate::NotOffered => "the client did not offer permessage-deflate",
+            Deflate::Refused => {
+                "the server did not accept the client's offer of permessage-deflate"
+            }
+        };
+        let is_text = content.text / 4 >= content.binary && content.text >= MUCH_TEXT;
+        let saved = content.sampled.saturating_sub(content.squeezed).saturating_mul(100);
+        let Some(percent) = saved.checked_div(content.sampled) else { return };
+        if !is_text || percent < WORTH_IT {
+            return;
+        }
+        let saved = u128::from(content.text).saturating_mul(u128::from(percent)) / 100;
+        faults
+            .add(format!(
+                "{who}; {} bytes of text were sent, of which it would have saved about {saved} ({percent} \
+                 % of the {} bytes that were looked at)",
+                content.text, content.sampled
+            ))
+            .direction(None)
+            .side(None);
+    })],
+}];
+
+/// Bytes of text that make it worth while.
+const MUCH_TEXT: u64 = 64 << 10;
+
+/// Percent that are saved, at least.
+const WORTH_IT: u64 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+
+    /// 80 KB of text or of what is no text, in messages of 1 KB.
+    fn much(s: &mut Scenario, first: u8, content: impl Fn(u64) -> String) {
+        for number in 0..80 {
+            s.server(&plain(first, content(number).as_bytes()));
+        }
+        s.client(&masked(0x81, b"thanks")).close();
+    }
+
+    fn json(number: u64) -> String {
+        format!("{{\"symbol\":\"ABC{number}\",\"price\":100,\"side\":\"buy\"}},").repeat(25)
+    }
+
+    fn noise(number: u64) -> String {
+        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let letters = (0..1_024).map(|_| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            char::from(b'0' + u8::try_from(state >> 58).unwrap())
+        });
+        letters.collect()
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "not offered", near: &[], fires: &["OPS-06"], play: |s| much(s.upgraded(), 0x81, json) },
+        Case { name: "refused", near: &[], fires: &["OPS-06"], play: |s| {
+            much(s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n", ""), 0x81, json);
+        }},
+        Case { name: "agreed", near: &["OPS-06"], fires: &[], play: |s| much(s.deflated(""), 0x81, json) },
+        Case { name: "binary", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x82, json) },
+        Case { name: "text that does not repeat itself", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x81, noise) },
+        Case { name: "little text", near: &["OPS-06"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, json(1).repeat(20).as_bytes())).close();
+        }},
+    ];
+
+    #[test]
+    fn text_that_could_be_smaller_is_told() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,189 @@
+//! Rules about messages (WS-M).
+
+use crate::findings::engine::context::MessageSeen;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::{Faults, Side};
+use crate::findings::rules::frame::has_ended;
+use crate::findings::state::connection::{Fragmented, Open, SideFacts};
+use crate::findings::words::counted;
+use crate::stream::Direction;
+
+/// WS-M, by number.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "WS-M01",
+        severity: Severity::Error,
+        bound: Bound::Both,
+        title: "text message is not valid UTF-8",
+        section: "RFC 6455 §5.6, §8.1",
+        explanation: "The payload of a text message must be UTF-8 as RFC 3629 defines it: no \
+            overlong forms, no surrogates, nothing above U+10FFFF. A receiver must fail the \
+            connection, with 1007. Fragments may cut a character in two: only the whole message \
+            counts.",
+        remedy: "Look for text in Latin-1 or UTF-16, for binary data sent as text (use opcode 2), \
+            for strings cut at a number of bytes in the middle of a character, and for lone \
+            surrogates from a language with UTF-16 strings.",
+        example: Example::Server(b"\x81\x06caf\xe9 !"),
+        checks: &[Check::BadText(|scene, faults| {
+            let byte = scene.subject.byte;
+            // WS-F03 or WS-F04 has spoken of it.
+            if scene.sender(scene.subject.direction).is_obscure {
+                return;
+            }
+            let frames = match scene.sender(scene.subject.direction).open {
+                Open::Since(open) if open.frames > 1 => {
+                    format!(" (of {} so far)", counted(open.frames, "fragment"))
+                }
+                Open::Since(_) | Open::No | Open::Unknown => String::new(),
+            };
+            faults.add(format!("byte {byte} of the message{frames} cannot stand there in UTF-8"));
+        })],
+    },
+    Rule {
+        id: "WS-M02",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "message left unfinished at Close or at the end of the connection",
+        section: "RFC 6455 §5.4",
+        explanation: "A fragmented message was begun, and the frame with FIN = 1 that ends it was \
+            never sent. The receiver throws away what it has got of it.",
+        remedy: "Look for a sender that closes while a stream is still being written, or that \
+            forgets the last, perhaps empty, frame with FIN = 1.",
+        example: Example::Server(b"\x01\x03Hel\x88\x02\x03\xe8"),
+        checks: &[
+            Check::Close(|scene, faults| {
+                let direction = scene.subject.direction;
+                let sender = scene.sender(direction);
+                if let Some(open) = abandoned(sender) {
+                    add_unfinished(open, "its sender closed", direction, faults);
+                }
+            }),
+            Check::End(|scene, faults| {
+                if !has_ended(scene.connection.state) {
+                    return;
+                }
+                for direction in Direction::BOTH {
+                    let sender = scene.sender(direction);
+                    // WS-F15 speaks of a frame that is not whole.
+                    if let Some(open) = abandoned(sender).filter(|_| sender.unfinished.is_none()) {
+                        add_unfinished(open, "the connection ended", direction, faults);
+                    }
+                }
+            }),
+        ],
+    },
+    Rule {
+        id: "WS-M03",
+        severity: Severity::Note,
+        bound: Bound::Both,
+        title: "message does not parse as the negotiated subprotocol",
+        section: "RFC 6455 §1.9",
+        explanation: "Both peers agreed on a subprotocol in the handshake, and this message is not \
+            what that subprotocol's messages look like. WebSocket itself does not mind; the \
+            application at the other end will.",
+        remedy: "Look for debug output or plain words sent on the connection, for text sent as \
+            binary or the reverse, and for a server that agrees to any subprotocol and speaks its \
+            own.",
+        example: Example::Text(
+            "Sec-WebSocket-Protocol: graphql-transport-ws, and then a text message `hello`",
+        ),
+        checks: &[Check::Content(|scene, faults| {
+            let MessageSeen { direction, message } = scene.subject;
+            let Some(misfit) = scene.sender(direction).misfit else { return };
+            let name = scene.facts.subprotocol.unwrap_or("the subprotocol");
+            faults.add(format!(
+                "{} of {} is no {name}: {} (byte {})",
+                message.opcode.name(),
+                counted(message.length, "byte"),
+                misfit.reason.text(),
+                misfit.offset
+            ));
+        })],
+    },
+];
+
+/// The message that a side has begun and will not finish, where no other rule has spoken of it.
+fn abandoned(side: &SideFacts) -> Option<Fragmented> {
+    match side.open {
+        Open::Since(open) if side.lost.is_none() && !side.interrupted && side.close.is_none() => {
+            Some(open)
+        }
+        Open::Since(_) | Open::No | Open::Unknown => None,
+    }
+}
+
+fn add_unfinished(open: Fragmented, when: &str, direction: Direction, faults: &mut Faults) {
+    faults
+        .add(format!(
+            "{} in {} and no end when {when}",
+            counted(open.length, "byte"),
+            counted(open.frames, "fragment")
+        ))
+        .direction(direction)
+        .side(Side::sender(direction))
+        .span(open.span);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, check, masked, plain};
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "text in many scripts", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x81, "é€😀 \u{fffe}\u{fdd0} \u{10ffff}".as_bytes()));
+        }},
+        Case { name: "binary that is no text", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x82, b"\xff\xfe"));
+        }},
+        Case { name: "Latin-1", near: &[], fires: &["WS-M01 client"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"caf\xe9 au lait"));
+        }},
+        Case { name: "a character cut by fragments", near: &["WS-M01"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x80, b"\xac"));
+        }},
+        Case { name: "impossible in the second fragment, told before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
+            s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x00, b"z"));
+        }},
+        Case { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {
+            s.upgraded().server(b"\x81\x10ab\xff");
+        }},
+        Case { name: "compressed, and nobody agreed to it", near: &["WS-M01"], fires: &["WS-F03 client"], play: |s| {
+            s.upgraded().client(&masked(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
+        }},
+        Case { name: "not UTF-8 once inflated", near: &["PMD-10"], fires: &["WS-M01 server"], play: |s| {
+            // A stored block (RFC 1951 §3.2.4) of two bytes.
+            s.deflated("").server(&plain(0xc1, b"\x00\x02\x00\xfd\xff\xc3\x28\x00"));
+        }},
+        Case { name: "closed within a message", near: &["WS-F12", "WS-C12"], fires: &["WS-M02 server"], play: |s| {
+            s.upgraded().server(&plain(0x01, b"Hel")).server(&plain(0x00, b"lo")).close();
+        }},
+        Case { name: "ended within a message, between frames", near: &["WS-F15"], fires: &["WS-M02 client", "WS-C12"], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel")).end(Side::Client);
+        }},
+        Case { name: "the capture ends within a message", near: &["WS-M02"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel"));
+        }},
+        Case { name: "the last fragment is empty", near: &["WS-M02"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x02, b"Hel")).client(&masked(0x80, b"")).close();
+        }},
+        Case { name: "no JSON where JSON was agreed", near: &[], fires: &["WS-M03 server"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
+            s.client(&masked(0x81, br#"{"type":"connection_init"}"#)).server(&plain(0x81, b"hello"));
+        }},
+        Case { name: "any text where an unknown subprotocol was agreed", near: &["WS-M03"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Protocol: chat\r\n");
+            s.client(&masked(0x81, b"hello"));
+        }},
+        Case { name: "an MQTT packet in two messages", near: &["WS-M03"], fires: &[], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: mqtt\r\n", "Sec-WebSocket-Protocol: mqtt\r\n");
+            s.client(&masked(0x82, b"\xc0")).client(&masked(0x82, b"\x00"));
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,400 @@
+//! What only several connections, or connections and DNS together, show.
+
+use crate::decode::DnsCode;
+use crate::findings::across::attempts::{Attempt, Attempts, Fate};
+use crate::findings::across::dns_names::AskedName;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::words::{counted, duration};
+
+/// NET-04, NET-05, NET-11.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "NET-04",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "name served at one address family only (::1 or 127.0.0.1), and refused at the other",
+        section: "RFC 8305 §1, RFC 6761 §6.3",
+        explanation: "`localhost` (or another name) has an IPv6 and an IPv4 address, and the \
+            server listens on one of them only. Clients that try both get through, with a delay; \
+            clients that try the first one only (many libraries, Node.js since 17 for some calls) \
+            fail, depending on which comes first.",
+        remedy: "Let the server listen on both: `::` without IPV6_V6ONLY takes both families on \
+            most systems (in Node.js leave the host out or give '::'; in Python \
+            websockets.serve(handler, None, port); nginx `listen [::]:80` beside `listen 80`). Or \
+            write the address that is served into the URL: ws://127.0.0.1:8080.",
+        example: Example::Text("SYN to [::1]:8080: RST\nSYN to 127.0.0.1:8080: SYN, ACK"),
+        checks: &[Check::Capture(|scene, faults| {
+            for one in one_sided(scene.attempts) {
+                let OneSided { refused, served, times } = one;
+                let again = if times > 1 { format!(", {times} times") } else { String::new() };
+                let gap = refused.first.time.0.abs_diff(served.first.time.0);
+                faults
+                    .add(format!(
+                        "{} refused{again}; {} served {} {} (connection {})",
+                        refused.server,
+                        served.server,
+                        duration(gap),
+                        if served.first.time >= refused.first.time { "later" } else { "before" },
+                        served.id.0
+                    ))
+                    .connection(refused.id)
+                    .packets(refused.first, refused.last);
+            }
+        })],
+    },
+    Rule {
+        id: "NET-05",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "DNS name did not resolve",
+        section: "RFC 1035 §4.1.1, RFC 2308 §2",
+        explanation: "The client asked for the server's address and got none, so that it could not \
+            even try to connect. NXDOMAIN: no such name; an answer without addresses: the name \
+            exists, but not for this family; SERVFAIL: the resolver, or the servers of the domain, \
+            have failed; REFUSED: the resolver does not serve this client; no answer: the resolver \
+            is not reached.",
+        remedy: "For NXDOMAIN look for a typing error in the URL, a missing search domain or VPN, \
+            or a name that only the inside of a container network knows. For SERVFAIL ask another \
+            resolver (`dig NAME @1.1.1.1`) and check DNSSEC; for no answer, see which resolver is \
+            configured (`resolvectl status`, /etc/resolv.conf) and whether UDP port 53 is open.",
+        example: Example::Text("client: A? ws.example.tset\nresolver: NXDOMAIN"),
+        checks: &[Check::Capture(|scene, faults| {
+            let (names, attempts) = (scene.names, scene.attempts);
+            let mut failed: Vec<&AskedName> = names
+                .failed()
+                .filter(|asked| !attempts.has_websocket || names.is_related(&asked.name))
+                .filter(|asked| !is_noise(&asked.name) && !has_follower(attempts, asked))
+                .collect();
+            let more = failed.len().saturating_sub(MOST_NAMES);
+            failed.truncate(MOST_NAMES);
+            let last = failed.last().map(|asked| asked.name.clone());
+            for asked in failed {
+                let rest = if more > 0 && last.as_deref() == Some(&asked.name) {
+                    format!("; and {more} more such names")
+                } else {
+                    String::new()
+                };
+                let words = failure_in_words(asked);
+                faults.add(format!("{words}{rest}")).packets(asked.first, asked.last);
+            }
+        })],
+    },
+    Rule {
+        id: "NET-11",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "reconnect loop: failed or short connections without back-off",
+        section: "RFC 6455 §7.2.3",
+        explanation: "A client tries again and again at the same short interval. When a server \
+            comes back, all clients come at once and may bring it down again; logs and sockets fill \
+            up. RFC 6455 asks for a first delay that is random and for delays that grow.",
+        remedy: "Find out why the connections fail (their own findings say so), and let the client \
+            wait longer each time: a first delay of 0 to 5 s by chance, doubled up to a minute or \
+            so, and reset only after a connection has lasted.",
+        example: Example::Text("8 attempts, one every 120 ms, all refused"),
+        checks: &[Check::Capture(|scene, faults| {
+            for Loop { attempts, interval } in loops(scene.attempts) {
+                let Some((first, last)) = attempts.first().zip(attempts.last()) else { continue };
+                let count = |fate: Fate| attempts.iter().filter(|it| it.fate == fate).count();
+                let kinds = [
+                    ("refused", count(Fate::Refused)),
+                    ("unanswered", count(Fate::Unanswered)),
+                    ("failed", count(Fate::Failed)),
+                    ("shorter than 1 s", count(Fate::Short)),
+                ];
+                let kinds: Vec<String> = kinds
+                    .iter()
+                    .filter(|(_, number)| *number > 0)
+                    .map(|(what, number)| format!("{number} {what}"))
+                    .collect();
+                faults
+                    .add(format!(
+                        "{} attempts of {} to {} in {}, one every {}: {}",
+                        attempts.len(),
+                        first.client.ip(),
+                        first.server,
+                        duration(last.last.time.since(first.first.time)),
+                        duration(interval),
+                        kinds.join(", ")
+                    ))
+                    .connection(first.id)
+                    .packets(first.first, last.last);
+            }
+        })],
+    },
+];
+
+/// A name of which one address family was refused and the other served.
+struct OneSided<'a> {
+    refused: &'a Attempt,
+    served: &'a Attempt,
+    /// How often that happened at these two addresses.
+    times: u64,
+}
+
+fn one_sided(attempts: &Attempts) -> Vec<OneSided<'_>> {
+    let mut found: Vec<OneSided<'_>> = Vec::new();
+    let mut refused: Vec<&Attempt> = attempts.all().filter(|it| it.fate == Fate::Refused).collect();
+    refused.sort_by_key(|attempt| attempt.first);
+    for attempt in refused {
+        let known = found.iter_mut().find(|one| one.refused.server == attempt.server);
+        if let Some(known) = known {
+            known.times = known.times.saturating_add(1);
+            continue;
+        }
+        let served = attempts
+            .all()
+            .filter(|other| is_open(other) && are_twins(attempt, other))
+            .map(|other| (other.first.time.0.abs_diff(attempt.first.time.0), other))
+            .filter(|(distance, _)| *distance <= SAME_MOMENT)
+            .min_by_key(|(distance, other)| (*distance, other.id));
+        if let Some((_, served)) = served {
+            found.push(OneSided { refused: attempt, served, times: 1 });
+        }
+    }
+    found
+}
+
+fn is_open(attempt: &Attempt) -> bool {
+    match attempt.fate {
+        Fate::Refused | Fate::Unanswered => false,
+        Fate::Failed | Fate::Short | Fate::Served => true,
+    }
+}
+
+/// Whether two servers are one name at one port, in both address families.
+fn are_twins(one: &Attempt, other: &Attempt) -> bool {
+    let (a, b) = (one.server, other.server);
+    if a.port() != b.port() || a.is_ipv4() == b.is_ipv4() {
+        return false;
+    }
+    let is_local = a.ip().is_loopback() && b.ip().is_loopback();
+    let names = one.lookup.as_ref().zip(other.lookup.as_ref());
+    is_local || names.is_some_and(|(one, other)| one.name == other.name)
+}
+
+/// Attempts that follow one another without back-off.
+struct Loop<'a> {
+    attempts: Vec<&'a Attempt>,
+    /// Nanoseconds from one to the next, in the mean.
+    interval: u64,
+}
+
+fn loops(attempts: &Attempts) -> Vec<Loop<'_>> {
+    let mut found = Vec::new();
+    for series in attempts.series() {
+        let mut run: Vec<&Attempt> = Vec::new();
+        for attempt in series {
+            let is_late = run.last().is_some_and(|last: &&Attempt| {
+                attempt.first.time.since(last.first.time) > LONG_PAUSE
+            });
+            if is_late || !attempt.fate.is_failure() {
+                found.extend(as_loop(std::mem::take(&mut run)));
+            }
+            if attempt.fate.is_failure() {
+                run.push(attempt);
+            }
+        }
+        found.extend(as_loop(run));
+    }
+    found
+}
+
+/// A run of failed attempts, if its intervals are short and do not grow.
+fn as_loop(attempts: Vec<&Attempt>) -> Option<Loop<'_>> {
+    if attempts.len() < LOOP_ATTEMPTS {
+        return None;
+    }
+    let gaps: Vec<u64> = attempts
+        .iter()
+        .zip(attempts.iter().skip(1))
+        .map(|(one, next)| next.first.time.since(one.first.time))
+        .collect();
+    let (early, late) = gaps.split_at_checked(gaps.len() / 2)?;
+    let (early, late, interval) = (mean(early)?, mean(late)?, mean(&gaps)?);
+    // Half as long again is what chance adds to a delay; doubled delays are four times as long.
+    let grows = late.saturating_mul(2) > early.saturating_mul(3);
+    (interval <= LOOP_INTERVAL && !grows).then_some(Loop { attempts, interval })
+}
+
+fn mean(values: &[u64]) -> Option<u64> {
+    let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(*value));
+    sum.checked_div(u64::try_from(values.len()).ok()?)
+}
+
+/// Whether a connection that may have used a name was opened soon after it was asked for: one at an
+/// address that no other name accounts for.
+fn has_follower(attempts: &Attempts, asked: &AskedName) -> bool {
+    attempts.all().any(|attempt| {
+        let is_later = attempt.first.packet > asked.first.packet
+            && attempt.first.time.since(asked.last.time) <= FOLLOWS;
+        let is_unexplained = !attempt.server.ip().is_loopback()
+            && attempt.server.port() != DNS_PORT
+            && attempt.lookup.as_ref().is_none_or(|lookup| lookup.name == asked.name);
+        is_later && is_unexplained
+    })
+}
+
+/// Whether systems ask for a name of their own accord: proxy discovery, IPv6 transition, reverse lookup.
+fn is_noise(name: &str) -> bool {
+    let mut labels = name.split('.');
+    let first = labels.next().unwrap_or_default();
+    let is_reverse = labels.next_back() == Some("arpa");
+    NOISE.contains(&first) || is_reverse || name.starts_with('_')
+}
+
+fn failure_in_words(asked: &AskedName) -> String {
+    let AskedName { name, resolver, questions, .. } = asked;
+    let questions = counted(*questions, "question");
+    match asked.denial {
+        None => {
+            let waited = duration(asked.last.time.since(asked.first.time));
+            format!("{name}: no answer from {resolver} to {questions} in {waited}")
+        }
+        Some(DnsCode::NO_ERROR) => {
+            format!("{name}: {resolver} knows the name, and no address of it ({questions})")
+        }
+        Some(code) => {
+            let code = code.name().map_or_else(|| format!("RCODE {}", code.0), str::to_owned);
+            format!("{name}: {resolver} answered {code} ({questions})")
+        }
+    }
+}
+
+/// Nanoseconds within which attempts at both address families belong together (RFC 8305 tries the second
+/// one after 250 ms; a client that gives up and tries again takes longer).
+const SAME_MOMENT: u64 = 5_000_000_000;
+
+/// Attempts in a row that make a loop.
+const LOOP_ATTEMPTS: usize = 5;
+
+/// Nanoseconds between attempts that are too short without growing (RFC 6455 §7.2.3 lets even the first
+/// delay be up to 5 s).
+const LOOP_INTERVAL: u64 = 5_000_000_000;
+
+/// Nanoseconds after which an attempt is no reaction to the one before.
+const LONG_PAUSE: u64 = 60_000_000_000;
+
+/// Nanoseconds within which a connection follows the lookup of its name.
+const FOLLOWS: u64 = 5_000_000_000;
+
+/// Names that are told one by one.
+const MOST_NAMES: usize = 10;
+
+/// RFC 1035 §4.2.
+const DNS_PORT: u16 = 53;
+
+/// First labels of names that systems ask for of their own accord: Web Proxy Auto-Discovery, ISATAP
+/// (RFC 5214), and the name with which IPv4-only networks are told (RFC 7050, RFC 8880).
+const NOISE: [&str; 3] = ["wpad", "isatap", "ipv4only"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check, masked};
+    use crate::stream::Direction::ClientToServer;
+
+    /// As many refused attempts, one after the other with these pauses in milliseconds.
+    fn refused(s: &mut Scenario, pauses: &[u64]) {
+        s.dial().refuse();
+        for pause in pauses {
+            s.wait(*pause).dial().refuse();
+        }
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "IPv6 refused, then IPv4 served", near: &["NET-11"], fires: &["NET-01", "NET-04"], play: |s| {
+            s.between("::1", "::1").dial().refuse();
+            s.between("127.0.0.1", "127.0.0.1").upgraded().close();
+        }},
+        Case { name: "IPv4 refused, and IPv6 served before", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+            s.between("::1", "::1").upgraded().between("127.0.0.1", "127.0.0.1").dial().refuse();
+        }},
+        Case { name: "a name of both families", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).asks_for("a.test", 28).is_told("a.test", 28, 0, &["fd00::2"]);
+            s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
+        }},
+        Case { name: "both refused", near: &["NET-04"], fires: &["NET-01", "NET-01"], play: |s| {
+            s.between("::1", "::1").dial().refuse().between("127.0.0.1", "127.0.0.1").dial().refuse();
+        }},
+        Case { name: "other machines", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+            s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
+        }},
+        Case { name: "served much later", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+            s.between("::1", "::1").dial().refuse().wait(20_000).between("127.0.0.1", "127.0.0.1").upgraded().close();
+        }},
+        Case { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("tpyo.test", 1).is_told("tpyo.test", 1, 3, &[]); } },
+        Case { name: "no such name, in a search domain neither", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("tpyo", 1).is_told("tpyo", 1, 3, &[]).asks_for("tpyo.corp.test", 1).is_told("tpyo.corp.test", 1, 3, &[]);
+        }},
+        Case { name: "the resolver fails for both families", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 1, 2, &[]).is_told("a.test", 28, 2, &[]);
+        }},
+        Case { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).is_told("a.test", 1, 0, &[]); } },
+        Case { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).wait(5_000).asks_for("a.test", 1); } },
+        Case { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("a.test", 1); } },
+        Case { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 28, 3, &[]).is_told("a.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a", 1).is_told("a", 1, 3, &[]).asks_for("a.corp.test", 1).is_told("a.corp.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "found in the second search domain", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.first.test", 1).is_told("a.first.test", 1, 3, &[]).asks_for("a.second.test", 1).is_told("a.second.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "another name with the same beginning", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("www.one.test", 1).is_told("www.one.test", 1, 3, &[]).wait(3_000).asks_for("www.two.test", 1).is_told("www.two.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("a.test.corp.test", 1).is_told("a.test.corp.test", 1, 3, &[]).asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]);
+        }},
+        Case { name: "nobody wanted it for a WebSocket", near: &["NET-05"], fires: &[], play: |s| {
+            s.asks_for("metrics.other.test", 1).is_told("metrics.other.test", 1, 3, &[]).wait(60_000).upgraded().close();
+        }},
+        Case { name: "a neighbor of the server", near: &[], fires: &["NET-05"], play: |s| {
+            s.asks_for("ws2.example.com", 1).is_told("ws2.example.com", 1, 3, &[]).wait(60_000).upgraded().close();
+        }},
+        Case { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("wpad.corp.test", 1).is_told("wpad.corp.test", 1, 3, &[]); } },
+        Case { name: "five attempts at one interval", near: &["NET-05"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-11"], play: |s| refused(s, &[1_000; 4]) },
+        Case { name: "four attempts", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[1_000; 3]) },
+        Case { name: "with back-off", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[500, 1_000, 2_000, 4_000, 8_000]) },
+        Case { name: "at long intervals", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[30_000; 4]) },
+        Case { name: "thrown out at once, again and again", near: &["NET-01"], fires: &["WS-C18", "WS-C18", "WS-C18", "WS-C18", "WS-C18", "NET-11"], play: |s| {
+            for _ in 0..5 {
+                s.wait(300).upgraded().server(b"\x88\x02\x0f\xa1").client(&masked(0x88, b"\x0f\xa1")).end(Side::Server);
+            }
+        }},
+        Case { name: "long polling, a connection for each request", near: &["NET-11"], fires: &[], play: |s| {
+            for _ in 0..8 {
+                s.wait(100).open().client(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+            }
+        }},
+        Case { name: "short and friendly", near: &["NET-11"], fires: &[], play: |s| {
+            for _ in 0..8 { s.wait(100).upgraded().close(); }
+        }},
+        Case { name: "served late, with names", near: &["NET-05", "NET-04"], fires: &[], play: |s| {
+            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).dial().wait(300).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn what_several_connections_show_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let mut scenario = Scenario::new();
+        for number in 0..13 {
+            let name = format!("a{number}.test");
+            scenario.asks_for(&name, 1).is_told(&name, 1, 3, &[]);
+        }
+        let judged = scenario.judge(&crate::findings::Reading::default());
+        assert_eq!(judged.list.len(), MOST_NAMES);
+        let last = &judged.list[MOST_NAMES - 1];
+        assert!(last.evidence.ends_with("; and 3 more such names"), "{}", last.evidence);
+    }
+}

@@ -1,0 +1,137 @@
+//! What an HTTP proxy did with CONNECT.
+
+use std::net::IpAddr;
+
+use crate::analysis::event::{Connection, ConnectionEvent, TcpState};
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::words::duration;
+use crate::http::Handshake;
+use crate::stream::{Direction, Span};
+
+/// NET-12.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "NET-12",
+    severity: Severity::Error,
+    bound: Bound::Nobody,
+    title: "HTTP proxy refused CONNECT, or was asked for a localhost address",
+    section: "RFC 9110 §9.3.6, RFC 6455 §4.1",
+    explanation: "The client is told to use a proxy, and asks it with CONNECT for a tunnel to the \
+        server. The proxy refused, so that the WebSocket handshake was never sent: 407 asks for a \
+        user and password, 403 forbids host or port (many allow 443 only), 502 to 504 mean that it \
+        did not reach the server. `localhost` behind a proxy is the proxy's own machine, not yours.",
+    remedy: "For a server on your own machine or network, leave the proxy out: \
+        NO_PROXY=localhost,127.0.0.1,::1 or the browser's list of exceptions. For 407, give user and password \
+        (http://user:password@proxy:port); for 403, use wss:// on port 443 or have host and port \
+        allowed. See HTTP_PROXY, HTTPS_PROXY and ALL_PROXY in the client's environment.",
+    example: Example::Text(
+        "client: CONNECT example.com:8080 HTTP/1.1\n\
+         server: HTTP/1.1 407 Proxy Authentication Required",
+    ),
+    checks: &[Check::Incident(|scene, faults| {
+        let (handshake, fate) = if let ConnectionEvent::TunnelOpened(handshake) = *scene.subject {
+            (handshake, Some("opened the tunnel".to_owned()))
+        } else if let ConnectionEvent::TunnelRefused(handshake) = *scene.subject {
+            (handshake, refusal(handshake, scene.connection))
+        } else {
+            return;
+        };
+        let Some((request, fate)) = handshake.request.as_ref().zip(fate) else { return };
+        let target = handshake.target().unwrap_or_default();
+        // A proxy on the client's own machine has the same localhost.
+        let is_astray = is_localhost(target) && !scene.connection.server.ip().is_loopback();
+        let is_refused = handshake.status().is_none_or(|status| !(200..300).contains(&status));
+        if !is_refused && !is_astray {
+            return;
+        }
+        let astray = if is_astray { "; localhost is its own machine there" } else { "" };
+        let last = handshake.response.as_ref().map_or(request.span.last, |head| head.span.last);
+        let proxy = scene.connection.server;
+        faults
+            .add(format!("CONNECT {}: the proxy {proxy} {fate}{astray}", shown(target)))
+            .direction(Direction::ClientToServer)
+            .side(None)
+            .span(Span { last: last.max(request.span.last), ..request.span });
+    })],
+}];
+
+/// What a proxy answered, or that it ended the connection without an answer; a reset is told by NET-06.
+fn refusal(handshake: &Handshake, connection: &Connection) -> Option<String> {
+    if let Some(response) = &handshake.response {
+        let status = response.status().unwrap_or_default();
+        let reason = shown(response.reason().unwrap_or_default());
+        let scheme = response
+            .header("Proxy-Authenticate")
+            .map_or_else(String::new, |value| format!(", Proxy-Authenticate: {}", shown(value)));
+        return Some(format!("answered {status} {reason}{scheme}"));
+    }
+    let waited = connection.last.time.since(handshake.request.as_ref()?.span.last.time);
+    match connection.state {
+        TcpState::HalfClosed(_) | TcpState::Closed(_) => {
+            Some(format!("gave no answer within {}", duration(waited)))
+        }
+        TcpState::SynSent | TcpState::Refused | TcpState::Established | TcpState::Reset(_) => None,
+    }
+}
+
+/// Whether an authority (`host:port`) is the machine itself.
+fn is_localhost(authority: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(authority) else { return false };
+    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check};
+
+    fn connect(s: &mut Scenario, target: &str, answer: &str) {
+        s.open().client(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes());
+        if !answer.is_empty() {
+            s.server(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+        }
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "the proxy wants a password", near: &["NET-06"], fires: &["NET-12"], play: |s| connect(s, "a.example:80", "407 Proxy Authentication Required\r\nContent-Length: 0") },
+        Case { name: "the proxy says nothing, and closes", near: &["NET-06"], fires: &["NET-12"], play: |s| { connect(s, "a.example:80", ""); s.end(Side::Server); } },
+        Case { name: "the proxy resets", near: &["NET-12"], fires: &["NET-06 server"], play: |s| { connect(s, "a.example:80", ""); s.reset(Side::Server); } },
+        Case { name: "a tunnel", near: &["NET-12"], fires: &[], play: |s| { connect(s, "a.example:80", "200 OK"); s.upgrade("", "").close(); } },
+        Case { name: "a tunnel to the proxy itself", near: &[], fires: &["NET-12"], play: |s| { connect(s, "localhost:8080", "200 OK"); s.upgrade("", "").close(); } },
+        Case { name: "a proxy on the same machine", near: &["NET-12"], fires: &[], play: |s| {
+            s.between("127.0.0.1", "127.0.0.1");
+            connect(s, "[::1]:8080", "200 OK");
+            s.upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn a_proxy_that_gives_no_tunnel_is_told() {
+        check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn the_machine_itself_has_several_names() {
+        let rows = [
+            ("localhost:80", true),
+            ("LOCALHOST", true),
+            ("a.localhost:1", true),
+            ("127.0.0.1:80", true),
+            ("127.1.2.3:80", true),
+            ("[::1]:443", true),
+            ("localhost.example:80", false),
+            ("notlocalhost:80", false),
+            ("10.0.0.1:80", false),
+            ("", false),
+        ];
+        for (authority, expected) in rows {
+            assert_eq!(is_localhost(authority.as_bytes()), expected, "{authority}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Why a connection did not open, or opened late.
+
+use crate::analysis::event::{Ending, Nature, Outcome, TcpState};
+use crate::decode::IcmpMeaning;
+use crate::findings::engine::context::Scene;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Side;
+use crate::findings::words::{after, counted, duration};
+use crate::stream::Direction;
+
+/// NET-01 to NET-03, NET-06, NET-10.
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        id: "NET-01",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "connection refused: RST answered the SYN",
+        section: "RFC 9293 §3.5.2",
+        explanation: "The machine is there, and nothing listens on that port at that address: the \
+            server is not running, listens on another port or on another address, or a firewall \
+            rejects with RST. Applications see ECONNREFUSED, browsers 1006.",
+        remedy: "See whether the server runs and where it listens: `ss -ltnp` (Linux), `lsof -iTCP \
+            -sTCP:LISTEN -n -P` (macOS), `netstat -ano` (Windows). Compare port and address with \
+            the URL; a server that listens on 127.0.0.1 only is not reached at any other address. \
+            In a container, publish the port and listen on 0.0.0.0.",
+        example: Example::Text("client: SYN to port 8080\nserver: RST, ACK"),
+        checks: &[Check::End(|scene, faults| {
+            let network = &scene.connection.network;
+            if scene.connection.state != TcpState::Refused {
+                return;
+            }
+            let Some((syn, reset)) = network.opening.first_syn.zip(network.reset) else { return };
+            let waited = after(reset.origin.time.since(syn.time));
+            let server = scene.connection.server;
+            faults
+                .add(format!("{server} answered the SYN with RST {waited}"))
+                .packets(syn, reset.origin);
+        })],
+    },
+    Rule {
+        id: "NET-02",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "no answer to SYN",
+        section: "RFC 9293 §3.8.1",
+        explanation: "The client asked for a connection and nothing came back, neither an answer \
+            nor a refusal. A firewall or security group drops the packets, the address is wrong or \
+            belongs to nobody, or the machine is down. Clients wait for a minute or more before \
+            they give up.",
+        remedy: "Check the address first (does the name resolve to the right machine?), then the \
+            firewalls on the way: security groups, `nft list ruleset` or `iptables -L -n`, the \
+            Windows firewall. Record on the server, too: if the SYN arrives there, its own \
+            firewall drops it, or the answer takes another way back.",
+        example: Example::Text(
+            "client: SYN\nclient: SYN again after 1 s\nclient: SYN again after 3 s",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let network = &scene.connection.network;
+            let (opening, unreachable) = (&network.opening, network.unreachable);
+            let is_told = unreachable.is_some_and(|it| it.kind.meaning() != IcmpMeaning::TooBig);
+            let Some((first, latest)) = opening.first_syn.zip(opening.latest_syn) else { return };
+            if scene.connection.packets.server > 0 || opening.syn_ack.is_some() || is_told {
+                return;
+            }
+            let gave_up = match scene.connection.state {
+                TcpState::SynSent => false,
+                TcpState::Reset(Direction::ClientToServer) => true,
+                TcpState::Refused
+                | TcpState::Established
+                | TcpState::HalfClosed(_)
+                | TcpState::Closed(_)
+                | TcpState::Reset(Direction::ServerToClient) => return,
+            };
+            let watched = scene.subject.watched_until.since(first.time);
+            if opening.syns < TELLING_SYNS && watched < TELLING_SILENCE && !gave_up {
+                return;
+            }
+            let again = counted(opening.syns.saturating_sub(1), "retransmission");
+            let server = scene.connection.server;
+            let words = format!("no answer from {server} within {}; {again}", duration(watched));
+            faults.add(words).packets(first, latest);
+        })],
+    },
+    Rule {
+        id: "NET-03",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "ICMP says that the server cannot be reached, or must not be",
+        section: "RFC 1122 §4.2.3.9, RFC 1812 §5.2.7.1, RFC 4443 §3.1",
+        explanation: "A router, a firewall or the host itself answered the SYN with an ICMP error. \
+            \"Administratively prohibited\" is a firewall that rejects; \"host unreachable\" is a \
+            machine that does not answer in its network; \"no route\" is a missing route; \"port \
+            unreachable\" is a firewall that rejects as if nothing listened.",
+        remedy: "Look at who sent the error, it is in the evidence. If it is the server, change \
+            its firewall (a REJECT rule for this port); if it is a router, its filters or routes; \
+            if it is your own machine, its routes (`ip route get ADDRESS`).",
+        example: Example::Text(
+            "client: SYN\nserver: ICMP destination unreachable, communication administratively \
+             prohibited (3/13)",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let network = &scene.connection.network;
+            let Some(error) = network.unreachable else { return };
+            if network.opening.syn_ack.is_some()
+                || scene.connection.state == TcpState::Refused
+                || error.quoted != Direction::ClientToServer
+                || error.kind.meaning() == IcmpMeaning::TooBig
+            {
+                return;
+            }
+            let first = network.opening.first_syn.unwrap_or(error.origin);
+            let (kind, reporter) = (error.kind, error.reporter);
+            let words = format!(
+                "{reporter} answered the SYN to {}: {} (ICMP type {}, code {})",
+                scene.connection.server,
+                kind.name(),
+                kind.number,
+                kind.code
+            );
+            faults.add(words).packets(first.min(error.origin), error.origin);
+        })],
+    },
+    Rule {
+        id: "NET-06",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "reset before the handshake was complete",
+        section: "RFC 9293 §3.5.2; RFC 6455 §4.1",
+        explanation: "TCP was open, and one side sent RST before the upgrade was answered. A \
+            server resets where its process ends or crashes on the request, where it has reached \
+            its limit of connections, or where it closes a socket without having read the \
+            request; so does a firewall or load balancer that knows no server behind it.",
+        remedy: "Look into the log of the server, or of the load balancer before it, at that \
+            moment: crashes, limits (file descriptors, connections), TLS or another protocol \
+            expected on this port.",
+        example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: RST"),
+        checks: &[Check::End(|scene, faults| {
+            let connection = scene.connection;
+            let (network, bytes) = (&connection.network, connection.bytes);
+            let Some(reset) = network.reset.filter(|_| is_reset_early(scene)) else { return };
+            let side = Side::sender(reset.by);
+            let stage = match (bytes.client, bytes.server) {
+                (0, 0) => "before a request was sent",
+                (_, 0) => "and had not answered the request",
+                (_, _) => "within the response",
+            };
+            let start = network.opening.first_ack.unwrap_or(connection.first);
+            let open = duration(reset.origin.time.since(start.time));
+            faults
+                .add(format!("the {} sent RST {open} after TCP was open, {stage}", side.name()))
+                .direction(reset.by)
+                .side(side)
+                .packets(reset.origin, reset.origin);
+        })],
+    },
+    Rule {
+        id: "NET-10",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "SYN answered late, or accept queue overflow",
+        section: "RFC 9293 §3.5, RFC 6298 §2",
+        explanation: "The connection opened, but only after a second or more: an earlier SYN was \
+            lost or dropped and had to be sent again. A server whose queue of connections that \
+            wait for accept() is full drops SYNs, or the acknowledgement that ends the handshake. \
+            A burst of clients after a restart, or a blocked event loop, does that.",
+        remedy: "On a Linux server see `nstat -az TcpExtListenOverflows TcpExtListenDrops` and the \
+            queue in `ss -ltn` (Recv-Q against Send-Q). Call listen() with a larger backlog, raise \
+            net.core.somaxconn, and accept connections in a loop that nothing blocks. If the \
+            counters do not move, packets are lost on the way.",
+        example: Example::Text("client: SYN\nclient: SYN again after 1 s\nserver: SYN, ACK"),
+        checks: &[Check::End(|scene, faults| {
+            let opening = &scene.connection.network.opening;
+            let Some((syn, answer)) = opening.first_syn.zip(opening.syn_ack) else { return };
+            let waited = answer.time.since(syn.time);
+            if opening.first_ack.is_none() {
+                return;
+            }
+            let again = counted(opening.syns.saturating_sub(1), "retransmission");
+            if waited > LATE_ANSWER || (opening.syns > 1 && waited >= RETRANSMISSION) {
+                let words = format!("the SYN was answered after {}; {again}", duration(waited));
+                faults.add(words).packets(syn, answer);
+            } else if opening.syn_acks > 1 && scene.connection.network.resent.client.packets > 0 {
+                let answers = counted(opening.syn_acks, "SYN-ACK");
+                faults
+                    .add(format!(
+                        "{answers} though the client had acknowledged the first: the server let \
+                         the connection go and took it up again"
+                    ))
+                    .side(Side::Server)
+                    .packets(answer, opening.first_ack.unwrap_or(answer).max(answer));
+            }
+        })],
+    },
+];
+
+/// Whether a connection that was open was reset before a WebSocket could be used, by who did not
+/// merely give up waiting (HS-50) or look whether the port is open.
+fn is_reset_early(scene: &Scene<'_, Ending>) -> bool {
+    let connection = scene.connection;
+    let TcpState::Reset(by) = connection.state else { return false };
+    // A side that sends nothing more is not reset in the middle of anything.
+    if connection.network.opening.syn_ack.is_none() {
+        return false;
+    }
+    let fins = connection.network.fins;
+    if fins.client.is_some() || fins.server.is_some() {
+        return false;
+    }
+    let is_answered = scene.subject.outcome == Outcome::Rejected;
+    match (connection.nature, by) {
+        (Nature::Unknown | Nature::Asked, Direction::ServerToClient) => !is_answered,
+        (Nature::Asked, Direction::ClientToServer) => !is_answered && connection.bytes.server > 0,
+        (Nature::Unknown, Direction::ClientToServer)
+        | (Nature::Http | Nature::WebSocket | Nature::Opaque | Nature::Other, _) => false,
+    }
+}
+
+/// As many SYNs without answer are telling, however soon the capture ended: the third is sent three
+/// seconds after the first (RFC 6298 §2, §5.5).
+const TELLING_SYNS: u64 = 3;
+
+/// Nanoseconds without an answer that are telling: longer than any round trip.
+const TELLING_SILENCE: u64 = 3_000_000_000;
+
+/// Nanoseconds after which an answer to a SYN is late: the initial retransmission timeout (RFC 6298 §2).
+const LATE_ANSWER: u64 = 1_000_000_000;
+
+/// The same, less what timers of one tick are early: the SYN was sent again.
+const RETRANSMISSION: u64 = 990_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+
+    /// Milliseconds in which the capture goes on, with another connection that is fine.
+    fn go_on(s: &mut Scenario, milliseconds: u64) {
+        s.wait(milliseconds).upgraded().close();
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "refused", near: &["NET-02", "NET-06"], fires: &["NET-01"], play: |s| { s.dial().refuse(); } },
+        Case { name: "refused at the second SYN", near: &["NET-02"], fires: &["NET-01"], play: |s| { s.dial().dial_again(1_000).refuse(); } },
+        Case { name: "three SYNs and nothing", near: &["NET-01", "NET-03"], fires: &["NET-02"], play: |s| { s.dial().dial_again(1_000).dial_again(2_000); } },
+        Case { name: "one SYN, and nothing for long", near: &["NET-01"], fires: &["NET-02"], play: |s| { s.dial(); go_on(s, 4_000); } },
+        Case { name: "the capture ends behind the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
+        Case { name: "a firewall says so", near: &["NET-02", "NET-01"], fires: &["NET-03"], play: |s| { s.dial().icmp("10.0.0.2", 3, 13).dial_again(1_000).dial_again(2_000); } },
+        Case { name: "a firewall says so over IPv6", near: &["NET-02"], fires: &["NET-03"], play: |s| { s.between("fd00::1", "fd00::2").dial().icmp("fd00::fe", 1, 1); } },
+        Case { name: "packets are too big", near: &["NET-03"], fires: &[], play: |s| { s.upgraded().icmp("10.0.0.254", 3, 4).close(); } },
+        Case { name: "unreachable for a while, then open", near: &["NET-03"], fires: &["NET-10"], play: |s| {
+            s.dial().icmp("10.0.0.254", 3, 1).dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+        Case { name: "reset instead of an answer", near: &["NET-01", "NET-07"], fires: &["NET-06 server"], play: |s| { s.ask("").reset(Side::Server); } },
+        Case { name: "reset before a request", near: &["NET-01"], fires: &["NET-06 server"], play: |s| { s.open().reset(Side::Server); } },
+        Case { name: "the port was only looked at", near: &["NET-06"], fires: &[], play: |s| { s.open().reset(Side::Client); } },
+        Case { name: "reset after a refusal", near: &["NET-06"], fires: &["HS-48"], play: |s| {
+            s.ask("").server(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n").reset(Side::Server);
+        }},
+        Case { name: "the second SYN is answered", near: &["NET-02"], fires: &["NET-10"], play: |s| {
+            s.dial().dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+        Case { name: "the acknowledgement fell off a full queue", near: &["NET-02"], fires: &["NET-10 server"], play: |s| {
+            s.open().wait(1_000).answer().acknowledge(ClientToServer).upgrade("", "").resend(Side::Client, 10).acknowledge(ServerToClient).close();
+        }},
+        Case { name: "a round trip around the world", near: &["NET-10"], fires: &[], play: |s| {
+            s.dial().wait(600).answer().acknowledge(ClientToServer).upgrade("", "").close();
+        }},
+    ];
+
+    #[test]
+    fn each_way_not_to_open_has_its_rule() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,214 @@
+//! Certificates in the clear, and old versions (TLS-04, TLS-07).
+
+use super::{failure, is_accepted};
+use crate::analysis::event::{Connection, ConnectionEvent};
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Side;
+use crate::findings::rules::handshake::fields_read::shown;
+use crate::stream::{Direction, Timestamp};
+use crate::text::clock::Rfc3339;
+use crate::tls::{Certificate, Facts, Observation, Seen, Version};
+
+/// TLS-04 and TLS-07.
+pub(in crate::findings) const RULES: &[Rule] = &[
+    Rule {
+        id: "TLS-04",
+        severity: Severity::Warning,
+        bound: Bound::Server,
+        title: "certificate self-signed, expired, or not valid for the name asked",
+        section: "RFC 5280 §4.1.2.5, §6.1; RFC 9525 §6",
+        explanation: "Clients that verify certificates refuse this one. Its times are compared with the \
+            time of its packet, its names with the one that the client asked for (SNI). That nobody but \
+            itself vouches for it is told only where the client did not go on: it may have been told to \
+            trust it. Seen in TLS 1.2 and older only; TLS 1.3 encrypts certificates.",
+        remedy: "Renew an expired certificate, and see why it was not renewed by itself (certbot renew, \
+            and a reload of the server). Put every name and address that clients use into \
+            subjectAltName; the common name does not count. For development, mkcert makes an authority \
+            that the machine trusts, and certificates of it.",
+        example: Example::Text(
+            "client: SNI example.org; server: a certificate for www.example.org only",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(tls) = scene.connection.tls.as_deref() else { return };
+            let Some(certificate) = &tls.certificate else { return };
+            let is_refused = failure(scene).is_some() && !is_accepted(tls);
+            let troubles = [
+                is_refused.then(|| self_signed(&certificate.what)).flatten(),
+                times(certificate),
+                names(scene.connection, tls, &certificate.what).filter(|_| {
+                    // Without a name, only the client's leaving says that the address was meant.
+                    // Clients that went on may be of those that look at the common name.
+                    is_refused
+                        || tls.server_name().is_some_and(|name| !is_common(&certificate.what, name))
+                }),
+            ];
+            let troubles: Vec<String> = troubles.into_iter().flatten().collect();
+            if !troubles.is_empty() {
+                faults
+                    .add(troubles.join("; "))
+                    .direction(Direction::ServerToClient)
+                    .side(Side::Server)
+                    .span(certificate.span);
+            }
+        })],
+    },
+    Rule {
+        id: "TLS-07",
+        severity: Severity::Warning,
+        bound: Bound::Both,
+        title: "protocol version below TLS 1.2",
+        section: "RFC 8996 §4, §5",
+        explanation: "TLS 1.0 and 1.1 must not be used any more. Browsers and the libraries of today refuse \
+            them, so that other clients cannot connect at all.",
+        remedy: "Let the server accept TLS 1.2 and 1.3 (nginx: `ssl_protocols TLSv1.2 TLSv1.3;`), or update \
+            the side whose library has no newer version.",
+        example: Example::Text(
+            "client: up to TLS 1.2; server: 16 03 01 ... (ServerHello with TLS 1.0)",
+        ),
+        checks: &[Check::Incident(|scene, faults| {
+            let ConnectionEvent::Tls(_, Observation::ServerHello(hello, span)) = scene.subject
+            else {
+                return;
+            };
+            if hello.version >= Version::TLS_1_2 {
+                return;
+            }
+            let tls = scene.connection.tls.as_deref();
+            let offered = tls.and_then(|tls| tls.client_hello.as_ref());
+            let offered = offered.map(|hello| hello.what.highest_version());
+            let side = match offered {
+                Some(offered) if offered < Version::TLS_1_2 => Side::Client,
+                Some(_) | None => Side::Server,
+            };
+            let offer = offered
+                .map_or_else(String::new, |offered| format!("; the client offers up to {offered}"));
+            faults
+                .add(format!("the server chose {}{offer}", hello.version))
+                .direction(Direction::ServerToClient)
+                .side(side)
+                .span(*span);
+        })],
+    },
+];
+
+fn self_signed(certificate: &Certificate) -> Option<String> {
+    certificate.is_self_signed.then(|| {
+        format!(
+            "the certificate is self-signed: {} is its own issuer",
+            shown(certificate.subject.as_bytes())
+        )
+    })
+}
+
+fn times(certificate: &Seen<Certificate>) -> Option<String> {
+    let Certificate { not_before, not_after, .. } = certificate.what;
+    let now = certificate.span.last.time;
+    if now > not_after {
+        Some(format!("the certificate expired at {}", date(not_after)))
+    } else if now < not_before {
+        Some(format!(
+            "the certificate is not valid before {}; the capture's clock said {}",
+            date(not_before),
+            date(now)
+        ))
+    } else {
+        None
+    }
+}
+
+fn names(connection: &Connection, tls: &Facts, certificate: &Certificate) -> Option<String> {
+    let asked = match tls.server_name() {
+        Some(name) => String::from_utf8_lossy(name).into_owned(),
+        None => connection.server.ip().to_string(),
+    };
+    if certificate.is_for(&asked) {
+        return None;
+    }
+    let valid: Vec<String> =
+        certificate.names.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
+    let more = certificate.names.len().saturating_sub(valid.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let valid = if valid.is_empty() {
+        format!("it has no subjectAltName ({})", shown(certificate.subject.as_bytes()))
+    } else {
+        format!("it is for {}{more}", shown(valid.join(", ").as_bytes()))
+    };
+    Some(format!("the certificate is not valid for {}: {valid}", shown(asked.as_bytes())))
+}
+
+/// Whether a certificate without names has this one as its common name.
+fn is_common(certificate: &Certificate, name: &[u8]) -> bool {
+    let mut parts = certificate.subject.split(',').filter_map(|part| part.strip_prefix("CN="));
+    certificate.names.is_empty() && parts.any(|part| part.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// A time without its decimals.
+fn date(time: Timestamp) -> String {
+    let mut clock = Rfc3339::default();
+    let text = clock.text(time);
+    text.split('.').next().map_or_else(String::new, |text| format!("{text}Z"))
+}
+
+/// Names of a certificate that evidence shows.
+const NAMES_SHOWN: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::tls::hand_made::{
+        EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
+        server_hello,
+    };
+
+    /// The whole handshake, a request and its answer.
+    fn works<'a>(s: &'a mut Scenario, certificate: &str) -> &'a mut Scenario {
+        s.open()
+            .client(&hello())
+            .server(&flight(certificate))
+            .client(&finished())
+            .server(&finished());
+        s.client(&sealed(300)).server(&sealed(200)).end(Side::Client)
+    }
+
+    /// The client leaves when it has the certificate.
+    fn refuses<'a>(s: &'a mut Scenario, certificate: &str) -> &'a mut Scenario {
+        s.open().client(&hello()).server(&flight(certificate)).end(Side::Client)
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "a good certificate", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, GOOD); } },
+        Case { name: "self-signed, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, OWN); } },
+        Case { name: "self-signed, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, OWN); } },
+        Case { name: "good, and refused", near: &["TLS-04"], fires: &["TLS-08"], play: |s| { refuses(s, GOOD); } },
+        Case { name: "expired", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OLD); } },
+        Case { name: "not valid yet", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, EARLY); } },
+        Case { name: "for other names", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OTHER); } },
+        Case { name: "without names, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, NAMELESS); } },
+        Case { name: "without names, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, NAMELESS); } },
+        Case { name: "a name that the wildcard covers", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&client_hello(&[], Some("www.example.org"))).server(&flight(GOOD)).end(Side::Client);
+        }},
+        Case { name: "no name, and a certificate for the address", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&client_hello(&[], None)).server(&flight(GOOD)).end(Side::Client);
+        }},
+        Case { name: "no name, and none for the address", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| {
+            s.open().client(&client_hello(&[], None)).server(&flight(OLD)).end(Side::Client);
+        }},
+        Case { name: "an old server", near: &[], fires: &["TLS-07 server"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0301));
+        }},
+        Case { name: "TLS 1.2", near: &["TLS-07"], fires: &[], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0303));
+        }},
+        Case { name: "TLS 1.3, which calls itself 1.2", near: &["TLS-07"], fires: &[], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304));
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

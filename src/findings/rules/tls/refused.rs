@@ -1,0 +1,237 @@
+//! Handshakes that one side gave up (TLS-03, TLS-08).
+
+use super::{Failure, failure};
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Side;
+use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::words::{duration, packets_in_words};
+use crate::stream::{Direction, Span};
+use crate::tls::{Alert, Facts, alert as alerts};
+
+/// TLS-03 and TLS-08.
+pub(in crate::findings) const RULES: &[Rule] = &[
+    Rule {
+        id: "TLS-03",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "TLS handshake failed by alert",
+        section: "RFC 8446 §6.2; RFC 5246 §7.2.2",
+        explanation: "One side cannot go on with the handshake, and says why. An alert of the client is \
+            about the server's certificate most of the time; one of the server about what the client \
+            offered: versions, algorithms, a name. The other side reports it as an SSL error, browsers as \
+            close code 1006.",
+        remedy: "See the evidence for what this alert means. For unknown_ca, let the server send its whole \
+            chain (fullchain.pem, not cert.pem), or give the client the authority: NODE_EXTRA_CA_CERTS \
+            for node, SSL_CERT_FILE or cafile= for Python, --cacert for curl, the system's store for \
+            browsers. For certificate_expired, renew it. For protocol_version and handshake_failure, \
+            update the side that is older. For unrecognized_name, use the name that the server is set up \
+            for.",
+        example: Example::Text(
+            "server: ServerHello, Certificate; client: 15 03 03 00 02 02 30 (unknown_ca)",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let Some(tls) = scene.connection.tls.as_deref() else { return };
+            match failure(scene) {
+                Some(Failure::Alert(direction, alert)) => {
+                    faults
+                        .add(format!(
+                            "the {} sent {}: {}",
+                            Side::sender(direction).name(),
+                            alert.what,
+                            meaning(direction, alert.what, tls)
+                        ))
+                        .direction(direction)
+                        .span(alert.span);
+                }
+                Some(Failure::HiddenAlert(span, after)) => {
+                    faults
+                        .add(format!(
+                            "what the server sent last, {} after the handshake, is by its length an alert, \
+                             which is encrypted: it probably refused the client, for example because it \
+                             asks for a certificate of the client",
+                            duration(after)
+                        ))
+                        .direction(Direction::ServerToClient)
+                        .span(span);
+                }
+                Some(
+                    Failure::Foreign(_)
+                    | Failure::Silence(_)
+                    | Failure::AskedInTheClear
+                    | Failure::Left(_),
+                )
+                | None => {}
+            }
+        })],
+    },
+    Rule {
+        id: "TLS-08",
+        severity: Severity::Error,
+        bound: Bound::Nobody,
+        title: "client left during or right after the TLS handshake without an alert",
+        section: "RFC 8446 §4.4.2.4, §6.1",
+        explanation: "The client had the server's certificate, and ended the connection without having \
+            sent a request. So do clients that look at the certificate themselves once the handshake is \
+            done (node does), and in TLS 1.3 an alert cannot be seen, since it is encrypted. Mostly they \
+            refuse the certificate: it is self-signed, expired, or for another name. A health check that only \
+            opens TLS looks the same.",
+        remedy: "Look at the error that the client reports. Give it the authority that signed the \
+            certificate (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, --cacert, the system's store); for \
+            development, one of mkcert that the machine trusts. Connect by a name that stands in the \
+            certificate. Do not switch verification off in what you ship.",
+        example: Example::Text("server: ServerHello, Certificate, Finished; client: Finished, FIN"),
+        checks: &[Check::End(|scene, faults| {
+            let Some(Failure::Left(left)) = failure(scene) else { return };
+            let Some(tls) = scene.connection.tls.as_deref() else { return };
+            let when = if tls.established.is_some() {
+                format!("{} after the handshake was done", duration(left.after))
+            } else {
+                format!(
+                    "during the handshake, {} after the server's latest record",
+                    duration(left.after)
+                )
+            };
+            let alerted = if tls.ends_with_hidden_alert(Direction::ClientToServer) {
+                "; its last record is, by its length, an alert, which is encrypted"
+            } else {
+                ""
+            };
+            let offset = scene.connection.bytes.client;
+            let evidence = format!(
+                "the client left {when} (packet {}), and had sent no request: it probably refused the \
+                 certificate{}{alerted}",
+                left.at.packet,
+                certificate_in_words(tls),
+            );
+            faults.add(evidence).direction(Direction::ClientToServer).span(Span {
+                start: offset,
+                end: offset,
+                first: left.at,
+                last: left.at,
+            });
+        })],
+    },
+];
+
+/// What the certificate is, where it was seen.
+fn certificate_in_words(tls: &Facts) -> String {
+    let Some(certificate) = &tls.certificate else { return String::new() };
+    let what = &certificate.what;
+    let kind = if what.is_self_signed { "self-signed, " } else { "" };
+    format!(" of {} ({kind}{})", packets_in_words(certificate.span), shown(what.subject.as_bytes()))
+}
+
+/// What an alert means to people.
+fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
+    match (alert.description, direction) {
+        (alerts::UNKNOWN_CA, Direction::ClientToServer) => {
+            let issuer = tls.certificate.as_ref().map_or_else(String::new, |certificate| {
+                format!(" ({})", shown(certificate.what.issuer.as_bytes()))
+            });
+            format!("it does not know the authority that signed the server's certificate{issuer}, or the server did not send the certificates in between")
+        }
+        (alerts::PROTOCOL_VERSION, Direction::ServerToClient) => {
+            let highest = tls.client_hello.as_ref().map(|hello| hello.what.highest_version());
+            let offered = highest.map_or_else(String::new, |it| format!(", at most {it}"));
+            format!("the versions that the client offers{offered}, are not those that it accepts")
+        }
+        (alerts::UNRECOGNIZED_NAME, Direction::ServerToClient) => {
+            let name = tls.server_name().map_or_else(|| "no name".to_owned(), shown);
+            format!("it is not set up for the name that the client asked for ({name})")
+        }
+        (alerts::HANDSHAKE_FAILURE | alerts::INSUFFICIENT_SECURITY, _) => {
+            "the two sides have no cipher suite, curve or signature algorithm in common; or, from some \
+             servers, a client certificate is missing"
+                .to_owned()
+        }
+        (alerts::NO_APPLICATION_PROTOCOL, _) => {
+            let offered = tls.client_hello.as_ref().map_or_else(Vec::new, |hello| {
+                hello.what.protocols.iter().map(|it| shown(it)).collect()
+            });
+            format!("it speaks none of the protocols that the client offers by ALPN ({})", offered.join(", "))
+        }
+        (alerts::CERTIFICATE_EXPIRED, _) => {
+            "the certificate has expired or is not valid yet, or the sender's clock is wrong".to_owned()
+        }
+        (alerts::BAD_CERTIFICATE | alerts::CERTIFICATE_UNKNOWN, _) => {
+            "it refuses the certificate, often because it is self-signed or for another name".to_owned()
+        }
+        (alerts::CERTIFICATE_REVOKED, _) => "the certificate was revoked".to_owned(),
+        (alerts::UNSUPPORTED_CERTIFICATE, _) => {
+            "the certificate is of a kind that it cannot use, such as one for another purpose".to_owned()
+        }
+        (alerts::CERTIFICATE_REQUIRED, _) => {
+            "it asks for a certificate of the client, and got none".to_owned()
+        }
+        (alerts::INTERNAL_ERROR, _) => {
+            "it has a failure of its own: see its log; a server without a certificate does this".to_owned()
+        }
+        (_, Direction::ClientToServer) => "it cannot go on with what the server sent".to_owned(),
+        (_, Direction::ServerToClient) => "it cannot go on with what the client sent".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Case, check};
+    use crate::tls::hand_made::{
+        GOOD, alert, finished, flight, hello, record, sealed, server_hello,
+    };
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "the server refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+            s.open().client(&hello()).server(&alert(2, 70)).end(Side::Server);
+        }},
+        Case { name: "the client refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&alert(2, 48)).end(Side::Client);
+        }},
+        Case { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(25)).client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
+        }},
+        Case { name: "goodbyes of TLS 1.2, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
+                .client(&record(21, &[0xee; 26])).server(&record(21, &[0xee; 26])).end(Side::Client);
+        }},
+        Case { name: "goodbyes of TLS 1.3, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(19)).server(&sealed(19)).end(Side::Client);
+        }},
+        Case { name: "a server that answers, and leaves", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).server(&sealed(19)).end(Side::Server);
+        }},
+        Case { name: "the client says goodbye at once", near: &["TLS-03"], fires: &[], play: |s| {
+            s.open().client(&hello()).client(&alert(1, 0)).end(Side::Client);
+        }},
+        Case { name: "TLS 1.2, and no request", near: &[], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished()).end(Side::Client);
+        }},
+        Case { name: "TLS 1.3, and an encrypted alert", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900)).client(&sealed(19)).end(Side::Client);
+        }},
+        Case { name: "TLS 1.3, finished, and an encrypted alert", near: &[], fires: &["TLS-08"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(19)).reset(Side::Client);
+        }},
+        Case { name: "a connection opened in advance", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).wait(10_000).client(&sealed(19)).end(Side::Client);
+        }},
+        Case { name: "a request", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
+                .client(&sealed(53)).client(&sealed(300)).end(Side::Client);
+        }},
+        Case { name: "an answer", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
+                .client(&sealed(300)).server(&sealed(300)).end(Side::Client);
+        }},
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,160 @@
+//! What cannot be seen without secrets (TLS-05, TLS-06).
+
+use std::fmt::Write;
+
+use super::failure;
+use crate::analysis::event::{Ending, Nature, Transport};
+use crate::findings::engine::context::Scene;
+use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::stream::Span;
+use crate::tls::{Facts, Known};
+
+/// TLS-05 and TLS-06.
+pub(in crate::findings) const RULES: &[Rule] = &[
+    Rule {
+        id: "TLS-05",
+        severity: Severity::Note,
+        bound: Bound::Nobody,
+        title: "encrypted and no secrets: WebSocket inside cannot be seen",
+        section: "RFC 8446 §5.2",
+        explanation: "TLS hides what is said. With the secrets of the connection, which clients and servers \
+            can write to a key log, it can be decrypted; without them only the handshake of TLS is seen.",
+        remedy: "Record again while one side writes a key log, and give it with --keylog FILE. Chromium, \
+            Firefox and curl: set SSLKEYLOGFILE=FILE before they start (a browser that is already running \
+            must be closed first). node: `node --tls-keylog=FILE app.js`. Python: SSLKEYLOGFILE=FILE for \
+            contexts of ssl.create_default_context(), or context.keylog_filename = FILE. Whoever has the \
+            file can read the connections: delete it afterwards. Or capture where there is no TLS: on the \
+            other side of the proxy that ends it.",
+        example: Example::Text(
+            "client: ClientHello; server: ServerHello; and then encrypted records only",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            if !is_hidden(scene) {
+                return;
+            }
+            let tls = scene.connection.tls.as_deref();
+            let evidence = match tls.map(|tls| &tls.known) {
+                None => "the capture begins after the TLS handshake: even with secrets, it could not be \
+                     decrypted"
+                    .to_owned(),
+                Some(Known::NoLog) => format!("{}; no secrets were given", described(tls)),
+                Some(Known::Present(labels)) => format!(
+                    "{}; its secrets are there ({}), but this version of wslens does not decrypt yet",
+                    described(tls),
+                    labels.join(", ")
+                ),
+                Some(Known::Absent) => return,
+            };
+            let fault = faults.add(evidence);
+            if let Some(span) = hello_span(tls) {
+                fault.span(span);
+            }
+        })],
+    },
+    Rule {
+        id: "TLS-06",
+        severity: Severity::Warning,
+        bound: Bound::Nobody,
+        title: "secrets are given but do not match this connection",
+        section: "RFC 8446 §4.1.2",
+        explanation: "A key log finds a connection by the random of its ClientHello, and none of its lines has \
+            that of this connection. It was written by another program, or at another time, or the \
+            client of this connection writes none.",
+        remedy: "See whether the program that wrote the key log is the one that made this connection: a \
+            browser that was already running ignores SSLKEYLOGFILE, and each process needs to be told. \
+            Where other programs connect as well, only the connections of the one that logs can be read.",
+        example: Example::Text(
+            "client: ClientHello with random 9f 01 ...; no line of the key log has it",
+        ),
+        checks: &[Check::End(|scene, faults| {
+            let tls = scene.connection.tls.as_deref();
+            if !is_hidden(scene) || tls.is_none_or(|tls| tls.known != Known::Absent) {
+                return;
+            }
+            let random = tls.and_then(|tls| tls.client_hello.as_ref()).map(|it| it.what.random);
+            let fault = faults.add(match random {
+                Some(random) => format!(
+                    "{}; no secret is that of its client random {}",
+                    described(tls),
+                    hex(&random)
+                ),
+                None => {
+                    "its ClientHello was not captured, and secrets are found by that".to_owned()
+                }
+            });
+            if let Some(span) = hello_span(tls) {
+                fault.span(span);
+            }
+        })],
+    },
+];
+
+/// Whether a connection speaks inside TLS, so that something is hidden.
+fn is_hidden(scene: &Scene<'_, Ending>) -> bool {
+    let connection = scene.connection;
+    connection.transport == Transport::Tls
+        && connection.nature == Nature::Opaque
+        && failure(scene).is_none()
+        && connection.tls.as_deref().is_none_or(|tls| tls.established.is_some())
+}
+
+/// What is known of the connection, in one line.
+fn described(tls: Option<&Facts>) -> String {
+    tls.map_or_else(|| "TLS".to_owned(), Facts::in_words)
+}
+
+fn hello_span(tls: Option<&Facts>) -> Option<Span> {
+    tls.and_then(|tls| tls.client_hello.as_ref()).map(|hello| hello.span)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::violation::Side;
+    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::tls::hand_made::{hello, sealed, server_hello};
+
+    /// The random of the `ClientHello`, as it stands in a key log.
+    const RANDOM: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    fn plays<'a>(s: &'a mut Scenario, log: &str) -> &'a mut Scenario {
+        s.options.keylog.add(log.as_bytes()).unwrap();
+        speaks(s)
+    }
+
+    fn speaks(s: &mut Scenario) -> &mut Scenario {
+        s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
+        s.client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).end(Side::Client)
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        Case { name: "no secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| { speaks(s); } },
+        Case { name: "its secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| {
+            plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {RANDOM} 00"));
+        }},
+        Case { name: "those of another connection", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
+            plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {} 00", RANDOM.replace('0', "f")));
+        }},
+        Case { name: "an empty key log", near: &["TLS-05"], fires: &["TLS-06"], play: |s| { plays(s, ""); } },
+        Case { name: "a capture that begins later", near: &[], fires: &["TLS-05"], play: |s| {
+            s.midstream().client(&sealed(300)).server(&sealed(200));
+        }},
+        Case { name: "a handshake under way", near: &["TLS-05"], fires: &[], play: |s| {
+            s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
+        }},
+        Case { name: "in the clear", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| { s.upgraded().close(); } },
+    ];
+
+    #[test]
+    fn each_offence_is_found_once_and_nothing_else() {
+        check(&[RULES], CASES);
+    }
+}

@@ -1,0 +1,36 @@
+//! What the user and the reader of the capture tell the rules.
+
+use crate::analysis::limits::Limits;
+use crate::stream::PacketId;
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Findings of one rule on one connection that are given one by one; further ones are counted.
+    pub each: u64,
+    /// Payload bytes from which on a frame or message is too large (WS-F14).
+    pub message_bytes: u64,
+    /// The limits that the analyzer works with, which findings name.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { each: 10, message_bytes: 64 << 20, limits: Limits::default() }
+    }
+}
+
+/// What only the reader of a capture knows about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading<'a> {
+    /// Packets read.
+    pub packets: u64,
+    /// Why nothing could be read behind the last packet.
+    pub damage: Option<&'a str>,
+    /// Damaged blocks that were skipped, in words.
+    pub skipped: &'a [String],
+    /// Packets that the capturing machine lost.
+    pub dropped: u64,
+    /// The last packet of those that were let go, where there was no room to keep all for looking at them again.
+    pub let_go: Option<PacketId>,
+}

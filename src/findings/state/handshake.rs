@@ -1,0 +1,95 @@
+//! What the rules remember of a connection's opening handshake.
+
+use crate::analysis::event::Connection;
+use crate::findings::engine::rule::{Check, Rule};
+use crate::findings::rules::handshake::fields_read::attempt;
+use crate::http::Handshake;
+use crate::stream::{Direction, Span};
+use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
+
+/// What the rules remember of the opening handshake.
+#[derive(Debug, Default)]
+pub(crate) struct HandshakeFacts {
+    /// The 101 response, once it came.
+    pub(crate) accepted: Option<Span>,
+    /// RSV bits that the accepted extensions may use; `None` where that is not known.
+    pub(crate) reserved_bits: Option<u8>,
+    /// What was agreed for permessage-deflate, where it was accepted.
+    pub(crate) deflate: Option<DeflateParams>,
+    /// Rules that the request of the handshake under way broke.
+    pub(crate) request_faults: Vec<&'static str>,
+    /// Rules that its response broke.
+    pub(crate) response_faults: Vec<&'static str>,
+    /// The request for a WebSocket that has no response so far.
+    pub(crate) asked: Option<Asked>,
+    /// The latest handshake that was refused.
+    pub(crate) refused: Option<Box<Handshake>>,
+    /// Rules that its request broke.
+    pub(crate) refused_faults: Vec<&'static str>,
+}
+
+/// A request for a WebSocket that waits for its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) request: Span,
+    /// Bytes that the server had sent before.
+    pub(crate) said: u64,
+}
+
+impl HandshakeFacts {
+    /// Remembers a broken rule, if it is one about the request or the response.
+    pub(crate) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>) {
+        let is_request = rule.checks.iter().any(|check| matches!(check, Check::Request(_)));
+        let is_response = rule.checks.iter().any(|check| matches!(check, Check::Response(_)));
+        let faults = match direction {
+            Some(Direction::ClientToServer) if is_request => &mut self.request_faults,
+            Some(Direction::ServerToClient) if is_response => &mut self.response_faults,
+            Some(Direction::ClientToServer | Direction::ServerToClient) | None => return,
+        };
+        if !faults.contains(&rule.id) {
+            faults.push(rule.id);
+        }
+    }
+
+    /// RSV bits with which payloads can be read; all where the handshake was not seen.
+    pub(crate) fn readable_bits(&self) -> u8 {
+        match (self.reserved_bits, self.deflate) {
+            (None, _) => 0b111,
+            (Some(_), Some(_)) => 0b100,
+            (Some(_), None) => 0,
+        }
+    }
+
+    /// Remembers a request.
+    pub(crate) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
+        let said = connection.bytes.server;
+        self.asked = attempt(handshake).map(|request| Asked { request: request.span, said });
+    }
+
+    /// Remembers how a handshake ended.
+    pub(crate) fn ended(&mut self, handshake: &Handshake) {
+        let Some(response) = &handshake.response else { return };
+        if response.status() != Some(101) {
+            // Another may follow on the same connection.
+            *self = Self {
+                refused: attempt(handshake).map(|_| Box::new(handshake.clone())),
+                refused_faults: std::mem::take(&mut self.request_faults),
+                ..Self::default()
+            };
+            return;
+        }
+        self.asked = None;
+        self.accepted = Some(response.span);
+        let accepted = handshake.extensions_accepted().unwrap_or_default();
+        let list = extension::parse(&accepted);
+        self.deflate = DeflateParams::from_accepted(&list);
+        let is_deflate = |name: &str| name.eq_ignore_ascii_case(PERMESSAGE_DEFLATE);
+        let has_other = list.extensions.iter().any(|it| !is_deflate(&it.name));
+        self.reserved_bits = Some(match (has_other, self.deflate) {
+            // What an extension that we do not know does with the bits, nobody can tell.
+            (true, _) => 0b111,
+            (false, Some(_)) => 0b100,
+            (false, None) => 0,
+        });
+    }
+}

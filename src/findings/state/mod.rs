@@ -1,0 +1,9 @@
+//! What is remembered of one connection.
+
+pub(crate) mod capture;
+pub(crate) mod compressibility;
+pub(crate) mod connection;
+pub(crate) mod handshake;
+pub(crate) mod health;
+pub(crate) mod masking_keys;
+pub(crate) mod response_times;
