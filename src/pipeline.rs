@@ -1,7 +1,7 @@
 //! Analyzer and rules in one: packets in, events and findings out.
 
 use crate::analysis::event::Event;
-use crate::analysis::{Analyzer, Cargo, Options, Sink, Totals};
+use crate::analysis::{Analyzer, AnalyzerOptions, Cargo, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
 use crate::tls::KeyLogError;
@@ -17,7 +17,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Makes a pipeline that has seen nothing.
-    pub fn new(options: Options, settings: Settings) -> Self {
+    pub fn new(options: AnalyzerOptions, settings: Settings) -> Self {
         Self { analyzer: Analyzer::new(options), checker: Checker::new(settings) }
     }
 

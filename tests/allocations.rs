@@ -14,7 +14,7 @@ use flate2::Compress;
 use flate2::Compression;
 use flate2::FlushCompress;
 use wslens::analysis::Analyzer;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
 use wslens::analysis::Totals;
 use wslens::analysis::event::ConnectionEvent;
@@ -196,7 +196,7 @@ impl Findings for Found {
 
 /// Analyzes messages with a report of JSON lines that nobody reads.
 fn reported(payload: Payload, messages: u64, detail: Detail) -> AllocationInfo {
-    let options = ndjson::Options {
+    let options = ndjson::NdjsonOptions {
         selection: Selection::default(),
         detail,
         findings: Listing::No,
@@ -220,7 +220,7 @@ fn measure<S: Sink>(traffic: Traffic, keep: usize, sink: &mut S) -> AllocationIn
     let traffic = Box::new(traffic);
     allocation_counter::measure(|| {
         let mut source = capture::open_stream(traffic, "traffic").unwrap();
-        let mut analyzer = Analyzer::new(Options { keep, ..Options::default() });
+        let mut analyzer = Analyzer::new(AnalyzerOptions { keep, ..AnalyzerOptions::default() });
         while let Some(packet) = source.next_packet().unwrap() {
             analyzer.push(&packet, sink);
         }

@@ -13,7 +13,7 @@ use std::path::Path;
 use generator::Profile;
 use generator::Truth;
 use wslens::analysis::Analyzer;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
@@ -133,7 +133,7 @@ impl Sink for Seen {
 
 fn decode(path: &Path) -> Seen {
     let mut seen = Seen::default();
-    let mut analyzer = Analyzer::new(Options::default());
+    let mut analyzer = Analyzer::new(AnalyzerOptions::default());
     let mut source = capture::open(path).unwrap();
     while let Some(packet) = source.next_packet().unwrap() {
         analyzer.push(&packet, &mut seen);

@@ -10,7 +10,7 @@ use std::io::Read;
 use allocation_counter::measure;
 use allocation_counter::opt_out;
 use wslens::analysis::Analyzer;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
 use wslens::stream::Direction::ClientToServer;
 use wslens::timeline::stats::Statistics;
@@ -28,7 +28,7 @@ const SEGMENT: usize = 1448;
 
 #[test]
 fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
-    let limit = length(Options::default().limits.buffered_per_connection);
+    let limit = length(AnalyzerOptions::default().limits.buffered_per_connection);
     // One hole that nobody fills, or a new one every 30 kB.
     for every in [u64::MAX, 20] {
         let peak = peak(Holes::new(1, WAITING / length(SEGMENT), SEGMENT, every));
@@ -38,14 +38,14 @@ fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
 
 #[test]
 fn bytes_behind_holes_take_no_more_than_the_limit_of_all() {
-    let limit = length(Options::default().limits.buffered_total);
+    let limit = length(AnalyzerOptions::default().limits.buffered_total);
     let peak = peak(Holes::new(50, 1_000_000 / length(SEGMENT), SEGMENT, u64::MAX));
     assert!((limit / 2..limit + limit / 4).contains(&peak), "{peak} bytes at once");
 }
 
 #[test]
 fn tiny_pieces_behind_holes_are_counted_with_what_they_cost() {
-    let limit = length(Options::default().limits.buffered_per_connection);
+    let limit = length(AnalyzerOptions::default().limits.buffered_per_connection);
     let peak = peak(Holes::new(1, 200_000, 1, 1));
     assert!((limit / 2..limit * 2).contains(&peak), "{peak} bytes at once");
 }
@@ -55,7 +55,7 @@ fn peak(stream: Holes) -> u64 {
     let stream = Box::new(stream);
     let info = measure(|| {
         let mut source = capture::open_stream(stream, "memory").unwrap();
-        let mut analyzer = Analyzer::new(Options { keep: 1, ..Options::default() });
+        let mut analyzer = Analyzer::new(AnalyzerOptions { keep: 1, ..AnalyzerOptions::default() });
         let mut sink = Statistics::default();
         while let Some(packet) = source.next_packet().unwrap() {
             analyzer.push(&packet, &mut sink);

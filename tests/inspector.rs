@@ -18,7 +18,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
 use wslens::capture::FileStore;
 use wslens::http::Handshake;
@@ -59,7 +59,7 @@ impl Sample {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
-            options: Options::default(),
+            options: AnalyzerOptions::default(),
         };
         loader::read(source, &shared);
         Self { shared, store: FileStore::open(&path).unwrap().unwrap() }

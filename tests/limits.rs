@@ -16,7 +16,7 @@ mod support;
 
 use flate2::Compress;
 use flate2::Compression;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::event::Limit;
 use wslens::analysis::event::Outcome;
 use wslens::analysis::limits::Limits;
@@ -197,6 +197,6 @@ fn hole(connections: u16, messages: usize) -> (Vec<Packet>, usize) {
     (carried, messages * usize::from(connections))
 }
 
-fn options(limits: Limits) -> Options {
-    Options { keep: usize::MAX >> 8, limits, ..Options::default() }
+fn options(limits: Limits) -> AnalyzerOptions {
+    AnalyzerOptions { keep: usize::MAX >> 8, limits, ..AnalyzerOptions::default() }
 }

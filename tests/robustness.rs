@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::Command;
 
 use wslens::analysis::Analyzer;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
 use wslens::capture::LinkType;
 use wslens::stream::PacketId;
@@ -227,8 +227,8 @@ fn files_that_are_no_captures_fail_with_one_line() {
 }
 
 /// Content is kept, so that all of it is touched.
-fn options() -> Options {
-    Options { keep: 4096, digest: true, ..Options::default() }
+fn options() -> AnalyzerOptions {
+    AnalyzerOptions { keep: 4096, digest: true, ..AnalyzerOptions::default() }
 }
 
 /// A packet that outlives its reader.

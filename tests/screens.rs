@@ -28,7 +28,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
 use wslens::capture::FileStore;
 use wslens::capture::PacketPlace;
@@ -84,7 +84,7 @@ impl Screen {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
-            options: Options::default(),
+            options: AnalyzerOptions::default(),
         };
         let stage = loader::read(source, &shared);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
@@ -475,7 +475,8 @@ fn hostile_bytes_stay_in_their_row() {
 #[test]
 fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
     let mut timeline = Timeline::new();
-    let mut pipeline = Pipeline::new(Options::default(), wslens::findings::Settings::default());
+    let mut pipeline =
+        Pipeline::new(AnalyzerOptions::default(), wslens::findings::Settings::default());
     let conversation = Conversation::plain("many");
     let mut line = Line::open(&Layout::default());
     for (direction, bytes) in &conversation.turns {
@@ -538,7 +539,7 @@ fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
         conversation.say_deflated(ServerToClient, text.as_bytes(), 1);
     }
     let carried = support::scenario::packets(&conversation, &Layout::default());
-    let timeline = support::reopened::record(&carried, Options::default()).timeline;
+    let timeline = support::reopened::record(&carried, AnalyzerOptions::default()).timeline;
     let store = support::reopened::Memory::new(&carried);
     let world = World { timeline: &timeline, store: &store };
     let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
@@ -655,7 +656,7 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
         packets: capture::open(&path).unwrap(),
         spool: Some(journal),
         count: u64::MAX,
-        options: Options::default(),
+        options: AnalyzerOptions::default(),
     };
     loader::read(source, &shared);
     let timeline = shared.timeline();

@@ -14,7 +14,7 @@ mod support;
 use std::cell::Cell;
 
 use allocation_counter::measure;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::event::ConnectionId;
 use wslens::capture;
 use wslens::capture::PacketPlace;
@@ -55,7 +55,7 @@ fn a_million_messages_take_tens_of_bytes_each() {
     let mut packets = 0;
     let mut first = Vec::new();
     let info = measure(|| {
-        let mut pipeline = Pipeline::new(Options::default(), Settings::default());
+        let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
         many(|packet| {
             push(packet, packets, &mut pipeline, &mut timeline);
             if packets == 4 {
@@ -85,7 +85,7 @@ fn a_million_messages_take_tens_of_bytes_each() {
 #[test]
 fn an_overview_of_many_messages_leaves_none_out() {
     let mut timeline = Timeline::new();
-    let mut pipeline = Pipeline::new(Options::default(), Settings::default());
+    let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
     let mut packets = 0;
     many(|packet| {
         push(packet, packets, &mut pipeline, &mut timeline);
@@ -127,7 +127,7 @@ fn findings_know_their_rows_and_rows_their_findings() {
     conversation.bytes(ClientToServer, &frame(0x80, None, b"second"));
     conversation.bytes(ServerToClient, &frame(0x81, None, b"all right"));
     let carried = support::scenario::packets(&conversation, &Layout::default());
-    let both = support::reopened::record(&carried, Options::default());
+    let both = support::reopened::record(&carried, AnalyzerOptions::default());
     let timeline = &both.timeline;
     let told: Vec<_> = timeline
         .findings()
@@ -180,7 +180,7 @@ fn what_is_counted_of_a_connection_covers_all_of_it() {
         }
     }
     let carried = support::scenario::packets(&conversation, &Layout::default());
-    let both = support::reopened::record(&carried, Options::default());
+    let both = support::reopened::record(&carried, AnalyzerOptions::default());
     let timeline = &both.timeline;
     let connection = &timeline.connections()[0];
     let rows = timeline.rows_of(connection.id);
@@ -221,7 +221,7 @@ fn connections_without_a_trace_of_websocket_are_not_shown() {
         conversation.bytes(ServerToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
     }
     let carried = support::scenario::packets(&conversation, &Layout::default());
-    let both = support::reopened::record(&carried, Options::default());
+    let both = support::reopened::record(&carried, AnalyzerOptions::default());
     assert_eq!((both.timeline.rows(), both.timeline.connections().len()), (0, 0));
     assert!(both.timeline.memory() < 100_000, "{}", both.timeline.memory());
     assert_eq!(both.timeline.counts().packets, carried.len() as u64);

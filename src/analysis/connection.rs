@@ -9,7 +9,7 @@ use crate::analysis::layer::Layer;
 use crate::analysis::lookups::Lookups;
 use crate::analysis::network::PacketSeen;
 use crate::analysis::secure::is_failed;
-use crate::analysis::{Cargo, Options, Sink};
+use crate::analysis::{AnalyzerOptions, Cargo, Sink};
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
@@ -42,7 +42,7 @@ struct Answer {
 
 /// What all connections share while one of them is worked on.
 pub(super) struct Work<'w, S> {
-    pub(super) options: &'w Options,
+    pub(super) options: &'w AnalyzerOptions,
     pub(super) shared: &'w mut websocket::Shared,
     /// The packet being read.
     pub(super) now: Origin,

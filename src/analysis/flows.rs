@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{ConnectionId, Limit};
 use crate::analysis::lookups::Lookups;
-use crate::analysis::{Options, Sink};
+use crate::analysis::{AnalyzerOptions, Sink};
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Origin, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, TcpState};
@@ -14,7 +14,7 @@ use crate::websocket::{self, Settings};
 /// The connections of a capture.
 #[derive(Debug)]
 pub(super) struct Flows {
-    pub(super) options: Options,
+    pub(super) options: AnalyzerOptions,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
     lookups: Lookups,
@@ -53,7 +53,7 @@ struct Before {
 }
 
 impl Flows {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: AnalyzerOptions) -> Self {
         let settings = Settings {
             keep: options.keep,
             digest: options.digest,

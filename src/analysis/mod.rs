@@ -42,7 +42,7 @@ pub enum Cargo<'a> {
 
 /// What the user chose.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct AnalyzerOptions {
     /// How many bytes of each message's content are kept for [`Message::content`](crate::websocket::Message).
     pub keep: usize,
     /// Whether longer messages get a SHA-256.
@@ -91,7 +91,7 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// Makes an analyzer that has seen nothing.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: AnalyzerOptions) -> Self {
         Self {
             decoder: Decoder::new(options.limits.fragments),
             flows: Flows::new(options),

@@ -62,10 +62,13 @@ impl CaptureArgs {
     /// # Errors
     ///
     /// As [`FileStore::open`].
-    pub(super) fn store(&self, opened: &Opened) -> Result<Option<FileStore>, capture::Error> {
+    pub(super) fn store(
+        &self,
+        opened: &OpenedCapture,
+    ) -> Result<Option<FileStore>, capture::Error> {
         match (&self.file, opened.kind) {
-            (Some(path), Kind::File) => FileStore::open(path),
-            (_, Kind::File | Kind::Stream | Kind::Live) => Ok(None),
+            (Some(path), SourceKind::File) => FileStore::open(path),
+            (_, SourceKind::File | SourceKind::Stream | SourceKind::Live) => Ok(None),
         }
     }
 
@@ -74,7 +77,7 @@ impl CaptureArgs {
     /// # Errors
     ///
     /// As [`SourceArgs::open_file`] and [`SourceArgs::open_live`].
-    pub(super) fn open(&self) -> anyhow::Result<Opened> {
+    pub(super) fn open(&self) -> anyhow::Result<OpenedCapture> {
         match &self.file {
             Some(path) => self.source.open_file(path),
             None if self.is_live() => self.source.open_live(),
@@ -152,22 +155,22 @@ impl SourceArgs {
     /// # Errors
     ///
     /// As [`capture::open`], and when there is an option that only live capture has.
-    pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<Opened> {
+    pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<OpenedCapture> {
         if let Some(option) = self.live.alien() {
             // Not left to clap, which gives up this demand where a file is named.
             anyhow::bail!("{option} is for live capture: it needs --interface; see wslens --help");
         }
         let (source, kind, length) = if path == Path::new("-") {
             let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
-            (source, Kind::Stream, None)
+            (source, SourceKind::Stream, None)
         } else {
             let source = capture::open(path)?;
             let length = capture::length(path);
-            let kind = if length.is_some() { Kind::File } else { Kind::Stream };
+            let kind = if length.is_some() { SourceKind::File } else { SourceKind::Stream };
             (source, kind, length)
         };
         let source = recorded(source, Vec::new(), self.record.output(Some(path))?)?;
-        Ok(Opened { source, kind, length, count: self.count(), stop: Arc::default() })
+        Ok(OpenedCapture { source, kind, length, count: self.count(), stop: Arc::default() })
     }
 
     /// Opens the interfaces.
@@ -175,10 +178,16 @@ impl SourceArgs {
     /// # Errors
     ///
     /// As [`LiveArgs::open`].
-    pub(super) fn open_live(&self) -> anyhow::Result<Opened> {
+    pub(super) fn open_live(&self) -> anyhow::Result<OpenedCapture> {
         let stop = Arc::default();
         let source = self.live.open(&self.record, &stop)?;
-        Ok(Opened { source, kind: Kind::Live, length: None, count: self.count(), stop })
+        Ok(OpenedCapture {
+            source,
+            kind: SourceKind::Live,
+            length: None,
+            count: self.count(),
+            stop,
+        })
     }
 
     fn count(&self) -> u64 {
@@ -214,11 +223,11 @@ pub(super) fn no_capture() -> anyhow::Error {
 }
 
 /// An open source of packets.
-pub(super) struct Opened {
+pub(super) struct OpenedCapture {
     /// Gives the packets.
     pub(super) source: Box<dyn PacketSource + Send>,
     /// Whether it may make us wait.
-    pub(super) kind: Kind,
+    pub(super) kind: SourceKind,
     /// Bytes of the file, where it is one.
     pub(super) length: Option<u64>,
     /// How many packets are to be read.
@@ -229,7 +238,7 @@ pub(super) struct Opened {
 
 /// Whether a source may make us wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum SourceKind {
     /// All of it is there.
     File,
     /// It comes through a pipe, perhaps slowly.

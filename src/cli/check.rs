@@ -4,25 +4,24 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::Verdict;
-use super::capture::{Kind, Opened, SourceArgs, no_capture};
+use super::ExitStatus;
+use super::capture::{OpenedCapture, SourceArgs, SourceKind, no_capture};
 use super::drive::drive;
 use super::failures::{Failures, extent};
-use super::filter::{FilterArgs, kept};
+use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
 use super::living::Living;
-use super::output::{ColorArgs, Screen};
+use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
-use crate::analysis::Options;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
-use crate::report::check::{self, Checked, Choice, Collector, Explanations, Files, Format};
+use crate::report::check::{
+    CheckFormat, CheckOptions, Checked, Choice, Collector, Explanations, Files,
+};
 use crate::timeline::filter::Filter;
-use crate::tls::KeyLog;
 
 /// Find what breaks the rules, and say what to do
 ///
@@ -47,8 +46,8 @@ pub(super) struct CheckArgs {
     filter: FilterArgs,
 
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<CheckFormat>(), default_value = "text")]
+    format: CheckFormat,
 
     /// Exit with code 1 from this severity on
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
@@ -113,14 +112,18 @@ pub(super) enum FailOn {
 
 impl FailOn {
     /// The exit code where `worst` is the worst of what was found.
-    pub(super) fn verdict(self, worst: Option<Severity>) -> Verdict {
+    pub(super) fn verdict(self, worst: Option<Severity>) -> ExitStatus {
         let least = match self {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
             Self::Note => Severity::Note,
-            Self::Never => return Verdict::Fine,
+            Self::Never => return ExitStatus::Fine,
         };
-        if worst.is_some_and(|worst| worst >= least) { Verdict::Findings } else { Verdict::Fine }
+        if worst.is_some_and(|worst| worst >= least) {
+            ExitStatus::Findings
+        } else {
+            ExitStatus::Fine
+        }
     }
 }
 
@@ -141,11 +144,11 @@ enum Least {
 ///
 /// When a capture cannot be read, or not to its end, after everything else was written; when the
 /// output cannot be written.
-pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let filter = args.filter.filter()?;
-    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
+    let inputs = RunInputs { filter: filter.as_ref(), keylog: args.source.keylog()? };
     if !args.source.interfaces().is_empty() {
-        return args.live(&given, out);
+        return args.live(&inputs, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -163,7 +166,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
     jobs::run(
         &listed,
         threads,
-        |job| args.check(job, files, &given),
+        |job| args.check(job, files, &inputs),
         |outcome| {
             captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
             if let Some(checked) = &outcome.checked {
@@ -189,9 +192,9 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Verdi
 }
 
 impl CheckArgs {
-    fn options(&self, files: Files) -> check::Options {
+    fn options(&self, files: Files) -> CheckOptions {
         let screen = Screen::of_standard_output();
-        check::Options {
+        CheckOptions {
             style: self.color.style(screen),
             columns: screen.columns,
             explanations: if self.explain { Explanations::Full } else { Explanations::Brief },
@@ -214,73 +217,61 @@ impl CheckArgs {
         })
     }
 
-    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
-        let options = Options {
-            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
-            decode_as: self.source.decode_as().to_vec(),
-            keylog: given.keylog.clone(),
-            ..Options::default()
-        };
+    fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {
+        let options = inputs.analyzer_options(self.source.decode_as());
         let settings =
             Settings { each: self.each, message_bytes: self.max_message, ..Settings::default() };
         Pipeline::new(options, settings)
     }
 
     /// Checks one file, on whatever thread.
-    fn check(&self, job: &Job, files: Files, given: &Given<'_>) -> Outcome {
+    fn check(&self, job: &Job, files: Files, inputs: &RunInputs<'_>) -> FileResult {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
             Err(error) if job.is_guess() && jobs::is_no_capture(&error) => {
-                return Outcome { checked: None, error: None };
+                return FileResult { checked: None, error: None };
             }
             Err(error) => {
                 let checked = match files {
                     Files::One => None,
                     Files::Several => Some(Checked::unread(name, format!("{error:#}"))),
                 };
-                return Outcome { checked, error: Some(error) };
+                return FileResult { checked, error: Some(error) };
             }
         };
         if files == Files::Several {
             // Several bars at a time would overwrite one another.
             opened.length = None;
         }
-        let mut collector = self.collector(given.filter);
-        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
+        let mut collector = self.collector(inputs.filter);
+        let outcome = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector);
         let error = outcome.err();
-        Outcome { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
+        FileResult { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }
 
     /// Captures live: what is found is told as soon as it is known, where the format allows.
-    fn live(&self, given: &Given<'_>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
-        let opened: Opened = self.source.open_live()?;
-        debug_assert_eq!(opened.kind, Kind::Live);
+    fn live(&self, inputs: &RunInputs<'_>, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+        let opened: OpenedCapture = self.source.open_live()?;
+        debug_assert_eq!(opened.kind, SourceKind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
         let name = opened.source.name().to_owned();
-        let mut living = Living::new(&name, self.collector(given.filter), writer, self.format);
-        let outcome = drive(opened, self.pipeline(given), Scrolling::Yes, &mut living);
+        let mut living = Living::new(&name, self.collector(inputs.filter), writer, self.format);
+        let outcome = drive(opened, self.pipeline(inputs), Scrolling::Yes, &mut living);
         let worst = living.finish(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }
 }
 
-/// What the user gave for all captures.
-struct Given<'a> {
-    filter: Option<&'a Filter>,
-    /// Secrets of TLS connections.
-    keylog: KeyLog,
-}
-
 /// What became of one file.
-struct Outcome {
+struct FileResult {
     /// `None` where there is nothing to be written.
     checked: Option<Checked>,
     /// Why it was not read, or not to its end; or a [`Remark`](super::Remark) about it.
     error: Option<anyhow::Error>,
 }
 
-impl Outcome {
+impl FileResult {
     /// Whether it is no capture, and nobody failures that it was one.
     fn is_passed_over(&self) -> bool {
         self.checked.is_none() && self.error.is_none()
@@ -293,12 +284,3 @@ pub(super) fn rule_name(text: &str) -> Result<RuleName, String> {
         format!("no rule and no group of rules is called so; the nearest is '{}'", unknown.nearest)
     })
 }
-
-/// Reads the name of an output format.
-fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
-}
-
-/// Bytes kept of each message: those of a text that a rule can read as its subprotocol.
-const JUDGED_BYTES: usize = 64 << 10;

@@ -3,26 +3,23 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-
-use super::capture::{Opened, SourceArgs, no_capture};
+use super::capture::{OpenedCapture, SourceArgs, no_capture};
 use super::check::FailOn;
 use super::drive::drive;
 use super::failures::{Failures, extent};
-use super::filter::{FilterArgs, kept};
+use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
-use super::output::{ColorArgs, Screen};
+use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
-use super::{Remark, Verdict};
-use crate::analysis::Options;
+use super::{ExitStatus, Remark};
 use crate::analysis::event::ConnectionId;
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::check::{Extent, Files};
-use crate::report::diagnose::{self, Choice, Collector, Diagnosis, Format, Scope};
+use crate::report::diagnose::{
+    Choice, Collector, DiagnoseFormat, DiagnoseOptions, Diagnosis, Scope,
+};
 use crate::report::{Breadth, Selection};
-use crate::timeline::filter::Filter;
-use crate::tls::KeyLog;
 
 /// Tell why connections failed or dropped, and what to do
 ///
@@ -48,8 +45,8 @@ pub(super) struct DiagnoseArgs {
     filter: FilterArgs,
 
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<DiagnoseFormat>(), default_value = "text")]
+    format: DiagnoseFormat,
 
     /// Only connections that failed or were dropped
     #[arg(long)]
@@ -79,11 +76,11 @@ pub(super) struct DiagnoseArgs {
 ///
 /// When a capture cannot be read, or not to its end, after everything else was written; when the
 /// output cannot be written.
-pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let filter = args.filter.filter()?;
-    let given = Given { filter: filter.as_ref(), keylog: args.source.keylog()? };
+    let inputs = RunInputs { filter: filter.as_ref(), keylog: args.source.keylog()? };
     if !args.source.interfaces().is_empty() {
-        return args.live(&given, out);
+        return args.live(&inputs, out);
     }
     if args.files.is_empty() {
         return Err(no_capture());
@@ -95,7 +92,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
     let mut captures = 0_usize;
     let mut failures = Failures::default();
     for job in &listed {
-        let (diagnosis, error) = args.diagnose(job, files, &given);
+        let (diagnosis, error) = args.diagnose(job, files, &inputs);
         captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));
         if let Some(diagnosis) = &diagnosis {
             worst = worst.max(diagnosis.worst());
@@ -116,9 +113,9 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ve
 }
 
 impl DiagnoseArgs {
-    fn options(&self, files: Files) -> diagnose::Options {
+    fn options(&self, files: Files) -> DiagnoseOptions {
         let screen = Screen::of_standard_output();
-        diagnose::Options {
+        DiagnoseOptions {
             style: self.color.style(screen),
             columns: screen.columns,
             selection: Selection {
@@ -134,17 +131,12 @@ impl DiagnoseArgs {
         if self.all { Breadth::All } else { Breadth::Relevant }
     }
 
-    fn collector(&self, given: &Given<'_>) -> Collector {
-        Collector::new(Choice { breadth: self.breadth(), filter: given.filter.cloned() })
+    fn collector(&self, inputs: &RunInputs<'_>) -> Collector {
+        Collector::new(Choice { breadth: self.breadth(), filter: inputs.filter.cloned() })
     }
 
-    fn pipeline(&self, given: &Given<'_>) -> Pipeline {
-        let options = Options {
-            keep: given.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
-            decode_as: self.source.decode_as().to_vec(),
-            keylog: given.keylog.clone(),
-            ..Options::default()
-        };
+    fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {
+        let options = inputs.analyzer_options(self.source.decode_as());
         Pipeline::new(options, Settings::default())
     }
 
@@ -155,7 +147,7 @@ impl DiagnoseArgs {
         &self,
         job: &Job,
         files: Files,
-        given: &Given<'_>,
+        inputs: &RunInputs<'_>,
     ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
@@ -166,7 +158,7 @@ impl DiagnoseArgs {
                     Files::One => None,
                     Files::Several => {
                         let extent = Extent::Unread(format!("{error:#}"));
-                        Some(self.collector(given).into_diagnosis(name, extent))
+                        Some(self.collector(inputs).into_diagnosis(name, extent))
                     }
                 };
                 return (unread, Some(error));
@@ -176,21 +168,21 @@ impl DiagnoseArgs {
             // Bars between the lines of the output would be in the way.
             opened.length = None;
         }
-        let mut collector = self.collector(given);
-        let error = drive(opened, self.pipeline(given), Scrolling::No, &mut collector).err();
+        let mut collector = self.collector(inputs);
+        let error = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector).err();
         (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 
     /// Captures live until it is told to stop, and tells the stories then.
-    fn live(&self, given: &Given<'_>, out: &mut dyn Write) -> anyhow::Result<Verdict> {
-        let opened: Opened = self.source.open_live()?;
+    fn live(&self, inputs: &RunInputs<'_>, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+        let opened: OpenedCapture = self.source.open_live()?;
         let name = opened.source.name().to_owned();
         if io::stderr().is_terminal() {
             // Nothing is shown until the capture ends: that should surprise nobody.
             writeln!(io::stderr(), "wslens: listening on {name}; Ctrl-C tells the stories").ok();
         }
-        let mut collector = self.collector(given);
-        let outcome = drive(opened, self.pipeline(given), Scrolling::No, &mut collector);
+        let mut collector = self.collector(inputs);
+        let outcome = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector);
         let error = outcome.err();
         let diagnosis = collector.into_diagnosis(name, extent(error.as_ref()));
         let mut writer = self.format.writer(out, self.options(Files::One));
@@ -204,19 +196,3 @@ impl DiagnoseArgs {
         }
     }
 }
-
-/// What the user gave for all captures.
-struct Given<'a> {
-    filter: Option<&'a Filter>,
-    /// Secrets of TLS connections.
-    keylog: KeyLog,
-}
-
-/// Reads the name of an output format.
-fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
-}
-
-/// Bytes kept of each message: those of a text that a rule can read as its subprotocol.
-const JUDGED_BYTES: usize = 64 << 10;

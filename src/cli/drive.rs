@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::capture::{Kind, Opened};
-use super::progress::{Progress, Scrolling};
-use super::{Remark, Verdict, signals};
+use super::capture::{OpenedCapture, SourceKind};
+use super::progress::{ProgressIndicator, Scrolling};
+use super::{ExitStatus, Remark, signals};
 use crate::analysis::{Analyzer, Totals};
 use crate::capture::{Packet, PacketSource, Secrets, SkippedBlock, SkippedBlocks};
 use crate::findings::{Findings, Reading};
@@ -76,23 +76,23 @@ impl<R: Report + Findings> Engine<R> for Pipeline {
 /// When the report cannot be written. When the capture is damaged, everything before the damage is
 /// in the report. A capture without packets is a [`Remark`].
 pub(super) fn drive<R: Report>(
-    mut opened: Opened,
+    mut opened: OpenedCapture,
     mut engine: impl Engine<R>,
     scrolling: Scrolling,
     report: &mut R,
 ) -> anyhow::Result<()> {
     match opened.kind {
-        Kind::File => {}
-        Kind::Stream | Kind::Live => signals::stop_at_first(&opened.stop)?,
+        SourceKind::File => {}
+        SourceKind::Stream | SourceKind::Live => signals::stop_at_first(&opened.stop)?,
     }
-    let progress = Progress::new(opened.length, scrolling);
+    let progress = ProgressIndicator::new(opened.length, scrolling);
     let outcome = read(&mut opened, &progress, &mut engine, report);
     progress.clear();
     let closed = opened.source.close();
     let failure = match outcome {
         Ok(()) => closed.err(),
-        Err(Stop::Output(error)) => return Err(error.into()),
-        Err(Stop::Capture(error)) => Some(error),
+        Err(StopReason::Output(error)) => return Err(error.into()),
+        Err(StopReason::Capture(error)) => Some(error),
     };
     let damage = failure.as_ref().map(ToString::to_string);
     let skipped = skipped(opened.source.skipped_blocks());
@@ -112,13 +112,13 @@ pub(super) fn drive<R: Report>(
         None => {
             let name = opened.source.name();
             let text = format!("{name} has no packets; was the capture filter too narrow?");
-            Err(Remark { text, verdict: Verdict::Fine }.into())
+            Err(Remark { text, verdict: ExitStatus::Fine }.into())
         }
     }
 }
 
 /// Why the loop ended early.
-enum Stop {
+enum StopReason {
     /// The capture cannot be read any further.
     Capture(crate::capture::Error),
     /// The report cannot be written any further.
@@ -126,20 +126,20 @@ enum Stop {
 }
 
 fn read<R: Report>(
-    opened: &mut Opened,
-    progress: &Progress,
+    opened: &mut OpenedCapture,
+    progress: &ProgressIndicator,
     engine: &mut impl Engine<R>,
     report: &mut R,
-) -> Result<(), Stop> {
+) -> Result<(), StopReason> {
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
     let mut secrets = 0;
     while packets < opened.count {
         // What is captured live ends by itself, with what had come until then.
-        if opened.kind == Kind::Stream && opened.stop.load(Ordering::Relaxed) {
+        if opened.kind == SourceKind::Stream && opened.stop.load(Ordering::Relaxed) {
             break;
         }
-        let Some(packet) = opened.source.next_packet().map_err(Stop::Capture)? else { break };
+        let Some(packet) = opened.source.next_packet().map_err(StopReason::Capture)? else { break };
         let end = end_of(&packet);
         if packets == 0 {
             report.start(packet.time);
@@ -151,9 +151,9 @@ fn read<R: Report>(
             engine.add_secrets(more);
             secrets = secrets.saturating_add(1);
         }
-        report.check().map_err(Stop::Output)?;
+        report.check().map_err(StopReason::Output)?;
         if flushing.is_due(opened.source.as_ref(), end, report) {
-            report.flush().map_err(Stop::Output)?;
+            report.flush().map_err(StopReason::Output)?;
         }
         if packets.is_multiple_of(PROGRESS_INTERVAL) {
             progress.update(opened.source.position());
@@ -170,21 +170,21 @@ fn end_of(packet: &Packet<'_>) -> u64 {
 /// When lines are handed over before the buffer is full: a reader waits for those of a source that
 /// makes us wait.
 struct Flushing {
-    kind: Kind,
+    kind: SourceKind,
     latest: Instant,
 }
 
 impl Flushing {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: SourceKind) -> Self {
         Self { kind, latest: now() }
     }
 
     /// Whether to flush behind a packet that ends at `end`.
     fn is_due(&mut self, source: &dyn PacketSource, end: u64, report: &impl Report) -> bool {
         match self.kind {
-            Kind::File => false,
-            Kind::Live => report.is_pending() && (!source.is_ready() || self.has_waited()),
-            Kind::Stream => {
+            SourceKind::File => false,
+            SourceKind::Live => report.is_pending() && (!source.is_ready() || self.has_waited()),
+            SourceKind::Stream => {
                 // All that has come so far is read: the next packet is one to wait for.
                 report.is_pending()
                     && (source.position().saturating_sub(end) <= BETWEEN_PACKETS

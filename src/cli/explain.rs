@@ -10,7 +10,7 @@ use super::output::{ColorArgs, Screen};
 use crate::describe::frame::Context;
 use crate::describe::frame::drawing::Borders;
 use crate::findings;
-use crate::report::explain::{self, Options};
+use crate::report::explain::{self, ExplainOptions};
 use crate::stream::{Direction, length_u64};
 use crate::websocket::Compression;
 use crate::websocket::extension::SideParams;
@@ -34,7 +34,7 @@ pub(super) struct ExplainArgs {
 
     /// Who sent the frames
     #[arg(long, value_name = "SIDE", value_enum)]
-    side: Option<Side>,
+    side: Option<SenderArg>,
 
     /// permessage-deflate was negotiated: inflate compressed messages
     #[arg(long)]
@@ -50,7 +50,7 @@ pub(super) struct ExplainArgs {
 
 /// A side of a connection.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Side {
+enum SenderArg {
     /// who opened the connection
     Client,
     /// who accepted it
@@ -66,13 +66,13 @@ enum Side {
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let options = args.options();
     let what = args.what.join(" ");
-    match Subject::of(&what)? {
-        Subject::CloseCode(code) => {
+    match Topic::of(&what)? {
+        Topic::CloseCode(code) => {
             out.write_all(explain::close_code(code, &options).as_bytes())?;
         }
-        Subject::Rule(id) => rule(id, &options, out)?,
-        Subject::Frames(bytes) => out.write_all(explain::frames(&bytes, &options).as_bytes())?,
-        Subject::StandardInput => {
+        Topic::Rule(id) => rule(id, &options, out)?,
+        Topic::Frames(bytes) => out.write_all(explain::frames(&bytes, &options).as_bytes())?,
+        Topic::StandardInput => {
             let bytes = read(&mut io::stdin().lock())?;
             out.write_all(explain::frames(&bytes, &options).as_bytes())?;
         }
@@ -82,12 +82,12 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()>
 }
 
 impl ExplainArgs {
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> ExplainOptions {
+        ExplainOptions {
             context: Context {
                 direction: self.side.map(|side| match side {
-                    Side::Client => Direction::ClientToServer,
-                    Side::Server => Direction::ServerToClient,
+                    SenderArg::Client => Direction::ClientToServer,
+                    SenderArg::Server => Direction::ServerToClient,
                 }),
                 compression: if self.deflate {
                     Compression::Deflate(SideParams::default())
@@ -103,14 +103,14 @@ impl ExplainArgs {
 
 /// What is to be explained.
 #[derive(Debug, Eq, PartialEq)]
-enum Subject<'a> {
+enum Topic<'a> {
     CloseCode(u16),
     Rule(&'a str),
     Frames(Vec<u8>),
     StandardInput,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Topic<'a> {
     /// Tells by its form what an argument means.
     fn of(text: &'a str) -> anyhow::Result<Self> {
         let text = text.trim();
@@ -154,7 +154,7 @@ fn is_rule_id(text: &str) -> bool {
 }
 
 /// Explains a rule.
-fn rule(id: &str, options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
+fn rule(id: &str, options: &ExplainOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let Some(rule) = findings::rule(id) else {
         anyhow::bail!("no rule has the id {}; wslens rules lists them", id.to_ascii_uppercase());
     };
@@ -203,22 +203,22 @@ mod tests {
     #[test]
     fn arguments_are_told_apart_by_their_form() {
         let cases = [
-            ("1006", Subject::CloseCode(1006)),
-            (" 429 ", Subject::CloseCode(429)),
-            ("8105", Subject::CloseCode(8105)),
-            ("65535", Subject::CloseCode(65_535)),
-            ("WS-F07", Subject::Rule("WS-F07")),
-            ("ws-f07", Subject::Rule("ws-f07")),
-            ("HS-40", Subject::Rule("HS-40")),
-            ("h2-01", Subject::Rule("h2-01")),
-            ("81 05", Subject::Frames(vec![0x81, 0x05])),
-            ("0x8105", Subject::Frames(vec![0x81, 0x05])),
-            ("810548", Subject::Frames(vec![0x81, 0x05, 0x48])),
-            ("81-05", Subject::Frames(vec![0x81, 0x05])),
-            ("-", Subject::StandardInput),
+            ("1006", Topic::CloseCode(1006)),
+            (" 429 ", Topic::CloseCode(429)),
+            ("8105", Topic::CloseCode(8105)),
+            ("65535", Topic::CloseCode(65_535)),
+            ("WS-F07", Topic::Rule("WS-F07")),
+            ("ws-f07", Topic::Rule("ws-f07")),
+            ("HS-40", Topic::Rule("HS-40")),
+            ("h2-01", Topic::Rule("h2-01")),
+            ("81 05", Topic::Frames(vec![0x81, 0x05])),
+            ("0x8105", Topic::Frames(vec![0x81, 0x05])),
+            ("810548", Topic::Frames(vec![0x81, 0x05, 0x48])),
+            ("81-05", Topic::Frames(vec![0x81, 0x05])),
+            ("-", Topic::StandardInput),
         ];
         for (text, expected) in cases {
-            assert_eq!(Subject::of(text).unwrap(), expected, "{text}");
+            assert_eq!(Topic::of(text).unwrap(), expected, "{text}");
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
             ("feed.pcap", "none of the three"),
         ];
         for (text, expected) in cases {
-            let error = Subject::of(text).unwrap_err().to_string();
+            let error = Topic::of(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -1,6 +1,6 @@
 //! Failures of one or several captures, reported in one line on standard error.
 
-use super::{Remark, Verdict};
+use super::{ExitStatus, Remark};
 use crate::report::check::{Extent, Files};
 
 /// Failures and remarks about the captures of one run, reported in one line on standard error.
@@ -44,7 +44,7 @@ impl Failures {
     /// # Errors
     ///
     /// The failure or the remark to report.
-    pub(super) fn answer(self, verdict: Verdict) -> anyhow::Result<Verdict> {
+    pub(super) fn answer(self, verdict: ExitStatus) -> anyhow::Result<ExitStatus> {
         match (self.first, self.count.saturating_sub(1), self.remark) {
             (Some(error), 0, _) => Err(error),
             (Some(error), 1, _) => {

@@ -1,7 +1,9 @@
-//! The option that chooses by an expression.
+//! The option `-Y`, and what it asks of the analysis.
 
+use crate::analysis::AnalyzerOptions;
 use crate::report::fields;
 use crate::timeline::filter::{CONTENT_LIMIT, Filter, Need};
+use crate::tls::KeyLog;
 
 /// What is shown.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -30,3 +32,25 @@ impl FilterArgs {
 pub(super) fn kept(filter: &Filter, keep: usize) -> usize {
     if filter.needs().has(Need::Content) { keep.max(CONTENT_LIMIT) } else { keep }
 }
+
+/// What applies to every capture of one run of `check` or `diagnose`.
+pub(super) struct RunInputs<'a> {
+    pub(super) filter: Option<&'a Filter>,
+    /// TLS secrets of all key logs.
+    pub(super) keylog: KeyLog,
+}
+
+impl RunInputs<'_> {
+    /// How to analyze a capture so that all rules and the filter can be evaluated.
+    pub(super) fn analyzer_options(&self, decode_as: &[u16]) -> AnalyzerOptions {
+        AnalyzerOptions {
+            keep: self.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            decode_as: decode_as.to_vec(),
+            keylog: self.keylog.clone(),
+            ..AnalyzerOptions::default()
+        }
+    }
+}
+
+/// Bytes kept of each message: enough for a rule to parse a text as its subprotocol.
+const JUDGED_BYTES: usize = 64 << 10;

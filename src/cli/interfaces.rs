@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::output::format_parser;
 use crate::capture::live::{self, Device, Link};
-use crate::report::Format;
+use crate::report::LineFormat;
 use crate::text::escape::escape;
 
 /// List the network interfaces that packets can be captured on
@@ -15,13 +15,13 @@ use crate::text::escape::escape;
 #[derive(Debug, clap::Args)]
 pub(super) struct InterfacesArgs {
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<LineFormat>(), default_value = "text")]
+    format: LineFormat,
 }
 
 /// An interface, for programs.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct InterfaceLine<'a> {
     r#type: &'static str,
     name: &'a str,
     kind: &'static str,
@@ -40,8 +40,8 @@ pub(super) fn run(args: &InterfacesArgs, out: &mut dyn Write) -> anyhow::Result<
     let width = devices.iter().map(|device| device.name.chars().count()).max().unwrap_or(0);
     for device in &devices {
         match args.format {
-            Format::Text => writeln!(out, "{:width$}  {}", device.name, description(device))?,
-            Format::Ndjson => writeln!(out, "{}", serde_json::to_string(&row(device))?)?,
+            LineFormat::Text => writeln!(out, "{:width$}  {}", device.name, description(device))?,
+            LineFormat::Ndjson => writeln!(out, "{}", serde_json::to_string(&row(device))?)?,
         }
     }
     if devices.is_empty() {
@@ -73,8 +73,8 @@ fn description(device: &Device) -> String {
     parts.join("; ")
 }
 
-fn row(device: &Device) -> Row<'_> {
-    Row {
+fn row(device: &Device) -> InterfaceLine<'_> {
+    InterfaceLine {
         r#type: "interface",
         name: &device.name,
         kind: device.purpose().name(),

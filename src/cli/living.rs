@@ -6,7 +6,7 @@ use crate::analysis::event::{Connection, ConnectionId, Event};
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule, Severity};
 use crate::report::Report;
-use crate::report::check::{Collector, Extent, Format, Writer};
+use crate::report::check::{CheckFormat, Collector, Extent, Writer};
 use crate::stream::Timestamp;
 
 /// Collects findings, and writes them when their event has passed.
@@ -15,7 +15,7 @@ pub(super) struct Living<'a> {
     name: &'a str,
     collector: Collector,
     writer: Box<dyn Writer + 'a>,
-    format: Format,
+    format: CheckFormat,
     failure: Option<io::Error>,
     pending: bool,
 }
@@ -25,7 +25,7 @@ impl<'a> Living<'a> {
         name: &'a str,
         collector: Collector,
         writer: Box<dyn Writer + 'a>,
-        format: Format,
+        format: CheckFormat,
     ) -> Self {
         Self { name, collector, writer, format, failure: None, pending: false }
     }

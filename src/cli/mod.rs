@@ -50,7 +50,7 @@ pub fn run(
         .and_then(|matches| Args::from_arg_matches(&matches));
     let answer = match parsed {
         Ok(args) => dispatch(&args, out),
-        Err(error) => usage::answer(&error, &arguments, out).map(|()| Verdict::Fine),
+        Err(error) => usage::answer(&error, &arguments, out).map(|()| ExitStatus::Fine),
     };
     match answer {
         Ok(verdict) => verdict.into(),
@@ -117,7 +117,7 @@ enum Command {
     Man(man::ManArgs),
 }
 
-fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match &args.command {
         Some(command) => command.run(out),
         None if args.capture.is_absent() => {
@@ -134,13 +134,13 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<Verdict> {
             } else {
                 print::show(&args.capture, &args.filter, args.color, screen, out)?;
             }
-            Ok(Verdict::Fine)
+            Ok(ExitStatus::Fine)
         }
     }
 }
 
 impl Command {
-    fn run(&self, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         match self {
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
@@ -152,24 +152,24 @@ impl Command {
             Self::Completions(args) => completions::run(args, out)?,
             Self::Man(args) => man::run(args, out)?,
         }
-        Ok(Verdict::Fine)
+        Ok(ExitStatus::Fine)
     }
 }
 
 /// What the exit code tells, unless we failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Verdict {
+enum ExitStatus {
     /// Nothing that was asked about.
     Fine,
     /// Findings at or above the severity that was asked about.
     Findings,
 }
 
-impl From<Verdict> for ExitCode {
-    fn from(verdict: Verdict) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(verdict: ExitStatus) -> Self {
         match verdict {
-            Verdict::Fine => Self::SUCCESS,
-            Verdict::Findings => Self::from(FINDINGS),
+            ExitStatus::Fine => Self::SUCCESS,
+            ExitStatus::Findings => Self::from(FINDINGS),
         }
     }
 }
@@ -179,7 +179,7 @@ impl From<Verdict> for ExitCode {
 #[error("{text}")]
 struct Remark {
     text: String,
-    verdict: Verdict,
+    verdict: ExitStatus,
 }
 
 /// Whether the reader of our output went away.

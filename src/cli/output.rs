@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::report::Format;
+use crate::report::OutputFormat;
 use crate::report::style::{Coloring, Style};
 
 /// When to color.
@@ -68,9 +68,9 @@ impl Screen {
 }
 
 /// Reads the name of an output format.
-pub(super) fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
+pub(super) fn format_parser<F: OutputFormat>() -> impl TypedValueParser<Value = F> {
+    let values = F::TABLE.iter().map(|(_, name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).map(|name| F::from_name(&name).unwrap_or_default())
 }
 
 /// See no-color.org.

@@ -7,14 +7,14 @@ use super::drive::drive;
 use super::filter::{FilterArgs, kept};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
-use crate::analysis::Options;
+use crate::analysis::AnalyzerOptions;
 use crate::analysis::event::ConnectionId;
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::filtered::{Filtered, Intake, Selective};
-use crate::report::ndjson::{self, Ndjson};
-use crate::report::text::{self, Text};
-use crate::report::{Breadth, Detail, Format, Listing, Selection};
+use crate::report::ndjson::{Ndjson, NdjsonOptions};
+use crate::report::text::{Text, TextOptions};
+use crate::report::{Breadth, Detail, LineFormat, Listing, Selection};
 use crate::timeline::filter::Filter;
 use crate::websocket::Digest;
 
@@ -33,8 +33,8 @@ pub(super) struct PrintArgs {
     filter: FilterArgs,
 
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<LineFormat>(), default_value = "text")]
+    format: LineFormat,
 
     /// Show every frame, before its message
     #[arg(long)]
@@ -81,18 +81,18 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let findings = if args.findings { Listing::Yes } else { Listing::No };
     let filter = args.filter.filter()?;
     match args.format {
-        Format::Text => {
+        LineFormat::Text => {
             let screen = Screen::of_standard_output();
             let style = args.color.style(screen);
             let options =
-                text::Options { selection, detail, findings, style, columns: screen.columns };
+                TextOptions { selection, detail, findings, style, columns: screen.columns };
             as_text(&args.capture, filter, options, out)
         }
-        Format::Ndjson => {
+        LineFormat::Ndjson => {
             let keep = args.max_payload;
             let intake =
                 Intake { selection: selection.clone(), detail, keep, digest: Digest::Wanted };
-            let options = ndjson::Options { selection, detail, findings, max_payload: keep };
+            let options = NdjsonOptions { selection, detail, findings, max_payload: keep };
             let mut report = Ndjson::new(out, options);
             print(&args.capture, (filter, intake), Settings::default(), &mut report)
         }
@@ -111,7 +111,7 @@ pub(super) fn show(
     screen: Screen,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let options = text::Options {
+    let options = TextOptions {
         selection: Selection::default(),
         detail: Detail::Messages,
         findings: Listing::No,
@@ -124,7 +124,7 @@ pub(super) fn show(
 fn as_text(
     capture: &CaptureArgs,
     filter: Option<Filter>,
-    options: text::Options,
+    options: TextOptions,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let settings = match options.findings {
@@ -148,12 +148,12 @@ fn print<R: Selective>(
     settings: Settings,
     report: &mut R,
 ) -> anyhow::Result<()> {
-    let analysis = Options {
+    let analysis = AnalyzerOptions {
         keep: filter.as_ref().map_or(intake.keep, |filter| kept(filter, intake.keep)),
         digest: intake.digest == Digest::Wanted,
         decode_as: capture.decode_as().to_vec(),
         keylog: capture.keylog()?,
-        ..Options::default()
+        ..AnalyzerOptions::default()
     };
     let pipeline = Pipeline::new(analysis, settings);
     let opened = capture.open()?;

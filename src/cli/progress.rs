@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A progress bar, or nothing.
-pub(super) struct Progress {
+pub(super) struct ProgressIndicator {
     bar: Option<ProgressBar>,
 }
 
@@ -18,7 +18,7 @@ pub(super) enum Scrolling {
     No,
 }
 
-impl Progress {
+impl ProgressIndicator {
     /// Makes a bar where it helps: for a large file, on a terminal that does not scroll.
     pub(super) fn new(length: Option<u64>, scrolling: Scrolling) -> Self {
         let welcome = io::stderr().is_terminal()

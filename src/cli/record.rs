@@ -20,7 +20,7 @@ pub(super) struct RecordArgs {
     /// the name of -w.
     #[arg(short = 'b', long = "ring-buffer", value_name = "LIMIT", value_parser = limit)]
     #[arg(requires = "write", help_heading = WRITING)]
-    limits: Vec<Limit>,
+    limits: Vec<RotationLimit>,
 
     /// Replace the file of -w if it is there
     #[arg(long, requires = "write", help_heading = WRITING)]
@@ -29,7 +29,7 @@ pub(super) struct RecordArgs {
 
 /// One condition of `-b`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Limit {
+enum RotationLimit {
     /// Bytes of a file.
     Bytes(u64),
     /// Nanoseconds of a file.
@@ -73,10 +73,10 @@ impl RecordArgs {
         let mut rotation = Rotation::default();
         for limit in &self.limits {
             match *limit {
-                Limit::Bytes(bytes) => rotation.bytes = Some(bytes),
-                Limit::Nanoseconds(nanoseconds) => rotation.nanoseconds = Some(nanoseconds),
-                Limit::Packets(packets) => rotation.packets = Some(packets),
-                Limit::Files(files) => rotation.files = Some(files),
+                RotationLimit::Bytes(bytes) => rotation.bytes = Some(bytes),
+                RotationLimit::Nanoseconds(nanoseconds) => rotation.nanoseconds = Some(nanoseconds),
+                RotationLimit::Packets(packets) => rotation.packets = Some(packets),
+                RotationLimit::Files(files) => rotation.files = Some(files),
             }
         }
         if rotation.files.is_some() && !rotation.is_on() {
@@ -105,16 +105,16 @@ pub(super) fn recorded(
 }
 
 /// Reads a condition of `-b`.
-fn limit(text: &str) -> Result<Limit, String> {
+fn limit(text: &str) -> Result<RotationLimit, String> {
     let wrong =
         || "filesize:KB, duration:SECONDS, packets:NUMBER or files:NUMBER is expected".to_owned();
     let (name, number) = text.split_once(':').ok_or_else(wrong)?;
     let number = number.parse::<u64>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
     Ok(match name {
-        "filesize" => Limit::Bytes(number.saturating_mul(KILOBYTE)),
-        "duration" => Limit::Nanoseconds(number.saturating_mul(SECOND)),
-        "packets" => Limit::Packets(number),
-        "files" => Limit::Files(number),
+        "filesize" => RotationLimit::Bytes(number.saturating_mul(KILOBYTE)),
+        "duration" => RotationLimit::Nanoseconds(number.saturating_mul(SECOND)),
+        "packets" => RotationLimit::Packets(number),
+        "files" => RotationLimit::Files(number),
         _ => return Err(wrong()),
     })
 }
@@ -136,10 +136,10 @@ mod tests {
     fn limits_are_those_of_dumpcap() {
         #[rustfmt::skip]
         let cases = [
-            ("filesize:10",  Some(Limit::Bytes(10_000))),
-            ("duration:60",  Some(Limit::Nanoseconds(60_000_000_000))),
-            ("packets:7",    Some(Limit::Packets(7))),
-            ("files:3",      Some(Limit::Files(3))),
+            ("filesize:10",  Some(RotationLimit::Bytes(10_000))),
+            ("duration:60",  Some(RotationLimit::Nanoseconds(60_000_000_000))),
+            ("packets:7",    Some(RotationLimit::Packets(7))),
+            ("files:3",      Some(RotationLimit::Files(3))),
             ("files:0",      None),
             ("files",        None),
             ("filesize:1M",  None),

@@ -2,12 +2,10 @@
 
 use std::io::Write;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-
 use super::check::rule_name;
-use super::output::{ColorArgs, Screen};
+use super::output::{ColorArgs, Screen, format_parser};
 use crate::findings::RuleName;
-use crate::report::rules::{self, Extent, Format, Options};
+use crate::report::rules::{self, Extent, RulesFormat, RulesOptions};
 
 /// List the rules that captures are judged by
 ///
@@ -20,8 +18,8 @@ pub(super) struct RulesArgs {
     names: Vec<RuleName>,
 
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<RulesFormat>(), default_value = "text")]
+    format: RulesFormat,
 
     /// Explain each rule, and say what to do
     #[arg(long)]
@@ -38,7 +36,7 @@ pub(super) struct RulesArgs {
 /// When the catalogue cannot be written.
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let screen = Screen::of_standard_output();
-    let options = Options {
+    let options = RulesOptions {
         names: args.names.clone(),
         extent: if args.explain { Extent::Full } else { Extent::Brief },
         style: args.color.style(screen),
@@ -46,10 +44,4 @@ pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     };
     rules::write(args.format, &options, out)?;
     Ok(())
-}
-
-/// Reads the name of an output format.
-fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let values = Format::TABLE.map(|(_, name, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).unwrap_or_default())
 }

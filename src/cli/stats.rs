@@ -7,12 +7,12 @@ use super::drive::drive;
 use super::filter::{FilterArgs, kept};
 use super::output::format_parser;
 use super::progress::Scrolling;
-use crate::analysis::{Analyzer, Options};
+use crate::analysis::{Analyzer, AnalyzerOptions};
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::filtered::{Filtered, Intake};
 use crate::report::stats::Stats;
-use crate::report::{Detail, Format, Selection};
+use crate::report::{Detail, LineFormat, Selection};
 use crate::timeline::filter::Need;
 use crate::websocket::Digest;
 
@@ -29,8 +29,8 @@ pub(super) struct StatsArgs {
     filter: FilterArgs,
 
     /// Output format
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), default_value = "text")]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<LineFormat>(), default_value = "text")]
+    format: LineFormat,
 }
 
 /// Runs `stats`.
@@ -40,11 +40,11 @@ pub(super) struct StatsArgs {
 /// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let filter = args.filter.filter()?;
-    let analysis = Options {
+    let analysis = AnalyzerOptions {
         keep: filter.as_ref().map_or(DECODED, |filter| kept(filter, DECODED)),
         decode_as: args.capture.decode_as().to_vec(),
         keylog: args.capture.keylog()?,
-        ..Options::default()
+        ..AnalyzerOptions::default()
     };
     let mut report = Stats::new(out, args.format);
     let Some(filter) = filter else {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::capture::{CaptureArgs, Kind};
+use super::capture::{CaptureArgs, SourceKind};
 use super::filter::FilterArgs;
 use super::output::ColorArgs;
-use crate::analysis::Options;
+use crate::analysis::AnalyzerOptions;
 use crate::capture::Spool;
 use crate::tui::alerts::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
@@ -18,8 +18,8 @@ use crate::tui::{Ending, Show, Store};
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct LookArgs {
     /// Colors of the timeline in the terminal
-    #[arg(long, value_name = "THEME", value_enum, default_value_t = Choice::Auto)]
-    theme: Choice,
+    #[arg(long, value_name = "THEME", value_enum, default_value_t = ThemeChoice::Auto)]
+    theme: ThemeChoice,
 
     /// Draw the timeline in ASCII only
     #[arg(long)]
@@ -44,7 +44,7 @@ pub(super) struct SpoolArgs {
 
 /// A choice of colors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Choice {
+enum ThemeChoice {
     /// what suits the terminal
     Auto,
     /// 256 colors on a dark background
@@ -81,18 +81,22 @@ pub(super) fn run(
         (None, None) => Store::Spool(Spool::new(limit)?),
     };
     let stage = match opened.kind {
-        Kind::File => Stage::Loading,
-        Kind::Stream | Kind::Live => Stage::Live,
+        SourceKind::File => Stage::Loading,
+        SourceKind::Stream | SourceKind::Live => Stage::Live,
     };
-    let options = Options { decode_as: capture.decode_as().to_vec(), keylog, ..Options::default() };
+    let options = AnalyzerOptions {
+        decode_as: capture.decode_as().to_vec(),
+        keylog,
+        ..AnalyzerOptions::default()
+    };
     crate::tui::run(Show {
         packets: opened.source,
         store,
         path: capture.path().map(Path::to_path_buf),
         stage,
         ending: match opened.kind {
-            Kind::Live => Ending::AtOnce,
-            Kind::File | Kind::Stream => Ending::Perhaps,
+            SourceKind::Live => Ending::AtOnce,
+            SourceKind::File | SourceKind::Stream => Ending::Perhaps,
         },
         stop: opened.stop,
         length: opened.length,
@@ -109,11 +113,11 @@ impl LookArgs {
     fn theme(self, color: ColorArgs) -> Theme {
         let palette = match self.theme {
             _ if color.are_unwanted() => Palette::Plain,
-            Choice::Auto => palette_of_terminal(),
-            Choice::Dark => Palette::Dark,
-            Choice::Light => Palette::Light,
-            Choice::Sixteen => Palette::Sixteen,
-            Choice::None => Palette::Plain,
+            ThemeChoice::Auto => palette_of_terminal(),
+            ThemeChoice::Dark => Palette::Dark,
+            ThemeChoice::Light => Palette::Light,
+            ThemeChoice::Sixteen => Palette::Sixteen,
+            ThemeChoice::None => Palette::Plain,
         };
         Theme { palette, glyphs: if self.ascii { Glyphs::Ascii } else { Glyphs::Unicode } }
     }

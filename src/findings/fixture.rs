@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analysis::event::{ConnectionId, Event};
-use crate::analysis::{Analyzer, Options, Sink};
+use crate::analysis::{Analyzer, AnalyzerOptions, Sink};
 use crate::capture::{LinkType, Packet};
 use crate::findings::engine::checker::Checker;
 use crate::findings::engine::rule::Rule;
@@ -71,7 +71,7 @@ pub(super) struct Scenario {
     /// The receive window that both announce.
     window: u16,
     pub(super) settings: Settings,
-    pub(super) options: Options,
+    pub(super) options: AnalyzerOptions,
 }
 
 impl Scenario {
@@ -86,7 +86,7 @@ impl Scenario {
             hosts: [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])],
             window: u16::MAX,
             settings: Settings::default(),
-            options: Options { keep: 1 << 16, ..Options::default() },
+            options: AnalyzerOptions { keep: 1 << 16, ..AnalyzerOptions::default() },
         }
     }
 

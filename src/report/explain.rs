@@ -18,7 +18,7 @@ use crate::websocket::sync::is_text;
 
 /// What explanations depend on.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ExplainOptions {
     /// Who sent the frames, and what was negotiated.
     pub context: Context,
     /// Whether only ASCII is written; what the drawing is made of.
@@ -31,7 +31,7 @@ pub struct Options {
 ///
 /// `bytes` begin with a frame, and belong to one direction of one connection. The last frame may be
 /// cut short, anywhere.
-pub fn frames(bytes: &[u8], options: &Options) -> String {
+pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
     let mut page = Page::new(options);
     let found = walk(bytes);
     let end = found.last().map_or(0, Found::end);
@@ -59,14 +59,14 @@ pub fn frames(bytes: &[u8], options: &Options) -> String {
 }
 
 /// Explains a rule.
-pub fn rule(rule: &Rule, options: &Options) -> String {
+pub fn rule(rule: &Rule, options: &ExplainOptions) -> String {
     let mut page = Page::new(options);
     rule::explain(&mut page, rule);
     page.finish()
 }
 
 /// Explains a close code.
-pub fn close_code(code: u16, options: &Options) -> String {
+pub fn close_code(code: u16, options: &ExplainOptions) -> String {
     let mut page = Page::new(options);
     close_code::explain(&mut page, code);
     page.finish()

@@ -60,7 +60,7 @@ pub trait Report: Sink {
 
 /// An output format.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Format {
+pub enum LineFormat {
     /// Lines for people.
     #[default]
     Text,
@@ -68,15 +68,20 @@ pub enum Format {
     Ndjson,
 }
 
-impl Format {
-    /// Name and meaning of each format: help, completions and the manual are made of it.
-    pub const TABLE: [(Self, &'static str, &'static str); 2] = [
+impl OutputFormat for LineFormat {
+    const TABLE: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Text, "text", "lines for people"),
-        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+        (Self::Ndjson, "ndjson", "one JSON object per line, for programs"),
     ];
+}
+
+/// The output formats of a subcommand, which users choose by name.
+pub trait OutputFormat: Copy + Default + Send + Sync + 'static {
+    /// Name and meaning of each format: help, completions and the manual are generated from it.
+    const TABLE: &'static [(Self, &'static str, &'static str)];
 
     /// The format with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 }
@@ -133,10 +138,10 @@ mod tests {
 
     #[test]
     fn formats_are_found_by_name() {
-        for (format, name, _) in Format::TABLE {
-            assert_eq!(Format::from_name(name), Some(format));
+        for &(format, name, _) in LineFormat::TABLE {
+            assert_eq!(LineFormat::from_name(name), Some(format));
         }
-        assert_eq!(Format::from_name("xml"), None);
+        assert_eq!(LineFormat::from_name("xml"), None);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::websocket::{Frame, Message, Opcode, Utf8};
 #[derive(Debug)]
 pub struct Ndjson<W> {
     out: Output<W>,
-    options: Options,
+    options: NdjsonOptions,
     tally: Tally,
     clock: Rfc3339,
     /// The line under way.
@@ -44,7 +44,7 @@ pub struct Ndjson<W> {
 
 /// What the user chose.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct NdjsonOptions {
     /// Which connections.
     pub selection: Selection,
     /// Messages only, or frames as well.
@@ -57,7 +57,7 @@ pub struct Options {
 
 impl<W: Write> Ndjson<W> {
     /// Makes a report that has seen nothing.
-    pub fn new(writer: W, options: Options) -> Self {
+    pub fn new(writer: W, options: NdjsonOptions) -> Self {
         Self {
             out: Output::new(writer),
             options,

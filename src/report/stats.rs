@@ -8,7 +8,7 @@ use super::filtered::{Matched, Matching, Selective};
 use super::ndjson::{write, write_summary};
 use super::output::Output;
 use super::tally::Tally;
-use super::{Format, Report};
+use super::{LineFormat, Report};
 use crate::analysis::event::{ConnectionEvent, ConnectionId, Event, EventKind, Nature};
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
@@ -23,7 +23,7 @@ use crate::websocket::Opcode;
 #[derive(Debug)]
 pub struct Stats<W> {
     out: Output<W>,
-    format: Format,
+    format: LineFormat,
     statistics: Statistics,
     tally: Tally,
     start: Timestamp,
@@ -33,7 +33,7 @@ pub struct Stats<W> {
 
 impl<W: Write> Stats<W> {
     /// Makes a report that has seen nothing.
-    pub fn new(writer: W, format: Format) -> Self {
+    pub fn new(writer: W, format: LineFormat) -> Self {
         Self {
             out: Output::new(writer),
             format,
@@ -244,8 +244,8 @@ impl<W: Write> Report for Stats<W> {
 
     fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
         match self.format {
-            Format::Text => self.text(totals, reading),
-            Format::Ndjson => self.ndjson(totals, reading),
+            LineFormat::Text => self.text(totals, reading),
+            LineFormat::Ndjson => self.ndjson(totals, reading),
         }
         self.out.flush()
     }
@@ -459,7 +459,7 @@ mod tests {
     use crate::report::fixture::{START, connection, ending, frame, message, send};
     use crate::websocket::{Inflation, Message};
 
-    fn written(format: Format) -> String {
+    fn written(format: LineFormat) -> String {
         let mut out = Vec::new();
         let mut stats = Stats::new(&mut out, format);
         stats.start(Timestamp(START));
@@ -492,12 +492,12 @@ mod tests {
 
     #[test]
     fn text_has_a_column_for_each_direction() {
-        insta::assert_snapshot!(written(Format::Text));
+        insta::assert_snapshot!(written(LineFormat::Text));
     }
 
     #[test]
     fn json_has_the_same_numbers() {
-        insta::assert_snapshot!(written(Format::Ndjson));
+        insta::assert_snapshot!(written(LineFormat::Ndjson));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::timeline::filter::Filter;
 #[derive(Debug)]
 pub struct Text<W> {
     out: Output<W>,
-    options: Options,
+    options: TextOptions,
     line: Line,
     /// Time of the first packet.
     start: Timestamp,
@@ -57,7 +57,7 @@ pub struct Text<W> {
 
 /// What the user chose.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct TextOptions {
     /// Which connections.
     pub selection: Selection,
     /// Messages only, or frames as well.
@@ -72,7 +72,7 @@ pub struct Options {
 
 impl<W: Write> Text<W> {
     /// Makes a report that has seen nothing.
-    pub fn new(writer: W, options: Options) -> Self {
+    pub fn new(writer: W, options: TextOptions) -> Self {
         Self {
             out: Output::new(writer),
             line: Line::new(options.style.clone()),
@@ -96,7 +96,7 @@ impl<W: Write> Text<W> {
         if !self.options.selection.has(connection.id) {
             return;
         }
-        let Options { detail, findings, .. } = self.options;
+        let TextOptions { detail, findings, .. } = self.options;
         self.found = self.waiting.take(connection.id, event, detail, findings);
         self.row(origin, connection, event);
         // No row came for these.
@@ -316,7 +316,7 @@ impl<W: Write> Selective for Text<W> {
         self.tally.observe(event);
         let EventKind::Connection(connection, ref what) = event.kind else { return };
         self.number(what);
-        let Options { detail, findings, .. } = self.options;
+        let TextOptions { detail, findings, .. } = self.options;
         let rest = self.waiting.take(connection.id, what, detail, findings);
         self.alone(connection, &rest);
         match *what {

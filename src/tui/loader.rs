@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::analysis::Options;
+use crate::analysis::AnalyzerOptions;
 use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
 use crate::findings::{Reading, Settings};
 use crate::pipeline::Pipeline;
@@ -47,7 +47,7 @@ pub struct Source {
     /// How many packets are wanted.
     pub count: u64,
     /// How to analyze them.
-    pub options: Options,
+    pub options: AnalyzerOptions,
 }
 
 impl Shared {

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::analysis::Options;
+use crate::analysis::AnalyzerOptions;
 use crate::capture::{FileStore, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
@@ -67,7 +67,7 @@ pub struct Show {
     /// How many packets are wanted.
     pub count: u64,
     /// How to analyze them.
-    pub options: Options,
+    pub options: AnalyzerOptions,
     /// Which rows are shown at the start; all of them without it.
     pub filter: Option<Filter>,
     /// Whether the bell is rung for what is found while packets come.

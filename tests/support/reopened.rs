@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Cargo;
-use wslens::analysis::Options;
 use wslens::analysis::Sink;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
@@ -154,7 +154,7 @@ impl PacketStore for Memory<'_> {
 }
 
 /// Records packets that come without a file.
-pub(crate) fn record(packets: &[Packet], options: Options) -> Both {
+pub(crate) fn record(packets: &[Packet], options: AnalyzerOptions) -> Both {
     let mut both = Both::default();
     let mut pipeline = Pipeline::new(options, Settings::default());
     for (packet, number) in packets.iter().zip(0..) {

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use wslens::analysis::Analyzer;
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
@@ -65,8 +65,8 @@ impl Sink for Seen {
 }
 
 /// Keeps every byte of content.
-pub(crate) fn keeping() -> Options {
-    Options { keep: usize::MAX >> 8, ..Options::default() }
+pub(crate) fn keeping() -> AnalyzerOptions {
+    AnalyzerOptions { keep: usize::MAX >> 8, ..AnalyzerOptions::default() }
 }
 
 /// Hands packets to an analyzer.
@@ -95,7 +95,7 @@ pub(crate) fn borrowed(packet: &Packet, number: u64, link_type: u32) -> capture:
 }
 
 /// What is seen of packets that come without a file.
-pub(crate) fn see(packets: &[Packet], options: Options) -> Seen {
+pub(crate) fn see(packets: &[Packet], options: AnalyzerOptions) -> Seen {
     let mut seen = Seen::default();
     let mut analyzer = Analyzer::new(options);
     push(&mut analyzer, packets, 0, &mut seen);
@@ -104,7 +104,7 @@ pub(crate) fn see(packets: &[Packet], options: Options) -> Seen {
 }
 
 /// What is seen of a capture file, up to its end or its damage; `None` where it is no capture.
-pub(crate) fn read<S: Sink>(file: Vec<u8>, options: Options, sink: &mut S) -> Option<u64> {
+pub(crate) fn read<S: Sink>(file: Vec<u8>, options: AnalyzerOptions, sink: &mut S) -> Option<u64> {
     let mut source = capture::open_stream(Box::new(Cursor::new(file)), "memory").ok()?;
     let mut analyzer = Analyzer::new(options);
     while let Ok(Some(packet)) = source.next_packet() {

@@ -32,7 +32,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        let options = ndjson::Options {
+        let options = ndjson::NdjsonOptions {
             selection: Selection::default(),
             detail: Detail::Frames,
             findings: Listing::Yes,

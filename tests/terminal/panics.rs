@@ -3,7 +3,7 @@
 use std::env;
 use std::sync::Arc;
 
-use wslens::analysis::Options;
+use wslens::analysis::AnalyzerOptions;
 use wslens::capture::Error;
 use wslens::capture::Packet;
 use wslens::capture::PacketSource;
@@ -53,7 +53,7 @@ fn the_interface_of_a_capture_that_panics() {
         ending: Ending::Perhaps,
         length: None,
         count: u64::MAX,
-        options: Options::default(),
+        options: AnalyzerOptions::default(),
         filter: None,
         bell: Bell::Off,
         theme: Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode },

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{Checked, Options, Suspect, Writer};
+use super::{CheckOptions, Checked, Suspect, Writer};
 use crate::findings::{Finding, Rule, Severity};
 use crate::stream::PacketId;
 use crate::text::escape::escape;
@@ -11,11 +11,11 @@ use crate::text::escape::escape;
 /// Writes workflow commands.
 pub(super) struct Github<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: CheckOptions,
 }
 
 impl<'w> Github<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self { out, options }
     }
 

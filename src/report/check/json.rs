@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::{Checked, Options, Suspect, Writer};
+use super::{CheckOptions, Checked, Suspect, Writer};
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
 use crate::report::severities::Severities;
 use crate::text::clock::Rfc3339;
@@ -13,7 +13,7 @@ use crate::text::clock::Rfc3339;
 /// Writes a document, file by file.
 pub(super) struct Json<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: CheckOptions,
     clock: Rfc3339,
     total: Total,
 }
@@ -28,7 +28,7 @@ struct Total {
 }
 
 impl<'w> Json<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), total: Total::default() }
     }
 
@@ -114,7 +114,7 @@ struct ConnectionFields<'a> {
 }
 
 impl ConnectionFields<'_> {
-    fn of(suspect: &Suspect, options: &Options) -> Self {
+    fn of(suspect: &Suspect, options: &CheckOptions) -> Self {
         let shown = suspect.folded(options.least);
         Self {
             connection: suspect.id.0,

@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 
 pub use self::collect::{Choice, Collector};
+use super::OutputFormat;
 use super::severities::Severities;
 use super::style::Style;
 use super::tally::{Note, Tally};
@@ -91,7 +92,7 @@ impl Checked {
     }
 
     /// All findings in the order of the packets, those about no packet last.
-    fn in_order(&self, options: &Options) -> Vec<&Finding> {
+    fn in_order(&self, options: &CheckOptions) -> Vec<&Finding> {
         let mut all: Vec<&Finding> = self
             .connections
             .iter()
@@ -116,7 +117,7 @@ impl Suspect {
 
 /// How it is written.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct CheckOptions {
     /// Colors.
     pub style: Style,
     /// Columns of the terminal; `None` when the output is no terminal.
@@ -129,7 +130,7 @@ pub struct Options {
     pub files: Files,
 }
 
-impl Options {
+impl CheckOptions {
     /// Whether findings of a rule are written.
     fn shows(&self, rule: &Rule) -> bool {
         rule.severity >= self.least
@@ -156,7 +157,7 @@ pub enum Files {
 
 /// An output format of findings.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Format {
+pub enum CheckFormat {
     /// Paragraphs for people.
     #[default]
     Text,
@@ -170,21 +171,17 @@ pub enum Format {
     Github,
 }
 
-impl Format {
-    /// Name and meaning of each format: help, completions and the manual are made of it.
-    pub const TABLE: [(Self, &'static str, &'static str); 5] = [
+impl OutputFormat for CheckFormat {
+    const TABLE: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Text, "text", "paragraphs for people"),
-        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+        (Self::Ndjson, "ndjson", "one JSON object per line, for programs"),
         (Self::Json, "json", "one JSON document, for programs"),
         (Self::Sarif, "sarif", "SARIF 2.1.0, for code scanning and editors"),
         (Self::Github, "github", "annotations of GitHub Actions"),
     ];
+}
 
-    /// The format with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
-    }
-
+impl CheckFormat {
     /// Whether findings can be written as soon as they are known.
     pub fn streams(self) -> bool {
         match self {
@@ -194,7 +191,11 @@ impl Format {
     }
 
     /// Makes a writer.
-    pub fn writer<'w>(self, out: &'w mut dyn io::Write, options: Options) -> Box<dyn Writer + 'w> {
+    pub fn writer<'w>(
+        self,
+        out: &'w mut dyn io::Write,
+        options: CheckOptions,
+    ) -> Box<dyn Writer + 'w> {
         match self {
             Self::Text => Box::new(text::Text::new(out, options)),
             Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),
@@ -209,7 +210,7 @@ impl Format {
 pub trait Writer {
     /// Writes some findings on one connection of `file`, before the rest of that file.
     ///
-    /// Only formats that [stream](Format::streams) are asked for it.
+    /// Only formats that [stream](CheckFormat::streams) are asked for it.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Checked, Files, Options, Suspect, Writer};
+use super::{CheckOptions, Checked, Files, Suspect, Writer};
 use crate::findings::Finding;
 use crate::report::ndjson::{FindingLine, FoldedLine, OfFile, SummaryLine};
 use crate::text::clock::Rfc3339;
@@ -12,13 +12,13 @@ use crate::text::clock::Rfc3339;
 /// Writes JSON lines.
 pub(super) struct Ndjson<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: CheckOptions,
     clock: Rfc3339,
     line: Vec<u8>,
 }
 
 impl<'w> Ndjson<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Checked, Options, Suspect, Writer};
+use super::{CheckOptions, Checked, Suspect, Writer};
 use crate::findings::{Bits, Finding, Rule, Severity, Side, rules};
 use crate::stream::{Direction, PacketId};
 use crate::text::clock::Rfc3339;
@@ -14,7 +14,7 @@ use crate::text::escape::escape;
 /// Writes a document, file by file.
 pub(super) struct Sarif<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: CheckOptions,
     clock: Rfc3339,
     progress: Progress,
     /// Files that could not be read, as notifications.
@@ -33,7 +33,7 @@ enum Progress {
 }
 
 impl<'w> Sarif<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self {
             out,
             options,

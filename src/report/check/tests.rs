@@ -9,8 +9,8 @@ use crate::report::fixture::{connection, ending, finding, handshake, send};
 use crate::report::style::Coloring;
 use crate::report::{Report, Selection};
 
-fn options(files: Files) -> Options {
-    Options {
+fn options(files: Files) -> CheckOptions {
+    CheckOptions {
         style: Style::new(Coloring::Off),
         columns: None,
         explanations: Explanations::Brief,
@@ -40,7 +40,7 @@ fn checked(choice: Choice, file: &str) -> Checked {
     collector.into_checked(file.to_owned(), Extent::Whole)
 }
 
-fn written(format: Format, options: Options, files: &[Checked]) -> String {
+fn written(format: CheckFormat, options: CheckOptions, files: &[Checked]) -> String {
     let mut out = Vec::new();
     let mut writer = format.writer(&mut out, options);
     for checked in files {
@@ -51,25 +51,25 @@ fn written(format: Format, options: Options, files: &[Checked]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn one(format: Format) -> String {
+fn one(format: CheckFormat) -> String {
     written(format, options(Files::One), &[checked(Choice::default(), "feed.pcap")])
 }
 
 #[test]
 fn formats_are_found_by_name() {
-    for (format, name, _) in Format::TABLE {
-        assert_eq!(Format::from_name(name), Some(format));
+    for &(format, name, _) in CheckFormat::TABLE {
+        assert_eq!(CheckFormat::from_name(name), Some(format));
     }
-    assert_eq!(Format::from_name("xml"), None);
+    assert_eq!(CheckFormat::from_name("xml"), None);
 }
 
 #[test]
 fn text_groups_by_connection_and_fits_its_columns() {
-    let text = one(Format::Text);
+    let text = one(CheckFormat::Text);
     insta::assert_snapshot!(text);
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-    let narrow = Options { columns: Some(50), ..options(Files::One) };
-    let text = written(Format::Text, narrow, &[checked(Choice::default(), "feed.pcap")]);
+    let narrow = CheckOptions { columns: Some(50), ..options(Files::One) };
+    let text = written(CheckFormat::Text, narrow, &[checked(Choice::default(), "feed.pcap")]);
     let body = text.lines().filter(|line| line.starts_with("  "));
     assert!(body.clone().count() > 20, "{text}");
     assert!(body.clone().all(|line| line.chars().count() <= 50), "{text}");
@@ -77,7 +77,7 @@ fn text_groups_by_connection_and_fits_its_columns() {
 
 #[test]
 fn text_explains_on_request_and_sums_up_several_files() {
-    let full = Options { explanations: Explanations::Full, ..options(Files::Several) };
+    let full = CheckOptions { explanations: Explanations::Full, ..options(Files::Several) };
     let choice = Choice { only: vec![RuleName::parse("WS-F13").unwrap()], ..Choice::default() };
     let none = Choice { ignore: vec![RuleName::parse("WS").unwrap()], ..Choice::default() };
     let files = [
@@ -85,17 +85,17 @@ fn text_explains_on_request_and_sums_up_several_files() {
         Checked::unread("b.pcap".to_owned(), "b.pcap\x1b: no such file".to_owned()),
         checked(none, "c\x1b[2J.pcap"),
     ];
-    insta::assert_snapshot!(written(Format::Text, full, &files));
+    insta::assert_snapshot!(written(CheckFormat::Text, full, &files));
 }
 
 #[test]
 fn ndjson_is_in_the_order_of_packets() {
-    insta::assert_snapshot!(one(Format::Ndjson));
+    insta::assert_snapshot!(one(CheckFormat::Ndjson));
     let files = [
         checked(Choice::default(), "a.pcap"),
         Checked::unread("b.pcap".to_owned(), "b.pcap: no such file".to_owned()),
     ];
-    let lines = written(Format::Ndjson, options(Files::Several), &files);
+    let lines = written(CheckFormat::Ndjson, options(Files::Several), &files);
     assert!(lines.lines().next().unwrap().ends_with(r#","file":"a.pcap"}"#), "{lines}");
     let last = r#""failure":"b.pcap: no such file","file":"b.pcap"}"#;
     assert!(lines.lines().last().unwrap().ends_with(last), "{lines}");
@@ -103,12 +103,12 @@ fn ndjson_is_in_the_order_of_packets() {
 
 #[test]
 fn json_is_one_document() {
-    let text = one(Format::Json);
+    let text = one(CheckFormat::Json);
     insta::assert_snapshot!(text);
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["files"][0]["findings"].as_array().unwrap().len(), 5);
     let nothing: Value =
-        serde_json::from_str(&written(Format::Json, options(Files::Several), &[])).unwrap();
+        serde_json::from_str(&written(CheckFormat::Json, options(Files::Several), &[])).unwrap();
     assert_eq!(nothing["summary"]["files"], 0);
 }
 
@@ -118,7 +118,7 @@ fn sarif_has_rules_results_and_failures() {
         checked(Choice::default(), "a b.pcap"),
         Checked::unread("c.pcap".to_owned(), "c.pcap: no such file".to_owned()),
     ];
-    let text = written(Format::Sarif, options(Files::Several), &files);
+    let text = written(CheckFormat::Sarif, options(Files::Several), &files);
     let document: Value = serde_json::from_str(&text).unwrap();
     let run = &document["runs"][0];
     let results = run["results"].as_array().unwrap();
@@ -135,13 +135,13 @@ fn sarif_has_rules_results_and_failures() {
     assert_eq!(results[5]["occurrenceCount"], 990);
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
     let nothing: Value =
-        serde_json::from_str(&written(Format::Sarif, options(Files::One), &[])).unwrap();
+        serde_json::from_str(&written(CheckFormat::Sarif, options(Files::One), &[])).unwrap();
     assert_eq!(nothing["runs"][0]["results"], Value::Array(Vec::new()));
 }
 
 #[test]
 fn github_has_a_command_for_each_finding() {
-    let text = one(Format::Github);
+    let text = one(CheckFormat::Github);
     insta::assert_snapshot!(text);
     assert!(text.lines().all(|line| line.starts_with("::")), "{text}");
 }
@@ -150,8 +150,8 @@ fn github_has_a_command_for_each_finding() {
 fn least_severity_hides_and_the_verdict_stays() {
     let all = checked(Choice::default(), "feed.pcap");
     assert_eq!(all.worst(), Some(Severity::Error));
-    let errors = Options { least: Severity::Error, ..options(Files::One) };
-    let text = written(Format::Text, errors, &[all]);
+    let errors = CheckOptions { least: Severity::Error, ..options(Files::One) };
+    let text = written(CheckFormat::Text, errors, &[all]);
     assert!(text.contains("WS-F01") && !text.contains("WS-F13"), "{text}");
     assert!(text.ends_with("992 errors, 2 warnings, 1 note\n"), "{text}");
 }
@@ -190,7 +190,7 @@ fn findings_of_a_living_capture_are_handed_over_at_once() {
     assert_eq!((suspects.len(), collector.take().count()), (1, 0));
     assert_eq!(suspects[0].client, SocketAddr::from(([127, 0, 0, 1], 50312)));
     let mut out = Vec::new();
-    let mut writer = Format::Text.writer(&mut out, options(Files::One));
+    let mut writer = CheckFormat::Text.writer(&mut out, options(Files::One));
     for suspect in [&suspects[0], &suspects[0]] {
         writer.suspect("lo", suspect).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Checked, Explanations, Extent, Files, Options, Suspect, Writer};
+use super::{CheckOptions, Checked, Explanations, Extent, Files, Suspect, Writer};
 use crate::findings::{Finding, Rule, Severity};
 use crate::report::line::{Line, role};
 use crate::report::severities::Severities;
@@ -15,7 +15,7 @@ use crate::text::escape::escape;
 /// Writes text.
 pub(super) struct Text<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: CheckOptions,
     line: Line,
     /// The heading that was written last.
     heading: String,
@@ -38,7 +38,7 @@ struct Total {
 }
 
 impl<'w> Text<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self {
             out,
             line: Line::new(options.style.clone()),

@@ -5,20 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::ndjson::{StoryLine, SummaryOf};
-use super::{Diagnosis, Options, Writer};
+use super::{DiagnoseOptions, Diagnosis, Writer};
 use crate::report::ndjson::{FindingLine, Times};
 use crate::text::clock::Rfc3339;
 
 /// Writes a document, file by file.
 pub(super) struct Json<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: DiagnoseOptions,
     clock: Rfc3339,
     has_begun: bool,
 }
 
 impl<'w> Json<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), has_begun: false }
     }
 

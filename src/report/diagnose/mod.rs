@@ -25,7 +25,7 @@ use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
 use super::tally::{Note, Tally};
-use super::{Breadth, Selection};
+use super::{Breadth, OutputFormat, Selection};
 use crate::analysis::Totals;
 use crate::findings::{Finding, Severity};
 
@@ -60,7 +60,7 @@ impl Diagnosis {
     }
 
     /// The stories that are written.
-    fn shown<'d>(&'d self, options: &'d Options) -> impl Iterator<Item = &'d Story> {
+    fn shown<'d>(&'d self, options: &'d DiagnoseOptions) -> impl Iterator<Item = &'d Story> {
         self.stories.iter().filter(|story| options.shows(story))
     }
 
@@ -98,7 +98,7 @@ struct Count {
 
 /// How it is written.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct DiagnoseOptions {
     /// Colors.
     pub style: Style,
     /// Columns of the terminal; `None` when the output is no terminal.
@@ -111,7 +111,7 @@ pub struct Options {
     pub files: Files,
 }
 
-impl Options {
+impl DiagnoseOptions {
     /// Whether the story of a connection is written.
     fn shows(&self, story: &Story) -> bool {
         let is_wanted = match self.scope {
@@ -139,7 +139,7 @@ pub enum Scope {
 
 /// An output format of stories.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Format {
+pub enum DiagnoseFormat {
     /// Paragraphs for people.
     #[default]
     Text,
@@ -149,21 +149,21 @@ pub enum Format {
     Json,
 }
 
-impl Format {
-    /// Name and meaning of each format: help, completions and the manual are made of it.
-    pub const TABLE: [(Self, &'static str, &'static str); 3] = [
+impl OutputFormat for DiagnoseFormat {
+    const TABLE: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Text, "text", "paragraphs for people"),
-        (Self::Ndjson, "ndjson", "one JSON object a line, for programs"),
+        (Self::Ndjson, "ndjson", "one JSON object per line, for programs"),
         (Self::Json, "json", "one JSON document, for programs"),
     ];
+}
 
-    /// The format with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
-    }
-
+impl DiagnoseFormat {
     /// Makes a writer.
-    pub fn writer<'w>(self, out: &'w mut dyn io::Write, options: Options) -> Box<dyn Writer + 'w> {
+    pub fn writer<'w>(
+        self,
+        out: &'w mut dyn io::Write,
+        options: DiagnoseOptions,
+    ) -> Box<dyn Writer + 'w> {
         match self {
             Self::Text => Box::new(text::Text::new(out, options)),
             Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),

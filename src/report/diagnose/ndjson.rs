@@ -8,7 +8,7 @@ use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
-use super::{Diagnosis, Options, Writer, apart};
+use super::{DiagnoseOptions, Diagnosis, Writer, apart};
 use crate::findings::Finding;
 use crate::report::check::Files;
 use crate::report::ndjson::{
@@ -20,13 +20,13 @@ use crate::text::clock::Rfc3339;
 /// Writes JSON lines.
 pub(super) struct Ndjson<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: DiagnoseOptions,
     clock: Rfc3339,
     line: Vec<u8>,
 }
 
 impl<'w> Ndjson<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
     }
 

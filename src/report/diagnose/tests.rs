@@ -28,8 +28,8 @@ fn collected(feed: impl FnOnce(&mut Collector)) -> Diagnosis {
     collector.into_diagnosis("feed.pcap".to_owned(), Extent::Whole)
 }
 
-fn options(columns: usize, breadth: Breadth) -> Options {
-    Options {
+fn options(columns: usize, breadth: Breadth) -> DiagnoseOptions {
+    DiagnoseOptions {
         style: Style::new(Coloring::Off),
         columns: Some(columns),
         selection: Selection { breadth, ..Selection::default() },
@@ -38,7 +38,7 @@ fn options(columns: usize, breadth: Breadth) -> Options {
     }
 }
 
-fn written(format: Format, diagnosis: &Diagnosis, options: Options) -> String {
+fn written(format: DiagnoseFormat, diagnosis: &Diagnosis, options: DiagnoseOptions) -> String {
     let mut out = Vec::new();
     let mut writer = format.writer(&mut out, options);
     writer.file(diagnosis).unwrap();
@@ -66,13 +66,13 @@ fn failures(collector: &mut Collector) {
 #[test]
 fn like_failures_are_told_once() {
     let diagnosis = collected(failures);
-    let folded = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let folded = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert!(folded.starts_with("connections 1-3   127.0.0.1 → [::1]:8080   failed: "), "{folded}");
     assert!(folded.contains("3 attempts like this, every 10.0 ms; the first:"), "{folded}");
     assert!(folded.contains("\nconnection 4   "), "{folded}");
     let last = "4 connections: 3 failed (connection refused 3), 1 dropped (ended without Close 1)";
     assert!(folded.trim_end().ends_with(last), "{folded}");
-    let unfolded = written(Format::Text, &diagnosis, options(100, Breadth::All));
+    let unfolded = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::All));
     for id in 1..=4 {
         assert!(unfolded.contains(&format!("connection {id}   ")), "{unfolded}");
     }
@@ -88,7 +88,7 @@ fn like_failures_of_several_hosts_are_told_once() {
             send(collector, id * 10, &about, ending(Outcome::Refused));
         }
     });
-    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert!(text.starts_with("connections 1-3   3 hosts → [::1]:8080   failed: "), "{text}");
 }
 
@@ -96,7 +96,7 @@ fn like_failures_of_several_hosts_are_told_once() {
 fn lines_fit_every_terminal_and_nothing_acts_upon_it() {
     let diagnosis = collected(failures);
     for columns in [40, 60, 80, 100, 200] {
-        let text = written(Format::Text, &diagnosis, options(columns, Breadth::Relevant));
+        let text = written(DiagnoseFormat::Text, &diagnosis, options(columns, Breadth::Relevant));
         for line in text.lines() {
             assert!(line.chars().count() <= columns.min(100), "{columns}: {line}");
         }
@@ -114,7 +114,7 @@ fn failures_are_told_before_what_is_fine() {
         collector.finding(&finding("NET-01", 2));
         send(collector, 21, &refused(2), ending(Outcome::Refused));
     });
-    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     let place = |words: &str| text.find(words).unwrap();
     assert!(place("connection 2 ") < place("connection 1 "), "{text}");
     assert_eq!(diagnosis.worst(), Some(Severity::Error));
@@ -127,7 +127,7 @@ fn what_is_found_behind_the_end_of_a_connection_belongs_to_it() {
         send(collector, 11, &refused(1), ending(Outcome::Refused));
         collector.finding(&finding("NET-11", 1));
     });
-    let lines = written(Format::Ndjson, &diagnosis, options(100, Breadth::Relevant));
+    let lines = written(DiagnoseFormat::Ndjson, &diagnosis, options(100, Breadth::Relevant));
     let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(line["cause"], serde_json::json!(["NET-01", "NET-11"]));
     assert_eq!((&line["connection"], &line["verdict"]), (&1.into(), &"failed".into()));
@@ -147,7 +147,7 @@ fn connections_that_are_no_websocket_have_no_story() {
         };
         send(collector, 9, &about, ConnectionEvent::Ended(ended));
     });
-    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert_eq!(text, "0 connections\n");
 }
 
@@ -158,12 +158,12 @@ fn failures_before_any_connection_have_a_block_of_their_own() {
         lookup.connection = None;
         collector.finding(&lookup);
     });
-    let text = written(Format::Text, &diagnosis, options(100, Breadth::Relevant));
+    let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert!(text.starts_with("no connection   failed: name did not resolve"), "{text}");
     assert_eq!(diagnosis.worst(), Some(Severity::Error));
-    let one = Options {
+    let one = DiagnoseOptions {
         selection: Selection { connections: vec![ConnectionId(1)], ..Selection::default() },
         ..options(100, Breadth::Relevant)
     };
-    assert!(!written(Format::Text, &diagnosis, one).contains("no connection"));
+    assert!(!written(DiagnoseFormat::Text, &diagnosis, one).contains("no connection"));
 }

@@ -10,7 +10,7 @@ use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::summary::summary;
 use super::words::{meaning, packets, remedy};
-use super::{Diagnosis, Options, Writer, apart, cause};
+use super::{DiagnoseOptions, Diagnosis, Writer, apart, cause};
 use crate::analysis::event::ConnectionId;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
@@ -24,7 +24,7 @@ use crate::text::escape::escape;
 /// Writes text.
 pub(super) struct Text<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: DiagnoseOptions,
     line: Line,
     /// Whether anything stands above.
     has_written: bool,
@@ -35,7 +35,7 @@ pub(super) struct Text<'w> {
 }
 
 impl<'w> Text<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         let line = Line::new(options.style.clone());
         Self { out, options, line, has_written: false, is_in_list: false, said: VecDeque::new() }
     }

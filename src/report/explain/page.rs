@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Options;
+use super::ExplainOptions;
 use crate::describe::frame::drawing::Borders;
 use crate::report::line::{Line, columns};
 use crate::report::style::Role;
@@ -16,13 +16,13 @@ pub(super) struct Page {
     line: Line,
     charset: Borders,
     /// What is known of the frames.
-    pub(super) options: Options,
+    pub(super) options: ExplainOptions,
     /// Whether XOR was shown bit by bit already.
     pub(super) xor_was_shown: bool,
 }
 
 impl Page {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &ExplainOptions) -> Self {
         Self {
             text: String::new(),
             line: Line::new(options.style.clone()),

@@ -6,9 +6,9 @@ use crate::stream::Direction;
 use crate::websocket::Compression;
 use crate::websocket::extension::SideParams;
 
-fn options(compression: Compression, borders: Borders) -> Options {
+fn options(compression: Compression, borders: Borders) -> ExplainOptions {
     let style = Style::new(Coloring::Off);
-    Options { context: Context { direction: None, compression }, borders, style }
+    ExplainOptions { context: Context { direction: None, compression }, borders, style }
 }
 
 fn deflate() -> Compression {

@@ -7,8 +7,8 @@ use crate::websocket::Close;
 
 const CLIENT: Direction = Direction::ClientToServer;
 
-fn options(selection: Selection, detail: Detail) -> Options {
-    Options { selection, detail, findings: Listing::No, max_payload: 8 }
+fn options(selection: Selection, detail: Detail) -> NdjsonOptions {
+    NdjsonOptions { selection, detail, findings: Listing::No, max_payload: 8 }
 }
 
 fn written(detail: Detail, feed: impl FnOnce(&mut Ndjson<&mut Vec<u8>>)) -> Vec<String> {
@@ -162,7 +162,7 @@ fn what_was_not_asked_for_is_not_written() {
 fn findings_are_counted_and_written_on_request() {
     let feed = |findings, selection| {
         let mut out = Vec::new();
-        let options = Options { findings, ..options(selection, Detail::Messages) };
+        let options = NdjsonOptions { findings, ..options(selection, Detail::Messages) };
         let mut ndjson = Ndjson::new(&mut out, options);
         ndjson.finding(&finding("WS-F01", 3));
         ndjson.finding(&Finding {

@@ -6,6 +6,7 @@ mod text;
 
 use std::io;
 
+use super::OutputFormat;
 use super::style::Style;
 use crate::findings::{GROUPS, Rule, RuleName};
 
@@ -13,7 +14,7 @@ pub use self::markdown::group_table;
 
 /// An output format of the catalogue.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Format {
+pub enum RulesFormat {
     /// Lines for people.
     #[default]
     Text,
@@ -23,18 +24,12 @@ pub enum Format {
     Markdown,
 }
 
-impl Format {
-    /// Name and meaning of each format: help, completions and the manual are made of it.
-    pub const TABLE: [(Self, &'static str, &'static str); 3] = [
+impl OutputFormat for RulesFormat {
+    const TABLE: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Text, "text", "lines for people"),
-        (Self::Ndjson, "ndjson", "one JSON object a line, with all fields"),
+        (Self::Ndjson, "ndjson", "one JSON object per line, with all fields"),
         (Self::Markdown, "markdown", "a table for each group"),
     ];
-
-    /// The format with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
-    }
 }
 
 /// What is written of each rule.
@@ -48,7 +43,7 @@ pub enum Extent {
 
 /// How it is written.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RulesOptions {
     /// Only these rules; all when empty.
     pub names: Vec<RuleName>,
     /// How much of each.
@@ -64,12 +59,16 @@ pub struct Options {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn write(format: Format, options: &Options, out: &mut dyn io::Write) -> io::Result<()> {
+pub fn write(
+    format: RulesFormat,
+    options: &RulesOptions,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let sections = sections(&options.names);
     match format {
-        Format::Text => text::write(&sections, options, out)?,
-        Format::Ndjson => ndjson::write(&sections, out)?,
-        Format::Markdown => markdown::write(&sections, options.extent, out)?,
+        RulesFormat::Text => text::write(&sections, options, out)?,
+        RulesFormat::Ndjson => ndjson::write(&sections, out)?,
+        RulesFormat::Markdown => markdown::write(&sections, options.extent, out)?,
     }
     out.flush()
 }
@@ -104,8 +103,8 @@ mod tests {
     use crate::findings::rules;
     use crate::report::style::Coloring;
 
-    fn written(format: Format, names: &[&str], extent: Extent, columns: usize) -> String {
-        let options = Options {
+    fn written(format: RulesFormat, names: &[&str], extent: Extent, columns: usize) -> String {
+        let options = RulesOptions {
             names: names.iter().map(|name| RuleName::parse(name).unwrap()).collect(),
             extent,
             style: Style::new(Coloring::Off),
@@ -118,15 +117,15 @@ mod tests {
 
     #[test]
     fn formats_are_found_by_name() {
-        for (format, name, _) in Format::TABLE {
-            assert_eq!(Format::from_name(name), Some(format));
+        for &(format, name, _) in RulesFormat::TABLE {
+            assert_eq!(RulesFormat::from_name(name), Some(format));
         }
-        assert_eq!(Format::from_name("json"), None);
+        assert_eq!(RulesFormat::from_name("json"), None);
     }
 
     #[test]
     fn every_format_has_every_rule() {
-        for (format, _, _) in Format::TABLE {
+        for &(format, _, _) in RulesFormat::TABLE {
             let text = written(format, &[], Extent::Full, 100);
             for rule in rules() {
                 assert!(text.contains(rule.id), "{format:?} lacks {}", rule.id);
@@ -137,17 +136,22 @@ mod tests {
     #[test]
     fn text_fits_its_columns() {
         for columns in [40, 80, 100] {
-            let text = written(Format::Text, &[], Extent::Full, columns);
+            let text = written(RulesFormat::Text, &[], Extent::Full, columns);
             for line in text.lines() {
                 assert!(line.chars().count() <= columns, "{columns}: {line}");
             }
         }
-        insta::assert_snapshot!(written(Format::Text, &["WS-F01", "WS-F04"], Extent::Brief, 100));
+        insta::assert_snapshot!(written(
+            RulesFormat::Text,
+            &["WS-F01", "WS-F04"],
+            Extent::Brief,
+            100
+        ));
     }
 
     #[test]
     fn ndjson_has_all_fields() {
-        let text = written(Format::Ndjson, &["ws-f01"], Extent::Brief, 100);
+        let text = written(RulesFormat::Ndjson, &["ws-f01"], Extent::Brief, 100);
         let rule: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(rule["type"], "rule");
         assert_eq!(rule["rule"], "WS-F01");
@@ -163,9 +167,9 @@ mod tests {
 
     #[test]
     fn markdown_has_tables_and_explanations_on_request() {
-        let brief = written(Format::Markdown, &["WS-F01", "WS-F07"], Extent::Brief, 100);
+        let brief = written(RulesFormat::Markdown, &["WS-F01", "WS-F07"], Extent::Brief, 100);
         insta::assert_snapshot!(brief);
-        let full = written(Format::Markdown, &["WS-F07"], Extent::Full, 100);
+        let full = written(RulesFormat::Markdown, &["WS-F07"], Extent::Full, 100);
         insta::assert_snapshot!(full);
     }
 }

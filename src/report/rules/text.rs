@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Extent, Options, Section};
+use super::{Extent, RulesOptions, Section};
 use crate::findings::{Rule, Severity};
 use crate::report::line::Line;
 use crate::report::style::Role;
@@ -11,7 +11,7 @@ use crate::report::wrap::wrap;
 /// Writes the sections.
 pub(super) fn write(
     sections: &[Section],
-    options: &Options,
+    options: &RulesOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let columns = options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);

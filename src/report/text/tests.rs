@@ -8,8 +8,8 @@ use crate::report::style::Coloring;
 use crate::stream::{Gap, GapCause, Span};
 use crate::websocket::{Close, Inflation, Message, Opcode, Utf8};
 
-fn options(detail: Detail) -> Options {
-    Options {
+fn options(detail: Detail) -> TextOptions {
+    TextOptions {
         selection: Selection::default(),
         detail,
         findings: Listing::No,
@@ -19,7 +19,7 @@ fn options(detail: Detail) -> Options {
 }
 
 /// What is written of the events that `feed` sends, without the summary.
-fn written(options: Options, feed: impl FnOnce(&mut Text<&mut Vec<u8>>)) -> Vec<String> {
+fn written(options: TextOptions, feed: impl FnOnce(&mut Text<&mut Vec<u8>>)) -> Vec<String> {
     let mut out = Vec::new();
     let mut text = Text::new(&mut out, options);
     text.start(Timestamp(START));
@@ -107,7 +107,7 @@ fn what_happens_to_a_connection_has_lines_of_its_own() {
 
 #[test]
 fn handshake_and_ends_of_tcp_are_told_once() {
-    let wide = Options { columns: None, ..options(Detail::Messages) };
+    let wide = TextOptions { columns: None, ..options(Detail::Messages) };
     let lines = written(wide, |text| {
         let mut it = connection(3);
         send(text, 0, &it, ConnectionEvent::Opened);
@@ -152,7 +152,7 @@ fn frames_stand_before_their_message_and_say_what_it_lacks() {
 #[test]
 fn other_connections_are_hidden_and_keep_their_numbers() {
     let selection = Selection { connections: vec![ConnectionId(2)], ..Selection::default() };
-    let chosen = Options { selection, ..options(Detail::Messages) };
+    let chosen = TextOptions { selection, ..options(Detail::Messages) };
     let lines = written(chosen, |text| {
         let message = message(Opcode::Text, b"hi");
         for id in [1, 2] {
@@ -181,7 +181,7 @@ fn connections_that_are_no_websocket_are_shown_on_request_only() {
     };
     assert!(written(options(Detail::Messages), feed).is_empty());
     let selection = Selection { breadth: Breadth::All, ..Selection::default() };
-    assert_eq!(written(Options { selection, ..options(Detail::Messages) }, feed).len(), 2);
+    assert_eq!(written(TextOptions { selection, ..options(Detail::Messages) }, feed).len(), 2);
 }
 
 #[test]
@@ -272,7 +272,8 @@ fn findings_mark_their_row() {
 
 #[test]
 fn findings_are_lines_on_request() {
-    let chosen = Options { findings: Listing::Yes, columns: Some(120), ..options(Detail::Frames) };
+    let chosen =
+        TextOptions { findings: Listing::Yes, columns: Some(120), ..options(Detail::Frames) };
     let lines = written(chosen, feed_findings);
     assert_eq!(
         lines[5..],
@@ -292,7 +293,7 @@ fn findings_are_lines_on_request() {
 
 #[test]
 fn a_narrow_terminal_has_marks_and_no_rules() {
-    let lines = written(Options { columns: Some(60), ..options(Detail::Messages) }, |text| {
+    let lines = written(TextOptions { columns: Some(60), ..options(Detail::Messages) }, |text| {
         text.finding(&finding("WS-F01", 3));
         let message = message(Opcode::Text, b"hello");
         let event = ConnectionEvent::Message(Direction::ClientToServer, &message);
