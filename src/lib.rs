@@ -7,6 +7,7 @@ pub mod decode;
 pub mod describe;
 pub mod findings;
 pub mod http;
+pub mod journal;
 pub mod pipeline;
 pub mod report;
 pub mod stream;

@@ -44,6 +44,22 @@ pub enum Observation<'a> {
     Lost,
 }
 
+impl Observation<'_> {
+    /// Where it is in the stream of its direction, if it is in it.
+    pub fn span(&self) -> Option<Span> {
+        Some(match *self {
+            Self::ClientHello(_, span)
+            | Self::ServerHello(_, span)
+            | Self::Certificate(_, span)
+            | Self::Alert(_, span)
+            | Self::Established(span)
+            | Self::Foreign(_, span) => span,
+            Self::Record(record) => record.span,
+            Self::Lost => return None,
+        })
+    }
+}
+
 /// A record that is whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RecordSeen {

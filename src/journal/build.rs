@@ -1,0 +1,520 @@
+//! Events and findings become entries.
+
+use super::pairs::Pairs;
+use super::{Entry, EntryId, EntryKind, Folded, Found, Journal, Tunnel};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
+};
+use crate::analysis::{Cargo, Sink};
+use crate::findings::{Finding, Findings, Rule};
+use crate::http::{Handshake, Head};
+use crate::stream::{Direction, Origin, PerDirection, Span};
+use crate::websocket::{Frame, Message, Opcode};
+
+/// Assembles entries.
+///
+/// This is the only place that decides which entry a finding belongs to. A finding precedes its
+/// event; one about a frame's header is held back until the message is whole, or until it is clear
+/// that the frame is part of none. One about something that was given before is an entry of its own
+/// ([`EntryKind::Finding`]).
+///
+/// Memory grows with open connections. As long as nothing is found, nothing is kept of messages.
+#[derive(Debug)]
+pub struct Builder {
+    /// The number of the next entry.
+    next: u64,
+    /// How many findings there were.
+    found: u64,
+    /// Findings about the event that comes next.
+    fresh: Vec<Found>,
+    /// Rules that were broken more often than findings are given; the end of their connection comes
+    /// next.
+    folded: Vec<Folded>,
+    /// Findings about messages that are not whole yet.
+    held: Vec<Held>,
+    /// How far entries reach in the streams of each connection, by its slot.
+    reached: Vec<Reached>,
+    pairs: Pairs,
+}
+
+/// A finding about a message that is not whole yet.
+#[derive(Debug)]
+struct Held {
+    connection: ConnectionId,
+    direction: Direction,
+    /// Stream offset of its frame.
+    offset: u64,
+    /// Whether the frame ends its message; `None` for a finding about the content.
+    frame: Option<IsLast>,
+    /// Whether an entry of the frame had it already.
+    given: bool,
+    found: Found,
+}
+
+/// Whether a frame ends its message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum IsLast {
+    Yes,
+    No,
+}
+
+/// How far entries reach in the streams of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    connection: ConnectionId,
+    /// Stream offset one past the last byte that has an entry.
+    offsets: PerDirection<u64>,
+}
+
+/// A builder, and the journal that its entries are given to.
+#[derive(Debug)]
+pub struct Assembly<'a, J> {
+    builder: &'a mut Builder,
+    journal: &'a mut J,
+}
+
+impl<J: Journal> Sink for Assembly<'_, J> {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        self.builder.event(event, self.journal);
+    }
+
+    fn carried(&mut self, cargo: Cargo<'_>) {
+        self.journal.payload_packet(cargo);
+    }
+}
+
+impl<J: Journal> Findings for Assembly<'_, J> {
+    fn finding(&mut self, finding: &Finding) {
+        let found = self.builder.number(finding);
+        self.journal.finding(&found);
+        if finding.connection.is_some() {
+            self.builder.fresh.push(found);
+        } else {
+            let entry = Entry::of_capture(finding.last, EntryKind::Finding);
+            self.builder.alone(found, entry, self.journal);
+        }
+    }
+
+    fn late(&mut self, finding: &Finding, connection: &Connection) {
+        let found = self.builder.number(finding);
+        self.journal.finding(&found);
+        let entry = Entry::new(connection, finding.last, EntryKind::Finding);
+        self.builder.alone(found, entry, self.journal);
+    }
+
+    fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
+        self.builder.folded.push(Folded { rule, count });
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// Makes a builder that has seen nothing.
+    pub fn new() -> Self {
+        Self {
+            next: 0,
+            found: 0,
+            fresh: Vec::new(),
+            folded: Vec::new(),
+            held: Vec::new(),
+            reached: Vec::new(),
+            pairs: Pairs::new(),
+        }
+    }
+
+    /// Receives events, each after the findings about it, and gives entries to a journal.
+    pub fn feeding<'a, J: Journal>(&'a mut self, journal: &'a mut J) -> Assembly<'a, J> {
+        Assembly { builder: self, journal }
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, out: &mut impl Journal) {
+        let origin = event.origin;
+        match event.kind {
+            EventKind::Connection(connection, ref what) => {
+                self.connection(origin, connection, what, out);
+            }
+            EventKind::Dns(message) => {
+                self.give(Entry::of_capture(origin, EntryKind::Dns(message)), out);
+            }
+            EventKind::Icmp(error) => {
+                self.give(Entry::of_capture(origin, EntryKind::Icmp(error)), out);
+            }
+            EventKind::Capture(event) => {
+                self.give(Entry::of_capture(origin, EntryKind::Capture(event)), out);
+            }
+        }
+    }
+
+    #[inline]
+    fn connection(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        event: &ConnectionEvent<'_>,
+        out: &mut impl Journal,
+    ) {
+        let entry = |kind| Entry::new(connection, origin, kind);
+        match *event {
+            // Nearly all events are one of these three.
+            ConnectionEvent::FrameStarted(direction, frame) => {
+                out.frame_started(connection, direction, frame);
+                if !self.held.is_empty() || !self.fresh.is_empty() {
+                    self.frame_started(origin, connection, direction, frame, out);
+                }
+            }
+            ConnectionEvent::FrameEnded(direction, frame) => {
+                self.reach(connection, direction, frame.span.end);
+                let (wants, is_plain) = (out.takes_frame(frame), self.is_plain());
+                if wants || !is_plain {
+                    let entry = entry(EntryKind::Frame(frame)).within(direction, frame.span);
+                    let wants = if wants { Wants::Entry } else { Wants::Nothing };
+                    self.frame(entry, (connection, direction, frame), wants, out);
+                } else {
+                    self.take_id();
+                }
+            }
+            ConnectionEvent::Message(direction, message) => {
+                let entry = entry(EntryKind::Message(message)).within(direction, message.span);
+                self.message(entry, (connection, direction, message), out);
+            }
+            ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
+                self.hold(connection.id, direction, span, None);
+            }
+            ConnectionEvent::Opened => self.give(entry(EntryKind::Opened), out),
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.request(entry(EntryKind::Request(handshake)), connection, handshake, out);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                self.response(origin, connection, handshake, out);
+            }
+            ConnectionEvent::TunnelOpened(handshake) => {
+                let entry = entry(EntryKind::Tunnel(Tunnel::Opened, handshake));
+                self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
+            }
+            ConnectionEvent::TunnelRefused(handshake) => {
+                let entry = entry(EntryKind::Tunnel(Tunnel::Refused, handshake));
+                self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
+            }
+            ConnectionEvent::Tls(direction, seen) => {
+                let entry = Entry { direction: Some(direction), ..entry(EntryKind::Tls(seen)) };
+                self.give(Entry { span: seen.span(), ..entry }, out);
+            }
+            ConnectionEvent::Recognised(recognition) => {
+                self.give(entry(EntryKind::Recognized(recognition)), out);
+            }
+            ConnectionEvent::Text(direction, bytes, span) => {
+                let entry = entry(EntryKind::NotAFrame(bytes)).within(direction, span);
+                self.give(entry, out);
+            }
+            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+                let entry = entry(EntryKind::HeaderUnfinished(bytes)).within(direction, span);
+                self.give(entry, out);
+            }
+            ConnectionEvent::Gap(direction, gap) => {
+                let span = Span { end: gap.end(), ..Span::at(gap.offset, gap.origin) };
+                self.give(entry(EntryKind::Gap(gap)).within(direction, span), out);
+            }
+            ConnectionEvent::SyncLost(direction, span) => {
+                self.give(entry(EntryKind::SyncLost).within(direction, span), out);
+            }
+            ConnectionEvent::SyncFound(direction, span) => {
+                self.give(entry(EntryKind::SyncFound).within(direction, span), out);
+            }
+            ConnectionEvent::Conflict(direction, span) => {
+                self.give(entry(EntryKind::Conflict).within(direction, span), out);
+            }
+            ConnectionEvent::Limit(limit) => self.give(entry(EntryKind::Limit(limit)), out),
+            ConnectionEvent::StateChanged => {
+                let (kind, by) = match connection.state {
+                    TcpState::SynSent | TcpState::Established => return,
+                    TcpState::HalfClosed(by) => (EntryKind::Fin, by),
+                    TcpState::Closed(first) => (EntryKind::Fin, first.reverse()),
+                    TcpState::Reset(by) => (EntryKind::Reset, by),
+                    TcpState::Refused => (EntryKind::Reset, Direction::ServerToClient),
+                };
+                self.give(Entry { direction: Some(by), ..entry(kind) }, out);
+            }
+            ConnectionEvent::Ended(ending) => {
+                let folded = std::mem::take(&mut self.folded);
+                let entry = entry(EntryKind::Ended { ending, folded: &folded });
+                self.end(entry, connection, out);
+            }
+        }
+    }
+
+    /// Whether there is nothing but the event itself.
+    fn is_plain(&self) -> bool {
+        self.fresh.is_empty() && self.held.is_empty()
+    }
+
+    fn take_id(&mut self) -> EntryId {
+        let id = EntryId(self.next);
+        self.next = self.next.saturating_add(1);
+        id
+    }
+
+    fn number(&mut self, finding: &Finding) -> Found {
+        let number = self.found;
+        self.found = self.found.saturating_add(1);
+        Found { number, finding: finding.clone() }
+    }
+
+    /// Gives an entry with the findings about its event.
+    fn give(&mut self, entry: Entry<'_>, out: &mut impl Journal) {
+        let id = self.take_id();
+        if self.fresh.is_empty() {
+            out.entry(&Entry { id, ..entry });
+            return;
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        out.entry(&Entry { id, findings: &fresh, ..entry });
+    }
+
+    /// Gives a finding that concerns no entry yet to come.
+    fn alone(&mut self, found: Found, entry: Entry<'_>, out: &mut impl Journal) {
+        let (id, direction) = (self.take_id(), found.finding.direction);
+        out.entry(&Entry { id, direction, findings: &[found], ..entry });
+    }
+
+    /// Holds the findings about a frame back, and gives those about continuations of nothing.
+    fn frame_started(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        direction: Direction,
+        frame: &Frame,
+        out: &mut impl Journal,
+    ) {
+        // The message that a frame ended would have come by now.
+        let lonely = |held: &Held| held.frame == Some(IsLast::Yes);
+        self.release(origin, connection, direction, lonely, out);
+        let is_last = if frame.header.fin { IsLast::Yes } else { IsLast::No };
+        self.hold(connection.id, direction, frame.span, Some(is_last));
+    }
+
+    /// Holds the findings about an event back.
+    fn hold(&mut self, id: ConnectionId, direction: Direction, at: Span, frame: Option<IsLast>) {
+        for found in std::mem::take(&mut self.fresh) {
+            let rule = found.finding.rule.id;
+            let same = |held: &&Held| {
+                (held.connection, held.direction) == (id, direction)
+                    && held.found.finding.rule.id == rule
+            };
+            if self.held.iter().filter(same).count() < MOST_HELD {
+                let (connection, offset) = (id, at.start);
+                self.held.push(Held { connection, direction, offset, frame, given: false, found });
+            }
+        }
+    }
+
+    /// Gives held findings that no message will come for, unless the entry of their frame had them.
+    fn release(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        direction: Direction,
+        which: impl Fn(&Held) -> bool,
+        out: &mut impl Journal,
+    ) {
+        for held in self.extract(connection.id, direction, which) {
+            if !held.given {
+                let entry = Entry::new(connection, origin, EntryKind::Finding);
+                self.alone(held.found, entry, out);
+            }
+        }
+    }
+
+    fn extract(
+        &mut self,
+        id: ConnectionId,
+        direction: Direction,
+        which: impl Fn(&Held) -> bool,
+    ) -> Vec<Held> {
+        let wanted =
+            |held: &mut Held| (held.connection, held.direction) == (id, direction) && which(held);
+        self.held.extract_if(.., wanted).collect()
+    }
+
+    /// Gives the entry of a frame to a journal that wants it.
+    fn frame(
+        &mut self,
+        entry: Entry<'_>,
+        (connection, direction, frame): (&Connection, Direction, &Frame),
+        wants: Wants,
+        out: &mut impl Journal,
+    ) {
+        if self.is_plain() {
+            return self.give(entry, out);
+        }
+        let mut about = Vec::new();
+        let (id, start) = (connection.id, frame.span.start);
+        let has_message = Opcode::from_wire(frame.header.opcode).is_some();
+        if !has_message {
+            let own = self.extract(id, direction, |held| held.offset == start);
+            about.extend(own.into_iter().map(|held| held.found));
+        } else if wants == Wants::Entry {
+            let own = self.held.iter_mut().filter(|held| {
+                (held.connection, held.direction) == (id, direction)
+                    && held.offset == start
+                    && held.frame.is_some()
+            });
+            for held in own {
+                held.given = true;
+                about.push(held.found.clone());
+            }
+        }
+        about.append(&mut self.fresh);
+        match wants {
+            Wants::Entry => {
+                let id = self.take_id();
+                out.entry(&Entry { id, findings: &about, ..entry });
+            }
+            Wants::Nothing => {
+                self.take_id();
+                for found in about {
+                    let entry = Entry::new(connection, entry.origin, EntryKind::Finding);
+                    self.alone(found, entry, out);
+                }
+            }
+        }
+    }
+
+    /// Gives a message with the findings about its frames.
+    #[inline]
+    fn message(
+        &mut self,
+        entry: Entry<'_>,
+        (connection, direction, message): (&Connection, Direction, &Message<'_>),
+        out: &mut impl Journal,
+    ) {
+        let entry = match message.opcode {
+            Opcode::Ping | Opcode::Pong => {
+                let id = EntryId(self.next);
+                let partner = self.pairs.message(connection.id, id, direction, message);
+                Entry { partner, ..entry }
+            }
+            Opcode::Continuation | Opcode::Text | Opcode::Binary | Opcode::Close => entry,
+        };
+        if self.held.is_empty() {
+            return self.give(entry, out);
+        }
+        let within = message.span.start..message.span.end;
+        let mut own = self.extract(connection.id, direction, |held| within.contains(&held.offset));
+        if matches!(message.opcode, Opcode::Text | Opcode::Binary) {
+            // What is left before it was about continuations of nothing.
+            let is_before = |held: &Held| held.offset < message.span.end;
+            self.release(entry.origin, connection, direction, is_before, out);
+        }
+        own.sort_by_key(|held| !held.given);
+        let repeated = own.iter().filter(|held| held.given).count();
+        let mut about: Vec<Found> = own.into_iter().map(|held| held.found).collect();
+        about.append(&mut self.fresh);
+        let id = self.take_id();
+        out.entry(&Entry { id, findings: &about, repeated, ..entry });
+    }
+
+    fn request(
+        &mut self,
+        entry: Entry<'_>,
+        connection: &Connection,
+        handshake: &Handshake,
+        out: &mut impl Journal,
+    ) {
+        if let Some(head) = &handshake.request {
+            self.pairs.request(connection.id, EntryId(self.next), head.span);
+        }
+        self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
+    }
+
+    fn response(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        handshake: &Handshake,
+        out: &mut impl Journal,
+    ) {
+        let partner = self.pairs.response(connection.id);
+        let kind = match handshake.response {
+            Some(_) => EntryKind::Response(handshake),
+            None => EntryKind::NoResponse(handshake),
+        };
+        let entry = Entry { partner, ..Entry::new(connection, origin, kind) };
+        self.head(entry, Direction::ServerToClient, handshake.response.as_ref(), out);
+    }
+
+    /// Gives an entry that is where a head is, if there is one.
+    fn head(
+        &mut self,
+        entry: Entry<'_>,
+        direction: Direction,
+        head: Option<&Head>,
+        out: &mut impl Journal,
+    ) {
+        let entry = Entry { direction: Some(direction), ..entry };
+        let Some(head) = head else { return self.give(entry, out) };
+        if let Some(connection) = entry.connection {
+            self.reach(connection, direction, head.span.end);
+        }
+        self.give(entry.within(direction, head.span), out);
+    }
+
+    /// Gives the end of a connection, after the findings about what was given before.
+    fn end(&mut self, entry: Entry<'_>, connection: &Connection, out: &mut impl Journal) {
+        let id = connection.id;
+        self.pairs.end(id);
+        if !self.is_plain() {
+            let reached = self.reached.get(connection.seat).filter(|it| it.connection == id);
+            let offsets = reached.map(|reached| reached.offsets).unwrap_or_default();
+            let mut about = Vec::new();
+            let unfinished = self.held.extract_if(.., |held| held.connection == id);
+            about.extend(unfinished.filter(|held| !held.given).map(|held| held.found));
+            for found in std::mem::take(&mut self.fresh) {
+                let place = found.finding.direction.zip(found.finding.offset);
+                let is_past = place.is_some_and(|(of, offset)| offset < *offsets.get(of));
+                if is_past {
+                    let entry = Entry::new(connection, entry.origin, EntryKind::Finding);
+                    self.alone(found, entry, out);
+                } else {
+                    about.push(found);
+                }
+            }
+            self.fresh = about;
+        }
+        self.give(entry, out);
+    }
+
+    /// Notes how far entries reach in a stream.
+    fn reach(&mut self, connection: &Connection, direction: Direction, end: u64) {
+        let slot = connection.seat;
+        if self.reached.len() <= slot {
+            self.reached.resize_with(slot.saturating_add(1), Reached::default);
+        }
+        let Some(reached) = self.reached.get_mut(slot) else { return };
+        if reached.connection != connection.id {
+            *reached = Reached { connection: connection.id, ..Reached::default() };
+        }
+        let offset = reached.offsets.get_mut(direction);
+        *offset = end.max(*offset);
+    }
+}
+
+/// Whether a journal wants the entry of a frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wants {
+    Entry,
+    Nothing,
+}
+
+/// Findings of one rule that are held back for one message: a filter asks whether there is one, and
+/// a row names each rule once. All are given to [`Journal::finding`].
+const MOST_HELD: usize = 64;
+
+#[cfg(test)]
+mod tests;
