@@ -19,7 +19,7 @@ use crate::stream::Direction::{ClientToServer, ServerToClient};
 use crate::stream::{Direction, PacketId, PerDirection, Timestamp, length_u64};
 
 /// One row of a group's table: what happens, and exactly what is found.
-pub(super) struct Case {
+pub(super) struct RuleCase {
     /// What happens.
     pub(super) name: &'static str,
     /// Rules that it comes close to, and that must be silent.
@@ -31,7 +31,7 @@ pub(super) struct Case {
 }
 
 /// Plays all rows, and insists that every rule has one that breaks it and one that comes close.
-pub(super) fn check(tables: &[&[Rule]], cases: &[Case]) {
+pub(super) fn check(tables: &[&[Rule]], cases: &[RuleCase]) {
     let mut fired = BTreeSet::new();
     let mut near = BTreeSet::new();
     let mut wrong = Vec::new();
@@ -325,9 +325,10 @@ impl Scenario {
     }
 
     /// All findings.
-    pub(super) fn judge(&self, reading: &Reading<'_>) -> Judged {
+    pub(super) fn judge(&self, reading: &Reading<'_>) -> ScenarioFindings {
         let mut analyzer = Analyzer::new(self.options.clone());
-        let mut bench = Bench { checker: Checker::new(self.settings), judged: Judged::default() };
+        let mut bench =
+            Bench { checker: Checker::new(self.settings), judged: ScenarioFindings::default() };
         for (at, (time, bytes)) in self.packets.iter().enumerate() {
             let cut = self.cuts.iter().find(|(place, _)| *place == at);
             let captured = cut.map_or(bytes.len(), |(_, captured)| *captured);
@@ -350,7 +351,7 @@ impl Scenario {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct ScenarioFindings {
     pub(super) list: Vec<Finding>,
     /// Rule, connection, how many more.
     pub(super) folded: Vec<(&'static str, u64, u64)>,
@@ -358,7 +359,7 @@ pub(super) struct Judged {
 
 struct Bench {
     checker: Checker,
-    judged: Judged,
+    judged: ScenarioFindings,
 }
 
 impl Sink for Bench {
@@ -367,7 +368,7 @@ impl Sink for Bench {
     }
 }
 
-impl Findings for Judged {
+impl Findings for ScenarioFindings {
     fn finding(&mut self, finding: &Finding) {
         self.list.push(finding.clone());
     }

@@ -6,7 +6,7 @@ use crate::analysis::Totals;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Limit, Nature};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
-use crate::findings::{CaptureFacts, Reading, Rule};
+use crate::findings::{CaptureMemory, Reading, Rule};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
 
 /// Counters of one capture.
@@ -25,7 +25,7 @@ pub(super) struct Tally {
     /// How much a filter matched; `None` where there is none.
     pub(super) matched: Option<Matched>,
     /// What was counted of the capture as a whole.
-    capture: CaptureFacts,
+    capture: CaptureMemory,
     gaps: u64,
     missing_bytes: u64,
     /// Connections recognized by their frames.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::analysis::event::{
     Connection, ConnectionId, Ending, Lookup, Nature, Outcome, StartedBy, TcpState,
 };
-use crate::findings::state::connection::Facts;
+use crate::findings::state::connection::ConnectionState;
 use crate::stream::Origin;
 
 /// The latest attempts to connect, oldest first in the order in which they ended.
@@ -28,12 +28,12 @@ pub(crate) struct Attempt {
     pub(crate) lookup: Option<Arc<Lookup>>,
     pub(crate) first: Origin,
     pub(crate) last: Origin,
-    pub(crate) fate: Fate,
+    pub(crate) outcome: AttemptOutcome,
 }
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum AttemptOutcome {
     /// RST answered the SYN.
     Refused,
     /// Nothing answered the SYN, or an ICMP error.
@@ -57,7 +57,7 @@ impl Attempt {
     }
 }
 
-impl Fate {
+impl AttemptOutcome {
     /// Whether a client that wants a WebSocket would try again.
     pub(crate) fn is_failure(self) -> bool {
         match self {
@@ -69,7 +69,12 @@ impl Fate {
 
 impl Attempts {
     /// Remembers a connection that has ended.
-    pub(crate) fn ended(&mut self, connection: &Connection, ending: Ending, facts: Option<&Facts>) {
+    pub(crate) fn ended(
+        &mut self,
+        connection: &Connection,
+        ending: Ending,
+        state: Option<&ConnectionState>,
+    ) {
         self.has_websocket |= matches!(connection.nature, Nature::WebSocket | Nature::Asked);
         if connection.started_by != StartedBy::Syn || ending.unseen.is_some() {
             return;
@@ -84,7 +89,7 @@ impl Attempts {
             lookup: connection.lookup.clone(),
             first: connection.first,
             last: connection.last,
-            fate: fate(connection, ending, facts),
+            outcome: outcome(connection, ending, state),
         });
     }
 
@@ -114,17 +119,25 @@ impl Attempts {
     }
 }
 
-fn fate(connection: &Connection, ending: Ending, facts: Option<&Facts>) -> Fate {
+fn outcome(
+    connection: &Connection,
+    ending: Ending,
+    state: Option<&ConnectionState>,
+) -> AttemptOutcome {
     let is_short = connection.last.time.since(connection.first.time) < SHORT;
     match (ending.outcome, connection.nature) {
-        (Outcome::Refused, _) => Fate::Refused,
-        (Outcome::Timeout, _) if connection.state == TcpState::SynSent => Fate::Unanswered,
-        (Outcome::Aborted, Nature::WebSocket) if is_short => Fate::Short,
-        (Outcome::Rejected, Nature::Asked) if is_polling(connection, facts) => Fate::Served,
+        (Outcome::Refused, _) => AttemptOutcome::Refused,
+        (Outcome::Timeout, _) if connection.state == TcpState::SynSent => {
+            AttemptOutcome::Unanswered
+        }
+        (Outcome::Aborted, Nature::WebSocket) if is_short => AttemptOutcome::Short,
+        (Outcome::Rejected, Nature::Asked) if is_polling(connection, state) => {
+            AttemptOutcome::Served
+        }
         (Outcome::Timeout | Outcome::Rejected, Nature::Asked)
-        | (Outcome::Aborted, Nature::Asked | Nature::Unknown) => Fate::Failed,
-        (Outcome::Closed, Nature::WebSocket) if is_short && facts.is_some_and(is_expelled) => {
-            Fate::Short
+        | (Outcome::Aborted, Nature::Asked | Nature::Unknown) => AttemptOutcome::Failed,
+        (Outcome::Closed, Nature::WebSocket) if is_short && state.is_some_and(is_expelled) => {
+            AttemptOutcome::Short
         }
         (
             Outcome::Open
@@ -135,19 +148,19 @@ fn fate(connection: &Connection, ending: Ending, facts: Option<&Facts>) -> Fate 
             | Outcome::NotWebSocket
             | Outcome::Undecodable,
             _,
-        ) => Fate::Served,
+        ) => AttemptOutcome::Served,
     }
 }
 
 /// Whether what was answered asked for no WebSocket: long polling of Engine.IO.
-fn is_polling(connection: &Connection, facts: Option<&Facts>) -> bool {
-    connection.refusal.is_some() && facts.is_some_and(|facts| facts.handshake.refused.is_none())
+fn is_polling(connection: &Connection, state: Option<&ConnectionState>) -> bool {
+    connection.refusal.is_some() && state.is_some_and(|state| state.handshake.refused.is_none())
 }
 
 /// Whether the server was the first to close, and had a reason.
-fn is_expelled(facts: &Facts) -> bool {
-    let Some(server) = facts.sides.server.close.as_deref() else { return false };
-    let client = facts.sides.client.close.as_deref();
+fn is_expelled(state: &ConnectionState) -> bool {
+    let Some(server) = state.sides.server.close.as_deref() else { return false };
+    let client = state.sides.client.close.as_deref();
     let is_first = client.is_none_or(|client| server.span.first.packet < client.span.first.packet);
     is_first && server.code != Some(NORMAL)
 }

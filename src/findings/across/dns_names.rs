@@ -9,8 +9,8 @@ use crate::stream::{Origin, Timestamp};
 
 /// Names that were asked for, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
-    list: VecDeque<AskedName>,
+pub(crate) struct DnsNames {
+    list: VecDeque<QueriedName>,
     /// Hosts of which a WebSocket was asked, in lower case.
     hosts: BTreeSet<String>,
     /// The time up to which packets are known.
@@ -19,7 +19,7 @@ pub(crate) struct Names {
 
 /// A name whose addresses were asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct AskedName {
+pub(crate) struct QueriedName {
     pub(crate) name: String,
     /// Who was asked.
     pub(crate) resolver: SocketAddr,
@@ -34,7 +34,7 @@ pub(crate) struct AskedName {
     pub(crate) is_resolved: bool,
 }
 
-impl Names {
+impl DnsNames {
     /// Remembers a message.
     pub(crate) fn observe(&mut self, message: &DnsMessage, now: Origin) {
         self.latest = self.latest.max(now.time);
@@ -61,7 +61,7 @@ impl Names {
 
     /// Names that got no address, in the order in which they were asked for. One that was tried with
     /// several search domains is among them once.
-    pub(crate) fn failed(&self) -> impl Iterator<Item = &AskedName> {
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &QueriedName> {
         self.list.iter().filter(|asked| self.has_failed(asked) && !self.is_variant(asked))
     }
 
@@ -85,7 +85,7 @@ impl Names {
         if self.list.len() >= REMEMBERED {
             self.list.pop_front();
         }
-        self.list.push_back(AskedName {
+        self.list.push_back(QueriedName {
             name: question.name.clone(),
             resolver: message.destination.socket_address(),
             first: now,
@@ -115,11 +115,11 @@ impl Names {
         }
     }
 
-    fn find(&mut self, name: &str) -> Option<&mut AskedName> {
+    fn find(&mut self, name: &str) -> Option<&mut QueriedName> {
         self.list.iter_mut().rev().find(|asked| asked.name == name)
     }
 
-    fn has_failed(&self, asked: &AskedName) -> bool {
+    fn has_failed(&self, asked: &QueriedName) -> bool {
         // A question without answer says nothing until some time has passed.
         let waited = self.latest.since(asked.first.time);
         let is_silent = asked.denial.is_none() && waited >= SILENCE;
@@ -128,11 +128,11 @@ impl Names {
 
     /// Whether a name was asked for on behalf of another: with a search domain behind it that did no
     /// good, or before the one that did.
-    fn is_variant(&self, asked: &AskedName) -> bool {
+    fn is_variant(&self, asked: &QueriedName) -> bool {
         let is_longer = |long: &str, short: &str| {
             long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'))
         };
-        let is_next = |other: &AskedName| {
+        let is_next = |other: &QueriedName| {
             other.first.packet > asked.first.packet
                 && other.first.time.since(asked.last.time) <= NEXT_DOMAIN
                 && first_label(&other.name) == first_label(&asked.name)

@@ -9,38 +9,38 @@ use crate::stream::PacketId;
 
 /// Remembers which connection used which key.
 #[derive(Debug)]
-pub(crate) struct Keys {
-    uses: HashMap<Box<[u8]>, Use>,
+pub(crate) struct HandshakeKeys {
+    uses: HashMap<Box<[u8]>, KeyUse>,
     /// The keys in the order in which they came: the oldest is forgotten first.
     order: VecDeque<Box<[u8]>>,
 }
 
 /// The latest handshake that used a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Use {
+pub(crate) struct KeyUse {
     pub(crate) connection: ConnectionId,
     /// The packet of its request.
     pub(crate) packet: PacketId,
-    pub(crate) stage: Stage,
+    pub(crate) stage: KeyStage,
 }
 
 /// Whether a handshake has its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+pub(crate) enum KeyStage {
     /// It waits: a proxy that passes the handshake on does so now, with the same key.
     Pending,
     Answered,
 }
 
-impl Default for Keys {
+impl Default for HandshakeKeys {
     fn default() -> Self {
         Self { uses: HashMap::new(), order: VecDeque::new() }
     }
 }
 
-impl Keys {
+impl HandshakeKeys {
     /// The latest use of a key.
-    pub(crate) fn used(&self, key: &[u8]) -> Option<Use> {
+    pub(crate) fn used(&self, key: &[u8]) -> Option<KeyUse> {
         self.uses.get(key).copied()
     }
 
@@ -49,7 +49,7 @@ impl Keys {
         if key.len() > LONGEST_KEY {
             return;
         }
-        let now = Use { connection, packet, stage: Stage::Pending };
+        let now = KeyUse { connection, packet, stage: KeyStage::Pending };
         if let Some(known) = self.uses.get_mut(key) {
             *known = now;
             return;
@@ -68,7 +68,7 @@ impl Keys {
         if let Some(known) = self.uses.get_mut(key)
             && known.connection == connection
         {
-            known.stage = Stage::Answered;
+            known.stage = KeyStage::Answered;
         }
     }
 }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_oldest_key_is_forgotten_first() {
-        let mut keys = Keys::default();
+        let mut keys = HandshakeKeys::default();
         let key = |number: usize| number.to_string().into_bytes();
         for number in 0..=REMEMBERED {
             keys.asked(&key(number), ConnectionId(1), PacketId(1));
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn an_answer_counts_for_its_own_connection() {
-        let mut keys = Keys::default();
+        let mut keys = HandshakeKeys::default();
         keys.asked(b"k", ConnectionId(1), PacketId(4));
         keys.answered(b"k", ConnectionId(2));
-        assert_eq!(keys.used(b"k").map(|used| used.stage), Some(Stage::Pending));
+        assert_eq!(keys.used(b"k").map(|used| used.stage), Some(KeyStage::Pending));
         keys.answered(b"k", ConnectionId(1));
-        assert_eq!(keys.used(b"k").map(|used| used.stage), Some(Stage::Answered));
+        assert_eq!(keys.used(b"k").map(|used| used.stage), Some(KeyStage::Answered));
     }
 }

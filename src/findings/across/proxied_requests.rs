@@ -10,20 +10,20 @@ use crate::stream::{Origin, PacketId};
 
 /// The latest upgrade requests as clients sent them, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Legs {
-    list: VecDeque<Leg>,
+pub(crate) struct ProxiedRequests {
+    list: VecDeque<ProxiedRequest>,
     /// Targets at which a WebSocket was accepted, oldest first.
     served: VecDeque<Served>,
 }
 
 /// A request that asked for a WebSocket as it should.
 #[derive(Clone, Debug)]
-pub(crate) struct Leg {
+pub(crate) struct ProxiedRequest {
     pub(crate) connection: ConnectionId,
     key: Box<[u8]>,
     target: Box<[u8]>,
     pub(crate) request: Origin,
-    stage: Stage,
+    stage: RequestStage,
     /// Where it was seen again without the upgrade.
     pub(crate) stripped: Option<Stripped>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Stripped {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
+enum RequestStage {
     Waiting,
     Answered,
 }
@@ -53,12 +53,12 @@ pub(crate) struct Served {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Proxied<'a> {
     /// The other one is in the capture.
-    Of(&'a Leg),
+    Of(&'a ProxiedRequest),
     /// A field that proxies add says so.
     Says(&'static str),
 }
 
-impl Legs {
+impl ProxiedRequests {
     /// Whether a request was an upgrade before a proxy passed it on without what makes it one.
     pub(crate) fn proxied(&self, connection: &Connection, request: &Head) -> Option<Proxied<'_>> {
         if !is_stripped(request) {
@@ -67,18 +67,22 @@ impl Legs {
         let now = request.span.first;
         let key = request.header("Sec-WebSocket-Key").unwrap_or_default();
         let target = request.target().unwrap_or_default();
-        let leg = self.list.iter().rev().find(|leg| {
-            let is_near = now.time.since(leg.request.time) <= PASSED_ON_WITHIN;
-            let is_same = if key.is_empty() { *leg.target == *target } else { *leg.key == *key };
-            leg.connection != connection.id && leg.stage == Stage::Waiting && is_near && is_same
+        let original = self.list.iter().rev().find(|original| {
+            let is_near = now.time.since(original.request.time) <= PASSED_ON_WITHIN;
+            let is_same =
+                if key.is_empty() { *original.target == *target } else { *original.key == *key };
+            original.connection != connection.id
+                && original.stage == RequestStage::Waiting
+                && is_near
+                && is_same
         });
         let says = || PROXY_FIELDS.iter().find(|name| request.header(name).is_some());
-        leg.map(Proxied::Of).or_else(|| says().map(|name| Proxied::Says(name)))
+        original.map(Proxied::Of).or_else(|| says().map(|name| Proxied::Says(name)))
     }
 
     /// Where the upgrade of a connection's request was lost, if that was seen.
     pub(crate) fn stripped(&self, connection: ConnectionId) -> Option<Stripped> {
-        self.list.iter().find(|leg| leg.connection == connection)?.stripped
+        self.list.iter().find(|request| request.connection == connection)?.stripped
     }
 
     /// A target at the same host where a WebSocket was accepted.
@@ -89,10 +93,10 @@ impl Legs {
     /// Remembers a request.
     pub(crate) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
         let Some(request) = attempt(handshake) else { return };
-        if let Some(Proxied::Of(leg)) = self.proxied(connection, request) {
-            let (of, packet) = (leg.connection, request.span.first.packet);
-            if let Some(leg) = self.list.iter_mut().find(|leg| leg.connection == of) {
-                leg.stripped = Some(Stripped { connection: connection.id, packet });
+        if let Some(Proxied::Of(original)) = self.proxied(connection, request) {
+            let (of, packet) = (original.connection, request.span.first.packet);
+            if let Some(original) = self.list.iter_mut().find(|it| it.connection == of) {
+                original.stripped = Some(Stripped { connection: connection.id, packet });
             }
         }
         let target = request.target().unwrap_or_default();
@@ -102,20 +106,21 @@ impl Legs {
         if self.list.len() >= REMEMBERED {
             self.list.pop_front();
         }
-        self.list.push_back(Leg {
+        self.list.push_back(ProxiedRequest {
             connection: connection.id,
             key: request.header("Sec-WebSocket-Key").unwrap_or_default().into(),
             target: target.into(),
             request: request.span.first,
-            stage: Stage::Waiting,
+            stage: RequestStage::Waiting,
             stripped: None,
         });
     }
 
     /// Remembers that a request has its answer.
     pub(crate) fn answered(&mut self, connection: ConnectionId, handshake: &Handshake) {
-        if let Some(leg) = self.list.iter_mut().find(|leg| leg.connection == connection) {
-            leg.stage = Stage::Answered;
+        if let Some(request) = self.list.iter_mut().find(|request| request.connection == connection)
+        {
+            request.stage = RequestStage::Answered;
         }
         let Some((host, target)) = handshake.host().zip(handshake.target()) else { return };
         let path = path(target);
@@ -134,7 +139,7 @@ impl Legs {
 
     /// Forgets the request of a connection that has ended.
     pub(crate) fn ended(&mut self, connection: ConnectionId) {
-        self.list.retain(|leg| leg.connection != connection);
+        self.list.retain(|request| request.connection != connection);
     }
 }
 

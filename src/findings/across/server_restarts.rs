@@ -9,20 +9,20 @@ use crate::websocket::{Message, Opcode};
 
 /// The latest Closes of servers with a code that says that they go away, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Restarts {
-    list: VecDeque<Farewell>,
+pub(crate) struct ServerRestarts {
+    list: VecDeque<GoingAway>,
 }
 
 /// A Close of a server that goes away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Farewell {
+pub(crate) struct GoingAway {
     pub(crate) connection: ConnectionId,
     pub(crate) server: SocketAddr,
     pub(crate) at: Origin,
     pub(crate) code: u16,
 }
 
-impl Restarts {
+impl ServerRestarts {
     /// Remembers a message, where it is such a Close.
     pub(crate) fn message(
         &mut self,
@@ -44,19 +44,19 @@ impl Restarts {
             self.list.pop_front();
         }
         let Connection { id, server, .. } = *connection;
-        self.list.push_back(Farewell { connection: id, server, at: message.span.last, code });
+        self.list.push_back(GoingAway { connection: id, server, at: message.span.last, code });
     }
 
     /// Closes of one server that came one after the other at short intervals, where they are many.
-    pub(crate) fn groups(&self) -> Vec<Vec<Farewell>> {
-        let mut sorted: Vec<Farewell> = self.list.iter().copied().collect();
-        sorted.sort_by_key(|farewell| (farewell.server, farewell.at));
-        let together = |one: &Farewell, next: &Farewell| {
+    pub(crate) fn groups(&self) -> Vec<Vec<GoingAway>> {
+        let mut sorted: Vec<GoingAway> = self.list.iter().copied().collect();
+        sorted.sort_by_key(|going_away| (going_away.server, going_away.at));
+        let together = |one: &GoingAway, next: &GoingAway| {
             one.server == next.server && next.at.time.since(one.at.time) <= TOGETHER
         };
-        let groups = sorted.chunk_by(together).map(<[Farewell]>::to_vec);
+        let groups = sorted.chunk_by(together).map(<[GoingAway]>::to_vec);
         let mut groups: Vec<_> = groups.filter(|group| group.len() >= MANY).collect();
-        groups.sort_by_key(|group| group.first().map(|farewell| farewell.at));
+        groups.sort_by_key(|group| group.first().map(|going_away| going_away.at));
         groups
     }
 }

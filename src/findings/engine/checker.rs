@@ -4,23 +4,23 @@ use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
 };
 use crate::findings::across::attempts::Attempts;
-use crate::findings::across::dns_names::Names;
-use crate::findings::across::handshake_keys::Keys;
-use crate::findings::across::proxied_requests::Legs;
-use crate::findings::across::server_restarts::Restarts;
+use crate::findings::across::dns_names::DnsNames;
+use crate::findings::across::handshake_keys::HandshakeKeys;
+use crate::findings::across::proxied_requests::ProxiedRequests;
+use crate::findings::across::server_restarts::ServerRestarts;
 use crate::findings::across::tls_ports::TlsPorts;
 use crate::findings::engine::context::{
-    BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene,
+    CaptureContext, FrameSeen, InvalidUtf8, MessageSeen, NotAFrame, RuleContext,
 };
-use crate::findings::engine::dispatch::{ASKED, FrameQuestion, Question};
-use crate::findings::engine::header_class::Shape;
+use crate::findings::engine::dispatch::{FrameRule, RULES_BY_TRIGGER, TriggeredRule};
+use crate::findings::engine::header_class::HeaderClass;
 use crate::findings::engine::partial_header;
 use crate::findings::engine::rule::Rule;
-use crate::findings::engine::violation::{Fault, Faults, Place};
+use crate::findings::engine::violation::{Violation, ViolationPlace, Violations};
 use crate::findings::finding::{Finding, Findings};
 use crate::findings::settings::{Reading, Settings};
-use crate::findings::state::capture::CaptureFacts;
-use crate::findings::state::connection::{Facts, Open};
+use crate::findings::state::capture::CaptureMemory;
+use crate::findings::state::connection::{ConnectionState, OpenMessage};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span};
 use crate::tls::Observation;
@@ -33,33 +33,33 @@ use crate::websocket::{Frame, Opcode};
 pub struct Checker {
     settings: Settings,
     /// What is kept of each connection that is remembered, by its seat.
-    slots: Vec<Option<Box<Slot>>>,
-    keys: Keys,
+    slots: Vec<Option<Box<ConnectionSlot>>>,
+    keys: HandshakeKeys,
     tls_ports: TlsPorts,
-    legs: Legs,
-    capture: CaptureFacts,
+    proxied_requests: ProxiedRequests,
+    capture: CaptureMemory,
     attempts: Attempts,
-    names: Names,
-    restarts: Restarts,
-    faults: Faults,
+    names: DnsNames,
+    restarts: ServerRestarts,
+    violations: Violations,
     /// Rules that connections have broken.
-    told: Vec<&'static str>,
+    reported: Vec<&'static str>,
 }
 
 /// What is kept of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
-    pub(super) facts: Facts,
+pub(super) struct ConnectionSlot {
+    pub(super) state: ConnectionState,
     /// Findings so far, by rule.
     counts: Vec<(&'static Rule, u64)>,
 }
 
 /// Something that rules are asked about.
 #[derive(Clone, Copy)]
-struct Subject<'a, T> {
+struct CheckSubject<'a, T> {
     connection: &'a Connection,
     origin: Origin,
-    place: Place,
+    place: ViolationPlace,
     what: T,
 }
 
@@ -69,15 +69,15 @@ impl Checker {
         Self {
             settings,
             slots: Vec::new(),
-            keys: Keys::default(),
+            keys: HandshakeKeys::default(),
             tls_ports: TlsPorts::default(),
-            legs: Legs::default(),
-            capture: CaptureFacts::default(),
+            proxied_requests: ProxiedRequests::default(),
+            capture: CaptureMemory::default(),
             attempts: Attempts::default(),
-            names: Names::default(),
-            restarts: Restarts::default(),
-            faults: Faults::default(),
-            told: Vec::new(),
+            names: DnsNames::default(),
+            restarts: ServerRestarts::default(),
+            violations: Violations::default(),
+            reported: Vec::new(),
         }
     }
 
@@ -104,22 +104,22 @@ impl Checker {
                 if let ConnectionEvent::Message(direction, message) = what {
                     self.restarts.message(connection, *direction, message);
                     if let Some(slot) = self.slot(seat) {
-                        slot.facts.read(*direction, message);
+                        slot.state.read(*direction, message);
                     }
                 }
                 self.ask_about(connection, event.origin, what, out);
                 if let Some(slot) = self.slot(seat) {
-                    slot.facts.observe(connection, event.origin, what);
+                    slot.state.observe(connection, event.origin, what);
                 }
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
                     self.names.wanted(handshake);
                     self.asked_with_key(connection.id, handshake);
-                    self.legs.asked(connection, handshake);
+                    self.proxied_requests.asked(connection, handshake);
                 } else if let ConnectionEvent::HandshakeEnded(handshake) = what {
                     if let Some(key) = handshake.key() {
                         self.keys.answered(key, connection.id);
                     }
-                    self.legs.answered(connection.id, handshake);
+                    self.proxied_requests.answered(connection.id, handshake);
                 } else if let ConnectionEvent::Tls(_, Observation::ServerHello(..)) = what {
                     self.tls_ports.add(connection.server, connection.id);
                 } else if let ConnectionEvent::Ended(_) = what {
@@ -131,20 +131,20 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
-        let scene = CaptureScene {
-            facts: &self.capture,
+        let context = CaptureContext {
+            state: &self.capture,
             attempts: &self.attempts,
             names: &self.names,
             restarts: &self.restarts,
             reading,
-            told: &self.told,
+            reported: &self.reported,
         };
-        for (rule, check) in &ASKED.capture {
-            self.faults.set_place(Place::default());
-            check(&scene, &mut self.faults);
-            for fault in self.faults.take() {
-                let attempt = fault.connection.and_then(|id| self.attempts.of(id));
-                let found = finding(rule, None, Origin::default(), fault);
+        for (rule, check) in &RULES_BY_TRIGGER.capture {
+            self.violations.set_place(ViolationPlace::default());
+            check(&context, &mut self.violations);
+            for violation in self.violations.take() {
+                let attempt = violation.connection.and_then(|id| self.attempts.of(id));
+                let found = finding(rule, None, Origin::default(), violation);
                 match attempt {
                     Some(attempt) => out.late(&found, &attempt.connection()),
                     None => out.finding(&found),
@@ -162,7 +162,7 @@ impl Checker {
             self.names.used(&lookup.name);
         }
         let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
-        self.attempts.ended(connection, ending, slot.map(|slot| &slot.facts));
+        self.attempts.ended(connection, ending, slot.map(|slot| &slot.state));
     }
 
     fn ask_about(
@@ -172,23 +172,23 @@ impl Checker {
         event: &ConnectionEvent<'_>,
         out: &mut impl Findings,
     ) {
-        let at = |direction: Direction, span: Span| Place {
+        let at = |direction: Direction, span: Span| ViolationPlace {
             direction: Some(direction),
             span: Some(span),
         };
-        let about = About { connection, origin };
+        let about = CheckEvent { connection, origin };
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
                 let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
-                let shape = Shape::of(&frame.header);
+                let shape = HeaderClass::of(&frame.header);
                 if !self.is_silent(connection.seat, direction, shape)
-                    && self.ask(&ASKED.header, about, out) == Answer::Silence
+                    && self.ask(&RULES_BY_TRIGGER.header, about, out) == CheckAnswer::Silence
                     && let Some(slot) = self.slot(connection.seat)
                 {
-                    slot.facts.sides.get_mut(direction).silent.add(shape);
+                    slot.state.sides.get_mut(direction).silent.add(shape);
                 }
-                for questions in self.questions(connection.seat, direction, frame) {
-                    self.ask(questions, about, out);
+                for rules in self.rules(connection.seat, direction, frame) {
+                    self.ask(rules, about, out);
                 }
             }
             ConnectionEvent::Message(direction, message) => {
@@ -197,38 +197,50 @@ impl Checker {
                 match message.opcode {
                     Opcode::Text | Opcode::Binary | Opcode::Continuation => {
                         if message.frames > 1 {
-                            self.ask(&ASKED.fragmented, about, out);
+                            self.ask(&RULES_BY_TRIGGER.fragmented, about, out);
                         }
                         if self.reads(connection.seat, direction) {
-                            self.ask(&ASKED.content, about, out);
+                            self.ask(&RULES_BY_TRIGGER.content, about, out);
                         }
                         if message.compressed {
-                            self.ask(&ASKED.compressed, about, out);
+                            self.ask(&RULES_BY_TRIGGER.compressed, about, out);
                         }
                     }
                     Opcode::Close => {
-                        self.ask(&ASKED.close, about, out);
+                        self.ask(&RULES_BY_TRIGGER.close, about, out);
                     }
                     Opcode::Ping | Opcode::Pong => {}
                 }
             }
             ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
-                let what = BadText { direction, byte };
-                self.ask(&ASKED.bad_text, about.of(what, at(direction, span)), out);
+                let what = InvalidUtf8 { direction, byte };
+                self.ask(&RULES_BY_TRIGGER.bad_text, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::Text(direction, bytes, span) => {
-                let what = Nonsense { bytes };
-                self.ask(&ASKED.nonsense, about.of(what, at(direction, span)), out);
+                let what = NotAFrame { bytes };
+                self.ask(&RULES_BY_TRIGGER.nonsense, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
-                self.ask(&ASKED.request, about.of(handshake, request_place(handshake)), out);
+                self.ask(
+                    &RULES_BY_TRIGGER.request,
+                    about.of(handshake, request_place(handshake)),
+                    out,
+                );
             }
             ConnectionEvent::HandshakeEnded(handshake) => {
-                self.ask(&ASKED.response, about.of(handshake, response_place(handshake)), out);
+                self.ask(
+                    &RULES_BY_TRIGGER.response,
+                    about.of(handshake, response_place(handshake)),
+                    out,
+                );
             }
             ConnectionEvent::Ended(ending) => {
                 if ending.relevant {
-                    self.ask(&ASKED.end, about.of(ending, Place::default()), out);
+                    self.ask(
+                        &RULES_BY_TRIGGER.end,
+                        about.of(ending, ViolationPlace::default()),
+                        out,
+                    );
                 }
             }
             ConnectionEvent::Gap(..)
@@ -240,16 +252,20 @@ impl Checker {
             | ConnectionEvent::Recognised(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_) => {
-                self.ask(&ASKED.incident, about.of(event, Place::default()), out);
+                self.ask(
+                    &RULES_BY_TRIGGER.incident,
+                    about.of(event, ViolationPlace::default()),
+                    out,
+                );
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 if let Some(frame) = partial_header::frame(bytes, span, direction) {
                     let what = FrameSeen { direction, frame: &frame };
                     let about = about.of(what, at(direction, span));
-                    let more = self.questions(connection.seat, direction, &frame);
-                    for questions in std::iter::once(ASKED.header.as_slice()).chain(more) {
-                        self.ask_where(questions, about, out, |fault| {
-                            fault.bits.is_some_and(|bits| partial_header::is_seen(bits, bytes))
+                    let more = self.rules(connection.seat, direction, &frame);
+                    for rules in std::iter::once(RULES_BY_TRIGGER.header.as_slice()).chain(more) {
+                        self.ask_where(rules, about, out, |violation| {
+                            violation.bits.is_some_and(|bits| partial_header::is_seen(bits, bytes))
                         });
                     }
                 }
@@ -263,79 +279,79 @@ impl Checker {
     /// Asks one rule after the other; what one finds, the next can know.
     fn ask<T: Copy>(
         &mut self,
-        questions: &[Question<T>],
-        about: Subject<'_, T>,
+        rules: &[TriggeredRule<T>],
+        about: CheckSubject<'_, T>,
         out: &mut impl Findings,
-    ) -> Answer {
-        self.ask_where(questions, about, out, |_| true)
+    ) -> CheckAnswer {
+        self.ask_where(rules, about, out, |_| true)
     }
 
     /// Whether messages of a direction are read as their subprotocol.
     fn reads(&self, seat: usize, direction: Direction) -> bool {
         let slot = self.slots.get(seat).and_then(Option::as_deref);
-        slot.is_some_and(|slot| slot.facts.sides.get(direction).reader.is_some())
+        slot.is_some_and(|slot| slot.state.sides.get(direction).reader.is_some())
     }
 
     /// What is to be asked about a frame beside its header.
-    fn questions(
+    fn rules(
         &self,
         seat: usize,
         direction: Direction,
         frame: &Frame,
-    ) -> impl Iterator<Item = &'static [FrameQuestion]> + use<> {
+    ) -> impl Iterator<Item = &'static [FrameRule]> + use<> {
         let slot = self.slots.get(seat).and_then(Option::as_deref);
-        let side = slot.map(|slot| slot.facts.sides.get(direction));
+        let side = slot.map(|slot| slot.state.sides.get(direction));
         let is_continuation = frame.header.opcode == 0;
-        let is_within = side.is_some_and(|side| side.open != Open::No);
+        let is_within = side.is_some_and(|side| side.open != OpenMessage::No);
         let is_fragment = !frame.header.fin || is_continuation || is_within;
         let is_late = side.is_some_and(|side| side.close.is_some());
         [
-            Some(ASKED.frame.as_slice()),
-            is_fragment.then_some(ASKED.fragment.as_slice()),
-            is_late.then_some(ASKED.late.as_slice()),
+            Some(RULES_BY_TRIGGER.frame.as_slice()),
+            is_fragment.then_some(RULES_BY_TRIGGER.fragment.as_slice()),
+            is_late.then_some(RULES_BY_TRIGGER.late.as_slice()),
         ]
         .into_iter()
         .flatten()
     }
 
     /// Whether the rules about headers had nothing to say of one like this.
-    fn is_silent(&self, seat: usize, direction: Direction, shape: Shape) -> bool {
+    fn is_silent(&self, seat: usize, direction: Direction, shape: HeaderClass) -> bool {
         let slot = self.slots.get(seat).and_then(Option::as_deref);
-        slot.is_some_and(|slot| slot.facts.sides.get(direction).silent.has(shape))
+        slot.is_some_and(|slot| slot.state.sides.get(direction).silent.has(shape))
     }
 
     /// The same, but only faults that `counts` count.
     fn ask_where<T: Copy>(
         &mut self,
-        questions: &[Question<T>],
-        about: Subject<'_, T>,
+        rules: &[TriggeredRule<T>],
+        about: CheckSubject<'_, T>,
         out: &mut impl Findings,
-        counts: impl Fn(&Fault) -> bool,
-    ) -> Answer {
-        let mut questions = questions.iter();
-        let mut answer = Answer::Silence;
+        counts: impl Fn(&Violation) -> bool,
+    ) -> CheckAnswer {
+        let mut rules = rules.iter();
+        let mut answer = CheckAnswer::Silence;
         loop {
             let Some(Some(slot)) = self.slots.get(about.connection.seat) else { return answer };
-            let scene = Scene {
+            let context = RuleContext {
                 connection: about.connection,
-                facts: &slot.facts,
+                state: &slot.state,
                 keys: &self.keys,
                 tls_ports: &self.tls_ports,
-                legs: &self.legs,
+                proxied_requests: &self.proxied_requests,
                 attempts: &self.attempts,
                 settings: &self.settings,
                 subject: about.what,
             };
-            self.faults.set_place(about.place);
-            let faults = &mut self.faults;
-            let found = questions.find(|(_, check)| {
-                check(&scene, faults);
-                !faults.is_empty()
+            self.violations.set_place(about.place);
+            let violations = &mut self.violations;
+            let found = rules.find(|(_, check)| {
+                check(&context, violations);
+                !violations.is_empty()
             });
             let Some((rule, _)) = found else { return answer };
-            answer = Answer::Faults;
-            for fault in self.faults.take().into_iter().filter(&counts) {
-                self.report(rule, about.connection, about.origin, fault, out);
+            answer = CheckAnswer::Found;
+            for violation in self.violations.take().into_iter().filter(&counts) {
+                self.report(rule, about.connection, about.origin, violation, out);
             }
         }
     }
@@ -345,31 +361,31 @@ impl Checker {
         rule: &'static Rule,
         connection: &Connection,
         origin: Origin,
-        fault: Fault,
+        violation: Violation,
         out: &mut impl Findings,
     ) {
         let id = connection.id;
         let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
-        let span = fault.span.unwrap_or_else(|| Span::at(0, origin));
-        slot.facts.note(rule, fault.direction, span);
+        let span = violation.span.unwrap_or_else(|| Span::at(0, origin));
+        slot.state.note(rule, violation.direction, span);
         let known = slot.counts.iter_mut().find(|(known, _)| known.id == rule.id);
         let count = if let Some((_, count)) = known {
             *count = count.saturating_add(1);
             *count
         } else {
             slot.counts.push((rule, 1));
-            if !self.told.contains(&rule.id) {
-                self.told.push(rule.id);
+            if !self.reported.contains(&rule.id) {
+                self.reported.push(rule.id);
             }
             1
         };
         if count <= self.settings.each {
-            out.finding(&finding(rule, Some(id), origin, fault));
+            out.finding(&finding(rule, Some(id), origin, violation));
         }
     }
 
     /// What is kept of a connection; `None` where nothing is.
-    pub(super) fn slot(&mut self, seat: usize) -> Option<&mut Slot> {
+    pub(super) fn slot(&mut self, seat: usize) -> Option<&mut ConnectionSlot> {
         self.slots.get_mut(seat)?.as_deref_mut()
     }
 
@@ -386,7 +402,7 @@ impl Checker {
     /// A connection has ended: tells what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
         let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
-        self.legs.ended(connection.id);
+        self.proxied_requests.ended(connection.id);
         let id = connection.id;
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);
@@ -405,21 +421,21 @@ impl Checker {
 
 /// What rules said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Answer {
+enum CheckAnswer {
     Silence,
-    Faults,
+    Found,
 }
 
 /// What a question is about, but for the subject.
 #[derive(Clone, Copy)]
-struct About<'a> {
+struct CheckEvent<'a> {
     connection: &'a Connection,
     origin: Origin,
 }
 
-impl<'a> About<'a> {
-    fn of<T>(self, what: T, place: Place) -> Subject<'a, T> {
-        Subject { connection: self.connection, origin: self.origin, place, what }
+impl<'a> CheckEvent<'a> {
+    fn of<T>(self, what: T, place: ViolationPlace) -> CheckSubject<'a, T> {
+        CheckSubject { connection: self.connection, origin: self.origin, place, what }
     }
 }
 
@@ -427,20 +443,20 @@ fn finding(
     rule: &'static Rule,
     connection: Option<ConnectionId>,
     origin: Origin,
-    fault: Fault,
+    violation: Violation,
 ) -> Finding {
-    let place = fault.span.map_or([origin; 2], |span| [span.first, span.last]);
-    let [first, last] = fault.packets.unwrap_or(place);
+    let place = violation.span.map_or([origin; 2], |span| [span.first, span.last]);
+    let [first, last] = violation.packets.unwrap_or(place);
     Finding {
         rule,
-        connection: fault.connection.or(connection),
-        direction: fault.direction,
-        side: fault.side,
+        connection: violation.connection.or(connection),
+        direction: violation.direction,
+        side: violation.side,
         first,
         last,
-        offset: fault.span.map(|span| span.start),
-        bits: fault.bits,
-        evidence: fault.evidence,
+        offset: violation.span.map(|span| span.start),
+        bits: violation.bits,
+        evidence: violation.evidence,
     }
 }
 
@@ -474,15 +490,15 @@ fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
     }
 }
 
-fn request_place(handshake: &Handshake) -> Place {
-    Place {
+fn request_place(handshake: &Handshake) -> ViolationPlace {
+    ViolationPlace {
         direction: Some(Direction::ClientToServer),
         span: handshake.request.as_ref().map(|head| head.span),
     }
 }
 
-fn response_place(handshake: &Handshake) -> Place {
-    Place {
+fn response_place(handshake: &Handshake) -> ViolationPlace {
+    ViolationPlace {
         direction: Some(Direction::ServerToClient),
         span: handshake.response.as_ref().map(|head| head.span),
     }

@@ -4,18 +4,18 @@ use std::sync::LazyLock;
 
 use crate::analysis::event::{ConnectionEvent, Ending};
 use crate::findings::engine::context::{
-    BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene,
+    CaptureContext, FrameSeen, InvalidUtf8, MessageSeen, NotAFrame, RuleContext,
 };
 use crate::findings::engine::rule::{Check, Rule};
-use crate::findings::engine::violation::Faults;
+use crate::findings::engine::violation::Violations;
 use crate::findings::rules::rules;
 use crate::http::Handshake;
 
 /// A rule, and what it asks.
-pub(crate) type Question<T> = (&'static Rule, fn(&Scene<'_, T>, &mut Faults));
+pub(crate) type TriggeredRule<T> = (&'static Rule, fn(&RuleContext<'_, T>, &mut Violations));
 
 /// A rule, and what it asks of a frame.
-pub(crate) type FrameQuestion = (&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &mut Faults));
+pub(crate) type FrameRule = (&'static Rule, fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations));
 
 /// The questions, each list in the order of the catalogue.
 #[derive(Debug, Default)]
@@ -23,27 +23,31 @@ pub(crate) type FrameQuestion = (&'static Rule, fn(&Scene<'_, FrameSeen<'_>>, &m
     clippy::type_complexity,
     reason = "each list holds what rules ask about one kind of event"
 )]
-pub(crate) struct Asked {
-    pub(crate) header: Vec<FrameQuestion>,
-    pub(crate) fragment: Vec<FrameQuestion>,
-    pub(crate) late: Vec<FrameQuestion>,
-    pub(crate) frame: Vec<FrameQuestion>,
-    pub(crate) fragmented: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
-    pub(crate) content: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
-    pub(crate) compressed: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
-    pub(crate) close: Vec<(&'static Rule, fn(&Scene<'_, MessageSeen<'_>>, &mut Faults))>,
-    pub(crate) bad_text: Vec<Question<BadText>>,
-    pub(crate) nonsense: Vec<(&'static Rule, fn(&Scene<'_, Nonsense<'_>>, &mut Faults))>,
-    pub(crate) request: Vec<(&'static Rule, fn(&Scene<'_, &Handshake>, &mut Faults))>,
-    pub(crate) response: Vec<(&'static Rule, fn(&Scene<'_, &Handshake>, &mut Faults))>,
-    pub(crate) incident: Vec<(&'static Rule, fn(&Scene<'_, &ConnectionEvent<'_>>, &mut Faults))>,
-    pub(crate) end: Vec<Question<Ending>>,
-    pub(crate) capture: Vec<(&'static Rule, fn(&CaptureScene<'_>, &mut Faults))>,
+pub(crate) struct RulesByTrigger {
+    pub(crate) header: Vec<FrameRule>,
+    pub(crate) fragment: Vec<FrameRule>,
+    pub(crate) late: Vec<FrameRule>,
+    pub(crate) frame: Vec<FrameRule>,
+    pub(crate) fragmented:
+        Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
+    pub(crate) content:
+        Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
+    pub(crate) compressed:
+        Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
+    pub(crate) close: Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
+    pub(crate) bad_text: Vec<TriggeredRule<InvalidUtf8>>,
+    pub(crate) nonsense: Vec<(&'static Rule, fn(&RuleContext<'_, NotAFrame<'_>>, &mut Violations))>,
+    pub(crate) request: Vec<(&'static Rule, fn(&RuleContext<'_, &Handshake>, &mut Violations))>,
+    pub(crate) response: Vec<(&'static Rule, fn(&RuleContext<'_, &Handshake>, &mut Violations))>,
+    pub(crate) incident:
+        Vec<(&'static Rule, fn(&RuleContext<'_, &ConnectionEvent<'_>>, &mut Violations))>,
+    pub(crate) end: Vec<TriggeredRule<Ending>>,
+    pub(crate) capture: Vec<(&'static Rule, fn(&CaptureContext<'_>, &mut Violations))>,
 }
 
 /// The questions of all rules.
-pub(crate) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
-    let mut asked = Asked::default();
+pub(crate) static RULES_BY_TRIGGER: LazyLock<RulesByTrigger> = LazyLock::new(|| {
+    let mut asked = RulesByTrigger::default();
     for rule in rules() {
         for check in rule.checks {
             match *check {
@@ -55,8 +59,8 @@ pub(crate) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
                 Check::Content(check) => asked.content.push((rule, check)),
                 Check::Compressed(check) => asked.compressed.push((rule, check)),
                 Check::Close(check) => asked.close.push((rule, check)),
-                Check::BadText(check) => asked.bad_text.push((rule, check)),
-                Check::Nonsense(check) => asked.nonsense.push((rule, check)),
+                Check::InvalidUtf8(check) => asked.bad_text.push((rule, check)),
+                Check::NotAFrame(check) => asked.nonsense.push((rule, check)),
                 Check::Request(check) => asked.request.push((rule, check)),
                 Check::Response(check) => asked.response.push((rule, check)),
                 Check::Incident(check) => asked.incident.push((rule, check)),

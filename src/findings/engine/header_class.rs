@@ -4,9 +4,9 @@ use crate::websocket::FrameHeader;
 
 /// All of a header that rules about headers look at, but for a length in 64 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Shape(u16);
+pub(crate) struct HeaderClass(u16);
 
-impl Shape {
+impl HeaderClass {
     /// A shape that is never remembered.
     const UNIQUE: Self = Self(0);
 
@@ -26,19 +26,19 @@ impl Shape {
 
 /// A few shapes: a peer sends frames of few kinds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shapes {
-    list: [Shape; KINDS],
+pub(crate) struct HeaderClasses {
+    list: [HeaderClass; KINDS],
     next: u8,
 }
 
-impl Shapes {
+impl HeaderClasses {
     /// Whether it is among them.
-    pub(crate) fn has(&self, shape: Shape) -> bool {
-        shape != Shape::UNIQUE && self.list.contains(&shape)
+    pub(crate) fn has(&self, shape: HeaderClass) -> bool {
+        shape != HeaderClass::UNIQUE && self.list.contains(&shape)
     }
 
     /// Remembers one, and forgets the oldest.
-    pub(crate) fn add(&mut self, shape: Shape) {
+    pub(crate) fn add(&mut self, shape: HeaderClass) {
         if let Some(place) = self.list.get_mut(usize::from(self.next)) {
             *place = shape;
         }
@@ -57,8 +57,8 @@ mod tests {
     use super::*;
     use crate::websocket::frame::frame_header;
 
-    fn shape(bytes: &[u8]) -> Shape {
-        Shape::of(&frame_header(bytes).unwrap().1)
+    fn shape(bytes: &[u8]) -> HeaderClass {
+        HeaderClass::of(&frame_header(bytes).unwrap().1)
     }
 
     #[test]
@@ -70,7 +70,7 @@ mod tests {
             ("FIN", b"\x01\x05"), ("RSV1", b"\xc1\x05"), ("RSV3", b"\x91\x05"), ("opcode", b"\x82\x05"),
             ("mask", b"\x81\x85\0\0\0\0"), ("16 bits", b"\x81\x7e\x01\x00"),
         ];
-        let mut shapes = Shapes::default();
+        let mut shapes = HeaderClasses::default();
         shapes.add(hello);
         assert!(shapes.has(hello));
         for (name, bytes) in others {
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn lengths_that_a_rule_may_speak_of_are_never_remembered() {
         for bytes in [&b"\x81\x7e\x00\x05"[..], b"\x81\x7f\0\0\0\0\0\x01\0\0"] {
-            let mut shapes = Shapes::default();
+            let mut shapes = HeaderClasses::default();
             shapes.add(shape(bytes));
             assert!(!shapes.has(shape(bytes)));
         }

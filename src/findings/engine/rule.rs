@@ -2,9 +2,9 @@
 
 use crate::analysis::event::{ConnectionEvent, Ending};
 use crate::findings::engine::context::{
-    BadText, CaptureScene, FrameSeen, MessageSeen, Nonsense, Scene,
+    CaptureContext, FrameSeen, InvalidUtf8, MessageSeen, NotAFrame, RuleContext,
 };
-use crate::findings::engine::violation::Faults;
+use crate::findings::engine::violation::Violations;
 use crate::http::Handshake;
 
 /// One requirement, what breaking it means, and how it is noticed.
@@ -15,7 +15,7 @@ pub struct Rule {
     /// How bad it is to break it.
     pub severity: Severity,
     /// Whom it binds.
-    pub bound: Bound,
+    pub applies_to: AppliesTo,
     /// Names the fault in one line, without a full stop.
     pub title: &'static str,
     /// Where the standard says so, for example `RFC 6455 §5.1, §5.3`; empty for what no standard says.
@@ -57,7 +57,7 @@ impl Severity {
 
 /// Whom a rule binds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Bound {
+pub enum AppliesTo {
     /// The client.
     Client,
     /// The server.
@@ -68,7 +68,7 @@ pub enum Bound {
     Nobody,
 }
 
-impl Bound {
+impl AppliesTo {
     /// The name used in output.
     pub fn name(self) -> &'static str {
         match self {
@@ -100,35 +100,35 @@ pub enum Example {
 pub(crate) enum Check {
     /// Asked of every frame, as soon as its header is whole, about nothing but that header, its sender
     /// and what was negotiated: of several frames that are alike in these, only the first is shown.
-    Header(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    Header(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
     /// Asked of every frame that is a fragment, or comes while a fragmented message is open.
-    Fragment(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    Fragment(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
     /// Asked of every frame that comes after its sender's own Close.
-    Late(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    Late(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
     /// Asked of every frame, as soon as its header is whole.
-    Frame(fn(&Scene<'_, FrameSeen<'_>>, &mut Faults)),
+    Frame(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
     /// Asked of every text and binary message of several frames, whole or given up.
-    Fragmented(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    Fragmented(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
     /// Asked of every text and binary message of a subprotocol that can be read.
-    Content(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    Content(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
     /// Asked of every text and binary message that is compressed.
-    Compressed(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    Compressed(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
     /// Asked of every Close.
-    Close(fn(&Scene<'_, MessageSeen<'_>>, &mut Faults)),
+    Close(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
     /// Asked when a text stops being UTF-8.
-    BadText(fn(&Scene<'_, BadText>, &mut Faults)),
+    InvalidUtf8(fn(&RuleContext<'_, InvalidUtf8>, &mut Violations)),
     /// Asked when text stands where a frame should start.
-    Nonsense(fn(&Scene<'_, Nonsense<'_>>, &mut Faults)),
+    NotAFrame(fn(&RuleContext<'_, NotAFrame<'_>>, &mut Violations)),
     /// Asked of every upgrade request, as soon as its head is whole.
-    Request(fn(&Scene<'_, &Handshake>, &mut Faults)),
+    Request(fn(&RuleContext<'_, &Handshake>, &mut Violations)),
     /// Asked of every handshake that has ended, with its response or without.
-    Response(fn(&Scene<'_, &Handshake>, &mut Faults)),
+    Response(fn(&RuleContext<'_, &Handshake>, &mut Violations)),
     /// Asked of what else happens on a connection: gaps, lost boundaries, limits.
-    Incident(fn(&Scene<'_, &ConnectionEvent<'_>>, &mut Faults)),
+    Incident(fn(&RuleContext<'_, &ConnectionEvent<'_>>, &mut Violations)),
     /// Asked of every connection that matters, when it or the capture ends.
-    End(fn(&Scene<'_, Ending>, &mut Faults)),
+    End(fn(&RuleContext<'_, Ending>, &mut Violations)),
     /// Asked once, when the capture ends.
-    Capture(fn(&CaptureScene<'_>, &mut Faults)),
+    Capture(fn(&CaptureContext<'_>, &mut Violations)),
 }
 
 impl Rule {
@@ -145,8 +145,8 @@ impl Rule {
                 | Check::Fragmented(_)
                 | Check::Content(_)
                 | Check::Compressed(_)
-                | Check::BadText(_)
-                | Check::Nonsense(_) => true,
+                | Check::InvalidUtf8(_)
+                | Check::NotAFrame(_) => true,
                 Check::Close(_)
                 | Check::Request(_)
                 | Check::Response(_)

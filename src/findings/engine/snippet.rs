@@ -10,7 +10,7 @@ use crate::findings::engine::rule::Rule;
 use crate::findings::finding::Finding;
 use crate::findings::finding::Findings;
 use crate::findings::settings::Settings;
-use crate::findings::state::connection::Open;
+use crate::findings::state::connection::OpenMessage;
 use crate::stream::{Chunk, Direction, Origin};
 use crate::websocket::extension::{DeflateParams, SideParams};
 use crate::websocket::frame::frame_header;
@@ -28,14 +28,14 @@ pub fn judge_frames(
     let direction = direction.unwrap_or_else(|| sender_by_mask(bytes));
     let connection = connection();
     let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
-    let mut found = Found::default();
+    let mut found = SnippetFindings::default();
     checker.remember(connection.seat);
     if let Some(slot) = checker.slot(connection.seat) {
-        let facts = &mut slot.facts;
-        facts.sides.get_mut(direction).open = Open::Unknown;
+        let state = &mut slot.state;
+        state.sides.get_mut(direction).open = OpenMessage::Unknown;
         let is_deflate = compression != Compression::None;
-        facts.handshake.reserved_bits = Some(if is_deflate { 0b100 } else { 0 });
-        facts.handshake.deflate = is_deflate.then(|| DeflateParams {
+        state.handshake.reserved_bits = Some(if is_deflate { 0b100 } else { 0 });
+        state.handshake.deflate = is_deflate.then(|| DeflateParams {
             client: SideParams::default(),
             server: SideParams::default(),
         });
@@ -88,11 +88,11 @@ fn connection() -> Connection {
 }
 
 #[derive(Debug, Default)]
-struct Found {
+struct SnippetFindings {
     list: Vec<Finding>,
 }
 
-impl Findings for Found {
+impl Findings for SnippetFindings {
     fn finding(&mut self, finding: &Finding) {
         self.list.push(finding.clone());
     }

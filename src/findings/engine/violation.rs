@@ -65,7 +65,7 @@ impl Bits {
 
 /// One offence as its rule sees it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fault {
+pub(crate) struct Violation {
     pub(crate) direction: Option<Direction>,
     pub(crate) side: Option<Side>,
     pub(crate) span: Option<Span>,
@@ -77,7 +77,7 @@ pub(crate) struct Fault {
     pub(crate) evidence: String,
 }
 
-impl Fault {
+impl Violation {
     /// Says whose fault it is, where that is not the sender of what was looked at.
     pub(crate) fn side(&mut self, side: impl Into<Option<Side>>) -> &mut Self {
         self.side = side.into();
@@ -117,25 +117,25 @@ impl Fault {
 
 /// Takes the faults that a rule sees.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
-    list: Vec<Fault>,
-    spare: Fault,
+pub(crate) struct Violations {
+    list: Vec<Violation>,
+    spare: Violation,
     /// Where a fault lies unless its rule says otherwise.
-    place: Place,
+    place: ViolationPlace,
 }
 
 /// Where what is looked at lies, and who sent it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct ViolationPlace {
     pub(crate) direction: Option<Direction>,
     pub(crate) span: Option<Span>,
 }
 
-impl Faults {
+impl Violations {
     /// Takes one.
-    pub(crate) fn add(&mut self, evidence: impl Into<String>) -> &mut Fault {
-        let Place { direction, span } = self.place;
-        let fault = Fault {
+    pub(crate) fn add(&mut self, evidence: impl Into<String>) -> &mut Violation {
+        let ViolationPlace { direction, span } = self.place;
+        let violation = Violation {
             direction,
             side: direction.map(Side::sender),
             span,
@@ -144,15 +144,15 @@ impl Faults {
             connection: None,
             evidence: evidence.into(),
         };
-        self.list.push(fault);
+        self.list.push(violation);
         match self.list.last_mut() {
-            Some(fault) => fault,
+            Some(violation) => violation,
             // Never: one was pushed just now.
             None => &mut self.spare,
         }
     }
 
-    pub(crate) fn set_place(&mut self, place: Place) {
+    pub(crate) fn set_place(&mut self, place: ViolationPlace) {
         self.place = place;
     }
 
@@ -160,7 +160,7 @@ impl Faults {
         self.list.is_empty()
     }
 
-    pub(crate) fn take(&mut self) -> Vec<Fault> {
+    pub(crate) fn take(&mut self) -> Vec<Violation> {
         std::mem::take(&mut self.list)
     }
 }

@@ -3,9 +3,9 @@
 use crate::analysis::event::{ConnectionEvent, Limit, Nature, Recognition};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::state::connection::SideFacts;
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::state::connection::PeerState;
 use crate::findings::words::{counted, duration, packets_in_words};
 use crate::stream::{Direction, GapCause, Span};
 
@@ -14,7 +14,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-01",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "bytes missing: the receiver acknowledged what the capture does not hold",
         section: "",
         explanation: "The peers exchanged these bytes, but the recorder missed the packets that \
@@ -24,19 +24,19 @@ pub(super) static RULES: &[Rule] = &[
             a fast disk; look at the number of packets that tcpdump says were dropped by the \
             kernel. Record on one of the two machines rather than on a switch.",
         example: Example::Text("seq 1 to 1448; seq 2897 to 4344; ack 4345"),
-        checks: &[Check::Incident(|scene, faults| {
-            let ConnectionEvent::Gap(direction, gap) = *scene.subject else { return };
+        checks: &[Check::Incident(|context, violations| {
+            let ConnectionEvent::Gap(direction, gap) = *context.subject else { return };
             let why = match gap.cause {
                 GapCause::Acknowledged => "the receiver acknowledged them",
                 GapCause::Ended => "they never came before the end",
                 GapCause::Limit => "too much data waited for them",
                 GapCause::SnapLength => return,
             };
-            if !is_ours(scene) {
+            if !is_ours(context) {
                 return;
             }
             let span = Span { end: gap.end(), ..Span::at(gap.offset, gap.origin) };
-            faults
+            violations
                 .add(format!("{} at offset {}: {why}", counted(gap.length, "byte"), gap.offset))
                 .direction(direction)
                 .span(span);
@@ -45,7 +45,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-02",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "packets cut short by the snap length",
         section: "",
         explanation: "The recorder kept only the beginning of each packet. Payloads, and with them \
@@ -54,9 +54,9 @@ pub(super) static RULES: &[Rule] = &[
             have more than 65,535 bytes: use -s 262144.",
         example: Example::Text("tcpdump -s 96"),
         checks: &[
-            Check::End(|scene, faults| {
-                let sides = &scene.facts.sides;
-                let cut = |side: &SideFacts| side.cut.as_deref().copied().unwrap_or_default();
+            Check::End(|context, violations| {
+                let sides = &context.state.sides;
+                let cut = |side: &PeerState| side.cut.as_deref().copied().unwrap_or_default();
                 let (client, server) = (cut(&sides.client), cut(&sides.server));
                 let packets = client.packets.saturating_add(server.packets);
                 if packets == 0 {
@@ -68,14 +68,14 @@ pub(super) static RULES: &[Rule] = &[
                     .filter(|cut| cut.packets > 0)
                     .map(|cut| cut.first)
                     .min_by_key(|span| span.first.packet);
-                faults
+                violations
                     .add(format!("{} lack {}", counted(packets, "packet"), counted(bytes, "byte")))
                     .span(first.unwrap_or_default());
             }),
-            Check::Capture(|scene, faults| {
-                let packets = scene.facts.cut_packets;
-                if packets > 0 && !scene.has_told("CAP-02") {
-                    faults.add(format!("{}, of no WebSocket", counted(packets, "packet")));
+            Check::Capture(|context, violations| {
+                let packets = context.state.cut_packets;
+                if packets > 0 && !context.is_reported("CAP-02") {
+                    violations.add(format!("{}, of no WebSocket", counted(packets, "packet")));
                 }
             }),
         ],
@@ -83,7 +83,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-03",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "capture starts in mid-connection: handshake not seen",
         section: "",
         explanation: "WebSocket was recognized by its frames. Which extensions and which \
@@ -91,9 +91,9 @@ pub(super) static RULES: &[Rule] = &[
             compressed messages that refer to earlier ones cannot be inflated at first.",
         remedy: "Start to record before the connection is opened.",
         example: Example::Text("the first packet of the connection carries a frame"),
-        checks: &[Check::Incident(|scene, faults| {
-            let ConnectionEvent::Recognised(recognition) = *scene.subject else { return };
-            faults.add(match recognition {
+        checks: &[Check::Incident(|context, violations| {
+            let ConnectionEvent::Recognised(recognition) = *context.subject else { return };
+            violations.add(match recognition {
                 Recognition::Told => "taken for WebSocket because --decode-as says so",
                 Recognition::Likely => "several frames fit together (sure enough)",
                 Recognition::Possible => "one run of frames fits (not sure)",
@@ -103,7 +103,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-04",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "frame sync lost after a gap",
         section: "",
         explanation: "Missing bytes hid a frame header, so that it is not known where the next \
@@ -113,13 +113,15 @@ pub(super) static RULES: &[Rule] = &[
             were found again can be trusted.",
         example: Example::Text("a gap over the start of a frame"),
         checks: &[
-            Check::Incident(|scene, faults| {
-                let ConnectionEvent::SyncFound(direction, skipped) = *scene.subject else { return };
+            Check::Incident(|context, violations| {
+                let ConnectionEvent::SyncFound(direction, skipped) = *context.subject else {
+                    return;
+                };
                 // Looking for the first boundary is what every start in mid-connection begins with.
-                if scene.sender(direction).lost.is_none() {
+                if context.sender(direction).lost.is_none() {
                     return;
                 }
-                faults
+                violations
                     .add(format!(
                         "lost at offset {}, found again at {} (packet {}); {} skipped",
                         skipped.start,
@@ -130,13 +132,13 @@ pub(super) static RULES: &[Rule] = &[
                     .direction(direction)
                     .span(skipped);
             }),
-            Check::End(|scene, faults| {
+            Check::End(|context, violations| {
                 for direction in Direction::BOTH {
-                    let side = scene.sender(direction);
-                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_nonsense) else {
+                    let side = context.sender(direction);
+                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_not_frames) else {
                         continue;
                     };
-                    faults
+                    violations
                         .add(format!("lost at offset {} and never found again", lost.start))
                         .direction(direction)
                         .span(lost);
@@ -147,7 +149,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-05",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "only one direction captured",
         section: "",
         explanation: "The other direction took another path or was filtered out. What the peer \
@@ -155,20 +157,20 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record where both directions pass: on one of the two machines. Look at the \
             filter: `port 8080` takes both directions, `dst port 8080` only one.",
         example: Example::Text("packets from the client only"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(unseen) = scene.subject.unseen else { return };
-            let packets = *scene.connection.packets.get(unseen.reverse());
+        checks: &[Check::End(|context, violations| {
+            let Some(unseen) = context.subject.unseen else { return };
+            let packets = *context.connection.packets.get(unseen.reverse());
             let from = match unseen {
                 Direction::ClientToServer => "server",
                 Direction::ServerToClient => "client",
             };
-            faults.add(format!("{} from the {from}, none back", counted(packets, "packet")));
+            violations.add(format!("{} from the {from}, none back", counted(packets, "packet")));
         })],
     },
     Rule {
         id: "CAP-06",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "overlapping TCP segments disagree",
         section: "RFC 9293 §3.10.7.4",
         explanation: "The same bytes of the stream came twice with different content. Those of the \
@@ -177,9 +179,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Compare the two packets. Look for a proxy or firewall that rewrites payloads, and \
             for hosts that can spoof packets on the path.",
         example: Example::Text("seq 1 to 100 `aaaa…`, then seq 1 to 100 `aaba…`"),
-        checks: &[Check::Incident(|scene, faults| {
-            let ConnectionEvent::Conflict(direction, span) = *scene.subject else { return };
-            faults
+        checks: &[Check::Incident(|context, violations| {
+            let ConnectionEvent::Conflict(direction, span) = *context.subject else { return };
+            violations
                 .add(format!(
                     "{} at offset {} came again in packet {} with other content; the first were used",
                     counted(span.length(), "byte"),
@@ -194,7 +196,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-07",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "timestamps go backwards, or answers stand before their questions",
         section: "",
         explanation: "The capture was merged from recordings whose clocks differ, or packets were \
@@ -204,20 +206,20 @@ pub(super) static RULES: &[Rule] = &[
             -t` moves one of the files.",
         example: Example::Text("packet 9 at 1.000 s, packet 10 at 0.950 s"),
         checks: &[
-            Check::Response(|scene, faults| {
-                if scene.subject.response_came_first()
-                    && let Some(response) = &scene.subject.response
+            Check::Response(|context, violations| {
+                if context.subject.response_came_first()
+                    && let Some(response) = &context.subject.response
                 {
                     let packets = packets_in_words(response.span);
-                    faults
+                    violations
                         .add(format!("the response ({packets}) stands before its request"))
                         .side(None);
                 }
             }),
-            Check::End(|scene, faults| {
-                let steps = scene.connection.clock_steps;
+            Check::End(|context, violations| {
+                let steps = context.connection.clock_steps;
                 if steps.count > 0 {
-                    faults
+                    violations
                         .add(format!(
                             "{} earlier than the packet before, by {} at most",
                             counted(steps.count, "packet"),
@@ -226,10 +228,11 @@ pub(super) static RULES: &[Rule] = &[
                         .span(Span::at(0, steps.first));
                 }
             }),
-            Check::Capture(|scene, faults| {
-                let (steps, largest) = (scene.facts.clock_steps, scene.facts.largest_clock_step);
-                if steps > 0 && !scene.has_told("CAP-07") {
-                    faults.add(format!(
+            Check::Capture(|context, violations| {
+                let (steps, largest) =
+                    (context.state.clock_steps, context.state.largest_clock_step);
+                if steps > 0 && !context.is_reported("CAP-07") {
+                    violations.add(format!(
                         "{} earlier than the packet before, of another connection, by {} at most",
                         counted(steps, "packet"),
                         duration(largest)
@@ -241,7 +244,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-08",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "file ends in the middle of a packet, or a block is damaged",
         section: "",
         explanation: "The recorder was killed, the disk was full, or the file was copied while it \
@@ -250,23 +253,24 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "a packet header that announces 200 bytes, and 120 bytes to the end",
         ),
-        checks: &[Check::Capture(|scene, faults| {
-            if let Some(damage) = scene.reading.damage {
-                faults.add(format!("{damage}; {} read", counted(scene.reading.packets, "packet")));
+        checks: &[Check::Capture(|context, violations| {
+            if let Some(damage) = context.reading.damage {
+                violations
+                    .add(format!("{damage}; {} read", counted(context.reading.packets, "packet")));
             }
-            for skipped in scene.reading.skipped {
-                faults.add(skipped.as_str());
+            for skipped in context.reading.skipped {
+                violations.add(skipped.as_str());
             }
-            if scene.facts.malformed > 0 {
-                let packets = counted(scene.facts.malformed, "packet");
-                faults.add(format!("{packets} too short or contradictory below TCP"));
+            if context.state.malformed > 0 {
+                let packets = counted(context.state.malformed, "packet");
+                violations.add(format!("{packets} too short or contradictory below TCP"));
             }
         })],
     },
     Rule {
         id: "CAP-09",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "a limit was reached and data was let go",
         section: "",
         explanation: "To keep memory bounded, wslens gives up data that waits for something that \
@@ -276,10 +280,10 @@ pub(super) static RULES: &[Rule] = &[
             that the kernel dropped, a larger buffer and a filter keep more.",
         example: Example::Text("a head of more than 64 KiB"),
         checks: &[
-            Check::Incident(|scene, faults| {
-                let ConnectionEvent::Limit(limit) = *scene.subject else { return };
-                let limits = &scene.settings.limits;
-                faults.add(match limit {
+            Check::Incident(|context, violations| {
+                let ConnectionEvent::Limit(limit) = *context.subject else { return };
+                let limits = &context.settings.limits;
+                violations.add(match limit {
                     Limit::BufferedPerConnection => format!(
                         "out-of-order bytes of one connection: {} at most",
                         limits.buffered_per_connection
@@ -298,19 +302,19 @@ pub(super) static RULES: &[Rule] = &[
                     }
                 });
             }),
-            Check::Capture(|scene, faults| {
-                if scene.reading.dropped > 0 {
-                    let packets = counted(scene.reading.dropped, "packet");
-                    faults.add(format!("{packets} dropped by the machine that captured"));
+            Check::Capture(|context, violations| {
+                if context.reading.dropped > 0 {
+                    let packets = counted(context.reading.dropped, "packet");
+                    violations.add(format!("{packets} dropped by the machine that captured"));
                 }
-                if let Some(last) = scene.reading.let_go {
-                    faults.add(format!(
+                if let Some(last) = context.reading.let_go {
+                    violations.add(format!(
                         "packets up to {last} were let go and cannot be opened (--spool-limit)"
                     ));
                 }
-                if scene.facts.fragment_limits > 0 {
-                    let datagrams = counted(scene.facts.fragment_limits, "IP datagram");
-                    faults.add(format!("{datagrams} given up before all fragments had come"));
+                if context.state.fragment_limits > 0 {
+                    let datagrams = counted(context.state.fragment_limits, "IP datagram");
+                    violations.add(format!("{datagrams} given up before all fragments had come"));
                 }
             }),
         ],
@@ -318,7 +322,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "CAP-10",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "link type or encapsulation not supported",
         section: "",
         explanation: "What lies around the IP packets is of a kind that cannot be read here, so \
@@ -326,44 +330,44 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record on another interface, or with another link type (tcpdump -L lists those of \
             an interface; -y chooses).",
         example: Example::Text("link type 127 (IEEE802_11_RADIOTAP), encrypted"),
-        checks: &[Check::Capture(|scene, faults| {
-            for (link_type, packets) in &scene.facts.link_types {
+        checks: &[Check::Capture(|context, violations| {
+            for (link_type, packets) in &context.state.link_types {
                 let name = link_type_name(LinkType(*link_type))
                     .map_or_else(String::new, |name| format!(" ({name})"));
                 let packets = counted(*packets, "packet");
-                faults.add(format!("link type {link_type}{name}: {packets} skipped"));
+                violations.add(format!("link type {link_type}{name}: {packets} skipped"));
             }
-            for (name, packets) in &scene.facts.encapsulations {
-                faults.add(format!("{name}: {} skipped", counted(*packets, "packet")));
+            for (name, packets) in &context.state.encapsulations {
+                violations.add(format!("{name}: {} skipped", counted(*packets, "packet")));
             }
-            if scene.facts.too_deep > 0 {
-                let packets = counted(scene.facts.too_deep, "packet");
-                faults.add(format!("too many tunnels inside one another: {packets} skipped"));
+            if context.state.too_deep > 0 {
+                let packets = counted(context.state.too_deep, "packet");
+                violations.add(format!("too many tunnels inside one another: {packets} skipped"));
             }
         })],
     },
     Rule {
         id: "CAP-11",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "same packets captured twice: duplicates folded",
         section: "",
         explanation: "Packets were recorded at two points, as on the device `any`, on both ends of \
             a bridge or on a mirror port. Each is used once; these are no retransmissions.",
         remedy: "Record on one interface, or remove the copies with `editcap -d`.",
         example: Example::Text("the same packet 5 microseconds later"),
-        checks: &[Check::End(|scene, faults| {
-            let duplicates = scene.connection.duplicates;
+        checks: &[Check::End(|context, violations| {
+            let duplicates = context.connection.duplicates;
             if duplicates > 0 {
-                faults.add(format!("{} used once", counted(duplicates, "duplicate")));
+                violations.add(format!("{} used once", counted(duplicates, "duplicate")));
             }
         })],
     },
 ];
 
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
-fn is_ours<T>(scene: &Scene<'_, T>) -> bool {
-    match scene.connection.nature {
+fn is_ours<T>(context: &RuleContext<'_, T>) -> bool {
+    match context.connection.nature {
         Nature::WebSocket | Nature::Asked => true,
         Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => false,
     }
@@ -373,7 +377,7 @@ fn is_ours<T>(scene: &Scene<'_, T>) -> bool {
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::findings::settings::Reading;
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
@@ -381,52 +385,52 @@ mod tests {
     const BEGINNING: &[u8] = b"\x81\x7e\x00\xffbeginning";
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a healthy capture", near: &["CAP-01", "CAP-02", "CAP-03", "CAP-04", "CAP-05", "CAP-06", "CAP-07", "CAP-08", "CAP-09", "CAP-10", "CAP-11"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a healthy capture", near: &["CAP-01", "CAP-02", "CAP-03", "CAP-04", "CAP-05", "CAP-06", "CAP-07", "CAP-08", "CAP-09", "CAP-10", "CAP-11"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, b"Hello")).close();
         }},
-        Case { name: "bytes missing within a frame", near: &["CAP-02", "CAP-04"], fires: &["CAP-01"], play: |s| {
+        RuleCase { name: "bytes missing within a frame", near: &["CAP-02", "CAP-04"], fires: &["CAP-01"], play: |s| {
             s.upgraded().server(BEGINNING).missing(ServerToClient, 246).server(&plain(0x81, b"x")).close();
         }},
-        Case { name: "bytes missing over a header", near: &[], fires: &["CAP-01", "CAP-04"], play: |s| {
+        RuleCase { name: "bytes missing over a header", near: &[], fires: &["CAP-01", "CAP-04"], play: |s| {
             s.upgraded().server(BEGINNING).missing(ServerToClient, 300);
             for _ in 0..3 { s.server(&plain(0x81, b"found again")); }
             s.close();
         }},
-        Case { name: "never found again", near: &["WS-C12", "WS-M02", "WS-F15"], fires: &["CAP-01", "CAP-04"], play: |s| {
+        RuleCase { name: "never found again", near: &["WS-C12", "WS-M02", "WS-F15"], fires: &["CAP-01", "CAP-04"], play: |s| {
             s.upgraded().server(BEGINNING).missing(ServerToClient, 300).end(Side::Server);
         }},
-        Case { name: "the same bytes again", near: &["CAP-06"], fires: &["CAP-11"], play: |s| {
+        RuleCase { name: "the same bytes again", near: &["CAP-06"], fires: &["CAP-11"], play: |s| {
             s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).twice().acknowledge(ClientToServer);
         }},
-        Case { name: "other bytes at the same place", near: &["CAP-11"], fires: &["CAP-06"], play: |s| {
+        RuleCase { name: "other bytes at the same place", near: &["CAP-11"], fires: &["CAP-06"], play: |s| {
             s.upgraded().unacknowledged(ServerToClient, &plain(0x81, b"Hello")).forged().acknowledge(ClientToServer);
         }},
-        Case { name: "cut by the snap length", near: &["CAP-01"], fires: &["CAP-02"], play: |s| {
+        RuleCase { name: "cut by the snap length", near: &["CAP-01"], fires: &["CAP-02"], play: |s| {
             s.upgraded().cut(ServerToClient, &plain(0x81, &[b'x'; 100]), 60).server(&plain(0x81, b"y"));
         }},
-        Case { name: "begins in the middle", near: &["WS-F11", "WS-F03"], fires: &["CAP-03"], play: |s| {
+        RuleCase { name: "begins in the middle", near: &["WS-F11", "WS-F03"], fires: &["CAP-03"], play: |s| {
             s.midstream().client(&masked(0x80, b"Hello")).server(&plain(0x81, b"Hello")).client(&masked(0x81, b"Hello"));
         }},
-        Case { name: "one direction", near: &["HS-18", "WS-C09", "WS-C12"], fires: &["CAP-03", "CAP-05"], play: |s| {
+        RuleCase { name: "one direction", near: &["HS-18", "WS-C09", "WS-C12"], fires: &["CAP-03", "CAP-05"], play: |s| {
             s.one_sided();
         }},
-        Case { name: "a packet earlier than the one before", near: &[], fires: &["CAP-07"], play: |s| {
+        RuleCase { name: "a packet earlier than the one before", near: &[], fires: &["CAP-07"], play: |s| {
             s.upgraded().back(50).client(&masked(0x81, b"Hello"));
         }},
-        Case { name: "connections earlier than one another", near: &[], fires: &["CAP-07"], play: |s| {
+        RuleCase { name: "connections earlier than one another", near: &[], fires: &["CAP-07"], play: |s| {
             s.upgraded().back(50).upgraded();
         }},
-        Case { name: "a head over the limit", near: &[], fires: &["CAP-09"], play: |s| {
+        RuleCase { name: "a head over the limit", near: &[], fires: &["CAP-09"], play: |s| {
             s.open().client(format!("GET / HTTP/1.1\r\nUpgrade: websocket\r\nX: {}\r\n\r\n", "x".repeat(70_000)).as_bytes());
         }},
-        Case { name: "a head under the limit", near: &["CAP-09"], fires: &[], play: |s| {
+        RuleCase { name: "a head under the limit", near: &["CAP-09"], fires: &[], play: |s| {
             s.open().upgrade(&format!("X: {}\r\n", "x".repeat(60_000)), "");
         }},
-        Case { name: "packets that are no IP", near: &[], fires: &["CAP-08"], play: |s| {
+        RuleCase { name: "packets that are no IP", near: &[], fires: &["CAP-08"], play: |s| {
             s.upgraded().garbage();
         }},
-        Case { name: "a link type that is not supported", near: &["CAP-08"], fires: &["CAP-10"], play: |s| {
+        RuleCase { name: "a link type that is not supported", near: &["CAP-08"], fires: &["CAP-10"], play: |s| {
             s.link_type = 147;
             s.upgraded();
         }},
@@ -449,7 +453,7 @@ mod tests {
             dropped: 7,
             let_go: Some(crate::stream::PacketId(3)),
         };
-        let told: Vec<String> = scenario
+        let reported: Vec<String> = scenario
             .judge(&reading)
             .list
             .iter()
@@ -458,7 +462,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "CAP-08 None x.pcap is cut off; 5 packets read",
                 "CAP-08 None damaged block at byte 40",

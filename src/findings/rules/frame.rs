@@ -1,10 +1,10 @@
 //! Rules about frames (WS-F): the header is judged as soon as it is whole.
 
 use crate::analysis::event::TcpState;
-use crate::findings::engine::context::{FrameSeen, MessageSeen, Nonsense, Scene};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleContext};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::{Bits, Side};
-use crate::findings::state::connection::{Open, Part, Unfinished};
+use crate::findings::state::connection::{FramePart, OpenMessage, UnfinishedFrame};
 use crate::findings::state::masking_keys::Pattern;
 use crate::findings::words::{counted, opcode_in_words, packets_in_words};
 use crate::stream::Direction;
@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F01",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "client frame is not masked",
         section: "RFC 6455 §5.1, §5.3",
         explanation: "A client must mask every frame with a fresh key, so that nobody can make it \
@@ -25,17 +25,19 @@ pub(super) static RULES: &[Rule] = &[
             that rewrites frames. In the client, set the MASK bit and XOR the payload with four \
             random bytes.",
         example: Example::Client(b"\x81\x05Hello"),
-        checks: &[Check::Header(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
+        checks: &[Check::Header(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
             if direction == Direction::ClientToServer && frame.header.mask.is_none() {
-                faults.add(format!("{} with MASK = 0", frame_in_words(scene))).bits(Bits::MASK);
+                violations
+                    .add(format!("{} with MASK = 0", frame_in_words(context)))
+                    .bits(Bits::MASK);
             }
         })],
     },
     Rule {
         id: "WS-F02",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "server frame is masked",
         section: "RFC 6455 §5.1",
         explanation: "A server must not mask what it sends. A client must close the connection \
@@ -43,17 +45,19 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a server that sends with a client's library or role, or for a relay that \
             passes a client's frames on as they are. Send with MASK = 0 and without a key.",
         example: Example::Server(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Header(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
+        checks: &[Check::Header(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
             if direction == Direction::ServerToClient && frame.header.mask.is_some() {
-                faults.add(format!("{} with MASK = 1", frame_in_words(scene))).bits(Bits::MASK);
+                violations
+                    .add(format!("{} with MASK = 1", frame_in_words(context)))
+                    .bits(Bits::MASK);
             }
         })],
     },
     Rule {
         id: "WS-F03",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "RSV1 set though no extension that defines it was negotiated",
         section: "RFC 6455 §5.2",
         explanation: "A reserved bit must be 0 unless an extension that gives it a meaning was \
@@ -64,13 +68,13 @@ pub(super) static RULES: &[Rule] = &[
             leg causes this, too. Where the bytes look random, frames are out of step: look for an \
             earlier finding.",
         example: Example::Client(b"\xc1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Header(|scene, faults| {
-            if unclaimed(scene) & 0b100 != 0 {
-                faults
+        checks: &[Check::Header(|context, violations| {
+            if unclaimed(context) & 0b100 != 0 {
+                violations
                     .add(format!(
                         "{} with RSV1 = 1; accepted extensions: {}",
-                        frame_in_words(scene),
-                        accepted(scene)
+                        frame_in_words(context),
+                        accepted(context)
                     ))
                     .bits(Bits::RSV1);
             }
@@ -79,7 +83,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F04",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "RSV2 or RSV3 set though no extension that defines it was negotiated",
         section: "RFC 6455 §5.2",
         explanation: "A reserved bit must be 0 unless an extension that gives it a meaning was \
@@ -89,18 +93,18 @@ pub(super) static RULES: &[Rule] = &[
             frame was written wrong, or two threads wrote to the socket at once. Compare the bytes \
             before this frame with its header.",
         example: Example::Server(b"\xa1\x05Hello"),
-        checks: &[Check::Header(|scene, faults| {
-            let (name, bits) = match unclaimed(scene) & 0b011 {
+        checks: &[Check::Header(|context, violations| {
+            let (name, bits) = match unclaimed(context) & 0b011 {
                 0b010 => ("RSV2", Bits::RSV2),
                 0b001 => ("RSV3", Bits::RSV3),
                 0b011 => ("RSV2 and RSV3", Bits::RSV2_AND_3),
                 _ => return,
             };
-            faults
+            violations
                 .add(format!(
                     "{} with {name} = 1; accepted extensions: {}",
-                    frame_in_words(scene),
-                    accepted(scene)
+                    frame_in_words(context),
+                    accepted(context)
                 ))
                 .bits(bits);
         })],
@@ -108,7 +112,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F05",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "reserved data opcode (3-7)",
         section: "RFC 6455 §5.2",
         explanation: "Opcodes 3 to 7 are reserved for data frames of the future. A receiver must \
@@ -116,10 +120,10 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 1 for text and 2 for binary data. If the sender is a well-known library, \
             sender and receiver are out of step: check the length of the frame before.",
         example: Example::Client(b"\x83\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Header(|scene, faults| {
-            let opcode = scene.subject.frame.header.opcode;
+        checks: &[Check::Header(|context, violations| {
+            let opcode = context.subject.frame.header.opcode;
             if (0x3..=0x7).contains(&opcode) {
-                faults
+                violations
                     .add(format!("opcode {opcode:#x}; defined are 0x0, 0x1 and 0x2"))
                     .bits(Bits::OPCODE);
             }
@@ -128,7 +132,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F06",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "reserved control opcode (B-F)",
         section: "RFC 6455 §5.2",
         explanation: "Opcodes B to F are reserved for control frames of the future. A receiver \
@@ -136,10 +140,10 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 8 for Close, 9 for Ping and A for Pong. If the sender is a well-known \
             library, sender and receiver are out of step: check the length of the frame before.",
         example: Example::Server(b"\x8b\x00"),
-        checks: &[Check::Header(|scene, faults| {
-            let opcode = scene.subject.frame.header.opcode;
+        checks: &[Check::Header(|context, violations| {
+            let opcode = context.subject.frame.header.opcode;
             if opcode >= 0xb {
-                faults
+                violations
                     .add(format!("opcode {opcode:#x}; defined are 0x8, 0x9 and 0xa"))
                     .bits(Bits::OPCODE);
             }
@@ -148,7 +152,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F07",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "length not in its shortest form",
         section: "RFC 6455 §5.2",
         explanation: "A length up to 125 must be written in 7 bits, one up to 65,535 in 16, and \
@@ -157,11 +161,11 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at how the sender chooses between the three forms; usual mistakes are `<` \
             for `<=` at 125 and 65,535, and always using the 64-bit form.",
         example: Example::Client(b"\x81\xfe\x00\x05\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Header(|scene, faults| {
-            let header = &scene.subject.frame.header;
+        checks: &[Check::Header(|context, violations| {
+            let header = &context.subject.frame.header;
             if !header.is_length_minimal() {
                 let shortest = if header.payload_length <= 125 { 7 } else { 16 };
-                faults
+                violations
                     .add(format!(
                         "length {} written in {} bits; {shortest} are enough",
                         header.payload_length,
@@ -174,7 +178,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F08",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "64-bit length with its most significant bit set",
         section: "RFC 6455 §5.2",
         explanation: "Of a 64-bit length, the most significant bit must be 0, so that it can be \
@@ -184,10 +188,10 @@ pub(super) static RULES: &[Rule] = &[
             endian), in the sender. If the sender is a well-known library, sender and receiver are \
             out of step.",
         example: Example::Client(b"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x04\x37\xfa\x21\x3d"),
-        checks: &[Check::Header(|scene, faults| {
-            let length = scene.subject.frame.header.payload_length;
+        checks: &[Check::Header(|context, violations| {
+            let length = context.subject.frame.header.payload_length;
             if length > LARGEST_LENGTH {
-                faults
+                violations
                     .add(format!("length {length:#018x}; at most {LARGEST_LENGTH:#x}"))
                     .bits(Bits::extended_length(64));
             }
@@ -196,7 +200,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F09",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "control frame with more than 125 payload bytes",
         section: "RFC 6455 §5.5",
         explanation: "Close, Ping and Pong must have a payload of at most 125 bytes, so that they \
@@ -205,15 +209,15 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Shorten the payload. For a Close, the reason may have 123 bytes of UTF-8: cut \
             long error texts.",
         example: Example::Server(b"\x89\x7e\x00\x7e"),
-        checks: &[Check::Header(|scene, faults| {
-            let header = &scene.subject.frame.header;
+        checks: &[Check::Header(|context, violations| {
+            let header = &context.subject.frame.header;
             let is_known = Opcode::from_wire(header.opcode).is_some();
             if header.is_control()
                 && is_known
                 && header.payload_length > MAX_CONTROL
                 && header.payload_length <= LARGEST_LENGTH
             {
-                faults
+                violations
                     .add(format!(
                         "{} with {} payload bytes; at most {MAX_CONTROL}",
                         opcode_in_words(header.opcode),
@@ -226,7 +230,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F10",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "fragmented control frame",
         section: "RFC 6455 §5.4, §5.5",
         explanation: "Close, Ping and Pong must not be fragmented: FIN must be 1. A receiver must \
@@ -234,10 +238,10 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send control frames whole, with FIN = 1; they are short enough. Look for a sender \
             that applies its fragmentation to every opcode.",
         example: Example::Client(b"\x09\x82\x37\xfa\x21\x3d\x47\x93"),
-        checks: &[Check::Header(|scene, faults| {
-            let header = &scene.subject.frame.header;
+        checks: &[Check::Header(|context, violations| {
+            let header = &context.subject.frame.header;
             if header.is_control() && Opcode::from_wire(header.opcode).is_some() && !header.fin {
-                faults
+                violations
                     .add(format!("{} with FIN = 0", opcode_in_words(header.opcode)))
                     .bits(Bits::FIN);
             }
@@ -246,7 +250,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F11",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "continuation frame with no message open",
         section: "RFC 6455 §5.4",
         explanation: "A continuation frame goes on with a message that a text or binary frame with \
@@ -256,16 +260,16 @@ pub(super) static RULES: &[Rule] = &[
             first fragment was sent with opcode 0. Two threads that send at once mix fragments up \
             as well.",
         example: Example::Client(b"\x80\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
-        checks: &[Check::Fragment(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            let sender = scene.sender(direction);
+        checks: &[Check::Fragment(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            let sender = context.sender(direction);
             let header = &frame.header;
             if Opcode::from_wire(header.opcode) == Some(Opcode::Continuation)
-                && sender.open == Open::No
+                && sender.open == OpenMessage::No
                 && sender.close.is_none()
             {
                 let fin = u8::from(header.fin);
-                faults
+                violations
                     .add(format!(
                         "continuation (FIN = {fin}, {} bytes), and no message is open",
                         header.payload_length
@@ -277,7 +281,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F12",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "new data frame while a fragmented message is open",
         section: "RFC 6455 §5.4",
         explanation: "The fragments of one message must not be interleaved with those of another: \
@@ -286,21 +290,21 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for two tasks that write messages to one connection without a lock, or for a \
             later fragment sent with opcode 1 or 2 instead of 0.",
         example: Example::Client(b"\x01\x81\x37\xfa\x21\x3d\x7f\x81\x81\x37\xfa\x21\x3d\x7f"),
-        checks: &[Check::Fragment(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            let sender = scene.sender(direction);
+        checks: &[Check::Fragment(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            let sender = context.sender(direction);
             let begins = matches!(
                 Opcode::from_wire(frame.header.opcode),
                 Some(Opcode::Text | Opcode::Binary)
             );
-            if let Open::Since(open) = sender.open
+            if let OpenMessage::Since(open) = sender.open
                 && begins
                 && sender.close.is_none()
             {
-                faults
+                violations
                     .add(format!(
                         "{} while the message of {} goes on ({} so far)",
-                        frame_in_words(scene),
+                        frame_in_words(context),
                         packets_in_words(open.span),
                         counted(open.frames, "fragment")
                     ))
@@ -311,7 +315,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F13",
         severity: Severity::Warning,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "masking key reused or easy to guess",
         section: "RFC 6455 §5.3, §10.3",
         explanation: "Each frame needs a fresh masking key from a strong source of randomness. \
@@ -320,15 +324,15 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Draw four bytes from the system's secure random source for every frame. A key of \
             zero is often chosen to save the XOR: do so on trusted networks only.",
         example: Example::Client(b"\x81\x82\x00\x00\x00\x00Hi\x81\x82\x00\x00\x00\x00Hi"),
-        checks: &[Check::Frame(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
+        checks: &[Check::Frame(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
             let Some(key) = frame.header.mask.filter(|_| direction == Direction::ClientToServer)
             else {
                 return;
             };
-            let Some(pattern) = scene.sender(direction).mask_keys.pattern(key) else { return };
+            let Some(pattern) = context.sender(direction).masking_keys.pattern(key) else { return };
             let shown = u32::from_be_bytes(key);
-            faults
+            violations
                 .add(match pattern {
                     Pattern::Zero => {
                         "masking key 00000000: the payload is sent in the clear".to_owned()
@@ -344,7 +348,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F14",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "frame or message larger than the configured limit",
         section: "RFC 6455 §10.4",
         explanation: "A receiver needs a limit on the size of frames and of reassembled messages, \
@@ -353,9 +357,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Raise the receiver's limit if the size is intended, or send large data in several \
             messages. Raise the limit of this rule with --max-message.",
         example: Example::Client(b"\x82\xff\x00\x00\x01\x00\x00\x00\x00\x00\x37\xfa\x21\x3d"),
-        checks: &[Check::Frame(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            let limit = scene.settings.message_bytes;
+        checks: &[Check::Frame(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            let limit = context.settings.message_bytes;
             let length = frame.header.payload_length;
             if length > LARGEST_LENGTH {
                 return;
@@ -365,13 +369,13 @@ pub(super) static RULES: &[Rule] = &[
                     7 => Bits::LENGTH,
                     wide => Bits::extended_length(wide),
                 };
-                faults.add(format!("frame of {length} bytes; the limit is {limit}")).bits(bits);
-            } else if let Open::Since(open) = scene.sender(direction).open
+                violations.add(format!("frame of {length} bytes; the limit is {limit}")).bits(bits);
+            } else if let OpenMessage::Since(open) = context.sender(direction).open
                 && !frame.header.is_control()
             {
                 let whole = open.length.saturating_add(length);
                 if open.length <= limit && whole > limit {
-                    faults.add(format!(
+                    violations.add(format!(
                         "message of {whole} bytes in {} and going on; the limit is {limit}",
                         counted(open.frames.saturating_add(1), "fragment")
                     ));
@@ -382,7 +386,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F15",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "frame not finished when the connection ended",
         section: "RFC 6455 §5.2",
         explanation: "The header announced more payload bytes than were sent before the connection \
@@ -390,25 +394,25 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender that died or was killed while it sent, that closed the socket \
             without waiting for its send buffer, or that announced a wrong length.",
         example: Example::Server(b"\x82\x7e\xc3\x50\x00\x01\x02"),
-        checks: &[Check::End(|scene, faults| {
-            if !has_ended(scene.connection.state) {
+        checks: &[Check::End(|context, violations| {
+            if !has_ended(context.connection.state) {
                 return;
             }
             for direction in Direction::BOTH {
-                let Some(&Unfinished { span, what }) =
-                    scene.sender(direction).unfinished.as_deref()
+                let Some(&UnfinishedFrame { span, what }) =
+                    context.sender(direction).unfinished.as_deref()
                 else {
                     continue;
                 };
-                if scene.sender(direction).lost.is_some() {
+                if context.sender(direction).lost.is_some() {
                     continue;
                 }
-                faults
+                violations
                     .add(match what {
-                        Part::Header(bytes) => {
+                        FramePart::Header(bytes) => {
                             format!("only {} of a frame header", counted(bytes, "byte"))
                         }
-                        Part::Payload(received, length) => {
+                        FramePart::Payload(received, length) => {
                             format!("{received} of {length} payload bytes were sent")
                         }
                     })
@@ -421,7 +425,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F16",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "many tiny fragments: fragmentation wasted",
         section: "RFC 6455 §5.4",
         explanation: "Each fragment costs a header of 2 to 14 bytes, often a packet, and work at \
@@ -430,12 +434,12 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send the message in one frame, or buffer some kilobytes for each fragment. Look \
             for a writer that is flushed after each small write.",
         example: Example::Server(b"\x01\x01H\x00\x01e\x00\x01l\x00\x01l\x80\x01o"),
-        checks: &[Check::Fragmented(|scene, faults| {
-            let MessageSeen { message, .. } = scene.subject;
+        checks: &[Check::Fragmented(|context, violations| {
+            let MessageSeen { message, .. } = context.subject;
             let (frames, length) = (message.frames, message.wire_length);
             if message.complete && frames >= MANY_FRAGMENTS && length < frames.saturating_mul(TINY)
             {
-                faults.add(format!(
+                violations.add(format!(
                     "{length} bytes in {frames} fragments; a mean under {TINY} is wasted"
                 ));
             }
@@ -444,7 +448,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-F17",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "HTTP or other text where a frame header should start",
         section: "RFC 6455 §5.2",
         explanation: "After the 101 response both peers may send nothing but frames. Text can be \
@@ -452,31 +456,31 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Read the text: it is often an error page, a log line or a debug print that was \
             written to the socket, or a server that answered 101 and then goes on with HTTP.",
         example: Example::Server(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
-        checks: &[Check::Nonsense(|scene, faults| {
-            let Nonsense { bytes, .. } = scene.subject;
+        checks: &[Check::NotAFrame(|context, violations| {
+            let NotAFrame { bytes, .. } = context.subject;
             let text = bytes.get(..SHOWN_TEXT).unwrap_or(bytes);
             let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            faults
+            violations
                 .add(format!("{:?} instead of a frame", String::from_utf8_lossy(line).trim_end()));
         })],
     },
 ];
 
 /// The RSV bits of a frame that no accepted extension accounts for, and no other rule.
-fn unclaimed(scene: &Scene<'_, FrameSeen<'_>>) -> u8 {
-    let header = &scene.subject.frame.header;
-    let Some(claimed) = scene.facts.handshake.reserved_bits else { return 0 };
+fn unclaimed(context: &RuleContext<'_, FrameSeen<'_>>) -> u8 {
+    let header = &context.subject.frame.header;
+    let Some(claimed) = context.state.handshake.reserved_bits else { return 0 };
     header.rsv & !claimed
 }
 
 /// The extensions that were accepted, for evidence.
-fn accepted(scene: &Scene<'_, FrameSeen<'_>>) -> &'static str {
-    if scene.facts.handshake.deflate.is_some() { "permessage-deflate" } else { "none" }
+fn accepted(context: &RuleContext<'_, FrameSeen<'_>>) -> &'static str {
+    if context.state.handshake.deflate.is_some() { "permessage-deflate" } else { "none" }
 }
 
 /// A frame in a few words.
-fn frame_in_words(scene: &Scene<'_, FrameSeen<'_>>) -> String {
-    let header = &scene.subject.frame.header;
+fn frame_in_words(context: &RuleContext<'_, FrameSeen<'_>>) -> String {
+    let header = &context.subject.frame.header;
     format!(
         "{} frame of {}",
         opcode_in_words(header.opcode),
@@ -515,7 +519,7 @@ const SHOWN_TEXT: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, masked_with, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, masked_with, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     /// A frame of a client with this key and no payload but what is declared.
@@ -524,111 +528,111 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a healthy conversation", near: &["WS-F01", "WS-F02", "WS-F03", "WS-F05", "WS-F06", "WS-F13", "WS-F15"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a healthy conversation", near: &["WS-F01", "WS-F02", "WS-F03", "WS-F05", "WS-F06", "WS-F13", "WS-F15"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, b"Hello")).server(&plain(0x81, b"Hello")).client(&masked(0x89, b"")).server(&plain(0x8a, b"")).close();
         }},
-        Case { name: "unmasked client frame", near: &[], fires: &["WS-F01 client"], play: |s| {
+        RuleCase { name: "unmasked client frame", near: &[], fires: &["WS-F01 client"], play: |s| {
             s.upgraded().client(&plain(0x81, b"Hello"));
         }},
-        Case { name: "masked server frame", near: &[], fires: &["WS-F02 server"], play: |s| {
+        RuleCase { name: "masked server frame", near: &[], fires: &["WS-F02 server"], play: |s| {
             s.upgraded().server(&masked(0x81, b"Hello"));
         }},
-        Case { name: "RSV1 without extension", near: &["WS-F04"], fires: &["WS-F03 client"], play: |s| {
+        RuleCase { name: "RSV1 without extension", near: &["WS-F04"], fires: &["WS-F03 client"], play: |s| {
             s.upgraded().client(&masked(0xc1, b"Hello"));
         }},
-        Case { name: "RSV1 with permessage-deflate", near: &["WS-F03"], fires: &[], play: |s| {
+        RuleCase { name: "RSV1 with permessage-deflate", near: &["WS-F03"], fires: &[], play: |s| {
             s.deflated("").client(&masked(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
         }},
-        Case { name: "RSV1 with an unknown extension", near: &["WS-F03", "WS-F04"], fires: &[], play: |s| {
+        RuleCase { name: "RSV1 with an unknown extension", near: &["WS-F03", "WS-F04"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: x-future\r\n", "Sec-WebSocket-Extensions: x-future\r\n");
             s.client(&masked(0xf1, b"Hello"));
         }},
-        Case { name: "RSV2 with permessage-deflate", near: &["WS-F03"], fires: &["WS-F04 server"], play: |s| {
+        RuleCase { name: "RSV2 with permessage-deflate", near: &["WS-F03"], fires: &["WS-F04 server"], play: |s| {
             s.deflated("").server(&plain(0xa1, b"Hello"));
         }},
-        Case { name: "RSV1 and RSV3 are two offences", near: &[], fires: &["WS-F03 server", "WS-F04 server"], play: |s| {
+        RuleCase { name: "RSV1 and RSV3 are two offences", near: &[], fires: &["WS-F03 server", "WS-F04 server"], play: |s| {
             s.upgraded().server(&plain(0xd1, b"Hello"));
         }},
-        Case { name: "reserved opcodes", near: &["WS-F09", "WS-F10", "WS-F11"], fires: &["WS-F05 client", "WS-F06 server", "WS-C16 server"], play: |s| {
+        RuleCase { name: "reserved opcodes", near: &["WS-F09", "WS-F10", "WS-F11"], fires: &["WS-F05 client", "WS-F06 server", "WS-C16 server"], play: |s| {
             s.upgraded().client(&masked(0x83, b"Hello")).server(&plain(0x8b, b""));
         }},
-        Case { name: "length 5 in 16 bits", near: &["WS-F08"], fires: &["WS-F07 server"], play: |s| {
+        RuleCase { name: "length 5 in 16 bits", near: &["WS-F08"], fires: &["WS-F07 server"], play: |s| {
             s.upgraded().server(b"\x81\x7e\x00\x05Hello");
         }},
-        Case { name: "126 bytes in 16 bits", near: &["WS-F07"], fires: &[], play: |s| {
+        RuleCase { name: "126 bytes in 16 bits", near: &["WS-F07"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x82, &[1; 126])).server(&plain(0x82, &[1; 65_536]));
         }},
-        Case { name: "length with its top bit set", near: &["WS-F14", "WS-F07"], fires: &["WS-F08 client", "WS-F15 client", "WS-C12"], play: |s| {
+        RuleCase { name: "length with its top bit set", near: &["WS-F14", "WS-F07"], fires: &["WS-F08 client", "WS-F15 client", "WS-C12"], play: |s| {
             s.upgraded().client(&declared(0x82, b"\xff\x80\0\0\0\0\0\0\x04")).end(Side::Client);
         }},
-        Case { name: "the largest length", near: &["WS-F08"], fires: &["WS-F14 client"], play: |s| {
+        RuleCase { name: "the largest length", near: &["WS-F08"], fires: &["WS-F14 client"], play: |s| {
             s.upgraded().client(&declared(0x82, b"\xff\x7f\xff\xff\xff\xff\xff\xff\xff"));
         }},
-        Case { name: "Ping of 126 bytes", near: &["WS-F07"], fires: &["WS-F09 server", "WS-C16 client"], play: |s| {
+        RuleCase { name: "Ping of 126 bytes", near: &["WS-F07"], fires: &["WS-F09 server", "WS-C16 client"], play: |s| {
             s.upgraded().server(&plain(0x89, &[7; 126])).client(&masked(0x8a, &[7; 125]));
         }},
-        Case { name: "Ping of 125 bytes", near: &["WS-F09"], fires: &[], play: |s| {
+        RuleCase { name: "Ping of 125 bytes", near: &["WS-F09"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x89, &[7; 125])).client(&masked(0x8a, &[7; 125]));
         }},
-        Case { name: "Ping in two frames", near: &["WS-F12"], fires: &["WS-F10 client", "WS-F11 client"], play: |s| {
+        RuleCase { name: "Ping in two frames", near: &["WS-F12"], fires: &["WS-F10 client", "WS-F11 client"], play: |s| {
             s.upgraded().client(&masked(0x09, b"pi")).client(&masked(0x80, b"ng"));
         }},
-        Case { name: "control frames between fragments", near: &["WS-F10", "WS-F11", "WS-F12", "WS-F16"], fires: &[], play: |s| {
+        RuleCase { name: "control frames between fragments", near: &["WS-F10", "WS-F11", "WS-F12", "WS-F16"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x01, b"")).client(&masked(0x89, b"x")).server(&plain(0x8a, b"x"));
             s.client(&masked(0x00, b"")).client(&masked(0x80, b"z"));
         }},
-        Case { name: "continuation first", near: &["WS-F12"], fires: &["WS-F11 server"], play: |s| {
+        RuleCase { name: "continuation first", near: &["WS-F12"], fires: &["WS-F11 server"], play: |s| {
             s.upgraded().server(&plain(0x80, b"z"));
         }},
-        Case { name: "text within a message, which goes on", near: &["WS-F11"], fires: &["WS-F12 client", "WS-C16 server"], play: |s| {
+        RuleCase { name: "text within a message, which goes on", near: &["WS-F11"], fires: &["WS-F12 client", "WS-C16 server"], play: |s| {
             s.upgraded().client(&masked(0x01, b"a")).client(&masked(0x81, b"b")).client(&masked(0x80, b"c")).close();
         }},
-        Case { name: "key of zero, then the same twice", near: &[], fires: &["WS-F13 client", "WS-F13 client"], play: |s| {
+        RuleCase { name: "key of zero, then the same twice", near: &[], fires: &["WS-F13 client", "WS-F13 client"], play: |s| {
             s.upgraded().client(&masked_with([0; 4], 0x81, b"a")).client(&masked_with(*b"abcd", 0x81, b"b"));
             s.client(&masked_with(*b"abcd", 0x81, b"c")).client(&masked_with(*b"abcd", 0x81, b"d"));
         }},
-        Case { name: "equal keys of two connections", near: &["WS-F13"], fires: &[], play: |s| {
+        RuleCase { name: "equal keys of two connections", near: &["WS-F13"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, b"a")).close().upgraded().client(&masked(0x81, b"a"));
         }},
-        Case { name: "a frame over the limit", near: &[], fires: &["WS-F14 server"], play: |s| {
+        RuleCase { name: "a frame over the limit", near: &[], fires: &["WS-F14 server"], play: |s| {
             s.settings.message_bytes = 1_000;
             s.upgraded().server(&plain(0x82, &[1; 1_001]));
         }},
-        Case { name: "a message over the limit is told once", near: &[], fires: &["WS-F14 server"], play: |s| {
+        RuleCase { name: "a message over the limit is told once", near: &[], fires: &["WS-F14 server"], play: |s| {
             s.settings.message_bytes = 1_000;
             s.upgraded().server(&plain(0x02, &[1; 600])).server(&plain(0x00, &[1; 600])).server(&plain(0x80, &[1; 600]));
         }},
-        Case { name: "messages at the limit", near: &["WS-F14"], fires: &[], play: |s| {
+        RuleCase { name: "messages at the limit", near: &["WS-F14"], fires: &[], play: |s| {
             s.settings.message_bytes = 1_000;
             s.upgraded().server(&plain(0x82, &[1; 1_000])).server(&plain(0x02, &[1; 500])).server(&plain(0x80, &[1; 500]));
         }},
-        Case { name: "server ends within a frame", near: &["WS-M02"], fires: &["WS-F15 server", "WS-C12"], play: |s| {
+        RuleCase { name: "server ends within a frame", near: &["WS-M02"], fires: &["WS-F15 server", "WS-C12"], play: |s| {
             s.upgraded().server(b"\x82\x7e\xc3\x50abc").end(Side::Server);
         }},
-        Case { name: "server ends within a header", near: &["WS-M02"], fires: &["WS-F15 server", "WS-C12"], play: |s| {
+        RuleCase { name: "server ends within a header", near: &["WS-M02"], fires: &["WS-F15 server", "WS-C12"], play: |s| {
             s.upgraded().server(b"\x82").end(Side::Server);
         }},
-        Case { name: "the capture ends within a frame", near: &["WS-F15"], fires: &[], play: |s| {
+        RuleCase { name: "the capture ends within a frame", near: &["WS-F15"], fires: &[], play: |s| {
             s.upgraded().server(b"\x82\x7e\xc3\x50abc");
         }},
-        Case { name: "a gap within a frame", near: &["WS-F15", "WS-C12"], fires: &["CAP-01"], play: |s| {
+        RuleCase { name: "a gap within a frame", near: &["WS-F15", "WS-C12"], fires: &["CAP-01"], play: |s| {
             s.upgraded().server(b"\x82\x7e\x00\xff01234567").missing(ServerToClient, 247).server(&plain(0x81, b"x")).close();
         }},
-        Case { name: "text in 40 fragments of a byte", near: &[], fires: &["WS-F16 server"], play: |s| {
+        RuleCase { name: "text in 40 fragments of a byte", near: &[], fires: &["WS-F16 server"], play: |s| {
             s.upgraded().server(&plain(0x01, b"x"));
             for _ in 0..38 { s.server(&plain(0x00, b"x")); }
             s.server(&plain(0x80, b"x"));
         }},
-        Case { name: "large fragments, and few small ones", near: &["WS-F16"], fires: &[], play: |s| {
+        RuleCase { name: "large fragments, and few small ones", near: &["WS-F16"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x01, &[b'x'; 100]));
             for _ in 0..38 { s.server(&plain(0x00, &[b'x'; 100])); }
             s.server(&plain(0x80, b"x"));
         }},
-        Case { name: "HTTP after the upgrade", near: &["WS-F01", "WS-F04", "WS-F05"], fires: &["WS-F17 server"], play: |s| {
+        RuleCase { name: "HTTP after the upgrade", near: &["WS-F01", "WS-F04", "WS-F05"], fires: &["WS-F17 server"], play: |s| {
             s.upgraded().server(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "a text frame of text", near: &["WS-F17"], fires: &[], play: |s| {
+        RuleCase { name: "a text frame of text", near: &["WS-F17"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"HTTP/1.1 500 Internal Server Error\r\n"));
         }},
     ];

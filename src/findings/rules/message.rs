@@ -1,10 +1,10 @@
 //! Rules about messages (WS-M).
 
 use crate::findings::engine::context::MessageSeen;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::{Faults, Side};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::{Side, Violations};
 use crate::findings::rules::frame::has_ended;
-use crate::findings::state::connection::{Fragmented, Open, SideFacts};
+use crate::findings::state::connection::{FragmentedMessage, OpenMessage, PeerState};
 use crate::findings::words::counted;
 use crate::stream::Direction;
 
@@ -13,7 +13,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-M01",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "text message is not valid UTF-8",
         section: "RFC 6455 §5.6, §8.1",
         explanation: "The payload of a text message must be UTF-8 as RFC 3629 defines it: no \
@@ -24,25 +24,26 @@ pub(super) static RULES: &[Rule] = &[
             for strings cut at a number of bytes in the middle of a character, and for lone \
             surrogates from a language with UTF-16 strings.",
         example: Example::Server(b"\x81\x06caf\xe9 !"),
-        checks: &[Check::BadText(|scene, faults| {
-            let byte = scene.subject.byte;
+        checks: &[Check::InvalidUtf8(|context, violations| {
+            let byte = context.subject.byte;
             // WS-F03 or WS-F04 has spoken of it.
-            if scene.sender(scene.subject.direction).is_obscure {
+            if context.sender(context.subject.direction).is_obscure {
                 return;
             }
-            let frames = match scene.sender(scene.subject.direction).open {
-                Open::Since(open) if open.frames > 1 => {
+            let frames = match context.sender(context.subject.direction).open {
+                OpenMessage::Since(open) if open.frames > 1 => {
                     format!(" (of {} so far)", counted(open.frames, "fragment"))
                 }
-                Open::Since(_) | Open::No | Open::Unknown => String::new(),
+                OpenMessage::Since(_) | OpenMessage::No | OpenMessage::Unknown => String::new(),
             };
-            faults.add(format!("byte {byte} of the message{frames} cannot stand there in UTF-8"));
+            violations
+                .add(format!("byte {byte} of the message{frames} cannot stand there in UTF-8"));
         })],
     },
     Rule {
         id: "WS-M02",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "message left unfinished at Close or at the end of the connection",
         section: "RFC 6455 §5.4",
         explanation: "A fragmented message was begun, and the frame with FIN = 1 that ends it was \
@@ -51,22 +52,22 @@ pub(super) static RULES: &[Rule] = &[
             forgets the last, perhaps empty, frame with FIN = 1.",
         example: Example::Server(b"\x01\x03Hel\x88\x02\x03\xe8"),
         checks: &[
-            Check::Close(|scene, faults| {
-                let direction = scene.subject.direction;
-                let sender = scene.sender(direction);
+            Check::Close(|context, violations| {
+                let direction = context.subject.direction;
+                let sender = context.sender(direction);
                 if let Some(open) = abandoned(sender) {
-                    add_unfinished(open, "its sender closed", direction, faults);
+                    add_unfinished(open, "its sender closed", direction, violations);
                 }
             }),
-            Check::End(|scene, faults| {
-                if !has_ended(scene.connection.state) {
+            Check::End(|context, violations| {
+                if !has_ended(context.connection.state) {
                     return;
                 }
                 for direction in Direction::BOTH {
-                    let sender = scene.sender(direction);
+                    let sender = context.sender(direction);
                     // WS-F15 speaks of a frame that is not whole.
                     if let Some(open) = abandoned(sender).filter(|_| sender.unfinished.is_none()) {
-                        add_unfinished(open, "the connection ended", direction, faults);
+                        add_unfinished(open, "the connection ended", direction, violations);
                     }
                 }
             }),
@@ -75,7 +76,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-M03",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "message does not parse as the negotiated subprotocol",
         section: "RFC 6455 §1.9",
         explanation: "Both peers agreed on a subprotocol in the handshake, and this message is not \
@@ -87,11 +88,11 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Protocol: graphql-transport-ws, and then a text message `hello`",
         ),
-        checks: &[Check::Content(|scene, faults| {
-            let MessageSeen { direction, message } = scene.subject;
-            let Some(misfit) = scene.sender(direction).misfit else { return };
-            let name = scene.facts.subprotocol.unwrap_or("the subprotocol");
-            faults.add(format!(
+        checks: &[Check::Content(|context, violations| {
+            let MessageSeen { direction, message } = context.subject;
+            let Some(misfit) = context.sender(direction).misfit else { return };
+            let name = context.state.subprotocol.unwrap_or("the subprotocol");
+            violations.add(format!(
                 "{} of {} is no {name}: {} (byte {})",
                 message.opcode.name(),
                 counted(message.length, "byte"),
@@ -103,17 +104,24 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// The message that a side has begun and will not finish, where no other rule has spoken of it.
-fn abandoned(side: &SideFacts) -> Option<Fragmented> {
+fn abandoned(side: &PeerState) -> Option<FragmentedMessage> {
     match side.open {
-        Open::Since(open) if side.lost.is_none() && !side.interrupted && side.close.is_none() => {
+        OpenMessage::Since(open)
+            if side.lost.is_none() && !side.interrupted && side.close.is_none() =>
+        {
             Some(open)
         }
-        Open::Since(_) | Open::No | Open::Unknown => None,
+        OpenMessage::Since(_) | OpenMessage::No | OpenMessage::Unknown => None,
     }
 }
 
-fn add_unfinished(open: Fragmented, when: &str, direction: Direction, faults: &mut Faults) {
-    faults
+fn add_unfinished(
+    open: FragmentedMessage,
+    when: &str,
+    direction: Direction,
+    violations: &mut Violations,
+) {
+    violations
         .add(format!(
             "{} in {} and no end when {when}",
             counted(open.length, "byte"),
@@ -127,56 +135,56 @@ fn add_unfinished(open: Fragmented, when: &str, direction: Direction, faults: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, check, masked, plain};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "text in many scripts", near: &["WS-M01"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "text in many scripts", near: &["WS-M01"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, "é€😀 \u{fffe}\u{fdd0} \u{10ffff}".as_bytes()));
         }},
-        Case { name: "binary that is no text", near: &["WS-M01"], fires: &[], play: |s| {
+        RuleCase { name: "binary that is no text", near: &["WS-M01"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x82, b"\xff\xfe"));
         }},
-        Case { name: "Latin-1", near: &[], fires: &["WS-M01 client"], play: |s| {
+        RuleCase { name: "Latin-1", near: &[], fires: &["WS-M01 client"], play: |s| {
             s.upgraded().client(&masked(0x81, b"caf\xe9 au lait"));
         }},
-        Case { name: "a character cut by fragments", near: &["WS-M01"], fires: &[], play: |s| {
+        RuleCase { name: "a character cut by fragments", near: &["WS-M01"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x80, b"\xac"));
         }},
-        Case { name: "impossible in the second fragment, told before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
+        RuleCase { name: "impossible in the second fragment, told before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
             s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x00, b"z"));
         }},
-        Case { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {
+        RuleCase { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {
             s.upgraded().server(b"\x81\x10ab\xff");
         }},
-        Case { name: "compressed, and nobody agreed to it", near: &["WS-M01"], fires: &["WS-F03 client"], play: |s| {
+        RuleCase { name: "compressed, and nobody agreed to it", near: &["WS-M01"], fires: &["WS-F03 client"], play: |s| {
             s.upgraded().client(&masked(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
         }},
-        Case { name: "not UTF-8 once inflated", near: &["PMD-10"], fires: &["WS-M01 server"], play: |s| {
+        RuleCase { name: "not UTF-8 once inflated", near: &["PMD-10"], fires: &["WS-M01 server"], play: |s| {
             // A stored block (RFC 1951 §3.2.4) of two bytes.
             s.deflated("").server(&plain(0xc1, b"\x00\x02\x00\xfd\xff\xc3\x28\x00"));
         }},
-        Case { name: "closed within a message", near: &["WS-F12", "WS-C12"], fires: &["WS-M02 server"], play: |s| {
+        RuleCase { name: "closed within a message", near: &["WS-F12", "WS-C12"], fires: &["WS-M02 server"], play: |s| {
             s.upgraded().server(&plain(0x01, b"Hel")).server(&plain(0x00, b"lo")).close();
         }},
-        Case { name: "ended within a message, between frames", near: &["WS-F15"], fires: &["WS-M02 client", "WS-C12"], play: |s| {
+        RuleCase { name: "ended within a message, between frames", near: &["WS-F15"], fires: &["WS-M02 client", "WS-C12"], play: |s| {
             s.upgraded().client(&masked(0x02, b"Hel")).end(Side::Client);
         }},
-        Case { name: "the capture ends within a message", near: &["WS-M02"], fires: &[], play: |s| {
+        RuleCase { name: "the capture ends within a message", near: &["WS-M02"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x02, b"Hel"));
         }},
-        Case { name: "the last fragment is empty", near: &["WS-M02"], fires: &[], play: |s| {
+        RuleCase { name: "the last fragment is empty", near: &["WS-M02"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x02, b"Hel")).client(&masked(0x80, b"")).close();
         }},
-        Case { name: "no JSON where JSON was agreed", near: &[], fires: &["WS-M03 server"], play: |s| {
+        RuleCase { name: "no JSON where JSON was agreed", near: &[], fires: &["WS-M03 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
             s.client(&masked(0x81, br#"{"type":"connection_init"}"#)).server(&plain(0x81, b"hello"));
         }},
-        Case { name: "any text where an unknown subprotocol was agreed", near: &["WS-M03"], fires: &[], play: |s| {
+        RuleCase { name: "any text where an unknown subprotocol was agreed", near: &["WS-M03"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Protocol: chat\r\n");
             s.client(&masked(0x81, b"hello"));
         }},
-        Case { name: "an MQTT packet in two messages", near: &["WS-M03"], fires: &[], play: |s| {
+        RuleCase { name: "an MQTT packet in two messages", near: &["WS-M03"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: mqtt\r\n", "Sec-WebSocket-Protocol: mqtt\r\n");
             s.client(&masked(0x82, b"\xc0")).client(&masked(0x82, b"\x00"));
         }},

@@ -5,7 +5,7 @@ use crate::decode::Reason;
 
 /// Counters of what a capture does not show, beside its connections.
 #[derive(Clone, Debug, Default)]
-pub struct CaptureFacts {
+pub struct CaptureMemory {
     /// Packets cut by the snap length.
     pub cut_packets: u64,
     /// Packets that have an earlier time than the one before.
@@ -24,7 +24,7 @@ pub struct CaptureFacts {
     pub encapsulations: Vec<(&'static str, u64)>,
 }
 
-impl CaptureFacts {
+impl CaptureMemory {
     /// Counts an event.
     pub fn observe(&mut self, event: CaptureEvent) {
         match event {

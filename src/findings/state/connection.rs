@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
-use crate::findings::engine::header_class::Shapes;
-use crate::findings::engine::rule::{Bound, Rule, Severity};
+use crate::findings::engine::header_class::HeaderClasses;
+use crate::findings::engine::rule::{AppliesTo, Rule, Severity};
 use crate::findings::engine::violation::Side;
-use crate::findings::state::handshake::HandshakeFacts;
-use crate::findings::state::health::HealthFacts;
-use crate::findings::state::masking_keys::MaskKeys;
+use crate::findings::state::handshake::HandshakeState;
+use crate::findings::state::health::HealthState;
+use crate::findings::state::masking_keys::MaskingKeys;
 use crate::http::{Handshake, names_engine_io};
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
@@ -16,12 +16,12 @@ use crate::websocket::{Frame, Inflation, Message, Opcode};
 
 /// What the rules remember of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) handshake: HandshakeFacts,
+pub(crate) struct ConnectionState {
+    pub(crate) handshake: HandshakeState,
     /// How WebSocket was recognized where its handshake was not seen.
     pub(crate) recognized: Option<Recognition>,
     /// What each side sent.
-    pub(crate) sides: PerDirection<SideFacts>,
+    pub(crate) sides: PerDirection<PeerState>,
     /// The name of the subprotocol that was agreed, where it is one that can be read.
     pub(crate) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
@@ -31,7 +31,7 @@ pub(crate) struct Facts {
     /// The server's first message to a client of Engine.IO, where it is none of that protocol.
     pub(crate) unopened: Option<Span>,
     /// Silences, heartbeats, round trips, pace.
-    pub(crate) health: Box<HealthFacts>,
+    pub(crate) health: Box<HealthState>,
 }
 
 /// What the rules remember of what one side sent.
@@ -40,23 +40,23 @@ pub(crate) struct Facts {
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own, and none follows from others"
 )]
-pub(crate) struct SideFacts {
+pub(crate) struct PeerState {
     /// The fragmented message that is open.
-    pub(crate) open: Open,
+    pub(crate) open: OpenMessage,
     /// Its first Close.
     pub(crate) close: Option<Box<CloseSent>>,
-    pub(crate) mask_keys: MaskKeys,
+    pub(crate) masking_keys: MaskingKeys,
     /// Headers that no rule about headers has anything to say of.
-    pub(crate) silent: Shapes,
+    pub(crate) silent: HeaderClasses,
     /// Its Pings that have no Pong yet, oldest first; at most [`MOST_PINGS`].
-    pub(crate) pings: VecDeque<Ping>,
+    pub(crate) pings: VecDeque<OpenPing>,
     /// A Pong of its that answers none of the Pings that were open, the first since the last one that did.
     pub(crate) stray_pong: Option<Box<StrayPong>>,
     /// Its first breach of a rule for which the receiver must fail the connection.
-    pub(crate) offence: Option<Box<Offence>>,
+    pub(crate) fatal_violation: Option<Box<PastViolation>>,
     /// The latest finding about what it sent, a note aside: the reason where the other side then fails the
     /// connection.
-    pub(crate) latest_fault: Option<Box<Offence>>,
+    pub(crate) latest_violation: Option<Box<PastViolation>>,
     /// Whether its latest data message bears a reserved bit that nothing accounts for, or an extension
     /// that we do not know: what its payload is made of, we cannot tell.
     pub(crate) is_obscure: bool,
@@ -65,13 +65,13 @@ pub(crate) struct SideFacts {
     /// Its first frame after it had received such an offence of the other side.
     pub(crate) went_on: Option<Box<Span>>,
     /// The frame that was not whole when its stream ended.
-    pub(crate) unfinished: Option<Box<Unfinished>>,
+    pub(crate) unfinished: Option<Box<UnfinishedFrame>>,
     /// Where frame boundaries were lost, while they are.
     pub(crate) lost: Option<Box<Span>>,
     /// Whether text stands where a frame should start, so that the rest of its stream is passed over.
-    pub(crate) is_nonsense: bool,
+    pub(crate) is_not_frames: bool,
     /// Bytes that the snap length cut off of what it sent.
-    pub(crate) cut: Option<Box<Cut>>,
+    pub(crate) cut: Option<Box<CutBytes>>,
     /// Messages that could not be inflated since history is missing.
     pub(crate) uninflated: Option<Box<Uninflated>>,
     /// The packet of its latest frame.
@@ -88,18 +88,18 @@ pub(crate) struct SideFacts {
 
 /// Whether a fragmented message is open.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Open {
+pub(crate) enum OpenMessage {
     #[default]
     No,
     /// It began here.
-    Since(Fragmented),
+    Since(FragmentedMessage),
     /// The capture does not show it.
     Unknown,
 }
 
 /// A fragmented message that is open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Fragmented {
+pub(crate) struct FragmentedMessage {
     /// Its frames so far.
     pub(crate) span: Span,
     /// Their number.
@@ -120,7 +120,7 @@ pub(crate) struct CloseSent {
 
 /// A Ping without its Pong.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ping {
+pub(crate) struct OpenPing {
     pub(crate) span: Span,
     payload: [u8; MAX_CONTROL],
     length: u8,
@@ -137,26 +137,26 @@ pub(crate) struct StrayPong {
     payload: [u8; MAX_CONTROL],
     length: u8,
     /// The latest Ping that was open.
-    pub(crate) open: Ping,
+    pub(crate) open: OpenPing,
 }
 
 /// A breach of a rule for which the receiver must fail the connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Offence {
+pub(crate) struct PastViolation {
     pub(crate) rule: &'static Rule,
     pub(crate) span: Span,
 }
 
 /// A frame that is not whole.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unfinished {
+pub(crate) struct UnfinishedFrame {
     pub(crate) span: Span,
-    pub(crate) what: Part,
+    pub(crate) what: FramePart,
 }
 
 /// What there is of a frame.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
+pub(crate) enum FramePart {
     /// As many bytes of its header.
     Header(u64),
     /// As many of so many payload bytes.
@@ -165,7 +165,7 @@ pub(crate) enum Part {
 
 /// Bytes that the snap length cut off.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cut {
+pub(crate) struct CutBytes {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     /// Where it was first.
@@ -180,7 +180,7 @@ pub(crate) struct Uninflated {
     pub(crate) messages: u64,
 }
 
-impl Facts {
+impl ConnectionState {
     /// Reads a message as the subprotocol that was agreed, before the rules are asked.
     pub(crate) fn read(&mut self, direction: Direction, message: &Message<'_>) {
         let side = self.sides.get_mut(direction);
@@ -209,9 +209,9 @@ impl Facts {
                 let side = self.sides.get_mut(direction);
                 let seen = frame.received.saturating_add(frame.missing);
                 side.unfinished = (seen < frame.header.payload_length).then(|| {
-                    Box::new(Unfinished {
+                    Box::new(UnfinishedFrame {
                         span: frame.span,
-                        what: Part::Payload(frame.received, frame.header.payload_length),
+                        what: FramePart::Payload(frame.received, frame.header.payload_length),
                     })
                 });
             }
@@ -222,7 +222,7 @@ impl Facts {
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 let length = length_u64(bytes.len());
                 self.sides.get_mut(direction).unfinished =
-                    Some(Box::new(Unfinished { span, what: Part::Header(length) }));
+                    Some(Box::new(UnfinishedFrame { span, what: FramePart::Header(length) }));
             }
             ConnectionEvent::Gap(direction, gap) => {
                 let side = self.sides.get_mut(direction);
@@ -235,7 +235,7 @@ impl Facts {
             ConnectionEvent::SyncLost(direction, span) => {
                 let side = self.sides.get_mut(direction);
                 side.lost = Some(Box::new(span));
-                side.open = Open::Unknown;
+                side.open = OpenMessage::Unknown;
                 side.unfinished = None;
                 side.interrupted = false;
                 if let Some(reader) = &mut side.reader {
@@ -247,12 +247,12 @@ impl Facts {
             ConnectionEvent::Text(direction, _, span) => {
                 let side = self.sides.get_mut(direction);
                 side.lost = Some(Box::new(span));
-                side.is_nonsense = true;
+                side.is_not_frames = true;
             }
             ConnectionEvent::Recognised(recognition) => {
                 self.recognized = Some(recognition);
                 for direction in Direction::BOTH {
-                    self.sides.get_mut(direction).open = Open::Unknown;
+                    self.sides.get_mut(direction).open = OpenMessage::Unknown;
                 }
             }
             ConnectionEvent::StateChanged => {
@@ -263,7 +263,7 @@ impl Facts {
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.handshake.ended(handshake);
                 for direction in Direction::BOTH {
-                    self.sides.get_mut(direction).silent = Shapes::default();
+                    self.sides.get_mut(direction).silent = HeaderClasses::default();
                 }
                 if self.handshake.accepted.is_some() {
                     self.read_as(handshake);
@@ -288,15 +288,15 @@ impl Facts {
     /// Remembers a broken rule, where others ask for it.
     pub(crate) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
         self.handshake.note(rule, direction);
-        if rule.bound == Bound::Nobody || rule.severity == Severity::Note {
+        if rule.applies_to == AppliesTo::Nobody || rule.severity == Severity::Note {
             return;
         }
         let Some(direction) = direction else { return };
         let side = self.sides.get_mut(direction);
-        side.latest_fault = Some(Box::new(Offence { rule, span }));
+        side.latest_violation = Some(Box::new(PastViolation { rule, span }));
         // Behind its own Close nobody has to mind what it sends.
         if rule.is_fatal() && side.close.is_none() {
-            side.offence.get_or_insert_with(|| Box::new(Offence { rule, span }));
+            side.fatal_violation.get_or_insert_with(|| Box::new(PastViolation { rule, span }));
         }
     }
 
@@ -330,15 +330,17 @@ impl Facts {
                 && waited >= PROMPT
                 && !matches!(opcode, Some(Opcode::Close | Opcode::Pong));
         }
-        let has_received_offence =
-            other.offence.as_ref().is_some_and(|offence| received >= offence.span.end);
+        let has_received_offence = other
+            .fatal_violation
+            .as_ref()
+            .is_some_and(|fatal_violation| received >= fatal_violation.span.end);
         let side = self.sides.get_mut(direction);
         side.latest = Some(frame.span.last);
         if has_received_offence && opcode != Some(Opcode::Close) {
             side.went_on.get_or_insert_with(|| Box::new(frame.span));
         }
         if let Some(key) = header.mask {
-            side.mask_keys.observe(key);
+            side.masking_keys.observe(key);
         }
         if header.is_control() {
             side.is_bad_control = !header.fin || header.payload_length > length_u64(MAX_CONTROL);
@@ -356,25 +358,27 @@ impl Facts {
             Some(Opcode::Close | Opcode::Ping | Opcode::Pong) | None => return,
         };
         side.open = match (side.open, begins, header.fin) {
-            (Open::Since(open), true, true) => {
+            (OpenMessage::Since(open), true, true) => {
                 // Inserted into another message, which may still go on.
                 side.interrupted = true;
-                Open::Since(open)
+                OpenMessage::Since(open)
             }
-            (Open::Since(_), true, false) => {
+            (OpenMessage::Since(_), true, false) => {
                 side.interrupted = true;
-                Open::Since(Fragmented::begin(frame))
+                OpenMessage::Since(FragmentedMessage::begin(frame))
             }
-            (Open::No | Open::Unknown, true, false) => {
+            (OpenMessage::No | OpenMessage::Unknown, true, false) => {
                 side.interrupted = false;
-                Open::Since(Fragmented::begin(frame))
+                OpenMessage::Since(FragmentedMessage::begin(frame))
             }
-            (Open::No | Open::Unknown, true, true) | (Open::No, false, _) => Open::No,
-            (Open::Since(open), false, false) => Open::Since(open.add(frame)),
-            (Open::Unknown, false, false) => Open::Unknown,
-            (Open::Since(_) | Open::Unknown, false, true) => {
+            (OpenMessage::No | OpenMessage::Unknown, true, true) | (OpenMessage::No, false, _) => {
+                OpenMessage::No
+            }
+            (OpenMessage::Since(open), false, false) => OpenMessage::Since(open.add(frame)),
+            (OpenMessage::Unknown, false, false) => OpenMessage::Unknown,
+            (OpenMessage::Since(_) | OpenMessage::Unknown, false, true) => {
                 side.interrupted = false;
-                Open::No
+                OpenMessage::No
             }
         };
     }
@@ -388,7 +392,7 @@ impl Facts {
                 let close = CloseSent { span: message.span, code, received };
                 side.close.get_or_insert_with(|| Box::new(close));
                 // What was open will never be finished, and WS-M02 has said so.
-                side.open = Open::No;
+                side.open = OpenMessage::No;
             }
             Opcode::Ping => {
                 let side = self.sides.get_mut(direction);
@@ -396,7 +400,7 @@ impl Facts {
                     side.pings.pop_front();
                 }
                 if message.complete && !side.is_bad_control {
-                    side.pings.push_back(Ping::new(message));
+                    side.pings.push_back(OpenPing::new(message));
                 }
             }
             Opcode::Pong => self.pong(direction, message),
@@ -454,7 +458,7 @@ impl Facts {
     }
 }
 
-impl Cut {
+impl CutBytes {
     fn add(&mut self, gap: &Gap) {
         if self.packets == 0 {
             self.first = Span::at(gap.offset, gap.origin);
@@ -464,7 +468,7 @@ impl Cut {
     }
 }
 
-impl Fragmented {
+impl FragmentedMessage {
     fn begin(frame: &Frame) -> Self {
         Self { span: frame.span, frames: 1, length: frame.header.payload_length }
     }
@@ -480,7 +484,7 @@ impl Fragmented {
     }
 }
 
-impl Ping {
+impl OpenPing {
     fn new(message: &Message<'_>) -> Self {
         let (payload, length) = payload(message);
         Self { span: message.span, payload, length, passed_over: false, misanswered: false }

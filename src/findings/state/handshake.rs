@@ -9,7 +9,7 @@ use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
 
 /// What the rules remember of the opening handshake.
 #[derive(Debug, Default)]
-pub(crate) struct HandshakeFacts {
+pub(crate) struct HandshakeState {
     /// The 101 response, once it came.
     pub(crate) accepted: Option<Span>,
     /// RSV bits that the accepted extensions may use; `None` where that is not known.
@@ -17,37 +17,37 @@ pub(crate) struct HandshakeFacts {
     /// What was agreed for permessage-deflate, where it was accepted.
     pub(crate) deflate: Option<DeflateParams>,
     /// Rules that the request of the handshake under way broke.
-    pub(crate) request_faults: Vec<&'static str>,
+    pub(crate) request_violations: Vec<&'static str>,
     /// Rules that its response broke.
-    pub(crate) response_faults: Vec<&'static str>,
+    pub(crate) response_violations: Vec<&'static str>,
     /// The request for a WebSocket that has no response so far.
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<PendingRequest>,
     /// The latest handshake that was refused.
     pub(crate) refused: Option<Box<Handshake>>,
     /// Rules that its request broke.
-    pub(crate) refused_faults: Vec<&'static str>,
+    pub(crate) refused_violations: Vec<&'static str>,
 }
 
 /// A request for a WebSocket that waits for its response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingRequest {
     pub(crate) request: Span,
     /// Bytes that the server had sent before.
     pub(crate) said: u64,
 }
 
-impl HandshakeFacts {
+impl HandshakeState {
     /// Remembers a broken rule, if it is one about the request or the response.
     pub(crate) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>) {
         let is_request = rule.checks.iter().any(|check| matches!(check, Check::Request(_)));
         let is_response = rule.checks.iter().any(|check| matches!(check, Check::Response(_)));
-        let faults = match direction {
-            Some(Direction::ClientToServer) if is_request => &mut self.request_faults,
-            Some(Direction::ServerToClient) if is_response => &mut self.response_faults,
+        let violations = match direction {
+            Some(Direction::ClientToServer) if is_request => &mut self.request_violations,
+            Some(Direction::ServerToClient) if is_response => &mut self.response_violations,
             Some(Direction::ClientToServer | Direction::ServerToClient) | None => return,
         };
-        if !faults.contains(&rule.id) {
-            faults.push(rule.id);
+        if !violations.contains(&rule.id) {
+            violations.push(rule.id);
         }
     }
 
@@ -63,7 +63,8 @@ impl HandshakeFacts {
     /// Remembers a request.
     pub(crate) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
         let said = connection.bytes.server;
-        self.asked = attempt(handshake).map(|request| Asked { request: request.span, said });
+        self.asked =
+            attempt(handshake).map(|request| PendingRequest { request: request.span, said });
     }
 
     /// Remembers how a handshake ended.
@@ -73,7 +74,7 @@ impl HandshakeFacts {
             // Another may follow on the same connection.
             *self = Self {
                 refused: attempt(handshake).map(|_| Box::new(handshake.clone())),
-                refused_faults: std::mem::take(&mut self.request_faults),
+                refused_violations: std::mem::take(&mut self.request_violations),
                 ..Self::default()
             };
             return;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::findings::state::compressibility::squeezed;
-use crate::findings::state::response_times::Pace;
+use crate::findings::state::response_times::ResponseTimes;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Timestamp, length_u64};
 use crate::websocket::extension::{self, PERMESSAGE_DEFLATE};
@@ -11,13 +11,13 @@ use crate::websocket::{Frame, Message, Opcode};
 
 /// What the rules remember of a connection's health.
 #[derive(Debug, Default)]
-pub(crate) struct HealthFacts {
+pub(crate) struct HealthState {
     /// The latest packet of a frame; before the first one, that of the 101.
     pub(crate) heard: Option<Origin>,
     /// The longest time between frames.
-    pub(crate) longest: Silence,
+    pub(crate) longest: SilentPeriod,
     /// The latest time between frames that was longer than a second.
-    pub(crate) latest: Silence,
+    pub(crate) latest: SilentPeriod,
     /// Pings and Pongs, and messages that look like a heartbeat of the application.
     pub(crate) beats: u64,
     /// Whether the message that is being said may be a heartbeat, for it came in a pause, or behind one.
@@ -25,16 +25,16 @@ pub(crate) struct HealthFacts {
     /// Whether bytes are missing, and with them perhaps Pings.
     pub(crate) has_gap: bool,
     /// How long Pongs took, by the direction of the Pongs.
-    pub(crate) round_trips: PerDirection<RoundTrips>,
+    pub(crate) round_trips: PerDirection<PongTimes>,
     /// How fast the client asks and the server answers.
-    pub(crate) pace: Pace,
+    pub(crate) response_times: ResponseTimes,
     /// What was said, and how well it would deflate.
-    pub(crate) content: Content,
+    pub(crate) content: ContentSample,
 }
 
 /// A time without frames.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Silence {
+pub(crate) struct SilentPeriod {
     /// How long, in nanoseconds.
     pub(crate) length: u64,
     /// The packet before it.
@@ -45,7 +45,7 @@ pub(crate) struct Silence {
 
 /// How long it took until Pings were answered.
 #[derive(Debug, Default)]
-pub(crate) struct RoundTrips {
+pub(crate) struct PongTimes {
     /// The latest ones, in nanoseconds.
     latest: VecDeque<u64>,
     /// How many there were.
@@ -53,13 +53,13 @@ pub(crate) struct RoundTrips {
     /// How many took at least [`SLOW_PONG`].
     pub(crate) slow: u64,
     /// The slowest: from the Ping to its Pong.
-    pub(crate) slowest: Silence,
+    pub(crate) slowest: SilentPeriod,
 }
 
 /// What was said, and how well it would deflate.
 #[derive(Debug, Default)]
-pub(crate) struct Content {
-    pub(crate) deflate: Deflate,
+pub(crate) struct ContentSample {
+    pub(crate) deflate: DeflateUse,
     /// Bytes of text.
     pub(crate) text: u64,
     /// Bytes of binary messages.
@@ -72,7 +72,7 @@ pub(crate) struct Content {
 
 /// What became of permessage-deflate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Deflate {
+pub(crate) enum DeflateUse {
     /// The handshake was not seen, or it was agreed on.
     #[default]
     AgreedOrUnknown,
@@ -82,7 +82,7 @@ pub(crate) enum Deflate {
     Refused,
 }
 
-impl HealthFacts {
+impl HealthState {
     /// Remembers a handshake that was accepted.
     pub(crate) fn accepted(&mut self, handshake: &Handshake) {
         self.heard = handshake.response.as_ref().map(|head| head.span.last);
@@ -92,11 +92,11 @@ impl HealthFacts {
         };
         self.content.deflate =
             if handshake.request.is_none() || names(handshake.extensions_accepted()) {
-                Deflate::AgreedOrUnknown
+                DeflateUse::AgreedOrUnknown
             } else if names(handshake.extensions_offered()) {
-                Deflate::Refused
+                DeflateUse::Refused
             } else {
-                Deflate::NotOffered
+                DeflateUse::NotOffered
             };
     }
 
@@ -109,7 +109,7 @@ impl HealthFacts {
                 self.may_beat = true;
             }
             if length >= REMARKABLE {
-                self.latest = Silence { length, after: before, until: now };
+                self.latest = SilentPeriod { length, after: before, until: now };
                 if length > self.longest.length {
                     self.longest = self.latest;
                 }
@@ -128,7 +128,7 @@ impl HealthFacts {
                     self.beats = self.beats.saturating_add(1);
                 } else {
                     self.may_beat = false;
-                    self.pace.message(direction, message.span);
+                    self.response_times.message(direction, message.span);
                 }
                 self.content.add(message);
             }
@@ -146,18 +146,18 @@ impl HealthFacts {
     }
 
     /// The longest silence, also counting that until the end.
-    pub(crate) fn longest_until(&self, end: Timestamp) -> Silence {
+    pub(crate) fn longest_until(&self, end: Timestamp) -> SilentPeriod {
         let Some(heard) = self.heard else { return self.longest };
         let length = end.since(heard.time);
         if length > self.longest.length {
-            Silence { length, after: heard, until: heard }
+            SilentPeriod { length, after: heard, until: heard }
         } else {
             self.longest
         }
     }
 }
 
-impl RoundTrips {
+impl PongTimes {
     fn add(&mut self, ping: Origin, pong: Origin) {
         let length = pong.time.since(ping.time);
         self.count = self.count.saturating_add(1);
@@ -165,7 +165,7 @@ impl RoundTrips {
             self.slow = self.slow.saturating_add(1);
         }
         if length > self.slowest.length {
-            self.slowest = Silence { length, after: ping, until: pong };
+            self.slowest = SilentPeriod { length, after: ping, until: pong };
         }
         if self.latest.len() >= MOST_ROUND_TRIPS {
             self.latest.pop_front();
@@ -182,7 +182,7 @@ impl RoundTrips {
     }
 }
 
-impl Content {
+impl ContentSample {
     fn add(&mut self, message: &Message<'_>) {
         match message.opcode {
             Opcode::Text => self.text = self.text.saturating_add(message.length),
@@ -190,8 +190,8 @@ impl Content {
             Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => return,
         }
         let wants = match self.deflate {
-            Deflate::AgreedOrUnknown => false,
-            Deflate::NotOffered | Deflate::Refused => self.sampled < SAMPLE,
+            DeflateUse::AgreedOrUnknown => false,
+            DeflateUse::NotOffered | DeflateUse::Refused => self.sampled < SAMPLE,
         };
         // What is short in total is not worth the work.
         if wants && message.opcode == Opcode::Text && self.text >= SAMPLE_FROM {
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_latest_round_trips() {
-        let mut trips = RoundTrips::default();
+        let mut trips = PongTimes::default();
         let at = |time| Origin { packet: PacketId(time), time: Timestamp(time) };
         for length in 1..=200 {
             trips.add(at(1_000), at(1_000 + length));
@@ -259,6 +259,6 @@ mod tests {
         // The latest are 73 to 200.
         assert_eq!((trips.percentile(50), trips.percentile(100)), (136, 200));
         assert_eq!((trips.count, trips.slow, trips.slowest.length), (200, 0, 200));
-        assert_eq!(RoundTrips::default().percentile(50), 0);
+        assert_eq!(PongTimes::default().percentile(50), 0);
     }
 }

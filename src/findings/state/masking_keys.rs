@@ -2,18 +2,18 @@
 
 /// What is remembered of the keys so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct MaskKeys {
+pub(crate) struct MaskingKeys {
     latest: Option<[u8; 4]>,
     /// The difference between the latest two, and how many equal ones there were in a row.
-    step: Step,
+    step: KeyStep,
     steps: u32,
     /// What was seen already, so that each is told once.
-    told: [bool; 3],
+    reported: [bool; 3],
 }
 
 /// The difference between two keys, where it is a small one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Step {
+enum KeyStep {
     #[default]
     None,
     BigEndian(i32),
@@ -31,24 +31,26 @@ pub(crate) enum Pattern {
     Counter,
 }
 
-impl MaskKeys {
+impl MaskingKeys {
     /// The pattern that the next key shows, where it is the first of its kind.
     pub(crate) fn pattern(&self, key: [u8; 4]) -> Option<Pattern> {
         let pattern = self.pattern_of(key)?;
-        let told = self.told.get(pattern.place()).copied().unwrap_or_default();
-        (!told).then_some(pattern)
+        let reported = self.reported.get(pattern.place()).copied().unwrap_or_default();
+        (!reported).then_some(pattern)
     }
 
     /// Remembers a key.
     pub(crate) fn observe(&mut self, key: [u8; 4]) {
-        if let Some(told) = self.pattern_of(key).and_then(|it| self.told.get_mut(it.place())) {
-            *told = true;
+        if let Some(reported) =
+            self.pattern_of(key).and_then(|it| self.reported.get_mut(it.place()))
+        {
+            *reported = true;
         }
         let step = self.step_to(key);
-        self.steps = if step != Step::None && step == self.step {
+        self.steps = if step != KeyStep::None && step == self.step {
             self.steps.saturating_add(1)
         } else {
-            u32::from(step != Step::None)
+            u32::from(step != KeyStep::None)
         };
         self.step = step;
         self.latest = Some(key);
@@ -62,18 +64,20 @@ impl MaskKeys {
             return Some(Pattern::Same);
         }
         let step = self.step_to(key);
-        let counts = step != Step::None && step == self.step;
+        let counts = step != KeyStep::None && step == self.step;
         (counts && self.steps.saturating_add(1) >= EQUAL_STEPS).then_some(Pattern::Counter)
     }
 
-    fn step_to(&self, key: [u8; 4]) -> Step {
-        let Some(latest) = self.latest else { return Step::None };
+    fn step_to(&self, key: [u8; 4]) -> KeyStep {
+        let Some(latest) = self.latest else { return KeyStep::None };
         let small = |step: i32| step != 0 && step.unsigned_abs() <= SMALL_STEP;
         let difference =
             |a: u32, b: u32| Some(a.wrapping_sub(b).cast_signed()).filter(|step| small(*step));
         let big = difference(u32::from_be_bytes(key), u32::from_be_bytes(latest));
         let little = difference(u32::from_le_bytes(key), u32::from_le_bytes(latest));
-        big.map(Step::BigEndian).or_else(|| little.map(Step::LittleEndian)).unwrap_or_default()
+        big.map(KeyStep::BigEndian)
+            .or_else(|| little.map(KeyStep::LittleEndian))
+            .unwrap_or_default()
     }
 }
 
@@ -98,7 +102,7 @@ mod tests {
     use super::*;
 
     fn patterns(keys: &[u32]) -> Vec<Option<Pattern>> {
-        let mut memory = MaskKeys::default();
+        let mut memory = MaskingKeys::default();
         keys.iter()
             .map(|key| {
                 let pattern = memory.pattern(key.to_be_bytes());
@@ -111,9 +115,9 @@ mod tests {
     #[test]
     fn keys_that_can_be_guessed_are_told_once_of_each_kind() {
         use Pattern::{Counter, Same, Zero};
-        type Row = (&'static str, &'static [u32], &'static [Option<Pattern>]);
+        type PatternRow = (&'static str, &'static [u32], &'static [Option<Pattern>]);
         #[rustfmt::skip]
-        let rows: &[Row] = &[
+        let rows: &[PatternRow] = &[
             ("drawn", &[0x37fa_213d, 0x9a10_2b3c, 0x0000_0001], &[None, None, None]),
             ("zero", &[0, 0, 5, 0], &[Some(Zero), None, None, None]),
             ("same", &[7, 7, 7], &[None, Some(Same), None]),

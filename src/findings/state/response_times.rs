@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use crate::findings::state::health::Silence;
+use crate::findings::state::health::SilentPeriod;
 use crate::stream::{Direction, Origin, Span, Timestamp};
 
 /// Counts of messages and waiting times, by time.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct ResponseTimes {
     /// Messages of the client that have no answer yet, oldest first.
     open: VecDeque<Origin>,
     mode: Mode,
@@ -16,9 +16,9 @@ pub(crate) struct Pace {
     start: Timestamp,
     /// How long a window is, in nanoseconds.
     width: u64,
-    windows: Vec<Window>,
+    windows: Vec<LoadWindow>,
     /// The answer that took longest.
-    slowest: Silence,
+    slowest: SilentPeriod,
 }
 
 /// Whether messages of both sides belong together.
@@ -33,7 +33,7 @@ enum Mode {
 
 /// What was asked in a time, and when that was answered.
 #[derive(Clone, Copy, Debug, Default)]
-struct Window {
+struct LoadWindow {
     asked: u64,
     answered: u64,
     /// Nanoseconds that the answers took together.
@@ -48,7 +48,7 @@ pub(crate) struct Slowdown {
     /// When much was asked.
     pub(crate) busy: Load,
     /// The answer that took longest.
-    pub(crate) slowest: Silence,
+    pub(crate) slowest: SilentPeriod,
 }
 
 /// How much was asked, and how long answers took.
@@ -61,7 +61,7 @@ pub(crate) struct Load {
     answered: u64,
 }
 
-impl Pace {
+impl ResponseTimes {
     /// Counts a data message.
     pub(crate) fn message(&mut self, direction: Direction, span: Span) {
         if self.mode == Mode::Free {
@@ -91,7 +91,7 @@ impl Pace {
         let Some(asked) = self.open.pop_front() else { return self.give_up() };
         let length = now.time.since(asked.time);
         if length > self.slowest.length {
-            self.slowest = Silence { length, after: asked, until: now };
+            self.slowest = SilentPeriod { length, after: asked, until: now };
         }
         if let Some(window) = self.window(asked.time) {
             window.answered = window.answered.saturating_add(1);
@@ -104,24 +104,24 @@ impl Pace {
     }
 
     /// The window of a time; windows get wider when there are too many.
-    fn window(&mut self, time: Timestamp) -> Option<&mut Window> {
+    fn window(&mut self, time: Timestamp) -> Option<&mut LoadWindow> {
         loop {
             let at = time.since(self.start).checked_div(self.width)?;
             let at = usize::try_from(at).ok()?;
             if at < MOST_WINDOWS {
                 if self.windows.len() <= at {
-                    self.windows.resize(at.saturating_add(1), Window::default());
+                    self.windows.resize(at.saturating_add(1), LoadWindow::default());
                 }
                 return self.windows.get_mut(at);
             }
             self.width = self.width.saturating_mul(2);
-            self.windows = self.windows.chunks(2).map(Window::sum).collect();
+            self.windows = self.windows.chunks(2).map(LoadWindow::sum).collect();
         }
     }
 
     /// Whether answers got much slower when more was asked.
     pub(crate) fn slowdown(&self) -> Option<Slowdown> {
-        let all = Window::sum(&self.windows);
+        let all = LoadWindow::sum(&self.windows);
         // Most messages have an answer, or they do not belong together.
         if all.answered < FEWEST_ANSWERS
             || all.answered.saturating_mul(10) < all.asked.saturating_mul(9)
@@ -130,7 +130,7 @@ impl Pace {
         }
         let top = self.windows.iter().map(|window| window.asked).max()?;
         let of = |is_meant: &dyn Fn(u64) -> bool| {
-            let meant: Vec<Window> = self
+            let meant: Vec<LoadWindow> = self
                 .windows
                 .iter()
                 .filter(|window| window.answered > 0 && is_meant(window.asked))
@@ -146,7 +146,7 @@ impl Pace {
     }
 }
 
-impl Window {
+impl LoadWindow {
     fn sum(windows: &[Self]) -> Self {
         windows.iter().fold(Self::default(), |sum, window| Self {
             asked: sum.asked.saturating_add(window.asked),
@@ -157,8 +157,8 @@ impl Window {
 }
 
 impl Load {
-    fn of(windows: &[Window], width: u64) -> Option<Self> {
-        let sum = Window::sum(windows);
+    fn of(windows: &[LoadWindow], width: u64) -> Option<Self> {
+        let sum = LoadWindow::sum(windows);
         let time = u64::try_from(windows.len()).ok()?.checked_mul(width)?;
         let per_thousand_seconds =
             u128::from(sum.asked).checked_mul(1_000_000_000_000)?.checked_div(u128::from(time))?;
@@ -212,11 +212,11 @@ mod tests {
 
     fn judged(mut events: Vec<(u64, Direction)>) -> Option<Slowdown> {
         events.sort_by_key(|(time, _)| *time);
-        let mut pace = Pace::default();
+        let mut response_times = ResponseTimes::default();
         for (time, direction) in events {
-            pace.message(direction, at(time));
+            response_times.message(direction, at(time));
         }
-        pace.slowdown()
+        response_times.slowdown()
     }
 
     #[test]
@@ -252,12 +252,12 @@ mod tests {
 
     #[test]
     fn windows_stay_few() {
-        let mut pace = Pace::default();
+        let mut response_times = ResponseTimes::default();
         for second in 0..100_000 {
-            pace.message(ClientToServer, at(second * 1_000));
-            pace.message(ServerToClient, at(second * 1_000 + 1));
+            response_times.message(ClientToServer, at(second * 1_000));
+            response_times.message(ServerToClient, at(second * 1_000 + 1));
         }
-        assert!(pace.windows.len() <= MOST_WINDOWS);
-        assert_eq!(Window::sum(&pace.windows).answered, 100_000);
+        assert!(response_times.windows.len() <= MOST_WINDOWS);
+        assert_eq!(LoadWindow::sum(&response_times.windows).answered, 100_000);
     }
 }

@@ -143,7 +143,7 @@ fn described(rule: &Rule) -> Value {
         "fullDescription": { "text": rule.explanation },
         "help": { "text": rule.remedy },
         "defaultConfiguration": { "level": level(rule) },
-        "properties": { "section": rule.section, "binds": rule.bound.name() },
+        "properties": { "section": rule.section, "binds": rule.applies_to.name() },
     });
     if let Some(address) = address(rule.section) {
         insert(&mut value, "helpUri", json!(address));

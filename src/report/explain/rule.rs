@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::page::Page;
 use super::{broken_bits, frame, walk};
 use crate::describe::frame::{Context, anatomy};
-use crate::findings::{Bits, Bound, Example, Finding, Rule, Severity, judge_frames};
+use crate::findings::{AppliesTo, Bits, Example, Finding, Rule, Severity, judge_frames};
 use crate::report::style::Role;
 use crate::stream::{Direction, length_usize};
 use crate::text::escape::escape;
@@ -17,7 +17,7 @@ pub(super) fn explain(page: &mut Page, rule: &Rule) {
     page.heading(&format!("{}: {}", rule.id, rule.title));
     page.blank();
     page.term("Severity", COLUMN, severity(rule.severity));
-    page.term("Binds", COLUMN, bound(rule.bound));
+    page.term("Binds", COLUMN, bound(rule.applies_to));
     page.term("Meaning", COLUMN, rule.explanation);
     page.term("What to do", COLUMN, rule.remedy);
     if !rule.section.is_empty() {
@@ -142,12 +142,14 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn bound(bound: Bound) -> &'static str {
+fn bound(bound: AppliesTo) -> &'static str {
     match bound {
-        Bound::Client => "the client",
-        Bound::Server => "the server",
-        Bound::Both => "both peers",
-        Bound::Nobody => "nobody: it tells what happened around them, or what the capture lacks",
+        AppliesTo::Client => "the client",
+        AppliesTo::Server => "the server",
+        AppliesTo::Both => "both peers",
+        AppliesTo::Nobody => {
+            "nobody: it tells what happened around them, or what the capture lacks"
+        }
     }
 }
 

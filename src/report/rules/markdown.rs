@@ -16,8 +16,8 @@ pub(super) fn write(sections: &[Section], extent: Extent, out: &mut dyn Write) -
         writeln!(out, "| id | severity | who | fault | section |")?;
         writeln!(out, "| --- | --- | --- | --- | --- |")?;
         for rule in &section.rules {
-            let Rule { id, severity, bound, title, section, .. } = rule;
-            let (severity, who, title) = (severity.name(), bound.name(), marked_up(title));
+            let Rule { id, severity, applies_to, title, section, .. } = rule;
+            let (severity, who, title) = (severity.name(), applies_to.name(), marked_up(title));
             writeln!(out, "| {id} | {severity} | {who} | {title} | {section} |")?;
         }
         if extent == Extent::Full {

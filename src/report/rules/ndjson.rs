@@ -42,7 +42,7 @@ impl RuleLine {
             rule: rule.id,
             group,
             severity: rule.severity.name(),
-            who: rule.bound.name(),
+            who: rule.applies_to.name(),
             title: rule.title,
             section: (!rule.section.is_empty()).then_some(rule.section),
             explanation: rule.explanation,

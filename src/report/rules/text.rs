@@ -55,7 +55,7 @@ impl Page<'_> {
         self.line.push(rule.severity.name());
         self.line.end();
         self.line.pad_to(WHO_COLUMN);
-        self.line.push(rule.bound.name());
+        self.line.push(rule.applies_to.name());
         let room = self.columns.saturating_sub(TITLE_COLUMN);
         for (place, part) in wrap(rule.title, room).iter().enumerate() {
             if place > 0 {

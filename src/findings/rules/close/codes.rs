@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::findings::engine::context::{MessageSeen, Scene};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{MessageSeen, RuleContext};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
-use crate::findings::state::connection::Offence;
+use crate::findings::state::connection::PastViolation;
 use crate::findings::words::packets_in_words;
 use crate::stream::Direction;
 use crate::websocket::close_code::CloseCode;
@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C01",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close payload of one byte",
         section: "RFC 6455 §5.5.1",
         explanation: "The payload of a Close is empty, or begins with a code of two bytes. A \
@@ -23,16 +23,16 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Write the code as two bytes, most significant first. Look for a code written as \
             one byte, or for a frame cut short.",
         example: Example::Server(b"\x88\x01\x03"),
-        checks: &[Check::Close(|scene, faults| {
-            if let [byte] = scene.subject.message.content {
-                faults.add(format!("payload {byte:#04x}; a code takes two bytes"));
+        checks: &[Check::Close(|context, violations| {
+            if let [byte] = context.subject.message.content {
+                violations.add(format!("payload {byte:#04x}; a code takes two bytes"));
             }
         })],
     },
     Rule {
         id: "WS-C02",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close reason is not valid UTF-8",
         section: "RFC 6455 §5.5.1, §8.1",
         explanation: "Behind the code of a Close stands a reason in UTF-8. A receiver may fail the \
@@ -40,18 +40,18 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a reason in another encoding, or for one cut at 123 bytes in the middle \
             of a character.",
         example: Example::Server(b"\x88\x06\x03\xe8caf\xe9"),
-        checks: &[Check::Close(|scene, faults| {
-            let Some(close) = scene.subject.message.close else { return };
+        checks: &[Check::Close(|context, violations| {
+            let Some(close) = context.subject.message.close else { return };
             if let Err(error) = std::str::from_utf8(close.reason) {
                 let at = error.valid_up_to();
-                faults.add(format!("byte {at} of the reason cannot stand there in UTF-8"));
+                violations.add(format!("byte {at} of the reason cannot stand there in UTF-8"));
             }
         })],
     },
     Rule {
         id: "WS-C03",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close code 1005, 1006 or 1015 sent on the wire",
         section: "RFC 6455 §7.4.1",
         explanation: "These codes are what a library tells its own application: 1005 where a Close \
@@ -61,16 +61,16 @@ pub(super) static RULES: &[Rule] = &[
             proxies and bridges do. Send 1000 or 1001 instead of 1005, and 1011 or 1014 instead of \
             1006.",
         example: Example::Server(b"\x88\x02\x03\xee"),
-        checks: &[Check::Close(|scene, faults| {
-            if let Some(code @ (1005 | 1006 | 1015)) = code(scene) {
-                faults.add(format!("code {code} ({})", CloseCode::of(code).name));
+        checks: &[Check::Close(|context, violations| {
+            if let Some(code @ (1005 | 1006 | 1015)) = code(context) {
+                violations.add(format!("code {code} ({})", CloseCode::of(code).name));
             }
         })],
     },
     Rule {
         id: "WS-C04",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close code below 1000",
         section: "RFC 6455 §7.4.2",
         explanation: "Codes 0 to 999 are not used. Receivers fail the connection with 1002, and \
@@ -78,9 +78,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use a code from 4000 to 4999 for what is your own, for example 4429 for an \
             HTTP-like 429, or 1008 (policy violation) or 1013 (try again later).",
         example: Example::Server(b"\x88\x02\x01\xad"),
-        checks: &[Check::Close(|scene, faults| {
-            let Some(code) = code(scene).filter(|code| *code < 1000) else { return };
-            faults.add(match code {
+        checks: &[Check::Close(|context, violations| {
+            let Some(code) = code(context).filter(|code| *code < 1000) else { return };
+            violations.add(match code {
                 100..=599 => {
                     format!("code {code} looks like an HTTP status; the lowest Close code is 1000")
                 }
@@ -91,7 +91,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C05",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close code 1004, or unassigned in 1016-2999",
         section: "RFC 6455 §7.4.1, §7.4.2",
         explanation: "Codes 1000 to 2999 belong to the protocol: only registered ones may be sent, \
@@ -99,33 +99,33 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use a registered code, one from 3000 to 3999 that a library has registered, or \
             one from 4000 to 4999 for what is your own.",
         example: Example::Server(b"\x88\x02\x07\xd0"),
-        checks: &[Check::Close(|scene, faults| {
-            if let Some(code @ (1004 | 1016..=2999)) = code(scene) {
+        checks: &[Check::Close(|context, violations| {
+            if let Some(code @ (1004 | 1016..=2999)) = code(context) {
                 let what = if code == 1004 { "reserved" } else { "not registered" };
-                faults.add(format!("code {code} is {what}"));
+                violations.add(format!("code {code} is {what}"));
             }
         })],
     },
     Rule {
         id: "WS-C06",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close code of 5000 or above: in no defined range",
         section: "RFC 6455 §7.4.2",
         explanation: "The standard defines ranges up to 4999 and says nothing of what is above. \
             Some receivers take such a code, others fail the connection with 1002.",
         remedy: "Use a code from 4000 to 4999 for what is your own.",
         example: Example::Server(b"\x88\x02\x13\x88"),
-        checks: &[Check::Close(|scene, faults| {
-            if let Some(code @ 5000..) = code(scene) {
-                faults.add(format!("code {code}; the highest range ends at 4999"));
+        checks: &[Check::Close(|context, violations| {
+            if let Some(code @ 5000..) = code(context) {
+                violations.add(format!("code {code}; the highest range ends at 4999"));
             }
         })],
     },
     Rule {
         id: "WS-C10",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close answered with a different code",
         section: "RFC 6455 §5.5.1",
         explanation: "Who answers a Close typically sends back the code that it got. Another code \
@@ -133,22 +133,23 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Where the code matters to your application, let the side that closes first \
             decide, and look at its code.",
         example: Example::Text("server: Close 1000, client: Close 1001"),
-        checks: &[Check::Close(|scene, faults| {
-            let direction = scene.subject.direction;
-            let Some(answer) = code(scene).filter(|code| !is_failure(*code)) else { return };
-            let Some(first) = answered(scene).filter(|_| scene.sender(direction).close.is_none())
+        checks: &[Check::Close(|context, violations| {
+            let direction = context.subject.direction;
+            let Some(answer) = code(context).filter(|code| !is_failure(*code)) else { return };
+            let Some(first) =
+                answered(context).filter(|_| context.sender(direction).close.is_none())
             else {
                 return;
             };
             if answer != first {
-                faults.add(format!("code {answer} answers code {first}"));
+                violations.add(format!("code {answer} answers code {first}"));
             }
         })],
     },
     Rule {
         id: "WS-C11",
         severity: Severity::Warning,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "code 1010 sent by a server",
         section: "RFC 6455 §7.4.1",
         explanation: "1010 means that a client ends the connection because the server did not \
@@ -157,17 +158,17 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Refuse the request with an HTTP status where an extension is required, or close \
             with 1008.",
         example: Example::Server(b"\x88\x02\x03\xf2"),
-        checks: &[Check::Close(|scene, faults| {
-            let is_servers = scene.subject.direction == Direction::ServerToClient;
-            if is_servers && code(scene) == Some(1010) && answered(scene) != Some(1010) {
-                faults.add("code 1010 (mandatory extension) is for clients");
+        checks: &[Check::Close(|context, violations| {
+            let is_servers = context.subject.direction == Direction::ServerToClient;
+            if is_servers && code(context) == Some(1010) && answered(context) != Some(1010) {
+                violations.add("code 1010 (mandatory extension) is for clients");
             }
         })],
     },
     Rule {
         id: "WS-C17",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "connection failed by its peer",
         section: "RFC 6455 §7.4.1",
         explanation: "A peer closed because of something that it could not accept: 1002 protocol \
@@ -176,11 +177,11 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at the reason in the Close, at the message before it, and at the log of the \
             peer that sent it. `wslens explain CODE` tells what the code stands for.",
         example: Example::Server(b"\x88\x11\x03\xf1message too big"),
-        checks: &[Check::Close(|scene, faults| {
-            let MessageSeen { direction, message } = scene.subject;
-            let Some(code) = code(scene).filter(|code| is_failure(*code)) else { return };
+        checks: &[Check::Close(|context, violations| {
+            let MessageSeen { direction, message } = context.subject;
+            let Some(code) = code(context).filter(|code| is_failure(*code)) else { return };
             // Who sends back the code that it got has failed nothing.
-            if answered(scene) == Some(code) || scene.sender(direction).close.is_some() {
+            if answered(context) == Some(code) || context.sender(direction).close.is_some() {
                 return;
             }
             let reason = message.close.map(|close| String::from_utf8_lossy(close.reason));
@@ -189,14 +190,14 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(reason) = reason {
                 write!(evidence, ", reason {reason:?}").ok();
             }
-            let cause = scene.receiver(direction).latest_fault.as_deref().copied();
+            let cause = context.receiver(direction).latest_violation.as_deref().copied();
             match cause {
-                Some(Offence { rule, span }) => {
+                Some(PastViolation { rule, span }) => {
                     write!(evidence, "; before it, {} in {}", rule.id, packets_in_words(span)).ok();
-                    faults.add(evidence).side(Side::sender(direction.reverse()));
+                    violations.add(evidence).side(Side::sender(direction.reverse()));
                 }
                 None => {
-                    faults.add(evidence).side(None);
+                    violations.add(evidence).side(None);
                 }
             }
         })],
@@ -204,7 +205,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C18",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "closed with an application code",
         section: "RFC 6455 §7.4.2",
         explanation: "Codes 3000 to 3999 are registered by libraries and frameworks, 4000 to 4999 \
@@ -212,28 +213,28 @@ pub(super) static RULES: &[Rule] = &[
             tell.",
         remedy: "Look the code up in the documentation of the service or library.",
         example: Example::Server(b"\x88\x02\x0f\xa0"),
-        checks: &[Check::Close(|scene, faults| {
-            if let Some(code @ 3000..=4999) = code(scene)
-                && answered(scene) != Some(code)
-                && scene.sender(scene.subject.direction).close.is_none()
+        checks: &[Check::Close(|context, violations| {
+            if let Some(code @ 3000..=4999) = code(context)
+                && answered(context) != Some(code)
+                && context.sender(context.subject.direction).close.is_none()
             {
-                faults.add(format!("code {code} ({})", CloseCode::of(code).name)).side(None);
+                violations.add(format!("code {code} ({})", CloseCode::of(code).name)).side(None);
             }
         })],
     },
 ];
 
 /// The code of a Close, where it has one.
-fn code(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
-    scene.subject.message.close.and_then(|close| close.code)
+fn code(context: &RuleContext<'_, MessageSeen<'_>>) -> Option<u16> {
+    context.subject.message.close.and_then(|close| close.code)
 }
 
 /// The code of the Close that a Close answers.
-fn answered(scene: &Scene<'_, MessageSeen<'_>>) -> Option<u16> {
-    let direction = scene.subject.direction;
-    let other = scene.receiver(direction).close.as_deref()?;
+fn answered(context: &RuleContext<'_, MessageSeen<'_>>) -> Option<u16> {
+    let direction = context.subject.direction;
+    let other = context.receiver(direction).close.as_deref()?;
     // What its sender had not received yet, it does not answer.
-    let received = *scene.connection.acknowledged.get(direction.reverse());
+    let received = *context.connection.acknowledged.get(direction.reverse());
     other.code.filter(|_| received >= other.span.end)
 }
 

@@ -1,8 +1,8 @@
 //! How a WebSocket ends: the closing handshake, and what TCP does around it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
-use crate::findings::engine::context::{FrameSeen, Scene};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{FrameSeen, RuleContext};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::{Bits, Side};
 use crate::findings::rules::close::codes::is_failure;
 use crate::findings::rules::frame::has_ended;
@@ -14,7 +14,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C07",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "data frame after the sender's own Close",
         section: "RFC 6455 §5.5.1",
         explanation: "A Close is the last thing that a peer has to say: after it, it must send no \
@@ -22,13 +22,13 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender whose queue is written out after it called close(), or for two \
             tasks that use one connection.",
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
-        checks: &[Check::Late(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close.as_deref()
+        checks: &[Check::Late(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            if let Some(close) = context.sender(direction).close.as_deref()
                 && !frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults
+                violations
                     .add(format!(
                         "{opcode} frame of {} after the Close of {}",
                         counted(frame.header.payload_length, "byte"),
@@ -41,7 +41,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C08",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "control frame after the sender's own Close",
         section: "RFC 6455 §5.5.1",
         explanation: "After a Close nothing more needs to be said. A second Close, a Ping or a \
@@ -49,13 +49,13 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a timer that sends Pings and is not stopped by close(), or for a library \
             that closes on each of several errors.",
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
-        checks: &[Check::Late(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            if let Some(close) = scene.sender(direction).close.as_deref()
+        checks: &[Check::Late(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            if let Some(close) = context.sender(direction).close.as_deref()
                 && frame.header.is_control()
             {
                 let opcode = opcode_in_words(frame.header.opcode);
-                faults
+                violations
                     .add(format!("{opcode} after the Close of {}", packets_in_words(close.span)))
                     .bits(Bits::OPCODE);
             }
@@ -64,7 +64,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C09",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Close not answered by a Close",
         section: "RFC 6455 §5.5.1",
         explanation: "Who receives a Close must answer with one, unless it has sent one already. \
@@ -73,22 +73,22 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at the side that did not answer: it was gone already, or it closes the \
             socket as soon as it reads a Close.",
         example: Example::Text("server: Close 1001; client: FIN, and no Close"),
-        checks: &[Check::End(|scene, faults| {
-            if !is_over(scene) {
+        checks: &[Check::End(|context, violations| {
+            if !is_over(context) {
                 return;
             }
             for direction in Direction::BOTH {
-                let (closer, other) = (scene.sender(direction), scene.receiver(direction));
+                let (closer, other) = (context.sender(direction), context.receiver(direction));
                 let Some(close) = closer.close.as_deref().filter(|_| other.close.is_none()) else {
                     continue;
                 };
-                let seen = *scene.connection.packets.get(direction.reverse()) > 0;
+                let seen = *context.connection.packets.get(direction.reverse()) > 0;
                 // Who resets the connection right after its own Close waits for no answer.
-                let left = scene.connection.state == TcpState::Reset(direction);
+                let left = context.connection.state == TcpState::Reset(direction);
                 if other.lost.is_some() || !seen || left {
                     continue;
                 }
-                let Some((side, at)) = scene.facts.ended else { continue };
+                let Some((side, at)) = context.state.ended else { continue };
                 let waited = at.time.since(close.span.last.time);
                 let is_own = side == Side::sender(direction);
                 let did_not_wait = is_own && waited < ANSWER_TIME;
@@ -97,7 +97,7 @@ pub(super) static RULES: &[Rule] = &[
                     continue;
                 }
                 let guilty = if did_not_wait { direction } else { direction.reverse() };
-                faults
+                violations
                     .add(format!(
                         "the {}'s Close in {} got no answer in {}, until the {} ended TCP",
                         Side::sender(direction).name(),
@@ -114,7 +114,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C12",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "connection ended without a Close frame: applications see 1006",
         section: "RFC 6455 §7.1.5",
         explanation: "TCP was closed and neither side had sent a Close. Both applications get the \
@@ -124,20 +124,20 @@ pub(super) static RULES: &[Rule] = &[
             proxy's idle timeout is likely: send Pings more often than that. Otherwise look at the \
             log of the side that closed, and let it send a Close when it shuts down.",
         example: Example::Text("server: FIN, and no Close before it"),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             let is_closed =
-                matches!(scene.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_));
-            if !is_closed || !is_over(scene) || failed_at_once(scene) {
+                matches!(context.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_));
+            if !is_closed || !is_over(context) || failed_at_once(context) {
                 return;
             }
-            let sides = &scene.facts.sides;
+            let sides = &context.state.sides;
             if sides.client.close.is_some() || sides.server.close.is_some() {
                 return;
             }
             if sides.client.lost.is_some() || sides.server.lost.is_some() {
                 return;
             }
-            let Some((side, at)) = scene.facts.ended else { return };
+            let Some((side, at)) = context.state.ended else { return };
             let silence =
                 match [sides.client.latest, sides.server.latest].into_iter().flatten().max() {
                     Some(latest) => {
@@ -145,19 +145,19 @@ pub(super) static RULES: &[Rule] = &[
                     }
                     None => "no frame was ever sent".to_owned(),
                 };
-            faults
+            violations
                 .add(format!(
                     "the {} sent FIN first, {silence}; neither side sent a Close",
                     side.name()
                 ))
                 .direction(side.direction())
-                .span(Span { start: last_offset(scene, side), end: 0, first: at, last: at });
+                .span(Span { start: last_offset(context, side), end: 0, first: at, last: at });
         })],
     },
     Rule {
         id: "WS-C13",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "TCP left open long after both Closes",
         section: "RFC 6455 §7.1.1",
         explanation: "Once both sides have sent a Close, the server must close TCP at once. Until \
@@ -165,18 +165,19 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a server that never closes the socket after the closing handshake, or \
             for a proxy in between that keeps its side open.",
         example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
-        checks: &[Check::End(|scene, faults| {
-            let sides = &scene.facts.sides;
+        checks: &[Check::End(|context, violations| {
+            let sides = &context.state.sides;
             let Some((client, server)) =
                 sides.client.close.as_deref().zip(sides.server.close.as_deref())
             else {
                 return;
             };
             let both = client.span.last.max(server.span.last);
-            let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
+            let until =
+                context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
             let open = until.since(both.time);
             if open > LONG_OPEN {
-                faults
+                violations
                     .add(format!("open for {} after both Closes", duration(open)))
                     .direction(None)
                     .side(Side::Server)
@@ -187,7 +188,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C16",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "a peer broke a rule and the receiver did not fail the connection",
         section: "RFC 6455 §7.1.7",
         explanation: "A receiver must fail the connection when its peer breaks a rule of the \
@@ -198,26 +199,27 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: an unmasked text; server: an answer as if nothing had happened",
         ),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
-                let (offender, receiver) = (scene.sender(direction), scene.receiver(direction));
-                let Some(offence) = offender.offence.as_deref() else { continue };
+                let (offender, receiver) = (context.sender(direction), context.receiver(direction));
+                let Some(fatal_violation) = offender.fatal_violation.as_deref() else { continue };
                 let silent = direction.reverse();
                 let went_on = receiver.went_on.as_deref().copied();
                 let went_on = match receiver.close.as_deref() {
                     Some(close) if close.code.is_some_and(is_failure) => continue,
-                    Some(close) => went_on
-                        .or_else(|| (close.received >= offence.span.end).then_some(close.span)),
+                    Some(close) => went_on.or_else(|| {
+                        (close.received >= fatal_violation.span.end).then_some(close.span)
+                    }),
                     // Closing TCP is a way to fail a connection, too.
-                    None if ended_by(scene, silent) => continue,
+                    None if ended_by(context, silent) => continue,
                     None => went_on,
                 };
                 let Some(span) = went_on else { continue };
-                faults
+                violations
                     .add(format!(
                         "{} in {}; the {} went on in {}",
-                        offence.rule.id,
-                        packets_in_words(offence.span),
+                        fatal_violation.rule.id,
+                        packets_in_words(fatal_violation.span),
                         Side::sender(silent).name(),
                         packets_in_words(span)
                     ))
@@ -230,7 +232,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C19",
         severity: Severity::Note,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "client closed TCP before the server did, after a clean closing handshake",
         section: "RFC 6455 §7.1.1",
         explanation: "After both Closes the server should close TCP first, so that the side that \
@@ -239,16 +241,18 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Nothing needs to be changed unless the client opens so many connections that it \
             runs out of ports.",
         example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),
-        checks: &[Check::End(|scene, faults| {
-            let sides = &scene.facts.sides;
+        checks: &[Check::End(|context, violations| {
+            let sides = &context.state.sides;
             let closed = sides.client.close.as_deref().zip(sides.server.close.as_deref());
-            let Some((Side::Client, at)) = scene.facts.ended else { return };
+            let Some((Side::Client, at)) = context.state.ended else { return };
             if closed.is_some_and(|(client, server)| {
                 at.packet >= client.span.last.packet && at.packet >= server.span.last.packet
-            }) && matches!(scene.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_))
-            {
-                let start = last_offset(scene, Side::Client);
-                faults
+            }) && matches!(
+                context.connection.state,
+                TcpState::HalfClosed(_) | TcpState::Closed(_)
+            ) {
+                let start = last_offset(context, Side::Client);
+                violations
                     .add("the client's FIN came first")
                     .direction(Direction::ClientToServer)
                     .side(Side::Client)
@@ -259,24 +263,26 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// Whether a WebSocket has ended, and not only its capture.
-fn is_over(scene: &Scene<'_, Ending>) -> bool {
-    scene.connection.nature == Nature::WebSocket && has_ended(scene.connection.state)
+fn is_over(context: &RuleContext<'_, Ending>) -> bool {
+    context.connection.nature == Nature::WebSocket && has_ended(context.connection.state)
 }
 
 /// Whether the peers left at once because of a handshake that broke rules: those are told.
-fn failed_at_once(scene: &Scene<'_, Ending>) -> bool {
-    let frames = &scene.connection.frames;
-    !scene.facts.handshake.response_faults.is_empty() && frames.client == 0 && frames.server == 0
+fn failed_at_once(context: &RuleContext<'_, Ending>) -> bool {
+    let frames = &context.connection.frames;
+    !context.state.handshake.response_violations.is_empty()
+        && frames.client == 0
+        && frames.server == 0
 }
 
 /// Whether the sender of a direction was the first to end TCP.
-fn ended_by(scene: &Scene<'_, Ending>, direction: Direction) -> bool {
-    scene.facts.ended.is_some_and(|(side, _)| side == Side::sender(direction))
+fn ended_by(context: &RuleContext<'_, Ending>, direction: Direction) -> bool {
+    context.state.ended.is_some_and(|(side, _)| side == Side::sender(direction))
 }
 
 /// The stream offset behind the last byte that a side sent.
-fn last_offset(scene: &Scene<'_, Ending>, side: Side) -> u64 {
-    *scene.connection.bytes.get(side.direction())
+fn last_offset(context: &RuleContext<'_, Ending>, side: Side) -> u64 {
+    *context.connection.bytes.get(side.direction())
 }
 
 /// Nanoseconds in which nobody can be blamed for not having answered a Close.

@@ -1,6 +1,6 @@
 //! Pings and their Pongs.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::Direction;
@@ -10,7 +10,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C14",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Ping never answered although the connection went on",
         section: "RFC 6455 §5.5.2",
         explanation: "A Ping must be answered with a Pong as soon as is practical; of several \
@@ -19,18 +19,19 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a peer whose event loop is blocked, or whose library leaves Pings to the \
             application. Browsers and all common libraries answer by themselves.",
         example: Example::Server(b"\x89\x02hi"),
-        checks: &[Check::End(|scene, faults| {
-            let until = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
+        checks: &[Check::End(|context, violations| {
+            let until =
+                context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
             for direction in Direction::BOTH {
-                let received = *scene.connection.acknowledged.get(direction);
-                for ping in &scene.sender(direction).pings {
+                let received = *context.connection.acknowledged.get(direction);
+                for ping in &context.sender(direction).pings {
                     let waited = until.since(ping.span.last.time);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;
                     if ping.misanswered || !(ping.passed_over || ignored) {
                         continue;
                     }
                     let silent = direction.reverse();
-                    faults
+                    violations
                         .add(format!(
                             "the Ping {} in {} got no Pong in {}",
                             payload_in_words(ping.payload()),
@@ -47,7 +48,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "WS-C15",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Pong answers no Ping: its payload differs from every open Ping",
         section: "RFC 6455 §5.5.3",
         explanation: "A Pong that answers a Ping must have the same payload. One that was sent \
@@ -56,10 +57,10 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a hand-written Pong with a payload of its own, or for one that is made \
             from the payload before it was unmasked.",
         example: Example::Server(b"\x8a\x06ping-B"),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
-                let Some(pong) = scene.sender(direction).stray_pong.as_deref() else { continue };
-                faults
+                let Some(pong) = context.sender(direction).stray_pong.as_deref() else { continue };
+                violations
                     .add(format!(
                         "payload {}; the open Ping of {} has {}",
                         payload_in_words(pong.payload()),

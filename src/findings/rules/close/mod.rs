@@ -13,7 +13,7 @@ pub(super) const TABLES: &[&[Rule]] = &[codes::RULES, endings::RULES, heartbeat:
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     /// The server closes with this payload, the client answers with the same code or nothing.
@@ -23,108 +23,108 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "clean ending", near: &["WS-C01", "WS-C02", "WS-C09", "WS-C10", "WS-C12", "WS-C13", "WS-C16", "WS-C17", "WS-C18", "WS-C19"], fires: &[], play: |s| closed_with(s, b"\x03\xe8") },
-        Case { name: "Close without a code", near: &["WS-C01", "WS-C03"], fires: &[], play: |s| closed_with(s, b"") },
-        Case { name: "reason of 123 bytes", near: &["WS-C02"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "clean ending", near: &["WS-C01", "WS-C02", "WS-C09", "WS-C10", "WS-C12", "WS-C13", "WS-C16", "WS-C17", "WS-C18", "WS-C19"], fires: &[], play: |s| closed_with(s, b"\x03\xe8") },
+        RuleCase { name: "Close without a code", near: &["WS-C01", "WS-C03"], fires: &[], play: |s| closed_with(s, b"") },
+        RuleCase { name: "reason of 123 bytes", near: &["WS-C02"], fires: &[], play: |s| {
             let payload = [b"\x03\xe8", "é€😀x".repeat(12).as_bytes(), b"xxx"].concat();
             assert_eq!(payload.len(), 125);
             closed_with(s, &payload);
         }},
-        Case { name: "one byte", near: &[], fires: &["WS-C01 server"], play: |s| closed_with(s, b"\x03") },
-        Case { name: "reason in Latin-1", near: &[], fires: &["WS-C02 server"], play: |s| closed_with(s, b"\x03\xe8caf\xe9 !") },
-        Case { name: "1006, sent and sent back", near: &["WS-C10"], fires: &["WS-C03 server", "WS-C03 client"], play: |s| closed_with(s, b"\x03\xee") },
-        Case { name: "429", near: &["WS-C05"], fires: &["WS-C04 server", "WS-C04 client"], play: |s| closed_with(s, b"\x01\xad") },
-        Case { name: "1000", near: &["WS-C04"], fires: &[], play: |s| closed_with(s, b"\x03\xe8") },
-        Case { name: "1016", near: &["WS-C04"], fires: &["WS-C05 server", "WS-C05 client"], play: |s| closed_with(s, b"\x03\xf8") },
-        Case { name: "1014", near: &["WS-C05"], fires: &["WS-C17"], play: |s| closed_with(s, b"\x03\xf6") },
-        Case { name: "3000", near: &["WS-C05"], fires: &["WS-C18"], play: |s| closed_with(s, b"\x0b\xb8") },
-        Case { name: "4999", near: &["WS-C06"], fires: &["WS-C18"], play: |s| closed_with(s, b"\x13\x87") },
-        Case { name: "5000", near: &["WS-C18"], fires: &["WS-C06 server", "WS-C06 client"], play: |s| closed_with(s, b"\x13\x88") },
-        Case { name: "data after the own Close", near: &["WS-C08"], fires: &["WS-C07 server"], play: |s| {
+        RuleCase { name: "one byte", near: &[], fires: &["WS-C01 server"], play: |s| closed_with(s, b"\x03") },
+        RuleCase { name: "reason in Latin-1", near: &[], fires: &["WS-C02 server"], play: |s| closed_with(s, b"\x03\xe8caf\xe9 !") },
+        RuleCase { name: "1006, sent and sent back", near: &["WS-C10"], fires: &["WS-C03 server", "WS-C03 client"], play: |s| closed_with(s, b"\x03\xee") },
+        RuleCase { name: "429", near: &["WS-C05"], fires: &["WS-C04 server", "WS-C04 client"], play: |s| closed_with(s, b"\x01\xad") },
+        RuleCase { name: "1000", near: &["WS-C04"], fires: &[], play: |s| closed_with(s, b"\x03\xe8") },
+        RuleCase { name: "1016", near: &["WS-C04"], fires: &["WS-C05 server", "WS-C05 client"], play: |s| closed_with(s, b"\x03\xf8") },
+        RuleCase { name: "1014", near: &["WS-C05"], fires: &["WS-C17"], play: |s| closed_with(s, b"\x03\xf6") },
+        RuleCase { name: "3000", near: &["WS-C05"], fires: &["WS-C18"], play: |s| closed_with(s, b"\x0b\xb8") },
+        RuleCase { name: "4999", near: &["WS-C06"], fires: &["WS-C18"], play: |s| closed_with(s, b"\x13\x87") },
+        RuleCase { name: "5000", near: &["WS-C18"], fires: &["WS-C06 server", "WS-C06 client"], play: |s| closed_with(s, b"\x13\x88") },
+        RuleCase { name: "data after the own Close", near: &["WS-C08"], fires: &["WS-C07 server"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe8")).server(&plain(0x81, b"late")).client(&masked(0x88, b"\x03\xe8")).end(Side::Server);
         }},
-        Case { name: "data after the other's Close", near: &["WS-C07", "WS-C08"], fires: &[], play: |s| {
+        RuleCase { name: "data after the other's Close", near: &["WS-C07", "WS-C08"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe8")).client(&masked(0x81, b"on its way")).client(&masked(0x89, b"")).client(&masked(0x88, b"\x03\xe8")).end(Side::Server);
         }},
-        Case { name: "a second Close", near: &["WS-C07"], fires: &["WS-C08 server"], play: |s| {
+        RuleCase { name: "a second Close", near: &["WS-C07"], fires: &["WS-C08 server"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).client(&masked(0x88, b"\x03\xe8")).end(Side::Server);
         }},
-        Case { name: "no answer to a Close", near: &["WS-C12"], fires: &["WS-C09 client"], play: |s| {
+        RuleCase { name: "no answer to a Close", near: &["WS-C12"], fires: &["WS-C09 client"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe9")).end(Side::Client);
         }},
-        Case { name: "left right after the own Close", near: &["WS-C12"], fires: &["WS-C09 server"], play: |s| {
+        RuleCase { name: "left right after the own Close", near: &["WS-C12"], fires: &["WS-C09 server"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe9")).end(Side::Server);
         }},
-        Case { name: "failed, and left at once", near: &["WS-C09", "WS-C12"], fires: &["WS-C17"], play: |s| {
+        RuleCase { name: "failed, and left at once", near: &["WS-C09", "WS-C12"], fires: &["WS-C17"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xea")).end(Side::Server);
         }},
-        Case { name: "the capture ends before the answer", near: &["WS-C09", "WS-C12"], fires: &[], play: |s| {
+        RuleCase { name: "the capture ends before the answer", near: &["WS-C09", "WS-C12"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe9"));
         }},
-        Case { name: "another code in the answer", near: &[], fires: &["WS-C10 client"], play: |s| {
+        RuleCase { name: "another code in the answer", near: &[], fires: &["WS-C10 client"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe8")).client(&masked(0x88, b"\x03\xe9")).end(Side::Server);
         }},
-        Case { name: "both close at once", near: &["WS-C10"], fires: &[], play: |s| {
+        RuleCase { name: "both close at once", near: &["WS-C10"], fires: &[], play: |s| {
             s.upgraded().unacknowledged(ServerToClient, &plain(0x88, b"\x03\xe9"));
             s.unacknowledged_blind(ClientToServer, &masked(0x88, b"\x03\xe8"));
             s.acknowledge(ServerToClient).acknowledge(ClientToServer).end(Side::Server);
         }},
-        Case { name: "1010 of a server", near: &[], fires: &["WS-C11 server"], play: |s| closed_with(s, b"\x03\xf2") },
-        Case { name: "1010 of a client, sent back", near: &["WS-C11"], fires: &[], play: |s| {
+        RuleCase { name: "1010 of a server", near: &[], fires: &["WS-C11 server"], play: |s| closed_with(s, b"\x03\xf2") },
+        RuleCase { name: "1010 of a client, sent back", near: &["WS-C11"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xf2")).server(&plain(0x88, b"\x03\xf2")).end(Side::Server);
         }},
-        Case { name: "FIN without a Close", near: &["NET-07", "WS-C09"], fires: &["WS-C12"], play: |s| {
+        RuleCase { name: "FIN without a Close", near: &["NET-07", "WS-C09"], fires: &["WS-C12"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(20_000).end(Side::Server);
         }},
-        Case { name: "RST without a Close", near: &["WS-C12"], fires: &["NET-07 server"], play: |s| {
+        RuleCase { name: "RST without a Close", near: &["WS-C12"], fires: &["NET-07 server"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).reset(Side::Server);
         }},
-        Case { name: "open for long after both Closes", near: &["WS-C19"], fires: &["WS-C13 server"], play: |s| {
+        RuleCase { name: "open for long after both Closes", near: &["WS-C19"], fires: &["WS-C13 server"], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).wait(20_000).end(Side::Server);
         }},
-        Case { name: "open for a second after both Closes", near: &["WS-C13"], fires: &[], play: |s| {
+        RuleCase { name: "open for a second after both Closes", near: &["WS-C13"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).wait(1_000).end(Side::Server);
         }},
-        Case { name: "the client leaves first", near: &["WS-C12", "WS-C13"], fires: &["WS-C19 client"], play: |s| {
+        RuleCase { name: "the client leaves first", near: &["WS-C12", "WS-C13"], fires: &["WS-C19 client"], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).end(Side::Client);
         }},
-        Case { name: "Ping passed over", near: &["WS-C15"], fires: &["WS-C14 client"], play: |s| {
+        RuleCase { name: "Ping passed over", near: &["WS-C15"], fires: &["WS-C14 client"], play: |s| {
             s.upgraded().server(&plain(0x89, b"forgotten")).wait(5).client(&masked(0x81, b"something else")).close();
         }},
-        Case { name: "Ping ignored in silence", near: &["WS-C15"], fires: &["WS-C14 client"], play: |s| {
+        RuleCase { name: "Ping ignored in silence", near: &["WS-C15"], fires: &["WS-C14 client"], play: |s| {
             s.upgraded().server(&plain(0x89, b"forgotten")).wait(6_000).acknowledge(ClientToServer);
         }},
-        Case { name: "the latest of three Pings is answered", near: &["WS-C14", "WS-C15"], fires: &[], play: |s| {
+        RuleCase { name: "the latest of three Pings is answered", near: &["WS-C14", "WS-C15"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x89, b"1")).server(&plain(0x89, b"2")).server(&plain(0x89, b"3")).client(&masked(0x8a, b"3")).client(&masked(0x81, b"x")).wait(9_000).close();
         }},
-        Case { name: "data that crossed the Ping", near: &["WS-C14"], fires: &[], play: |s| {
+        RuleCase { name: "data that crossed the Ping", near: &["WS-C14"], fires: &[], play: |s| {
             s.upgraded().unacknowledged(ServerToClient, &plain(0x89, b"?")).wait(50);
             s.unacknowledged_blind(ClientToServer, &masked(0x81, b"sent before")).unacknowledged_blind(ClientToServer, &masked(0x88, b"\x03\xe8"));
             s.acknowledge(ServerToClient).acknowledge(ClientToServer).server(&plain(0x88, b"\x03\xe8")).end(Side::Server);
         }},
-        Case { name: "closed right after a Ping", near: &["WS-C14"], fires: &[], play: |s| {
+        RuleCase { name: "closed right after a Ping", near: &["WS-C14"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x89, b"?")).close();
         }},
-        Case { name: "Pong with another payload", near: &["WS-C14"], fires: &["WS-C15 server"], play: |s| {
+        RuleCase { name: "Pong with another payload", near: &["WS-C14"], fires: &["WS-C15 server"], play: |s| {
             s.upgraded().client(&masked(0x89, b"ping-A")).server(&plain(0x8a, b"ping-B")).wait(9_000).close();
         }},
-        Case { name: "Pong unasked, and no Ping open", near: &["WS-C15"], fires: &[], play: |s| {
+        RuleCase { name: "Pong unasked, and no Ping open", near: &["WS-C15"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x8a, b"alive")).server(&plain(0x8a, b"")).close();
         }},
-        Case { name: "Pong unasked while a Ping is open that is answered then", near: &["WS-C15", "WS-C14"], fires: &[], play: |s| {
+        RuleCase { name: "Pong unasked while a Ping is open that is answered then", near: &["WS-C15", "WS-C14"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x89, b"ping-A")).server(&plain(0x8a, b"")).server(&plain(0x8a, b"ping-A")).close();
         }},
-        Case { name: "server goes on after an unmasked frame", near: &["WS-C17"], fires: &["WS-F01 client", "WS-C16 server"], play: |s| {
+        RuleCase { name: "server goes on after an unmasked frame", near: &["WS-C17"], fires: &["WS-F01 client", "WS-C16 server"], play: |s| {
             s.upgraded().client(&plain(0x81, b"x")).server(&plain(0x81, b"x")).close();
         }},
-        Case { name: "server fails the connection", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C17 client"], play: |s| {
+        RuleCase { name: "server fails the connection", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C17 client"], play: |s| {
             s.upgraded().client(&plain(0x81, b"x")).server(&plain(0x88, b"\x03\xea")).client(&masked(0x88, b"\x03\xea")).end(Side::Server);
         }},
-        Case { name: "server fails the connection after what it had sent before", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C17 client"], play: |s| {
+        RuleCase { name: "server fails the connection after what it had sent before", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C17 client"], play: |s| {
             s.upgraded().client(&plain(0x81, b"x")).server(&plain(0x81, b"y")).server(&plain(0x88, b"\x03\xea")).client(&masked(0x88, b"\x03\xea")).end(Side::Server);
         }},
-        Case { name: "server leaves after an unmasked frame", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C12"], play: |s| {
+        RuleCase { name: "server leaves after an unmasked frame", near: &["WS-C16"], fires: &["WS-F01 client", "WS-C12"], play: |s| {
             s.upgraded().client(&plain(0x81, b"x")).end(Side::Server);
         }},
     ];

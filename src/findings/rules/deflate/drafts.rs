@@ -1,6 +1,6 @@
 //! Compression as it was before permessage-deflate.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::fields_read::{acceptance, place};
 use crate::websocket::extension;
 
@@ -8,7 +8,7 @@ use crate::websocket::extension;
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "PMD-16",
     severity: Severity::Note,
-    bound: Bound::Server,
+    applies_to: AppliesTo::Server,
     title: "x-webkit-deflate-frame or another old compression draft",
     section: "",
     explanation: "Before RFC 7692 there were other compression extensions: deflate-frame (with \
@@ -18,12 +18,12 @@ pub(super) static RULES: &[Rule] = &[Rule {
         prefer permessage-deflate where both are offered. Without either, messages travel \
         uncompressed, which works with everybody.",
     example: Example::Text("Sec-WebSocket-Extensions: x-webkit-deflate-frame"),
-    checks: &[Check::Response(|scene, faults| {
-        let Some(response) = acceptance(scene.subject) else { return };
-        let accepted = scene.subject.extensions_accepted().unwrap_or_default();
+    checks: &[Check::Response(|context, violations| {
+        let Some(response) = acceptance(context.subject) else { return };
+        let accepted = context.subject.extensions_accepted().unwrap_or_default();
         let list = extension::parse(&accepted);
         for name in DRAFTS.into_iter().filter(|name| list.named(name).next().is_some()) {
-            faults
+            violations
                 .add(format!("{name} was accepted"))
                 .span(place(response, "Sec-WebSocket-Extensions"));
         }
@@ -46,21 +46,21 @@ const DRAFTS: [&str; 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check, plain};
+    use crate::findings::fixture::{RuleCase, check, plain};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "WebKit's draft", near: &[], fires: &["PMD-16 server"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "WebKit's draft", near: &[], fires: &["PMD-16 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n", "Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n");
         }},
-        Case { name: "permessage-compress with its parameter", near: &[], fires: &["PMD-16 server"], play: |s| {
+        RuleCase { name: "permessage-compress with its parameter", near: &[], fires: &["PMD-16 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: permessage-compress; method=deflate\r\n", "Sec-WebSocket-Extensions: Permessage-Compress; method=deflate\r\n");
         }},
-        Case { name: "messages that a draft has compressed", near: &["WS-F03", "WS-M01"], fires: &["PMD-16 server"], play: |s| {
+        RuleCase { name: "messages that a draft has compressed", near: &["WS-F03", "WS-M01"], fires: &["PMD-16 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n", "Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n");
             s.server(&plain(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
         }},
-        Case { name: "a draft offered, and not taken", near: &["PMD-16"], fires: &[], play: |s| {
+        RuleCase { name: "a draft offered, and not taken", near: &["PMD-16"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate, x-webkit-deflate-frame\r\n", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
         }},
     ];

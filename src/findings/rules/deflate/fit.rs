@@ -1,6 +1,6 @@
 //! Whether the answer about permessage-deflate fits an offer.
 
-use crate::findings::rules::deflate::params::{Role, bits, is_valid};
+use crate::findings::rules::deflate::params::{ParameterRole, bits, is_valid};
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::http::Handshake;
 use crate::websocket::extension;
@@ -15,14 +15,14 @@ pub(super) enum Fit {
     /// It fits an offer, or another rule says what is wrong with it.
     Fits,
     /// It does not fit the only offer, for these reasons.
-    Breaks(Vec<Misfit>),
+    Breaks(Vec<NegotiationMisfit>),
     /// It fits none of the offers, for these reasons in words.
     MatchesNone(String),
 }
 
 /// Why an answer does not fit an offer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Misfit {
+pub(super) enum NegotiationMisfit {
     /// It limits the client's window, which the offer does not allow (RFC 7692 §7.1.2.2).
     ClientWindowUnasked,
     /// It gives the server's window more bits than the offer, or none (RFC 7692 §7.1.2.1).
@@ -31,7 +31,7 @@ pub(super) enum Misfit {
     ServerTakeover,
 }
 
-impl Misfit {
+impl NegotiationMisfit {
     /// The misfit in words.
     pub(super) fn text(self) -> String {
         match self {
@@ -61,7 +61,7 @@ pub(super) fn fit(handshake: &Handshake) -> Fit {
     }
     let offers: Vec<&Extension> = offered.named(PERMESSAGE_DEFLATE).collect();
     let answers: Vec<&Extension> = accepted.named(PERMESSAGE_DEFLATE).collect();
-    if offers.is_empty() || !answers.iter().all(|answer| is_valid(answer, Role::Answer)) {
+    if offers.is_empty() || !answers.iter().all(|answer| is_valid(answer, ParameterRole::Answer)) {
         return Fit::Fits;
     }
     match answers.as_slice() {
@@ -72,8 +72,8 @@ pub(super) fn fit(handshake: &Handshake) -> Fit {
 }
 
 fn fit_one(offers: &[&Extension], answer: &Extension) -> Fit {
-    let valid = offers.iter().filter(|offer| is_valid(offer, Role::Offer));
-    let misfits: Vec<Vec<Misfit>> = valid.map(|offer| misfits(offer, answer)).collect();
+    let valid = offers.iter().filter(|offer| is_valid(offer, ParameterRole::Offer));
+    let misfits: Vec<Vec<NegotiationMisfit>> = valid.map(|offer| misfits(offer, answer)).collect();
     if misfits.iter().any(Vec::is_empty) {
         return Fit::Fits;
     }
@@ -87,23 +87,23 @@ fn fit_one(offers: &[&Extension], answer: &Extension) -> Fit {
     }
 }
 
-fn misfits(offer: &Extension, answer: &Extension) -> Vec<Misfit> {
+fn misfits(offer: &Extension, answer: &Extension) -> Vec<NegotiationMisfit> {
     let mut misfits = Vec::new();
     let client = answer.param(CLIENT_MAX_WINDOW_BITS).and_then(bits);
     // RFC 7692 §7.1.2.2: a number in the offer is a hint, and a larger one in the answer does not bind.
     if client.is_some() && offer.param(CLIENT_MAX_WINDOW_BITS).is_none() {
-        misfits.push(Misfit::ClientWindowUnasked);
+        misfits.push(NegotiationMisfit::ClientWindowUnasked);
     }
     let server = answer.param(SERVER_MAX_WINDOW_BITS).and_then(bits);
     if let Some(offered) = offer.param(SERVER_MAX_WINDOW_BITS).and_then(bits)
         && server.is_none_or(|answered| answered > offered)
     {
-        misfits.push(Misfit::ServerWindow { offered, answered: server });
+        misfits.push(NegotiationMisfit::ServerWindow { offered, answered: server });
     }
     if offer.param(SERVER_NO_CONTEXT_TAKEOVER).is_some()
         && answer.param(SERVER_NO_CONTEXT_TAKEOVER).is_none()
     {
-        misfits.push(Misfit::ServerTakeover);
+        misfits.push(NegotiationMisfit::ServerTakeover);
     }
     misfits
 }
@@ -141,10 +141,10 @@ mod tests {
             ("permessage-deflate", "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9", Fit::Fits),
             ("permessage-deflate; client_no_context_takeover; client_max_window_bits=9", "permessage-deflate", Fit::Fits),
             ("permessage-deflate; client_max_window_bits=12", "permessage-deflate; client_max_window_bits=9", Fit::Fits),
-            ("permessage-deflate", "permessage-deflate; client_max_window_bits=15", Fit::Breaks(vec![Misfit::ClientWindowUnasked])),
+            ("permessage-deflate", "permessage-deflate; client_max_window_bits=15", Fit::Breaks(vec![NegotiationMisfit::ClientWindowUnasked])),
             ("permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=12", Fit::Fits),
-            ("permessage-deflate; server_max_window_bits=10; server_no_context_takeover", "permessage-deflate", Fit::Breaks(vec![Misfit::ServerWindow { offered: 10, answered: None }, Misfit::ServerTakeover])),
-            ("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12", Fit::Breaks(vec![Misfit::ServerWindow { offered: 10, answered: Some(12) }])),
+            ("permessage-deflate; server_max_window_bits=10; server_no_context_takeover", "permessage-deflate", Fit::Breaks(vec![NegotiationMisfit::ServerWindow { offered: 10, answered: None }, NegotiationMisfit::ServerTakeover])),
+            ("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12", Fit::Breaks(vec![NegotiationMisfit::ServerWindow { offered: 10, answered: Some(12) }])),
             ("permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate", none("server_max_window_bits=10 was not answered; server_no_context_takeover was not answered")),
             ("permessage-deflate; server_max_window_bits=10, permessage-deflate; level=1", "permessage-deflate", none("server_max_window_bits=10 was not answered")),
             ("permessage-deflate; level=1", "permessage-deflate", none("no offer is valid, so none could be accepted")),

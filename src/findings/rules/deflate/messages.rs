@@ -1,7 +1,7 @@
 //! Compressed messages: whether they inflate, and how.
 
 use crate::findings::engine::context::MessageSeen;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::state::connection::Uninflated;
 use crate::findings::words::{counted, packets_in_words};
 use crate::stream::Direction;
@@ -13,7 +13,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-10",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "payload does not inflate",
         section: "RFC 7692 §7.2.2",
         explanation: "A message with RSV1 must be raw DEFLATE (RFC 1951), over all of its frames, \
@@ -23,19 +23,19 @@ pub(super) static RULES: &[Rule] = &[
             (windowBits must be negative in zlib's interface), that resets its compressor though \
             it may keep it, or whose threads share one compressor.",
         example: Example::Deflated(b"\xc1\x81\x37\xfa\x21\x3d\x31"),
-        checks: &[Check::Compressed(|scene, faults| {
-            let message = scene.subject.message;
-            if let Some(Fault::Undecodable(what)) = fault(message) {
+        checks: &[Check::Compressed(|context, violations| {
+            let message = context.subject.message;
+            if let Some(CompressionProblem::Undecodable(what)) = fault(message) {
                 let behind =
                     if message.ending.behind_final { ", behind a final block" } else { "" };
-                faults.add(format!("{what}{behind}"));
+                violations.add(format!("{what}{behind}"));
             }
         })],
     },
     Rule {
         id: "PMD-11",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "back-reference beyond the negotiated window",
         section: "RFC 7692 §7.1.2",
         explanation: "With client_max_window_bits or server_max_window_bits a peer agreed to refer \
@@ -48,17 +48,19 @@ pub(super) static RULES: &[Rule] = &[
             "client_max_window_bits=9 was agreed: 512 bytes\n\
              client: a message that repeats what stood 600 bytes before",
         ),
-        checks: &[Check::Compressed(|scene, faults| {
-            if let Some(Fault::BeyondWindow { reach, window }) = fault(scene.subject.message) {
+        checks: &[Check::Compressed(|context, violations| {
+            if let Some(CompressionProblem::BeyondWindow { reach, window }) =
+                fault(context.subject.message)
+            {
                 let window = counted(u64::from(window), "byte");
-                faults.add(format!("reaches {reach} bytes back; the window has {window}"));
+                violations.add(format!("reaches {reach} bytes back; the window has {window}"));
             }
         })],
     },
     Rule {
         id: "PMD-12",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "back-reference into an earlier message though no_context_takeover was agreed",
         section: "RFC 7692 §7.1.1",
         explanation: "With client_no_context_takeover or server_no_context_takeover a peer agreed \
@@ -70,11 +72,11 @@ pub(super) static RULES: &[Rule] = &[
             "client_no_context_takeover was agreed\nclient: c1 .. f2 48 cd c9 c9 07 00 (Hello)\n\
              client: c1 .. f2 00 11 00 00 (Hello, by a reference to the first)",
         ),
-        checks: &[Check::Compressed(|scene, faults| {
-            let fault = fault(scene.subject.message);
-            if let Some(Fault::IntoEarlier { offset, distance, available }) = fault {
+        checks: &[Check::Compressed(|context, violations| {
+            let fault = fault(context.subject.message);
+            if let Some(CompressionProblem::IntoEarlier { offset, distance, available }) = fault {
                 let distance = counted(u64::from(distance), "byte");
-                faults.add(format!(
+                violations.add(format!(
                     "compressed byte {offset} refers {distance} back, of which this message has \
                      {available}"
                 ));
@@ -84,7 +86,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-13",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "inflated size over the limit, or ratio over a named threshold",
         section: "RFC 7692 §8",
         explanation: "A few bytes can inflate to a thousand times as many. A receiver that does \
@@ -94,12 +96,12 @@ pub(super) static RULES: &[Rule] = &[
             ws, `max_size` in Python's websockets). On the sender's side, look for empty or \
             repeated data.",
         example: Example::Text("client: 65,232 compressed bytes that inflate to 64 MiB of zeros"),
-        checks: &[Check::Compressed(|scene, faults| {
-            let message = scene.subject.message;
+        checks: &[Check::Compressed(|context, violations| {
+            let message = context.subject.message;
             let (wire, length) = (message.wire_length, message.length);
             if message.inflation == Inflation::TooLarge {
-                let limit = scene.settings.limits.inflated_bytes;
-                faults.add(format!(
+                let limit = context.settings.limits.inflated_bytes;
+                violations.add(format!(
                     "{wire} bytes inflate to more than {limit}, the limit of this analysis"
                 ));
             } else if message.inflation == Inflation::Done
@@ -107,7 +109,7 @@ pub(super) static RULES: &[Rule] = &[
                 && length > wire.saturating_mul(BOMB_RATIO)
             {
                 let ratio = length.checked_div(wire).unwrap_or(length);
-                faults.add(format!(
+                violations.add(format!(
                     "{wire} bytes inflate to {length}, {ratio} times as many; told from \
                      {BOMB_RATIO} times and {BOMB_BYTES} bytes on"
                 ));
@@ -117,7 +119,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-14",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "cannot inflate: the history is missing",
         section: "RFC 7692 §7.2.2",
         explanation: "Compressed messages may refer to earlier ones. Where those were not \
@@ -129,21 +131,21 @@ pub(super) static RULES: &[Rule] = &[
             "the capture begins behind the first message; the second one repeats parts of it",
         ),
         checks: &[
-            Check::Compressed(|scene, faults| {
-                let MessageSeen { direction, message } = scene.subject;
-                let Some(lost) = &scene.sender(direction).uninflated else { return };
+            Check::Compressed(|context, violations| {
+                let MessageSeen { direction, message } = context.subject;
+                let Some(lost) = &context.sender(direction).uninflated else { return };
                 if message.inflation == Inflation::Done {
                     let place = packets_in_words(message.span);
-                    faults
+                    violations
                         .add(format!("{}; inflated again from {place} on", lost_in_words(lost)))
                         .span(lost.span)
                         .side(None);
                 }
             }),
-            Check::End(|scene, faults| {
+            Check::End(|context, violations| {
                 for direction in Direction::BOTH {
-                    if let Some(lost) = &scene.sender(direction).uninflated {
-                        faults
+                    if let Some(lost) = &context.sender(direction).uninflated {
+                        violations
                             .add(format!("{}, and none later was inflated", lost_in_words(lost)))
                             .direction(direction)
                             .span(lost.span)
@@ -156,7 +158,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-15",
         severity: Severity::Note,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "compressed message wastes bytes, keeps its tail, or goes on behind a final block",
         section: "RFC 7692 §7.2.1",
         explanation: "The sender must remove 00 00 ff ff from the end of what it has compressed. \
@@ -168,8 +170,8 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Deflated(
             b"\xc1\x8b\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21\x3d\x37\x05\xde",
         ),
-        checks: &[Check::Compressed(|scene, faults| {
-            let message = scene.subject.message;
+        checks: &[Check::Compressed(|context, violations| {
+            let message = context.subject.message;
             if message.inflation != Inflation::Done || fault(message).is_some() {
                 return;
             }
@@ -185,14 +187,14 @@ pub(super) static RULES: &[Rule] = &[
                 odd.push("more behind a block with BFINAL = 1".to_owned());
             }
             if !odd.is_empty() {
-                faults.add(odd.join("; "));
+                violations.add(odd.join("; "));
             }
         })],
     },
 ];
 
 /// What is wrong with a compressed message: the most exact that can be said.
-enum Fault {
+enum CompressionProblem {
     /// It refers to an earlier message.
     IntoEarlier { offset: u64, distance: u32, available: u32 },
     /// It refers farther back than the window, in bytes, that its sender agreed to.
@@ -201,22 +203,24 @@ enum Fault {
     Undecodable(String),
 }
 
-fn fault(message: &Message<'_>) -> Option<Fault> {
+fn fault(message: &Message<'_>) -> Option<CompressionProblem> {
     let window = message.window_bits.and_then(|bits| 1_u32.checked_shl(u32::from(bits)));
     let beyond = window
         .filter(|window| message.reach > *window)
-        .map(|window| Fault::BeyondWindow { reach: message.reach, window });
+        .map(|window| CompressionProblem::BeyondWindow { reach: message.reach, window });
     match message.inflation {
         Inflation::Forgotten { offset, distance, available } => {
-            Some(Fault::IntoEarlier { offset, distance, available })
+            Some(CompressionProblem::IntoEarlier { offset, distance, available })
         }
         Inflation::Invalid { offset, fault } => beyond.or_else(|| {
-            Some(Fault::Undecodable(format!("{}, at compressed byte {offset}", fault.text())))
+            Some(CompressionProblem::Undecodable(format!(
+                "{}, at compressed byte {offset}",
+                fault.text()
+            )))
         }),
         // A compressed message of no bytes means an empty one, though it should be one byte 00.
-        Inflation::Done if message.ending.tail == Tail::Torn && message.wire_length > 0 => {
-            beyond.or_else(|| Some(Fault::Undecodable("it ends within a block".to_owned())))
-        }
+        Inflation::Done if message.ending.tail == Tail::Torn && message.wire_length > 0 => beyond
+            .or_else(|| Some(CompressionProblem::Undecodable("it ends within a block".to_owned()))),
         Inflation::None
         | Inflation::Done
         | Inflation::Unfinished
@@ -242,7 +246,7 @@ const BLOCK_COST: u64 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::stream::Direction::ServerToClient;
 
     /// RFC 7692 §7.2.3.1 and §7.2.3.2.
@@ -266,51 +270,51 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the examples of RFC 7692 §7.2.3", near: &["PMD-10", "PMD-12", "PMD-15"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the examples of RFC 7692 §7.2.3", near: &["PMD-10", "PMD-12", "PMD-15"], fires: &[], play: |s| {
             s.deflated("").server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN));
             // No compression; a block with BFINAL = 1; two blocks; an empty message.
             s.server(&plain(0xc1, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00")).server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"));
             s.server(&plain(0xc1, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00")).server(&plain(0xc1, b"\x00"));
         }},
-        Case { name: "plain messages between compressed ones", near: &["PMD-10", "PMD-12"], fires: &[], play: |s| {
+        RuleCase { name: "plain messages between compressed ones", near: &["PMD-10", "PMD-12"], fires: &[], play: |s| {
             s.deflated("").server(&plain(0xc1, HELLO)).server(&plain(0x81, b"plain")).server(&plain(0xc1, HELLO_AGAIN));
         }},
-        Case { name: "a message of no bytes", near: &["PMD-10", "PMD-15"], fires: &[], play: |s| { s.deflated("").server(&plain(0xc1, b"")); } },
-        Case { name: "block type 3", near: &["PMD-15"], fires: &["PMD-10 client"], play: |s| { s.deflated("").client(&masked(0xc1, b"\x06")); } },
-        Case { name: "plain content marked as compressed", near: &["PMD-15"], fires: &["PMD-10 server"], play: |s| { s.deflated("").server(&plain(0xc2, b"{\"type\":\"hello\"}")); } },
-        Case { name: "ends within a block", near: &["PMD-15"], fires: &["PMD-10 server"], play: |s| { s.deflated("").server(&plain(0xc1, b"\xf2\x48\xcd")); } },
-        Case { name: "farther back than the window", near: &["PMD-10", "PMD-12"], fires: &["PMD-11 server"], play: |s| { s.deflated("; server_max_window_bits=8").server(&plain(0xc1, &far())); } },
-        Case { name: "as far back in a larger window", near: &["PMD-11"], fires: &[], play: |s| { s.deflated("; server_max_window_bits=9").server(&plain(0xc1, &far())); } },
-        Case { name: "the window of the other side", near: &["PMD-11"], fires: &[], play: |s| { s.deflated("; client_max_window_bits=8").server(&plain(0xc1, &far())); } },
-        Case { name: "refers to an earlier message against its word", near: &["PMD-10", "PMD-11", "PMD-14"], fires: &["PMD-12 server"], play: |s| {
+        RuleCase { name: "a message of no bytes", near: &["PMD-10", "PMD-15"], fires: &[], play: |s| { s.deflated("").server(&plain(0xc1, b"")); } },
+        RuleCase { name: "block type 3", near: &["PMD-15"], fires: &["PMD-10 client"], play: |s| { s.deflated("").client(&masked(0xc1, b"\x06")); } },
+        RuleCase { name: "plain content marked as compressed", near: &["PMD-15"], fires: &["PMD-10 server"], play: |s| { s.deflated("").server(&plain(0xc2, b"{\"type\":\"hello\"}")); } },
+        RuleCase { name: "ends within a block", near: &["PMD-15"], fires: &["PMD-10 server"], play: |s| { s.deflated("").server(&plain(0xc1, b"\xf2\x48\xcd")); } },
+        RuleCase { name: "farther back than the window", near: &["PMD-10", "PMD-12"], fires: &["PMD-11 server"], play: |s| { s.deflated("; server_max_window_bits=8").server(&plain(0xc1, &far())); } },
+        RuleCase { name: "as far back in a larger window", near: &["PMD-11"], fires: &[], play: |s| { s.deflated("; server_max_window_bits=9").server(&plain(0xc1, &far())); } },
+        RuleCase { name: "the window of the other side", near: &["PMD-11"], fires: &[], play: |s| { s.deflated("; client_max_window_bits=8").server(&plain(0xc1, &far())); } },
+        RuleCase { name: "refers to an earlier message against its word", near: &["PMD-10", "PMD-11", "PMD-14"], fires: &["PMD-12 server"], play: |s| {
             s.deflated("; server_no_context_takeover").server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN));
         }},
-        Case { name: "each side's own word counts", near: &["PMD-12"], fires: &[], play: |s| {
+        RuleCase { name: "each side's own word counts", near: &["PMD-12"], fires: &[], play: |s| {
             s.deflated("; client_no_context_takeover").server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN));
         }},
-        Case { name: "over the limit", near: &["PMD-10"], fires: &["PMD-13 client"], play: |s| {
+        RuleCase { name: "over the limit", near: &["PMD-10"], fires: &["PMD-13 client"], play: |s| {
             s.options.limits.inflated_bytes = 1_000;
             s.deflated("").client(&masked(0xc1, &bomb(10)));
         }},
-        Case { name: "four megabytes of one letter", near: &["PMD-10"], fires: &["PMD-13 client"], play: |s| { s.deflated("").client(&masked(0xc1, &bomb(4_064))); } },
-        Case { name: "somewhat less", near: &["PMD-13"], fires: &[], play: |s| { s.deflated("").client(&masked(0xc1, &bomb(4_063))); } },
-        Case { name: "what it refers to was not captured, and then it refers to nothing", near: &["PMD-10", "PMD-12"], fires: &["CAP-01", "CAP-04", "PMD-14"], play: |s| {
+        RuleCase { name: "four megabytes of one letter", near: &["PMD-10"], fires: &["PMD-13 client"], play: |s| { s.deflated("").client(&masked(0xc1, &bomb(4_064))); } },
+        RuleCase { name: "somewhat less", near: &["PMD-13"], fires: &[], play: |s| { s.deflated("").client(&masked(0xc1, &bomb(4_063))); } },
+        RuleCase { name: "what it refers to was not captured, and then it refers to nothing", near: &["PMD-10", "PMD-12"], fires: &["CAP-01", "CAP-04", "PMD-14"], play: |s| {
             s.deflated("").server(&plain(0x81, b"x")).missing(ServerToClient, 9);
             s.server(&plain(0xc1, HELLO_AGAIN)).server(&plain(0xc1, HELLO_AGAIN)).server(&plain(0xc1, HELLO));
         }},
-        Case { name: "nothing refers to what was not captured", near: &["PMD-14"], fires: &["CAP-01", "CAP-04"], play: |s| {
+        RuleCase { name: "nothing refers to what was not captured", near: &["PMD-14"], fires: &["CAP-01", "CAP-04"], play: |s| {
             s.deflated("").server(&plain(0x81, b"x")).missing(ServerToClient, 9);
             s.server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN));
         }},
-        Case { name: "tail not removed", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| { s.deflated("").server(&plain(0xc1, &[HELLO, b"\x00\x00\xff\xff"].concat())); } },
-        Case { name: "content behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+        RuleCase { name: "tail not removed", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| { s.deflated("").server(&plain(0xc1, &[HELLO, b"\x00\x00\xff\xff"].concat())); } },
+        RuleCase { name: "content behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             s.deflated("").server(&plain(0xc1, &[b"\xf3\x48\xcd\xc9\xc9\x07\x00", HELLO].concat()));
         }},
-        Case { name: "an empty block behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+        RuleCase { name: "an empty block behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             s.deflated("").server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff\x00"));
         }},
-        Case { name: "larger than its content", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+        RuleCase { name: "larger than its content", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             let letters = b"abc".map(|letter| [0, 1, 0, 0xfe, 0xff, letter]).concat();
             s.deflated("").server(&plain(0xc1, &[&letters[..], b"\x00"].concat()));
         }},

@@ -1,8 +1,8 @@
 //! What a server answers to an offer of permessage-deflate.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Faults;
-use crate::findings::rules::deflate::fit::{Fit, Misfit, fit};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Violations;
+use crate::findings::rules::deflate::fit::{Fit, NegotiationMisfit, fit};
 use crate::findings::rules::handshake::fields_read::place;
 use crate::http::Handshake;
 
@@ -11,7 +11,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-05",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "response has client_max_window_bits that was not offered",
         section: "RFC 7692 §7.1.2.2",
         explanation: "By offering client_max_window_bits, a client says that it can limit its \
@@ -22,12 +22,14 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: permessage-deflate\nserver: permessage-deflate; client_max_window_bits=10",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Fit::Breaks(misfits) = fit(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Fit::Breaks(misfits) = fit(context.subject) else { return };
             for misfit in misfits {
                 match misfit {
-                    Misfit::ClientWindowUnasked => add(scene.subject, misfit.text(), faults),
-                    Misfit::ServerWindow { .. } | Misfit::ServerTakeover => {}
+                    NegotiationMisfit::ClientWindowUnasked => {
+                        add(context.subject, misfit.text(), violations);
+                    }
+                    NegotiationMisfit::ServerWindow { .. } | NegotiationMisfit::ServerTakeover => {}
                 }
             }
         })],
@@ -35,7 +37,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-06",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "response raises or omits server_max_window_bits or server_no_context_takeover",
         section: "RFC 7692 §7.1",
         explanation: "With server_max_window_bits and server_no_context_takeover a client limits \
@@ -47,14 +49,14 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: permessage-deflate; server_max_window_bits=10\nserver: permessage-deflate",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Fit::Breaks(misfits) = fit(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Fit::Breaks(misfits) = fit(context.subject) else { return };
             for misfit in misfits {
                 match misfit {
-                    Misfit::ServerWindow { .. } | Misfit::ServerTakeover => {
-                        add(scene.subject, misfit.text(), faults);
+                    NegotiationMisfit::ServerWindow { .. } | NegotiationMisfit::ServerTakeover => {
+                        add(context.subject, misfit.text(), violations);
                     }
-                    Misfit::ClientWindowUnasked => {}
+                    NegotiationMisfit::ClientWindowUnasked => {}
                 }
             }
         })],
@@ -62,7 +64,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-07",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "response matches none of the offers",
         section: "RFC 7692 §5, §7.1",
         explanation: "A server accepts one of the offers as it stands, or none. The client cannot \
@@ -75,25 +77,25 @@ pub(super) static RULES: &[Rule] = &[
             "client: permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover\n\
              server: permessage-deflate",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            if let Fit::MatchesNone(reasons) = fit(scene.subject) {
-                add(scene.subject, reasons, faults);
+        checks: &[Check::Response(|context, violations| {
+            if let Fit::MatchesNone(reasons) = fit(context.subject) {
+                add(context.subject, reasons, violations);
             }
         })],
     },
 ];
 
-fn add(handshake: &Handshake, evidence: String, faults: &mut Faults) {
-    let fault = faults.add(evidence);
+fn add(handshake: &Handshake, evidence: String, violations: &mut Violations) {
+    let violation = violations.add(evidence);
     if let Some(response) = &handshake.response {
-        fault.span(place(response, "Sec-WebSocket-Extensions"));
+        violation.span(place(response, "Sec-WebSocket-Extensions"));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked};
 
     fn agreed(s: &mut Scenario, offers: &str, answer: &str) {
         let field = |value: &str| format!("Sec-WebSocket-Extensions: {value}\r\n");
@@ -101,25 +103,25 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the usual offer of a browser, and an answer", near: &["PMD-05", "PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=15") },
-        Case { name: "what a server may say unasked", near: &["PMD-05", "PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate", "permessage-deflate; server_max_window_bits=10; server_no_context_takeover; client_no_context_takeover") },
-        Case { name: "client's window limited unasked", near: &["PMD-07"], fires: &["PMD-05 server"], play: |s| agreed(s, "permessage-deflate", "permessage-deflate; client_max_window_bits=10") },
-        Case { name: "server's window raised", near: &["PMD-07"], fires: &["PMD-06 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12") },
-        Case { name: "server's window lowered", near: &["PMD-06"], fires: &[], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=12", "permessage-deflate; server_max_window_bits=9") },
-        Case { name: "both of the server's limits omitted", near: &["PMD-07"], fires: &["PMD-06 server", "PMD-06 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=12; server_no_context_takeover", "permessage-deflate") },
-        Case { name: "client's hints omitted", near: &["PMD-06"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits=9; client_no_context_takeover", "permessage-deflate") },
-        Case { name: "client's window raised", near: &["PMD-05", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=10") },
-        Case { name: "fits neither of two", near: &["PMD-06"], fires: &["PMD-07 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate") },
-        Case { name: "fits the second of two", near: &["PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10, permessage-deflate", "permessage-deflate") },
-        Case { name: "declined", near: &["PMD-06", "PMD-07"], fires: &[], play: |s| { s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n", ""); } },
-        Case { name: "accepted twice", near: &["HS-20"], fires: &["PMD-07 server"], play: |s| agreed(s, "permessage-deflate", "permessage-deflate, permessage-deflate") },
-        Case { name: "accepted though the offer had to be declined", near: &[], fires: &["PMD-01 client", "PMD-07 server"], play: |s| agreed(s, "permessage-deflate; level=1", "permessage-deflate") },
-        Case { name: "and the client goes on", near: &["HS-26"], fires: &["PMD-01 client", "PMD-07 server"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the usual offer of a browser, and an answer", near: &["PMD-05", "PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=15") },
+        RuleCase { name: "what a server may say unasked", near: &["PMD-05", "PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate", "permessage-deflate; server_max_window_bits=10; server_no_context_takeover; client_no_context_takeover") },
+        RuleCase { name: "client's window limited unasked", near: &["PMD-07"], fires: &["PMD-05 server"], play: |s| agreed(s, "permessage-deflate", "permessage-deflate; client_max_window_bits=10") },
+        RuleCase { name: "server's window raised", near: &["PMD-07"], fires: &["PMD-06 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12") },
+        RuleCase { name: "server's window lowered", near: &["PMD-06"], fires: &[], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=12", "permessage-deflate; server_max_window_bits=9") },
+        RuleCase { name: "both of the server's limits omitted", near: &["PMD-07"], fires: &["PMD-06 server", "PMD-06 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=12; server_no_context_takeover", "permessage-deflate") },
+        RuleCase { name: "client's hints omitted", near: &["PMD-06"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits=9; client_no_context_takeover", "permessage-deflate") },
+        RuleCase { name: "client's window raised", near: &["PMD-05", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=10") },
+        RuleCase { name: "fits neither of two", near: &["PMD-06"], fires: &["PMD-07 server"], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate") },
+        RuleCase { name: "fits the second of two", near: &["PMD-06", "PMD-07"], fires: &[], play: |s| agreed(s, "permessage-deflate; server_max_window_bits=10, permessage-deflate", "permessage-deflate") },
+        RuleCase { name: "declined", near: &["PMD-06", "PMD-07"], fires: &[], play: |s| { s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n", ""); } },
+        RuleCase { name: "accepted twice", near: &["HS-20"], fires: &["PMD-07 server"], play: |s| agreed(s, "permessage-deflate", "permessage-deflate, permessage-deflate") },
+        RuleCase { name: "accepted though the offer had to be declined", near: &[], fires: &["PMD-01 client", "PMD-07 server"], play: |s| agreed(s, "permessage-deflate; level=1", "permessage-deflate") },
+        RuleCase { name: "and the client goes on", near: &["HS-26"], fires: &["PMD-01 client", "PMD-07 server"], play: |s| {
             agreed(s, "permessage-deflate; level=1", "permessage-deflate");
             s.client(&masked(0x81, b"a"));
         }},
-        Case { name: "not offered at all", near: &["PMD-05", "PMD-07"], fires: &["HS-20 server"], play: |s| agreed(s, "x-other", "permessage-deflate; client_max_window_bits=10") },
+        RuleCase { name: "not offered at all", near: &["PMD-05", "PMD-07"], fires: &["HS-20 server"], play: |s| agreed(s, "x-other", "permessage-deflate; client_max_window_bits=10") },
     ];
 
     #[test]

@@ -1,7 +1,7 @@
 //! The parameters of permessage-deflate, each by itself.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Faults;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{acceptance, attempt, is_whole_token, place};
 use crate::http::Handshake;
 use crate::websocket::extension;
@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "PMD-01",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "unknown parameter",
         section: "RFC 7692 §7.1",
         explanation: "permessage-deflate has four parameters: server_no_context_takeover, \
@@ -27,14 +27,18 @@ pub(super) static RULES: &[Rule] = &[
             comma begins another extension.",
         example: Example::Text("Sec-WebSocket-Extensions: permessage-deflate; max_window_bits=10"),
         checks: &[
-            Check::Request(|scene, faults| judge_offers(scene.subject, unknown, faults)),
-            Check::Response(|scene, faults| judge_answers(scene.subject, unknown, faults)),
+            Check::Request(|context, violations| {
+                judge_offers(context.subject, unknown, violations);
+            }),
+            Check::Response(|context, violations| {
+                judge_answers(context.subject, unknown, violations);
+            }),
         ],
     },
     Rule {
         id: "PMD-02",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "parameter repeated",
         section: "RFC 7692 §7.1",
         explanation: "Each parameter may appear once in an offer and once in a response. A server \
@@ -46,14 +50,18 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; client_max_window_bits=12",
         ),
         checks: &[
-            Check::Request(|scene, faults| judge_offers(scene.subject, repeated, faults)),
-            Check::Response(|scene, faults| judge_answers(scene.subject, repeated, faults)),
+            Check::Request(|context, violations| {
+                judge_offers(context.subject, repeated, violations);
+            }),
+            Check::Response(|context, violations| {
+                judge_answers(context.subject, repeated, violations);
+            }),
         ],
     },
     Rule {
         id: "PMD-03",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "`*_no_context_takeover` with a value",
         section: "RFC 7692 §7.1.1",
         explanation: "server_no_context_takeover and client_no_context_takeover say what they say \
@@ -65,14 +73,18 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover=true",
         ),
         checks: &[
-            Check::Request(|scene, faults| judge_offers(scene.subject, flag_with_value, faults)),
-            Check::Response(|scene, faults| judge_answers(scene.subject, flag_with_value, faults)),
+            Check::Request(|context, violations| {
+                judge_offers(context.subject, flag_with_value, violations);
+            }),
+            Check::Response(|context, violations| {
+                judge_answers(context.subject, flag_with_value, violations);
+            }),
         ],
     },
     Rule {
         id: "PMD-04",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "window bits missing where required, not 8-15, or with a leading zero",
         section: "RFC 7692 §7.1.2",
         explanation: "server_max_window_bits and client_max_window_bits are decimal numbers from 8 \
@@ -86,25 +98,29 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16",
         ),
         checks: &[
-            Check::Request(|scene, faults| judge_offers(scene.subject, wrong_bits, faults)),
-            Check::Response(|scene, faults| judge_answers(scene.subject, wrong_bits, faults)),
+            Check::Request(|context, violations| {
+                judge_offers(context.subject, wrong_bits, violations);
+            }),
+            Check::Response(|context, violations| {
+                judge_answers(context.subject, wrong_bits, violations);
+            }),
         ],
     },
 ];
 
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
+pub(super) enum ParameterRole {
     Offer,
     Answer,
 }
 
 /// Whether all parameters of an extension are as they should be.
-pub(super) fn is_valid(extension: &Extension, role: Role) -> bool {
-    let faults = [unknown, repeated, flag_with_value, wrong_bits];
+pub(super) fn is_valid(extension: &Extension, role: ParameterRole) -> bool {
+    let violations = [unknown, repeated, flag_with_value, wrong_bits];
     let is_readable = |param: &Param| !has_unreadable_value(param);
     extension.params.iter().all(is_readable)
-        && faults.iter().all(|faults| faults(extension, role).is_empty())
+        && violations.iter().all(|violations| violations(extension, role).is_empty())
 }
 
 /// The window bits of a parameter: 8 to 15 without leading zeros (RFC 7692 §7.1.2).
@@ -118,18 +134,18 @@ pub(super) fn bits(param: &Param) -> Option<u8> {
 /// Tells what is wrong with each offer: one entry for each offence.
 fn judge_offers(
     handshake: &Handshake,
-    wrongs: fn(&Extension, Role) -> Vec<String>,
-    faults: &mut Faults,
+    wrongs: fn(&Extension, ParameterRole) -> Vec<String>,
+    violations: &mut Violations,
 ) {
     let Some(request) = attempt(handshake) else { return };
     let Some(value) = handshake.extensions_offered() else { return };
     let list = extension::parse(&value);
     let count = list.named(PERMESSAGE_DEFLATE).count();
     for (number, offer) in (1..).zip(list.named(PERMESSAGE_DEFLATE)) {
-        for wrong in wrongs(offer, Role::Offer) {
+        for wrong in wrongs(offer, ParameterRole::Offer) {
             let which =
                 if count > 1 { format!("offer {number} of {count}: ") } else { String::new() };
-            faults.add(which + &wrong).span(place(request, "Sec-WebSocket-Extensions"));
+            violations.add(which + &wrong).span(place(request, "Sec-WebSocket-Extensions"));
         }
     }
 }
@@ -137,25 +153,25 @@ fn judge_offers(
 /// Tells what is wrong with the answer, or with each where there are several.
 fn judge_answers(
     handshake: &Handshake,
-    wrongs: fn(&Extension, Role) -> Vec<String>,
-    faults: &mut Faults,
+    wrongs: fn(&Extension, ParameterRole) -> Vec<String>,
+    violations: &mut Violations,
 ) {
     let Some(response) = acceptance(handshake) else { return };
     let Some(value) = handshake.extensions_accepted() else { return };
     for answer in extension::parse(&value).named(PERMESSAGE_DEFLATE) {
-        for wrong in wrongs(answer, Role::Answer) {
-            faults.add(wrong).span(place(response, "Sec-WebSocket-Extensions"));
+        for wrong in wrongs(answer, ParameterRole::Answer) {
+            violations.add(wrong).span(place(response, "Sec-WebSocket-Extensions"));
         }
     }
 }
 
-fn unknown(extension: &Extension, _: Role) -> Vec<String> {
+fn unknown(extension: &Extension, _: ParameterRole) -> Vec<String> {
     let is_known = |param: &&Param| is_one_of(param, &FLAGS) || is_one_of(param, &WINDOWS);
     let unknown = extension.params.iter().filter(|param| !is_known(param));
     unknown.map(|param| format!("{:?} is none of its parameters", param.name)).collect()
 }
 
-fn repeated(extension: &Extension, _: Role) -> Vec<String> {
+fn repeated(extension: &Extension, _: ParameterRole) -> Vec<String> {
     let names = FLAGS.iter().chain(&WINDOWS);
     let count = |name: &str| {
         extension.params.iter().filter(|param| param.name.eq_ignore_ascii_case(name)).count()
@@ -166,7 +182,7 @@ fn repeated(extension: &Extension, _: Role) -> Vec<String> {
         .collect()
 }
 
-fn flag_with_value(extension: &Extension, _: Role) -> Vec<String> {
+fn flag_with_value(extension: &Extension, _: ParameterRole) -> Vec<String> {
     let flags = extension.params.iter().filter(|param| is_one_of(param, &FLAGS));
     flags
         .filter(|param| param.value.is_some() && !has_unreadable_value(param))
@@ -174,10 +190,10 @@ fn flag_with_value(extension: &Extension, _: Role) -> Vec<String> {
         .collect()
 }
 
-fn wrong_bits(extension: &Extension, role: Role) -> Vec<String> {
+fn wrong_bits(extension: &Extension, role: ParameterRole) -> Vec<String> {
     let windows = extension.params.iter().filter(|param| is_one_of(param, &WINDOWS));
     let may_be_bare = |param: &Param| {
-        role == Role::Offer && param.name.eq_ignore_ascii_case(CLIENT_MAX_WINDOW_BITS)
+        role == ParameterRole::Offer && param.name.eq_ignore_ascii_case(CLIENT_MAX_WINDOW_BITS)
     };
     windows
         .filter(|param| !has_unreadable_value(param))
@@ -216,7 +232,7 @@ const WINDOWS: [&str; 2] = [SERVER_MAX_WINDOW_BITS, CLIENT_MAX_WINDOW_BITS];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked};
 
     /// Offers this, and has it declined.
     fn offered(s: &mut Scenario, offer: &str) {
@@ -224,33 +240,33 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "all four parameters", near: &["PMD-01", "PMD-02", "PMD-03", "PMD-04"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "all four parameters", near: &["PMD-01", "PMD-02", "PMD-03", "PMD-04"], fires: &[], play: |s| {
             let params = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; client_max_window_bits=15";
             s.open().upgrade(&format!("Sec-WebSocket-Extensions: {params}\r\n"), &format!("Sec-WebSocket-Extensions: {params}\r\n"));
         }},
-        Case { name: "other letter cases, and a quoted number", near: &["PMD-01", "PMD-04"], fires: &[], play: |s| offered(s, "Permessage-Deflate; Server_Max_Window_Bits=\"10\"") },
-        Case { name: "unknown parameter", near: &[], fires: &["PMD-01 client"], play: |s| offered(s, "permessage-deflate; level=9") },
-        Case { name: "two unknown parameters are two offences", near: &[], fires: &["PMD-01 client", "PMD-01 client"], play: |s| offered(s, "permessage-deflate; level=9; threshold=1024") },
-        Case { name: "parameters of other extensions", near: &["PMD-01", "PMD-02"], fires: &[], play: |s| offered(s, "x-deflate; level=9; level=8, permessage-deflate") },
-        Case { name: "unknown parameter in the answer", near: &["PMD-07"], fires: &["PMD-01 server"], play: |s| { s.deflated("; max_window_bits=10"); } },
-        Case { name: "repeated", near: &["PMD-01"], fires: &["PMD-02 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits; client_max_window_bits=10") },
-        Case { name: "the same in two offers", near: &["PMD-02"], fires: &[], play: |s| offered(s, "permessage-deflate; client_max_window_bits, permessage-deflate; client_max_window_bits") },
-        Case { name: "repeated in the answer", near: &["PMD-07"], fires: &["PMD-02 server"], play: |s| { s.deflated("; client_no_context_takeover; client_no_context_takeover"); } },
-        Case { name: "flag with a value", near: &[], fires: &["PMD-03 client"], play: |s| offered(s, "permessage-deflate; server_no_context_takeover=true") },
-        Case { name: "flag with a value in the answer", near: &["PMD-06", "PMD-07"], fires: &["PMD-03 server"], play: |s| { s.deflated("; server_no_context_takeover=1"); } },
-        Case { name: "flag with an empty value in quotes", near: &["PMD-03"], fires: &["HS-14 client"], play: |s| offered(s, "permessage-deflate; server_no_context_takeover=\"\"") },
-        Case { name: "seven bits", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; server_max_window_bits=7") },
-        Case { name: "sixteen bits in the answer", near: &["PMD-07"], fires: &["PMD-04 server"], play: |s| { s.deflated("; server_max_window_bits=16"); } },
-        Case { name: "leading zero", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits=09") },
-        Case { name: "with a sign", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits=+9") },
-        Case { name: "number missing in an offer for the server", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; server_max_window_bits") },
-        Case { name: "number missing in an offer for the client", near: &["PMD-04"], fires: &[], play: |s| offered(s, "permessage-deflate; client_max_window_bits") },
-        Case { name: "number missing in the answer", near: &["PMD-05"], fires: &["PMD-04 server"], play: |s| { s.deflated("; client_max_window_bits"); } },
-        Case { name: "the client goes on after such an answer", near: &[], fires: &["PMD-04 server", "HS-26 client"], play: |s| {
+        RuleCase { name: "other letter cases, and a quoted number", near: &["PMD-01", "PMD-04"], fires: &[], play: |s| offered(s, "Permessage-Deflate; Server_Max_Window_Bits=\"10\"") },
+        RuleCase { name: "unknown parameter", near: &[], fires: &["PMD-01 client"], play: |s| offered(s, "permessage-deflate; level=9") },
+        RuleCase { name: "two unknown parameters are two offences", near: &[], fires: &["PMD-01 client", "PMD-01 client"], play: |s| offered(s, "permessage-deflate; level=9; threshold=1024") },
+        RuleCase { name: "parameters of other extensions", near: &["PMD-01", "PMD-02"], fires: &[], play: |s| offered(s, "x-deflate; level=9; level=8, permessage-deflate") },
+        RuleCase { name: "unknown parameter in the answer", near: &["PMD-07"], fires: &["PMD-01 server"], play: |s| { s.deflated("; max_window_bits=10"); } },
+        RuleCase { name: "repeated", near: &["PMD-01"], fires: &["PMD-02 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits; client_max_window_bits=10") },
+        RuleCase { name: "the same in two offers", near: &["PMD-02"], fires: &[], play: |s| offered(s, "permessage-deflate; client_max_window_bits, permessage-deflate; client_max_window_bits") },
+        RuleCase { name: "repeated in the answer", near: &["PMD-07"], fires: &["PMD-02 server"], play: |s| { s.deflated("; client_no_context_takeover; client_no_context_takeover"); } },
+        RuleCase { name: "flag with a value", near: &[], fires: &["PMD-03 client"], play: |s| offered(s, "permessage-deflate; server_no_context_takeover=true") },
+        RuleCase { name: "flag with a value in the answer", near: &["PMD-06", "PMD-07"], fires: &["PMD-03 server"], play: |s| { s.deflated("; server_no_context_takeover=1"); } },
+        RuleCase { name: "flag with an empty value in quotes", near: &["PMD-03"], fires: &["HS-14 client"], play: |s| offered(s, "permessage-deflate; server_no_context_takeover=\"\"") },
+        RuleCase { name: "seven bits", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; server_max_window_bits=7") },
+        RuleCase { name: "sixteen bits in the answer", near: &["PMD-07"], fires: &["PMD-04 server"], play: |s| { s.deflated("; server_max_window_bits=16"); } },
+        RuleCase { name: "leading zero", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits=09") },
+        RuleCase { name: "with a sign", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; client_max_window_bits=+9") },
+        RuleCase { name: "number missing in an offer for the server", near: &[], fires: &["PMD-04 client"], play: |s| offered(s, "permessage-deflate; server_max_window_bits") },
+        RuleCase { name: "number missing in an offer for the client", near: &["PMD-04"], fires: &[], play: |s| offered(s, "permessage-deflate; client_max_window_bits") },
+        RuleCase { name: "number missing in the answer", near: &["PMD-05"], fires: &["PMD-04 server"], play: |s| { s.deflated("; client_max_window_bits"); } },
+        RuleCase { name: "the client goes on after such an answer", near: &[], fires: &["PMD-04 server", "HS-26 client"], play: |s| {
             s.deflated("; server_max_window_bits=16").client(&masked(0x81, b"a"));
         }},
-        Case { name: "in a refusal", near: &["PMD-01", "PMD-04"], fires: &["HS-42"], play: |s| {
+        RuleCase { name: "in a refusal", near: &["PMD-01", "PMD-04"], fires: &["HS-42"], play: |s| {
             s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Extensions: permessage-deflate; a; server_max_window_bits=99\r\nContent-Length: 0\r\n\r\n");
         }},
     ];

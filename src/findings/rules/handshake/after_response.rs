@@ -1,7 +1,7 @@
 //! What one side does though the other has not answered, or has answered wrongly.
 
 use crate::findings::engine::context::FrameSeen;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::findings::rules::rule;
@@ -13,7 +13,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-15",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "client sent bytes before the response",
         section: "RFC 6455 §4.1",
         explanation: "A client must wait for the response before it sends anything more. What it \
@@ -26,8 +26,8 @@ pub(super) static RULES: &[Rule] = &[
             "client: GET /chat HTTP/1.1 ...\nclient: 81 85 37 fa 21 3d ...\n\
              server: HTTP/1.1 101 Switching Protocols",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let handshake = scene.subject;
+        checks: &[Check::Response(|context, violations| {
+            let handshake = context.subject;
             let Some(request) = &handshake.request else { return };
             if acceptance(handshake).is_none()
                 || handshake.early_bytes == 0
@@ -36,7 +36,7 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let sent = counted(handshake.early_bytes, "byte");
-            faults
+            violations
                 .add(format!("{sent} between the request and the response"))
                 .direction(Direction::ClientToServer)
                 .side(Side::Client)
@@ -46,7 +46,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-25",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "server accepted a request it had to refuse",
         section: "RFC 6455 §4.2.1",
         explanation: "A server must refuse a request that is not as section 4.2.1 says, for \
@@ -58,18 +58,18 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Sec-WebSocket-Key: c2hvcnQta2V5\nserver: HTTP/1.1 101 Switching Protocols",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let broken = grave(&scene.facts.handshake.request_faults, &MUST_REFUSE);
-            if acceptance(scene.subject).is_some() && !broken.is_empty() {
+        checks: &[Check::Response(|context, violations| {
+            let broken = grave(&context.state.handshake.request_violations, &MUST_REFUSE);
+            if acceptance(context.subject).is_some() && !broken.is_empty() {
                 let broken = in_words(&broken);
-                faults.add(format!("101 although the request broke {broken}"));
+                violations.add(format!("101 although the request broke {broken}"));
             }
         })],
     },
     Rule {
         id: "HS-26",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "client went on after a response it had to refuse",
         section: "RFC 6455 §4.1",
         explanation: "A client must check the response and fail the connection where it is wrong. \
@@ -82,12 +82,12 @@ pub(super) static RULES: &[Rule] = &[
             "server: HTTP/1.1 101 Switching Protocols, no Sec-WebSocket-Accept\n\
              client: 81 85 37 fa 21 3d ...",
         ),
-        checks: &[Check::Frame(|scene, faults| {
-            let FrameSeen { direction, frame } = scene.subject;
-            let facts = &scene.facts.handshake;
-            let sender = scene.sender(direction);
+        checks: &[Check::Frame(|context, violations| {
+            let FrameSeen { direction, frame } = context.subject;
+            let facts = &context.state.handshake;
+            let sender = context.sender(direction);
             if direction == Direction::ServerToClient
-                || facts.response_faults.is_empty()
+                || facts.response_violations.is_empty()
                 || frame.header.is_control()
                 || sender.data_frames > 0
                 || sender.close.is_some()
@@ -95,10 +95,10 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let Some(response) = facts.accepted else { return };
-            let received = *scene.connection.acknowledged.get(Direction::ServerToClient);
-            let mut broken = grave(&facts.response_faults, &MUST_FAIL);
+            let received = *context.connection.acknowledged.get(Direction::ServerToClient);
+            let mut broken = grave(&facts.response_violations, &MUST_FAIL);
             // Who makes no valid offer has no better answer to expect.
-            if facts.request_faults.iter().any(|id| id.starts_with("PMD-")) {
+            if facts.request_violations.iter().any(|id| id.starts_with("PMD-")) {
                 broken.retain(|id| *id != "PMD-07");
             }
             if received >= response.end
@@ -106,7 +106,7 @@ pub(super) static RULES: &[Rule] = &[
                 && !broken.is_empty()
             {
                 let (place, broken) = (packets_in_words(response), in_words(&broken));
-                faults.add(format!("data although the response ({place}) broke {broken}"));
+                violations.add(format!("data although the response ({place}) broke {broken}"));
             }
         })],
     },
@@ -142,7 +142,7 @@ pub(super) const MUST_FAIL: [&str; 15] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
 
     /// Is answered with 101 and a wrong Sec-WebSocket-Accept.
     fn misled(s: &mut Scenario) -> &mut Scenario {
@@ -157,38 +157,38 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a frame before the response", near: &[], fires: &["HS-15 client"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a frame before the response", near: &[], fires: &["HS-15 client"], play: |s| {
             let (_, accept) = s.ask("").fresh_key();
             s.client(&masked(0x81, b"Hello"));
             s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());
         }},
-        Case { name: "frames as soon as the response is there, in its packet too", near: &["HS-15", "HS-25", "HS-26"], fires: &[], play: |s| {
+        RuleCase { name: "frames as soon as the response is there, in its packet too", near: &["HS-15", "HS-25", "HS-26"], fires: &[], play: |s| {
             let (_, accept) = s.ask("").fresh_key();
             let head = format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
             s.server(&[head.as_bytes(), &plain(0x81, b"Hello")].concat()).client(&masked(0x81, b"Hello"));
         }},
-        Case { name: "another request behind one that is refused", near: &["HS-15"], fires: &["HS-42"], play: |s| {
+        RuleCase { name: "another request behind one that is refused", near: &["HS-15"], fires: &["HS-42"], play: |s| {
             s.ask("").client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "accepted with another version", near: &["HS-26"], fires: &["HS-12 client", "HS-25 server"], play: |s| humored(s, "8") },
-        Case { name: "refused, and accepted on the same connection", near: &["HS-25"], fires: &["HS-12 client"], play: |s| {
+        RuleCase { name: "accepted with another version", near: &["HS-26"], fires: &["HS-12 client", "HS-25 server"], play: |s| humored(s, "8") },
+        RuleCase { name: "refused, and accepted on the same connection", near: &["HS-25"], fires: &["HS-12 client"], play: |s| {
             let (key, accept) = s.open().fresh_key();
             let request = |version| format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n\r\n");
             s.client(request("8").as_bytes()).server(b"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n");
             s.client(request("13").as_bytes()).server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());
         }},
-        Case { name: "goes on after a wrong answer, which is told once", near: &[], fires: &["HS-19 server", "HS-26 client"], play: |s| {
+        RuleCase { name: "goes on after a wrong answer, which is told once", near: &[], fires: &["HS-19 server", "HS-26 client"], play: |s| {
             misled(s).client(&masked(0x81, b"a")).client(&masked(0x81, b"b"));
         }},
-        Case { name: "closes after a wrong answer", near: &["HS-26"], fires: &["HS-19 server"], play: |s| {
+        RuleCase { name: "closes after a wrong answer", near: &["HS-26"], fires: &["HS-19 server"], play: |s| {
             misled(s).server(&plain(0x81, b"a")).client(&masked(0x88, b""));
         }},
-        Case { name: "sent before a wrong answer", near: &["HS-26"], fires: &["HS-15 client", "HS-19 server"], play: |s| {
+        RuleCase { name: "sent before a wrong answer", near: &["HS-26"], fires: &["HS-15 client", "HS-19 server"], play: |s| {
             s.ask("").client(&masked(0x81, b"a"));
             s.server(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n\r\n");
         }},
-        Case { name: "goes on where it may", near: &["HS-26"], fires: &["HS-22 server", "HS-23 server"], play: |s| {
+        RuleCase { name: "goes on where it may", near: &["HS-26"], fires: &["HS-22 server", "HS-23 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: a\r\n", "Content-Length: 0\r\n").client(&masked(0x81, b"a"));
         }},
     ];

@@ -1,8 +1,8 @@
 //! What is unwise in a handshake, or odd.
 
-use crate::findings::across::handshake_keys::Stage;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Faults;
+use crate::findings::across::handshake_keys::KeyStage;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{answer, attempt, lacks, place, shown};
 use crate::findings::words::counted;
 use crate::http::Head;
@@ -14,7 +14,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-10",
         severity: Severity::Warning,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Sec-WebSocket-Key reused on another connection, or all one byte",
         section: "RFC 6455 §4.1",
         explanation: "The key must be chosen at random for each connection. With a fixed key, the \
@@ -27,16 +27,16 @@ pub(super) static RULES: &[Rule] = &[
             "connection 1: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              connection 2: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
-            let Some(key) = scene.subject.key() else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
+            let Some(key) = context.subject.key() else { return };
             let bytes = key_bytes(key).filter(|bytes| bytes.len() == KEY_LENGTH);
             let Some(bytes) = bytes else { return };
             // A proxy passes a handshake on with its key while it waits itself.
-            let used = scene.keys.used(key).filter(|used| {
-                used.connection != scene.connection.id && used.stage == Stage::Answered
+            let used = context.keys.used(key).filter(|used| {
+                used.connection != context.connection.id && used.stage == KeyStage::Answered
             });
-            let fault = match (used, bytes.split_first()) {
+            let violation = match (used, bytes.split_first()) {
                 (Some(used), _) => format!(
                     "was used by connection {} in packet {}",
                     used.connection.0, used.packet
@@ -51,15 +51,15 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 ""
             };
-            faults
-                .add(format!("{} {fault}{origin}", shown(key)))
+            violations
+                .add(format!("{} {violation}{origin}", shown(key)))
                 .span(place(request, "Sec-WebSocket-Key"));
         })],
     },
     Rule {
         id: "HS-28",
         severity: Severity::Note,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "a browser sent no Origin",
         section: "RFC 6455 §4.1",
         explanation: "Browsers must say in Origin which page opens the WebSocket, so that a server \
@@ -71,17 +71,17 @@ pub(super) static RULES: &[Rule] = &[
             "User-Agent: Mozilla/5.0 (X11; Linux x86_64) ...\nAccept-Language: en\n\
              Sec-Fetch-Mode: websocket",
         ),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             if let Some(sign) = browser(request).filter(|_| lacks(request, "Origin")) {
-                faults.add(format!("no Origin, but {sign}"));
+                violations.add(format!("no Origin, but {sign}"));
             }
         })],
     },
     Rule {
         id: "HS-29",
         severity: Severity::Warning,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "credentials or tokens in the request target",
         section: "RFC 6455 §10.5, RFC 3986 §7.5",
         explanation: "Targets are written to the logs of servers, proxies and monitoring, and stay \
@@ -91,18 +91,18 @@ pub(super) static RULES: &[Rule] = &[
             first message, or put a ticket into the target that is good for one connection and a \
             few seconds. Other clients can send Authorization. Take the parameter out of the logs.",
         example: Example::Text("GET /chat?access_token=eyJhbGciOi... HTTP/1.1"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let secrets = secrets(request.target().unwrap_or_default());
             if !secrets.is_empty() {
-                faults.add(secrets.join("; "));
+                violations.add(secrets.join("; "));
             }
         })],
     },
     Rule {
         id: "HS-30",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "lines end with a bare LF",
         section: "RFC 9112 §2.2",
         explanation: "Lines of a head end with CR and LF. A receiver may accept a bare LF, or \
@@ -112,13 +112,13 @@ pub(super) static RULES: &[Rule] = &[
             with \\n, or read from a text file.",
         example: Example::Text("GET /chat HTTP/1.1\\n\nHost: server.example.com\\n"),
         checks: &[
-            Check::Request(|scene, faults| {
-                let Some(request) = attempt(scene.subject) else { return };
-                add_bare_line_ends(request, faults);
+            Check::Request(|context, violations| {
+                let Some(request) = attempt(context.subject) else { return };
+                add_bare_line_ends(request, violations);
             }),
-            Check::Response(|scene, faults| {
-                let Some(response) = answer(scene.subject) else { return };
-                add_bare_line_ends(response, faults);
+            Check::Response(|context, violations| {
+                let Some(response) = answer(context.subject) else { return };
+                add_bare_line_ends(response, violations);
             }),
         ],
     },
@@ -174,12 +174,12 @@ fn is_secret(name: &[u8]) -> bool {
 }
 
 /// Says how many lines of a head end with LF alone.
-fn add_bare_line_ends(head: &Head, faults: &mut Faults) {
+fn add_bare_line_ends(head: &Head, violations: &mut Violations) {
     let bare = head.oddities.bare_lf;
     let Some(first) = bare.first else { return };
     let start = head.offset_of(first);
     let lines = counted(u64::from(bare.count), "line");
-    faults
+    violations
         .add(format!("{lines} with LF alone, the first at byte {first} of the head"))
         .span(Span { start, end: start.saturating_add(1), ..head.span });
 }
@@ -216,7 +216,7 @@ const SECRETS: [&str; 22] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     /// Asks with this key, and is refused.
     fn refused(s: &mut Scenario, key: &str) {
@@ -239,36 +239,36 @@ mod tests {
         "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the key of an earlier connection", near: &[], fires: &["HS-10 client", "HS-42", "HS-42"], play: |s| { refused(s, KEY); refused(s, KEY); } },
-        Case { name: "a key that is passed on while it waits", near: &["HS-10"], fires: &[], play: |s| { asks(s, KEY); asks(s, KEY); } },
-        Case { name: "asked again on the same connection", near: &["HS-10"], fires: &["HS-42"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the key of an earlier connection", near: &[], fires: &["HS-10 client", "HS-42", "HS-42"], play: |s| { refused(s, KEY); refused(s, KEY); } },
+        RuleCase { name: "a key that is passed on while it waits", near: &["HS-10"], fires: &[], play: |s| { asks(s, KEY); asks(s, KEY); } },
+        RuleCase { name: "asked again on the same connection", near: &["HS-10"], fires: &["HS-42"], play: |s| {
             refused(s, KEY);
             s.client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());
         }},
-        Case { name: "keys that differ in letter case", near: &["HS-10"], fires: &["HS-42", "HS-42"], play: |s| { refused(s, KEY); refused(s, "aaECAwQFBgcICQoLDA0ODw=="); } },
-        Case { name: "sixteen zero bytes", near: &[], fires: &["HS-10 client", "HS-42"], play: |s| refused(s, "AAAAAAAAAAAAAAAAAAAAAA==") },
-        Case { name: "fifteen zero bytes and a one", near: &["HS-10"], fires: &["HS-42"], play: |s| refused(s, "AAAAAAAAAAAAAAAAAAAAAQ==") },
-        Case { name: "a browser of today without Origin", near: &[], fires: &["HS-28 client"], play: |s| { s.ask("Sec-Fetch-Mode: websocket\r\nSec-Fetch-Dest: empty\r\n"); } },
-        Case { name: "an older browser without Origin", near: &[], fires: &["HS-28 client"], play: |s| { s.ask(&format!("{AGENT}Accept-Language: de\r\n")); } },
-        Case { name: "a page from a file", near: &["HS-28"], fires: &[], play: |s| { s.ask(&format!("{AGENT}Accept-Language: de\r\nOrigin: null\r\n")); } },
-        Case { name: "a program that borrows a User-Agent", near: &["HS-28"], fires: &[], play: |s| { s.ask(AGENT); } },
-        Case { name: "a program", near: &["HS-28"], fires: &[], play: |s| { s.ask("User-Agent: Python/3.13 websockets/15.0\r\nAccept-Language: en\r\n"); } },
-        Case { name: "tokens in the query are told at once", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?a=1&access_token=abc&jwt=def") },
-        Case { name: "written with capitals and a dash", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?Api-Key=abc") },
-        Case { name: "user information", near: &["HS-03"], fires: &["HS-29 client"], play: |s| asks_for(s, "ws://me:secret@server.example.com/chat") },
-        Case { name: "an engine.io session, an empty token, a page about tokens", near: &["HS-29"], fires: &[], play: |s| asks_for(s, "/socket.io/token/?EIO=4&transport=websocket&sid=x4z&token=&q=password&tokens=3") },
-        Case { name: "an @ in the path", near: &["HS-29"], fires: &[], play: |s| asks_for(s, "ws://server.example.com/@me?to=a@b.example") },
-        Case { name: "request with bare LF", near: &[], fires: &["HS-30 client"], play: |s| {
+        RuleCase { name: "keys that differ in letter case", near: &["HS-10"], fires: &["HS-42", "HS-42"], play: |s| { refused(s, KEY); refused(s, "aaECAwQFBgcICQoLDA0ODw=="); } },
+        RuleCase { name: "sixteen zero bytes", near: &[], fires: &["HS-10 client", "HS-42"], play: |s| refused(s, "AAAAAAAAAAAAAAAAAAAAAA==") },
+        RuleCase { name: "fifteen zero bytes and a one", near: &["HS-10"], fires: &["HS-42"], play: |s| refused(s, "AAAAAAAAAAAAAAAAAAAAAQ==") },
+        RuleCase { name: "a browser of today without Origin", near: &[], fires: &["HS-28 client"], play: |s| { s.ask("Sec-Fetch-Mode: websocket\r\nSec-Fetch-Dest: empty\r\n"); } },
+        RuleCase { name: "an older browser without Origin", near: &[], fires: &["HS-28 client"], play: |s| { s.ask(&format!("{AGENT}Accept-Language: de\r\n")); } },
+        RuleCase { name: "a page from a file", near: &["HS-28"], fires: &[], play: |s| { s.ask(&format!("{AGENT}Accept-Language: de\r\nOrigin: null\r\n")); } },
+        RuleCase { name: "a program that borrows a User-Agent", near: &["HS-28"], fires: &[], play: |s| { s.ask(AGENT); } },
+        RuleCase { name: "a program", near: &["HS-28"], fires: &[], play: |s| { s.ask("User-Agent: Python/3.13 websockets/15.0\r\nAccept-Language: en\r\n"); } },
+        RuleCase { name: "tokens in the query are told at once", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?a=1&access_token=abc&jwt=def") },
+        RuleCase { name: "written with capitals and a dash", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?Api-Key=abc") },
+        RuleCase { name: "user information", near: &["HS-03"], fires: &["HS-29 client"], play: |s| asks_for(s, "ws://me:secret@server.example.com/chat") },
+        RuleCase { name: "an engine.io session, an empty token, a page about tokens", near: &["HS-29"], fires: &[], play: |s| asks_for(s, "/socket.io/token/?EIO=4&transport=websocket&sid=x4z&token=&q=password&tokens=3") },
+        RuleCase { name: "an @ in the path", near: &["HS-29"], fires: &[], play: |s| asks_for(s, "ws://server.example.com/@me?to=a@b.example") },
+        RuleCase { name: "request with bare LF", near: &[], fires: &["HS-30 client"], play: |s| {
             s.open().client(format!("GET / HTTP/1.1\nHost: a\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Key: {KEY}\nSec-WebSocket-Version: 13\n\n").as_bytes());
         }},
-        Case { name: "response with one bare LF", near: &[], fires: &["HS-30 server", "HS-42"], play: |s| {
+        RuleCase { name: "response with one bare LF", near: &[], fires: &["HS-30 server", "HS-42"], play: |s| {
             s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nServer: x\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "an empty line of LF before the request", near: &["HS-30"], fires: &[], play: |s| {
+        RuleCase { name: "an empty line of LF before the request", near: &["HS-30"], fires: &[], play: |s| {
             s.open().client(format!("\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());
         }},
-        Case { name: "a page with bare LF", near: &["HS-30"], fires: &[], play: |s| {
+        RuleCase { name: "a page with bare LF", near: &["HS-30"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\nHost: a\n\n").server(b"HTTP/1.1 200 OK\nContent-Length: 0\n\n");
         }},
     ];

@@ -1,7 +1,7 @@
 //! Fields that both heads have: lists, and what may be there only once.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Faults;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{
     acceptance, attempt, is_whole_token, place, shown,
 };
@@ -13,7 +13,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-09",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "a header that may appear once appears more than once",
         section: "RFC 6455 §11.3",
         explanation: "Sec-WebSocket-Key and Sec-WebSocket-Version must not appear more than once \
@@ -27,20 +27,24 @@ pub(super) static RULES: &[Rule] = &[
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
         ),
         checks: &[
-            Check::Request(|scene, faults| {
-                let Some(request) = attempt(scene.subject) else { return };
-                add_repeated(request, ["Sec-WebSocket-Key", "Sec-WebSocket-Version"], faults);
+            Check::Request(|context, violations| {
+                let Some(request) = attempt(context.subject) else { return };
+                add_repeated(request, ["Sec-WebSocket-Key", "Sec-WebSocket-Version"], violations);
             }),
-            Check::Response(|scene, faults| {
-                let Some(response) = acceptance(scene.subject) else { return };
-                add_repeated(response, ["Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"], faults);
+            Check::Response(|context, violations| {
+                let Some(response) = acceptance(context.subject) else { return };
+                add_repeated(
+                    response,
+                    ["Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"],
+                    violations,
+                );
             }),
         ],
     },
     Rule {
         id: "HS-13",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "offered subprotocols: empty, repeated or not tokens",
         section: "RFC 6455 §4.1",
         explanation: "Sec-WebSocket-Protocol lists names of subprotocols that are not empty, are \
@@ -51,8 +55,8 @@ pub(super) static RULES: &[Rule] = &[
             there is nothing to offer. Where a token of an application is sent in it, encode it in \
             base64url without padding.",
         example: Example::Text("Sec-WebSocket-Protocol: chat, chat"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let name = "Sec-WebSocket-Protocol";
             let offered: Vec<&[u8]> = request.tokens(name).collect();
             let mut wrong = Vec::new();
@@ -68,14 +72,14 @@ pub(super) static RULES: &[Rule] = &[
             }
             wrong.dedup();
             if !wrong.is_empty() {
-                faults.add(format!("offered: {}", wrong.join("; "))).span(place(request, name));
+                violations.add(format!("offered: {}", wrong.join("; "))).span(place(request, name));
             }
         })],
     },
     Rule {
         id: "HS-14",
         severity: Severity::Error,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "Sec-WebSocket-Extensions does not match the grammar",
         section: "RFC 6455 §9.1",
         explanation: "The field is a list of extensions with commas between them; each is a token, \
@@ -89,20 +93,20 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=",
         ),
         checks: &[
-            Check::Request(|scene, faults| {
-                let Some(request) = attempt(scene.subject) else { return };
-                add_malformed(request, faults);
+            Check::Request(|context, violations| {
+                let Some(request) = attempt(context.subject) else { return };
+                add_malformed(request, violations);
             }),
-            Check::Response(|scene, faults| {
-                let Some(response) = acceptance(scene.subject) else { return };
-                add_malformed(response, faults);
+            Check::Response(|context, violations| {
+                let Some(response) = acceptance(context.subject) else { return };
+                add_malformed(response, violations);
             }),
         ],
     },
     Rule {
         id: "HS-27",
         severity: Severity::Warning,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "Sec-WebSocket-Extensions repeated in a response",
         section: "RFC 6455 §11.3.2",
         explanation: "Section 11.3.2 says that this field must not appear more than once in a \
@@ -112,19 +116,19 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: x-trace",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
-            add_repeated(response, ["Sec-WebSocket-Extensions"], faults);
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
+            add_repeated(response, ["Sec-WebSocket-Extensions"], violations);
         })],
     },
 ];
 
 /// Says which of these fields are there more than once.
-fn add_repeated<const N: usize>(head: &Head, names: [&str; N], faults: &mut Faults) {
+fn add_repeated<const N: usize>(head: &Head, names: [&str; N], violations: &mut Violations) {
     for name in names {
         let values: Vec<String> = head.all(name).map(shown).collect();
         if values.len() > 1 {
-            faults
+            violations
                 .add(format!("{} times {name}: {}", values.len(), values.join(", ")))
                 .span(place(head, name));
         }
@@ -132,14 +136,14 @@ fn add_repeated<const N: usize>(head: &Head, names: [&str; N], faults: &mut Faul
 }
 
 /// Says where the extensions of a head do not match the grammar.
-fn add_malformed(head: &Head, faults: &mut Faults) {
+fn add_malformed(head: &Head, violations: &mut Violations) {
     let name = "Sec-WebSocket-Extensions";
     let Some(value) = head.joined(name) else { return };
     let list = extension::parse(&value);
     let params = list.extensions.iter().flat_map(|extension| &extension.params);
     // RFC 6455 §9.1: the value after quoted-string unescaping MUST conform to the 'token' ABNF.
     let mut values = params.filter_map(|param| param.value.as_deref());
-    let fault = if let Some(at) = list.malformed {
+    let violation = if let Some(at) = list.malformed {
         match value.get(at..).unwrap_or_default() {
             [] => "ends too early".to_owned(),
             rest => format!("cannot be read from {} on", shown(rest)),
@@ -149,53 +153,53 @@ fn add_malformed(head: &Head, faults: &mut Faults) {
     } else {
         return;
     };
-    faults.add(format!("{} {fault}", shown(&value))).span(place(head, name));
+    violations.add(format!("{} {violation}", shown(&value))).span(place(head, name));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "each field once", near: &["HS-09", "HS-13", "HS-14", "HS-27"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "each field once", near: &["HS-09", "HS-13", "HS-14", "HS-27"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: a; b=1, c\r\n", "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: a; b, c\r\n");
         }},
-        Case { name: "the version twice", near: &["HS-12"], fires: &["HS-09 client"], play: |s| {
+        RuleCase { name: "the version twice", near: &["HS-12"], fires: &["HS-09 client"], play: |s| {
             s.ask("Sec-WebSocket-Version: 13\r\n");
         }},
-        Case { name: "another key", near: &["HS-08"], fires: &["HS-09 client"], play: |s| {
+        RuleCase { name: "another key", near: &["HS-08"], fires: &["HS-09 client"], play: |s| {
             s.ask("Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n");
         }},
-        Case { name: "the answer twice", near: &["HS-19"], fires: &["HS-09 server"], play: |s| {
+        RuleCase { name: "the answer twice", near: &["HS-19"], fires: &["HS-09 server"], play: |s| {
             let (_, accept) = s.open().fresh_key();
             s.upgrade("", &format!("Sec-WebSocket-Accept: {accept}\r\n"));
         }},
-        Case { name: "two chosen subprotocols in two fields", near: &["HS-21"], fires: &["HS-09 server"], play: |s| {
+        RuleCase { name: "two chosen subprotocols in two fields", near: &["HS-21"], fires: &["HS-09 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: a, b\r\n", "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n");
         }},
-        Case { name: "fields that may be repeated", near: &["HS-09", "HS-13", "HS-14"], fires: &[], play: |s| {
+        RuleCase { name: "fields that may be repeated", near: &["HS-09", "HS-13", "HS-14"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b, A\r\nSec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: y\r\n", "Sec-WebSocket-Protocol: A\r\nSec-WebSocket-Extensions: x, y\r\n");
         }},
-        Case { name: "repeated in a refusal", near: &["HS-09", "HS-27"], fires: &["HS-42"], play: |s| {
+        RuleCase { name: "repeated in a refusal", near: &["HS-09", "HS-27"], fires: &["HS-42"], play: |s| {
             s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Accept: a\r\nSec-WebSocket-Accept: b\r\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "nothing offered in a field for it", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol:\r\n"); }},
-        Case { name: "an empty name among others", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a,,b\r\n"); }},
-        Case { name: "offered twice", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a, b, a\r\n"); }},
-        Case { name: "offered twice in two fields", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n"); }},
-        Case { name: "names that are no tokens are told at once", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: my chat, http://a, \"b\"\r\n"); }},
-        Case { name: "every mark of a token", near: &["HS-13"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: !#$%&'*+-.^_`|~09azAZ, v2.b\r\n"); }},
-        Case { name: "value missing", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\r\n"); }},
-        Case { name: "no extension at all", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions:\r\n"); }},
-        Case { name: "quoted value with a space", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c d\"\r\n"); }},
-        Case { name: "quoted token with an escape", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c\\d\"\r\n"); }},
-        Case { name: "empty members", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: , a,, b\r\n"); }},
-        Case { name: "the answer ends too early", near: &["HS-20"], fires: &["HS-14 server"], play: |s| {
+        RuleCase { name: "nothing offered in a field for it", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol:\r\n"); }},
+        RuleCase { name: "an empty name among others", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a,,b\r\n"); }},
+        RuleCase { name: "offered twice", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a, b, a\r\n"); }},
+        RuleCase { name: "offered twice in two fields", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n"); }},
+        RuleCase { name: "names that are no tokens are told at once", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: my chat, http://a, \"b\"\r\n"); }},
+        RuleCase { name: "every mark of a token", near: &["HS-13"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: !#$%&'*+-.^_`|~09azAZ, v2.b\r\n"); }},
+        RuleCase { name: "value missing", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\r\n"); }},
+        RuleCase { name: "no extension at all", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions:\r\n"); }},
+        RuleCase { name: "quoted value with a space", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c d\"\r\n"); }},
+        RuleCase { name: "quoted token with an escape", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\"c\\d\"\r\n"); }},
+        RuleCase { name: "empty members", near: &["HS-14"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Extensions: , a,, b\r\n"); }},
+        RuleCase { name: "the answer ends too early", near: &["HS-20"], fires: &["HS-14 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: a\r\n", "Sec-WebSocket-Extensions: a;\r\n");
         }},
-        Case { name: "accepted in two fields", near: &["HS-09", "HS-14", "HS-20"], fires: &["HS-27 server"], play: |s| {
+        RuleCase { name: "accepted in two fields", near: &["HS-09", "HS-14", "HS-20"], fires: &["HS-27 server"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Extensions: a, b\r\n", "Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b\r\n");
         }},
     ];

@@ -2,13 +2,13 @@
 //! (HS-50 to HS-52, HS-54).
 
 use crate::analysis::event::{Ending, Nature, TcpState};
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::after_response::MUST_FAIL;
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::findings::rules::tls;
-use crate::findings::state::handshake::Asked;
+use crate::findings::state::handshake::PendingRequest;
 use crate::findings::words::{counted, duration};
 use crate::stream::{Direction, Origin, Span};
 
@@ -17,7 +17,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-50",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "no answer to the upgrade request before the client gave up",
         section: "RFC 6455 §4.1",
         explanation: "TCP was open and the server's system received the request, and the program \
@@ -28,13 +28,13 @@ pub(super) static RULES: &[Rule] = &[
             node's inspector, `jstack`), the queue of unread bytes in `ss -tn` (Recv-Q). Give \
             handshakes a time limit on the server, too, and answer 503 where it is reached.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nclient, 10 s later: FIN"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(Asked { request, said }) = unanswered(scene) else { return };
-            let (who, at) = match scene.connection.state {
+        checks: &[Check::End(|context, violations| {
+            let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let (who, at) = match context.connection.state {
                 TcpState::HalfClosed(Direction::ClientToServer)
                 | TcpState::Closed(Direction::ClientToServer)
                 | TcpState::Reset(Direction::ClientToServer) => {
-                    (Some(Side::Client), scene.facts.ended.map(|(_, at)| at))
+                    (Some(Side::Client), context.state.ended.map(|(_, at)| at))
                 }
                 TcpState::Established => (None, None),
                 TcpState::SynSent
@@ -43,10 +43,10 @@ pub(super) static RULES: &[Rule] = &[
                 | TcpState::Closed(Direction::ServerToClient)
                 | TcpState::Reset(Direction::ServerToClient) => return,
             };
-            if scene.connection.bytes.server > said {
+            if context.connection.bytes.server > said {
                 return;
             }
-            let until = at.map_or(scene.subject.watched_until, |at| at.time);
+            let until = at.map_or(context.subject.watched_until, |at| at.time);
             let waited = until.since(request.last.time);
             let evidence = match who {
                 Some(_) => {
@@ -58,7 +58,7 @@ pub(super) static RULES: &[Rule] = &[
                 ),
                 None => return,
             };
-            faults
+            violations
                 .add(evidence)
                 .direction(Direction::ClientToServer)
                 .side(None)
@@ -68,7 +68,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-51",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "slow handshake: the server took more than a second to answer",
         section: "RFC 6455 §4.2.2",
         explanation: "The network was fast, the server was not: it looked something up, called \
@@ -79,23 +79,23 @@ pub(super) static RULES: &[Rule] = &[
             in a database, calls to others. Answer first and authenticate with the first message, \
             or cache it; look for blocking calls in the event loop.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver, 3 s later: HTTP/1.1 101"),
-        checks: &[Check::Response(|scene, faults| {
-            let handshake = scene.subject;
+        checks: &[Check::Response(|context, violations| {
+            let handshake = context.subject;
             let Some(waited) = handshake.duration().filter(|waited| *waited > SLOW) else {
                 return;
             };
             if acceptance(handshake).is_none() || handshake.response_came_first() {
                 return;
             }
-            let tcp = scene.connection.network.opening.duration();
+            let tcp = context.connection.network.opening.duration();
             let tcp = tcp.map_or_else(String::new, |tcp| format!(", TCP took {}", duration(tcp)));
-            faults.add(format!("{} from the request to the 101{tcp}", duration(waited)));
+            violations.add(format!("{} from the request to the 101{tcp}", duration(waited)));
         })],
     },
     Rule {
         id: "HS-52",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "101, but no frame ever followed",
         section: "RFC 6455 §4.1",
         explanation: "The handshake was complete and neither side said anything. The client may \
@@ -105,10 +105,10 @@ pub(super) static RULES: &[Rule] = &[
             extensions after the 101. Otherwise look at who is to speak first in the protocol on \
             top.",
         example: Example::Text("server: HTTP/1.1 101 Switching Protocols\nclient: FIN"),
-        checks: &[Check::End(|scene, faults| {
-            let connection = scene.connection;
-            let Some(response) = scene.facts.handshake.accepted else { return };
-            let watched = scene.subject.watched_until.since(response.last.time);
+        checks: &[Check::End(|context, violations| {
+            let connection = context.connection;
+            let Some(response) = context.state.handshake.accepted else { return };
+            let watched = context.subject.watched_until.since(response.last.time);
             let goes_on = match connection.state {
                 TcpState::Established => watched < LONG,
                 TcpState::SynSent
@@ -121,13 +121,18 @@ pub(super) static RULES: &[Rule] = &[
             if goes_on
                 || connection.frames.client.saturating_add(connection.frames.server) > 0
                 || connection.nature != Nature::WebSocket
-                || scene.subject.unseen.is_some()
+                || context.subject.unseen.is_some()
                 || bytes > 0
-                || scene.facts.handshake.response_faults.iter().any(|id| MUST_FAIL.contains(id))
+                || context
+                    .state
+                    .handshake
+                    .response_violations
+                    .iter()
+                    .any(|id| MUST_FAIL.contains(id))
             {
                 return;
             }
-            let how = match scene.facts.ended {
+            let how = match context.state.ended {
                 Some((side, at)) => format!(
                     "the {} ended the connection {} after it",
                     side.name(),
@@ -135,7 +140,7 @@ pub(super) static RULES: &[Rule] = &[
                 ),
                 None => format!("{} later the capture ended", duration(watched)),
             };
-            faults
+            violations
                 .add(format!("no frame after the 101; {how}"))
                 .direction(Direction::ServerToClient)
                 .side(None)
@@ -145,7 +150,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-54",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "server closed without answering the upgrade request",
         section: "RFC 6455 §4.2.2, RFC 9112 §9.6",
         explanation: "The server's program received the request and closed the connection without \
@@ -156,12 +161,12 @@ pub(super) static RULES: &[Rule] = &[
             port. Look at the server's log for a crash or an \
             exception while it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(Asked { request, said }) = unanswered(scene) else { return };
-            let bytes = scene.connection.bytes.server.saturating_sub(said);
-            let closed = match scene.connection.state {
+        checks: &[Check::End(|context, violations| {
+            let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let bytes = context.connection.bytes.server.saturating_sub(said);
+            let closed = match context.connection.state {
                 TcpState::HalfClosed(Direction::ServerToClient)
-                | TcpState::Closed(Direction::ServerToClient) => scene.facts.ended,
+                | TcpState::Closed(Direction::ServerToClient) => context.state.ended,
                 TcpState::SynSent
                 | TcpState::Refused
                 | TcpState::Established
@@ -181,12 +186,12 @@ pub(super) static RULES: &[Rule] = &[
                     )
                 }
                 (bytes, _) => {
-                    let at = latest_of(scene);
+                    let at = latest_of(context);
                     let sent = counted(bytes, "byte");
                     (format!("the server sent {sent} that are no complete HTTP response"), at)
                 }
             };
-            faults.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {
+            violations.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {
                 start: said,
                 end: said.saturating_add(bytes),
                 first: at,
@@ -198,24 +203,24 @@ pub(super) static RULES: &[Rule] = &[
 
 /// The request for a WebSocket that got no response, where the server has received it and nothing more
 /// exact says why.
-fn unanswered(scene: &Scene<'_, Ending>) -> Option<Asked> {
-    let connection = scene.connection;
-    let asked = scene.facts.handshake.asked?;
+fn unanswered(context: &RuleContext<'_, Ending>) -> Option<PendingRequest> {
+    let connection = context.connection;
+    let asked = context.state.handshake.asked?;
     let is_received = connection.acknowledged.client >= asked.request.end;
     let is_whole = connection.acknowledged.server <= connection.bytes.server.saturating_add(1);
-    let is_open = scene.facts.handshake.accepted.is_some()
+    let is_open = context.state.handshake.accepted.is_some()
         || matches!(connection.nature, Nature::WebSocket | Nature::Opaque);
     (is_received
         && is_whole
         && !is_open
-        && scene.subject.unseen.is_none()
-        && scene.facts.recognized.is_none()
-        && !tls::explains(scene))
+        && context.subject.unseen.is_none()
+        && context.state.recognized.is_none()
+        && !tls::explains(context))
     .then_some(asked)
 }
 
-fn latest_of(scene: &Scene<'_, Ending>) -> Origin {
-    scene.facts.ended.map_or(scene.connection.last, |(_, at)| at)
+fn latest_of(context: &RuleContext<'_, Ending>) -> Origin {
+    context.state.ended.map_or(context.connection.last, |(_, at)| at)
 }
 
 /// Nanoseconds from request to response from which on a handshake is slow.
@@ -227,45 +232,45 @@ const LONG: u64 = 5_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check, masked};
+    use crate::findings::fixture::{RuleCase, check, masked};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the client gives up", near: &["HS-54", "HS-52"], fires: &["HS-50"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the client gives up", near: &["HS-54", "HS-52"], fires: &["HS-50"], play: |s| {
             s.ask("").wait(2_000).end(Side::Client);
         }},
-        Case { name: "the client gives up with RST", near: &[], fires: &["HS-50"], play: |s| {
+        RuleCase { name: "the client gives up with RST", near: &[], fires: &["HS-50"], play: |s| {
             s.ask("").wait(2_000).reset(Side::Client);
         }},
-        Case { name: "the capture ends before anybody gave up", near: &["HS-50"], fires: &[], play: |s| {
+        RuleCase { name: "the capture ends before anybody gave up", near: &["HS-50"], fires: &[], play: |s| {
             s.ask("").wait(2_000).acknowledge(Direction::ClientToServer);
         }},
-        Case { name: "the capture ends long after the request", near: &[], fires: &["HS-50"], play: |s| {
+        RuleCase { name: "the capture ends long after the request", near: &[], fires: &["HS-50"], play: |s| {
             s.ask("").wait(7_000).acknowledge(Direction::ClientToServer);
         }},
-        Case { name: "an answer after three seconds", near: &["HS-50"], fires: &["HS-51 server"], play: |s| {
+        RuleCase { name: "an answer after three seconds", near: &["HS-50"], fires: &["HS-51 server"], play: |s| {
             s.ask("").wait(3_000);
             let (_, accept) = s.fresh_key();
             s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).close();
         }},
-        Case { name: "an answer in less than a second", near: &["HS-51"], fires: &[], play: |s| {
+        RuleCase { name: "an answer in less than a second", near: &["HS-51"], fires: &[], play: |s| {
             s.ask("").wait(900);
             let (_, accept) = s.fresh_key();
             s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).close();
         }},
-        Case { name: "nothing after the 101", near: &[], fires: &["WS-C12", "HS-52"], play: |s| {
+        RuleCase { name: "nothing after the 101", near: &[], fires: &["WS-C12", "HS-52"], play: |s| {
             s.upgraded().end(Side::Client);
         }},
-        Case { name: "a frame after the 101", near: &["HS-52"], fires: &["WS-C12"], play: |s| {
+        RuleCase { name: "a frame after the 101", near: &["HS-52"], fires: &["WS-C12"], play: |s| {
             s.upgraded().client(&masked(0x81, b"a")).end(Side::Client);
         }},
-        Case { name: "the server closes", near: &["HS-50"], fires: &["HS-54"], play: |s| {
+        RuleCase { name: "the server closes", near: &["HS-50"], fires: &["HS-54"], play: |s| {
             s.ask("").end(Side::Server);
         }},
-        Case { name: "another protocol", near: &[], fires: &["HS-54"], play: |s| {
+        RuleCase { name: "another protocol", near: &[], fires: &["HS-54"], play: |s| {
             s.ask("").server(b"SSH-2.0-OpenSSH_9.2\r\n").end(Side::Server);
         }},
-        Case { name: "the server closes an idle connection", near: &["HS-54"], fires: &[], play: |s| {
+        RuleCase { name: "the server closes an idle connection", near: &["HS-54"], fires: &[], play: |s| {
             s.open().end(Side::Server);
         }},
     ];

@@ -1,8 +1,8 @@
 //! Proxies that pass an upgrade request on without what makes it one (HS-49).
 
 use crate::findings::across::proxied_requests::Proxied;
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
 use crate::http::{Handshake, Head};
@@ -12,7 +12,7 @@ use crate::stream::Direction;
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "HS-49",
     severity: Severity::Error,
-    bound: Bound::Nobody,
+    applies_to: AppliesTo::Nobody,
     title: "a proxy dropped the upgrade",
     section: "RFC 9110 §7.6.1, §7.8",
     explanation: "Upgrade and Connection are meant for one hop only. A proxy that is not told about \
@@ -29,25 +29,27 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
     ),
     checks: &[
-        Check::Request(|scene, faults| {
-            let Some((request, proxied)) = passed_on(scene) else { return };
+        Check::Request(|context, violations| {
+            let Some((request, proxied)) = passed_on(context) else { return };
             let before = match proxied {
-                Proxied::Of(leg) => format!(
+                Proxied::Of(request) => format!(
                     "the request of connection {} (packet {}) reached this server without its upgrade",
-                    leg.connection.0, leg.request.packet
+                    request.connection.0, request.request.packet
                 ),
                 Proxied::Says(name) => {
                     format!("a proxy sent this request ({})", sent(request, name))
                 }
             };
-            faults.add(format!("{before}: {}", lost(request)));
+            violations.add(format!("{before}: {}", lost(request)));
         }),
-        Check::End(|scene, faults| {
-            let Some(refused) = scene.facts.handshake.refused.as_deref() else { return };
-            let Some(stripped) = scene.legs.stripped(scene.connection.id) else { return };
+        Check::End(|context, violations| {
+            let Some(refused) = context.state.handshake.refused.as_deref() else { return };
+            let Some(stripped) = context.proxied_requests.stripped(context.connection.id) else {
+                return;
+            };
             let status = refused.status().unwrap_or_default();
             let span = refused.response.as_ref().map(|head| head.span).unwrap_or_default();
-            faults
+            violations
                 .add(format!(
                     "answered {status}: the proxy passed the request on as packet {} of connection \
                      {}, without the upgrade",
@@ -61,9 +63,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
 }];
 
 /// The request, where a proxy has passed it on without the upgrade, and how that is known.
-pub(super) fn passed_on<'a>(scene: &Scene<'a, &'a Handshake>) -> Option<(&'a Head, Proxied<'a>)> {
-    let request = attempt(scene.subject)?;
-    Some((request, scene.legs.proxied(scene.connection, request)?))
+pub(super) fn passed_on<'a>(
+    context: &RuleContext<'a, &'a Handshake>,
+) -> Option<(&'a Head, Proxied<'a>)> {
+    let request = attempt(context.subject)?;
+    Some((request, context.proxied_requests.proxied(context.connection, request)?))
 }
 
 /// What a request has lost, in words.
@@ -84,18 +88,18 @@ fn lost(request: &Head) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check};
+    use crate::findings::fixture::{RuleCase, check};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a field says that a proxy sent it", near: &[], fires: &["HS-49 client"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a field says that a proxy sent it", near: &[], fires: &["HS-49 client"], play: |s| {
             s.open().client(b"GET /chat HTTP/1.0\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 10.0.0.1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
                 .server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
-        Case { name: "a proxy that passes the upgrade on", near: &["HS-49"], fires: &[], play: |s| {
+        RuleCase { name: "a proxy that passes the upgrade on", near: &["HS-49"], fires: &[], play: |s| {
             s.open().upgrade("X-Forwarded-For: 10.0.0.1\r\n", "").close();
         }},
-        Case { name: "a client of its own making", near: &["HS-49"], fires: &["HS-05 client", "HS-40"], play: |s| {
+        RuleCase { name: "a client of its own making", near: &["HS-49"], fires: &["HS-05 client", "HS-40"], play: |s| {
             s.open().client(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
                 .server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},

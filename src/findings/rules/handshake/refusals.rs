@@ -4,8 +4,8 @@
 
 use crate::analysis::event::Ending;
 use crate::findings::across::attempts::Attempt;
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::fields_read::{attempt, path, sent, shown};
 use crate::findings::rules::handshake::socket_io;
 use crate::findings::rules::rule;
@@ -18,7 +18,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-40",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 400: the server calls the request malformed",
         section: "RFC 9110 §15.5.1, RFC 6455 §4.2.1",
         explanation: "The server did not find in the request what a WebSocket needs: a field is \
@@ -30,12 +30,12 @@ pub(super) static RULES: &[Rule] = &[
             location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
             proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
         example: Example::Text("server: HTTP/1.1 400 Bad Request"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| status == 400) else { return };
-            let broken: Vec<String> = scene
-                .facts
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| status == 400) else { return };
+            let broken: Vec<String> = context
+                .state
                 .handshake
-                .refused_faults
+                .refused_violations
                 .iter()
                 .map(|id| {
                     rule(id)
@@ -47,13 +47,13 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 format!("the request broke {}", broken.join(", "))
             };
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-41",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 401: authentication is required",
         section: "RFC 9110 §15.5.2, RFC 6455 §10.5",
         explanation: "The server wants to know who asks before it upgrades. The WebSocket \
@@ -66,8 +66,8 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 401 Unauthorized\nserver: WWW-Authenticate: Basic",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| matches!(status, 401 | 407)) else {
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| matches!(status, 401 | 407)) else {
                 return;
             };
             let given = match refusal.request.header("Authorization") {
@@ -81,13 +81,13 @@ pub(super) static RULES: &[Rule] = &[
                 },
             };
             let why = format!("{}; {given}", sent(refusal.response, "WWW-Authenticate"));
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-42",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 403: refused, probably by an Origin check",
         section: "RFC 9110 §15.5.4, RFC 6455 §4.2.2, §10.2",
         explanation: "The server understood the request and does not want it. With WebSocket that \
@@ -101,16 +101,16 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Origin: http://localhost:3000\nserver: HTTP/1.1 403 Forbidden",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| status == 403) else { return };
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
-            refusal.tell(faults, &format!("{origin}; {host}"));
+            refusal.tell(violations, &format!("{origin}; {host}"));
         })],
     },
     Rule {
         id: "HS-43",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 404: no WebSocket endpoint at this path",
         section: "RFC 9110 §15.5.5, §15.5.11",
         explanation: "The server has nothing at this path, or nothing that takes an upgrade there. \
@@ -121,24 +121,27 @@ pub(super) static RULES: &[Rule] = &[
             letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
             (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
         example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| matches!(status, 404 | 410)) else {
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| matches!(status, 404 | 410)) else {
                 return;
             };
             let asked = path(refusal.request.target().unwrap_or_default());
-            let served = refusal.request.header("Host").and_then(|host| scene.legs.served(host));
+            let served = refusal
+                .request
+                .header("Host")
+                .and_then(|host| context.proxied_requests.served(host));
             let mut why = format!("path {}; {}", shown(asked), sent(refusal.response, "Server"));
             if let Some(served) = served.filter(|served| *served.path != *asked) {
                 let other = served.connection.0;
                 why = format!("{why}; connection {other} was accepted at {}", shown(&served.path));
             }
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-44",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 426: another version, or an upgrade, is required",
         section: "RFC 9110 §15.5.22, RFC 6455 §4.4",
         explanation: "The server wants an upgrade and did not see one, or not to a version that it \
@@ -152,8 +155,8 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| status == 426) else { return };
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| status == 426) else { return };
             let (request, response) = (refusal.request, refusal.response);
             let why = format!(
                 "request: {}, {}, {}; response: {}, {}, {}",
@@ -164,13 +167,13 @@ pub(super) static RULES: &[Rule] = &[
                 sent(response, "Sec-WebSocket-Version"),
                 sent(response, "Server"),
             );
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-45",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 429 or 503: refused because of load or a limit",
         section: "RFC 6585 §4, RFC 9110 §15.6.4",
         explanation: "The server, or a proxy before it, takes no more connections now: too many \
@@ -181,20 +184,20 @@ pub(super) static RULES: &[Rule] = &[
             (nginx limit_conn, limit_req), of file descriptors, and at health checks: they must \
             not ask the WebSocket path with plain HTTP.",
         example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| matches!(status, 429 | 503)) else {
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| matches!(status, 429 | 503)) else {
                 return;
             };
             let (retry, server) = ("Retry-After", "Server");
             let why =
                 format!("{}; {}", sent(refusal.response, retry), sent(refusal.response, server));
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-46",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answered 502 or 504: a proxy could not reach the server behind it",
         section: "RFC 9110 §15.6.3, §15.6.5",
         explanation: "The answer is the proxy's own: the server behind it refused the connection, \
@@ -205,22 +208,22 @@ pub(super) static RULES: &[Rule] = &[
             for it is right (localhost is the proxy's own container), and whether both speak plain \
             HTTP or both TLS.",
         example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| matches!(status, 502 | 504)) else {
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| matches!(status, 502 | 504)) else {
                 return;
             };
             let mut why = sent(refusal.response, "Server");
-            if let Some(failed) = behind(scene, &refusal) {
+            if let Some(failed) = behind(context, &refusal) {
                 let Attempt { id, server, .. } = failed;
                 why = format!("{why}; meanwhile connection {} from there to {server} failed", id.0);
             }
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-47",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "redirected: WebSocket clients do not follow",
         section: "RFC 9110 §15.4, RFC 6455 §4.1",
         explanation: "The server sends the client elsewhere. A client may follow a redirect, and \
@@ -232,21 +235,21 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 301 Moved Permanently\nserver: Location: https://example.com/chat",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, |status| (300..400).contains(&status)) else {
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, |status| (300..400).contains(&status)) else {
                 return;
             };
             let mut why = sent(refusal.response, "Location");
             if refusal.response.header("Location").is_some_and(|to| to.starts_with(b"https:")) {
                 why.push_str(", so the address to use is one of wss://");
             }
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
     Rule {
         id: "HS-48",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "a plain HTTP answer: there is no WebSocket here",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "The server answered as it answers any request, with a page, an error of its \
@@ -257,20 +260,20 @@ pub(super) static RULES: &[Rule] = &[
             server to this HTTP server and path, or route the path to it; with a proxy in between, \
             see HS-49.",
         example: Example::Text("server: HTTP/1.1 200 OK\nserver: Content-Type: text/html"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(refusal) = refusal(scene, is_unusual) else { return };
+        checks: &[Check::End(|context, violations| {
+            let Some(refusal) = refusal(context, is_unusual) else { return };
             let why = format!(
                 "{}; {}",
                 sent(refusal.response, "Content-Type"),
                 sent(refusal.response, "Server")
             );
-            refusal.tell(faults, &why);
+            refusal.tell(violations, &why);
         })],
     },
 ];
 
 /// A response that refused an upgrade, with what it answers.
-pub(super) struct Refusal<'a> {
+pub(super) struct RefusedRequest<'a> {
     pub(super) request: &'a Head,
     pub(super) response: &'a Head,
     status: u16,
@@ -278,8 +281,8 @@ pub(super) struct Refusal<'a> {
     pub(super) body: Vec<u8>,
 }
 
-impl Refusal<'_> {
-    fn tell(&self, faults: &mut crate::findings::engine::violation::Faults, why: &str) {
+impl RefusedRequest<'_> {
+    fn tell(&self, violations: &mut crate::findings::engine::violation::Violations, why: &str) {
         let reason = self.response.reason().unwrap_or_default();
         let reason = String::from_utf8_lossy(reason);
         let mut evidence = format!("{} {}", self.status, reason.trim()).trim_end().to_owned();
@@ -289,7 +292,7 @@ impl Refusal<'_> {
             evidence.push_str("; the body says ");
             evidence.push_str(&shown(words.as_bytes()));
         }
-        faults
+        violations
             .add(evidence)
             .direction(Direction::ServerToClient)
             .side(None)
@@ -298,25 +301,28 @@ impl Refusal<'_> {
 }
 
 /// What refused the upgrade of a connection, where its status counts and nothing more exact says why.
-fn refusal<'a>(scene: &Scene<'a, Ending>, counts: fn(u16) -> bool) -> Option<Refusal<'a>> {
-    let refusal = answered(scene)?;
-    let facts = &scene.facts.handshake;
+fn refusal<'a>(
+    context: &RuleContext<'a, Ending>,
+    counts: fn(u16) -> bool,
+) -> Option<RefusedRequest<'a>> {
+    let refusal = answered(context)?;
+    let facts = &context.state.handshake;
     let is_told = !counts(refusal.status)
-        || facts.refused_faults.contains(&"HS-49")
-        || scene.legs.stripped(scene.connection.id).is_some()
+        || facts.refused_violations.contains(&"HS-49")
+        || context.proxied_requests.stripped(context.connection.id).is_some()
         || socket_io::is_engine_io_missing(&refusal)
-        || tls::explains(scene);
+        || tls::explains(context);
     (!is_told).then_some(refusal)
 }
 
 /// What refused the upgrade of a connection.
-pub(super) fn answered<'a>(scene: &Scene<'a, Ending>) -> Option<Refusal<'a>> {
-    let facts = &scene.facts.handshake;
+pub(super) fn answered<'a>(context: &RuleContext<'a, Ending>) -> Option<RefusedRequest<'a>> {
+    let facts = &context.state.handshake;
     let handshake = facts.refused.as_deref().filter(|_| facts.accepted.is_none())?;
     let (request, response) = attempt(handshake).zip(handshake.response.as_ref())?;
     let status = response.status()?;
-    let raw = scene.connection.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
-    Some(Refusal { request, response, status, body: plain_body(response, raw) })
+    let raw = context.connection.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
+    Some(RefusedRequest { request, response, status, body: plain_body(response, raw) })
 }
 
 /// A status that none of the other rules is about.
@@ -325,13 +331,16 @@ fn is_unusual(status: u16) -> bool {
 }
 
 /// An attempt of the proxy that failed while the client waited for this response.
-fn behind<'a>(scene: &Scene<'a, Ending>, refusal: &Refusal<'_>) -> Option<&'a Attempt> {
-    let proxy = scene.connection.server.ip();
+fn behind<'a>(
+    context: &RuleContext<'a, Ending>,
+    refusal: &RefusedRequest<'_>,
+) -> Option<&'a Attempt> {
+    let proxy = context.connection.server.ip();
     let (from, to) = (refusal.request.span.first.time, refusal.response.span.last.time);
-    scene.attempts.all().find(|attempt| {
+    context.attempts.all().find(|attempt| {
         attempt.client.ip() == proxy
-            && attempt.id != scene.connection.id
-            && attempt.fate.is_failure()
+            && attempt.id != context.connection.id
+            && attempt.outcome.is_failure()
             && (from..=to).contains(&attempt.first.time)
     })
 }
@@ -363,7 +372,7 @@ fn without_tags(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     /// Asks, is refused, and leaves.
     fn refused(s: &mut Scenario, status: &str, more: &str) {
@@ -372,25 +381,25 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "400", near: &["HS-41", "HS-48"], fires: &["HS-40"], play: |s| refused(s, "400 Bad Request", "") },
-        Case { name: "401", near: &["HS-40"], fires: &["HS-41"], play: |s| refused(s, "401 Unauthorized", "WWW-Authenticate: Basic\r\n") },
-        Case { name: "403", near: &["HS-43"], fires: &["HS-42"], play: |s| refused(s, "403 Forbidden", "") },
-        Case { name: "404", near: &["HS-42"], fires: &["HS-43"], play: |s| refused(s, "404 Not Found", "") },
-        Case { name: "426", near: &[], fires: &["HS-44"], play: |s| refused(s, "426 Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n") },
-        Case { name: "429", near: &["HS-46"], fires: &["HS-45"], play: |s| refused(s, "429 Too Many Requests", "Retry-After: 3\r\n") },
-        Case { name: "503", near: &["HS-46", "HS-48"], fires: &["HS-45"], play: |s| refused(s, "503 Service Unavailable", "") },
-        Case { name: "502", near: &["HS-45"], fires: &["HS-46"], play: |s| refused(s, "502 Bad Gateway", "Server: nginx\r\n") },
-        Case { name: "307", near: &["HS-48"], fires: &["HS-47"], play: |s| refused(s, "307 Temporary Redirect", "Location: https://a.example/chat\r\n") },
-        Case { name: "200", near: &["HS-47"], fires: &["HS-48"], play: |s| refused(s, "200 OK", "Content-Type: text/html\r\n") },
-        Case { name: "405", near: &[], fires: &["HS-48"], play: |s| refused(s, "405 Method Not Allowed", "") },
-        Case { name: "a page beside it", near: &["HS-48"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "400", near: &["HS-41", "HS-48"], fires: &["HS-40"], play: |s| refused(s, "400 Bad Request", "") },
+        RuleCase { name: "401", near: &["HS-40"], fires: &["HS-41"], play: |s| refused(s, "401 Unauthorized", "WWW-Authenticate: Basic\r\n") },
+        RuleCase { name: "403", near: &["HS-43"], fires: &["HS-42"], play: |s| refused(s, "403 Forbidden", "") },
+        RuleCase { name: "404", near: &["HS-42"], fires: &["HS-43"], play: |s| refused(s, "404 Not Found", "") },
+        RuleCase { name: "426", near: &[], fires: &["HS-44"], play: |s| refused(s, "426 Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n") },
+        RuleCase { name: "429", near: &["HS-46"], fires: &["HS-45"], play: |s| refused(s, "429 Too Many Requests", "Retry-After: 3\r\n") },
+        RuleCase { name: "503", near: &["HS-46", "HS-48"], fires: &["HS-45"], play: |s| refused(s, "503 Service Unavailable", "") },
+        RuleCase { name: "502", near: &["HS-45"], fires: &["HS-46"], play: |s| refused(s, "502 Bad Gateway", "Server: nginx\r\n") },
+        RuleCase { name: "307", near: &["HS-48"], fires: &["HS-47"], play: |s| refused(s, "307 Temporary Redirect", "Location: https://a.example/chat\r\n") },
+        RuleCase { name: "200", near: &["HS-47"], fires: &["HS-48"], play: |s| refused(s, "200 OK", "Content-Type: text/html\r\n") },
+        RuleCase { name: "405", near: &[], fires: &["HS-48"], play: |s| refused(s, "405 Method Not Allowed", "") },
+        RuleCase { name: "a page beside it", near: &["HS-48"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
-        Case { name: "long polling", near: &["HS-40"], fires: &[], play: |s| {
+        RuleCase { name: "long polling", near: &["HS-40"], fires: &[], play: |s| {
             s.open().client(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
-        Case { name: "accepted at the second attempt", near: &["HS-41", "HS-44"], fires: &[], play: |s| {
+        RuleCase { name: "accepted at the second attempt", near: &["HS-41", "HS-44"], fires: &[], play: |s| {
             s.ask("").server(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").upgrade("", "").close();
         }},
     ];

@@ -1,6 +1,6 @@
 //! What the request must say.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::fields_read::{
     attempt, lacks, lacks_token, path, place, sent, shown,
 };
@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-01",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "method is not GET",
         section: "RFC 6455 §4.1",
         explanation: "A WebSocket over HTTP/1.1 is opened with GET. Servers route other methods to \
@@ -23,18 +23,18 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use GET. Look for an HTTP client that was given the upgrade headers by hand and \
             sends a body, or for a redirect or proxy rule that turns the request into POST.",
         example: Example::Text("POST /chat HTTP/1.1"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let method = request.method().unwrap_or_default();
             if method != b"GET" {
-                faults.add(format!("method {}; GET is required", shown(method)));
+                violations.add(format!("method {}; GET is required", shown(method)));
             }
         })],
     },
     Rule {
         id: "HS-02",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "HTTP version below 1.1",
         section: "RFC 6455 §4.1",
         explanation: "The request must be HTTP/1.1 or higher: HTTP/1.0 has no Upgrade. A server \
@@ -43,24 +43,24 @@ pub(super) static RULES: &[Rule] = &[
             Connection on: for a long time nginx spoke HTTP/1.0 to the servers behind it unless \
             told otherwise. Else look for an old proxy or a hand-written client.",
         example: Example::Text("GET /chat HTTP/1.0"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
-            if passed_on(scene).is_some() {
+            if passed_on(context).is_some() {
                 return;
             }
             let version = request.version();
             if !is_upgradable(version) {
                 let seen =
                     if version.is_empty() { "no version".to_owned() } else { shown(version) };
-                faults.add(format!("{seen}; HTTP/1.1 or higher is required"));
+                violations.add(format!("{seen}; HTTP/1.1 or higher is required"));
             }
         })],
     },
     Rule {
         id: "HS-03",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "request target has a fragment, or is not a resource name or absolute URI",
         section: "RFC 6455 §3, §4.1",
         explanation: "The target is the path and query of the URL, or the whole URL as an absolute \
@@ -70,10 +70,10 @@ pub(super) static RULES: &[Rule] = &[
             the target with `/`; look for URLs that are put together from parts without one, and \
             escape spaces as %20.",
         example: Example::Text("GET /chat#room-1 HTTP/1.1"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let target = request.target().unwrap_or_default();
-            let fault = if target.contains(&b'#') {
+            let violation = if target.contains(&b'#') {
                 "has a fragment"
             } else if target.iter().any(u8::is_ascii_whitespace) {
                 "has a space in it"
@@ -82,13 +82,13 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 return;
             };
-            faults.add(format!("target {} {fault}", shown(path(target))));
+            violations.add(format!("target {} {violation}", shown(path(target))));
         })],
     },
     Rule {
         id: "HS-04",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Host missing or repeated",
         section: "RFC 6455 §4.1, RFC 9112 §3.2",
         explanation: "A request must have exactly one Host. Servers answer anything else with 400; \
@@ -97,22 +97,22 @@ pub(super) static RULES: &[Rule] = &[
             proxy that adds a second one, as `add_header` or a filter does, instead of replacing \
             it.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let hosts: Vec<String> = request.all("Host").map(shown).collect();
             if hosts.len() > 1 {
-                faults
+                violations
                     .add(format!("{} Host fields: {}", hosts.len(), hosts.join(", ")))
                     .span(place(request, "Host"));
             } else if lacks(request, "Host") {
-                faults.add("no Host");
+                violations.add("no Host");
             }
         })],
     },
     Rule {
         id: "HS-05",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Upgrade does not contain `websocket`",
         section: "RFC 6455 §4.1",
         explanation: "The request must have an Upgrade field with `websocket` in it, in any letter \
@@ -124,14 +124,14 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "GET /chat HTTP/1.1\nConnection: Upgrade\nSec-WebSocket-Version: 13",
         ),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
-            if passed_on(scene).is_some() {
+            if passed_on(context).is_some() {
                 return;
             }
             if lacks_token(request, "Upgrade", "websocket") {
-                faults
+                violations
                     .add(format!("{}; websocket is required", sent(request, "Upgrade")))
                     .span(place(request, "Upgrade"));
             }
@@ -140,7 +140,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-06",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Connection does not contain `Upgrade`",
         section: "RFC 6455 §4.1",
         explanation: "The request must have a Connection field with `Upgrade` in it, in any letter \
@@ -150,14 +150,14 @@ pub(super) static RULES: &[Rule] = &[
             Connection \"upgrade\";` (its default is `close`); other proxies and load balancers \
             have a switch for WebSocket.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
-            if passed_on(scene).is_some() {
+            if passed_on(context).is_some() {
                 return;
             }
             if lacks_token(request, "Connection", "Upgrade") {
-                faults
+                violations
                     .add(format!("{}; Upgrade is required", sent(request, "Connection")))
                     .span(place(request, "Connection"));
             }
@@ -166,7 +166,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-07",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Sec-WebSocket-Key missing",
         section: "RFC 6455 §4.1",
         explanation: "The request must have a Sec-WebSocket-Key, from which the server computes \
@@ -177,17 +177,17 @@ pub(super) static RULES: &[Rule] = &[
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Version: 13",
         ),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             if lacks(request, "Sec-WebSocket-Key") && !is_hixie(request) {
-                faults.add("no Sec-WebSocket-Key");
+                violations.add("no Sec-WebSocket-Key");
             }
         })],
     },
     Rule {
         id: "HS-08",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Sec-WebSocket-Key is not base64 of 16 bytes",
         section: "RFC 6455 §4.1",
         explanation: "The key is 16 random bytes in base64: 24 characters, of which the last two \
@@ -196,12 +196,12 @@ pub(super) static RULES: &[Rule] = &[
             included. Look for random text that was sent without being encoded, for hexadecimal, \
             or for a UUID in its written form.",
         example: Example::Text("Sec-WebSocket-Key: c2hvcnQta2V5"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             let Some(key) = request.header("Sec-WebSocket-Key") else { return };
-            if let Some(fault) = key_fault(key) {
-                faults
-                    .add(format!("Sec-WebSocket-Key: {} {fault}", shown(key)))
+            if let Some(violation) = key_fault(key) {
+                violations
+                    .add(format!("Sec-WebSocket-Key: {} {violation}", shown(key)))
                     .span(place(request, "Sec-WebSocket-Key"));
             }
         })],
@@ -209,7 +209,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-11",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Sec-WebSocket-Version missing",
         section: "RFC 6455 §4.1",
         explanation: "The request must have `Sec-WebSocket-Version: 13`. A server must refuse a \
@@ -220,17 +220,17 @@ pub(super) static RULES: &[Rule] = &[
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             if lacks(request, "Sec-WebSocket-Version") && !is_hixie(request) {
-                faults.add("no Sec-WebSocket-Version; 13 is required");
+                violations.add("no Sec-WebSocket-Version; 13 is required");
             }
         })],
     },
     Rule {
         id: "HS-12",
         severity: Severity::Error,
-        bound: Bound::Client,
+        applies_to: AppliesTo::Client,
         title: "Sec-WebSocket-Version is not 13",
         section: "RFC 6455 §4.1, §4.4",
         explanation: "13 is the version of RFC 6455, and the only one in use. Other numbers belong \
@@ -239,11 +239,13 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send `Sec-WebSocket-Version: 13`, alone. Replace a client that speaks an old \
             draft (browsers before 2012, libraries of that time).",
         example: Example::Text("Sec-WebSocket-Version: 8"),
-        checks: &[Check::Request(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
+        checks: &[Check::Request(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
             if is_hixie(request) {
                 let key = place(request, "Sec-WebSocket-Key1");
-                faults.add("Sec-WebSocket-Key1 and no version: draft hixie-76 of 2010").span(key);
+                violations
+                    .add("Sec-WebSocket-Key1 and no version: draft hixie-76 of 2010")
+                    .span(key);
                 return;
             }
             let name = "Sec-WebSocket-Version";
@@ -251,7 +253,7 @@ pub(super) static RULES: &[Rule] = &[
             let Some(first) = versions.peek().copied() else { return };
             if versions.all(|version| version != b"13") {
                 let draft = draft(first).map(|draft| format!(" ({draft})")).unwrap_or_default();
-                faults
+                violations
                     .add(format!("{}{draft}; 13 is required", sent(request, name)))
                     .span(place(request, name));
             }
@@ -330,7 +332,7 @@ const KEY_DIGITS: usize = 22;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     /// A request with this first line, and these fields besides those that are right.
     fn asks(s: &mut Scenario, line: &str, fields: &[(&str, &str)]) {
@@ -353,54 +355,54 @@ mod tests {
     const ABSENT: &str = "absent";
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the example of RFC 6455 §1.2", near: &["HS-01", "HS-02", "HS-03", "HS-04", "HS-07", "HS-08", "HS-11", "HS-12"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the example of RFC 6455 §1.2", near: &["HS-01", "HS-02", "HS-03", "HS-04", "HS-07", "HS-08", "HS-11", "HS-12"], fires: &[], play: |s| {
             s.open().client(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n");
         }},
-        Case { name: "tokens in other letter cases and in lists", near: &["HS-05", "HS-06"], fires: &[], play: |s| {
+        RuleCase { name: "tokens in other letter cases and in lists", near: &["HS-05", "HS-06"], fires: &[], play: |s| {
             asks(s, GET, &[("Upgrade", "h2c, WebSocket"), ("Connection", "keep-alive,upgrade")]);
         }},
-        Case { name: "POST", near: &[], fires: &["HS-01 client"], play: |s| asks(s, "POST /chat HTTP/1.1", &[]) },
-        Case { name: "method in lower case", near: &[], fires: &["HS-01 client"], play: |s| asks(s, "get /chat HTTP/1.1", &[]) },
-        Case { name: "HTTP/1.0", near: &["HS-01"], fires: &["HS-02 client"], play: |s| asks(s, "GET /chat HTTP/1.0", &[]) },
-        Case { name: "HTTP/1.2", near: &["HS-02"], fires: &[], play: |s| asks(s, "GET /chat HTTP/1.2", &[]) },
-        Case { name: "no version of HTTP at all", near: &["HS-03"], fires: &["HS-02 client"], play: |s| asks(s, "GET /chat HTTP/x", &[]) },
-        Case { name: "fragment", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET /chat#a HTTP/1.1", &[]) },
-        Case { name: "no slash", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET chat HTTP/1.1", &[]) },
-        Case { name: "space in the target", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET /a b HTTP/1.1", &[]) },
-        Case { name: "absolute URI", near: &["HS-03"], fires: &[], play: |s| asks(s, "GET ws://server.example.com/chat HTTP/1.1", &[]) },
-        Case { name: "escaped #, and colons in the query", near: &["HS-03"], fires: &[], play: |s| asks(s, "GET /chat%23a?b=c://d HTTP/1.1", &[]) },
-        Case { name: "no Host", near: &[], fires: &["HS-04 client"], play: |s| asks(s, GET, &[("Host", ABSENT)]) },
-        Case { name: "the same Host twice", near: &["HS-09"], fires: &["HS-04 client"], play: |s| asks(s, GET, &[("Host", "a"), ("Host", "a")]) },
-        Case { name: "X-Forwarded-Host beside Host", near: &["HS-04"], fires: &[], play: |s| asks(s, GET, &[("X-Forwarded-Host", "a")]) },
-        Case { name: "no Upgrade", near: &["HS-06"], fires: &["HS-05 client"], play: |s| asks(s, GET, &[("Upgrade", ABSENT)]) },
-        Case { name: "Upgrade to something like it", near: &["HS-06"], fires: &["HS-05 client"], play: |s| asks(s, GET, &[("Upgrade", "websockets")]) },
-        Case { name: "no Connection", near: &["HS-05"], fires: &["HS-06 client"], play: |s| asks(s, GET, &[("Connection", ABSENT)]) },
-        Case { name: "keep-alive only", near: &["HS-05"], fires: &["HS-06 client"], play: |s| asks(s, GET, &[("Connection", "keep-alive")]) },
-        Case { name: "what nginx makes of it", near: &["HS-07"], fires: &["HS-02 client", "HS-05 client", "HS-06 client"], play: |s| {
+        RuleCase { name: "POST", near: &[], fires: &["HS-01 client"], play: |s| asks(s, "POST /chat HTTP/1.1", &[]) },
+        RuleCase { name: "method in lower case", near: &[], fires: &["HS-01 client"], play: |s| asks(s, "get /chat HTTP/1.1", &[]) },
+        RuleCase { name: "HTTP/1.0", near: &["HS-01"], fires: &["HS-02 client"], play: |s| asks(s, "GET /chat HTTP/1.0", &[]) },
+        RuleCase { name: "HTTP/1.2", near: &["HS-02"], fires: &[], play: |s| asks(s, "GET /chat HTTP/1.2", &[]) },
+        RuleCase { name: "no version of HTTP at all", near: &["HS-03"], fires: &["HS-02 client"], play: |s| asks(s, "GET /chat HTTP/x", &[]) },
+        RuleCase { name: "fragment", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET /chat#a HTTP/1.1", &[]) },
+        RuleCase { name: "no slash", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET chat HTTP/1.1", &[]) },
+        RuleCase { name: "space in the target", near: &[], fires: &["HS-03 client"], play: |s| asks(s, "GET /a b HTTP/1.1", &[]) },
+        RuleCase { name: "absolute URI", near: &["HS-03"], fires: &[], play: |s| asks(s, "GET ws://server.example.com/chat HTTP/1.1", &[]) },
+        RuleCase { name: "escaped #, and colons in the query", near: &["HS-03"], fires: &[], play: |s| asks(s, "GET /chat%23a?b=c://d HTTP/1.1", &[]) },
+        RuleCase { name: "no Host", near: &[], fires: &["HS-04 client"], play: |s| asks(s, GET, &[("Host", ABSENT)]) },
+        RuleCase { name: "the same Host twice", near: &["HS-09"], fires: &["HS-04 client"], play: |s| asks(s, GET, &[("Host", "a"), ("Host", "a")]) },
+        RuleCase { name: "X-Forwarded-Host beside Host", near: &["HS-04"], fires: &[], play: |s| asks(s, GET, &[("X-Forwarded-Host", "a")]) },
+        RuleCase { name: "no Upgrade", near: &["HS-06"], fires: &["HS-05 client"], play: |s| asks(s, GET, &[("Upgrade", ABSENT)]) },
+        RuleCase { name: "Upgrade to something like it", near: &["HS-06"], fires: &["HS-05 client"], play: |s| asks(s, GET, &[("Upgrade", "websockets")]) },
+        RuleCase { name: "no Connection", near: &["HS-05"], fires: &["HS-06 client"], play: |s| asks(s, GET, &[("Connection", ABSENT)]) },
+        RuleCase { name: "keep-alive only", near: &["HS-05"], fires: &["HS-06 client"], play: |s| asks(s, GET, &[("Connection", "keep-alive")]) },
+        RuleCase { name: "what nginx makes of it", near: &["HS-07"], fires: &["HS-02 client", "HS-05 client", "HS-06 client"], play: |s| {
             asks(s, "GET /chat HTTP/1.0", &[("Upgrade", ABSENT), ("Connection", "close")]);
         }},
-        Case { name: "no key", near: &["HS-08"], fires: &["HS-07 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", ABSENT)]) },
-        Case { name: "empty key", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "")]) },
-        Case { name: "key of nine bytes", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "c2hvcnQta2V5")]) },
-        Case { name: "key in hexadecimal", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "000102030405060708090a0b0c0d0e0f")]) },
-        Case { name: "key without padding", near: &[], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw")]) },
-        Case { name: "key with bits to spare", near: &["HS-08"], fires: &[], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODx==")]) },
-        Case { name: "no version", near: &["HS-12"], fires: &["HS-11 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", ABSENT)]) },
-        Case { name: "version 8", near: &["HS-11"], fires: &["HS-12 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", "8")]) },
-        Case { name: "several versions in one field", near: &["HS-11"], fires: &["HS-12 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", "13, 8")]) },
-        Case { name: "spaces around the version", near: &["HS-12"], fires: &[], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", " \t13 ")]) },
-        Case { name: "draft hixie-76", near: &["HS-07", "HS-11"], fires: &["HS-12 client"], play: |s| {
+        RuleCase { name: "no key", near: &["HS-08"], fires: &["HS-07 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", ABSENT)]) },
+        RuleCase { name: "empty key", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "")]) },
+        RuleCase { name: "key of nine bytes", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "c2hvcnQta2V5")]) },
+        RuleCase { name: "key in hexadecimal", near: &["HS-07"], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "000102030405060708090a0b0c0d0e0f")]) },
+        RuleCase { name: "key without padding", near: &[], fires: &["HS-08 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODw")]) },
+        RuleCase { name: "key with bits to spare", near: &["HS-08"], fires: &[], play: |s| asks(s, GET, &[("Sec-WebSocket-Key", "AAECAwQFBgcICQoLDA0ODx==")]) },
+        RuleCase { name: "no version", near: &["HS-12"], fires: &["HS-11 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", ABSENT)]) },
+        RuleCase { name: "version 8", near: &["HS-11"], fires: &["HS-12 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", "8")]) },
+        RuleCase { name: "several versions in one field", near: &["HS-11"], fires: &["HS-12 client"], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", "13, 8")]) },
+        RuleCase { name: "spaces around the version", near: &["HS-12"], fires: &[], play: |s| asks(s, GET, &[("Sec-WebSocket-Version", " \t13 ")]) },
+        RuleCase { name: "draft hixie-76", near: &["HS-07", "HS-11"], fires: &["HS-12 client"], play: |s| {
             s.open().client(b"GET /demo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nSec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\nSec-WebSocket-Protocol: sample\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\nOrigin: http://example.com\r\n\r\n");
         }},
-        Case { name: "two fields are missing", near: &[], fires: &["HS-07 client", "HS-11 client"], play: |s| {
+        RuleCase { name: "two fields are missing", near: &[], fires: &["HS-07 client", "HS-11 client"], play: |s| {
             asks(s, GET, &[("Sec-WebSocket-Key", ABSENT), ("Sec-WebSocket-Version", ABSENT)]);
         }},
-        Case { name: "long polling of engine.io", near: &["HS-05", "HS-06", "HS-07", "HS-11"], fires: &[], play: |s| {
+        RuleCase { name: "long polling of engine.io", near: &["HS-05", "HS-06", "HS-07", "HS-11"], fires: &[], play: |s| {
             s.open().client(b"POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n40");
             s.server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         }},
-        Case { name: "upgrade to HTTP/2", near: &["HS-05", "HS-07", "HS-11"], fires: &[], play: |s| {
+        RuleCase { name: "upgrade to HTTP/2", near: &["HS-05", "HS-07", "HS-11"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
         }},
     ];

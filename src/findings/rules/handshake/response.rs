@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
 use crate::findings::rules::handshake::fields_read::{
     acceptance, attempt, lacks, lacks_token, place, sent, shown,
@@ -15,7 +15,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-16",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "101 without `Upgrade: websocket`",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "A 101 must say to which protocol it switches: Upgrade must be there, and be \
@@ -27,10 +27,10 @@ pub(super) static RULES: &[Rule] = &[
             "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n\
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
             if lacks_token(response, "Upgrade", "websocket") {
-                faults
+                violations
                     .add(format!("{}; websocket is required", sent(response, "Upgrade")))
                     .span(place(response, "Upgrade"));
             }
@@ -39,7 +39,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-17",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "101 without `Connection: Upgrade`",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "A 101 must have a Connection field with `Upgrade` in it, in any letter case. \
@@ -49,10 +49,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: keep-alive",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
             if lacks_token(response, "Connection", "Upgrade") {
-                faults
+                violations
                     .add(format!("{}; Upgrade is required", sent(response, "Connection")))
                     .span(place(response, "Connection"));
             }
@@ -61,7 +61,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-18",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "Sec-WebSocket-Accept missing",
         section: "RFC 6455 §4.2.2",
         explanation: "A 101 must prove with Sec-WebSocket-Accept that the server has read the key \
@@ -71,14 +71,14 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
             let key1 =
-                scene.subject.request.as_ref().and_then(|it| it.header("Sec-WebSocket-Key1"));
+                context.subject.request.as_ref().and_then(|it| it.header("Sec-WebSocket-Key1"));
             // Draft hixie-76, which HS-12 has named, answers otherwise.
-            let is_old = key1.is_some() && scene.subject.key().is_none();
+            let is_old = key1.is_some() && context.subject.key().is_none();
             if lacks(response, "Sec-WebSocket-Accept") && !is_old {
-                faults.add(match scene.subject.expected_accept() {
+                violations.add(match context.subject.expected_accept() {
                     Some(expected) => format!("no Sec-WebSocket-Accept; expected {expected}"),
                     None => "no Sec-WebSocket-Accept".to_owned(),
                 });
@@ -88,7 +88,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-19",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "Sec-WebSocket-Accept is wrong",
         section: "RFC 6455 §4.2.2",
         explanation: "Sec-WebSocket-Accept must be base64(SHA-1(key + GUID)): the key as it was \
@@ -102,14 +102,14 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
-            let values = scene.subject.key().zip(scene.subject.seen_accept());
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
+            let values = context.subject.key().zip(context.subject.seen_accept());
             let Some((key, seen)) = values else { return };
             let expected = accept(key);
             if seen != expected.as_bytes() {
                 let known = mistake(key, seen).map(|it| format!(": {it}")).unwrap_or_default();
-                faults
+                violations
                     .add(format!("expected {expected}, seen {}{known}", shown(seen)))
                     .span(place(response, "Sec-WebSocket-Accept"));
             }
@@ -118,7 +118,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-20",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "extension accepted that was not offered",
         section: "RFC 6455 §4.1, §9.1",
         explanation: "A server may accept only extensions that the client has offered. A client \
@@ -129,13 +129,13 @@ pub(super) static RULES: &[Rule] = &[
             "client: no Sec-WebSocket-Extensions\n\
              server: Sec-WebSocket-Extensions: permessage-deflate",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
-            if scene.subject.request.is_none() {
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
+            if context.subject.request.is_none() {
                 return;
             }
-            let accepted = scene.subject.extensions_accepted().unwrap_or_default();
-            let offered = scene.subject.extensions_offered();
+            let accepted = context.subject.extensions_accepted().unwrap_or_default();
+            let offered = context.subject.extensions_offered();
             let offers = extension::parse(offered.as_deref().unwrap_or_default());
             let accepted = extension::parse(&accepted).extensions;
             let unasked: BTreeSet<String> = accepted
@@ -148,7 +148,7 @@ pub(super) static RULES: &[Rule] = &[
                     Some(offered) => format!("offered were {}", shown(offered)),
                     None => "nothing was offered".to_owned(),
                 };
-                faults
+                violations
                     .add(format!("{} was accepted; {offered}", shown(name.as_bytes())))
                     .span(place(response, "Sec-WebSocket-Extensions"));
             }
@@ -157,7 +157,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-21",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "subprotocol chosen that was not offered, or more than one",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "A server may choose one of the subprotocols that the client has offered, \
@@ -171,13 +171,13 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Protocol: chat, superchat\n\
              server: Sec-WebSocket-Protocol: soap",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
-            if scene.subject.request.is_none() {
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
+            if context.subject.request.is_none() {
                 return;
             }
             let name = "Sec-WebSocket-Protocol";
-            let offered: Vec<&[u8]> = scene.subject.subprotocols_offered().collect();
+            let offered: Vec<&[u8]> = context.subject.subprotocols_offered().collect();
             let fits = |chosen: &[u8]| !chosen.is_empty() && offered.contains(&chosen);
             // Repeated fields are HS-09's.
             let is_list = |value: &[u8]| value.contains(&b',');
@@ -187,7 +187,7 @@ pub(super) static RULES: &[Rule] = &[
                     [] => "nothing was offered".to_owned(),
                     offered => format!("offered were {}", shown(&offered.join(&b", "[..]))),
                 };
-                faults
+                violations
                     .add(format!("{} was chosen; {offered}", shown(chosen)))
                     .span(place(response, name));
             }
@@ -196,7 +196,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-22",
         severity: Severity::Note,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "subprotocols were offered and none was chosen",
         section: "RFC 6455 §4.2.2",
         explanation: "That is legal: the connection goes on without a subprotocol. Clients that \
@@ -209,20 +209,20 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Sec-WebSocket-Protocol: chat\nserver: no Sec-WebSocket-Protocol",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
             let offered: Vec<&[u8]> =
-                scene.subject.subprotocols_offered().filter(|name| !name.is_empty()).collect();
+                context.subject.subprotocols_offered().filter(|name| !name.is_empty()).collect();
             if !offered.is_empty() && lacks(response, "Sec-WebSocket-Protocol") {
                 let offered = shown(&offered.join(&b", "[..]));
-                faults.add(format!("no Sec-WebSocket-Protocol; offered were {offered}"));
+                violations.add(format!("no Sec-WebSocket-Protocol; offered were {offered}"));
             }
         })],
     },
     Rule {
         id: "HS-23",
         severity: Severity::Warning,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "101 with Content-Length, Transfer-Encoding or Content-Encoding",
         section: "RFC 9110 §8.6, RFC 9112 §6",
         explanation: "A 101 has no body, so it must not speak of one: frames begin directly behind \
@@ -233,20 +233,20 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nContent-Length: 0",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(response) = acceptance(scene.subject) else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
             let found: Vec<&str> =
                 BODY_FIELDS.into_iter().filter(|name| response.header(name).is_some()).collect();
             if let Some(first) = found.first() {
                 let fields: Vec<String> = found.iter().map(|name| sent(response, name)).collect();
-                faults.add(fields.join("; ")).span(place(response, first));
+                violations.add(fields.join("; ")).span(place(response, first));
             }
         })],
     },
     Rule {
         id: "HS-24",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "426 without Upgrade",
         section: "RFC 9110 §15.5.22",
         explanation: "426 (Upgrade Required) must say in Upgrade which protocol is required; \
@@ -254,20 +254,20 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Add `Upgrade: websocket` and `Connection: Upgrade` to the 426, and \
             `Sec-WebSocket-Version: 13` where the version was the reason.",
         example: Example::Text("HTTP/1.1 426 Upgrade Required\nSec-WebSocket-Version: 13"),
-        checks: &[Check::Response(|scene, faults| {
+        checks: &[Check::Response(|context, violations| {
             let refusal =
-                scene.subject.response.as_ref().filter(|_| attempt(scene.subject).is_some());
+                context.subject.response.as_ref().filter(|_| attempt(context.subject).is_some());
             if let Some(response) = refusal.filter(|head| head.status() == Some(UPGRADE_REQUIRED))
                 && lacks(response, "Upgrade")
             {
-                faults.add("426 and no Upgrade");
+                violations.add("426 and no Upgrade");
             }
         })],
     },
     Rule {
         id: "HS-31",
         severity: Severity::Error,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "unsupported version refused without Sec-WebSocket-Version",
         section: "RFC 6455 §4.2.2, §4.4",
         explanation: "A server that does not speak the version of the request must name those that \
@@ -277,9 +277,9 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Version: 8\nserver: HTTP/1.1 426 Upgrade Required\n\
              server: Upgrade: websocket",
         ),
-        checks: &[Check::Response(|scene, faults| {
-            let Some(request) = attempt(scene.subject) else { return };
-            let Some(response) = scene.subject.response.as_ref() else { return };
+        checks: &[Check::Response(|context, violations| {
+            let Some(request) = attempt(context.subject) else { return };
+            let Some(response) = context.subject.response.as_ref() else { return };
             let name = "Sec-WebSocket-Version";
             let mut versions = request.all(name).peekable();
             let asks_for_another =
@@ -288,15 +288,15 @@ pub(super) static RULES: &[Rule] = &[
                 Some(UPGRADE_REQUIRED) => true,
                 // It may have other reasons.
                 Some(BAD_REQUEST) => {
-                    let faults = scene.facts.handshake.request_faults.iter();
-                    faults.filter(|id| MUST_REFUSE.contains(id)).all(|id| *id == "HS-12")
+                    let violations = context.state.handshake.request_violations.iter();
+                    violations.filter(|id| MUST_REFUSE.contains(id)).all(|id| *id == "HS-12")
                 }
                 Some(_) | None => false,
             };
             if asks_for_another && is_refusal && lacks(response, name) {
                 let status = response.status().unwrap_or_default();
                 let asked = sent(request, name);
-                faults.add(format!("{asked} was refused with {status} and no {name}"));
+                violations.add(format!("{asked} was refused with {status} and no {name}"));
             }
         })],
     },
@@ -314,7 +314,7 @@ const UPGRADE_REQUIRED: u16 = 426;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     /// Asks correctly, but for these additional lines, and is answered with 101 and these lines; `ACCEPT`
     /// stands for the right answer to the key.
@@ -335,48 +335,48 @@ mod tests {
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n";
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the example of RFC 6455 §1.3", near: &["HS-18", "HS-19", "HS-20"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the example of RFC 6455 §1.3", near: &["HS-18", "HS-19", "HS-20"], fires: &[], play: |s| {
             s.open().client(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n");
             s.server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
         }},
-        Case { name: "other letter cases, and lists", near: &["HS-16", "HS-17"], fires: &[], play: |s| answered(s, "", "upgrade: WebSocket\r\nconnection: keep-alive, upgrade\r\nsec-websocket-accept: ACCEPT\r\n") },
-        Case { name: "101 without Upgrade", near: &["HS-17", "HS-18"], fires: &["HS-16 server"], play: |s| answered(s, "", "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
-        Case { name: "101 to another protocol than asked for", near: &["HS-17"], fires: &["HS-16 server"], play: |s| answered(s, "", "Upgrade: chat\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
-        Case { name: "101 with keep-alive", near: &["HS-16"], fires: &["HS-17 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: keep-alive\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
-        Case { name: "101 without an answer to the key", near: &["HS-19"], fires: &["HS-18 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\n") },
-        Case { name: "an empty answer", near: &["HS-18"], fires: &["HS-19 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept:\r\n") },
-        Case { name: "the answer to another key", near: &["HS-18"], fires: &["HS-19 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n") },
-        Case { name: "the answer to a draft", near: &["HS-18"], fires: &["HS-12 client", "HS-25 server"], play: |s| {
+        RuleCase { name: "other letter cases, and lists", near: &["HS-16", "HS-17"], fires: &[], play: |s| answered(s, "", "upgrade: WebSocket\r\nconnection: keep-alive, upgrade\r\nsec-websocket-accept: ACCEPT\r\n") },
+        RuleCase { name: "101 without Upgrade", near: &["HS-17", "HS-18"], fires: &["HS-16 server"], play: |s| answered(s, "", "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 to another protocol than asked for", near: &["HS-17"], fires: &["HS-16 server"], play: |s| answered(s, "", "Upgrade: chat\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 with keep-alive", near: &["HS-16"], fires: &["HS-17 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: keep-alive\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 without an answer to the key", near: &["HS-19"], fires: &["HS-18 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\n") },
+        RuleCase { name: "an empty answer", near: &["HS-18"], fires: &["HS-19 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept:\r\n") },
+        RuleCase { name: "the answer to another key", near: &["HS-18"], fires: &["HS-19 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n") },
+        RuleCase { name: "the answer to a draft", near: &["HS-18"], fires: &["HS-12 client", "HS-25 server"], play: |s| {
             s.open().client(b"GET /demo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nSec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\nOrigin: http://example.com\r\n\r\n");
             s.server(b"HTTP/1.1 101 WebSocket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Origin: http://example.com\r\nSec-WebSocket-Location: ws://example.com/demo\r\n\r\n");
         }},
-        Case { name: "an extension nobody offered", near: &["PMD-05", "PMD-07"], fires: &["HS-20 server"], play: |s| answered(s, "", &format!("{OK}Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10\r\n")) },
-        Case { name: "one of two was not offered", near: &["HS-27"], fires: &["HS-20 server"], play: |s| answered(s, "Sec-WebSocket-Extensions: a\r\n", &format!("{OK}Sec-WebSocket-Extensions: a, b, B\r\n")) },
-        Case { name: "an extension in another letter case", near: &["HS-20"], fires: &[], play: |s| answered(s, "Sec-WebSocket-Extensions: x-A\r\n", &format!("{OK}Sec-WebSocket-Extensions: X-a\r\n")) },
-        Case { name: "a subprotocol nobody offered", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "", &format!("{OK}Sec-WebSocket-Protocol: soap\r\n")) },
-        Case { name: "a subprotocol in another letter case", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: chat\r\n", &format!("{OK}Sec-WebSocket-Protocol: Chat\r\n")) },
-        Case { name: "two subprotocols", near: &["HS-09"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", &format!("{OK}Sec-WebSocket-Protocol: a, b\r\n")) },
-        Case { name: "an empty subprotocol", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", &format!("{OK}Sec-WebSocket-Protocol:\r\n")) },
-        Case { name: "the second of two offered in two fields", near: &["HS-21", "HS-22"], fires: &[], play: |s| answered(s, "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n", &format!("{OK}Sec-WebSocket-Protocol: b\r\n")) },
-        Case { name: "no subprotocol", near: &["HS-21"], fires: &["HS-22 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", OK) },
-        Case { name: "101 that speaks of a body", near: &[], fires: &["HS-23 server"], play: |s| answered(s, "", &format!("{OK}Content-Length: 0\r\nContent-Encoding: gzip\r\n")) },
-        Case { name: "fields about content that say nothing of a body", near: &["HS-23"], fires: &[], play: |s| answered(s, "", &format!("{OK}Content-Type: text/plain\r\nContent-Language: en\r\n")) },
-        Case { name: "426 that says nothing", near: &[], fires: &["HS-12 client", "HS-24 server", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required") },
-        Case { name: "426 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket") },
-        Case { name: "426 for another reason", near: &["HS-31"], fires: &["HS-24 server", "HS-44"], play: |s| refused(s, "13", "426 Upgrade Required") },
-        Case { name: "400 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-40"], play: |s| refused(s, "8", "400 Bad Request") },
-        Case { name: "400, where the key is missing, too", near: &["HS-31"], fires: &["HS-07 client", "HS-12 client", "HS-40"], play: |s| {
+        RuleCase { name: "an extension nobody offered", near: &["PMD-05", "PMD-07"], fires: &["HS-20 server"], play: |s| answered(s, "", &format!("{OK}Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10\r\n")) },
+        RuleCase { name: "one of two was not offered", near: &["HS-27"], fires: &["HS-20 server"], play: |s| answered(s, "Sec-WebSocket-Extensions: a\r\n", &format!("{OK}Sec-WebSocket-Extensions: a, b, B\r\n")) },
+        RuleCase { name: "an extension in another letter case", near: &["HS-20"], fires: &[], play: |s| answered(s, "Sec-WebSocket-Extensions: x-A\r\n", &format!("{OK}Sec-WebSocket-Extensions: X-a\r\n")) },
+        RuleCase { name: "a subprotocol nobody offered", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "", &format!("{OK}Sec-WebSocket-Protocol: soap\r\n")) },
+        RuleCase { name: "a subprotocol in another letter case", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: chat\r\n", &format!("{OK}Sec-WebSocket-Protocol: Chat\r\n")) },
+        RuleCase { name: "two subprotocols", near: &["HS-09"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", &format!("{OK}Sec-WebSocket-Protocol: a, b\r\n")) },
+        RuleCase { name: "an empty subprotocol", near: &["HS-22"], fires: &["HS-21 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", &format!("{OK}Sec-WebSocket-Protocol:\r\n")) },
+        RuleCase { name: "the second of two offered in two fields", near: &["HS-21", "HS-22"], fires: &[], play: |s| answered(s, "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n", &format!("{OK}Sec-WebSocket-Protocol: b\r\n")) },
+        RuleCase { name: "no subprotocol", near: &["HS-21"], fires: &["HS-22 server"], play: |s| answered(s, "Sec-WebSocket-Protocol: a, b\r\n", OK) },
+        RuleCase { name: "101 that speaks of a body", near: &[], fires: &["HS-23 server"], play: |s| answered(s, "", &format!("{OK}Content-Length: 0\r\nContent-Encoding: gzip\r\n")) },
+        RuleCase { name: "fields about content that say nothing of a body", near: &["HS-23"], fires: &[], play: |s| answered(s, "", &format!("{OK}Content-Type: text/plain\r\nContent-Language: en\r\n")) },
+        RuleCase { name: "426 that says nothing", near: &[], fires: &["HS-12 client", "HS-24 server", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required") },
+        RuleCase { name: "426 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket") },
+        RuleCase { name: "426 for another reason", near: &["HS-31"], fires: &["HS-24 server", "HS-44"], play: |s| refused(s, "13", "426 Upgrade Required") },
+        RuleCase { name: "400 without version", near: &["HS-24"], fires: &["HS-12 client", "HS-31 server", "HS-40"], play: |s| refused(s, "8", "400 Bad Request") },
+        RuleCase { name: "400, where the key is missing, too", near: &["HS-31"], fires: &["HS-07 client", "HS-12 client", "HS-40"], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n");
             s.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }},
-        Case { name: "a version refused as it should be", near: &["HS-24", "HS-31"], fires: &["HS-12 client", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13") },
-        Case { name: "401, whatever the version", near: &["HS-18", "HS-24", "HS-31"], fires: &["HS-12 client", "HS-41"], play: |s| refused(s, "8", "401 Unauthorized") },
-        Case { name: "no response", near: &["HS-16", "HS-17", "HS-18", "HS-22"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\n"); } },
-        Case { name: "a response without its request", near: &["HS-19", "HS-20", "HS-21"], fires: &[], play: |s| {
+        RuleCase { name: "a version refused as it should be", near: &["HS-24", "HS-31"], fires: &["HS-12 client", "HS-44"], play: |s| refused(s, "8", "426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13") },
+        RuleCase { name: "401, whatever the version", near: &["HS-18", "HS-24", "HS-31"], fires: &["HS-12 client", "HS-41"], play: |s| refused(s, "8", "401 Unauthorized") },
+        RuleCase { name: "no response", near: &["HS-16", "HS-17", "HS-18", "HS-22"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\n"); } },
+        RuleCase { name: "a response without its request", near: &["HS-19", "HS-20", "HS-21"], fires: &[], play: |s| {
             s.open().server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Extensions: x\r\n\r\n");
         }},
-        Case { name: "101 to HTTP/2", near: &["HS-16", "HS-18"], fires: &[], play: |s| {
+        RuleCase { name: "101 to HTTP/2", near: &["HS-16", "HS-18"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
             s.server(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
         }},

@@ -1,8 +1,8 @@
 //! socket.io and plain WebSocket, mixed up (HS-53).
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
-use crate::findings::rules::handshake::refusals::{Refusal, answered};
+use crate::findings::rules::handshake::refusals::{RefusedRequest, answered};
 use crate::findings::rules::tls;
 use crate::http::names_engine_io;
 use crate::stream::Direction;
@@ -11,7 +11,7 @@ use crate::stream::Direction;
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "HS-53",
     severity: Severity::Warning,
-    bound: Bound::Nobody,
+    applies_to: AppliesTo::Nobody,
     title: "socket.io endpoint spoken to as plain WebSocket, or the reverse",
     section: "RFC 6455 §1.9; Engine.IO protocol 4",
     explanation: "socket.io is a protocol of its own (Engine.IO) on top of WebSocket: its servers \
@@ -24,8 +24,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: GET /socket.io/ HTTP/1.1\nserver: HTTP/1.1 400 Bad Request\nserver: \
          {\"code\":0,\"message\":\"Transport unknown\"}",
     ),
-    checks: &[Check::End(|scene, faults| {
-        if let Some(refusal) = answered(scene).filter(|_| !tls::explains(scene)) {
+    checks: &[Check::End(|context, violations| {
+        if let Some(refusal) = answered(context).filter(|_| !tls::explains(context)) {
             let target = refusal.request.target().unwrap_or_default();
             let evidence = if is_engine_io_missing(&refusal) {
                 format!(
@@ -42,16 +42,16 @@ pub(super) static RULES: &[Rule] = &[Rule {
             } else {
                 return;
             };
-            faults
+            violations
                 .add(evidence)
                 .direction(Direction::ServerToClient)
                 .side(None)
                 .span(refusal.response.span);
             return;
         }
-        let facts = &scene.facts.handshake;
-        let Some((accepted, first)) = facts.accepted.zip(scene.facts.unopened) else { return };
-        faults
+        let facts = &context.state.handshake;
+        let Some((accepted, first)) = facts.accepted.zip(context.state.unopened) else { return };
+        violations
             .add(format!(
                 "a socket.io client was accepted, and the server's first message ({}) is no open \
                  packet of Engine.IO",
@@ -64,7 +64,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
 }];
 
 /// Whether a server of Engine.IO refused a request that is none of Engine.IO.
-pub(super) fn is_engine_io_missing(refusal: &Refusal<'_>) -> bool {
+pub(super) fn is_engine_io_missing(refusal: &RefusedRequest<'_>) -> bool {
     !names_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
 }
 
@@ -85,7 +85,7 @@ const ERRORS: &[&str] = &[
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, plain};
 
     const UNKNOWN: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";
@@ -101,23 +101,23 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a plain client at a socket.io server", near: &[], fires: &["HS-53"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a plain client at a socket.io server", near: &[], fires: &["HS-53"], play: |s| {
             s.ask("").server(UNKNOWN).end(Side::Server);
         }},
-        Case { name: "a socket.io client at a server that has never heard of it", near: &[], fires: &["HS-43", "HS-53"], play: |s| {
+        RuleCase { name: "a socket.io client at a server that has never heard of it", near: &[], fires: &["HS-43", "HS-53"], play: |s| {
             socket_io(s).server(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
-        Case { name: "a socket.io client that is refused by a socket.io server", near: &["HS-53"], fires: &["HS-40"], play: |s| {
+        RuleCase { name: "a socket.io client that is refused by a socket.io server", near: &["HS-53"], fires: &["HS-40"], play: |s| {
             socket_io(s).server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}").end(Side::Server);
         }},
-        Case { name: "a socket.io client accepted by a plain server", near: &[], fires: &["HS-53"], play: |s| {
+        RuleCase { name: "a socket.io client accepted by a plain server", near: &[], fires: &["HS-53"], play: |s| {
             accepted(s).server(&plain(0x81, b"hello")).close();
         }},
-        Case { name: "a socket.io client accepted by a socket.io server", near: &["HS-53"], fires: &[], play: |s| {
+        RuleCase { name: "a socket.io client accepted by a socket.io server", near: &["HS-53"], fires: &[], play: |s| {
             accepted(s).server(&plain(0x81, b"0{\"sid\":\"a\"}")).server(&plain(0x81, b"2")).close();
         }},
-        Case { name: "a probe of socket.io behind long polling", near: &["HS-53"], fires: &[], play: |s| {
+        RuleCase { name: "a probe of socket.io behind long polling", near: &["HS-53"], fires: &[], play: |s| {
             accepted(s).server(&plain(0x81, b"3probe")).close();
         }},
     ];

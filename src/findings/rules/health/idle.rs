@@ -1,11 +1,11 @@
 //! Connections on which nothing is said for long, and those that are cut for it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::frame::has_ended;
-use crate::findings::state::health::Silence;
+use crate::findings::state::health::SilentPeriod;
 use crate::findings::words::{counted, duration};
 use crate::stream::Origin;
 
@@ -14,7 +14,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "OPS-01",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "no heartbeat, and the connection was cut after a time that fits an idle timeout",
         section: "RFC 6455 §5.5.2",
         explanation: "Proxies, load balancers and firewalls give up connections on which nothing \
@@ -28,24 +28,24 @@ pub(super) static RULES: &[Rule] = &[
             proxy_read_timeout 1h;\n  proxy_send_timeout 1h;\nHAProxy:\n  timeout tunnel 1h\nAWS: \
             idle timeout of the load balancer; Google Cloud: timeout of the backend service.",
         example: Example::Text("60 s without a frame, then server: FIN, and no Close before it"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(cut) = cut(scene) else { return };
-            let Cut { side, at, silence, how } = cut;
+        checks: &[Check::End(|context, violations| {
+            let Some(cut) = cut(context) else { return };
+            let IdleCut { side, at, silence, how } = cut;
             let first = silence.after;
             let end = match how {
-                How::Idle => {
-                    let end = if matches!(scene.connection.state, TcpState::Reset(_)) {
+                IdleEnd::Idle => {
+                    let end = if matches!(context.connection.state, TcpState::Reset(_)) {
                         "RST"
                     } else {
                         "FIN"
                     };
                     format!("then the {} sent {end} without a Close", side.name())
                 }
-                How::Forgotten => {
+                IdleEnd::Forgotten => {
                     format!("then RST of the {} answered the next frame", side.name())
                 }
             };
-            let beats = match scene.facts.health.beats {
+            let beats = match context.state.health.beats {
                 0 => "no Ping was ever sent".to_owned(),
                 beats => format!("only {} before", counted(beats, "heartbeat")),
             };
@@ -55,7 +55,7 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 format!("it fits {}", names.join(" or "))
             };
-            faults
+            violations
                 .add(format!("no frame for {}, {end}; {beats}; {fits}", duration(silence.length)))
                 .direction(None)
                 .side(None)
@@ -65,7 +65,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "OPS-02",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "nothing was said for more than 30 s, and no side sends Pings",
         section: "RFC 6455 §5.5.2",
         explanation: "Without a heartbeat, neither side notices when the other is gone, and devices \
@@ -74,17 +74,17 @@ pub(super) static RULES: &[Rule] = &[
             does not come. Nothing needs to be changed where both ends are on one machine and a \
             dead peer does no harm.",
         example: Example::Text("client: a text\nserver, 45 s later: a text, and never a Ping"),
-        checks: &[Check::End(|scene, faults| {
-            let health = &scene.facts.health;
-            if health.beats > 0 || !is_whole(scene) || cut(scene).is_some() {
+        checks: &[Check::End(|context, violations| {
+            let health = &context.state.health;
+            if health.beats > 0 || !is_whole(context) || cut(context).is_some() {
                 return;
             }
-            let end = scene.facts.ended.map_or(scene.subject.watched_until, |(_, at)| at.time);
+            let end = context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
             let silence = health.longest_until(end);
-            let Silence { length, after, until } = silence;
+            let SilentPeriod { length, after, until } = silence;
             if length >= LONG_SILENCE {
                 let what = if after == until { "the end" } else { "the next frame" };
-                faults
+                violations
                     .add(format!(
                         "{} from packet {} to {what}, and no Ping on this connection",
                         duration(length),
@@ -100,17 +100,17 @@ pub(super) static RULES: &[Rule] = &[
 
 /// A connection that was cut for being idle.
 #[derive(Clone, Copy, Debug)]
-struct Cut {
+struct IdleCut {
     /// Who ended it, as far as TCP tells.
     side: Side,
     at: Origin,
-    silence: Silence,
-    how: How,
+    silence: SilentPeriod,
+    how: IdleEnd,
 }
 
 /// How an idle connection ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum How {
+enum IdleEnd {
     /// When the time was up.
     Idle,
     /// With the first packet after that, since nobody on the way knew it any more.
@@ -118,36 +118,36 @@ enum How {
 }
 
 /// Whether a connection was cut, and a silence before that explains it.
-fn cut(scene: &Scene<'_, Ending>) -> Option<Cut> {
-    let sides = &scene.facts.sides;
+fn cut(context: &RuleContext<'_, Ending>) -> Option<IdleCut> {
+    let sides = &context.state.sides;
     let has_close = sides.client.close.is_some() || sides.server.close.is_some();
-    let is_cut = has_ended(scene.connection.state) && !has_close && is_whole(scene);
-    let (side, at) = scene.facts.ended.filter(|_| is_cut)?;
-    let health = &scene.facts.health;
+    let is_cut = has_ended(context.connection.state) && !has_close && is_whole(context);
+    let (side, at) = context.state.ended.filter(|_| is_cut)?;
+    let health = &context.state.health;
     let heard = health.heard?;
     let length = at.time.since(heard.time);
-    let idle = Silence { length, after: heard, until: at };
-    if length >= COMMON_TIMEOUT || !candidates(length, How::Idle).is_empty() {
-        return Some(Cut { side, at, silence: idle, how: How::Idle });
+    let idle = SilentPeriod { length, after: heard, until: at };
+    if length >= COMMON_TIMEOUT || !candidates(length, IdleEnd::Idle).is_empty() {
+        return Some(IdleCut { side, at, silence: idle, how: IdleEnd::Idle });
     }
     // The state of a firewall or NAT has expired: what comes next is answered with RST.
     let is_at_once = heard.time.since(health.latest.until.time) <= AT_ONCE && length <= AT_ONCE;
-    let is_reset = matches!(scene.connection.state, TcpState::Reset(_));
-    let names = candidates(health.latest.length, How::Forgotten);
-    (is_reset && is_at_once && !names.is_empty()).then_some(Cut {
+    let is_reset = matches!(context.connection.state, TcpState::Reset(_));
+    let names = candidates(health.latest.length, IdleEnd::Forgotten);
+    (is_reset && is_at_once && !names.is_empty()).then_some(IdleCut {
         side,
         at,
         silence: health.latest,
-        how: How::Forgotten,
+        how: IdleEnd::Forgotten,
     })
 }
 
 /// Whether all frames of a WebSocket were seen, so that a silence is one.
-fn is_whole(scene: &Scene<'_, Ending>) -> bool {
-    let sides = &scene.facts.sides;
-    scene.connection.nature == Nature::WebSocket
-        && scene.subject.unseen.is_none()
-        && !scene.facts.health.has_gap
+fn is_whole(context: &RuleContext<'_, Ending>) -> bool {
+    let sides = &context.state.sides;
+    context.connection.nature == Nature::WebSocket
+        && context.subject.unseen.is_none()
+        && !context.state.health.has_gap
         && sides.client.lost.is_none()
         && sides.server.lost.is_none()
         && sides.client.unfinished.is_none()
@@ -155,15 +155,15 @@ fn is_whole(scene: &Scene<'_, Ending>) -> bool {
 }
 
 /// Known defaults that fit a silence, in words.
-fn candidates(silence: u64, how: How) -> Vec<String> {
+fn candidates(silence: u64, how: IdleEnd) -> Vec<String> {
     let fits = |entry: &&Timeout| {
         let limit = entry.seconds.saturating_mul(1_000_000_000);
         let late = limit.div_ceil(LATE_PART).max(LATE);
         match how {
-            How::Idle => {
+            IdleEnd::Idle => {
                 silence.saturating_add(EARLY) >= limit && silence <= limit.saturating_add(late)
             }
-            How::Forgotten => entry.kind == Kind::Forgets && silence >= limit,
+            IdleEnd::Forgotten => entry.kind == TimeoutAction::Forgets && silence >= limit,
         }
     };
     TIMEOUTS
@@ -187,12 +187,12 @@ struct Timeout {
     whose: &'static str,
     /// Who says so.
     source: &'static str,
-    kind: Kind,
+    kind: TimeoutAction,
 }
 
 /// What is done when the time is up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+enum TimeoutAction {
     /// The connection is ended.
     Ends,
     /// It is forgotten: nothing is sent until the next packet comes.
@@ -202,18 +202,18 @@ enum Kind {
 /// Defaults that are widely met, shortest first.
 #[rustfmt::skip]
 const TIMEOUTS: &[Timeout] = &[
-    Timeout { seconds: 30, whose: "the backend timeout of Google Cloud load balancers", source: "Cloud Load Balancing documentation", kind: Kind::Ends },
-    Timeout { seconds: 50, whose: "HAProxy's timeout client as Debian sets it", source: "its haproxy.cfg", kind: Kind::Ends },
-    Timeout { seconds: 55, whose: "Heroku's router", source: "Heroku documentation, error H15", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "nginx's proxy_read_timeout", source: "ngx_http_proxy_module", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "Apache's ProxyTimeout", source: "mod_proxy, core Timeout", kind: Kind::Ends },
-    Timeout { seconds: 60, whose: "an AWS Application Load Balancer", source: "Elastic Load Balancing documentation", kind: Kind::Ends },
-    Timeout { seconds: 100, whose: "Cloudflare", source: "its documentation of connection limits", kind: Kind::Ends },
-    Timeout { seconds: 240, whose: "an Azure Load Balancer", source: "Azure documentation", kind: Kind::Forgets },
-    Timeout { seconds: 300, whose: "Envoy's stream_idle_timeout", source: "Envoy documentation", kind: Kind::Ends },
-    Timeout { seconds: 350, whose: "an AWS Network Load Balancer or NAT gateway", source: "AWS documentation", kind: Kind::Forgets },
-    Timeout { seconds: 600, whose: "an AWS API Gateway", source: "its quotas", kind: Kind::Ends },
-    Timeout { seconds: 600, whose: "Google Cloud's connection tracking", source: "VPC documentation", kind: Kind::Forgets },
+    Timeout { seconds: 30, whose: "the backend timeout of Google Cloud load balancers", source: "Cloud Load Balancing documentation", kind: TimeoutAction::Ends },
+    Timeout { seconds: 50, whose: "HAProxy's timeout client as Debian sets it", source: "its haproxy.cfg", kind: TimeoutAction::Ends },
+    Timeout { seconds: 55, whose: "Heroku's router", source: "Heroku documentation, error H15", kind: TimeoutAction::Ends },
+    Timeout { seconds: 60, whose: "nginx's proxy_read_timeout", source: "ngx_http_proxy_module", kind: TimeoutAction::Ends },
+    Timeout { seconds: 60, whose: "Apache's ProxyTimeout", source: "mod_proxy, core Timeout", kind: TimeoutAction::Ends },
+    Timeout { seconds: 60, whose: "an AWS Application Load Balancer", source: "Elastic Load Balancing documentation", kind: TimeoutAction::Ends },
+    Timeout { seconds: 100, whose: "Cloudflare", source: "its documentation of connection limits", kind: TimeoutAction::Ends },
+    Timeout { seconds: 240, whose: "an Azure Load Balancer", source: "Azure documentation", kind: TimeoutAction::Forgets },
+    Timeout { seconds: 300, whose: "Envoy's stream_idle_timeout", source: "Envoy documentation", kind: TimeoutAction::Ends },
+    Timeout { seconds: 350, whose: "an AWS Network Load Balancer or NAT gateway", source: "AWS documentation", kind: TimeoutAction::Forgets },
+    Timeout { seconds: 600, whose: "an AWS API Gateway", source: "its quotas", kind: TimeoutAction::Ends },
+    Timeout { seconds: 600, whose: "Google Cloud's connection tracking", source: "VPC documentation", kind: TimeoutAction::Forgets },
 ];
 
 /// Nanoseconds after which many proxies cut a connection.
@@ -237,39 +237,39 @@ const AT_ONCE: u64 = 2_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::stream::Direction;
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "cut after 60 s", near: &["OPS-02"], fires: &["WS-C12", "OPS-01"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "cut after 60 s", near: &["OPS-02"], fires: &["WS-C12", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(60_030).end(Side::Server);
         }},
-        Case { name: "cut after 40 s, which is no default", near: &["OPS-01"], fires: &["WS-C12", "OPS-02"], play: |s| {
+        RuleCase { name: "cut after 40 s, which is no default", near: &["OPS-01"], fires: &["WS-C12", "OPS-02"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(40_000).end(Side::Server);
         }},
-        Case { name: "cut after 75 s", near: &[], fires: &["WS-C12", "OPS-01"], play: |s| {
+        RuleCase { name: "cut after 75 s", near: &[], fires: &["WS-C12", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(75_000).end(Side::Server);
         }},
-        Case { name: "reset by what came after six minutes", near: &[], fires: &["NET-07 server", "OPS-01"], play: |s| {
+        RuleCase { name: "reset by what came after six minutes", near: &[], fires: &["NET-07 server", "OPS-01"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(360_000).unacknowledged(Direction::ClientToServer, &masked(0x81, b"y")).reset(Side::Server);
         }},
-        Case { name: "closed in order after 60 s", near: &["OPS-01"], fires: &["OPS-02"], play: |s| {
+        RuleCase { name: "closed in order after 60 s", near: &["OPS-01"], fires: &["OPS-02"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(60_000).close();
         }},
-        Case { name: "silence, and the capture ends", near: &["OPS-01"], fires: &["OPS-02"], play: |s| {
+        RuleCase { name: "silence, and the capture ends", near: &["OPS-01"], fires: &["OPS-02"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(45_000).acknowledge(Direction::ClientToServer);
         }},
-        Case { name: "a Ping now and then", near: &["OPS-02"], fires: &[], play: |s| {
+        RuleCase { name: "a Ping now and then", near: &["OPS-02"], fires: &[], play: |s| {
             s.upgraded().wait(45_000).server(&plain(0x89, b"")).client(&masked(0x8a, b"")).wait(45_000).close();
         }},
-        Case { name: "a heartbeat of the application", near: &["OPS-02"], fires: &[], play: |s| {
+        RuleCase { name: "a heartbeat of the application", near: &["OPS-02"], fires: &[], play: |s| {
             s.upgraded().wait(45_000).client(&masked(0x81, b"{\"type\":\"ping\"}")).wait(45_000).close();
         }},
-        Case { name: "bytes are missing", near: &["OPS-02"], fires: &["CAP-01", "CAP-04"], play: |s| {
+        RuleCase { name: "bytes are missing", near: &["OPS-02"], fires: &["CAP-01", "CAP-04"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).missing(Direction::ServerToClient, 2).server(&plain(0x81, b"y")).wait(45_000).close();
         }},
-        Case { name: "half a minute less a second", near: &["OPS-02"], fires: &[], play: |s| {
+        RuleCase { name: "half a minute less a second", near: &["OPS-02"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).wait(29_000).close();
         }},
     ];
@@ -282,17 +282,17 @@ mod tests {
     #[test]
     fn timeouts_are_named_where_they_fit() {
         #[rustfmt::skip]
-        let rows: &[(u64, How, &[&str])] = &[
-            (29_000,  How::Idle,      &[]),
-            (30_100,  How::Idle,      &["30 s"]),
-            (50_010,  How::Idle,      &["50 s"]),
-            (60_004,  How::Idle,      &["60 s", "60 s", "60 s"]),
-            (75_000,  How::Idle,      &[]),
-            (241_000, How::Idle,      &["4 min"]),
-            (350_500, How::Idle,      &["350 s"]),
-            (604_000, How::Idle,      &["10 min", "10 min"]),
-            (200_000, How::Forgotten, &[]),
-            (400_000, How::Forgotten, &["4 min", "350 s"]),
+        let rows: &[(u64, IdleEnd, &[&str])] = &[
+            (29_000,  IdleEnd::Idle,      &[]),
+            (30_100,  IdleEnd::Idle,      &["30 s"]),
+            (50_010,  IdleEnd::Idle,      &["50 s"]),
+            (60_004,  IdleEnd::Idle,      &["60 s", "60 s", "60 s"]),
+            (75_000,  IdleEnd::Idle,      &[]),
+            (241_000, IdleEnd::Idle,      &["4 min"]),
+            (350_500, IdleEnd::Idle,      &["350 s"]),
+            (604_000, IdleEnd::Idle,      &["10 min", "10 min"]),
+            (200_000, IdleEnd::Forgotten, &[]),
+            (400_000, IdleEnd::Forgotten, &["4 min", "350 s"]),
         ];
         for (milliseconds, how, expected) in rows {
             let names = candidates(milliseconds * 1_000_000, *how);

@@ -1,6 +1,6 @@
 //! Answers that come late: Pongs, and messages under load.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::state::health::SLOW_PONG;
 use crate::findings::words::{counted, duration};
 use crate::stream::Direction;
@@ -10,7 +10,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "OPS-03",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "Pongs took more than a second",
         section: "RFC 6455 §5.5.2",
         explanation: "A Pong should follow its Ping as soon as is practical, and costs no work. \
@@ -21,17 +21,17 @@ pub(super) static RULES: &[Rule] = &[
             that reads the socket, large messages that stand before the Pong in its queue, a tab in \
             the background. If retransmissions are told as well, look at the network first.",
         example: Example::Text("server: Ping\nclient, 3 s later: Pong"),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             // Clocks that differ make times that are none.
-            if scene.connection.clock_steps.count > 0 {
+            if context.connection.clock_steps.count > 0 {
                 return;
             }
             for direction in Direction::BOTH {
-                let trips = scene.facts.health.round_trips.get(direction);
+                let trips = context.state.health.round_trips.get(direction);
                 if trips.slow == 0 {
                     continue;
                 }
-                faults
+                violations
                     .add(format!(
                         "{} of {} took {} or more; of the latest, half came within {}, 95 % within \
                          {}; the slowest took {}",
@@ -51,7 +51,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "OPS-04",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "answers get slower as load grows",
         section: "RFC 6455 §10.4",
         explanation: "Each message of the client gets one of the server, and the more the client \
@@ -65,13 +65,13 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "at 2 messages/s an answer takes 3 ms, at 50 messages/s it takes 900 ms",
         ),
-        checks: &[Check::End(|scene, faults| {
-            if scene.connection.clock_steps.count > 0 || scene.facts.health.has_gap {
+        checks: &[Check::End(|context, violations| {
+            if context.connection.clock_steps.count > 0 || context.state.health.has_gap {
                 return;
             }
-            let Some(slowdown) = scene.facts.health.pace.slowdown() else { return };
+            let Some(slowdown) = context.state.health.response_times.slowdown() else { return };
             let (quiet, busy, slowest) = (slowdown.quiet, slowdown.busy, slowdown.slowest);
-            faults
+            violations
                 .add(format!(
                     "at {} messages/s the answer took {} on average, at {} messages/s {}; the \
                      slowest took {}",
@@ -97,7 +97,7 @@ fn rate(per_thousand_seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
 
     /// Messages and answers, so many in each of some seconds, each answered after so many milliseconds.
     fn asks(s: &mut Scenario, seconds: u64, each: u64, wait: u64) {
@@ -114,17 +114,17 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a Pong after three seconds", near: &[], fires: &["OPS-03"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a Pong after three seconds", near: &[], fires: &["OPS-03"], play: |s| {
             s.upgraded().server(&plain(0x89, b"a")).wait(3_000).client(&masked(0x8a, b"a")).close();
         }},
-        Case { name: "a Pong after less than a second", near: &["OPS-03"], fires: &[], play: |s| {
+        RuleCase { name: "a Pong after less than a second", near: &["OPS-03"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x89, b"a")).wait(900).client(&masked(0x8a, b"a")).close();
         }},
-        Case { name: "slow under load", near: &[], fires: &["OPS-04"], play: |s| {
+        RuleCase { name: "slow under load", near: &[], fires: &["OPS-04"], play: |s| {
             asks(s.upgraded(), 10, 2, 1); asks(s, 3, 40, 900); s.close();
         }},
-        Case { name: "as fast under load", near: &["OPS-04"], fires: &[], play: |s| {
+        RuleCase { name: "as fast under load", near: &["OPS-04"], fires: &[], play: |s| {
             asks(s.upgraded(), 10, 2, 1); asks(s, 3, 40, 2); s.close();
         }},
     ];

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::words::duration;
 
 /// OPS-05.
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "OPS-05",
     severity: Severity::Note,
-    bound: Bound::Nobody,
+    applies_to: AppliesTo::Nobody,
     title: "many connections closed together with 1001 or 1012: the server went away",
     section: "RFC 6455 §7.4.1",
     explanation: "The server closed several connections at once with a code that says that it goes \
@@ -19,12 +19,12 @@ pub(super) static RULES: &[Rule] = &[Rule {
         each failure. Let the server drain slowly: close a part of the connections at a time, and \
         take no new ones meanwhile.",
     example: Example::Text("server: Close 1001 on twelve connections within a second"),
-    checks: &[Check::Capture(|scene, faults| {
-        for group in scene.restarts.groups() {
+    checks: &[Check::Capture(|context, violations| {
+        for group in context.restarts.groups() {
             let Some((first, last)) = group.first().zip(group.last()) else { continue };
-            let codes: BTreeSet<u16> = group.iter().map(|farewell| farewell.code).collect();
+            let codes: BTreeSet<u16> = group.iter().map(|going_away| going_away.code).collect();
             let codes: Vec<String> = codes.iter().map(u16::to_string).collect();
-            faults
+            violations
                 .add(format!(
                     "{} closed {} connections within {} with {}",
                     first.server,
@@ -42,7 +42,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
 
     fn closed(s: &mut Scenario, times: u64, code: &[u8], wait: u64) {
         for _ in 0..times {
@@ -52,13 +52,13 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "three connections at once", near: &[], fires: &["OPS-05"], play: |s| closed(s, 3, b"\x03\xe9", 100) },
-        Case { name: "service restart", near: &[], fires: &["WS-C17", "WS-C17", "WS-C17", "OPS-05"], play: |s| closed(s, 3, b"\x03\xf4", 100) },
-        Case { name: "two connections at once", near: &["OPS-05"], fires: &[], play: |s| closed(s, 2, b"\x03\xe9", 100) },
-        Case { name: "one after the other", near: &["OPS-05"], fires: &[], play: |s| closed(s, 4, b"\x03\xe9", 5_000) },
-        Case { name: "an ordinary end", near: &["OPS-05"], fires: &[], play: |s| closed(s, 4, b"\x03\xe8", 100) },
-        Case { name: "clients that leave", near: &["OPS-05"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "three connections at once", near: &[], fires: &["OPS-05"], play: |s| closed(s, 3, b"\x03\xe9", 100) },
+        RuleCase { name: "service restart", near: &[], fires: &["WS-C17", "WS-C17", "WS-C17", "OPS-05"], play: |s| closed(s, 3, b"\x03\xf4", 100) },
+        RuleCase { name: "two connections at once", near: &["OPS-05"], fires: &[], play: |s| closed(s, 2, b"\x03\xe9", 100) },
+        RuleCase { name: "one after the other", near: &["OPS-05"], fires: &[], play: |s| closed(s, 4, b"\x03\xe9", 5_000) },
+        RuleCase { name: "an ordinary end", near: &["OPS-05"], fires: &[], play: |s| closed(s, 4, b"\x03\xe8", 100) },
+        RuleCase { name: "clients that leave", near: &["OPS-05"], fires: &[], play: |s| {
             for _ in 0..4 {
                 s.upgraded().client(&masked(0x88, b"\x03\xe9")).server(&plain(0x88, b"\x03\xe9")).end(Side::Server);
             }

@@ -1,13 +1,13 @@
 //! Text that is sent as it is, though it could be compressed.
 
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
-use crate::findings::state::health::Deflate;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::state::health::DeflateUse;
 
 /// OPS-06.
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "OPS-06",
     severity: Severity::Note,
-    bound: Bound::Nobody,
+    applies_to: AppliesTo::Nobody,
     title: "much text, and permessage-deflate was refused or not offered",
     section: "RFC 7692 §5",
     explanation: "Text such as JSON repeats itself and is compressed well. Here nearly all that was \
@@ -20,12 +20,12 @@ pub(super) static RULES: &[Rule] = &[Rule {
         and time for each connection; on one machine, or for data that is compressed already, leave \
         it off.",
     example: Example::Text("client: no Sec-WebSocket-Extensions, then megabytes of JSON"),
-    checks: &[Check::End(|scene, faults| {
-        let content = &scene.facts.health.content;
+    checks: &[Check::End(|context, violations| {
+        let content = &context.state.health.content;
         let who = match content.deflate {
-            Deflate::AgreedOrUnknown => return,
-            Deflate::NotOffered => "the client did not offer permessage-deflate",
-            Deflate::Refused => {
+            DeflateUse::AgreedOrUnknown => return,
+            DeflateUse::NotOffered => "the client did not offer permessage-deflate",
+            DeflateUse::Refused => {
                 "the server did not accept the client's offer of permessage-deflate"
             }
         };
@@ -36,7 +36,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
             return;
         }
         let saved = u128::from(content.text).saturating_mul(u128::from(percent)) / 100;
-        faults
+        violations
             .add(format!(
                 "{who}; {} bytes of text were sent, of which it would have saved about {saved} ({percent} \
                  % of the {} bytes that were looked at)",
@@ -56,7 +56,7 @@ const WORTH_IT: u64 = 30;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
 
     /// 80 KB of text or of what is no text, in messages of 1 KB.
     fn much(s: &mut Scenario, first: u8, content: impl Fn(u64) -> String) {
@@ -80,15 +80,15 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "not offered", near: &[], fires: &["OPS-06"], play: |s| much(s.upgraded(), 0x81, json) },
-        Case { name: "refused", near: &[], fires: &["OPS-06"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "not offered", near: &[], fires: &["OPS-06"], play: |s| much(s.upgraded(), 0x81, json) },
+        RuleCase { name: "refused", near: &[], fires: &["OPS-06"], play: |s| {
             much(s.open().upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n", ""), 0x81, json);
         }},
-        Case { name: "agreed", near: &["OPS-06"], fires: &[], play: |s| much(s.deflated(""), 0x81, json) },
-        Case { name: "binary", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x82, json) },
-        Case { name: "text that does not repeat itself", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x81, noise) },
-        Case { name: "little text", near: &["OPS-06"], fires: &[], play: |s| {
+        RuleCase { name: "agreed", near: &["OPS-06"], fires: &[], play: |s| much(s.deflated(""), 0x81, json) },
+        RuleCase { name: "binary", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x82, json) },
+        RuleCase { name: "text that does not repeat itself", near: &["OPS-06"], fires: &[], play: |s| much(s.upgraded(), 0x81, noise) },
+        RuleCase { name: "little text", near: &["OPS-06"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, json(1).repeat(20).as_bytes())).close();
         }},
     ];

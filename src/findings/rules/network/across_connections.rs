@@ -1,9 +1,9 @@
 //! What only several connections, or connections and DNS together, show.
 
 use crate::decode::DnsCode;
-use crate::findings::across::attempts::{Attempt, Attempts, Fate};
-use crate::findings::across::dns_names::AskedName;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::across::attempts::{Attempt, AttemptOutcome, Attempts};
+use crate::findings::across::dns_names::QueriedName;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::words::{counted, duration};
 
 /// NET-04, NET-05, NET-11.
@@ -11,7 +11,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-04",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "name served at one address family only (::1 or 127.0.0.1), and refused at the other",
         section: "RFC 8305 §1, RFC 6761 §6.3",
         explanation: "`localhost` (or another name) has an IPv6 and an IPv4 address, and the \
@@ -23,12 +23,12 @@ pub(super) static RULES: &[Rule] = &[
             websockets.serve(handler, None, port); nginx `listen [::]:80` beside `listen 80`). Or \
             write the address that is served into the URL: ws://127.0.0.1:8080.",
         example: Example::Text("SYN to [::1]:8080: RST\nSYN to 127.0.0.1:8080: SYN, ACK"),
-        checks: &[Check::Capture(|scene, faults| {
-            for one in one_sided(scene.attempts) {
+        checks: &[Check::Capture(|context, violations| {
+            for one in one_sided(context.attempts) {
                 let OneSided { refused, served, times } = one;
                 let again = if times > 1 { format!(", {times} times") } else { String::new() };
                 let gap = refused.first.time.0.abs_diff(served.first.time.0);
-                faults
+                violations
                     .add(format!(
                         "{} refused{again}; {} served {} {} (connection {})",
                         refused.server,
@@ -45,7 +45,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-05",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "DNS name did not resolve",
         section: "RFC 1035 §4.1.1, RFC 2308 §2",
         explanation: "The client asked for the server's address and got none, so that it could not \
@@ -58,9 +58,9 @@ pub(super) static RULES: &[Rule] = &[
             resolver (`dig NAME @1.1.1.1`) and check DNSSEC; for no answer, see which resolver is \
             configured (`resolvectl status`, /etc/resolv.conf) and whether UDP port 53 is open.",
         example: Example::Text("client: A? ws.example.tset\nresolver: NXDOMAIN"),
-        checks: &[Check::Capture(|scene, faults| {
-            let (names, attempts) = (scene.names, scene.attempts);
-            let mut failed: Vec<&AskedName> = names
+        checks: &[Check::Capture(|context, violations| {
+            let (names, attempts) = (context.names, context.attempts);
+            let mut failed: Vec<&QueriedName> = names
                 .failed()
                 .filter(|asked| !attempts.has_websocket || names.is_related(&asked.name))
                 .filter(|asked| !is_noise(&asked.name) && !has_follower(attempts, asked))
@@ -75,14 +75,14 @@ pub(super) static RULES: &[Rule] = &[
                     String::new()
                 };
                 let words = failure_in_words(asked);
-                faults.add(format!("{words}{rest}")).packets(asked.first, asked.last);
+                violations.add(format!("{words}{rest}")).packets(asked.first, asked.last);
             }
         })],
     },
     Rule {
         id: "NET-11",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "reconnect loop: failed or short connections without back-off",
         section: "RFC 6455 §7.2.3",
         explanation: "A client tries again and again at the same short interval. When a server \
@@ -92,22 +92,24 @@ pub(super) static RULES: &[Rule] = &[
             wait longer each time: a first delay of 0 to 5 s by chance, doubled up to a minute or \
             so, and reset only after a connection has lasted.",
         example: Example::Text("8 attempts, one every 120 ms, all refused"),
-        checks: &[Check::Capture(|scene, faults| {
-            for Loop { attempts, interval } in loops(scene.attempts) {
+        checks: &[Check::Capture(|context, violations| {
+            for Loop { attempts, interval } in loops(context.attempts) {
                 let Some((first, last)) = attempts.first().zip(attempts.last()) else { continue };
-                let count = |fate: Fate| attempts.iter().filter(|it| it.fate == fate).count();
+                let count = |outcome: AttemptOutcome| {
+                    attempts.iter().filter(|it| it.outcome == outcome).count()
+                };
                 let kinds = [
-                    ("refused", count(Fate::Refused)),
-                    ("unanswered", count(Fate::Unanswered)),
-                    ("failed", count(Fate::Failed)),
-                    ("shorter than 1 s", count(Fate::Short)),
+                    ("refused", count(AttemptOutcome::Refused)),
+                    ("unanswered", count(AttemptOutcome::Unanswered)),
+                    ("failed", count(AttemptOutcome::Failed)),
+                    ("shorter than 1 s", count(AttemptOutcome::Short)),
                 ];
                 let kinds: Vec<String> = kinds
                     .iter()
                     .filter(|(_, number)| *number > 0)
                     .map(|(what, number)| format!("{number} {what}"))
                     .collect();
-                faults
+                violations
                     .add(format!(
                         "{} attempts of {} to {} in {}, one every {}: {}",
                         attempts.len(),
@@ -134,7 +136,8 @@ struct OneSided<'a> {
 
 fn one_sided(attempts: &Attempts) -> Vec<OneSided<'_>> {
     let mut found: Vec<OneSided<'_>> = Vec::new();
-    let mut refused: Vec<&Attempt> = attempts.all().filter(|it| it.fate == Fate::Refused).collect();
+    let mut refused: Vec<&Attempt> =
+        attempts.all().filter(|it| it.outcome == AttemptOutcome::Refused).collect();
     refused.sort_by_key(|attempt| attempt.first);
     for attempt in refused {
         let known = found.iter_mut().find(|one| one.refused.server == attempt.server);
@@ -156,9 +159,9 @@ fn one_sided(attempts: &Attempts) -> Vec<OneSided<'_>> {
 }
 
 fn is_open(attempt: &Attempt) -> bool {
-    match attempt.fate {
-        Fate::Refused | Fate::Unanswered => false,
-        Fate::Failed | Fate::Short | Fate::Served => true,
+    match attempt.outcome {
+        AttemptOutcome::Refused | AttemptOutcome::Unanswered => false,
+        AttemptOutcome::Failed | AttemptOutcome::Short | AttemptOutcome::Served => true,
     }
 }
 
@@ -188,10 +191,10 @@ fn loops(attempts: &Attempts) -> Vec<Loop<'_>> {
             let is_late = run.last().is_some_and(|last: &&Attempt| {
                 attempt.first.time.since(last.first.time) > LONG_PAUSE
             });
-            if is_late || !attempt.fate.is_failure() {
+            if is_late || !attempt.outcome.is_failure() {
                 found.extend(as_loop(std::mem::take(&mut run)));
             }
-            if attempt.fate.is_failure() {
+            if attempt.outcome.is_failure() {
                 run.push(attempt);
             }
         }
@@ -224,7 +227,7 @@ fn mean(values: &[u64]) -> Option<u64> {
 
 /// Whether a connection that may have used a name was opened soon after it was asked for: one at an
 /// address that no other name accounts for.
-fn has_follower(attempts: &Attempts, asked: &AskedName) -> bool {
+fn has_follower(attempts: &Attempts, asked: &QueriedName) -> bool {
     attempts.all().any(|attempt| {
         let is_later = attempt.first.packet > asked.first.packet
             && attempt.first.time.since(asked.last.time) <= FOLLOWS;
@@ -243,8 +246,8 @@ fn is_noise(name: &str) -> bool {
     NOISE.contains(&first) || is_reverse || name.starts_with('_')
 }
 
-fn failure_in_words(asked: &AskedName) -> String {
-    let AskedName { name, resolver, questions, .. } = asked;
+fn failure_in_words(asked: &QueriedName) -> String {
+    let QueriedName { name, resolver, questions, .. } = asked;
     let questions = counted(*questions, "question");
     match asked.denial {
         None => {
@@ -292,7 +295,7 @@ const NOISE: [&str; 3] = ["wpad", "isatap", "ipv4only"];
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check, masked};
+    use crate::findings::fixture::{RuleCase, Scenario, check, masked};
     use crate::stream::Direction::ClientToServer;
 
     /// As many refused attempts, one after the other with these pauses in milliseconds.
@@ -304,78 +307,78 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "IPv6 refused, then IPv4 served", near: &["NET-11"], fires: &["NET-01", "NET-04"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "IPv6 refused, then IPv4 served", near: &["NET-11"], fires: &["NET-01", "NET-04"], play: |s| {
             s.between("::1", "::1").dial().refuse();
             s.between("127.0.0.1", "127.0.0.1").upgraded().close();
         }},
-        Case { name: "IPv4 refused, and IPv6 served before", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+        RuleCase { name: "IPv4 refused, and IPv6 served before", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
             s.between("::1", "::1").upgraded().between("127.0.0.1", "127.0.0.1").dial().refuse();
         }},
-        Case { name: "a name of both families", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
+        RuleCase { name: "a name of both families", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
             s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).asks_for("a.test", 28).is_told("a.test", 28, 0, &["fd00::2"]);
             s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
         }},
-        Case { name: "both refused", near: &["NET-04"], fires: &["NET-01", "NET-01"], play: |s| {
+        RuleCase { name: "both refused", near: &["NET-04"], fires: &["NET-01", "NET-01"], play: |s| {
             s.between("::1", "::1").dial().refuse().between("127.0.0.1", "127.0.0.1").dial().refuse();
         }},
-        Case { name: "other machines", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+        RuleCase { name: "other machines", near: &["NET-04"], fires: &["NET-01"], play: |s| {
             s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
         }},
-        Case { name: "served much later", near: &["NET-04"], fires: &["NET-01"], play: |s| {
+        RuleCase { name: "served much later", near: &["NET-04"], fires: &["NET-01"], play: |s| {
             s.between("::1", "::1").dial().refuse().wait(20_000).between("127.0.0.1", "127.0.0.1").upgraded().close();
         }},
-        Case { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("tpyo.test", 1).is_told("tpyo.test", 1, 3, &[]); } },
-        Case { name: "no such name, in a search domain neither", near: &[], fires: &["NET-05"], play: |s| {
+        RuleCase { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("tpyo.test", 1).is_told("tpyo.test", 1, 3, &[]); } },
+        RuleCase { name: "no such name, in a search domain neither", near: &[], fires: &["NET-05"], play: |s| {
             s.asks_for("tpyo", 1).is_told("tpyo", 1, 3, &[]).asks_for("tpyo.corp.test", 1).is_told("tpyo.corp.test", 1, 3, &[]);
         }},
-        Case { name: "the resolver fails for both families", near: &[], fires: &["NET-05"], play: |s| {
+        RuleCase { name: "the resolver fails for both families", near: &[], fires: &["NET-05"], play: |s| {
             s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 1, 2, &[]).is_told("a.test", 28, 2, &[]);
         }},
-        Case { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).is_told("a.test", 1, 0, &[]); } },
-        Case { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).wait(5_000).asks_for("a.test", 1); } },
-        Case { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("a.test", 1); } },
-        Case { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
+        RuleCase { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).is_told("a.test", 1, 0, &[]); } },
+        RuleCase { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).wait(5_000).asks_for("a.test", 1); } },
+        RuleCase { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("a.test", 1); } },
+        RuleCase { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 28, 3, &[]).is_told("a.test", 1, 0, &["10.0.0.2"]);
         }},
-        Case { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
+        RuleCase { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a", 1).is_told("a", 1, 3, &[]).asks_for("a.corp.test", 1).is_told("a.corp.test", 1, 0, &["10.0.0.2"]);
         }},
-        Case { name: "found in the second search domain", near: &["NET-05"], fires: &[], play: |s| {
+        RuleCase { name: "found in the second search domain", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a.first.test", 1).is_told("a.first.test", 1, 3, &[]).asks_for("a.second.test", 1).is_told("a.second.test", 1, 0, &["10.0.0.2"]);
         }},
-        Case { name: "another name with the same beginning", near: &[], fires: &["NET-05"], play: |s| {
+        RuleCase { name: "another name with the same beginning", near: &[], fires: &["NET-05"], play: |s| {
             s.asks_for("www.one.test", 1).is_told("www.one.test", 1, 3, &[]).wait(3_000).asks_for("www.two.test", 1).is_told("www.two.test", 1, 0, &["10.0.0.2"]);
         }},
-        Case { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
+        RuleCase { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("a.test.corp.test", 1).is_told("a.test.corp.test", 1, 3, &[]).asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]);
         }},
-        Case { name: "nobody wanted it for a WebSocket", near: &["NET-05"], fires: &[], play: |s| {
+        RuleCase { name: "nobody wanted it for a WebSocket", near: &["NET-05"], fires: &[], play: |s| {
             s.asks_for("metrics.other.test", 1).is_told("metrics.other.test", 1, 3, &[]).wait(60_000).upgraded().close();
         }},
-        Case { name: "a neighbor of the server", near: &[], fires: &["NET-05"], play: |s| {
+        RuleCase { name: "a neighbor of the server", near: &[], fires: &["NET-05"], play: |s| {
             s.asks_for("ws2.example.com", 1).is_told("ws2.example.com", 1, 3, &[]).wait(60_000).upgraded().close();
         }},
-        Case { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("wpad.corp.test", 1).is_told("wpad.corp.test", 1, 3, &[]); } },
-        Case { name: "five attempts at one interval", near: &["NET-05"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-11"], play: |s| refused(s, &[1_000; 4]) },
-        Case { name: "four attempts", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[1_000; 3]) },
-        Case { name: "with back-off", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[500, 1_000, 2_000, 4_000, 8_000]) },
-        Case { name: "at long intervals", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[30_000; 4]) },
-        Case { name: "thrown out at once, again and again", near: &["NET-01"], fires: &["WS-C18", "WS-C18", "WS-C18", "WS-C18", "WS-C18", "NET-11"], play: |s| {
+        RuleCase { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("wpad.corp.test", 1).is_told("wpad.corp.test", 1, 3, &[]); } },
+        RuleCase { name: "five attempts at one interval", near: &["NET-05"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-11"], play: |s| refused(s, &[1_000; 4]) },
+        RuleCase { name: "four attempts", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[1_000; 3]) },
+        RuleCase { name: "with back-off", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[500, 1_000, 2_000, 4_000, 8_000]) },
+        RuleCase { name: "at long intervals", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[30_000; 4]) },
+        RuleCase { name: "thrown out at once, again and again", near: &["NET-01"], fires: &["WS-C18", "WS-C18", "WS-C18", "WS-C18", "WS-C18", "NET-11"], play: |s| {
             for _ in 0..5 {
                 s.wait(300).upgraded().server(b"\x88\x02\x0f\xa1").client(&masked(0x88, b"\x0f\xa1")).end(Side::Server);
             }
         }},
-        Case { name: "long polling, a connection for each request", near: &["NET-11"], fires: &[], play: |s| {
+        RuleCase { name: "long polling, a connection for each request", near: &["NET-11"], fires: &[], play: |s| {
             for _ in 0..8 {
                 s.wait(100).open().client(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n")
                     .server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
             }
         }},
-        Case { name: "short and friendly", near: &["NET-11"], fires: &[], play: |s| {
+        RuleCase { name: "short and friendly", near: &["NET-11"], fires: &[], play: |s| {
             for _ in 0..8 { s.wait(100).upgraded().close(); }
         }},
-        Case { name: "served late, with names", near: &["NET-05", "NET-04"], fires: &[], play: |s| {
+        RuleCase { name: "served late, with names", near: &["NET-05", "NET-04"], fires: &[], play: |s| {
             s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).dial().wait(300).answer().acknowledge(ClientToServer).upgrade("", "").close();
         }},
     ];

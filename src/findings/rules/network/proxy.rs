@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::analysis::event::{Connection, ConnectionEvent, TcpState};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::duration;
 use crate::http::Handshake;
@@ -13,7 +13,7 @@ use crate::stream::{Direction, Span};
 pub(super) static RULES: &[Rule] = &[Rule {
     id: "NET-12",
     severity: Severity::Error,
-    bound: Bound::Nobody,
+    applies_to: AppliesTo::Nobody,
     title: "HTTP proxy refused CONNECT, or was asked for a localhost address",
     section: "RFC 9110 §9.3.6, RFC 6455 §4.1",
     explanation: "The client is told to use a proxy, and asks it with CONNECT for a tunnel to the \
@@ -28,27 +28,28 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: CONNECT example.com:8080 HTTP/1.1\n\
          server: HTTP/1.1 407 Proxy Authentication Required",
     ),
-    checks: &[Check::Incident(|scene, faults| {
-        let (handshake, fate) = if let ConnectionEvent::TunnelOpened(handshake) = *scene.subject {
-            (handshake, Some("opened the tunnel".to_owned()))
-        } else if let ConnectionEvent::TunnelRefused(handshake) = *scene.subject {
-            (handshake, refusal(handshake, scene.connection))
-        } else {
-            return;
-        };
-        let Some((request, fate)) = handshake.request.as_ref().zip(fate) else { return };
+    checks: &[Check::Incident(|context, violations| {
+        let (handshake, outcome) =
+            if let ConnectionEvent::TunnelOpened(handshake) = *context.subject {
+                (handshake, Some("opened the tunnel".to_owned()))
+            } else if let ConnectionEvent::TunnelRefused(handshake) = *context.subject {
+                (handshake, refusal(handshake, context.connection))
+            } else {
+                return;
+            };
+        let Some((request, outcome)) = handshake.request.as_ref().zip(outcome) else { return };
         let target = handshake.target().unwrap_or_default();
         // A proxy on the client's own machine has the same localhost.
-        let is_astray = is_localhost(target) && !scene.connection.server.ip().is_loopback();
+        let is_astray = is_localhost(target) && !context.connection.server.ip().is_loopback();
         let is_refused = handshake.status().is_none_or(|status| !(200..300).contains(&status));
         if !is_refused && !is_astray {
             return;
         }
         let astray = if is_astray { "; localhost is its own machine there" } else { "" };
         let last = handshake.response.as_ref().map_or(request.span.last, |head| head.span.last);
-        let proxy = scene.connection.server;
-        faults
-            .add(format!("CONNECT {}: the proxy {proxy} {fate}{astray}", shown(target)))
+        let proxy = context.connection.server;
+        violations
+            .add(format!("CONNECT {}: the proxy {proxy} {outcome}{astray}", shown(target)))
             .direction(Direction::ClientToServer)
             .side(None)
             .span(Span { last: last.max(request.span.last), ..request.span });
@@ -88,7 +89,7 @@ fn is_localhost(authority: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
 
     fn connect(s: &mut Scenario, target: &str, answer: &str) {
         s.open().client(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes());
@@ -98,13 +99,13 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the proxy wants a password", near: &["NET-06"], fires: &["NET-12"], play: |s| connect(s, "a.example:80", "407 Proxy Authentication Required\r\nContent-Length: 0") },
-        Case { name: "the proxy says nothing, and closes", near: &["NET-06"], fires: &["NET-12"], play: |s| { connect(s, "a.example:80", ""); s.end(Side::Server); } },
-        Case { name: "the proxy resets", near: &["NET-12"], fires: &["NET-06 server"], play: |s| { connect(s, "a.example:80", ""); s.reset(Side::Server); } },
-        Case { name: "a tunnel", near: &["NET-12"], fires: &[], play: |s| { connect(s, "a.example:80", "200 OK"); s.upgrade("", "").close(); } },
-        Case { name: "a tunnel to the proxy itself", near: &[], fires: &["NET-12"], play: |s| { connect(s, "localhost:8080", "200 OK"); s.upgrade("", "").close(); } },
-        Case { name: "a proxy on the same machine", near: &["NET-12"], fires: &[], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the proxy wants a password", near: &["NET-06"], fires: &["NET-12"], play: |s| connect(s, "a.example:80", "407 Proxy Authentication Required\r\nContent-Length: 0") },
+        RuleCase { name: "the proxy says nothing, and closes", near: &["NET-06"], fires: &["NET-12"], play: |s| { connect(s, "a.example:80", ""); s.end(Side::Server); } },
+        RuleCase { name: "the proxy resets", near: &["NET-12"], fires: &["NET-06 server"], play: |s| { connect(s, "a.example:80", ""); s.reset(Side::Server); } },
+        RuleCase { name: "a tunnel", near: &["NET-12"], fires: &[], play: |s| { connect(s, "a.example:80", "200 OK"); s.upgrade("", "").close(); } },
+        RuleCase { name: "a tunnel to the proxy itself", near: &[], fires: &["NET-12"], play: |s| { connect(s, "localhost:8080", "200 OK"); s.upgrade("", "").close(); } },
+        RuleCase { name: "a proxy on the same machine", near: &["NET-12"], fires: &[], play: |s| {
             s.between("127.0.0.1", "127.0.0.1");
             connect(s, "[::1]:8080", "200 OK");
             s.upgrade("", "").close();

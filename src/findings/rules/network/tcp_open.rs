@@ -2,8 +2,8 @@
 
 use crate::analysis::event::{Ending, Nature, Outcome, TcpState};
 use crate::decode::IcmpMeaning;
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::words::{after, counted, duration};
 use crate::stream::Direction;
@@ -13,7 +13,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-01",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "connection refused: RST answered the SYN",
         section: "RFC 9293 §3.5.2",
         explanation: "The machine is there, and nothing listens on that port at that address: the \
@@ -24,15 +24,15 @@ pub(super) static RULES: &[Rule] = &[
             the URL; a server that listens on 127.0.0.1 only is not reached at any other address. \
             In a container, publish the port and listen on 0.0.0.0.",
         example: Example::Text("client: SYN to port 8080\nserver: RST, ACK"),
-        checks: &[Check::End(|scene, faults| {
-            let network = &scene.connection.network;
-            if scene.connection.state != TcpState::Refused {
+        checks: &[Check::End(|context, violations| {
+            let network = &context.connection.network;
+            if context.connection.state != TcpState::Refused {
                 return;
             }
             let Some((syn, reset)) = network.opening.first_syn.zip(network.reset) else { return };
             let waited = after(reset.origin.time.since(syn.time));
-            let server = scene.connection.server;
-            faults
+            let server = context.connection.server;
+            violations
                 .add(format!("{server} answered the SYN with RST {waited}"))
                 .packets(syn, reset.origin);
         })],
@@ -40,7 +40,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-02",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "no answer to SYN",
         section: "RFC 9293 §3.8.1",
         explanation: "The client asked for a connection and nothing came back, neither an answer \
@@ -54,15 +54,15 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: SYN\nclient: SYN again after 1 s\nclient: SYN again after 3 s",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let network = &scene.connection.network;
+        checks: &[Check::End(|context, violations| {
+            let network = &context.connection.network;
             let (opening, unreachable) = (&network.opening, network.unreachable);
             let is_told = unreachable.is_some_and(|it| it.kind.meaning() != IcmpMeaning::TooBig);
             let Some((first, latest)) = opening.first_syn.zip(opening.latest_syn) else { return };
-            if scene.connection.packets.server > 0 || opening.syn_ack.is_some() || is_told {
+            if context.connection.packets.server > 0 || opening.syn_ack.is_some() || is_told {
                 return;
             }
-            let gave_up = match scene.connection.state {
+            let gave_up = match context.connection.state {
                 TcpState::SynSent => false,
                 TcpState::Reset(Direction::ClientToServer) => true,
                 TcpState::Refused
@@ -71,20 +71,20 @@ pub(super) static RULES: &[Rule] = &[
                 | TcpState::Closed(_)
                 | TcpState::Reset(Direction::ServerToClient) => return,
             };
-            let watched = scene.subject.watched_until.since(first.time);
+            let watched = context.subject.watched_until.since(first.time);
             if opening.syns < TELLING_SYNS && watched < TELLING_SILENCE && !gave_up {
                 return;
             }
             let again = counted(opening.syns.saturating_sub(1), "retransmission");
-            let server = scene.connection.server;
+            let server = context.connection.server;
             let words = format!("no answer from {server} within {}; {again}", duration(watched));
-            faults.add(words).packets(first, latest);
+            violations.add(words).packets(first, latest);
         })],
     },
     Rule {
         id: "NET-03",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "ICMP says that the server cannot be reached, or must not be",
         section: "RFC 1122 §4.2.3.9, RFC 1812 §5.2.7.1, RFC 4443 §3.1",
         explanation: "A router, a firewall or the host itself answered the SYN with an ICMP error. \
@@ -98,11 +98,11 @@ pub(super) static RULES: &[Rule] = &[
             "client: SYN\nserver: ICMP destination unreachable, communication administratively \
              prohibited (3/13)",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let network = &scene.connection.network;
+        checks: &[Check::End(|context, violations| {
+            let network = &context.connection.network;
             let Some(error) = network.unreachable else { return };
             if network.opening.syn_ack.is_some()
-                || scene.connection.state == TcpState::Refused
+                || context.connection.state == TcpState::Refused
                 || error.quoted != Direction::ClientToServer
                 || error.kind.meaning() == IcmpMeaning::TooBig
             {
@@ -112,18 +112,18 @@ pub(super) static RULES: &[Rule] = &[
             let (kind, reporter) = (error.kind, error.reporter);
             let words = format!(
                 "{reporter} answered the SYN to {}: {} (ICMP type {}, code {})",
-                scene.connection.server,
+                context.connection.server,
                 kind.name(),
                 kind.number,
                 kind.code
             );
-            faults.add(words).packets(first.min(error.origin), error.origin);
+            violations.add(words).packets(first.min(error.origin), error.origin);
         })],
     },
     Rule {
         id: "NET-06",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "reset before the handshake was complete",
         section: "RFC 9293 §3.5.2; RFC 6455 §4.1",
         explanation: "TCP was open, and one side sent RST before the upgrade was answered. A \
@@ -134,10 +134,10 @@ pub(super) static RULES: &[Rule] = &[
             moment: crashes, limits (file descriptors, connections), TLS or another protocol \
             expected on this port.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: RST"),
-        checks: &[Check::End(|scene, faults| {
-            let connection = scene.connection;
+        checks: &[Check::End(|context, violations| {
+            let connection = context.connection;
             let (network, bytes) = (&connection.network, connection.bytes);
-            let Some(reset) = network.reset.filter(|_| is_reset_early(scene)) else { return };
+            let Some(reset) = network.reset.filter(|_| is_reset_early(context)) else { return };
             let side = Side::sender(reset.by);
             let stage = match (bytes.client, bytes.server) {
                 (0, 0) => "before a request was sent",
@@ -146,7 +146,7 @@ pub(super) static RULES: &[Rule] = &[
             };
             let start = network.opening.first_ack.unwrap_or(connection.first);
             let open = duration(reset.origin.time.since(start.time));
-            faults
+            violations
                 .add(format!("the {} sent RST {open} after TCP was open, {stage}", side.name()))
                 .direction(reset.by)
                 .side(side)
@@ -156,7 +156,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-10",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "SYN answered late, or accept queue overflow",
         section: "RFC 9293 §3.5, RFC 6298 §2",
         explanation: "The connection opened, but only after a second or more: an earlier SYN was \
@@ -168,8 +168,8 @@ pub(super) static RULES: &[Rule] = &[
             net.core.somaxconn, and accept connections in a loop that nothing blocks. If the \
             counters do not move, packets are lost on the way.",
         example: Example::Text("client: SYN\nclient: SYN again after 1 s\nserver: SYN, ACK"),
-        checks: &[Check::End(|scene, faults| {
-            let opening = &scene.connection.network.opening;
+        checks: &[Check::End(|context, violations| {
+            let opening = &context.connection.network.opening;
             let Some((syn, answer)) = opening.first_syn.zip(opening.syn_ack) else { return };
             let waited = answer.time.since(syn.time);
             if opening.first_ack.is_none() {
@@ -178,10 +178,10 @@ pub(super) static RULES: &[Rule] = &[
             let again = counted(opening.syns.saturating_sub(1), "retransmission");
             if waited > LATE_ANSWER || (opening.syns > 1 && waited >= RETRANSMISSION) {
                 let words = format!("the SYN was answered after {}; {again}", duration(waited));
-                faults.add(words).packets(syn, answer);
-            } else if opening.syn_acks > 1 && scene.connection.network.resent.client.packets > 0 {
+                violations.add(words).packets(syn, answer);
+            } else if opening.syn_acks > 1 && context.connection.network.resent.client.packets > 0 {
                 let answers = counted(opening.syn_acks, "SYN-ACK");
-                faults
+                violations
                     .add(format!(
                         "{answers} though the client had acknowledged the first: the server let \
                          the connection go and took it up again"
@@ -195,8 +195,8 @@ pub(super) static RULES: &[Rule] = &[
 
 /// Whether a connection that was open was reset before a WebSocket could be used, by who did not
 /// merely give up waiting (HS-50) or look whether the port is open.
-fn is_reset_early(scene: &Scene<'_, Ending>) -> bool {
-    let connection = scene.connection;
+fn is_reset_early(context: &RuleContext<'_, Ending>) -> bool {
+    let connection = context.connection;
     let TcpState::Reset(by) = connection.state else { return false };
     // A side that sends nothing more is not reset in the middle of anything.
     if connection.network.opening.syn_ack.is_none() {
@@ -206,7 +206,7 @@ fn is_reset_early(scene: &Scene<'_, Ending>) -> bool {
     if fins.client.is_some() || fins.server.is_some() {
         return false;
     }
-    let is_answered = scene.subject.outcome == Outcome::Rejected;
+    let is_answered = context.subject.outcome == Outcome::Rejected;
     match (connection.nature, by) {
         (Nature::Unknown | Nature::Asked, Direction::ServerToClient) => !is_answered,
         (Nature::Asked, Direction::ClientToServer) => !is_answered && connection.bytes.server > 0,
@@ -231,7 +231,7 @@ const RETRANSMISSION: u64 = 990_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     /// Milliseconds in which the capture goes on, with another connection that is fine.
@@ -240,31 +240,31 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "refused", near: &["NET-02", "NET-06"], fires: &["NET-01"], play: |s| { s.dial().refuse(); } },
-        Case { name: "refused at the second SYN", near: &["NET-02"], fires: &["NET-01"], play: |s| { s.dial().dial_again(1_000).refuse(); } },
-        Case { name: "three SYNs and nothing", near: &["NET-01", "NET-03"], fires: &["NET-02"], play: |s| { s.dial().dial_again(1_000).dial_again(2_000); } },
-        Case { name: "one SYN, and nothing for long", near: &["NET-01"], fires: &["NET-02"], play: |s| { s.dial(); go_on(s, 4_000); } },
-        Case { name: "the capture ends behind the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
-        Case { name: "a firewall says so", near: &["NET-02", "NET-01"], fires: &["NET-03"], play: |s| { s.dial().icmp("10.0.0.2", 3, 13).dial_again(1_000).dial_again(2_000); } },
-        Case { name: "a firewall says so over IPv6", near: &["NET-02"], fires: &["NET-03"], play: |s| { s.between("fd00::1", "fd00::2").dial().icmp("fd00::fe", 1, 1); } },
-        Case { name: "packets are too big", near: &["NET-03"], fires: &[], play: |s| { s.upgraded().icmp("10.0.0.254", 3, 4).close(); } },
-        Case { name: "unreachable for a while, then open", near: &["NET-03"], fires: &["NET-10"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "refused", near: &["NET-02", "NET-06"], fires: &["NET-01"], play: |s| { s.dial().refuse(); } },
+        RuleCase { name: "refused at the second SYN", near: &["NET-02"], fires: &["NET-01"], play: |s| { s.dial().dial_again(1_000).refuse(); } },
+        RuleCase { name: "three SYNs and nothing", near: &["NET-01", "NET-03"], fires: &["NET-02"], play: |s| { s.dial().dial_again(1_000).dial_again(2_000); } },
+        RuleCase { name: "one SYN, and nothing for long", near: &["NET-01"], fires: &["NET-02"], play: |s| { s.dial(); go_on(s, 4_000); } },
+        RuleCase { name: "the capture ends behind the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
+        RuleCase { name: "a firewall says so", near: &["NET-02", "NET-01"], fires: &["NET-03"], play: |s| { s.dial().icmp("10.0.0.2", 3, 13).dial_again(1_000).dial_again(2_000); } },
+        RuleCase { name: "a firewall says so over IPv6", near: &["NET-02"], fires: &["NET-03"], play: |s| { s.between("fd00::1", "fd00::2").dial().icmp("fd00::fe", 1, 1); } },
+        RuleCase { name: "packets are too big", near: &["NET-03"], fires: &[], play: |s| { s.upgraded().icmp("10.0.0.254", 3, 4).close(); } },
+        RuleCase { name: "unreachable for a while, then open", near: &["NET-03"], fires: &["NET-10"], play: |s| {
             s.dial().icmp("10.0.0.254", 3, 1).dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
         }},
-        Case { name: "reset instead of an answer", near: &["NET-01", "NET-07"], fires: &["NET-06 server"], play: |s| { s.ask("").reset(Side::Server); } },
-        Case { name: "reset before a request", near: &["NET-01"], fires: &["NET-06 server"], play: |s| { s.open().reset(Side::Server); } },
-        Case { name: "the port was only looked at", near: &["NET-06"], fires: &[], play: |s| { s.open().reset(Side::Client); } },
-        Case { name: "reset after a refusal", near: &["NET-06"], fires: &["HS-48"], play: |s| {
+        RuleCase { name: "reset instead of an answer", near: &["NET-01", "NET-07"], fires: &["NET-06 server"], play: |s| { s.ask("").reset(Side::Server); } },
+        RuleCase { name: "reset before a request", near: &["NET-01"], fires: &["NET-06 server"], play: |s| { s.open().reset(Side::Server); } },
+        RuleCase { name: "the port was only looked at", near: &["NET-06"], fires: &[], play: |s| { s.open().reset(Side::Client); } },
+        RuleCase { name: "reset after a refusal", near: &["NET-06"], fires: &["HS-48"], play: |s| {
             s.ask("").server(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n").reset(Side::Server);
         }},
-        Case { name: "the second SYN is answered", near: &["NET-02"], fires: &["NET-10"], play: |s| {
+        RuleCase { name: "the second SYN is answered", near: &["NET-02"], fires: &["NET-10"], play: |s| {
             s.dial().dial_again(1_010).answer().acknowledge(ClientToServer).upgrade("", "").close();
         }},
-        Case { name: "the acknowledgement fell off a full queue", near: &["NET-02"], fires: &["NET-10 server"], play: |s| {
+        RuleCase { name: "the acknowledgement fell off a full queue", near: &["NET-02"], fires: &["NET-10 server"], play: |s| {
             s.open().wait(1_000).answer().acknowledge(ClientToServer).upgrade("", "").resend(Side::Client, 10).acknowledge(ServerToClient).close();
         }},
-        Case { name: "a round trip around the world", near: &["NET-10"], fires: &[], play: |s| {
+        RuleCase { name: "a round trip around the world", near: &["NET-10"], fires: &[], play: |s| {
             s.dial().wait(600).answer().acknowledge(ClientToServer).upgrade("", "").close();
         }},
     ];

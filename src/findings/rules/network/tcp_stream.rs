@@ -1,8 +1,8 @@
 //! What happens to the packets of a connection that is open.
 
 use crate::analysis::event::{Connection, Ending, Nature, TcpState, Unanswered};
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::words::{counted, duration, share};
 use crate::stream::{Direction, Origin, Span};
@@ -12,7 +12,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-07",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "connection reset in the middle of a message or without Close",
         section: "RFC 6455 §7.1.5; RFC 9293 §3.5.2",
         explanation: "One side sent RST and no Close had been sent. Data on the way is thrown away, \
@@ -23,19 +23,19 @@ pub(super) static RULES: &[Rule] = &[
         neither side did it, a device between them did: look for idle timeouts of firewalls, NAT \
         and load balancers, and send Pings more often.",
         example: Example::Text("server: RST, and no Close before it"),
-        checks: &[Check::End(|scene, faults| {
-            let TcpState::Reset(by) = scene.connection.state else { return };
-            let sides = &scene.facts.sides;
+        checks: &[Check::End(|context, violations| {
+            let TcpState::Reset(by) = context.connection.state else { return };
+            let sides = &context.state.sides;
             let has_close = sides.client.close.is_some() || sides.server.close.is_some();
             let is_cut = sides.client.unfinished.is_some() || sides.server.unfinished.is_some();
-            if scene.connection.nature != Nature::WebSocket || (has_close && !is_cut) {
+            if context.connection.nature != Nature::WebSocket || (has_close && !is_cut) {
                 return;
             }
             // Who gave up because nothing was acknowledged any more: NET-13 tells that.
-            if dead_direction(scene).is_some_and(|(direction, _)| direction == by) {
+            if dead_direction(context).is_some_and(|(direction, _)| direction == by) {
                 return;
             }
-            let Some((_, at)) = scene.facts.ended else { return };
+            let Some((_, at)) = context.state.ended else { return };
             let side = Side::sender(by);
             let latest = [sides.client.latest, sides.server.latest].into_iter().flatten().max();
             let silence = latest.map_or_else(
@@ -43,8 +43,8 @@ pub(super) static RULES: &[Rule] = &[
                 |latest| format!("{} after the last frame", duration(at.time.since(latest.time))),
             );
             let how = if is_cut { "in the middle of a frame" } else { "without a Close" };
-            let offset = *scene.connection.bytes.get(by);
-            faults
+            let offset = *context.connection.bytes.get(by);
+            violations
                 .add(format!("the {} sent RST {how}, {silence}", side.name()))
                 .direction(by)
                 .side(side)
@@ -54,7 +54,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-08",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "receiver stopped reading: zero window",
         section: "RFC 9293 §3.8.6",
         explanation: "One side announced that its receive buffer was full: its application did not \
@@ -65,10 +65,10 @@ pub(super) static RULES: &[Rule] = &[
             breakpoint. On the other side watch the send buffer (bufferedAmount, \
             ws.bufferedAmount, write_limit), and drop or merge messages for slow consumers.",
         example: Example::Text("client: window 0, and no other window for 3 s"),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
-                let stalls = scene.connection.network.stalls.get(direction);
-                let (longest, start) = stalls.longest_until(scene.connection.last);
+                let stalls = context.connection.network.stalls.get(direction);
+                let (longest, start) = stalls.longest_until(context.connection.last);
                 if longest < LONG_STALL {
                     continue;
                 }
@@ -84,7 +84,7 @@ pub(super) static RULES: &[Rule] = &[
                     Some(open) if open == start => ", until the end",
                     Some(_) | None => "",
                 };
-                faults
+                violations
                     .add(format!(
                         "the {} took nothing for {}{until}{more}",
                         side.name(),
@@ -99,7 +99,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-09",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "heavy retransmission or loss",
         section: "RFC 9293 §3.8.1",
         explanation: "A good part of the data had to be sent again, because packets were lost on \
@@ -109,15 +109,15 @@ pub(super) static RULES: &[Rule] = &[
             network ports (`ip -s link`, `ethtool -S`), traffic shaping, a tunnel whose MTU is too \
             large. `mtr` shows loss along the path.",
         example: Example::Text("40 of 900 segments came again"),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
-                let Some((packets, bytes)) = heavy_loss(scene.connection, direction) else {
+                let Some((packets, bytes)) = heavy_loss(context.connection, direction) else {
                     continue;
                 };
-                let sent = scene.connection.bytes.get(direction).saturating_add(bytes);
-                let resent = scene.connection.network.resent.get(direction);
-                let first = resent.first.unwrap_or(scene.connection.first);
-                faults
+                let sent = context.connection.bytes.get(direction).saturating_add(bytes);
+                let resent = context.connection.network.resent.get(direction);
+                let first = resent.first.unwrap_or(context.connection.first);
+                violations
                     .add(format!(
                         "{} of the {} were sent again ({}, {})",
                         share(bytes, sent),
@@ -137,7 +137,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "NET-13",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "path went dead: retransmissions unanswered until the end",
         section: "RFC 9293 §3.8.3",
         explanation: "Data was sent again and again, and nothing was acknowledged any more: the \
@@ -148,10 +148,10 @@ pub(super) static RULES: &[Rule] = &[
             reconnect. If the path dies after an idle time, send Pings more often than the NAT or \
             firewall forgets. TCP_USER_TIMEOUT makes the system give up earlier.",
         example: Example::Text("client: the same segment 4 times in 3 s, and no ACK"),
-        checks: &[Check::End(|scene, faults| {
-            if let Some((direction, silent)) = dead_direction(scene) {
+        checks: &[Check::End(|context, violations| {
+            if let Some((direction, silent)) = dead_direction(context) {
                 let side = Side::sender(direction);
-                let icmp = scene.connection.network.unreachable.map_or_else(String::new, |it| {
+                let icmp = context.connection.network.unreachable.map_or_else(String::new, |it| {
                     format!(
                         "; {} said {} (ICMP, packet {})",
                         it.reporter,
@@ -161,7 +161,7 @@ pub(super) static RULES: &[Rule] = &[
                 });
                 let shown = duration(silent.latest.time.since(silent.first.time));
                 let again = counted(silent.packets, "retransmission");
-                faults
+                violations
                     .add(format!(
                         "{again} by the {} within {shown}, none acknowledged{icmp}",
                         side.name()
@@ -169,21 +169,21 @@ pub(super) static RULES: &[Rule] = &[
                     .direction(direction)
                     .side(None)
                     .packets(silent.first, silent.latest);
-            } else if let Some((first, count)) = half_open(scene.connection) {
+            } else if let Some((first, count)) = half_open(context.connection) {
                 let again = counted(count, "SYN-ACK");
-                faults
+                violations
                     .add(format!("{again} of the server, and none was acknowledged: half-open"))
                     .direction(Direction::ServerToClient)
                     .side(None)
-                    .packets(first, scene.connection.last);
+                    .packets(first, context.connection.last);
             }
         })],
     },
 ];
 
 /// The direction whose data was not acknowledged any more, and what was sent again in vain.
-fn dead_direction(scene: &Scene<'_, Ending>) -> Option<(Direction, Unanswered)> {
-    let connection = scene.connection;
+fn dead_direction(context: &RuleContext<'_, Ending>) -> Option<(Direction, Unanswered)> {
+    let connection = context.connection;
     let in_vain = |direction: Direction| {
         let network = &connection.network;
         let answerer = direction.reverse();
@@ -246,30 +246,30 @@ const HEAVY_PACKETS: u64 = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, check, masked, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "reset without a Close", near: &["NET-08", "NET-09", "NET-13"], fires: &["NET-07 server"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "reset without a Close", near: &["NET-08", "NET-09", "NET-13"], fires: &["NET-07 server"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).reset(Side::Server);
         }},
-        Case { name: "reset within a frame", near: &[], fires: &["WS-F15 client", "NET-07 client"], play: |s| {
+        RuleCase { name: "reset within a frame", near: &[], fires: &["WS-F15 client", "NET-07 client"], play: |s| {
             s.upgraded().client(b"\x82\xfe\x10\x00abcdxyz").reset(Side::Client);
         }},
-        Case { name: "reset after both Closes", near: &["NET-07"], fires: &[], play: |s| {
+        RuleCase { name: "reset after both Closes", near: &["NET-07"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).reset(Side::Client);
         }},
-        Case { name: "the client reads nothing for three seconds", near: &["NET-13", "NET-09"], fires: &["NET-08 client"], play: |s| {
+        RuleCase { name: "the client reads nothing for three seconds", near: &["NET-13", "NET-09"], fires: &["NET-08 client"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).announce(Side::Client, 0).wait(3_000).announce(Side::Client, 1_000).close();
         }},
-        Case { name: "the server reads nothing any more", near: &["NET-13"], fires: &["NET-08 server"], play: |s| {
+        RuleCase { name: "the server reads nothing any more", near: &["NET-13"], fires: &["NET-08 server"], play: |s| {
             s.upgraded().client(&masked(0x81, b"x")).announce(Side::Server, 0).wait(2_000).announce(Side::Server, 0);
         }},
-        Case { name: "a full window for a moment", near: &["NET-08"], fires: &[], play: |s| {
+        RuleCase { name: "a full window for a moment", near: &["NET-08"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).announce(Side::Client, 0).wait(900).announce(Side::Client, 1_000).close();
         }},
-        Case { name: "each fourth segment is sent again", near: &["NET-13"], fires: &["NET-09"], play: |s| {
+        RuleCase { name: "each fourth segment is sent again", near: &["NET-13"], fires: &["NET-09"], play: |s| {
             s.upgraded();
             for number in 0..40_u8 {
                 s.unacknowledged(ServerToClient, &plain(0x82, &[number; 100]));
@@ -278,14 +278,14 @@ mod tests {
             }
             s.close();
         }},
-        Case { name: "each segment was captured at two places", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+        RuleCase { name: "each segment was captured at two places", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
             s.upgraded();
             for number in 0..40_u8 {
                 s.unacknowledged(ServerToClient, &plain(0x82, &[number; 100])).resend(Side::Server, 20).acknowledge(ClientToServer);
             }
             s.close();
         }},
-        Case { name: "segments that were lost before they were captured", near: &["CAP-01"], fires: &["NET-09"], play: |s| {
+        RuleCase { name: "segments that were lost before they were captured", near: &["CAP-01"], fires: &["NET-09"], play: |s| {
             s.upgraded();
             for number in 0..40_u8 {
                 let frames = [plain(0x82, &[number; 100]), plain(0x82, &[number; 50])];
@@ -293,7 +293,7 @@ mod tests {
             }
             s.close();
         }},
-        Case { name: "segments that overtook one another", near: &["NET-09"], fires: &[], play: |s| {
+        RuleCase { name: "segments that overtook one another", near: &["NET-09"], fires: &[], play: |s| {
             s.upgraded();
             for number in 0..40_u8 {
                 let frames = [plain(0x82, &[number; 100]), plain(0x82, &[number; 50])];
@@ -301,29 +301,29 @@ mod tests {
             }
             s.close();
         }},
-        Case { name: "one segment of many is sent again", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+        RuleCase { name: "one segment of many is sent again", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
             s.upgraded();
             for number in 0..40_u8 { s.server(&plain(0x82, &[number; 100])); }
             s.resend(Side::Server, 200).acknowledge(ClientToServer).close();
         }},
-        Case { name: "keep-alives", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
+        RuleCase { name: "keep-alives", near: &["NET-09", "NET-13"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"x"));
             for _ in 0..20 { s.wait(1_000).keep_alive(Side::Server); }
             s.close();
         }},
-        Case { name: "nothing is acknowledged any more", near: &["NET-09", "NET-07", "WS-C12"], fires: &["NET-13"], play: |s| {
+        RuleCase { name: "nothing is acknowledged any more", near: &["NET-09", "NET-07", "WS-C12"], fires: &["NET-13"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
             s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800);
         }},
-        Case { name: "nothing is acknowledged, and the sender gives up", near: &["NET-07"], fires: &["NET-13"], play: |s| {
+        RuleCase { name: "nothing is acknowledged, and the sender gives up", near: &["NET-07"], fires: &["NET-13"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
             s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800).reset(Side::Client);
         }},
-        Case { name: "acknowledged at last", near: &["NET-13"], fires: &[], play: |s| {
+        RuleCase { name: "acknowledged at last", near: &["NET-13"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).unacknowledged(ClientToServer, &masked(0x81, b"y"));
             s.resend(Side::Client, 200).resend(Side::Client, 400).resend(Side::Client, 800).acknowledge(ServerToClient).close();
         }},
-        Case { name: "the answers to the SYN do not arrive", near: &["NET-02", "NET-10"], fires: &["NET-13"], play: |s| {
+        RuleCase { name: "the answers to the SYN do not arrive", near: &["NET-02", "NET-10"], fires: &["NET-13"], play: |s| {
             s.dial().answer().wait(1_000).answer().wait(2_000).answer().wait(4_000).answer();
         }},
     ];

@@ -2,7 +2,7 @@
 
 use super::{failure, is_accepted};
 use crate::analysis::event::{Connection, ConnectionEvent};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::stream::{Direction, Timestamp};
@@ -14,7 +14,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-04",
         severity: Severity::Warning,
-        bound: Bound::Server,
+        applies_to: AppliesTo::Server,
         title: "certificate self-signed, expired, or not valid for the name asked",
         section: "RFC 5280 §4.1.2.5, §6.1; RFC 9525 §6",
         explanation: "Clients that verify certificates refuse this one. Its times are compared with the \
@@ -28,14 +28,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: SNI example.org; server: a certificate for www.example.org only",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(tls) = scene.connection.tls.as_deref() else { return };
+        checks: &[Check::End(|context, violations| {
+            let Some(tls) = context.connection.tls.as_deref() else { return };
             let Some(certificate) = &tls.certificate else { return };
-            let is_refused = failure(scene).is_some() && !is_accepted(tls);
+            let is_refused = failure(context).is_some() && !is_accepted(tls);
             let troubles = [
                 is_refused.then(|| self_signed(&certificate.what)).flatten(),
                 times(certificate),
-                names(scene.connection, tls, &certificate.what).filter(|_| {
+                names(context.connection, tls, &certificate.what).filter(|_| {
                     // Without a name, only the client's leaving says that the address was meant.
                     // Clients that went on may be of those that look at the common name.
                     is_refused
@@ -44,7 +44,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             ];
             let troubles: Vec<String> = troubles.into_iter().flatten().collect();
             if !troubles.is_empty() {
-                faults
+                violations
                     .add(troubles.join("; "))
                     .direction(Direction::ServerToClient)
                     .side(Side::Server)
@@ -55,7 +55,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-07",
         severity: Severity::Warning,
-        bound: Bound::Both,
+        applies_to: AppliesTo::Both,
         title: "protocol version below TLS 1.2",
         section: "RFC 8996 §4, §5",
         explanation: "TLS 1.0 and 1.1 must not be used any more. Browsers and the libraries of today refuse \
@@ -65,15 +65,15 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: up to TLS 1.2; server: 16 03 01 ... (ServerHello with TLS 1.0)",
         ),
-        checks: &[Check::Incident(|scene, faults| {
-            let ConnectionEvent::Tls(_, Observation::ServerHello(hello, span)) = scene.subject
+        checks: &[Check::Incident(|context, violations| {
+            let ConnectionEvent::Tls(_, Observation::ServerHello(hello, span)) = context.subject
             else {
                 return;
             };
             if hello.version >= Version::TLS_1_2 {
                 return;
             }
-            let tls = scene.connection.tls.as_deref();
+            let tls = context.connection.tls.as_deref();
             let offered = tls.and_then(|tls| tls.client_hello.as_ref());
             let offered = offered.map(|hello| hello.what.highest_version());
             let side = match offered {
@@ -82,7 +82,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             };
             let offer = offered
                 .map_or_else(String::new, |offered| format!("; the client offers up to {offered}"));
-            faults
+            violations
                 .add(format!("the server chose {}{offer}", hello.version))
                 .direction(Direction::ServerToClient)
                 .side(side)
@@ -155,7 +155,7 @@ const NAMES_SHOWN: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::tls::hand_made::{
         EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
         server_hello,
@@ -177,32 +177,32 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "a good certificate", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, GOOD); } },
-        Case { name: "self-signed, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, OWN); } },
-        Case { name: "self-signed, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, OWN); } },
-        Case { name: "good, and refused", near: &["TLS-04"], fires: &["TLS-08"], play: |s| { refuses(s, GOOD); } },
-        Case { name: "expired", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OLD); } },
-        Case { name: "not valid yet", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, EARLY); } },
-        Case { name: "for other names", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OTHER); } },
-        Case { name: "without names, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, NAMELESS); } },
-        Case { name: "without names, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, NAMELESS); } },
-        Case { name: "a name that the wildcard covers", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "a good certificate", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, GOOD); } },
+        RuleCase { name: "self-signed, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, OWN); } },
+        RuleCase { name: "self-signed, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, OWN); } },
+        RuleCase { name: "good, and refused", near: &["TLS-04"], fires: &["TLS-08"], play: |s| { refuses(s, GOOD); } },
+        RuleCase { name: "expired", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OLD); } },
+        RuleCase { name: "not valid yet", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, EARLY); } },
+        RuleCase { name: "for other names", near: &[], fires: &["TLS-04 server", "TLS-05"], play: |s| { works(s, OTHER); } },
+        RuleCase { name: "without names, and refused", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| { refuses(s, NAMELESS); } },
+        RuleCase { name: "without names, and trusted", near: &["TLS-04"], fires: &["TLS-05"], play: |s| { works(s, NAMELESS); } },
+        RuleCase { name: "a name that the wildcard covers", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
             s.open().client(&client_hello(&[], Some("www.example.org"))).server(&flight(GOOD)).end(Side::Client);
         }},
-        Case { name: "no name, and a certificate for the address", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "no name, and a certificate for the address", near: &["TLS-04"], fires: &["TLS-08"], play: |s| {
             s.open().client(&client_hello(&[], None)).server(&flight(GOOD)).end(Side::Client);
         }},
-        Case { name: "no name, and none for the address", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| {
+        RuleCase { name: "no name, and none for the address", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| {
             s.open().client(&client_hello(&[], None)).server(&flight(OLD)).end(Side::Client);
         }},
-        Case { name: "an old server", near: &[], fires: &["TLS-07 server"], play: |s| {
+        RuleCase { name: "an old server", near: &[], fires: &["TLS-07 server"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0301));
         }},
-        Case { name: "TLS 1.2", near: &["TLS-07"], fires: &[], play: |s| {
+        RuleCase { name: "TLS 1.2", near: &["TLS-07"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0303));
         }},
-        Case { name: "TLS 1.3, which calls itself 1.2", near: &["TLS-07"], fires: &[], play: |s| {
+        RuleCase { name: "TLS 1.3, which calls itself 1.2", near: &["TLS-07"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304));
         }},
     ];

@@ -1,9 +1,9 @@
 //! TLS where there is none, and none where there is (TLS-01, TLS-02).
 
-use super::{Failure, Silence, failure};
+use super::{ServerSilence, TlsFailure, failure};
 use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::{duration, packets_in_words};
@@ -15,7 +15,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-01",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "TLS ClientHello sent to a plaintext port",
         section: "RFC 6455 §4.1; RFC 8446 §4.1",
         explanation: "The client used wss://, and the server at this port does not speak TLS. A server \
@@ -29,46 +29,46 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: 16 03 01 ... (ClientHello); server: HTTP/1.1 400 Bad Request",
         ),
-        checks: &[Check::End(|scene, faults| {
+        checks: &[Check::End(|context, violations| {
             let Some(hello) =
-                scene.connection.tls.as_deref().and_then(|tls| tls.client_hello.as_ref())
+                context.connection.tls.as_deref().and_then(|tls| tls.client_hello.as_ref())
             else {
                 return;
             };
             let asked = packets_in_words(hello.span);
-            let evidence = match failure(scene) {
-                Some(Failure::Foreign(foreign)) => format!(
+            let evidence = match failure(context) {
+                Some(TlsFailure::Foreign(foreign)) => format!(
                     "the ClientHello of {asked} was answered in {} with {}, which is no TLS",
                     packets_in_words(foreign.span),
                     shown(first_line(&foreign.bytes))
                 ),
-                Some(Failure::Silence(Silence::Ended(at))) => format!(
+                Some(TlsFailure::Silence(ServerSilence::Ended(at))) => format!(
                     "the server ended the connection in packet {}, {} after the ClientHello of {asked}, \
                      without a byte: one that speaks TLS would have sent an alert, unless it takes no \
                      connections at the moment",
                     at.packet,
                     duration(at.time.since(hello.span.last.time))
                 ),
-                Some(Failure::Silence(Silence::Waited(time))) => format!(
+                Some(TlsFailure::Silence(ServerSilence::Waited(time))) => format!(
                     "the server had the ClientHello of {asked} for {} and said nothing: it waits for \
                      something else, or it hangs",
                     duration(time)
                 ),
                 Some(
-                    Failure::AskedInTheClear
-                    | Failure::Alert(..)
-                    | Failure::HiddenAlert(..)
-                    | Failure::Left(_),
+                    TlsFailure::AskedInTheClear
+                    | TlsFailure::Alert(..)
+                    | TlsFailure::HiddenAlert(..)
+                    | TlsFailure::Left(_),
                 )
                 | None => return,
             };
-            faults.add(evidence).direction(Direction::ClientToServer).span(hello.span);
+            violations.add(evidence).direction(Direction::ClientToServer).span(hello.span);
         })],
     },
     Rule {
         id: "TLS-02",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "plain HTTP sent to a TLS port",
         section: "RFC 6455 §4.1; RFC 8446 §6",
         explanation: "The client used ws://, and the server at this port speaks TLS. It cannot make sense \
@@ -78,12 +78,12 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let connection = scene.connection;
-            let (evidence, span) = match proof(scene) {
+        checks: &[Check::End(|context, violations| {
+            let connection = context.connection;
+            let (evidence, span) = match proof(context) {
                 Some(Proof::Words(words)) => {
                     let offset = connection.refusal.as_ref().map_or(0, |it| it.offset);
-                    let refused = scene.facts.handshake.refused.as_deref();
+                    let refused = context.state.handshake.refused.as_deref();
                     let answer = refused.and_then(|handshake| handshake.response.as_ref());
                     let at = answer.map_or(connection.last, |head| head.span.last);
                     let span = Span { start: offset, end: offset, first: at, last: at };
@@ -112,7 +112,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 ),
                 None => return,
             };
-            faults.add(evidence).direction(Direction::ServerToClient).side(None).span(span);
+            violations.add(evidence).direction(Direction::ServerToClient).side(None).span(span);
         })],
     },
 ];
@@ -128,8 +128,8 @@ pub(super) enum Proof<'a> {
 }
 
 /// What shows that a server speaks TLS, where it was asked in the clear.
-pub(super) fn proof<'a, T>(scene: &Scene<'a, T>) -> Option<Proof<'a>> {
-    let connection = scene.connection;
+pub(super) fn proof<'a, T>(context: &RuleContext<'a, T>) -> Option<Proof<'a>> {
+    let connection = context.connection;
     if connection.transport != Transport::Tcp || connection.nature != Nature::Asked {
         return None;
     }
@@ -139,8 +139,8 @@ pub(super) fn proof<'a, T>(scene: &Scene<'a, T>) -> Option<Proof<'a>> {
     if let Some(words) = said_so(connection) {
         return Some(Proof::Words(words));
     }
-    let (side, at) = scene.facts.ended?;
-    let other = scene.tls_ports.connection(connection.server)?;
+    let (side, at) = context.state.ended?;
+    let other = context.tls_ports.connection(connection.server)?;
     let is_silent = side == Side::Server && connection.bytes.server == 0;
     is_silent.then_some(Proof::Elsewhere(other, at))
 }
@@ -172,47 +172,47 @@ const SAID_SO: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check};
+    use crate::findings::fixture::{RuleCase, check};
     use crate::tls::hand_made::{GOOD, alert, finished, flight, hello, sealed};
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "HTTP answers a ClientHello", near: &["TLS-02"], fires: &["TLS-01"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "HTTP answers a ClientHello", near: &["TLS-02"], fires: &["TLS-01"], play: |s| {
             s.open().client(&hello()).server(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").end(Side::Server);
         }},
-        Case { name: "FIN answers a ClientHello", near: &[], fires: &["TLS-01"], play: |s| {
+        RuleCase { name: "FIN answers a ClientHello", near: &[], fires: &["TLS-01"], play: |s| {
             s.open().client(&hello()).end(Side::Server);
         }},
-        Case { name: "RST answers a ClientHello", near: &[], fires: &["TLS-01"], play: |s| {
+        RuleCase { name: "RST answers a ClientHello", near: &[], fires: &["TLS-01"], play: |s| {
             s.open().client(&hello()).reset(Side::Server);
         }},
-        Case { name: "nothing answers a ClientHello for ten seconds", near: &[], fires: &["TLS-01"], play: |s| {
+        RuleCase { name: "nothing answers a ClientHello for ten seconds", near: &[], fires: &["TLS-01"], play: |s| {
             s.open().client(&hello()).wait(10_000).end(Side::Client);
         }},
-        Case { name: "a client that gives up at once", near: &["TLS-01"], fires: &[], play: |s| {
+        RuleCase { name: "a client that gives up at once", near: &["TLS-01"], fires: &[], play: |s| {
             s.open().client(&hello()).wait(200).end(Side::Client);
         }},
-        Case { name: "a ClientHello that was not received", near: &["TLS-01"], fires: &[], play: |s| {
+        RuleCase { name: "a ClientHello that was not received", near: &["TLS-01"], fires: &[], play: |s| {
             s.open().unacknowledged(Direction::ClientToServer, &hello()).wait(10_000).reset(Side::Client);
         }},
-        Case { name: "a handshake that goes on when the capture ends", near: &["TLS-01"], fires: &[], play: |s| {
+        RuleCase { name: "a handshake that goes on when the capture ends", near: &["TLS-01"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD));
         }},
-        Case { name: "an alert answers HTTP", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
+        RuleCase { name: "an alert answers HTTP", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
             s.ask("").server(&alert(2, 70)).end(Side::Server);
         }},
-        Case { name: "a page says so", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
+        RuleCase { name: "a page says so", near: &["TLS-01"], fires: &["TLS-02"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n")
                 .server(b"Client sent an HTTP request ").server(b"to an HTTPS server.\n").end(Side::Server);
         }},
-        Case { name: "no answer where another connection speaks TLS", near: &[], fires: &["TLS-02", "TLS-05"], play: |s| {
+        RuleCase { name: "no answer where another connection speaks TLS", near: &[], fires: &["TLS-02", "TLS-05"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished());
             s.client(&sealed(300)).server(&sealed(300)).ask("").end(Side::Server);
         }},
-        Case { name: "no answer where nobody knows", near: &["TLS-02"], fires: &["HS-54"], play: |s| {
+        RuleCase { name: "no answer where nobody knows", near: &["TLS-02"], fires: &["HS-54"], play: |s| {
             s.ask("").end(Side::Server);
         }},
-        Case { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &["HS-40"], play: |s| {
+        RuleCase { name: "HTTP answers HTTP", near: &["TLS-02"], fires: &["HS-40"], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
     ];

@@ -6,7 +6,7 @@ mod refused;
 mod secrets;
 
 use crate::analysis::event::{Ending, Transport};
-use crate::findings::engine::context::Scene;
+use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::violation::Side;
 use crate::stream::{Direction, Origin, Span};
@@ -18,11 +18,11 @@ pub(super) const TABLES: &[&[Rule]] =
 
 /// Why a connection never came to speak inside TLS.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Failure<'a> {
+pub(super) enum TlsFailure<'a> {
     /// TLS-01: the server answered a `ClientHello` with something else.
     Foreign(&'a Foreign),
     /// TLS-01, perhaps: the server ended the connection, or waited for more, without a word.
-    Silence(Silence),
+    Silence(ServerSilence),
     /// TLS-02: the server answered a request in the clear with TLS.
     AskedInTheClear,
     /// TLS-03: one side said why it gave up.
@@ -35,7 +35,7 @@ pub(super) enum Failure<'a> {
 
 /// How a server was silent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Silence {
+pub(super) enum ServerSilence {
     /// It ended the connection.
     Ended(Origin),
     /// It had the `ClientHello` for so many nanoseconds.
@@ -52,40 +52,40 @@ pub(super) struct Left {
 }
 
 /// Whether a rule about TLS says why a connection failed, so that no general rule needs to.
-pub(super) fn explains(scene: &Scene<'_, Ending>) -> bool {
-    failure(scene).is_some()
+pub(super) fn explains(context: &RuleContext<'_, Ending>) -> bool {
+    failure(context).is_some()
 }
 
 /// Whether a server that speaks TLS was asked in the clear: TLS-02.
 ///
 /// Known once its answer has come, or the connection has ended; of a page that says so, once its body came.
-pub(super) fn is_asked_in_the_clear<T>(scene: &Scene<'_, T>) -> bool {
-    mistaken::proof(scene).is_some()
+pub(super) fn is_asked_in_the_clear<T>(context: &RuleContext<'_, T>) -> bool {
+    mistaken::proof(context).is_some()
 }
 
 /// Why a connection never came to speak inside TLS, where that is known.
-pub(super) fn failure<'a>(scene: &Scene<'a, Ending>) -> Option<Failure<'a>> {
-    if is_asked_in_the_clear(scene) {
-        return Some(Failure::AskedInTheClear);
+pub(super) fn failure<'a>(context: &RuleContext<'a, Ending>) -> Option<TlsFailure<'a>> {
+    if is_asked_in_the_clear(context) {
+        return Some(TlsFailure::AskedInTheClear);
     }
-    let tls = scene.connection.tls.as_deref()?;
-    if scene.connection.transport != Transport::Tls {
+    let tls = context.connection.tls.as_deref()?;
+    if context.connection.transport != Transport::Tls {
         return None;
     }
     if let Some(foreign) = &tls.foreign
         && foreign.direction == Direction::ServerToClient
     {
-        return Some(Failure::Foreign(foreign));
+        return Some(TlsFailure::Foreign(foreign));
     }
     if tls.established.is_none()
         && let Some((direction, alert)) = first_alert(tls)
     {
-        return Some(Failure::Alert(direction, alert));
+        return Some(TlsFailure::Alert(direction, alert));
     }
-    silence(scene, tls)
-        .map(Failure::Silence)
-        .or_else(|| hidden_alert(scene, tls))
-        .or_else(|| left(scene, tls).map(Failure::Left))
+    silence(context, tls)
+        .map(TlsFailure::Silence)
+        .or_else(|| hidden_alert(context, tls))
+        .or_else(|| left(context, tls).map(TlsFailure::Left))
 }
 
 /// The alert that came first.
@@ -94,27 +94,27 @@ fn first_alert(tls: &Facts) -> Option<(Direction, &Seen<Alert>)> {
     Direction::BOTH.into_iter().filter_map(of).min_by_key(|(_, alert)| alert.span.last)
 }
 
-fn silence(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Silence> {
+fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilence> {
     let hello = tls.client_hello.as_ref()?;
     let server = &tls.sides.server;
-    let received = scene.connection.acknowledged.client >= hello.span.end;
-    if tls.has_answer() || server.is_lost || !received || scene.connection.bytes.server > 0 {
+    let received = context.connection.acknowledged.client >= hello.span.end;
+    if tls.has_answer() || server.is_lost || !received || context.connection.bytes.server > 0 {
         return None;
     }
-    let until = match scene.facts.ended {
-        Some((Side::Server, at)) => return Some(Silence::Ended(at)),
+    let until = match context.state.ended {
+        Some((Side::Server, at)) => return Some(ServerSilence::Ended(at)),
         Some((Side::Client, at)) => at.time,
-        None => scene.subject.watched_until,
+        None => context.subject.watched_until,
     };
     let waited = until.since(hello.span.last.time);
-    (waited >= NO_ANSWER).then_some(Silence::Waited(waited))
+    (waited >= NO_ANSWER).then_some(ServerSilence::Waited(waited))
 }
 
 /// In TLS 1.3, a server reads the client's certificate, or that it has none, when the handshake is done for
 /// the client.
-fn hidden_alert<'a>(scene: &Scene<'a, Ending>, tls: &Facts) -> Option<Failure<'a>> {
+fn hidden_alert<'a>(context: &RuleContext<'a, Ending>, tls: &Facts) -> Option<TlsFailure<'a>> {
     let (established, last) = tls.established.zip(tls.sides.server.last)?;
-    let (_, at) = scene.facts.ended?;
+    let (_, at) = context.state.ended?;
     let after = last.span.last.time.since(established.last.time);
     let is_alert = last.kind == ContentType::ApplicationData
         && tls.ends_with_hidden_alert(Direction::ServerToClient);
@@ -123,10 +123,10 @@ fn hidden_alert<'a>(scene: &Scene<'a, Ending>, tls: &Facts) -> Option<Failure<'a
     // Tickets, or an answer, would be records of the server after what the client sent.
     let has_said_more = tls.sides.server.data > 1 || tls.sides.server.is_lost;
     (is_alert && is_first && !has_said_more && after <= AT_ONCE)
-        .then_some(Failure::HiddenAlert(last.span, after))
+        .then_some(TlsFailure::HiddenAlert(last.span, after))
 }
 
-fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
+fn left(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<Left> {
     let (client, server) = (&tls.sides.client, &tls.sides.server);
     let hello = &tls.server_hello.as_ref()?.what;
     let has_certificate = tls.certificate.is_some() || server.protected > 0;
@@ -135,7 +135,7 @@ fn left(scene: &Scene<'_, Ending>, tls: &Facts) -> Option<Left> {
     if hello.retry || !has_certificate || is_early || is_lost || client.data > 0 {
         return None;
     }
-    let (side, at) = scene.facts.ended?;
+    let (side, at) = context.state.ended?;
     // A server closes as soon as it reads the alert of a client that is about to.
     let is_clients = side == Side::Client
         || (tls.established.is_none() && tls.ends_with_hidden_alert(Direction::ClientToServer));

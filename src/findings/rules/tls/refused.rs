@@ -1,7 +1,7 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
-use super::{Failure, failure};
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use super::{TlsFailure, failure};
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::{duration, packets_in_words};
@@ -13,7 +13,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-03",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "TLS handshake failed by alert",
         section: "RFC 8446 §6.2; RFC 5246 §7.2.2",
         explanation: "One side cannot go on with the handshake, and says why. An alert of the client is \
@@ -29,11 +29,11 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "server: ServerHello, Certificate; client: 15 03 03 00 02 02 30 (unknown_ca)",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let Some(tls) = scene.connection.tls.as_deref() else { return };
-            match failure(scene) {
-                Some(Failure::Alert(direction, alert)) => {
-                    faults
+        checks: &[Check::End(|context, violations| {
+            let Some(tls) = context.connection.tls.as_deref() else { return };
+            match failure(context) {
+                Some(TlsFailure::Alert(direction, alert)) => {
+                    violations
                         .add(format!(
                             "the {} sent {}: {}",
                             Side::sender(direction).name(),
@@ -43,8 +43,8 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                         .direction(direction)
                         .span(alert.span);
                 }
-                Some(Failure::HiddenAlert(span, after)) => {
-                    faults
+                Some(TlsFailure::HiddenAlert(span, after)) => {
+                    violations
                         .add(format!(
                             "what the server sent last, {} after the handshake, is by its length an alert, \
                              which is encrypted: it probably refused the client, for example because it \
@@ -55,10 +55,10 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                         .span(span);
                 }
                 Some(
-                    Failure::Foreign(_)
-                    | Failure::Silence(_)
-                    | Failure::AskedInTheClear
-                    | Failure::Left(_),
+                    TlsFailure::Foreign(_)
+                    | TlsFailure::Silence(_)
+                    | TlsFailure::AskedInTheClear
+                    | TlsFailure::Left(_),
                 )
                 | None => {}
             }
@@ -67,7 +67,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-08",
         severity: Severity::Error,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "client left during or right after the TLS handshake without an alert",
         section: "RFC 8446 §4.4.2.4, §6.1",
         explanation: "The client had the server's certificate, and ended the connection without having \
@@ -80,9 +80,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             development, one of mkcert that the machine trusts. Connect by a name that stands in the \
             certificate. Do not switch verification off in what you ship.",
         example: Example::Text("server: ServerHello, Certificate, Finished; client: Finished, FIN"),
-        checks: &[Check::End(|scene, faults| {
-            let Some(Failure::Left(left)) = failure(scene) else { return };
-            let Some(tls) = scene.connection.tls.as_deref() else { return };
+        checks: &[Check::End(|context, violations| {
+            let Some(TlsFailure::Left(left)) = failure(context) else { return };
+            let Some(tls) = context.connection.tls.as_deref() else { return };
             let when = if tls.established.is_some() {
                 format!("{} after the handshake was done", duration(left.after))
             } else {
@@ -96,14 +96,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             } else {
                 ""
             };
-            let offset = scene.connection.bytes.client;
+            let offset = context.connection.bytes.client;
             let evidence = format!(
                 "the client left {when} (packet {}), and had sent no request: it probably refused the \
                  certificate{}{alerted}",
                 left.at.packet,
                 certificate_in_words(tls),
             );
-            faults.add(evidence).direction(Direction::ClientToServer).span(Span {
+            violations.add(evidence).direction(Direction::ClientToServer).span(Span {
                 start: offset,
                 end: offset,
                 first: left.at,
@@ -174,57 +174,57 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{Case, check};
+    use crate::findings::fixture::{RuleCase, check};
     use crate::tls::hand_made::{
         GOOD, alert, finished, flight, hello, record, sealed, server_hello,
     };
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "the server refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "the server refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&alert(2, 70)).end(Side::Server);
         }},
-        Case { name: "the client refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+        RuleCase { name: "the client refuses", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&alert(2, 48)).end(Side::Client);
         }},
-        Case { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+        RuleCase { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(25)).client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
         }},
-        Case { name: "goodbyes of TLS 1.2, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "goodbyes of TLS 1.2, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
                 .client(&record(21, &[0xee; 26])).server(&record(21, &[0xee; 26])).end(Side::Client);
         }},
-        Case { name: "goodbyes of TLS 1.3, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "goodbyes of TLS 1.3, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).client(&sealed(19)).server(&sealed(19)).end(Side::Client);
         }},
-        Case { name: "a server that answers, and leaves", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
+        RuleCase { name: "a server that answers, and leaves", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).server(&sealed(19)).end(Side::Server);
         }},
-        Case { name: "the client says goodbye at once", near: &["TLS-03"], fires: &[], play: |s| {
+        RuleCase { name: "the client says goodbye at once", near: &["TLS-03"], fires: &[], play: |s| {
             s.open().client(&hello()).client(&alert(1, 0)).end(Side::Client);
         }},
-        Case { name: "TLS 1.2, and no request", near: &[], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "TLS 1.2, and no request", near: &[], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished()).end(Side::Client);
         }},
-        Case { name: "TLS 1.3, and an encrypted alert", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "TLS 1.3, and an encrypted alert", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900)).client(&sealed(19)).end(Side::Client);
         }},
-        Case { name: "TLS 1.3, finished, and an encrypted alert", near: &[], fires: &["TLS-08"], play: |s| {
+        RuleCase { name: "TLS 1.3, finished, and an encrypted alert", near: &[], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).client(&sealed(19)).reset(Side::Client);
         }},
-        Case { name: "a connection opened in advance", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+        RuleCase { name: "a connection opened in advance", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).wait(10_000).client(&sealed(19)).end(Side::Client);
         }},
-        Case { name: "a request", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+        RuleCase { name: "a request", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).client(&sealed(300)).end(Side::Client);
         }},
-        Case { name: "an answer", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+        RuleCase { name: "an answer", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
                 .client(&sealed(300)).server(&sealed(300)).end(Side::Client);
         }},

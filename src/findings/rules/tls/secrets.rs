@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::failure;
 use crate::analysis::event::{Ending, Nature, Transport};
-use crate::findings::engine::context::Scene;
-use crate::findings::engine::rule::{Bound, Check, Example, Rule, Severity};
+use crate::findings::engine::context::RuleContext;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::stream::Span;
 use crate::tls::{Facts, Known};
 
@@ -14,7 +14,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-05",
         severity: Severity::Note,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "encrypted and no secrets: WebSocket inside cannot be seen",
         section: "RFC 8446 §5.2",
         explanation: "TLS hides what is said. With the secrets of the connection, which clients and servers \
@@ -28,11 +28,11 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: ClientHello; server: ServerHello; and then encrypted records only",
         ),
-        checks: &[Check::End(|scene, faults| {
-            if !is_hidden(scene) {
+        checks: &[Check::End(|context, violations| {
+            if !is_hidden(context) {
                 return;
             }
-            let tls = scene.connection.tls.as_deref();
+            let tls = context.connection.tls.as_deref();
             let evidence = match tls.map(|tls| &tls.known) {
                 None => "the capture begins after the TLS handshake: even with secrets, it could not be \
                      decrypted"
@@ -45,16 +45,16 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 ),
                 Some(Known::Absent) => return,
             };
-            let fault = faults.add(evidence);
+            let violation = violations.add(evidence);
             if let Some(span) = hello_span(tls) {
-                fault.span(span);
+                violation.span(span);
             }
         })],
     },
     Rule {
         id: "TLS-06",
         severity: Severity::Warning,
-        bound: Bound::Nobody,
+        applies_to: AppliesTo::Nobody,
         title: "secrets are given but do not match this connection",
         section: "RFC 8446 §4.1.2",
         explanation: "A key log finds a connection by the random of its ClientHello, and none of its lines has \
@@ -66,13 +66,13 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: ClientHello with random 9f 01 ...; no line of the key log has it",
         ),
-        checks: &[Check::End(|scene, faults| {
-            let tls = scene.connection.tls.as_deref();
-            if !is_hidden(scene) || tls.is_none_or(|tls| tls.known != Known::Absent) {
+        checks: &[Check::End(|context, violations| {
+            let tls = context.connection.tls.as_deref();
+            if !is_hidden(context) || tls.is_none_or(|tls| tls.known != Known::Absent) {
                 return;
             }
             let random = tls.and_then(|tls| tls.client_hello.as_ref()).map(|it| it.what.random);
-            let fault = faults.add(match random {
+            let violation = violations.add(match random {
                 Some(random) => format!(
                     "{}; no secret is that of its client random {}",
                     described(tls),
@@ -83,18 +83,18 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 }
             });
             if let Some(span) = hello_span(tls) {
-                fault.span(span);
+                violation.span(span);
             }
         })],
     },
 ];
 
 /// Whether a connection speaks inside TLS, so that something is hidden.
-fn is_hidden(scene: &Scene<'_, Ending>) -> bool {
-    let connection = scene.connection;
+fn is_hidden(context: &RuleContext<'_, Ending>) -> bool {
+    let connection = context.connection;
     connection.transport == Transport::Tls
         && connection.nature == Nature::Opaque
-        && failure(scene).is_none()
+        && failure(context).is_none()
         && connection.tls.as_deref().is_none_or(|tls| tls.established.is_some())
 }
 
@@ -118,7 +118,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::findings::engine::violation::Side;
-    use crate::findings::fixture::{Case, Scenario, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::tls::hand_made::{hello, sealed, server_hello};
 
     /// The random of the `ClientHello`, as it stands in a key log.
@@ -135,22 +135,22 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
-        Case { name: "no secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| { speaks(s); } },
-        Case { name: "its secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| {
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "no secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| { speaks(s); } },
+        RuleCase { name: "its secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| {
             plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {RANDOM} 00"));
         }},
-        Case { name: "those of another connection", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
+        RuleCase { name: "those of another connection", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
             plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {} 00", RANDOM.replace('0', "f")));
         }},
-        Case { name: "an empty key log", near: &["TLS-05"], fires: &["TLS-06"], play: |s| { plays(s, ""); } },
-        Case { name: "a capture that begins later", near: &[], fires: &["TLS-05"], play: |s| {
+        RuleCase { name: "an empty key log", near: &["TLS-05"], fires: &["TLS-06"], play: |s| { plays(s, ""); } },
+        RuleCase { name: "a capture that begins later", near: &[], fires: &["TLS-05"], play: |s| {
             s.midstream().client(&sealed(300)).server(&sealed(200));
         }},
-        Case { name: "a handshake under way", near: &["TLS-05"], fires: &[], play: |s| {
+        RuleCase { name: "a handshake under way", near: &["TLS-05"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
         }},
-        Case { name: "in the clear", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| { s.upgraded().close(); } },
+        RuleCase { name: "in the clear", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| { s.upgraded().close(); } },
     ];
 
     #[test]
