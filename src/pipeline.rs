@@ -1,7 +1,7 @@
 //! Analyzer and rules in one: packets in, events and findings out.
 
 use crate::analysis::event::Event;
-use crate::analysis::{Analyzer, AnalyzerOptions, Cargo, Sink, Totals};
+use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
 use crate::tls::KeyLogError;
@@ -61,7 +61,7 @@ impl<O: Sink + Findings> Sink for Judged<'_, O> {
         self.out.event(event);
     }
 
-    fn carried(&mut self, cargo: Cargo<'_>) {
-        self.out.carried(cargo);
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
+        self.out.payload_packet(packet);
     }
 }

@@ -1,15 +1,15 @@
 //! One connection: its TCP streams, and the layer that reads them. Moves bytes, and nothing else.
 
+use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Limit, Nature,
     Outcome, StartedBy,
 };
 use crate::analysis::kept::KeptChunk;
-use crate::analysis::layer::Layer;
-use crate::analysis::lookups::Lookups;
-use crate::analysis::network::PacketSeen;
-use crate::analysis::secure::is_failed;
-use crate::analysis::{AnalyzerOptions, Cargo, Sink};
+use crate::analysis::layers::Layer;
+use crate::analysis::layers::tls::is_failed;
+use crate::analysis::tcp_health::PacketSeen;
+use crate::analysis::{AnalyzerOptions, PayloadPacket, Sink};
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Chunk, Direction, Gap, Origin, Timestamp, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState};
@@ -23,7 +23,7 @@ pub(super) struct Flow {
     pub(super) tcp: tcp::Connection,
     pub(super) layer: Layer,
     /// Whether its port was named by the user.
-    pub(super) told: bool,
+    pub(super) forced: bool,
     /// Whether the last answer to a handshake or CONNECT was a refusal.
     pub(super) rejected: bool,
     /// Chunks that stand before what they answer, in the capture: they wait for it.
@@ -52,8 +52,8 @@ pub(super) struct Work<'w, S> {
 impl Flow {
     /// Starts to follow a connection with its first packet.
     pub(super) fn new<S: Sink>(
-        (id, seat): (ConnectionId, usize),
-        lookups: &Lookups,
+        (id, slot): (ConnectionId, usize),
+        lookups: &DnsNames,
         segment: &Segment<'_>,
         work: &mut Work<'_, S>,
     ) -> Self {
@@ -71,7 +71,7 @@ impl Flow {
             if syn { StartedBy::Syn } else { StartedBy::Midstream },
             work.now,
         );
-        about.seat = seat;
+        about.slot = slot;
         about.lookup = lookup;
         let ports = [source.port(), destination.port()];
         let flow = Self {
@@ -79,7 +79,7 @@ impl Flow {
             about,
             tcp: tcp::Connection::default(),
             layer: Layer::Start,
-            told: work.options.decode_as.iter().any(|port| ports.contains(port)),
+            forced: work.options.decode_as.iter().any(|port| ports.contains(port)),
             rejected: false,
             answers: Vec::new(),
             used: true,
@@ -103,18 +103,18 @@ impl Flow {
         self.about.last = work.now;
         let packets = self.about.packets.get_mut(direction);
         *packets = packets.saturating_add(1);
-        if let Layer::PassedOver = self.layer {
+        if let Layer::Ignored = self.layer {
             self.count_bytes(direction, segment.payload);
             if self.about.network.is_told_by(segment, ArrivalKind::New) {
                 self.observe_network(direction, segment, ArrivalKind::New, work.now);
             }
-            if self.tcp.push_passed_over(direction, segment) {
+            if self.tcp.push_ignored(direction, segment) {
                 self.change_state(work);
             }
             return;
         }
         if !segment.payload.is_empty() {
-            work.sink.carried(Cargo::Payload(&self.about, direction));
+            work.sink.payload_packet(PayloadPacket::Stream(&self.about, direction));
         }
         let arrival = self.tcp.push(direction, segment, work.now);
         self.about.acknowledged = self.tcp.acknowledged();
@@ -138,7 +138,7 @@ impl Flow {
                 Layer::Start | Layer::Http(_) | Layer::Tls(_) => {
                     self.tcp.acknowledges(direction, segment)
                 }
-                Layer::Probe(_) | Layer::WebSocket(_) | Layer::PassedOver => 0,
+                Layer::Probe(_) | Layer::WebSocket(_) | Layer::Ignored => 0,
             };
             self.deliver(direction, chunk, acknowledges, work);
         }
@@ -170,7 +170,7 @@ impl Flow {
     }
 
     /// Gives up holes, so that less must be kept.
-    pub(super) fn relieve<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+    pub(super) fn give_up_holes<S: Sink>(&mut self, work: &mut Work<'_, S>) {
         self.drain(Direction::ClientToServer, Pressure::High, work);
         self.drain(Direction::ServerToClient, Pressure::High, work);
     }
@@ -246,7 +246,7 @@ impl Flow {
         self.emit(work, ConnectionEvent::StateChanged);
     }
 
-    /// Hands over all of a direction that can be told by now.
+    /// Hands over all of a direction that can be forced by now.
     fn drain<S: Sink>(
         &mut self,
         mut direction: Direction,
@@ -262,7 +262,7 @@ impl Flow {
                     if client != self.client {
                         direction = direction.reverse();
                     }
-                    if let Some(gap) = self.tcp.cut_behind(direction, &kept) {
+                    if let Some(gap) = self.tcp.cut_after(direction, &kept) {
                         self.gap(direction, gap, work);
                     }
                 }
@@ -344,7 +344,7 @@ impl Flow {
         // A SYN without answer is no capture of one direction.
         let unseen = unseen.filter(|_| self.about.state != TcpState::SynSent);
         let relevant = match self.about.nature {
-            Nature::Asked | Nature::WebSocket | Nature::Opaque => true,
+            Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable => true,
             Nature::Unknown => self.about.started_by == StartedBy::Syn,
             Nature::Http | Nature::Other => false,
         };
@@ -367,19 +367,19 @@ impl Flow {
             (_, TcpState::Refused) => Outcome::Refused,
             (_, TcpState::SynSent) => Outcome::Timeout,
             (
-                Nature::Opaque,
+                Nature::Unreadable,
                 TcpState::Reset(_) | TcpState::HalfClosed(_) | TcpState::Closed(_),
             ) if is_failed(self.about.tls.as_deref()) => Outcome::Aborted,
-            (Nature::Opaque, _) => Outcome::Undecodable,
+            (Nature::Unreadable, _) => Outcome::Undecodable,
             (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
-            (Nature::Asked, _) if self.rejected => Outcome::Rejected,
+            (Nature::UpgradeRequested, _) if self.rejected => Outcome::Rejected,
             (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,
             (Nature::WebSocket, _) if self.is_closed_cleanly() => Outcome::Closed,
             (_, TcpState::Reset(_))
             | (Nature::WebSocket, TcpState::HalfClosed(_) | TcpState::Closed(_)) => {
                 Outcome::Aborted
             }
-            (Nature::Asked, _) => Outcome::Timeout,
+            (Nature::UpgradeRequested, _) => Outcome::Timeout,
             (Nature::Unknown, TcpState::HalfClosed(_) | TcpState::Closed(_)) => Outcome::Closed,
         }
     }

@@ -7,8 +7,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub use crate::analysis::lookups::Lookup;
-pub use crate::analysis::network::{
+pub use crate::analysis::dns::Lookup;
+pub use crate::analysis::tcp_health::{
     Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
 };
 pub use crate::decode::{DnsMessage, IcmpError};
@@ -56,7 +56,7 @@ pub struct Connection {
     /// Its number.
     pub id: ConnectionId,
     /// A small number that no other connection has at the same time; taken again once it has ended.
-    pub seat: usize,
+    pub slot: usize,
     /// The peer that opened it.
     pub client: SocketAddr,
     /// The peer that accepted it.
@@ -118,7 +118,7 @@ impl Connection {
     ) -> Self {
         Self {
             id,
-            seat: 0,
+            slot: 0,
             client,
             server,
             started_by,
@@ -209,11 +209,11 @@ pub enum Nature {
     /// HTTP/1.x, and nothing of WebSocket so far.
     Http,
     /// HTTP/1.x that asked for a WebSocket or bears traces of one; not (yet) accepted.
-    Asked,
+    UpgradeRequested,
     /// A WebSocket.
     WebSocket,
     /// Bytes that cannot be read without more knowledge (TLS without keys, HTTP/2).
-    Opaque,
+    Unreadable,
     /// Some other protocol.
     Other,
 }
@@ -276,7 +276,7 @@ pub enum ConnectionEvent<'a> {
     /// one, and of what is no TLS only the beginning.
     Tls(Direction, &'a tls::Observation<'a>),
     /// WebSocket without its handshake: recognised by its frames, or told so by the user.
-    Recognised(Recognition),
+    Recognized(Recognition),
     /// A frame header is whole.
     FrameStarted(Direction, &'a Frame),
     /// A frame's payload is whole, or never will be.
@@ -294,7 +294,7 @@ pub enum ConnectionEvent<'a> {
     /// A message or control frame is whole, or never will be.
     Message(Direction, &'a Message<'a>),
     /// Text stands where a frame should start: nothing more of this direction can be read.
-    Text(Direction, &'a [u8], Span),
+    NotAFrame(Direction, &'a [u8], Span),
     /// The stream ended within a frame header, of which these bytes were seen.
     HeaderUnfinished(Direction, &'a [u8], Span),
     /// Bytes are missing.
@@ -323,7 +323,7 @@ impl<'a> ConnectionEvent<'a> {
             Observation::Message(message) => Self::Message(direction, message),
             Observation::SyncLost(span) => Self::SyncLost(direction, span),
             Observation::SyncFound(span) => Self::SyncFound(direction, span),
-            Observation::Text(bytes, span) => Self::Text(direction, bytes, span),
+            Observation::NotAFrame(bytes, span) => Self::NotAFrame(direction, bytes, span),
         }
     }
 }
@@ -332,7 +332,7 @@ impl<'a> ConnectionEvent<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Recognition {
     /// The user said so (`--decode-as`).
-    Told,
+    Forced,
     /// Several frames fit together, or in both directions.
     Likely,
     /// One run of frames fits.

@@ -1,19 +1,17 @@
 //! Drives the layers of each connection, and is the only place that knows their order.
 
 mod connection;
+mod dns;
 pub mod event;
-mod flows;
 mod kept;
-mod layer;
+mod layers;
 pub mod limits;
-mod lookups;
-mod network;
-mod probe;
-mod secure;
+mod table;
+mod tcp_health;
 
 use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
-use crate::analysis::flows::Flows;
 use crate::analysis::limits::Limits;
+use crate::analysis::table::ConnectionTable;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Direction, Origin, Timestamp, length_u64};
@@ -28,14 +26,14 @@ pub trait Sink {
     ///
     /// Told only of packets that may be needed to read a stream again: who keeps no places of
     /// packets need not listen.
-    fn carried(&mut self, _cargo: Cargo<'_>) {}
+    fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
 }
 
 /// What a packet carries.
 #[derive(Clone, Copy, Debug)]
-pub enum Cargo<'a> {
+pub enum PayloadPacket<'a> {
     /// Payload of a connection whose streams are read, sent in this direction.
-    Payload(&'a Connection, Direction),
+    Stream(&'a Connection, Direction),
     /// A fragment of an IP datagram that is not whole yet.
     Fragment,
 }
@@ -85,7 +83,7 @@ impl Totals {
 #[derive(Debug)]
 pub struct Analyzer {
     decoder: Decoder,
-    flows: Flows,
+    connections: ConnectionTable,
     totals: Totals,
 }
 
@@ -94,14 +92,14 @@ impl Analyzer {
     pub fn new(options: AnalyzerOptions) -> Self {
         Self {
             decoder: Decoder::new(options.limits.fragments),
-            flows: Flows::new(options),
+            connections: ConnectionTable::new(options),
             totals: Totals::default(),
         }
     }
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals { connections: self.flows.count, ..self.totals }
+        Totals { connections: self.connections.count, ..self.totals }
     }
 
     /// Adds secrets of TLS connections, in the format of key logs.
@@ -110,7 +108,7 @@ impl Analyzer {
     ///
     /// As [`KeyLog::add`].
     pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
-        self.flows.options.keylog.add(text)
+        self.connections.options.keylog.add(text)
     }
 
     /// Reads one packet, and hands over all that became known by it.
@@ -119,44 +117,44 @@ impl Analyzer {
         // By reference, and nearly always by the short way: a segment is never copied.
         if let Some(segment) = &plain_segment(packet) {
             self.totals.segments = self.totals.segments.saturating_add(1);
-            self.flows.segment(segment, sink);
-            return self.flows.end_leaving(sink);
+            self.connections.segment(segment, sink);
+            return self.connections.end_leaving(sink);
         }
         match &self.decoder.decode(packet) {
             Decoded::Tcp(segment) => {
                 self.totals.segments = self.totals.segments.saturating_add(1);
-                self.flows.segment(segment, sink);
+                self.connections.segment(segment, sink);
             }
             Decoded::Dns(message) => {
-                self.flows.lookup(message);
-                sink.event(&Event { origin: self.flows.now, kind: EventKind::Dns(message) });
+                self.connections.lookup(message);
+                sink.event(&Event { origin: self.connections.now, kind: EventKind::Dns(message) });
             }
             Decoded::Icmp(error) => {
-                self.flows.error(error);
-                sink.event(&Event { origin: self.flows.now, kind: EventKind::Icmp(error) });
+                self.connections.error(error);
+                sink.event(&Event { origin: self.connections.now, kind: EventKind::Icmp(error) });
             }
             Decoded::Other(Reason::NotTcp) => {}
-            Decoded::Other(Reason::FragmentKept) => sink.carried(Cargo::Fragment),
+            Decoded::Other(Reason::FragmentKept) => sink.payload_packet(PayloadPacket::Fragment),
             Decoded::Other(reason) => {
                 if let Reason::FragmentLimit = reason {
-                    sink.carried(Cargo::Fragment);
+                    sink.payload_packet(PayloadPacket::Fragment);
                 }
-                tell(self.flows.now, CaptureEvent::Undecoded(*reason), sink);
+                tell(self.connections.now, CaptureEvent::Undecoded(*reason), sink);
             }
         }
-        self.flows.end_leaving(sink);
+        self.connections.end_leaving(sink);
     }
 
     /// Ends the capture: hands over what was still held back, and ends all connections.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) {
-        self.flows.finish(sink);
+        self.connections.finish(sink);
     }
 
     /// Notes the packet itself: number, time, length.
     fn observe<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) {
-        let before = self.flows.now.time;
+        let before = self.connections.now.time;
         let now = Origin { packet: packet.id, time: packet.time };
-        self.flows.now = now;
+        self.connections.now = now;
         if self.totals.packets == 0 {
             self.totals.first = packet.time;
         } else if packet.time < before {

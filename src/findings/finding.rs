@@ -2,8 +2,8 @@
 
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::engine::rule::Rule;
-use crate::findings::engine::violation::{Bits, Side};
-use crate::stream::{Direction, Origin};
+use crate::findings::engine::violation::Bits;
+use crate::stream::{Direction, Origin, Side};
 
 /// One broken rule, or one thing that the capture does not show.
 #[derive(Clone, Debug)]

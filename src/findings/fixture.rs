@@ -10,13 +10,12 @@ use crate::analysis::{Analyzer, AnalyzerOptions, Sink};
 use crate::capture::{LinkType, Packet};
 use crate::findings::engine::checker::Checker;
 use crate::findings::engine::rule::Rule;
-use crate::findings::engine::violation::Side;
 use crate::findings::finding::Finding;
 use crate::findings::finding::Findings;
 use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
 use crate::stream::Direction::{ClientToServer, ServerToClient};
-use crate::stream::{Direction, PacketId, PerDirection, Timestamp, length_u64};
+use crate::stream::{Direction, PacketId, PerDirection, Side, Timestamp, length_u64};
 
 /// One row of a group's table: what happens, and exactly what is found.
 pub(super) struct RuleCase {

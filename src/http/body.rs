@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::Head;
-use super::glance::{Coding, Glance, Length};
+use super::head_summary::{Coding, HeadSummary, Length};
 use crate::stream::{length_u64, length_usize};
 
 /// How much of a body is still to come.
@@ -69,8 +69,8 @@ pub(super) enum Missing {
 
 impl Framing {
     /// What follows the head of a request.
-    pub(super) fn of_request(glance: &Glance) -> Self {
-        match (glance.coding, glance.length) {
+    pub(super) fn of_request(summary: &HeadSummary) -> Self {
+        match (summary.coding, summary.length) {
             (Coding::Chunked, _) => Self::Body(Body::Chunked(ChunkedState::Size(None))),
             (Coding::Other, _) | (Coding::Absent, Length::Bad) => Self::Unknown,
             (Coding::Absent, length) => Self::of_length(length).unwrap_or(Self::Nothing),
@@ -78,8 +78,8 @@ impl Framing {
     }
 
     /// What follows the head of a response that may have a body.
-    pub(super) fn of_response(glance: &Glance) -> Self {
-        match (glance.coding, glance.length) {
+    pub(super) fn of_response(summary: &HeadSummary) -> Self {
+        match (summary.coding, summary.length) {
             (Coding::Chunked, _) => Self::Body(Body::Chunked(ChunkedState::Size(None))),
             (Coding::Other, _) => Self::Body(Body::UntilClose),
             (Coding::Absent, Length::Bad) => Self::Unknown,

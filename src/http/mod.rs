@@ -3,21 +3,21 @@
 
 pub mod accept;
 mod body;
-mod glance;
+mod connection;
+mod half;
 pub mod head;
+mod head_summary;
 mod held;
 mod line;
 mod probe;
-mod side;
-mod tracker;
 
 pub use body::plain_body;
-pub use glance::{Traces, names_engine_io};
+pub use connection::{EARLY_LIMIT, Http1Decoder, Observation, Progress};
 pub use head::Head;
+pub use head_summary::{Traces, names_engine_io};
 pub use held::Held;
 pub use line::is_token;
 pub use probe::{Match, looks_like_request, looks_like_response};
-pub use tracker::{EARLY_LIMIT, Observation, Progress, Tracker};
 
 /// One opening handshake as far as the capture shows it (RFC 6455 §4).
 #[derive(Clone, Debug, Default)]
@@ -152,7 +152,7 @@ mod tests {
             handshake.seen_accept()
         );
         assert_eq!((handshake.duration(), handshake.response_came_first()), (Some(2_500), false));
-        assert_eq!(handshake.traces(), Traces::Asked);
+        assert_eq!(handshake.traces(), Traces::UpgradeRequested);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{Entry, EntryId, EntryKind, Folded, Found, Journal, Tunnel};
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
 };
-use crate::analysis::{Cargo, Sink};
+use crate::analysis::{PayloadPacket, Sink};
 use crate::findings::{Finding, Findings, Rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PerDirection, Span};
@@ -79,8 +79,8 @@ impl<J: Journal> Sink for Assembly<'_, J> {
         self.builder.event(event, self.journal);
     }
 
-    fn carried(&mut self, cargo: Cargo<'_>) {
-        self.journal.payload_packet(cargo);
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
+        self.journal.payload_packet(packet);
     }
 }
 
@@ -206,10 +206,10 @@ impl Builder {
                 let entry = Entry { direction: Some(direction), ..entry(EntryKind::Tls(seen)) };
                 self.give(Entry { span: seen.span(), ..entry }, out);
             }
-            ConnectionEvent::Recognised(recognition) => {
+            ConnectionEvent::Recognized(recognition) => {
                 self.give(entry(EntryKind::Recognized(recognition)), out);
             }
-            ConnectionEvent::Text(direction, bytes, span) => {
+            ConnectionEvent::NotAFrame(direction, bytes, span) => {
                 let entry = entry(EntryKind::NotAFrame(bytes)).within(direction, span);
                 self.give(entry, out);
             }
@@ -470,7 +470,7 @@ impl Builder {
         let id = connection.id;
         self.pairs.end(id);
         if !self.is_plain() {
-            let reached = self.reached.get(connection.seat).filter(|it| it.connection == id);
+            let reached = self.reached.get(connection.slot).filter(|it| it.connection == id);
             let offsets = reached.map(|reached| reached.offsets).unwrap_or_default();
             let mut about = Vec::new();
             let unfinished = self.held.extract_if(.., |held| held.connection == id);
@@ -492,7 +492,7 @@ impl Builder {
 
     /// Notes how far entries reach in a stream.
     fn reach(&mut self, connection: &Connection, direction: Direction, end: u64) {
-        let slot = connection.seat;
+        let slot = connection.slot;
         if self.reached.len() <= slot {
             self.reached.resize_with(slot.saturating_add(1), Reached::default);
         }

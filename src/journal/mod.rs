@@ -9,7 +9,7 @@ mod pairs;
 
 pub use self::build::{Assembly, Builder};
 
-use crate::analysis::Cargo;
+use crate::analysis::PayloadPacket;
 use crate::analysis::event::{
     CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition,
 };
@@ -174,7 +174,7 @@ pub trait Journal {
     fn finding(&mut self, _found: &Found) {}
 
     /// Learns what the packet being read carries, before the entries that it brings.
-    fn payload_packet(&mut self, _cargo: Cargo<'_>) {}
+    fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
 }
 
 impl<J: Journal> Journal for &mut J {
@@ -194,8 +194,8 @@ impl<J: Journal> Journal for &mut J {
         (**self).finding(found);
     }
 
-    fn payload_packet(&mut self, cargo: Cargo<'_>) {
-        (**self).payload_packet(cargo);
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
+        (**self).payload_packet(packet);
     }
 }
 

@@ -7,9 +7,9 @@ use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
     Network, Outcome, StartedBy, TcpState, Transport,
 };
-use crate::findings::{Bits, Finding, Side, rule};
+use crate::findings::{Bits, Finding, rule};
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PacketId, PerDirection, Span, Timestamp};
+use crate::stream::{Direction, Origin, PacketId, PerDirection, Side, Span, Timestamp};
 use crate::websocket::{
     Compression, DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8,
 };
@@ -26,7 +26,7 @@ pub(super) fn origin(packet: u64) -> Origin {
 pub(super) fn connection(id: u64) -> Connection {
     Connection {
         id: ConnectionId(id),
-        seat: 0,
+        slot: 0,
         client: SocketAddr::from(([127, 0, 0, 1], 50312)),
         server: "[::1]:8080".parse().unwrap(),
         started_by: StartedBy::Syn,

@@ -95,10 +95,10 @@ impl<W: Write> Ndjson<W> {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Gap(..)
             | ConnectionEvent::SyncLost(..)

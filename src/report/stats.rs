@@ -66,10 +66,10 @@ impl<W: Write> Stats<W> {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::SyncLost(..)
             | ConnectionEvent::SyncFound(..)
@@ -352,9 +352,9 @@ fn nature_name(nature: Nature) -> &'static str {
     match nature {
         Nature::Unknown => "unknown",
         Nature::Http => "http",
-        Nature::Asked => "asked",
+        Nature::UpgradeRequested => "asked",
         Nature::WebSocket => "websocket",
-        Nature::Opaque => "opaque",
+        Nature::Unreadable => "opaque",
         Nature::Other => "other",
     }
 }
@@ -363,9 +363,9 @@ fn nature_words(nature: Nature) -> &'static str {
     match nature {
         Nature::Unknown => "without enough payload to tell",
         Nature::Http => "plain HTTP",
-        Nature::Asked => "asked for a WebSocket and did not get one",
+        Nature::UpgradeRequested => "asked for a WebSocket and did not get one",
         Nature::WebSocket => "WebSocket",
-        Nature::Opaque => "encrypted or not decodable",
+        Nature::Unreadable => "encrypted or not decodable",
         Nature::Other => "other protocols",
     }
 }

@@ -72,7 +72,7 @@ impl Tally {
             ConnectionEvent::SyncLost(..) => add(&mut self.sync_losses),
             ConnectionEvent::Conflict(..) => add(&mut self.conflicts),
             ConnectionEvent::Limit(_) => add(&mut self.limits),
-            ConnectionEvent::Recognised(_) => add(&mut self.recognized),
+            ConnectionEvent::Recognized(_) => add(&mut self.recognized),
             ConnectionEvent::Ended(ending) => {
                 if ending.relevant && ending.unseen.is_some() {
                     add(&mut self.one_sided);
@@ -87,7 +87,7 @@ impl Tally {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -215,8 +215,8 @@ pub(super) struct Note {
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
 pub(super) fn is_ours(connection: &Connection) -> bool {
     match connection.nature {
-        Nature::WebSocket | Nature::Asked => true,
-        Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => false,
+        Nature::WebSocket | Nature::UpgradeRequested => true,
+        Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
     }
 }
 

@@ -114,9 +114,9 @@ impl<W: Write> Text<W> {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::InvalidUtf8 { .. }
@@ -147,7 +147,7 @@ impl<W: Write> Text<W> {
             ConnectionEvent::HandshakeEnded(handshake) => {
                 self.response(origin, connection, handshake);
             }
-            ConnectionEvent::Recognised(recognition) => {
+            ConnectionEvent::Recognized(recognition) => {
                 self.remark(origin, connection, None, words::recognised(recognition));
             }
             ConnectionEvent::TunnelOpened(handshake) => {
@@ -159,7 +159,7 @@ impl<W: Write> Text<W> {
             ConnectionEvent::Tls(direction, seen) => {
                 self.tls(origin, connection, direction, seen);
             }
-            ConnectionEvent::Text(direction, bytes, span) => {
+            ConnectionEvent::NotAFrame(direction, bytes, span) => {
                 self.nonsense(origin, connection, direction, bytes, span);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
@@ -201,8 +201,8 @@ impl<W: Write> Text<W> {
     /// Whether what happens below WebSocket is shown of a connection.
     fn shows(&self, connection: &Connection) -> bool {
         match connection.nature {
-            Nature::WebSocket | Nature::Asked => true,
-            Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => {
+            Nature::WebSocket | Nature::UpgradeRequested => true,
+            Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => {
                 self.options.selection.breadth == Breadth::All
             }
         }
@@ -213,7 +213,7 @@ impl<W: Write> Text<W> {
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
         // A close or an abort that was told by FIN or RST needs no second line.
         let told = match ending.outcome {
-            Outcome::Aborted if connection.nature == Nature::Opaque => false,
+            Outcome::Aborted if connection.nature == Nature::Unreadable => false,
             Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
                 self.introduced.contains(&id)
             }
@@ -333,11 +333,11 @@ impl<W: Write> Selective for Text<W> {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::Message(..)
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Gap(..)
             | ConnectionEvent::SyncLost(..)

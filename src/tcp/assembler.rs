@@ -67,7 +67,7 @@ pub struct Kept {
 
 /// What a segment says beside its payload.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Beside {
+pub struct SegmentMeta {
     /// Bytes behind the payload that were not captured.
     pub cut: u32,
     /// Stream offset of the other direction that the sender had received.
@@ -88,7 +88,7 @@ impl Assembler {
 
     /// Memory taken by what is kept, in bytes: many tiny segments weigh more than their content.
     #[inline]
-    pub fn weight(&self) -> usize {
+    pub fn buffered_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| {
             waiting.bytes.saturating_add(waiting.kept.len().saturating_mul(ENTRY_WEIGHT))
         })
@@ -117,7 +117,7 @@ impl Assembler {
     }
 
     /// Takes the payload of one segment.
-    pub fn insert<'a>(&mut self, chunk: Chunk<'a>, beside: Beside) -> Inserted<'a> {
+    pub fn insert<'a>(&mut self, chunk: Chunk<'a>, meta: SegmentMeta) -> Inserted<'a> {
         if self.advance(chunk) {
             return Inserted { ready: Some(chunk), repetition: Repetition::New, conflict: None };
         }
@@ -137,7 +137,7 @@ impl Assembler {
         }
         let waiting = self.waiting.get_or_insert_default();
         let before = waiting.bytes;
-        conflict = waiting.keep(new, beside).or(conflict);
+        conflict = waiting.keep(new, meta).or(conflict);
         let added = waiting.bytes.saturating_sub(before);
         if waiting.kept.is_empty() {
             self.waiting = None;
@@ -186,7 +186,7 @@ impl Assembler {
 
 impl Waiting {
     /// Keeps the parts of `chunk` that are not kept yet.
-    fn keep(&mut self, chunk: Chunk<'_>, beside: Beside) -> Option<Span> {
+    fn keep(&mut self, chunk: Chunk<'_>, meta: SegmentMeta) -> Option<Span> {
         let end = chunk.end();
         let (mut at, mut conflict) = (chunk.offset, None);
         while at < end {
@@ -212,7 +212,7 @@ impl Waiting {
             }
             let until = self.kept.range(at..).next().map_or(end, |(offset, _)| (*offset).min(end));
             let part = rest.take(length_usize(until.saturating_sub(at)));
-            let cut = if until == end { beside.cut } else { 0 };
+            let cut = if until == end { meta.cut } else { 0 };
             self.bytes = self.bytes.saturating_add(part.bytes.len());
             self.kept.insert(
                 at,
@@ -220,7 +220,7 @@ impl Waiting {
                     bytes: part.bytes.to_vec(),
                     cut,
                     origin: chunk.origin,
-                    acknowledges: beside.acknowledges,
+                    acknowledges: meta.acknowledges,
                 },
             );
             at = until;
@@ -309,7 +309,7 @@ mod tests {
             (Assembler::default(), Vec::new(), Vec::new());
         for (number, (offset, bytes)) in (1..).zip(segments) {
             let chunk = Chunk { offset: *offset, bytes, origin: origin(number) };
-            let inserted = assembler.insert(chunk, Beside::default());
+            let inserted = assembler.insert(chunk, SegmentMeta::default());
             if let Some(ready) = inserted.ready {
                 assert_eq!(ready.offset, length_u64(out.len()));
                 out.extend_from_slice(ready.bytes);

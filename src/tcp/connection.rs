@@ -2,7 +2,7 @@
 
 use crate::decode::{Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
-use crate::tcp::assembler::{Assembler, Beside, Kept, Repetition};
+use crate::tcp::assembler::{Assembler, Kept, Repetition, SegmentMeta};
 use crate::tcp::seq;
 
 /// One TCP connection: segments in, pieces of its two streams out.
@@ -181,9 +181,9 @@ impl Connection {
     }
 
     /// Memory taken by bytes that wait for holes to be filled, in bytes.
-    pub fn weight(&self) -> usize {
+    pub fn buffered_bytes(&self) -> usize {
         let (client, server) = (&self.halves.client.assembler, &self.halves.server.assembler);
-        client.weight().saturating_add(server.weight())
+        client.buffered_bytes().saturating_add(server.buffered_bytes())
     }
 
     /// Whether a SYN with this sequence number opens another connection between the same
@@ -300,7 +300,7 @@ impl Connection {
     }
 
     /// Forgets all kept bytes: nobody is interested in this connection's content.
-    pub fn pass_over(&mut self) {
+    pub fn ignore(&mut self) {
         self.halves.client.assembler.clear();
         self.halves.server.assembler.clear();
     }
@@ -308,7 +308,7 @@ impl Connection {
     /// Takes one segment of a connection whose content nobody is interested in: only its end counts.
     ///
     /// Returns whether the state changed.
-    pub fn push_passed_over(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
+    pub fn push_ignored(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
         let before = self.state;
         self.halves.get_mut(direction).seen = true;
         if segment.flags.has(Flags::FIN) {
@@ -387,7 +387,8 @@ impl Connection {
             return arrival;
         }
         let overtaken = half.assembler.first_kept_origin().filter(|_| chunk.offset == next);
-        let inserted = half.assembler.insert(chunk, Beside { cut: segment.missing, acknowledges });
+        let inserted =
+            half.assembler.insert(chunk, SegmentMeta { cut: segment.missing, acknowledges });
         arrival.ready = inserted.ready;
         arrival.conflict = inserted.conflict;
         if inserted.repetition != Repetition::New {
@@ -457,7 +458,7 @@ impl Half {
     }
 
     fn is_patience_over(&self, now: Origin) -> bool {
-        self.assembler.weight() >= PATIENCE_BYTES
+        self.assembler.buffered_bytes() >= PATIENCE_BYTES
             || self.hole.as_deref().is_none_or(|hole| {
                 let waited = now.time.since(hole.since.time);
                 (waited >= PATIENCE_TIME && hole.packets >= PATIENCE_PACKETS)
@@ -479,7 +480,7 @@ impl Half {
 
 impl Connection {
     /// The gap behind kept bytes that were cut by the snap length, after they were handed over.
-    pub fn cut_behind(&mut self, direction: Direction, kept: &Kept) -> Option<Gap> {
+    pub fn cut_after(&mut self, direction: Direction, kept: &Kept) -> Option<Gap> {
         self.halves.get_mut(direction).cut_gap(kept.cut, kept.origin)
     }
 }

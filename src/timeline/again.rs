@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::capture::PacketStore;
 use crate::decode::{Decoded, Decoder, Flags, Reason, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp};
-use crate::tcp::assembler::{Assembler, Beside};
+use crate::tcp::assembler::{Assembler, SegmentMeta};
 use crate::tcp::seq;
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::kept::{Hole, Kept};
@@ -143,7 +143,7 @@ impl<'t> Order<'t> {
         };
         // Of bytes that come twice the first win, and those of a hole come too late, as they did.
         if !chunk.bytes.is_empty()
-            && let Some(ready) = self.assembler.insert(chunk, Beside::default()).ready
+            && let Some(ready) = self.assembler.insert(chunk, SegmentMeta::default()).ready
         {
             each(Part::Bytes(ready))?;
         }

@@ -85,7 +85,7 @@ impl Collector {
             | Observation::InvalidUtf8 { .. }
             | Observation::SyncLost(_)
             | Observation::SyncFound(_)
-            | Observation::Text(..) => {}
+            | Observation::NotAFrame(..) => {}
         }
     }
 

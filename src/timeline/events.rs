@@ -4,7 +4,7 @@ use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, StartedBy,
     TcpState,
 };
-use crate::analysis::{Cargo, Sink};
+use crate::analysis::{PayloadPacket, Sink};
 use crate::stream::{Direction, Gap, Origin, PacketId, Span};
 use crate::timeline::kept::Entrance;
 use crate::timeline::packets::{Placed, Sender};
@@ -25,13 +25,13 @@ impl Sink for Timeline {
         }
     }
 
-    fn carried(&mut self, cargo: Cargo<'_>) {
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
         let Some(place) = self.now else { return };
-        match cargo {
-            Cargo::Fragment => {
+        match packet {
+            PayloadPacket::Fragment => {
                 self.fragments.push(&Placed { place, sender: Sender::Lower });
             }
-            Cargo::Payload(connection, direction) => {
+            PayloadPacket::Stream(connection, direction) => {
                 let sender = Sender::of(connection.client, connection.server, direction);
                 let placed = Placed { place, sender };
                 if let Some(at) = self.position(connection.id) {
@@ -89,7 +89,7 @@ impl Timeline {
             ConnectionEvent::HandshakeEnded(handshake) => self.response(at, draft, handshake),
             ConnectionEvent::TunnelOpened(handshake)
             | ConnectionEvent::TunnelRefused(handshake) => self.tunnel(at, draft, handshake),
-            ConnectionEvent::Recognised(how) => {
+            ConnectionEvent::Recognized(how) => {
                 self.add(at, Row { kind: RowKind::Recognized(how), ..draft }, None);
             }
             ConnectionEvent::Gap(direction, gap) => self.gap(at, draft, direction, gap),
@@ -100,7 +100,7 @@ impl Timeline {
             ConnectionEvent::SyncFound(direction, span) => {
                 self.add_span(at, Row { kind: RowKind::SyncFound, ..draft }, direction, span);
             }
-            ConnectionEvent::Text(direction, _, span) => {
+            ConnectionEvent::NotAFrame(direction, _, span) => {
                 self.add_span(at, Row { kind: RowKind::Nonsense, ..draft }, direction, span);
             }
             ConnectionEvent::HeaderUnfinished(direction, _, span) => {
@@ -376,7 +376,7 @@ fn is_shown(connection: &Connection, what: &ConnectionEvent<'_>) -> bool {
         return true;
     }
     match connection.nature {
-        Nature::Asked | Nature::WebSocket | Nature::Opaque => true,
+        Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable => true,
         Nature::Unknown => {
             let is_over = matches!(connection.state, TcpState::Refused | TcpState::Reset(_));
             connection.started_by == StartedBy::Syn && is_over

@@ -332,7 +332,7 @@ const LIMITS: [Limit; 4] =
     [Limit::BufferedPerConnection, Limit::BufferedTotal, Limit::Connections, Limit::HeadBytes];
 
 const RECOGNITIONS: [Recognition; 3] =
-    [Recognition::Told, Recognition::Likely, Recognition::Possible];
+    [Recognition::Forced, Recognition::Likely, Recognition::Possible];
 
 const OUTCOMES: [Outcome; 8] = [
     Outcome::Open,

@@ -150,10 +150,10 @@ impl Sink for Statistics {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameStarted(..)
             | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::SyncLost(..)
             | ConnectionEvent::SyncFound(..)
@@ -249,9 +249,9 @@ pub const OUTCOMES: [Outcome; 8] = [
 /// Every nature, in the order they are shown.
 pub const NATURES: [Nature; 6] = [
     Nature::WebSocket,
-    Nature::Asked,
+    Nature::UpgradeRequested,
     Nature::Http,
-    Nature::Opaque,
+    Nature::Unreadable,
     Nature::Other,
     Nature::Unknown,
 ];

@@ -6,6 +6,7 @@
 pub mod alert;
 mod certificate;
 mod facts;
+mod half;
 #[cfg(test)]
 pub(crate) mod hand_made;
 mod hello;
@@ -13,7 +14,6 @@ mod keylog;
 mod message;
 mod record;
 mod session;
-mod side;
 mod suite;
 mod version;
 

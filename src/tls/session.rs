@@ -2,10 +2,10 @@
 
 use super::alert::Alert;
 use super::certificate::Certificate;
+use super::half::{Half, Step};
 use super::hello::{ClientHello, ServerHello};
 use super::message::{CERTIFICATE, CLIENT_HELLO, Message, SERVER_HELLO};
 use super::record::ContentType;
-use super::side::{Side, Step};
 use super::version::Version;
 use crate::stream::{Chunk, Direction, Gap, PerDirection, Span};
 
@@ -14,7 +14,7 @@ use crate::stream::{Chunk, Direction, Gap, PerDirection, Span};
 /// How the bytes were cut into chunks and records changes nothing but the spans of what is observed.
 #[derive(Debug, Default)]
 pub struct Session {
-    sides: PerDirection<Side>,
+    sides: PerDirection<Half>,
     progress: PerDirection<Progress>,
     /// As chosen by the server.
     version: Option<Version>,

@@ -312,9 +312,9 @@ pub fn state(connection: &ConnectionRow) -> &'static str {
             (TcpState::HalfClosed(_), _) => "closing",
             (TcpState::SynSent | TcpState::Established, nature) => match nature {
                 Nature::Unknown => "opening",
-                Nature::Http | Nature::Asked => "asking",
+                Nature::Http | Nature::UpgradeRequested => "asking",
                 Nature::WebSocket => "open",
-                Nature::Opaque => "unreadable",
+                Nature::Unreadable => "unreadable",
                 Nature::Other => "no WebSocket",
             },
         },

@@ -76,7 +76,7 @@ pub enum Observation<'a> {
     SyncFound(Span),
     /// Text stands where a frame should start. It is given as far as it was seen at once, and the
     /// rest of the stream is passed over.
-    Text(&'a [u8], Span),
+    NotAFrame(&'a [u8], Span),
 }
 
 /// What is wanted of messages.
@@ -581,7 +581,7 @@ impl Decoder {
     ) -> Option<usize> {
         let mut span = Span::at(chunk.offset, chunk.origin);
         span.extend(chunk.end(), chunk.origin);
-        sink(Observation::Text(chunk.bytes, span));
+        sink(Observation::NotAFrame(chunk.bytes, span));
         self.give_up_messages(shared, sink);
         self.state = State::Dead;
         None

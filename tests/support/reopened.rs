@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use wslens::analysis::AnalyzerOptions;
-use wslens::analysis::Cargo;
+use wslens::analysis::PayloadPacket;
 use wslens::analysis::Sink;
 use wslens::analysis::event::ConnectionEvent;
 use wslens::analysis::event::Event;
@@ -109,8 +109,8 @@ impl Sink for Both {
         }
     }
 
-    fn carried(&mut self, cargo: Cargo<'_>) {
-        self.timeline.carried(cargo);
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
+        self.timeline.payload_packet(packet);
     }
 }
 

@@ -77,7 +77,8 @@ impl Watch {
                 self.messages += 1;
                 touch_message(message);
             }
-            ConnectionEvent::Text(_, bytes, _) | ConnectionEvent::HeaderUnfinished(_, bytes, _) => {
+            ConnectionEvent::NotAFrame(_, bytes, _)
+            | ConnectionEvent::HeaderUnfinished(_, bytes, _) => {
                 touch(bytes);
             }
             ConnectionEvent::Gap(_, gap) => assert!(gap.length > 0, "{gap:?}"),

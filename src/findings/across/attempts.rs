@@ -75,7 +75,8 @@ impl Attempts {
         ending: Ending,
         state: Option<&ConnectionState>,
     ) {
-        self.has_websocket |= matches!(connection.nature, Nature::WebSocket | Nature::Asked);
+        self.has_websocket |=
+            matches!(connection.nature, Nature::WebSocket | Nature::UpgradeRequested);
         if connection.started_by != StartedBy::Syn || ending.unseen.is_some() {
             return;
         }
@@ -131,11 +132,11 @@ fn outcome(
             AttemptOutcome::Unanswered
         }
         (Outcome::Aborted, Nature::WebSocket) if is_short => AttemptOutcome::Short,
-        (Outcome::Rejected, Nature::Asked) if is_polling(connection, state) => {
+        (Outcome::Rejected, Nature::UpgradeRequested) if is_polling(connection, state) => {
             AttemptOutcome::Served
         }
-        (Outcome::Timeout | Outcome::Rejected, Nature::Asked)
-        | (Outcome::Aborted, Nature::Asked | Nature::Unknown) => AttemptOutcome::Failed,
+        (Outcome::Timeout | Outcome::Rejected, Nature::UpgradeRequested)
+        | (Outcome::Aborted, Nature::UpgradeRequested | Nature::Unknown) => AttemptOutcome::Failed,
         (Outcome::Closed, Nature::WebSocket) if is_short && state.is_some_and(is_expelled) => {
             AttemptOutcome::Short
         }

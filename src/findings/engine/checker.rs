@@ -32,7 +32,7 @@ use crate::websocket::{Frame, Opcode};
 #[derive(Debug)]
 pub struct Checker {
     settings: Settings,
-    /// What is kept of each connection that is remembered, by its seat.
+    /// What is kept of each connection that is remembered, by its slot.
     slots: Vec<Option<Box<ConnectionSlot>>>,
     keys: HandshakeKeys,
     tls_ports: TlsPorts,
@@ -91,24 +91,24 @@ impl Checker {
                 if is_plain_end(what) {
                     return;
                 }
-                let seat = connection.seat;
+                let slot = connection.slot;
                 if let ConnectionEvent::Ended(ending) = what {
                     self.ended(connection, *ending);
                 }
-                if self.slot(seat).is_none() {
+                if self.slot(slot).is_none() {
                     if !begins_memory(what) {
                         return;
                     }
-                    self.remember(seat);
+                    self.remember(slot);
                 }
                 if let ConnectionEvent::Message(direction, message) = what {
                     self.restarts.message(connection, *direction, message);
-                    if let Some(slot) = self.slot(seat) {
+                    if let Some(slot) = self.slot(slot) {
                         slot.state.read(*direction, message);
                     }
                 }
                 self.ask_about(connection, event.origin, what, out);
-                if let Some(slot) = self.slot(seat) {
+                if let Some(slot) = self.slot(slot) {
                     slot.state.observe(connection, event.origin, what);
                 }
                 if let ConnectionEvent::UpgradeRequested(handshake) = what {
@@ -156,12 +156,12 @@ impl Checker {
     /// Remembers what a connection was for others.
     fn ended(&mut self, connection: &Connection, ending: Ending) {
         self.names.latest = self.names.latest.max(ending.watched_until);
-        if let (Nature::WebSocket | Nature::Asked, Some(lookup)) =
+        if let (Nature::WebSocket | Nature::UpgradeRequested, Some(lookup)) =
             (connection.nature, &connection.lookup)
         {
             self.names.used(&lookup.name);
         }
-        let slot = self.slots.get(connection.seat).and_then(Option::as_deref);
+        let slot = self.slots.get(connection.slot).and_then(Option::as_deref);
         self.attempts.ended(connection, ending, slot.map(|slot| &slot.state));
     }
 
@@ -181,13 +181,13 @@ impl Checker {
             ConnectionEvent::FrameStarted(direction, frame) => {
                 let about = about.of(FrameSeen { direction, frame }, at(direction, frame.span));
                 let shape = HeaderClass::of(&frame.header);
-                if !self.is_silent(connection.seat, direction, shape)
+                if !self.is_silent(connection.slot, direction, shape)
                     && self.ask(&RULES_BY_TRIGGER.header, about, out) == CheckAnswer::Silence
-                    && let Some(slot) = self.slot(connection.seat)
+                    && let Some(slot) = self.slot(connection.slot)
                 {
                     slot.state.sides.get_mut(direction).silent.add(shape);
                 }
-                for rules in self.rules(connection.seat, direction, frame) {
+                for rules in self.rules(connection.slot, direction, frame) {
                     self.ask(rules, about, out);
                 }
             }
@@ -199,7 +199,7 @@ impl Checker {
                         if message.frames > 1 {
                             self.ask(&RULES_BY_TRIGGER.fragmented, about, out);
                         }
-                        if self.reads(connection.seat, direction) {
+                        if self.reads(connection.slot, direction) {
                             self.ask(&RULES_BY_TRIGGER.content, about, out);
                         }
                         if message.compressed {
@@ -216,7 +216,7 @@ impl Checker {
                 let what = InvalidUtf8 { direction, byte };
                 self.ask(&RULES_BY_TRIGGER.bad_text, about.of(what, at(direction, span)), out);
             }
-            ConnectionEvent::Text(direction, bytes, span) => {
+            ConnectionEvent::NotAFrame(direction, bytes, span) => {
                 let what = NotAFrame { bytes };
                 self.ask(&RULES_BY_TRIGGER.nonsense, about.of(what, at(direction, span)), out);
             }
@@ -249,7 +249,7 @@ impl Checker {
             | ConnectionEvent::Conflict(..)
             | ConnectionEvent::Limit(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_) => {
                 self.ask(
@@ -262,7 +262,7 @@ impl Checker {
                 if let Some(frame) = partial_header::frame(bytes, span, direction) {
                     let what = FrameSeen { direction, frame: &frame };
                     let about = about.of(what, at(direction, span));
-                    let more = self.rules(connection.seat, direction, &frame);
+                    let more = self.rules(connection.slot, direction, &frame);
                     for rules in std::iter::once(RULES_BY_TRIGGER.header.as_slice()).chain(more) {
                         self.ask_where(rules, about, out, |violation| {
                             violation.bits.is_some_and(|bits| partial_header::is_seen(bits, bytes))
@@ -287,19 +287,19 @@ impl Checker {
     }
 
     /// Whether messages of a direction are read as their subprotocol.
-    fn reads(&self, seat: usize, direction: Direction) -> bool {
-        let slot = self.slots.get(seat).and_then(Option::as_deref);
+    fn reads(&self, slot: usize, direction: Direction) -> bool {
+        let slot = self.slots.get(slot).and_then(Option::as_deref);
         slot.is_some_and(|slot| slot.state.sides.get(direction).reader.is_some())
     }
 
     /// What is to be asked about a frame beside its header.
     fn rules(
         &self,
-        seat: usize,
+        slot: usize,
         direction: Direction,
         frame: &Frame,
     ) -> impl Iterator<Item = &'static [FrameRule]> + use<> {
-        let slot = self.slots.get(seat).and_then(Option::as_deref);
+        let slot = self.slots.get(slot).and_then(Option::as_deref);
         let side = slot.map(|slot| slot.state.sides.get(direction));
         let is_continuation = frame.header.opcode == 0;
         let is_within = side.is_some_and(|side| side.open != OpenMessage::No);
@@ -315,8 +315,8 @@ impl Checker {
     }
 
     /// Whether the rules about headers had nothing to say of one like this.
-    fn is_silent(&self, seat: usize, direction: Direction, shape: HeaderClass) -> bool {
-        let slot = self.slots.get(seat).and_then(Option::as_deref);
+    fn is_silent(&self, slot: usize, direction: Direction, shape: HeaderClass) -> bool {
+        let slot = self.slots.get(slot).and_then(Option::as_deref);
         slot.is_some_and(|slot| slot.state.sides.get(direction).silent.has(shape))
     }
 
@@ -331,7 +331,7 @@ impl Checker {
         let mut rules = rules.iter();
         let mut answer = CheckAnswer::Silence;
         loop {
-            let Some(Some(slot)) = self.slots.get(about.connection.seat) else { return answer };
+            let Some(Some(slot)) = self.slots.get(about.connection.slot) else { return answer };
             let context = RuleContext {
                 connection: about.connection,
                 state: &slot.state,
@@ -365,7 +365,7 @@ impl Checker {
         out: &mut impl Findings,
     ) {
         let id = connection.id;
-        let Some(Some(slot)) = self.slots.get_mut(connection.seat) else { return };
+        let Some(Some(slot)) = self.slots.get_mut(connection.slot) else { return };
         let span = violation.span.unwrap_or_else(|| Span::at(0, origin));
         slot.state.note(rule, violation.direction, span);
         let known = slot.counts.iter_mut().find(|(known, _)| known.id == rule.id);
@@ -385,23 +385,23 @@ impl Checker {
     }
 
     /// What is kept of a connection; `None` where nothing is.
-    pub(super) fn slot(&mut self, seat: usize) -> Option<&mut ConnectionSlot> {
-        self.slots.get_mut(seat)?.as_deref_mut()
+    pub(super) fn slot(&mut self, slot: usize) -> Option<&mut ConnectionSlot> {
+        self.slots.get_mut(slot)?.as_deref_mut()
     }
 
     /// Begins to remember a connection, if it is not yet.
-    pub(super) fn remember(&mut self, seat: usize) {
-        if self.slots.len() <= seat {
-            self.slots.resize_with(seat.saturating_add(1), || None);
+    pub(super) fn remember(&mut self, slot: usize) {
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot.saturating_add(1), || None);
         }
-        if let Some(slot) = self.slots.get_mut(seat) {
+        if let Some(slot) = self.slots.get_mut(slot) {
             slot.get_or_insert_default();
         }
     }
 
     /// A connection has ended: tells what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
-        let Some(slot) = self.slots.get_mut(connection.seat).and_then(Option::take) else { return };
+        let Some(slot) = self.slots.get_mut(connection.slot).and_then(Option::take) else { return };
         self.proxied_requests.ended(connection.id);
         let id = connection.id;
         for (rule, count) in slot.counts {
@@ -476,12 +476,12 @@ fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
         | ConnectionEvent::TunnelOpened(_)
         | ConnectionEvent::TunnelRefused(_)
         | ConnectionEvent::Tls(..)
-        | ConnectionEvent::Recognised(_)
+        | ConnectionEvent::Recognized(_)
         | ConnectionEvent::FrameStarted(..)
         | ConnectionEvent::FrameEnded(..)
         | ConnectionEvent::InvalidUtf8 { .. }
         | ConnectionEvent::Message(..)
-        | ConnectionEvent::Text(..)
+        | ConnectionEvent::NotAFrame(..)
         | ConnectionEvent::HeaderUnfinished(..)
         | ConnectionEvent::SyncLost(..)
         | ConnectionEvent::SyncFound(..)

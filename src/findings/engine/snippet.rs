@@ -29,8 +29,8 @@ pub fn judge_frames(
     let connection = connection();
     let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
     let mut found = SnippetFindings::default();
-    checker.remember(connection.seat);
-    if let Some(slot) = checker.slot(connection.seat) {
+    checker.remember(connection.slot);
+    if let Some(slot) = checker.slot(connection.slot) {
         let state = &mut slot.state;
         state.sides.get_mut(direction).open = OpenMessage::Unknown;
         let is_deflate = compression != Compression::None;

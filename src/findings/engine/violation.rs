@@ -1,42 +1,7 @@
 //! What a check reports to the engine: one violation, and where it is.
 
 use crate::analysis::event::ConnectionId;
-use crate::stream::{Direction, Origin, Span};
-
-/// A peer.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Side {
-    /// The one that opened the connection.
-    Client,
-    /// The one that accepted it.
-    Server,
-}
-
-impl Side {
-    /// Who sends in a direction.
-    pub fn sender(direction: Direction) -> Self {
-        match direction {
-            Direction::ClientToServer => Self::Client,
-            Direction::ServerToClient => Self::Server,
-        }
-    }
-
-    /// The direction in which a peer sends.
-    pub fn direction(self) -> Direction {
-        match self {
-            Self::Client => Direction::ClientToServer,
-            Self::Server => Direction::ServerToClient,
-        }
-    }
-
-    /// The name used in output.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
-}
+use crate::stream::{Direction, Origin, Side, Span};
 
 /// Neighboring bits of a frame header, counted from its first bit (FIN is bit 0).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -92,9 +92,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Start to record before the connection is opened.",
         example: Example::Text("the first packet of the connection carries a frame"),
         checks: &[Check::Incident(|context, violations| {
-            let ConnectionEvent::Recognised(recognition) = *context.subject else { return };
+            let ConnectionEvent::Recognized(recognition) = *context.subject else { return };
             violations.add(match recognition {
-                Recognition::Told => "taken for WebSocket because --decode-as says so",
+                Recognition::Forced => "taken for WebSocket because --decode-as says so",
                 Recognition::Likely => "several frames fit together (sure enough)",
                 Recognition::Possible => "one run of frames fits (not sure)",
             });
@@ -368,18 +368,18 @@ pub(super) static RULES: &[Rule] = &[
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
 fn is_ours<T>(context: &RuleContext<'_, T>) -> bool {
     match context.connection.nature {
-        Nature::WebSocket | Nature::Asked => true,
-        Nature::Unknown | Nature::Http | Nature::Opaque | Nature::Other => false,
+        Nature::WebSocket | Nature::UpgradeRequested => true,
+        Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::findings::settings::Reading;
     use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::stream::Side;
 
     /// Bytes of a text frame of which the rest is missing.
     const BEGINNING: &[u8] = b"\x81\x7e\x00\xffbeginning";

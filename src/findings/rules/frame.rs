@@ -3,11 +3,11 @@
 use crate::analysis::event::TcpState;
 use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::{Bits, Side};
+use crate::findings::engine::violation::Bits;
 use crate::findings::state::connection::{FramePart, OpenMessage, UnfinishedFrame};
 use crate::findings::state::masking_keys::Pattern;
 use crate::findings::words::{counted, opcode_in_words, packets_in_words};
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 use crate::websocket::frame::Opcode;
 
 /// WS-F, by number.

@@ -2,11 +2,11 @@
 
 use crate::findings::engine::context::MessageSeen;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::{Side, Violations};
+use crate::findings::engine::violation::Violations;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::state::connection::{FragmentedMessage, OpenMessage, PeerState};
 use crate::findings::words::counted;
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 
 /// WS-M, by number.
 pub(super) static RULES: &[Rule] = &[

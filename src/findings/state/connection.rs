@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::engine::header_class::HeaderClasses;
 use crate::findings::engine::rule::{AppliesTo, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::state::handshake::HandshakeState;
 use crate::findings::state::health::HealthState;
 use crate::findings::state::masking_keys::MaskingKeys;
 use crate::http::{Handshake, names_engine_io};
-use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
+use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Side, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
 use crate::websocket::{Frame, Inflation, Message, Opcode};
 
@@ -244,12 +243,12 @@ impl ConnectionState {
                 self.forget_pings(direction);
             }
             ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
-            ConnectionEvent::Text(direction, _, span) => {
+            ConnectionEvent::NotAFrame(direction, _, span) => {
                 let side = self.sides.get_mut(direction);
                 side.lost = Some(Box::new(span));
                 side.is_not_frames = true;
             }
-            ConnectionEvent::Recognised(recognition) => {
+            ConnectionEvent::Recognized(recognition) => {
                 self.recognized = Some(recognition);
                 for direction in Direction::BOTH {
                     self.sides.get_mut(direction).open = OpenMessage::Unknown;

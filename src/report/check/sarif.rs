@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::{CheckOptions, Checked, Suspect, Writer};
-use crate::findings::{Bits, Finding, Rule, Severity, Side, rules};
-use crate::stream::{Direction, PacketId};
+use crate::findings::{Bits, Finding, Rule, Severity, rules};
+use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
 use crate::text::escape::escape;
 

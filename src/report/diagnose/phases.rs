@@ -184,7 +184,7 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
 
 fn recognized(recognition: Recognition, story: &Story) -> Phase {
     let how = match recognition {
-        Recognition::Told => "read as WebSocket as told",
+        Recognition::Forced => "read as WebSocket as told",
         Recognition::Likely => "recognized by its frames",
         Recognition::Possible => "perhaps a WebSocket, by its frames",
     };

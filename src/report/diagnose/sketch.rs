@@ -136,7 +136,7 @@ impl Sketch {
             | ConnectionEvent::TunnelRefused(handshake) => {
                 self.tunnel = Some(Exchange::of(handshake));
             }
-            ConnectionEvent::Recognised(recognition) => self.recognized = Some(recognition),
+            ConnectionEvent::Recognized(recognition) => self.recognized = Some(recognition),
             ConnectionEvent::Message(direction, message) => self.message(direction, message),
             ConnectionEvent::Gap(_, gap) => self.missing = self.missing.saturating_add(gap.length),
             ConnectionEvent::StateChanged => self.state(connection.state, origin),
@@ -148,7 +148,7 @@ impl Sketch {
             ConnectionEvent::Opened
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::SyncLost(..)
             | ConnectionEvent::SyncFound(..)

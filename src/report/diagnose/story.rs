@@ -268,9 +268,11 @@ mod tests {
         let mut sketch = Sketch::default();
         let (nature, state, outcome) = match reached {
             Reached::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
-            Reached::Rejected => {
-                (Nature::Asked, TcpState::Closed(Direction::ServerToClient), Outcome::Rejected)
-            }
+            Reached::Rejected => (
+                Nature::UpgradeRequested,
+                TcpState::Closed(Direction::ServerToClient),
+                Outcome::Rejected,
+            ),
             Reached::Opened => (Nature::WebSocket, TcpState::Established, Outcome::Open),
             Reached::Cut => (
                 Nature::WebSocket,

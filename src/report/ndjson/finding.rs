@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::findings::{Bits, Finding, Side};
-use crate::stream::{Direction, PacketId};
+use crate::findings::{Bits, Finding};
+use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
 
 /// One finding, field by field in the order they are written.

@@ -10,7 +10,7 @@ use crate::websocket::{Inflation, Opcode};
 /// How WebSocket was recognised without a handshake (CAP-03).
 pub(super) fn recognised(recognition: Recognition) -> (Role, &'static str) {
     let text = match recognition {
-        Recognition::Told => "CAP-03 read as WebSocket as told; its handshake was not captured",
+        Recognition::Forced => "CAP-03 read as WebSocket as told; its handshake was not captured",
         Recognition::Likely => {
             "CAP-03 handshake not captured; recognized as WebSocket by its frames (likely)"
         }
@@ -55,12 +55,12 @@ pub(super) fn state(state: TcpState) -> Option<(Direction, Role, &'static str)> 
 
 /// What became of a connection.
 pub(super) fn outcome(connection: &Connection, outcome: Outcome) -> (Role, &'static str) {
-    let asked = matches!(connection.nature, Nature::Asked);
+    let asked = matches!(connection.nature, Nature::UpgradeRequested);
     match outcome {
         Outcome::Open => (Role::Dim, "still open at the end of the capture"),
         Outcome::Closed => (Role::Dim, "closed"),
         Outcome::Aborted if asked => (Role::Error, "given up before the upgrade was answered"),
-        Outcome::Aborted if connection.nature == Nature::Opaque => {
+        Outcome::Aborted if connection.nature == Nature::Unreadable => {
             (Role::Error, "TLS handshake failed")
         }
         Outcome::Aborted => (Role::Error, "aborted"),

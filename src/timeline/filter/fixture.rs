@@ -1,9 +1,9 @@
 //! Rows made by hand, for tests.
 
 use crate::analysis::event::{Connection, ConnectionId, StartedBy};
-use crate::findings::{Finding, Side, rule};
+use crate::findings::{Finding, rule};
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PacketId, Span, Timestamp};
+use crate::stream::{Direction, Origin, PacketId, Side, Span, Timestamp};
 use crate::websocket::close::close_payload;
 use crate::websocket::{DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
 

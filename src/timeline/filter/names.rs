@@ -1,8 +1,8 @@
 //! The names that fields of a few values take, each with the number it stands for.
 
 use crate::analysis::event::{Outcome, TcpState, Transport};
-use crate::findings::{Severity, Side};
-use crate::stream::Direction;
+use crate::findings::Severity;
+use crate::stream::{Direction, Side};
 use crate::timeline::filter::subject::Kind;
 
 /// The values of a field that has few.

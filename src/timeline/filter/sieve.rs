@@ -106,10 +106,10 @@ impl Sieve {
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::FrameEnded(..)
             | ConnectionEvent::Message(..)
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Gap(..)
             | ConnectionEvent::SyncLost(..)
@@ -277,9 +277,9 @@ impl Sieve {
             ConnectionEvent::Ended(ending) => Subject { outcome: Some(ending.outcome), ..subject },
             ConnectionEvent::Opened
             | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognised(_)
+            | ConnectionEvent::Recognized(_)
             | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Text(..)
+            | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::Gap(..)
             | ConnectionEvent::SyncLost(..)
@@ -313,8 +313,8 @@ fn kind(event: &Event<'_>) -> Option<Kind> {
         | ConnectionEvent::TunnelRefused(_) => Kind::Handshake,
         ConnectionEvent::Gap(..) => Kind::Gap,
         ConnectionEvent::Tls(..)
-        | ConnectionEvent::Recognised(_)
-        | ConnectionEvent::Text(..)
+        | ConnectionEvent::Recognized(_)
+        | ConnectionEvent::NotAFrame(..)
         | ConnectionEvent::HeaderUnfinished(..)
         | ConnectionEvent::SyncLost(..)
         | ConnectionEvent::SyncFound(..)
@@ -337,7 +337,7 @@ fn direction(connection: &Connection, what: &ConnectionEvent<'_>) -> Option<Dire
         | ConnectionEvent::FrameEnded(direction, _)
         | ConnectionEvent::InvalidUtf8 { direction, .. }
         | ConnectionEvent::Message(direction, _)
-        | ConnectionEvent::Text(direction, ..)
+        | ConnectionEvent::NotAFrame(direction, ..)
         | ConnectionEvent::HeaderUnfinished(direction, ..)
         | ConnectionEvent::Gap(direction, _)
         | ConnectionEvent::SyncLost(direction, _)
@@ -349,7 +349,7 @@ fn direction(connection: &Connection, what: &ConnectionEvent<'_>) -> Option<Dire
             TcpState::SynSent | TcpState::Refused | TcpState::Established => return None,
         },
         ConnectionEvent::Opened
-        | ConnectionEvent::Recognised(_)
+        | ConnectionEvent::Recognized(_)
         | ConnectionEvent::Limit(_)
         | ConnectionEvent::Ended(_) => return None,
     })
@@ -362,7 +362,7 @@ const EACH: usize = 16;
 mod tests {
     use super::*;
     use crate::analysis::event::{Ending, Outcome};
-    use crate::findings::Side;
+    use crate::stream::Side;
     use crate::timeline::filter::fixture::{
         START, connection, finding, frame, handshake, message, origin,
     };

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::analysis::event::Outcome;
-use crate::findings::{Finding, Side};
-use crate::stream::{Direction, Timestamp};
+use crate::findings::Finding;
+use crate::stream::{Direction, Side, Timestamp};
 use crate::timeline::filter::fixture::{
     START, connection, finding, frame, handshake, message, origin,
 };

@@ -1,8 +1,7 @@
 //! The phases of a connection, and how it ended.
 
 use crate::analysis::event::{ConnectionId, Outcome, StartedBy};
-use crate::findings::Side;
-use crate::stream::{Direction, PerDirection, Timestamp};
+use crate::stream::{Direction, PerDirection, Side, Timestamp};
 use crate::timeline::{ConnectionRow, Milestones, Row, RowKind, Timeline};
 use crate::tui::inspector::summary;
 use crate::websocket::{CloseCode, Opcode};

@@ -269,7 +269,7 @@ fn limit_words(limit: Limit) -> &'static str {
 
 fn recognized(how: Recognition) -> &'static str {
     match how {
-        Recognition::Told => {
+        Recognition::Forced => {
             "The capture holds no handshake; it is read as WebSocket because you said so."
         }
         Recognition::Likely => {

@@ -73,7 +73,7 @@ pub(super) fn ended(outcome: Outcome, connection: Option<&ConnectionRow>) -> Str
 /// How a WebSocket was recognized without its handshake.
 pub(super) fn recognized(recognition: Recognition) -> &'static str {
     match recognition {
-        Recognition::Told => "read as WebSocket as told; its handshake was not captured",
+        Recognition::Forced => "read as WebSocket as told; its handshake was not captured",
         Recognition::Likely => "handshake not captured; recognized by its frames (likely)",
         Recognition::Possible => "handshake not captured; recognized by its frames (possible)",
     }

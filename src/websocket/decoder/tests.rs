@@ -73,7 +73,7 @@ fn tell(seen: Observation<'_>) -> String {
         ),
         Observation::SyncLost(span) => format!("lost {}..{}", span.start, span.end),
         Observation::SyncFound(span) => format!("found {}..{}", span.start, span.end),
-        Observation::Text(bytes, _) => format!("text {:?}", String::from_utf8_lossy(bytes)),
+        Observation::NotAFrame(bytes, _) => format!("text {:?}", String::from_utf8_lossy(bytes)),
     }
 }
 

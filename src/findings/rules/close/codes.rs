@@ -4,10 +4,9 @@ use std::fmt::Write;
 
 use crate::findings::engine::context::{MessageSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::state::connection::PastViolation;
 use crate::findings::words::packets_in_words;
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 use crate::websocket::close_code::CloseCode;
 
 /// WS-C01 to WS-C06, WS-C10, WS-C11, WS-C17, WS-C18.

@@ -3,11 +3,11 @@
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::context::{FrameSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::{Bits, Side};
+use crate::findings::engine::violation::Bits;
 use crate::findings::rules::close::codes::is_failure;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::words::{counted, duration, opcode_in_words, packets_in_words};
-use crate::stream::{Direction, Span};
+use crate::stream::{Direction, Side, Span};
 
 /// WS-C07 to WS-C09, WS-C12, WS-C13, WS-C16, WS-C19.
 pub(super) static RULES: &[Rule] = &[

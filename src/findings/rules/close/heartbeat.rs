@@ -1,9 +1,8 @@
 //! Pings and their Pongs.
 
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::words::{duration, packets_in_words};
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 
 /// WS-C14 and WS-C15.
 pub(super) static RULES: &[Rule] = &[

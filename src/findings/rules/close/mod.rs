@@ -12,9 +12,9 @@ pub(super) const TABLES: &[&[Rule]] = &[codes::RULES, endings::RULES, heartbeat:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::stream::Side;
 
     /// The server closes with this payload, the client answers with the same code or nothing.
     fn closed_with(s: &mut Scenario, payload: &[u8]) {

@@ -2,11 +2,10 @@
 
 use crate::findings::engine::context::FrameSeen;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::findings::rules::rule;
 use crate::findings::words::{counted, packets_in_words};
-use crate::stream::{Direction, Span};
+use crate::stream::{Direction, Side, Span};
 
 /// HS-15, HS-25, HS-26.
 pub(super) static RULES: &[Rule] = &[

@@ -4,13 +4,12 @@
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::after_response::MUST_FAIL;
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::findings::rules::tls;
 use crate::findings::state::handshake::PendingRequest;
 use crate::findings::words::{counted, duration};
-use crate::stream::{Direction, Origin, Span};
+use crate::stream::{Direction, Origin, Side, Span};
 
 /// HS-50 to HS-52, HS-54.
 pub(super) static RULES: &[Rule] = &[
@@ -209,7 +208,7 @@ fn unanswered(context: &RuleContext<'_, Ending>) -> Option<PendingRequest> {
     let is_received = connection.acknowledged.client >= asked.request.end;
     let is_whole = connection.acknowledged.server <= connection.bytes.server.saturating_add(1);
     let is_open = context.state.handshake.accepted.is_some()
-        || matches!(connection.nature, Nature::WebSocket | Nature::Opaque);
+        || matches!(connection.nature, Nature::WebSocket | Nature::Unreadable);
     (is_received
         && is_whole
         && !is_open

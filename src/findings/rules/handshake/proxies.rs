@@ -3,10 +3,9 @@
 use crate::findings::across::proxied_requests::Proxied;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
 use crate::http::{Handshake, Head};
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 
 /// HS-49.
 pub(super) static RULES: &[Rule] = &[Rule {

@@ -371,8 +371,8 @@ fn without_tags(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::stream::Side;
 
     /// Asks, is refused, and leaves.
     fn refused(s: &mut Scenario, status: &str, more: &str) {

@@ -84,8 +84,8 @@ const ERRORS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check, plain};
+    use crate::stream::Side;
 
     const UNKNOWN: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";

@@ -3,11 +3,10 @@
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::state::health::SilentPeriod;
 use crate::findings::words::{counted, duration};
-use crate::stream::Origin;
+use crate::stream::{Origin, Side};
 
 /// OPS-01, OPS-02.
 pub(super) static RULES: &[Rule] = &[

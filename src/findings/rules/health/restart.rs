@@ -41,8 +41,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
+    use crate::stream::Side;
 
     fn closed(s: &mut Scenario, times: u64, code: &[u8], wait: u64) {
         for _ in 0..times {

@@ -294,9 +294,9 @@ const NOISE: [&str; 3] = ["wpad", "isatap", "ipv4only"];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked};
     use crate::stream::Direction::ClientToServer;
+    use crate::stream::Side;
 
     /// As many refused attempts, one after the other with these pauses in milliseconds.
     fn refused(s: &mut Scenario, pauses: &[u64]) {

@@ -88,8 +88,8 @@ fn is_localhost(authority: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::stream::Side;
 
     fn connect(s: &mut Scenario, target: &str, answer: &str) {
         s.open().client(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes());

@@ -4,9 +4,8 @@ use crate::analysis::event::{Ending, Nature, Outcome, TcpState};
 use crate::decode::IcmpMeaning;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::words::{after, counted, duration};
-use crate::stream::Direction;
+use crate::stream::{Direction, Side};
 
 /// NET-01 to NET-03, NET-06, NET-10.
 pub(super) static RULES: &[Rule] = &[
@@ -208,10 +207,12 @@ fn is_reset_early(context: &RuleContext<'_, Ending>) -> bool {
     }
     let is_answered = context.subject.outcome == Outcome::Rejected;
     match (connection.nature, by) {
-        (Nature::Unknown | Nature::Asked, Direction::ServerToClient) => !is_answered,
-        (Nature::Asked, Direction::ClientToServer) => !is_answered && connection.bytes.server > 0,
+        (Nature::Unknown | Nature::UpgradeRequested, Direction::ServerToClient) => !is_answered,
+        (Nature::UpgradeRequested, Direction::ClientToServer) => {
+            !is_answered && connection.bytes.server > 0
+        }
         (Nature::Unknown, Direction::ClientToServer)
-        | (Nature::Http | Nature::WebSocket | Nature::Opaque | Nature::Other, _) => false,
+        | (Nature::Http | Nature::WebSocket | Nature::Unreadable | Nature::Other, _) => false,
     }
 }
 

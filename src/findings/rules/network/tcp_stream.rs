@@ -3,9 +3,8 @@
 use crate::analysis::event::{Connection, Ending, Nature, TcpState, Unanswered};
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::words::{counted, duration, share};
-use crate::stream::{Direction, Origin, Span};
+use crate::stream::{Direction, Origin, Side, Span};
 
 /// NET-07 to NET-09, NET-13.
 pub(super) static RULES: &[Rule] = &[

@@ -3,9 +3,8 @@
 use super::{failure, is_accepted};
 use crate::analysis::event::{Connection, ConnectionEvent};
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
-use crate::stream::{Direction, Timestamp};
+use crate::stream::{Direction, Side, Timestamp};
 use crate::text::clock::Rfc3339;
 use crate::tls::{Certificate, Facts, Observation, Seen, Version};
 

@@ -4,10 +4,9 @@ use super::{ServerSilence, TlsFailure, failure};
 use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::{duration, packets_in_words};
-use crate::stream::{Direction, Origin, Span};
+use crate::stream::{Direction, Origin, Side, Span};
 use crate::tls::Facts;
 
 /// TLS-01 and TLS-02.
@@ -130,7 +129,7 @@ pub(super) enum Proof<'a> {
 /// What shows that a server speaks TLS, where it was asked in the clear.
 pub(super) fn proof<'a, T>(context: &RuleContext<'a, T>) -> Option<Proof<'a>> {
     let connection = context.connection;
-    if connection.transport != Transport::Tcp || connection.nature != Nature::Asked {
+    if connection.transport != Transport::Tcp || connection.nature != Nature::UpgradeRequested {
         return None;
     }
     if let Some(tls) = connection.tls.as_deref().filter(|tls| tls.has_answer()) {

@@ -8,8 +8,7 @@ mod secrets;
 use crate::analysis::event::{Ending, Transport};
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::Rule;
-use crate::findings::engine::violation::Side;
-use crate::stream::{Direction, Origin, Span};
+use crate::stream::{Direction, Origin, Side, Span};
 use crate::tls::{Alert, ContentType, Facts, Foreign, Seen};
 
 /// TLS, in one table for each file.

@@ -2,10 +2,9 @@
 
 use super::{TlsFailure, failure};
 use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::engine::violation::Side;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::{duration, packets_in_words};
-use crate::stream::{Direction, Span};
+use crate::stream::{Direction, Side, Span};
 use crate::tls::{Alert, Facts, alert as alerts};
 
 /// TLS-03 and TLS-08.

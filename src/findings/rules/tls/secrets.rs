@@ -93,7 +93,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
 fn is_hidden(context: &RuleContext<'_, Ending>) -> bool {
     let connection = context.connection;
     connection.transport == Transport::Tls
-        && connection.nature == Nature::Opaque
+        && connection.nature == Nature::Unreadable
         && failure(context).is_none()
         && connection.tls.as_deref().is_none_or(|tls| tls.established.is_some())
 }
@@ -117,8 +117,8 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::engine::violation::Side;
     use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::stream::Side;
     use crate::tls::hand_made::{hello, sealed, server_hello};
 
     /// The random of the `ClientHello`, as it stands in a key log.

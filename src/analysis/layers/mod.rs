@@ -1,41 +1,44 @@
 //! What a connection's bytes are read as, and when that changes.
 
+mod probe;
+pub(super) mod tls;
+
 use crate::analysis::Sink;
 use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{
     Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, Refusal, StartedBy,
     Transport,
 };
-use crate::analysis::probe::{Probe, Verdict, is_http2_preface};
+use crate::analysis::layers::probe::{Probe, Verdict, is_http2_preface};
 use crate::http::{
-    self, Handshake, Held, Match, Progress, Tracker, looks_like_request, looks_like_response,
+    self, Handshake, Held, Http1Decoder, Match, Progress, looks_like_request, looks_like_response,
 };
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection};
-use crate::tls::{self, begins_record};
+use crate::tls::{Session, begins_record};
 use crate::websocket::extension::{self, DeflateParams};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
 use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
 
 /// What a connection's bytes are read as.
 #[derive(Debug)]
-pub(super) enum Layer {
+pub(in crate::analysis) enum Layer {
     /// No payload yet.
     Start,
     /// The beginning is missing: looking for something known.
     Probe(Box<Probe>),
     /// Requests and responses.
-    Http(Box<Tracker>),
+    Http(Box<Http1Decoder>),
     /// Records of TLS.
-    Tls(Box<tls::Session>),
+    Tls(Box<Session>),
     /// Frames.
     WebSocket(PerDirection<Decoder>),
     /// Nobody is interested in its content.
-    PassedOver,
+    Ignored,
 }
 
 impl Flow {
     /// Hands the next bytes of a direction to the layer that reads them.
-    pub(super) fn read<S: Sink>(
+    pub(in crate::analysis) fn read<S: Sink>(
         &mut self,
         direction: Direction,
         chunk: Chunk<'_>,
@@ -45,7 +48,7 @@ impl Flow {
             return;
         }
         match &mut self.layer {
-            Layer::PassedOver => {}
+            Layer::Ignored => {}
             Layer::WebSocket(decoders) => {
                 let Work { shared, sink, .. } = work;
                 decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
@@ -63,7 +66,7 @@ impl Flow {
     }
 
     /// Tells the layer that bytes are missing.
-    pub(super) fn read_gap<S: Sink>(
+    pub(in crate::analysis) fn read_gap<S: Sink>(
         &mut self,
         direction: Direction,
         gap: Gap,
@@ -76,9 +79,9 @@ impl Flow {
                     frame_event(&mut self.about, direction, gap.origin, seen, *sink);
                 });
             }
-            Layer::Http(tracker) => {
-                if tracker.gap(direction, gap) == Progress::Lost
-                    && tracker.awaiting_response().is_none()
+            Layer::Http(decoder) => {
+                if decoder.gap(direction, gap) == Progress::Lost
+                    && decoder.awaiting_response().is_none()
                 {
                     // A head was lost: what follows may be anything, frames included.
                     self.layer = Layer::Probe(Box::default());
@@ -87,19 +90,19 @@ impl Flow {
             Layer::Tls(_) => self.read_tls_gap(direction, gap, work),
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start => self.layer = Layer::Probe(Box::default()),
-            Layer::Probe(_) | Layer::PassedOver => {}
+            Layer::Probe(_) | Layer::Ignored => {}
         }
     }
 
     /// Ends the layer.
-    pub(super) fn end_layer<S: Sink>(&mut self, work: &mut Work<'_, S>) {
+    pub(in crate::analysis) fn end_layer<S: Sink>(&mut self, work: &mut Work<'_, S>) {
         if let Layer::Probe(probe) = &self.layer
             && probe.is_possible()
         {
-            self.recognise_frames(Recognition::Possible, work);
+            self.recognize_frames(Recognition::Possible, work);
         }
-        match std::mem::replace(&mut self.layer, Layer::PassedOver) {
-            Layer::Http(mut tracker) => self.finish_http(&mut tracker, work),
+        match std::mem::replace(&mut self.layer, Layer::Ignored) {
+            Layer::Http(mut decoder) => self.finish_http(&mut decoder, work),
             Layer::WebSocket(mut decoders) => {
                 for direction in Direction::BOTH {
                     let decoder = decoders.get_mut(direction);
@@ -115,7 +118,7 @@ impl Flow {
             Layer::Probe(_) if self.about.nature == Nature::Unknown => {
                 self.about.nature = Nature::Other;
             }
-            Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::PassedOver => {}
+            Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
         }
         self.look_up_secrets(work);
     }
@@ -131,12 +134,12 @@ impl Flow {
         if begins_record(chunk.bytes) {
             return self.start_tls(direction, chunk);
         } else if is_http2_preface(chunk.bytes) {
-            self.pass_over(Nature::Opaque, Transport::H2);
+            self.ignore(Nature::Unreadable, Transport::H2);
         } else if self.about.started_by == StartedBy::Syn {
             self.start_http();
-        } else if self.told && !is_http(chunk.bytes) {
+        } else if self.forced && !is_http(chunk.bytes) {
             self.open_decoders(UNNEGOTIATED, Start::Anywhere);
-            self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
+            self.emit(work, ConnectionEvent::Recognized(Recognition::Forced));
         } else {
             self.layer = Layer::Probe(Box::default());
         }
@@ -156,8 +159,8 @@ impl Flow {
         chunk: Chunk<'_>,
         work: &mut Work<'_, S>,
     ) {
-        let Layer::Http(tracker) = &mut self.layer else { return };
-        let awaits_response = tracker.awaiting_response().is_some();
+        let Layer::Http(decoder) = &mut self.layer else { return };
+        let awaits_response = decoder.awaiting_response().is_some();
         if awaits_response
             && direction == Direction::ClientToServer
             && !self.tcp.is_seen(Direction::ServerToClient)
@@ -167,7 +170,7 @@ impl Flow {
             return self.read(direction, chunk, work);
         }
         let (about, rejected, now) = (&mut self.about, &mut self.rejected, chunk.origin);
-        let progress = tracker.push(direction, chunk, &mut |seen| {
+        let progress = decoder.push(direction, chunk, &mut |seen| {
             http_event(about, rejected, now, seen, work.sink);
         });
         if direction == Direction::ServerToClient
@@ -191,15 +194,15 @@ impl Flow {
                 }
             }
             Progress::Upgraded { consumed } => {
-                let handshake = tracker.take_handshake();
-                let held = tracker.take_held(Direction::ClientToServer);
+                let handshake = decoder.take_handshake();
+                let held = decoder.take_held(Direction::ClientToServer);
                 self.open_decoders(negotiated(handshake.as_ref()), Start::Boundary);
                 self.read_held(Direction::ClientToServer, &held, work);
                 self.read(direction, chunk.skip(consumed), work);
             }
             Progress::Tunnel { consumed } => {
-                let handshake = tracker.take_handshake().unwrap_or_default();
-                let held = tracker.take_held(Direction::ClientToServer);
+                let handshake = decoder.take_handshake().unwrap_or_default();
+                let held = decoder.take_held(Direction::ClientToServer);
                 self.layer = Layer::Start;
                 self.about.nature = Nature::Unknown;
                 self.emit(work, ConnectionEvent::TunnelOpened(&handshake));
@@ -207,7 +210,7 @@ impl Flow {
                 self.read(direction, chunk.skip(consumed), work);
             }
             Progress::SwitchedOther { .. } => {
-                self.pass_over(Nature::Other, Transport::Tcp);
+                self.ignore(Nature::Other, Transport::Tcp);
             }
             Progress::NotHttp => self.leave_http(direction, chunk, work),
         }
@@ -220,10 +223,10 @@ impl Flow {
         chunk: Chunk<'_>,
         work: &mut Work<'_, S>,
     ) {
-        let Layer::Http(mut tracker) = std::mem::replace(&mut self.layer, Layer::PassedOver) else {
+        let Layer::Http(mut decoder) = std::mem::replace(&mut self.layer, Layer::Ignored) else {
             return;
         };
-        let held = Direction::BOTH.map(|direction| (direction, tracker.take_held(direction)));
+        let held = Direction::BOTH.map(|direction| (direction, decoder.take_held(direction)));
         let mut beginning = held
             .iter()
             .find(|(other, _)| *other == direction)
@@ -234,10 +237,10 @@ impl Flow {
             // Known before the handshake is told to have failed: it is why.
             self.note_answer_in_tls(&beginning, chunk, work);
         }
-        self.finish_http(&mut tracker, work);
-        if self.told {
+        self.finish_http(&mut decoder, work);
+        if self.forced {
             self.open_decoders(UNNEGOTIATED, Start::Boundary);
-            self.emit(work, ConnectionEvent::Recognised(Recognition::Told));
+            self.emit(work, ConnectionEvent::Recognized(Recognition::Forced));
             for (direction, held) in &held {
                 self.read_held(*direction, held, work);
             }
@@ -251,29 +254,29 @@ impl Flow {
             self.read(direction, chunk, work);
         } else {
             // An answer that is no HTTP refuses a handshake as well as any status.
-            self.rejected |= self.about.nature == Nature::Asked;
-            self.pass_over(Nature::Other, Transport::Tcp);
+            self.rejected |= self.about.nature == Nature::UpgradeRequested;
+            self.ignore(Nature::Other, Transport::Tcp);
         }
     }
 
     /// Reads on as frames though the response was not captured.
     fn take_for_frames<S: Sink>(&mut self, recognition: Recognition, work: &mut Work<'_, S>) {
-        let Layer::Http(mut tracker) = std::mem::replace(&mut self.layer, Layer::Start) else {
+        let Layer::Http(mut decoder) = std::mem::replace(&mut self.layer, Layer::Start) else {
             return;
         };
-        self.finish_http(&mut tracker, work);
-        let held = tracker.take_held(Direction::ClientToServer);
+        self.finish_http(&mut decoder, work);
+        let held = decoder.take_held(Direction::ClientToServer);
         self.open_decoders(UNNEGOTIATED, Start::Boundary);
         if let Layer::WebSocket(decoders) = &mut self.layer {
             decoders.server = Decoder::new(Compression::Unknown, Start::Anywhere);
         }
-        self.emit(work, ConnectionEvent::Recognised(recognition));
+        self.emit(work, ConnectionEvent::Recognized(recognition));
         self.read_held(Direction::ClientToServer, &held, work);
     }
 
-    fn finish_http<S: Sink>(&mut self, tracker: &mut Tracker, work: &mut Work<'_, S>) {
+    fn finish_http<S: Sink>(&mut self, decoder: &mut Http1Decoder, work: &mut Work<'_, S>) {
         let (about, rejected, now) = (&mut self.about, &mut self.rejected, work.now);
-        tracker.finish(&mut |seen| http_event(about, rejected, now, seen, work.sink));
+        decoder.finish(&mut |seen| http_event(about, rejected, now, seen, work.sink));
     }
 
     fn read_probe<S: Sink>(
@@ -289,8 +292,8 @@ impl Flow {
                 let direction = self.start_tls(direction, chunk);
                 self.read(direction, chunk, work);
             }
-            Verdict::Other => self.pass_over(Nature::Other, Transport::Tcp),
-            Verdict::Frames => self.recognise_frames(Recognition::Likely, work),
+            Verdict::Other => self.ignore(Nature::Other, Transport::Tcp),
+            Verdict::Frames => self.recognize_frames(Recognition::Likely, work),
             Verdict::Request => self.probe_http(direction, Direction::ClientToServer, chunk, work),
             Verdict::Response => self.probe_http(direction, Direction::ServerToClient, chunk, work),
         }
@@ -314,7 +317,7 @@ impl Flow {
         self.read(role, chunk, work);
     }
 
-    fn recognise_frames<S: Sink>(&mut self, recognition: Recognition, work: &mut Work<'_, S>) {
+    fn recognize_frames<S: Sink>(&mut self, recognition: Recognition, work: &mut Work<'_, S>) {
         let Layer::Probe(mut probe) = std::mem::replace(&mut self.layer, Layer::Start) else {
             return;
         };
@@ -324,7 +327,7 @@ impl Flow {
             self.swap_roles();
         }
         self.open_decoders(UNNEGOTIATED, Start::Anywhere);
-        self.emit(work, ConnectionEvent::Recognised(recognition));
+        self.emit(work, ConnectionEvent::Recognized(recognition));
         for kept in probe.take() {
             let direction = if swapped { kept.direction.reverse() } else { kept.direction };
             self.read(direction, kept.chunk(), work);
@@ -352,13 +355,13 @@ impl Flow {
         }
     }
 
-    pub(super) fn pass_over(&mut self, nature: Nature, transport: Transport) {
-        if self.about.nature != Nature::Asked {
+    pub(in crate::analysis) fn ignore(&mut self, nature: Nature, transport: Transport) {
+        if self.about.nature != Nature::UpgradeRequested {
             self.about.nature = nature;
         }
         self.about.transport = transport;
-        self.layer = Layer::PassedOver;
-        self.tcp.pass_over();
+        self.layer = Layer::Ignored;
+        self.tcp.ignore();
     }
 }
 
@@ -401,11 +404,11 @@ fn http_event<S: Sink>(
 ) {
     let event = match seen {
         http::Observation::UpgradeRequested(handshake) => {
-            about.nature = Nature::Asked;
+            about.nature = Nature::UpgradeRequested;
             ConnectionEvent::UpgradeRequested(handshake)
         }
         http::Observation::HandshakeEnded(handshake) => {
-            about.nature = Nature::Asked;
+            about.nature = Nature::UpgradeRequested;
             *rejected = handshake.status().is_some_and(|status| status != SWITCHING_PROTOCOLS);
             about.refusal = handshake
                 .response
@@ -415,7 +418,7 @@ fn http_event<S: Sink>(
             ConnectionEvent::HandshakeEnded(handshake)
         }
         http::Observation::TunnelRefused(handshake) => {
-            about.nature = Nature::Asked;
+            about.nature = Nature::UpgradeRequested;
             *rejected = handshake.status().is_some();
             ConnectionEvent::TunnelRefused(handshake)
         }
@@ -446,7 +449,7 @@ fn frame_event<S: Sink>(
         | Observation::InvalidUtf8 { .. }
         | Observation::SyncLost(_)
         | Observation::SyncFound(_)
-        | Observation::Text(..) => {}
+        | Observation::NotAFrame(..) => {}
     }
     let event = ConnectionEvent::of_frames(direction, seen);
     sink.event(&Event { origin: now, kind: EventKind::Connection(about, event) });

@@ -8,7 +8,7 @@ use crate::stream::{Chunk, Gap, Span, length_usize};
 
 /// Reads the records of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Side {
+pub(super) struct Half {
     state: State,
     messages: Messages,
     /// Whether some bytes of the handshake are missing: messages cannot be told apart any more.
@@ -60,7 +60,7 @@ impl Default for State {
     }
 }
 
-impl Side {
+impl Half {
     /// Whether a step may find something without further bytes.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Body(Open { left: 0, .. }))

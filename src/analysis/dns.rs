@@ -31,7 +31,7 @@ impl Lookup {
 
 /// The latest lookup of each address.
 #[derive(Debug)]
-pub(super) struct Lookups {
+pub(super) struct DnsNames {
     by_address: HashMap<IpAddr, Arc<Lookup>>,
     /// The addresses in the order in which they were first looked up: the oldest is forgotten first.
     order: VecDeque<IpAddr>,
@@ -48,13 +48,13 @@ struct Asked {
     at: Origin,
 }
 
-impl Default for Lookups {
+impl Default for DnsNames {
     fn default() -> Self {
         Self { by_address: HashMap::new(), order: VecDeque::new(), open: VecDeque::new() }
     }
 }
 
-impl Lookups {
+impl DnsNames {
     /// The latest lookup that an address came from.
     pub(super) fn of(&self, address: IpAddr) -> Option<Arc<Lookup>> {
         self.by_address.get(&address).cloned()
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_address_has_the_name_that_was_asked_for() {
-        let mut lookups = Lookups::default();
+        let mut lookups = DnsNames::default();
         lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(1));
         lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(2));
         let behind_an_alias = [("cdn.test", "10.0.0.2")];
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_answer_whose_question_was_not_captured_is_as_good() {
-        let mut lookups = Lookups::default();
+        let mut lookups = DnsNames::default();
         lookups.observe(&message(DnsRole::Answer, 7, "a.test", &[("a.test", "10.0.0.2")]), at(5));
         let lookup = lookups.of("10.0.0.2".parse().unwrap()).unwrap();
         assert_eq!((lookup.question, lookup.duration()), (None, None));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut lookups = Lookups::default();
+        let mut lookups = DnsNames::default();
         for number in 0..u16::try_from(ADDRESSES).unwrap() + 10 {
             let [high, low] = number.to_be_bytes();
             let address = format!("10.0.{high}.{low}");

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use super::Handshake;
 use super::body::Framing;
-use super::glance::{Glance, OwnFields, Traces, Upgrade};
+use super::half::{Half, Read, Reading, Sync, Whole};
 use super::head::Head;
+use super::head_summary::{HeadSummary, Traces, Upgrade, WebSocketFields};
 use super::held::Held;
 use super::line::{HeadView, Start};
 use super::probe::{Match, looks_like_head};
-use super::side::{Read, Reading, Side, Sync, Whole};
 use crate::stream::{Chunk, Direction, Gap, length_u64};
 
 /// Follows requests and responses, and says when the connection stops being HTTP.
@@ -17,9 +17,9 @@ use crate::stream::{Chunk, Direction, Gap, length_u64};
 /// Heads without traces of a WebSocket are read where they lie and forgotten; bodies are passed
 /// over. How the bytes were cut into chunks never changes what is observed.
 #[derive(Debug)]
-pub struct Tracker {
-    client: Side,
-    server: Side,
+pub struct Http1Decoder {
+    client: Half,
+    server: Half,
     /// Requests without their final response, oldest first.
     pending: VecDeque<Pending>,
     /// The handshake or CONNECT that is the last of `pending`. While it is there, what the client
@@ -52,23 +52,23 @@ pub enum Progress {
     /// All of it was passed over: where the next head of this direction begins is not known. It is
     /// looked for at the beginning of each chunk.
     Lost,
-    /// A WebSocket from here on (101). The tracker is done.
+    /// A WebSocket from here on (101). The decoder is done.
     Upgraded {
         /// Bytes of the chunk up to the end of the response's head.
         consumed: usize,
     },
-    /// A tunnel from here on (2xx to CONNECT): both directions may be anything. The tracker is done.
+    /// A tunnel from here on (2xx to CONNECT): both directions may be anything. The decoder is done.
     Tunnel {
         /// Bytes of the chunk up to the end of the response's head.
         consumed: usize,
     },
-    /// Some other protocol from here on (101). The tracker is done.
+    /// Some other protocol from here on (101). The decoder is done.
     SwitchedOther {
         /// Bytes of the chunk up to the end of the response's head.
         consumed: usize,
     },
     /// This direction does not begin with HTTP. Nothing of the chunk was consumed; bytes before it
-    /// are in [`Tracker::take_held`]. The tracker is done.
+    /// are in [`Http1Decoder::take_held`]. The decoder is done.
     NotHttp,
 }
 
@@ -109,19 +109,19 @@ enum Protocol {
     Other,
 }
 
-impl Default for Tracker {
+impl Default for Http1Decoder {
     fn default() -> Self {
         Self::new(EARLY_LIMIT)
     }
 }
 
-impl Tracker {
-    /// A tracker that holds back at most `early_limit` bytes of the client while a response is
+impl Http1Decoder {
+    /// A decoder that holds back at most `early_limit` bytes of the client while a response is
     /// pending.
     pub fn new(early_limit: usize) -> Self {
         Self {
-            client: Side::default(),
-            server: Side::default(),
+            client: Half::default(),
+            server: Half::default(),
             pending: VecDeque::new(),
             exchange: None,
             ended: None,
@@ -175,7 +175,7 @@ impl Tracker {
 
     /// Passes over bytes of `direction` that the capture does not hold.
     ///
-    /// After [`Progress::Lost`] of the server, the response that [`Tracker::awaiting_response`]
+    /// After [`Progress::Lost`] of the server, the response that [`Http1Decoder::awaiting_response`]
     /// waits for may have been among them.
     pub fn gap(&mut self, direction: Direction, gap: Gap) -> Progress {
         if self.attention != Attention::Full {
@@ -205,7 +205,7 @@ impl Tracker {
 
     /// The handshake (or CONNECT) that ended HTTP on this connection, for whoever goes on with it:
     /// after [`Progress::Upgraded`], [`Progress::SwitchedOther`], [`Progress::Tunnel`] or
-    /// [`Tracker::finish`].
+    /// [`Http1Decoder::finish`].
     pub fn take_handshake(&mut self) -> Option<Handshake> {
         self.ended.take().map(|handshake| *handshake)
     }
@@ -218,7 +218,7 @@ impl Tracker {
         std::mem::take(&mut self.side(direction).held)
     }
 
-    fn side(&mut self, direction: Direction) -> &mut Side {
+    fn side(&mut self, direction: Direction) -> &mut Half {
         match direction {
             Direction::ClientToServer => &mut self.client,
             Direction::ServerToClient => &mut self.server,
@@ -233,7 +233,7 @@ impl Tracker {
     }
 
     fn lose(&mut self, direction: Direction) {
-        *self.side(direction) = Side::lost();
+        *self.side(direction) = Half::lost();
         if direction == Direction::ServerToClient {
             // Responses to any of these may be among the bytes not read.
             self.pending.retain(|pending| !pending.is_plain());
@@ -291,13 +291,13 @@ impl Tracker {
         sink: &mut dyn FnMut(Observation<'_>),
     ) -> Step {
         let view = HeadView::new(&whole.raw);
-        let glance = Glance::of(&view);
+        let summary = HeadSummary::of(&view);
         match view.start {
             Start::Request { method, .. } if direction == Direction::ClientToServer => {
-                self.request(method, &glance, whole, sink)
+                self.request(method, &summary, whole, sink)
             }
             Start::Response { status, .. } if direction == Direction::ServerToClient => {
-                self.response(status, &glance, whole, sink)
+                self.response(status, &summary, whole, sink)
             }
             Start::Request { .. } | Start::Response { .. } => Step::Lost,
         }
@@ -306,13 +306,13 @@ impl Tracker {
     fn request(
         &mut self,
         method: &[u8],
-        glance: &Glance,
+        summary: &HeadSummary,
         whole: &Whole<'_>,
         sink: &mut dyn FnMut(Observation<'_>),
     ) -> Step {
-        let pending = match (method, glance.traces()) {
+        let pending = match (method, summary.traces()) {
             (b"CONNECT", _) => Pending::Connect,
-            (_, Traces::Traces | Traces::Asked) => Pending::Handshake,
+            (_, Traces::Partial | Traces::UpgradeRequested) => Pending::Handshake,
             (b"HEAD", Traces::None) => Pending::PlainHead,
             (_, Traces::None) => Pending::Plain,
         };
@@ -333,7 +333,9 @@ impl Tracker {
         let framing = match pending {
             // RFC 9110 §9.3.6: what follows is the tunnel's.
             Pending::Connect => Framing::Nothing,
-            Pending::Plain | Pending::PlainHead | Pending::Handshake => Framing::of_request(glance),
+            Pending::Plain | Pending::PlainHead | Pending::Handshake => {
+                Framing::of_request(summary)
+            }
         };
         follow(&mut self.client, framing, whole.consumed)
     }
@@ -341,7 +343,7 @@ impl Tracker {
     fn response(
         &mut self,
         status: u16,
-        glance: &Glance,
+        summary: &HeadSummary,
         whole: &Whole<'_>,
         sink: &mut dyn FnMut(Observation<'_>),
     ) -> Step {
@@ -363,11 +365,11 @@ impl Tracker {
             Some(Pending::Handshake | Pending::Connect) => self.exchange.take(),
             Some(Pending::Plain | Pending::PlainHead) | None => None,
         };
-        let protocol = protocol(status, glance, answered, exchange.as_deref());
+        let protocol = protocol(status, summary, answered, exchange.as_deref());
         let unasked = match protocol {
             Some(Protocol::WebSocket) => exchange.is_none(),
             Some(Protocol::Tunnel | Protocol::Other) => false,
-            None => answered.is_none() && glance.traces() != Traces::None,
+            None => answered.is_none() && summary.traces() != Traces::None,
         };
         if unasked {
             exchange = Some(Box::default());
@@ -387,7 +389,7 @@ impl Tracker {
         let framing = if has_no_body(status, answered, exchange.as_deref()) {
             Framing::Nothing
         } else {
-            Framing::of_response(glance)
+            Framing::of_response(summary)
         };
         let step = follow(&mut self.server, framing, whole.consumed);
         if exchange.is_some() && !unasked {
@@ -418,7 +420,7 @@ impl Pending {
     }
 }
 
-fn follow(side: &mut Side, framing: Framing, consumed: usize) -> Step {
+fn follow(side: &mut Half, framing: Framing, consumed: usize) -> Step {
     match side.follow(framing) {
         Sync::Kept => Step::Next(consumed),
         Sync::Lost => Step::Lost,
@@ -428,7 +430,7 @@ fn follow(side: &mut Side, framing: Framing, consumed: usize) -> Step {
 /// The protocol that a response switches to.
 fn protocol(
     status: u16,
-    glance: &Glance,
+    summary: &HeadSummary,
     answered: Option<Pending>,
     exchange: Option<&Handshake>,
 ) -> Option<Protocol> {
@@ -442,8 +444,9 @@ fn protocol(
     let asked_other = request.is_none_or(|head| {
         !head.has_token("Upgrade", "websocket") && head.has_other_token("Upgrade", "websocket")
     });
-    let says_websocket = glance.upgrade == Upgrade::WebSocket || glance.own == OwnFields::Accept;
-    let says_nothing = glance.upgrade == Upgrade::Absent;
+    let says_websocket =
+        summary.upgrade == Upgrade::WebSocket || summary.own == WebSocketFields::Accept;
+    let says_nothing = summary.upgrade == Upgrade::Absent;
     Some(if says_websocket || (says_nothing && !asked_other) {
         Protocol::WebSocket
     } else {
@@ -500,7 +503,7 @@ mod tests {
 
     /// A conversation in order; everything observed, as words.
     struct Session {
-        tracker: Tracker,
+        decoder: Http1Decoder,
         offsets: [u64; 2],
         packet: u64,
         log: Vec<String>,
@@ -509,8 +512,8 @@ mod tests {
 
     impl Session {
         fn new() -> Self {
-            let tracker = Tracker::default();
-            Self { tracker, offsets: [0; 2], packet: 0, log: Vec::new(), done: false }
+            let decoder = Http1Decoder::default();
+            Self { decoder, offsets: [0; 2], packet: 0, log: Vec::new(), done: false }
         }
 
         fn push(&mut self, direction: Direction, bytes: &[u8]) {
@@ -524,7 +527,7 @@ mod tests {
             }
             let log = &mut self.log;
             let start = chunk.offset;
-            let progress = self.tracker.push(direction, chunk, &mut |seen| log.push(word(&seen)));
+            let progress = self.decoder.push(direction, chunk, &mut |seen| log.push(word(&seen)));
             let end = |consumed: usize| start + length_u64(consumed);
             let last = match progress {
                 Progress::Continue => return,
@@ -543,14 +546,14 @@ mod tests {
             let origin = Origin::default();
             let gap = Gap { offset: *offset, length, cause: GapCause::Acknowledged, origin };
             *offset += length;
-            self.tracker.gap(direction, gap)
+            self.decoder.gap(direction, gap)
         }
 
         /// The log, with what the client's held bytes are at the end.
         fn finish(mut self) -> Vec<String> {
             let log = &mut self.log;
-            self.tracker.finish(&mut |seen| log.push(word(&seen)));
-            let held = self.tracker.take_held(Client);
+            self.decoder.finish(&mut |seen| log.push(word(&seen)));
+            let held = self.decoder.take_held(Client);
             if !held.is_empty() {
                 self.log.push(format!(
                     "held {} {}",
@@ -667,7 +670,7 @@ mod tests {
         }
         session.push(Client, b"y");
         assert_eq!(session.log, ["not http"]);
-        let held = session.tracker.take_held(Server);
+        let held = session.decoder.take_held(Server);
         assert_eq!((held.bytes(), held.chunks().count()), (&b"HTTP"[..], 4));
     }
 
@@ -679,11 +682,11 @@ mod tests {
         assert_eq!(session.gap(Server, 50), Progress::Continue);
         session.push(Client, ASK.as_bytes());
         assert_eq!(session.gap(Client, 3), Progress::Continue);
-        assert!(session.tracker.awaiting_response().is_some());
+        assert!(session.decoder.awaiting_response().is_some());
         session.push(Server, YES.as_bytes());
         assert_eq!(session.log.last().map(String::as_str), Some("upgraded at 170"));
-        assert_eq!(session.tracker.take_held(Client).dropped(), 3);
-        let handshake = session.tracker.take_handshake().unwrap();
+        assert_eq!(session.decoder.take_held(Client).dropped(), 3);
+        let handshake = session.decoder.take_handshake().unwrap();
         assert_eq!((handshake.early_bytes, handshake.duration()), (3, Some(1)));
         assert!(!handshake.response_came_first());
     }
@@ -696,7 +699,7 @@ mod tests {
         session.push(Client, b"tail of a body");
         session.push(Client, ASK.as_bytes());
         assert_eq!(session.gap(Server, 9), Progress::Lost);
-        assert!(session.tracker.awaiting_response().is_some());
+        assert!(session.decoder.awaiting_response().is_some());
         session.push(Server, b"hello");
         session.push(Server, YES.as_bytes());
         let expected = [
@@ -715,7 +718,7 @@ mod tests {
         session.push(Client, ASK.as_bytes());
         session.push(Client, &vec![0; EARLY_LIMIT + 7]);
         session.push(Server, YES.as_bytes());
-        let held = session.tracker.take_held(Client);
+        let held = session.decoder.take_held(Client);
         assert_eq!((held.bytes().len(), held.dropped()), (EARLY_LIMIT, 7));
         for extra in [0, 1] {
             let padding =

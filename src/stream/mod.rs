@@ -69,6 +69,41 @@ impl Direction {
     }
 }
 
+/// A peer.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Side {
+    /// The one that opened the connection.
+    Client,
+    /// The one that accepted it.
+    Server,
+}
+
+impl Side {
+    /// Who sends in a direction.
+    pub fn sender(direction: Direction) -> Self {
+        match direction {
+            Direction::ClientToServer => Self::Client,
+            Direction::ServerToClient => Self::Server,
+        }
+    }
+
+    /// The direction in which a peer sends.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Client => Direction::ClientToServer,
+            Self::Server => Direction::ServerToClient,
+        }
+    }
+
+    /// The name used in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// One value for each direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PerDirection<T> {

@@ -10,7 +10,7 @@ use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_fram
 ///
 /// Keeps the chunks since the first that looks like frames, so that nothing recognised is lost.
 #[derive(Debug, Default)]
-pub(super) struct Probe {
+pub(in crate::analysis) struct Probe {
     kept: Vec<KeptChunk>,
     kept_bytes: usize,
     evidence: PerDirection<Evidence>,
@@ -26,7 +26,7 @@ struct Evidence {
 
 /// What the segments so far tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(in crate::analysis) enum Verdict {
     /// Nothing yet.
     Unsure,
     /// An HTTP request, in the direction of the chunk just given.
@@ -43,7 +43,7 @@ pub(super) enum Verdict {
 
 impl Probe {
     /// Takes one chunk, which is the payload of one segment.
-    pub(super) fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
+    pub(in crate::analysis) fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
         self.chunks = self.chunks.saturating_add(1);
         if looks_like_request(chunk.bytes) == Match::Yes {
             return Verdict::Request;
@@ -79,12 +79,12 @@ impl Probe {
     }
 
     /// Whether something speaks for WebSocket, though not enough to be sure.
-    pub(super) fn is_possible(&self) -> bool {
+    pub(in crate::analysis) fn is_possible(&self) -> bool {
         self.evidence.client.points > 0 || self.evidence.server.points > 0
     }
 
     /// The direction of the client, as masks tell (RFC 6455 §5.1).
-    pub(super) fn client_by_masks(&self) -> Option<Direction> {
+    pub(in crate::analysis) fn client_by_masks(&self) -> Option<Direction> {
         match (self.evidence.client.masked, self.evidence.server.masked) {
             (Some(Masked::Yes), None | Some(Masked::No)) | (None, Some(Masked::No)) => {
                 Some(Direction::ClientToServer)
@@ -99,7 +99,7 @@ impl Probe {
     }
 
     /// Takes the chunks that were kept.
-    pub(super) fn take(&mut self) -> Vec<KeptChunk> {
+    pub(in crate::analysis) fn take(&mut self) -> Vec<KeptChunk> {
         std::mem::take(&mut self.kept)
     }
 
@@ -110,7 +110,7 @@ impl Probe {
 }
 
 /// Whether bytes begin with the client's connection preface of HTTP/2 (RFC 9113 §3.4).
-pub(super) fn is_http2_preface(bytes: &[u8]) -> bool {
+pub(in crate::analysis) fn is_http2_preface(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PRI * HTTP/2.0\r\n")
 }
 

@@ -11,7 +11,7 @@ use crate::stream::{Chunk, Direction, Span};
 
 /// What is read next on one side, and the beginning of a head that is not whole.
 #[derive(Debug, Default)]
-pub(super) struct Side {
+pub(super) struct Half {
     pub(super) reading: Reading,
     /// A part of a head, or bytes that wait for the other side.
     pub(super) held: Held,
@@ -63,7 +63,7 @@ pub(super) struct Whole<'a> {
     pub(super) consumed: usize,
 }
 
-impl Side {
+impl Half {
     /// A side of which it is not known where the next head begins.
     pub(super) fn lost() -> Self {
         Self { reading: Reading::Lost, ..Self::default() }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::analysis::connection::{Flow, Work};
+use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{ConnectionId, Limit};
-use crate::analysis::lookups::Lookups;
 use crate::analysis::{AnalyzerOptions, Sink};
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Origin, PerDirection};
@@ -13,21 +13,21 @@ use crate::websocket::{self, Settings};
 
 /// The connections of a capture.
 #[derive(Debug)]
-pub(super) struct Flows {
+pub(super) struct ConnectionTable {
     pub(super) options: AnalyzerOptions,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
-    lookups: Lookups,
+    lookups: DnsNames,
     /// The packet being read.
     pub(super) now: Origin,
     /// Connections seen so far.
     pub(super) count: u64,
     /// Connections that are followed.
     live: usize,
-    /// Seats that were given up, for those to come.
-    seats: Vec<usize>,
+    /// Slots that were given up, for those to come.
+    free_slots: Vec<usize>,
     /// Memory taken by bytes that wait for holes to be filled.
-    weight: usize,
+    buffered_bytes: usize,
     /// All connections that were opened and may still be followed, in the order in which room is
     /// made.
     opened: VecDeque<(FlowKey, ConnectionId)>,
@@ -49,10 +49,10 @@ enum Entry {
 #[derive(Clone, Copy)]
 struct Before {
     state: TcpState,
-    weight: usize,
+    buffered_bytes: usize,
 }
 
-impl Flows {
+impl ConnectionTable {
     pub(super) fn new(options: AnalyzerOptions) -> Self {
         let settings = Settings {
             keep: options.keep,
@@ -63,12 +63,12 @@ impl Flows {
             options,
             table: FlowTable::default(),
             shared: websocket::Shared::new(settings),
-            lookups: Lookups::default(),
+            lookups: DnsNames::default(),
             now: Origin::default(),
             count: 0,
             live: 0,
-            seats: Vec::new(),
-            weight: 0,
+            free_slots: Vec::new(),
+            buffered_bytes: 0,
             opened: VecDeque::new(),
             leaving: VecDeque::new(),
             gone: VecDeque::new(),
@@ -82,11 +82,12 @@ impl Flows {
             Some(Entry::Live(flow)) if !flow.is_another(segment) => {
                 let mut work =
                     Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-                let (state, weight) = (flow.tcp.state(), flow.tcp.weight());
+                let (state, buffered_bytes) = (flow.tcp.state(), flow.tcp.buffered_bytes());
                 flow.push(segment, &mut work);
-                let changed = flow.tcp.state() != state || flow.tcp.weight() != weight;
+                let changed =
+                    flow.tcp.state() != state || flow.tcp.buffered_bytes() != buffered_bytes;
                 if changed || flow.tcp.is_finished() {
-                    self.follow_up(key, Before { state, weight }, sink);
+                    self.follow_up(key, Before { state, buffered_bytes }, sink);
                 }
                 return;
             }
@@ -114,12 +115,17 @@ impl Flows {
     /// Looks after a connection whose state, or whose hold on memory, changed.
     fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
         let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
-        let weight = flow.tcp.weight();
-        self.weight = self.weight.saturating_sub(before.weight).saturating_add(weight);
+        let buffered_bytes = flow.tcp.buffered_bytes();
+        self.buffered_bytes = self
+            .buffered_bytes
+            .saturating_sub(before.buffered_bytes)
+            .saturating_add(buffered_bytes);
         let limits = &self.options.limits;
-        let reached = if weight > limits.buffered_per_connection {
+        let reached = if buffered_bytes > limits.buffered_per_connection {
             Some(Limit::BufferedPerConnection)
-        } else if weight > before.weight && self.weight > limits.buffered_total {
+        } else if buffered_bytes > before.buffered_bytes
+            && self.buffered_bytes > limits.buffered_total
+        {
             Some(Limit::BufferedTotal)
         } else {
             None
@@ -128,8 +134,11 @@ impl Flows {
             let mut work =
                 Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
             flow.limit(limit, &mut work);
-            flow.relieve(&mut work);
-            self.weight = self.weight.saturating_sub(weight).saturating_add(flow.tcp.weight());
+            flow.give_up_holes(&mut work);
+            self.buffered_bytes = self
+                .buffered_bytes
+                .saturating_sub(buffered_bytes)
+                .saturating_add(flow.tcp.buffered_bytes());
         }
         match flow.tcp.state() {
             TcpState::Closed(_) if flow.tcp.is_finished() => self.end(key, sink),
@@ -151,15 +160,15 @@ impl Flows {
         if self.live >= self.options.limits.connections {
             self.make_room(sink);
         }
-        let seat = self.seats.pop().unwrap_or(self.live);
+        let slot = self.free_slots.pop().unwrap_or(self.live);
         self.live = self.live.saturating_add(1);
         self.count = self.count.saturating_add(1);
         let id = ConnectionId(self.count);
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new((id, seat), &self.lookups, segment, &mut work);
+        let mut flow = Flow::new((id, slot), &self.lookups, segment, &mut work);
         flow.push(segment, &mut work);
-        let before = Before { state: TcpState::SynSent, weight: 0 };
+        let before = Before { state: TcpState::SynSent, buffered_bytes: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));
         if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
             let table = &self.table;
@@ -173,12 +182,12 @@ impl Flows {
     fn end<S: Sink>(&mut self, key: FlowKey, sink: &mut S) {
         let Some(entry) = self.table.get_mut(&key) else { return };
         let Entry::Live(flow) = entry else { return };
-        self.weight = self.weight.saturating_sub(flow.tcp.weight());
+        self.buffered_bytes = self.buffered_bytes.saturating_sub(flow.tcp.buffered_bytes());
         let mut work =
             Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         flow.end(&mut work);
         let id = flow.about.id;
-        self.seats.push(flow.about.seat);
+        self.free_slots.push(flow.about.slot);
         *entry = Entry::Gone(id, flow.tcp.next_sequences());
         self.live = self.live.saturating_sub(1);
         self.gone.push_back((key, id));

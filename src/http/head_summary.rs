@@ -13,21 +13,21 @@ pub enum Traces {
     None,
     /// An Upgrade to something other than `h2c`, a Sec-WebSocket-* field, or an address of
     /// engine.io; perhaps a WebSocket request that was damaged on its way.
-    Traces,
+    Partial,
     /// Upgrade contains `websocket`.
-    Asked,
+    UpgradeRequested,
 }
 
 impl Head {
     /// How much of a WebSocket it is.
     pub fn traces(&self) -> Traces {
-        Glance::of(&HeadView::new(&self.raw)).traces()
+        HeadSummary::of(&HeadView::new(&self.raw)).traces()
     }
 }
 
 /// The few facts of a head that decide what follows it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Glance {
+pub(super) struct HeadSummary {
     /// Upgrade (RFC 9110 §7.8).
     pub(super) upgrade: Upgrade,
     /// Content-Length (RFC 9112 §6.2).
@@ -35,7 +35,7 @@ pub(super) struct Glance {
     /// Transfer-Encoding (RFC 9112 §6.1).
     pub(super) coding: Coding,
     /// Fields called Sec-WebSocket-*.
-    pub(super) own: OwnFields,
+    pub(super) own: WebSocketFields,
     place: Place,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Coding {
 
 /// The fields of WebSocket itself.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum OwnFields {
+pub(super) enum WebSocketFields {
     #[default]
     Absent,
     /// Some, without Sec-WebSocket-Accept.
@@ -89,30 +89,30 @@ enum Place {
     EngineIo,
 }
 
-impl Glance {
+impl HeadSummary {
     pub(super) fn of(head: &HeadView<'_>) -> Self {
         let place = match head.start {
             Start::Request { target, .. } if is_engine_io(target) => Place::EngineIo,
             Start::Request { .. } => Place::Request,
             Start::Response { .. } => Place::Response,
         };
-        let mut glance = Self { place, ..Self::default() };
+        let mut summary = Self { place, ..Self::default() };
         for field in head.fields() {
             if let Some(name) = field.name {
-                glance.add(name, field.value);
+                summary.add(name, field.value);
             }
         }
-        glance
+        summary
     }
 
     /// Servers offer upgrades to HTTP/2 in any response, so there only WebSocket's own say anything.
     pub(super) fn traces(&self) -> Traces {
         match (self.upgrade, self.own, self.place) {
-            (Upgrade::WebSocket, _, _) => Traces::Asked,
-            (_, OwnFields::Some | OwnFields::Accept, _)
+            (Upgrade::WebSocket, _, _) => Traces::UpgradeRequested,
+            (_, WebSocketFields::Some | WebSocketFields::Accept, _)
             | (_, _, Place::EngineIo)
-            | (Upgrade::Other, _, Place::Request) => Traces::Traces,
-            (Upgrade::Absent | Upgrade::Http2 | Upgrade::Other, OwnFields::Absent, _) => {
+            | (Upgrade::Other, _, Place::Request) => Traces::Partial,
+            (Upgrade::Absent | Upgrade::Http2 | Upgrade::Other, WebSocketFields::Absent, _) => {
                 Traces::None
             }
         }
@@ -126,9 +126,9 @@ impl Glance {
         } else if name.eq_ignore_ascii_case(b"Transfer-Encoding") {
             members(value).for_each(|member| self.coding.add(member));
         } else if name.eq_ignore_ascii_case(b"Sec-WebSocket-Accept") {
-            self.own = OwnFields::Accept;
+            self.own = WebSocketFields::Accept;
         } else if starts_with_ignore_case(name, b"Sec-WebSocket-") {
-            self.own = self.own.max(OwnFields::Some);
+            self.own = self.own.max(WebSocketFields::Some);
         }
     }
 }
@@ -198,13 +198,13 @@ const ENGINE_IO_PARAMETER: &[u8] = b"EIO=";
 mod tests {
     use super::*;
 
-    fn glance(raw: &str) -> Glance {
-        Glance::of(&HeadView::new(raw.as_bytes()))
+    fn summary(raw: &str) -> HeadSummary {
+        HeadSummary::of(&HeadView::new(raw.as_bytes()))
     }
 
     #[test]
     fn traces_of_websocket_in_requests_and_responses() {
-        use Traces::{Asked, None, Traces as Some};
+        use Traces::{None, Partial as Some, UpgradeRequested as Asked};
         #[rustfmt::skip]
         let rows: &[(&str, &str, Traces)] = &[
             ("page",               "GET / HTTP/1.1\r\nHost: a\r\n\r\n",                     None),
@@ -225,7 +225,7 @@ mod tests {
             ("HTTP/2 offered",     "HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\n\r\n",            None),
         ];
         for (name, raw, expected) in rows {
-            assert_eq!(glance(raw).traces(), *expected, "{name}");
+            assert_eq!(summary(raw).traces(), *expected, "{name}");
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
             ("both",            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Length::Bytes(5), Coding::Chunked),
         ];
         for (name, fields, length, coding) in rows {
-            let seen = glance(&format!("POST / HTTP/1.1\r\n{fields}\r\n"));
+            let seen = summary(&format!("POST / HTTP/1.1\r\n{fields}\r\n"));
             assert_eq!((seen.length, seen.coding), (*length, *coding), "{name}");
         }
     }

@@ -5,21 +5,25 @@ use crate::analysis::connection::{Flow, Work};
 use crate::analysis::event::{
     Connection, ConnectionEvent, Event, EventKind, Nature, StartedBy, Transport,
 };
-use crate::analysis::layer::Layer;
+use crate::analysis::layers::Layer;
 use crate::stream::{Chunk, Direction, Gap, Origin};
 use crate::tls::{self, Observation, Session, begins_record, is_client_hello};
 
 impl Flow {
     /// Begins to read TLS with this chunk, or passes the connection over where its beginning was not
     /// captured. Gives the chunk's direction, now that the client is known.
-    pub(super) fn start_tls(&mut self, direction: Direction, chunk: Chunk<'_>) -> Direction {
+    pub(in crate::analysis) fn start_tls(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+    ) -> Direction {
         let is_begun = self.about.started_by == StartedBy::Syn || is_client_hello(chunk.bytes);
         if !is_begun {
-            self.pass_over(Nature::Opaque, Transport::Tls);
+            self.ignore(Nature::Unreadable, Transport::Tls);
             return direction;
         }
-        if self.about.nature != Nature::Asked {
-            self.about.nature = Nature::Opaque;
+        if self.about.nature != Nature::UpgradeRequested {
+            self.about.nature = Nature::Unreadable;
         }
         self.about.transport = Transport::Tls;
         self.about.tls = Some(Box::default());
@@ -35,7 +39,7 @@ impl Flow {
     ///
     /// Once the handshake is done and both sides talk, nothing more is to be learned without secrets: the
     /// rest is passed over.
-    pub(super) fn read_tls<S: Sink>(
+    pub(in crate::analysis) fn read_tls<S: Sink>(
         &mut self,
         direction: Direction,
         chunk: Chunk<'_>,
@@ -46,12 +50,12 @@ impl Flow {
             tls_event(&mut self.about, direction, chunk.origin, &seen, work.sink);
         });
         if session.is_settled() {
-            self.pass_over(Nature::Opaque, Transport::Tls);
+            self.ignore(Nature::Unreadable, Transport::Tls);
         }
     }
 
     /// Tells the session that bytes are missing.
-    pub(super) fn read_tls_gap<S: Sink>(
+    pub(in crate::analysis) fn read_tls_gap<S: Sink>(
         &mut self,
         direction: Direction,
         gap: Gap,
@@ -66,7 +70,7 @@ impl Flow {
     /// Remembers that a server answered with TLS what it was asked in the clear, if it did.
     ///
     /// `beginning` is all that it has said.
-    pub(super) fn note_answer_in_tls<S: Sink>(
+    pub(in crate::analysis) fn note_answer_in_tls<S: Sink>(
         &mut self,
         beginning: &[u8],
         chunk: Chunk<'_>,
@@ -85,7 +89,7 @@ impl Flow {
     }
 
     /// Looks for the secrets of the connection, as far as it has some.
-    pub(super) fn look_up_secrets<S>(&mut self, work: &Work<'_, S>) {
+    pub(in crate::analysis) fn look_up_secrets<S>(&mut self, work: &Work<'_, S>) {
         if let Some(tls) = &mut self.about.tls {
             tls.look_up(&work.options.keylog);
         }
@@ -119,7 +123,7 @@ fn tls_event<S: Sink>(
 }
 
 /// Whether a handshake came to nothing, as far as all of it was seen.
-pub(super) fn is_failed(tls: Option<&tls::Facts>) -> bool {
+pub(in crate::analysis) fn is_failed(tls: Option<&tls::Facts>) -> bool {
     tls.is_some_and(|tls| {
         tls.established.is_none() && !tls.sides.client.is_lost && !tls.sides.server.is_lost
     })
