@@ -27,10 +27,10 @@ use wslens::stream::PerDirection;
 use wslens::timeline::OpenError;
 use wslens::timeline::OpenLimits;
 use wslens::timeline::Opener;
+use wslens::timeline::ResumePoints;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Scope;
-use wslens::timeline::Spots;
 use wslens::timeline::open;
 use wslens::websocket::Opcode;
 
@@ -367,9 +367,9 @@ fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
     let last = rows.find(is_compressed).unwrap();
     let whole = open(&both.timeline, last, &store, OpenLimits::default()).unwrap();
     let all = store.asked.replace(0);
-    let (mut spots, mut parts, mut most) = (Spots::default(), 0, 0);
+    let (mut resume_points, mut parts, mut most) = (ResumePoints::default(), 0, 0);
     let opened = loop {
-        let mut opener = Opener::resume(&store, OpenLimits::default(), spots, 500);
+        let mut opener = Opener::resume(&store, OpenLimits::default(), resume_points, 500);
         let before = store.asked.get();
         let opened = opener.try_open(&both.timeline, last).unwrap();
         most = most.max(store.asked.get() - before);
@@ -378,7 +378,7 @@ fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
             Some(opened) => break opened,
             None => assert!(opener.is_tired(), "part {parts}"),
         }
-        spots = opener.into_spots();
+        resume_points = opener.into_resume_points();
     };
     assert_eq!(opened.content, whole.content);
     assert!(parts > 10, "{parts}");

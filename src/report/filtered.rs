@@ -7,7 +7,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, E
 use crate::analysis::{Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::stream::Timestamp;
-use crate::timeline::filter::{Filter, Sieve};
+use crate::timeline::filter::{Filter, Matcher};
 use crate::websocket::Digest;
 
 /// A report that can leave out lines and still counts everything.
@@ -82,7 +82,7 @@ pub struct Intake {
 #[derive(Debug)]
 pub struct Filtered<'r, R> {
     report: &'r mut R,
-    sieve: Sieve,
+    matcher: Matcher,
     intake: Intake,
     matched: Matched,
     /// Findings whose event comes next.
@@ -95,10 +95,10 @@ impl<'r, R: Selective> Filtered<'r, R> {
     /// Puts a filter before a report that has seen nothing.
     pub fn new(report: &'r mut R, filter: Filter, intake: Intake) -> Self {
         report.filtered(&filter);
-        let sieve = Sieve::new(filter);
+        let matcher = Matcher::new(filter);
         Self {
             report,
-            sieve,
+            matcher,
             intake,
             matched: Matched::default(),
             held: Vec::new(),
@@ -109,12 +109,12 @@ impl<'r, R: Selective> Filtered<'r, R> {
     /// Hands on the findings that came before an event.
     fn hand_on_findings(&mut self, event: &Event<'_>) {
         for finding in std::mem::take(&mut self.held) {
-            let matching = Matching::of(self.sieve.chooses(&finding, Some(event)));
+            let matching = Matching::of(self.matcher.chooses(&finding, Some(event)));
             self.report.found(&finding, matching);
         }
         let EventKind::Connection(connection, _) = event.kind else { return };
         for (rule, count) in std::mem::take(&mut self.folded) {
-            let matching = Matching::of(self.sieve.chooses_rule(rule, event));
+            let matching = Matching::of(self.matcher.chooses_rule(rule, event));
             self.report.found_more(rule, connection.id, count, matching);
         }
     }
@@ -122,7 +122,7 @@ impl<'r, R: Selective> Filtered<'r, R> {
     /// Whether an event is handed on.
     fn passes(&mut self, event: &Event<'_>) -> bool {
         let EventKind::Connection(connection, what) = &event.kind else {
-            return self.sieve.passes(event);
+            return self.matcher.passes(event);
         };
         if !self.intake.selection.has(connection.id) {
             return false;
@@ -131,7 +131,7 @@ impl<'r, R: Selective> Filtered<'r, R> {
             // No line is written of it.
             return true;
         }
-        let passes = self.sieve.passes(event);
+        let passes = self.matcher.passes(event);
         if passes {
             self.matched.count(what);
         }
@@ -183,7 +183,7 @@ impl Matched {
 
 impl<R: Selective> Sink for Filtered<'_, R> {
     fn event(&mut self, event: &Event<'_>) {
-        self.sieve.observe(event);
+        self.matcher.observe(event);
         // Before the event is asked about: what matches for itself is enough for its connection.
         self.hand_on_findings(event);
         if self.passes(event) {
@@ -191,7 +191,7 @@ impl<R: Selective> Sink for Filtered<'_, R> {
         } else {
             self.report.pass_over(event);
         }
-        self.sieve.forget(event);
+        self.matcher.forget(event);
     }
 }
 
@@ -199,16 +199,16 @@ impl<R: Selective> Findings for Filtered<'_, R> {
     fn late(&mut self, finding: &Finding, connection: &Connection) {
         let kind = EventKind::Connection(connection, ConnectionEvent::StateChanged);
         let event = Event { origin: finding.last, kind };
-        let matching = Matching::of(self.sieve.chooses(finding, Some(&event)));
+        let matching = Matching::of(self.matcher.chooses(finding, Some(&event)));
         self.report.found_late(finding, connection, matching);
     }
 
     fn finding(&mut self, finding: &Finding) {
         if finding.connection.is_some() {
-            self.sieve.finding(finding);
+            self.matcher.finding(finding);
             self.held.push(finding.clone());
         } else {
-            let matching = Matching::of(self.sieve.chooses(finding, None));
+            let matching = Matching::of(self.matcher.chooses(finding, None));
             self.report.found(finding, matching);
         }
     }
@@ -221,7 +221,7 @@ impl<R: Selective> Findings for Filtered<'_, R> {
 
 impl<R: Selective> Report for Filtered<'_, R> {
     fn start(&mut self, first: Timestamp) {
-        self.sieve.start(first);
+        self.matcher.start(first);
         self.report.start(first);
     }
 

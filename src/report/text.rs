@@ -160,7 +160,7 @@ impl<W: Write> Text<W> {
                 self.tls(origin, connection, direction, seen);
             }
             ConnectionEvent::NotAFrame(direction, bytes, span) => {
-                self.nonsense(origin, connection, direction, bytes, span);
+                self.not_a_frame(origin, connection, direction, bytes, span);
             }
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 self.header_unfinished(origin, connection, direction, bytes, span);

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::stream::{Chunk, PacketId, length_u64, length_usize};
-use crate::timeline::kept::Entrance;
+use crate::timeline::index::ResumeState;
 use crate::timeline::open::{MessageFacts, OpenLimits, Opened, OpenedFrame};
 use crate::timeline::wire::Wire;
 use crate::websocket::{Frame, Message, Observation};
@@ -20,9 +20,9 @@ pub(super) struct Collector {
     message: Option<MessageFacts>,
     /// Where the row ends in its stream, once it is whole.
     end: Option<u64>,
-    entrance: Option<Entrance>,
+    resume_state: Option<ResumeState>,
     /// Where decoding can go on another time, before the row is reached.
-    pause: Option<Entrance>,
+    pause: Option<ResumeState>,
     /// Bytes that may still be decoded before that.
     work: u64,
     cut: bool,
@@ -51,7 +51,7 @@ impl Collector {
             content: Vec::new(),
             message: None,
             end: None,
-            entrance: None,
+            resume_state: None,
             pause: None,
             work,
             cut: false,
@@ -110,8 +110,8 @@ impl Collector {
     }
 
     /// Where decoding can go on behind the row.
-    pub(super) fn entrance(&self) -> Option<Entrance> {
-        self.entrance.clone()
+    pub(super) fn resume_state(&self) -> Option<ResumeState> {
+        self.resume_state.clone()
     }
 
     /// Whether there was too much work before the row.
@@ -120,7 +120,7 @@ impl Collector {
     }
 
     /// Where to go on another time, if the row was not reached for too much work.
-    pub(super) fn take_pause(&mut self) -> Option<Entrance> {
+    pub(super) fn take_pause(&mut self) -> Option<ResumeState> {
         self.pause.take().filter(|_| !self.is_done())
     }
 
@@ -190,7 +190,7 @@ impl Collector {
         if message.span.start != self.offset || self.wanted == Wanted::Frame {
             let is_before = message.span.end <= self.offset;
             if self.work == 0 && is_before && self.pause.is_none() {
-                self.pause = entrance_behind(message);
+                self.pause = resume_state_after(message);
             }
             return;
         }
@@ -208,13 +208,13 @@ impl Collector {
             close_code: message.close.and_then(|close| close.code),
         });
         self.end = Some(end);
-        self.entrance = entrance_behind(message);
+        self.resume_state = resume_state_after(message);
     }
 }
 
 /// What is to be known to go on behind a message.
-fn entrance_behind(message: &Message<'_>) -> Option<Entrance> {
-    message.history.filter(|_| message.complete).map(|history| Entrance {
+fn resume_state_after(message: &Message<'_>) -> Option<ResumeState> {
+    message.history.filter(|_| message.complete).map(|history| ResumeState {
         offset: message.span.end,
         first: PacketId(u64::MAX),
         output: history.output.into(),

@@ -6,7 +6,7 @@ use crate::analysis::event::{
 };
 use crate::analysis::{PayloadPacket, Sink};
 use crate::stream::{Direction, Gap, Origin, PacketId, Span};
-use crate::timeline::kept::Entrance;
+use crate::timeline::index::ResumeState;
 use crate::timeline::packets::{Placed, Sender};
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind, Scope};
@@ -35,8 +35,8 @@ impl Sink for Timeline {
                 let sender = Sender::of(connection.client, connection.server, direction);
                 let placed = Placed { place, sender };
                 if let Some(at) = self.position(connection.id) {
-                    if let Some(kept) = self.kept.get_mut(at) {
-                        kept.packets.push(&placed);
+                    if let Some(index) = self.indexes.get_mut(at) {
+                        index.packets.push(&placed);
                     }
                     return;
                 }
@@ -76,9 +76,9 @@ impl Timeline {
         if let ConnectionEvent::FrameEnded(direction, frame) = *what {
             return self.frame_ended(at, connection, now, direction, frame);
         }
-        if let (Some(row), Some(kept)) = (self.connections.get_mut(at), self.kept.get_mut(at)) {
+        if let (Some(row), Some(index)) = (self.connections.get_mut(at), self.indexes.get_mut(at)) {
             row.update(connection);
-            kept.update(connection);
+            index.update(connection);
         }
         let draft = Row { connection: connection.id, ..blank(now) };
         match *what {
@@ -101,7 +101,7 @@ impl Timeline {
                 self.add_span(at, Row { kind: RowKind::SyncFound, ..draft }, direction, span);
             }
             ConnectionEvent::NotAFrame(direction, _, span) => {
-                self.add_span(at, Row { kind: RowKind::Nonsense, ..draft }, direction, span);
+                self.add_span(at, Row { kind: RowKind::NotAFrame, ..draft }, direction, span);
             }
             ConnectionEvent::HeaderUnfinished(direction, _, span) => {
                 let row = Row { kind: RowKind::HeaderUnfinished, complete: false, ..draft };
@@ -134,11 +134,11 @@ impl Timeline {
             self.counts.rows_let_go = self.counts.rows_let_go.saturating_add(1);
             return None;
         };
-        let kept = self.kept.get_mut(at)?;
-        kept.rows.push(id);
-        kept.milestones.add(id, row.kind);
+        let index = self.indexes.get_mut(at)?;
+        index.rows.push(id);
+        index.milestones.add(id, row.kind);
         if let (Some(direction), Some(end)) = (row.direction, end) {
-            let progress = kept.directions.get_mut(direction);
+            let progress = index.directions.get_mut(direction);
             progress.reached = progress.reached.max(end);
         }
         if let Some(connection) = self.connections.get_mut(at) {
@@ -175,8 +175,8 @@ impl Timeline {
         direction: Direction,
         frame: &Frame,
     ) {
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.directions.get_mut(direction);
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        let progress = index.directions.get_mut(direction);
         if let Some(Opcode::Text | Opcode::Binary) = Opcode::from_wire(frame.header.opcode) {
             progress.message = Some(frame.span.start);
         }
@@ -184,12 +184,12 @@ impl Timeline {
         if compression == Compression::None {
             return;
         }
-        let entrances = kept.entrances.get_mut(direction);
-        if !progress.is_entered {
-            progress.is_entered = true;
+        let resume_states = index.resume_states.get_mut(direction);
+        if !progress.is_resumable {
+            progress.is_resumable = true;
             progress.output = 0;
             let seen = compression != Compression::Unknown && !progress.was_lost;
-            entrances.push(Entrance {
+            resume_states.push(ResumeState {
                 offset: frame.span.start,
                 first: frame.span.first.packet,
                 output: Box::default(),
@@ -197,8 +197,8 @@ impl Timeline {
                 earlier: 0,
             });
         }
-        if let Some(entrance) = entrances.last_mut() {
-            entrance.first = entrance.first.min(frame.span.first.packet);
+        if let Some(state) = resume_states.last_mut() {
+            state.first = state.first.min(frame.span.first.packet);
         }
     }
 
@@ -211,10 +211,10 @@ impl Timeline {
         frame: &Frame,
     ) {
         let header = &frame.header;
-        if let Some(kept) = self.kept.get_mut(at)
-            && let Some(entrance) = kept.entrances.get_mut(direction).last_mut()
+        if let Some(index) = self.indexes.get_mut(at)
+            && let Some(state) = index.resume_states.get_mut(direction).last_mut()
         {
-            entrance.first = entrance.first.min(frame.span.first.packet);
+            state.first = state.first.min(frame.span.first.packet);
         }
         let is_message = match Opcode::from_wire(header.opcode) {
             Some(Opcode::Close | Opcode::Ping | Opcode::Pong) => true,
@@ -250,8 +250,8 @@ impl Timeline {
         };
         let mut row = spanning(row, direction, message.span, message.length);
         let is_data = matches!(message.opcode, Opcode::Text | Opcode::Binary);
-        if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.directions.get_mut(direction);
+        if let Some(index) = self.indexes.get_mut(at) {
+            let progress = index.directions.get_mut(direction);
             let has_frame_rows = progress.reached > message.span.start && message.frames > 0;
             if is_data && (message.frames > 1 || has_frame_rows) {
                 row.scope = Scope::Messages;
@@ -262,8 +262,8 @@ impl Timeline {
         if let Some(connection) = self.connections.get_mut(at) {
             connection.saved.get_mut(direction).add(&row);
         }
-        if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.directions.get_mut(direction);
+        if let Some(index) = self.indexes.get_mut(at) {
+            let progress = index.directions.get_mut(direction);
             if is_data && progress.message == Some(message.span.start) {
                 progress.message = None;
             }
@@ -274,20 +274,20 @@ impl Timeline {
         self.enter(at, direction, message);
     }
 
-    /// Makes an entrance behind a message, where the last one lies far back.
+    /// Makes a resume point behind a message, where the last one lies far back.
     fn enter(&mut self, at: usize, direction: Direction, message: &Message<'_>) {
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        let progress = kept.directions.get_mut(direction);
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        let progress = index.directions.get_mut(direction);
         if message.compressed {
             progress.output = progress.output.saturating_add(message.length);
         }
-        let entrances = kept.entrances.get_mut(direction);
-        let Some(last) = entrances.last() else { return };
+        let resume_states = index.resume_states.get_mut(direction);
+        let Some(last) = resume_states.last() else { return };
         let distance = message.span.end.saturating_sub(last.offset);
-        let is_far = distance >= ENTRANCE_STREAM || progress.output >= ENTRANCE_OUTPUT;
+        let is_far = distance >= RESUME_STREAM || progress.output >= RESUME_OUTPUT;
         if let Some(history) = message.history.filter(|_| is_far && message.complete) {
             progress.output = 0;
-            entrances.push(Entrance {
+            resume_states.push(ResumeState {
                 offset: message.span.end,
                 first: PacketId(u64::MAX),
                 output: history.output.into(),
@@ -298,16 +298,16 @@ impl Timeline {
     }
 
     fn lose_sync(&mut self, at: usize, direction: Direction) {
-        if let Some(kept) = self.kept.get_mut(at) {
-            let progress = kept.directions.get_mut(direction);
-            progress.is_entered = false;
+        if let Some(index) = self.indexes.get_mut(at) {
+            let progress = index.directions.get_mut(direction);
+            progress.is_resumable = false;
             progress.was_lost = true;
         }
     }
 
     fn gap(&mut self, at: usize, draft: Row, direction: Direction, gap: Gap) {
-        if let Some(kept) = self.kept.get_mut(at) {
-            kept.hole(direction, gap);
+        if let Some(index) = self.indexes.get_mut(at) {
+            index.hole(direction, gap);
         }
         let row = Row {
             kind: RowKind::Gap,
@@ -321,8 +321,8 @@ impl Timeline {
     }
 
     fn change_state(&mut self, at: usize, draft: Row, state: TcpState) {
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        let end = &mut kept.live().end;
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        let end = &mut index.live().end;
         let (kind, by, told) = match state {
             TcpState::SynSent | TcpState::Established => return,
             TcpState::HalfClosed(by) => (RowKind::Fin, by, end.fin.get_mut(by)),
@@ -343,14 +343,15 @@ impl Timeline {
         if let Some(connection) = self.connections.get_mut(at) {
             connection.outcome = Some(ending.outcome);
         }
-        if let Some(kept) = self.kept.get_mut(at) {
-            kept.end();
+        if let Some(index) = self.indexes.get_mut(at) {
+            index.end();
         }
     }
 
     /// Exchanges client and server of what was recorded, where the analyzer did so.
     fn turn(&mut self, at: usize, connection: &Connection) {
-        let (Some(row), Some(kept)) = (self.connections.get_mut(at), self.kept.get_mut(at)) else {
+        let (Some(row), Some(index)) = (self.connections.get_mut(at), self.indexes.get_mut(at))
+        else {
             return;
         };
         if row.client == connection.client || row.client == row.server {
@@ -358,8 +359,8 @@ impl Timeline {
         }
         row.update(connection);
         row.swap_directions();
-        kept.swap_directions();
-        for id in &kept.rows {
+        index.swap_directions();
+        for id in &index.rows {
             if let Some(packed) = self.rows.packed_mut(*id) {
                 packed.swap_direction();
             }
@@ -423,8 +424,8 @@ fn spanning(row: Row, direction: Direction, span: Span, length: u64) -> Row {
 /// request is not longer than they are.
 const DRAFT_PACKETS: u64 = 256;
 
-/// How far apart entrances are at most, but for a message that is longer: stream bytes ...
-const ENTRANCE_STREAM: u64 = 8 << 20;
+/// How far apart resume points are at most, but for a message that is longer: stream bytes ...
+const RESUME_STREAM: u64 = 8 << 20;
 
-/// ... and inflated bytes. An entrance of 32 KiB costs 0.2 % of these.
-const ENTRANCE_OUTPUT: u64 = 16 << 20;
+/// ... and inflated bytes. a resume point of 32 KiB costs 0.2 % of these.
+const RESUME_OUTPUT: u64 = 16 << 20;

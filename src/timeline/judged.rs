@@ -2,7 +2,7 @@
 
 use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Findings, Rule};
-use crate::timeline::kept::{Kept, Pending};
+use crate::timeline::index::{ConnectionIndex, PendingFinding};
 use crate::timeline::record::{FindingRow, Folded, Timeline};
 use crate::timeline::row::{Row, RowId, RowKind, Scope};
 
@@ -17,7 +17,7 @@ impl Findings for Timeline {
             self.counts.findings_let_go = self.counts.findings_let_go.saturating_add(1);
         }
         let Some(connection) = finding.connection else { return };
-        let pending = Pending {
+        let pending = PendingFinding {
             finding: is_kept.then_some(place),
             rule: finding.rule,
             direction: finding.direction,
@@ -34,8 +34,8 @@ impl Findings for Timeline {
         let end = self.connections.get(at).filter(|connection| connection.outcome.is_some());
         if let Some(last) = end.and_then(|connection| connection.last_row) {
             self.attach(at, &pending, last);
-        } else if let Some(kept) = self.kept.get_mut(at) {
-            kept.live().pending.push(pending);
+        } else if let Some(index) = self.indexes.get_mut(at) {
+            index.live().pending.push(pending);
         }
     }
 
@@ -53,7 +53,7 @@ impl Findings for Timeline {
 impl Timeline {
     /// Counts what was found on a connection before it was shown.
     pub(super) fn count_pending(&mut self, at: usize) {
-        let pending = self.kept.get_mut(at).map(|kept| kept.live().pending.clone());
+        let pending = self.indexes.get_mut(at).map(|index| index.live().pending.clone());
         for pending in pending.unwrap_or_default() {
             self.count_on(at, pending.rule, 1);
         }
@@ -61,13 +61,13 @@ impl Timeline {
 
     /// Tells a new row what was found of it; `end` is where it ends in its stream.
     pub(super) fn attach_pending(&mut self, at: usize, id: RowId, row: &Row, end: u64) {
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        if kept.live().pending.is_empty() {
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        if index.live().pending.is_empty() {
             return;
         }
-        let stays = is_frame_of_message(row, kept);
+        let stays = is_frame_of_message(row, index);
         let (mut about, mut rest) = (Vec::new(), Vec::new());
-        for pending in std::mem::take(&mut kept.live().pending) {
+        for pending in std::mem::take(&mut index.live().pending) {
             let matches = pending.is_about(row, end);
             if matches {
                 about.push(pending);
@@ -76,24 +76,24 @@ impl Timeline {
                 rest.push(pending);
             }
         }
-        kept.live().pending = rest;
+        index.live().pending = rest;
         for pending in about {
             self.attach(at, &pending, id);
         }
     }
 
     /// Tells an earlier row what was found of it only now; false when there is none.
-    fn attach_to_earlier(&mut self, at: usize, pending: &Pending) -> bool {
-        let (Some(kept), Some(direction), Some(offset)) =
-            (self.kept.get(at), pending.direction, pending.offset)
+    fn attach_to_earlier(&mut self, at: usize, pending: &PendingFinding) -> bool {
+        let (Some(index), Some(direction), Some(offset)) =
+            (self.indexes.get(at), pending.direction, pending.offset)
         else {
             return false;
         };
-        if offset >= kept.directions.get(direction).reached {
+        if offset >= index.directions.get(direction).reached {
             return false;
         }
         let mut found: Vec<Row> = Vec::new();
-        for row in kept.rows.iter().rev().take(LOOK_BACK).filter_map(|id| self.rows.get(*id)) {
+        for row in index.rows.iter().rev().take(LOOK_BACK).filter_map(|id| self.rows.get(*id)) {
             if row.direction != Some(direction) || !lies_in_stream(row.kind) || row.offset > offset
             {
                 continue;
@@ -110,7 +110,7 @@ impl Timeline {
         !found.is_empty()
     }
 
-    fn attach(&mut self, at: usize, pending: &Pending, id: RowId) {
+    fn attach(&mut self, at: usize, pending: &PendingFinding, id: RowId) {
         let Some(row) = self.rows.get(id) else { return };
         if let Some(finding) = pending.finding.and_then(|place| self.findings.get_mut(place)) {
             match row.scope {
@@ -128,7 +128,7 @@ impl Timeline {
             packed.set_worst(Some(severity));
         }
         self.density.mark(row.time, severity);
-        if let Some(density) = self.kept.get_mut(at).and_then(|kept| kept.density.as_mut()) {
+        if let Some(density) = self.indexes.get_mut(at).and_then(|index| index.density.as_mut()) {
             density.mark(row.time, severity);
         }
         if let Some(connection) = self.connections.get_mut(at)
@@ -152,7 +152,7 @@ impl Timeline {
     }
 }
 
-impl Pending {
+impl PendingFinding {
     fn is_about(&self, row: &Row, end: u64) -> bool {
         if let RowKind::Ended(_) = row.kind {
             return true;
@@ -166,10 +166,10 @@ impl Pending {
 }
 
 /// Whether a row is a frame whose message is yet to come: that is told the same.
-fn is_frame_of_message(row: &Row, kept: &Kept) -> bool {
+fn is_frame_of_message(row: &Row, index: &ConnectionIndex) -> bool {
     let RowKind::Frame { opcode, .. } = row.kind else { return false };
     row.direction.is_some_and(|direction| {
-        opcode <= LAST_DATA_OPCODE && kept.directions.get(direction).message.is_some()
+        opcode <= LAST_DATA_OPCODE && index.directions.get(direction).message.is_some()
     })
 }
 
@@ -183,7 +183,7 @@ fn lies_in_stream(kind: RowKind) -> bool {
         | RowKind::Gap
         | RowKind::SyncLost
         | RowKind::SyncFound
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished
         | RowKind::Conflict => true,
         RowKind::NoResponse

@@ -58,7 +58,7 @@ impl Milestones {
             | RowKind::Gap
             | RowKind::SyncLost
             | RowKind::SyncFound
-            | RowKind::Nonsense
+            | RowKind::NotAFrame
             | RowKind::HeaderUnfinished
             | RowKind::Conflict
             | RowKind::Limit(_)

@@ -1,6 +1,5 @@
 //! The read model: what screens and reports ask for, in the shape they need.
 
-mod again;
 mod collect;
 mod connection;
 mod course;
@@ -8,8 +7,8 @@ mod density;
 mod events;
 pub mod export;
 pub mod filter;
+mod index;
 mod judged;
-mod kept;
 mod milestones;
 mod open;
 mod opener;
@@ -17,9 +16,10 @@ mod packed;
 mod packets;
 mod pairs;
 mod record;
+mod reread;
+mod resume_points;
 mod row;
 mod rows;
-mod spots;
 pub mod stats;
 mod wire;
 
@@ -30,5 +30,5 @@ pub use milestones::Milestones;
 pub use open::{MessageFacts, OpenError, OpenLimits, Opened, OpenedFrame, Piece, open};
 pub use opener::Opener;
 pub use record::{Counts, FindingRow, Folded, Timeline};
+pub use resume_points::ResumePoints;
 pub use row::{Row, RowId, RowKind, Scope};
-pub use spots::Spots;

@@ -120,7 +120,7 @@ pub enum OpenError {
 /// Decodes a row again.
 ///
 /// Reads the packets of its connection between its first and its last one; for a compressed message, from
-/// the last entrance before it. A row that carries no bytes (a gap, an end) gives an empty answer.
+/// the last resume point before it. A row that carries no bytes (a gap, an end) gives an empty answer.
 ///
 /// # Errors
 ///

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use crate::capture::PacketStore;
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, Span, length_u64};
-use crate::timeline::again::{Again, Part, Stretch};
 use crate::timeline::collect::{Collector, Wanted};
-use crate::timeline::kept::Kept;
+use crate::timeline::index::ConnectionIndex;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
+use crate::timeline::reread::{StreamPart, StreamRange, StreamReader};
+use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
-use crate::timeline::spots::{Spot, Spots};
 use crate::timeline::wire::Wire;
 use crate::websocket::{
     Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
@@ -19,37 +19,42 @@ use crate::websocket::{
 
 /// Opens one row after the other.
 ///
-/// Remembers where it stopped in some streams ([`Spots`]), so that rows opened in their order, as a screen
+/// Remembers where it stopped in some streams ([`ResumePoints`]), so that rows opened in their order, as a screen
 /// shows them, are decoded once each.
 pub struct Opener<'s> {
     store: &'s dyn PacketStore,
     limits: OpenLimits,
-    spots: Spots,
+    resume_points: ResumePoints,
     /// Bytes that may still be decoded.
     work: u64,
 }
 
 /// Where decoding starts.
 struct Beginning<'a> {
-    stretch: Stretch,
+    range: StreamRange,
     history: History<'a>,
 }
 
 impl<'s> Opener<'s> {
     /// Makes one that reads packets from `store`.
     pub fn new(store: &'s dyn PacketStore, limits: OpenLimits) -> Self {
-        Self::resume(store, limits, Spots::default(), u64::MAX)
+        Self::resume(store, limits, ResumePoints::default(), u64::MAX)
     }
 
     /// Makes one that goes on where another one stopped, and is tired after decoding some bytes: those
     /// of streams and those inflated from them count.
-    pub fn resume(store: &'s dyn PacketStore, limits: OpenLimits, spots: Spots, work: u64) -> Self {
-        Self { store, limits, spots, work }
+    pub fn resume(
+        store: &'s dyn PacketStore,
+        limits: OpenLimits,
+        resume_points: ResumePoints,
+        work: u64,
+    ) -> Self {
+        Self { store, limits, resume_points, work }
     }
 
     /// Where it stopped.
-    pub fn into_spots(self) -> Spots {
-        self.spots
+    pub fn into_resume_points(self) -> ResumePoints {
+        self.resume_points
     }
 
     /// Decodes a row again, however much work that is.
@@ -86,7 +91,7 @@ impl<'s> Opener<'s> {
             }
             RowKind::SyncLost
             | RowKind::SyncFound
-            | RowKind::Nonsense
+            | RowKind::NotAFrame
             | RowKind::HeaderUnfinished
             | RowKind::Conflict => self.bytes(timeline, &row),
             RowKind::Gap
@@ -104,13 +109,13 @@ impl<'s> Opener<'s> {
         self.work == 0
     }
 
-    fn again<'t>(&self, timeline: &'t Timeline, row: &Row) -> Option<Again<'t>>
+    fn reader<'t>(&self, timeline: &'t Timeline, row: &Row) -> Option<StreamReader<'t>>
     where
         's: 't,
     {
-        Some(Again {
+        Some(StreamReader {
             connection: timeline.connection(row.connection)?,
-            kept: timeline.kept(row.connection)?,
+            index: timeline.index(row.connection)?,
             fragments: &timeline.fragments,
             direction: row.direction?,
             store: self.store,
@@ -118,33 +123,33 @@ impl<'s> Opener<'s> {
     }
 
     fn message(&mut self, timeline: &Timeline, row: &Row) -> Result<Option<Opened>, OpenError> {
-        let (Some(again), Some(direction)) = (self.again(timeline, row), row.direction) else {
+        let (Some(reader), Some(direction)) = (self.reader(timeline, row), row.direction) else {
             return Ok(Some(Opened::default()));
         };
-        let compression = *again.connection.compression.get(direction);
-        let beginning = self.beginning(timeline, &again, row, compression);
+        let compression = *reader.connection.compression.get(direction);
+        let beginning = self.beginning(timeline, &reader, row, compression);
         let decoder = Decoder::resume(compression, beginning.history, self.settings());
         let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
-        let mut collector = self.decode(&again, beginning.stretch, decoder, collector)?;
+        let mut collector = self.decode(&reader, beginning.range, decoder, collector)?;
         self.work = collector.work();
         let connection = row.connection;
-        if let Some(entrance) = collector.take_pause() {
-            let before = row_before(timeline, again.kept, row, entrance.offset);
-            self.spots.remember(Spot { connection, direction, row: before, entrance });
+        if let Some(state) = collector.take_pause() {
+            let before = row_before(timeline, reader.index, row, state.offset);
+            self.resume_points.remember(ResumePoint { connection, direction, row: before, state });
             return Ok(None);
         }
-        if let Some(entrance) = collector.entrance().filter(|_| row.compressed) {
-            self.spots.remember(Spot { connection, direction, row: row.id, entrance });
+        if let Some(state) = collector.resume_state().filter(|_| row.compressed) {
+            self.resume_points.remember(ResumePoint { connection, direction, row: row.id, state });
         }
         Ok(Some(collector.finish()))
     }
 
     fn frame(&mut self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
-        let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
+        let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
         let decoder = Decoder::new(Compression::None, Start::Boundary);
         let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
-        let collector = self.decode(&again, of_row(row), decoder, collector)?;
+        let collector = self.decode(&reader, of_row(row), decoder, collector)?;
         self.work = collector.work();
         Ok(collector.finish())
     }
@@ -152,15 +157,15 @@ impl<'s> Opener<'s> {
     /// Decodes until the collector has what it wants.
     fn decode(
         &self,
-        again: &Again<'_>,
-        stretch: Stretch,
+        reader: &StreamReader<'_>,
+        range: StreamRange,
         mut decoder: Decoder,
         mut collector: Collector,
     ) -> Result<Collector, OpenError> {
         let mut shared = Shared::new(Settings { keep: 0, ..self.settings() });
-        again.read(stretch, &mut |part| {
+        reader.read(range, &mut |part| {
             match part {
-                Part::Bytes(chunk) => {
+                StreamPart::Bytes(chunk) => {
                     collector.count(length_u64(chunk.bytes.len()));
                     // Only what is wanted is kept, so its first byte begins a chunk of its own.
                     let before = chunk.take(collector.distance(chunk.offset));
@@ -174,7 +179,7 @@ impl<'s> Opener<'s> {
                         decoder.push(rest, &mut shared, &mut |seen| collector.observe(seen));
                     }
                 }
-                Part::Missing(gap) => {
+                StreamPart::Missing(gap) => {
                     if gap.end() > collector.offset() {
                         shared.settings.keep = self.limits.content;
                     }
@@ -193,11 +198,11 @@ impl<'s> Opener<'s> {
     fn beginning<'a>(
         &'a self,
         timeline: &Timeline,
-        again: &Again<'a>,
+        reader: &StreamReader<'a>,
         row: &Row,
         compression: Compression,
     ) -> Beginning<'a> {
-        let alone = Beginning { stretch: of_row(row), history: NOTHING };
+        let alone = Beginning { range: of_row(row), history: NOTHING };
         let takeover = match compression {
             Compression::None => false,
             Compression::Deflate(params) => !params.no_context_takeover,
@@ -206,25 +211,25 @@ impl<'s> Opener<'s> {
         if !row.compressed || (!takeover && row.complete) {
             return alone;
         }
-        let kept: &'a Kept = again.kept;
-        let entrances = kept.entrances.get(again.direction);
-        let behind = entrances.partition_point(|entrance| entrance.offset <= row.offset);
-        let Some(entrance) = behind.checked_sub(1).and_then(|at| entrances.get(at)) else {
+        let index: &'a ConnectionIndex = reader.index;
+        let resume_states = index.resume_states.get(reader.direction);
+        let after = resume_states.partition_point(|state| state.offset <= row.offset);
+        let Some(state) = after.checked_sub(1).and_then(|at| resume_states.get(at)) else {
             return alone;
         };
-        let spot = self
-            .spots
-            .before(row, again.direction)
-            .filter(|spot| spot.entrance.offset > entrance.offset);
-        let (offset, first, history) = match spot {
-            Some(spot) => {
-                let first = first_between(timeline, kept, again.direction, spot.row, row);
-                (spot.entrance.offset, first, spot.entrance.history())
+        let point = self
+            .resume_points
+            .before(row, reader.direction)
+            .filter(|point| point.state.offset > state.offset);
+        let (offset, first, history) = match point {
+            Some(point) => {
+                let first = first_between(timeline, index, reader.direction, point.row, row);
+                (point.state.offset, first, point.state.history())
             }
-            None => (entrance.offset, entrance.first.min(row.first), entrance.history()),
+            None => (state.offset, state.first.min(row.first), state.history()),
         };
         let late = if offset == row.offset { 0 } else { LATE_PACKETS };
-        Beginning { stretch: Stretch { offset, first, last: row.last, late }, history }
+        Beginning { range: StreamRange { offset, first, last: row.last, late }, history }
     }
 
     fn handshake(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
@@ -246,11 +251,11 @@ impl<'s> Opener<'s> {
 
     /// The bytes of a row that is not decoded any further.
     fn bytes(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
-        let Some(again) = self.again(timeline, row) else { return Ok(Opened::default()) };
+        let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         let end = row.offset.saturating_add(row.length);
         let mut wire = Wire::default();
-        again.read(of_row(row), &mut |part| {
-            if let Part::Bytes(chunk) = part {
+        reader.read(of_row(row), &mut |part| {
+            if let StreamPart::Bytes(chunk) = part {
                 wire.push(chunk);
                 if chunk.end() >= end || wire.length() >= self.limits.wire {
                     return ControlFlow::Break(());
@@ -280,8 +285,8 @@ impl std::fmt::Debug for Opener<'_> {
 }
 
 /// The part of a stream that a row covers.
-fn of_row(row: &Row) -> Stretch {
-    Stretch { offset: row.offset, first: row.first, last: row.last, late: 0 }
+fn of_row(row: &Row) -> StreamRange {
+    StreamRange { offset: row.offset, first: row.first, last: row.last, late: 0 }
 }
 
 /// What a message row is made of.
@@ -294,9 +299,9 @@ fn wanted_of(row: &Row) -> Wanted {
 }
 
 /// The last message or frame before another that starts before an offset of its stream.
-fn row_before(timeline: &Timeline, kept: &Kept, row: &Row, offset: u64) -> RowId {
-    let end = kept.rows.partition_point(|id| *id < row.id);
-    let rows = kept.rows.get(..end).unwrap_or_default().iter().rev();
+fn row_before(timeline: &Timeline, index: &ConnectionIndex, row: &Row, offset: u64) -> RowId {
+    let end = index.rows.partition_point(|id| *id < row.id);
+    let rows = index.rows.get(..end).unwrap_or_default().iter().rev();
     let before = rows.filter_map(|id| timeline.row(*id));
     let mut before = before.filter(|it| {
         let is_frame = matches!(it.kind, RowKind::Message(_) | RowKind::Frame { .. });
@@ -308,13 +313,13 @@ fn row_before(timeline: &Timeline, kept: &Kept, row: &Row, offset: u64) -> RowId
 /// The lowest number of a packet with bytes behind one row, up to the end of another.
 fn first_between(
     timeline: &Timeline,
-    kept: &Kept,
+    index: &ConnectionIndex,
     direction: Direction,
     after: RowId,
     until: &Row,
 ) -> PacketId {
-    let start = kept.rows.partition_point(|id| *id <= after);
-    let rows = kept.rows.iter().skip(start).take_while(|id| **id <= until.id);
+    let start = index.rows.partition_point(|id| *id <= after);
+    let rows = index.rows.iter().skip(start).take_while(|id| **id <= until.id);
     let rows = rows.filter_map(|id| timeline.row(*id));
     let firsts = rows.filter(|row| row.direction == Some(direction)).map(|row| row.first);
     firsts.min().unwrap_or(until.first).min(until.first)

@@ -57,7 +57,7 @@ enum Code {
     Gap,
     SyncLost,
     SyncFound,
-    Nonsense,
+    NotAFrame,
     HeaderUnfinished,
     Conflict,
     Limit,
@@ -171,7 +171,7 @@ impl Packed {
             | Code::Gap
             | Code::SyncLost
             | Code::SyncFound
-            | Code::Nonsense
+            | Code::NotAFrame
             | Code::HeaderUnfinished
             | Code::Conflict
             | Code::Limit
@@ -228,7 +228,7 @@ impl Packed {
             Code::Gap => RowKind::Gap,
             Code::SyncLost => RowKind::SyncLost,
             Code::SyncFound => RowKind::SyncFound,
-            Code::Nonsense => RowKind::Nonsense,
+            Code::NotAFrame => RowKind::NotAFrame,
             Code::HeaderUnfinished => RowKind::HeaderUnfinished,
             Code::Conflict => RowKind::Conflict,
             Code::Limit => RowKind::Limit(LIMITS.get(variant).copied().unwrap_or(Limit::HeadBytes)),
@@ -266,7 +266,7 @@ fn code(row: &Row) -> (Code, u16) {
         RowKind::Gap => (Code::Gap, 0),
         RowKind::SyncLost => (Code::SyncLost, 0),
         RowKind::SyncFound => (Code::SyncFound, 0),
-        RowKind::Nonsense => (Code::Nonsense, 0),
+        RowKind::NotAFrame => (Code::NotAFrame, 0),
         RowKind::HeaderUnfinished => (Code::HeaderUnfinished, 0),
         RowKind::Conflict => (Code::Conflict, 0),
         RowKind::Limit(limit) => (Code::Limit, place(&LIMITS, &limit)),
@@ -389,7 +389,7 @@ mod tests {
             ("gap", RowKind::Gap),
             ("sync lost", RowKind::SyncLost),
             ("sync found", RowKind::SyncFound),
-            ("nonsense", RowKind::Nonsense),
+            ("nonsense", RowKind::NotAFrame),
             ("cut header", RowKind::HeaderUnfinished),
             ("conflict", RowKind::Conflict),
             ("fin", RowKind::Fin),

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 
 use crate::http::Handshake;
 use crate::stream::Direction;
-use crate::timeline::kept::Unpaired;
+use crate::timeline::index::Unpaired;
 use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId, RowKind};
 use crate::websocket::{Message, Opcode};
@@ -24,8 +24,8 @@ impl Timeline {
         if !is_ping && message.opcode != Opcode::Pong {
             return;
         }
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        let live = kept.live();
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        let live = index.live();
         let hash = hash(message.content);
         let it = Unpaired { row: row.id, packet: row.first, time: row.time, hash };
         let other = direction.reverse();
@@ -71,14 +71,14 @@ impl Timeline {
         self.learn(at, handshake);
         let row = Row { kind: RowKind::Request, ..draft };
         let id = self.add_span(at, row, Direction::ClientToServer, head.span);
-        if let Some(kept) = self.kept.get_mut(at) {
-            kept.live().request = id;
+        if let Some(index) = self.indexes.get_mut(at) {
+            index.live().request = id;
         }
     }
 
     pub(super) fn response(&mut self, at: usize, draft: Row, handshake: &Handshake) {
         self.learn(at, handshake);
-        let request = self.kept.get_mut(at).and_then(|kept| kept.live().request.take());
+        let request = self.indexes.get_mut(at).and_then(|index| index.live().request.take());
         let direction = Direction::ServerToClient;
         let draft = Row { direction: Some(direction), ..draft };
         let id = if let Some(head) = &handshake.response {

@@ -10,7 +10,7 @@ use crate::findings::{Finding, Rule, Severity};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::density::{Bucket, Density, place};
-use crate::timeline::kept::Kept;
+use crate::timeline::index::ConnectionIndex;
 use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::{Row, RowId};
@@ -26,11 +26,11 @@ pub struct Timeline {
     pub(super) rows: Rows,
     pub(super) connections: Vec<ConnectionRow>,
     /// Beside each of `connections`.
-    pub(super) kept: Vec<Kept>,
+    pub(super) indexes: Vec<ConnectionIndex>,
     /// Where in `connections` one is.
-    pub(super) index: HashMap<ConnectionId, usize>,
+    pub(super) positions: HashMap<ConnectionId, usize>,
     /// Connections that may never be shown: plain HTTP, most of them.
-    pub(super) drafts: HashMap<ConnectionId, Kept>,
+    pub(super) drafts: HashMap<ConnectionId, ConnectionIndex>,
     pub(super) latest: Option<(ConnectionId, usize)>,
     /// Packets that hold a fragment of an IP datagram which later packets complete.
     pub(super) fragments: PacketList,
@@ -102,8 +102,8 @@ impl Timeline {
         Self {
             rows: Rows::default(),
             connections: Vec::new(),
-            kept: Vec::new(),
-            index: HashMap::new(),
+            indexes: Vec::new(),
+            positions: HashMap::new(),
             drafts: HashMap::new(),
             latest: None,
             fragments: PacketList::default(),
@@ -140,18 +140,18 @@ impl Timeline {
 
     /// The rows of a connection, in their order.
     pub fn rows_of(&self, connection: ConnectionId) -> &[RowId] {
-        self.kept(connection).map(|kept| kept.rows.as_slice()).unwrap_or_default()
+        self.index(connection).map(|index| index.rows.as_slice()).unwrap_or_default()
     }
 
     /// The rows that the story of a connection is made of; `None` for one that is not shown.
     pub fn milestones_of(&self, connection: ConnectionId) -> Option<&Milestones> {
-        self.kept(connection).map(|kept| &kept.milestones)
+        self.index(connection).map(|index| &index.milestones)
     }
 
     /// Whether [`Timeline::density`] of a connection is exact for any range, but for messages that became
     /// known out of the order of time.
     pub fn counts_each(&self, connection: ConnectionId) -> bool {
-        self.kept(connection).is_none_or(|kept| kept.rows.len() <= OWN_WALK)
+        self.index(connection).is_none_or(|index| index.rows.len() <= OWN_WALK)
     }
 
     /// The connections that carry WebSocket, ask for it, bear traces of it or never got far enough to tell,
@@ -162,7 +162,7 @@ impl Timeline {
 
     /// One of these connections.
     pub fn connection(&self, id: ConnectionId) -> Option<&ConnectionRow> {
-        self.connections.get(*self.index.get(&id)?)
+        self.connections.get(*self.positions.get(&id)?)
     }
 
     /// All findings, in the order in which they were made.
@@ -217,8 +217,8 @@ impl Timeline {
                 }
             }
             Some(connections) => {
-                for kept in connections.iter().filter_map(|id| self.kept(*id)) {
-                    self.add_density(kept, &range, &mut buckets);
+                for index in connections.iter().filter_map(|id| self.index(*id)) {
+                    self.add_density(index, &range, &mut buckets);
                 }
             }
         }
@@ -227,7 +227,7 @@ impl Timeline {
 
     /// Memory taken by what is kept, in bytes, without findings.
     pub fn memory(&self) -> usize {
-        let shown: usize = self.kept.iter().map(Kept::memory).sum();
+        let shown: usize = self.indexes.iter().map(ConnectionIndex::memory).sum();
         let rows = self.connections.capacity().saturating_mul(size_of::<ConnectionRow>());
         let courses: usize = self.connections.iter().map(ConnectionRow::memory).sum();
         self.rows
@@ -239,8 +239,8 @@ impl Timeline {
             .saturating_add(self.density.memory())
     }
 
-    pub(super) fn kept(&self, id: ConnectionId) -> Option<&Kept> {
-        self.kept.get(*self.index.get(&id)?)
+    pub(super) fn index(&self, id: ConnectionId) -> Option<&ConnectionIndex> {
+        self.indexes.get(*self.positions.get(&id)?)
     }
 
     /// Where a connection is among those shown.
@@ -250,7 +250,7 @@ impl Timeline {
         {
             return Some(at);
         }
-        let at = self.index.get(&id).copied()?;
+        let at = self.positions.get(&id).copied()?;
         self.latest = Some((id, at));
         Some(at)
     }
@@ -259,8 +259,8 @@ impl Timeline {
     pub(super) fn show(&mut self, connection: &Connection) -> usize {
         let at = self.connections.len();
         self.connections.push(ConnectionRow::new(connection));
-        self.kept.push(self.drafts.remove(&connection.id).unwrap_or_default());
-        self.index.insert(connection.id, at);
+        self.indexes.push(self.drafts.remove(&connection.id).unwrap_or_default());
+        self.positions.insert(connection.id, at);
         self.latest = Some((connection.id, at));
         self.count_pending(at);
         at
@@ -282,13 +282,19 @@ impl Timeline {
         low
     }
 
-    fn add_density(&self, kept: &Kept, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
+    fn add_density(
+        &self,
+        index: &ConnectionIndex,
+        range: &Range<Timestamp>,
+        buckets: &mut [Bucket],
+    ) {
         let before = |time: Timestamp| {
-            kept.rows
+            index
+                .rows
                 .partition_point(|id| self.rows.packed(*id).is_some_and(|row| row.time() < time))
         };
-        let rows = kept.rows.get(before(range.start)..before(range.end)).unwrap_or_default();
-        match &kept.density {
+        let rows = index.rows.get(before(range.start)..before(range.end)).unwrap_or_default();
+        match &index.density {
             Some(density) if rows.len() > OWN_WALK => density.add_to(range, buckets),
             Some(_) | None => self.walk(rows.iter().copied(), range, buckets),
         }
@@ -320,13 +326,13 @@ impl Timeline {
         self.density.count(time, direction);
         let count = self.counts.messages.get_mut(direction);
         *count = count.saturating_add(1);
-        let Some(kept) = self.kept.get_mut(at) else { return };
-        match &mut kept.density {
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        match &mut index.density {
             Some(density) => density.count(time, direction),
-            None if kept.rows.len() > OWN_WALK => {
+            None if index.rows.len() > OWN_WALK => {
                 // All so far, the message just recorded included.
                 let mut density = Box::new(Density::new(OWN_BUCKETS));
-                for row in kept.rows.iter().filter_map(|id| self.rows.packed(*id)) {
+                for row in index.rows.iter().filter_map(|id| self.rows.packed(*id)) {
                     if row.is_message()
                         && let Some(direction) = row.direction()
                     {
@@ -336,7 +342,7 @@ impl Timeline {
                         density.mark(row.time(), worst);
                     }
                 }
-                kept.density = Some(density);
+                index.density = Some(density);
             }
             None => {}
         }

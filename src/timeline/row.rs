@@ -82,7 +82,7 @@ pub enum RowKind {
     /// Frame boundaries were found again.
     SyncFound,
     /// Text stands where a frame should start.
-    Nonsense,
+    NotAFrame,
     /// The stream ended within a frame header.
     HeaderUnfinished,
     /// The same bytes came twice with different content.

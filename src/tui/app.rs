@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::http::Handshake;
 use crate::stream::Timestamp;
-use crate::timeline::{OpenLimits, Opened, Opener, RowId, Spots, Timeline, open};
+use crate::timeline::{OpenLimits, Opened, Opener, ResumePoints, RowId, Timeline, open};
 use crate::tui::alerts::{Bell, News};
 use crate::tui::connections::ConnectionList;
 use crate::tui::correlation::Answers;
@@ -58,7 +58,7 @@ pub struct App {
     /// The row under the cursor, read again for the inspector, or why it could not be.
     pub opened: Option<(RowId, Result<Opened, String>)>,
     /// Where rows that were under the cursor ended.
-    spots: Spots,
+    resume_points: ResumePoints,
     /// The opening handshake of that row's connection, and the row it was read from.
     pub handshake: Option<(RowId, Handshake)>,
     /// The beginnings of what visible rows say.
@@ -184,7 +184,7 @@ impl App {
             inspector: InspectorState::default(),
             inspecting: Opening::default(),
             opened: None,
-            spots: Spots::default(),
+            resume_points: ResumePoints::default(),
             handshake: None,
             previews: Previews::default(),
             answers: Answers::default(),
@@ -332,14 +332,15 @@ impl App {
         let is_new = self.opened.as_ref().is_none_or(|(id, _)| *id != current);
         let mut pending = Pending::Nothing;
         if is_new {
-            let spots = std::mem::take(&mut self.spots);
-            let mut opener = Opener::resume(world.store, OpenLimits::default(), spots, OPEN_WORK);
+            let resume_points = std::mem::take(&mut self.resume_points);
+            let mut opener =
+                Opener::resume(world.store, OpenLimits::default(), resume_points, OPEN_WORK);
             match opener.try_open(world.timeline, current) {
                 Ok(Some(opened)) => self.opened = Some((current, Ok(opened))),
                 Ok(None) => pending = Pending::More,
                 Err(error) => self.opened = Some((current, Err(error.to_string()))),
             }
-            self.spots = opener.into_spots();
+            self.resume_points = opener.into_resume_points();
             self.open_handshake(current, world);
         }
         let mut state = std::mem::take(&mut self.inspector);

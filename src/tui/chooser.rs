@@ -5,7 +5,7 @@ use crate::findings::Finding;
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection, Span};
 use crate::timeline::filter::{Filter, Kind, Need, Needs, Subject};
-use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, Row, RowKind, Spots};
+use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowKind};
 use crate::tui::world::World;
 use crate::websocket::{
     DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
@@ -18,13 +18,13 @@ pub struct Chooser {
     /// The handshake of the connection that was asked about last.
     handshake: Option<(ConnectionId, Option<Handshake>)>,
     /// Where rows were read last.
-    pub(super) spots: Spots,
+    pub(super) resume_points: ResumePoints,
 }
 
 impl Chooser {
     /// Makes one.
     pub fn new(filter: Filter) -> Self {
-        Self { filter, handshake: None, spots: Spots::new(STREAMS) }
+        Self { filter, handshake: None, resume_points: ResumePoints::new(STREAMS) }
     }
 
     /// The filter.
@@ -179,7 +179,7 @@ fn kind(row: &Row) -> Kind {
         RowKind::Ended(_) => Kind::End,
         RowKind::SyncLost
         | RowKind::SyncFound
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished
         | RowKind::Conflict
         | RowKind::Limit(_)

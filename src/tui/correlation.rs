@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt};
 
-use crate::timeline::{OpenLimits, Opener, Row, RowId, RowKind, Spots};
+use crate::timeline::{OpenLimits, Opener, ResumePoints, Row, RowId, RowKind};
 use crate::tui::inspector::identity;
 use crate::tui::world::{Pending, World};
 use crate::websocket::Opcode;
@@ -24,7 +24,7 @@ pub struct Answers {
     /// The first answer to a request.
     firsts: HashMap<RowId, RowId>,
     /// Where rows were read last.
-    spots: Spots,
+    resume_points: ResumePoints,
     /// Rows read again so far, to be counted by tests.
     pub work: u64,
 }
@@ -46,7 +46,7 @@ impl Default for Answers {
             ids: HashMap::new(),
             requests: HashMap::new(),
             firsts: HashMap::new(),
-            spots: Spots::new(STREAMS),
+            resume_points: ResumePoints::new(STREAMS),
             work: 0,
         }
     }
@@ -68,10 +68,10 @@ impl Answers {
         if self.ids.len().max(self.requests.len()) > MOST_KEPT {
             *self = Self { work: self.work, ..Self::default() };
         }
-        let spots = std::mem::take(&mut self.spots);
-        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let resume_points = std::mem::take(&mut self.resume_points);
+        let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
         let pending = self.read(rows, &mut opener, world);
-        self.spots = opener.into_spots();
+        self.resume_points = opener.into_resume_points();
         pending
     }
 

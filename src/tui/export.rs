@@ -14,7 +14,7 @@ use crate::capture::{
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::stream::PacketId;
 use crate::timeline::export::{Format, write};
-use crate::timeline::{ConnectionRow, Opener, Row, Spots, Timeline};
+use crate::timeline::{ConnectionRow, Opener, ResumePoints, Row, Timeline};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
 use crate::tui::world::{Pending, World};
@@ -156,7 +156,7 @@ pub struct Export {
     /// How many there were when it began: later ones are left out.
     end: usize,
     /// Where rows were read last.
-    spots: Spots,
+    resume_points: ResumePoints,
     /// Messages written.
     pub count: u64,
     /// Messages that could not be read again.
@@ -166,8 +166,8 @@ pub struct Export {
 impl Export {
     /// Begins with the first row of the list.
     pub fn new(format: Format, rows: &RowList) -> Self {
-        let spots = Spots::new(STREAMS);
-        Self { format, place: 0, end: rows.len(), spots, count: 0, lost: 0 }
+        let resume_points = ResumePoints::new(STREAMS);
+        Self { format, place: 0, end: rows.len(), resume_points, count: 0, lost: 0 }
     }
 
     /// How many rows were written, and of how many.
@@ -177,8 +177,8 @@ impl Export {
 
     /// Writes some rows.
     pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> Pending {
-        let spots = std::mem::take(&mut self.spots);
-        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let resume_points = std::mem::take(&mut self.resume_points);
+        let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
         while self.place < stop && !opener.is_tired() {
             let row = rows.at(self.place).and_then(|id| world.timeline.row(id));
@@ -194,7 +194,7 @@ impl Export {
             }
             self.place = self.place.saturating_add(1);
         }
-        self.spots = opener.into_spots();
+        self.resume_points = opener.into_resume_points();
         if self.place < self.end { Pending::More } else { Pending::Nothing }
     }
 }

@@ -3,14 +3,14 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::http::Head;
-use crate::timeline::{OpenLimits, Opened, Opener, RowId, RowKind, Spots, Timeline};
+use crate::timeline::{OpenLimits, Opened, Opener, ResumePoints, RowId, RowKind, Timeline};
 use crate::tui::world::{Pending, World};
 
 /// What is known of the content of rows that were visible.
 #[derive(Debug)]
 pub struct Previews {
     known: HashMap<RowId, Preview>,
-    spots: Spots,
+    resume_points: ResumePoints,
     /// Rows read again so far, to be counted by tests.
     pub work: u64,
 }
@@ -28,7 +28,7 @@ pub enum Preview {
 
 impl Default for Previews {
     fn default() -> Self {
-        Self { known: HashMap::new(), spots: Spots::new(STREAMS), work: 0 }
+        Self { known: HashMap::new(), resume_points: ResumePoints::new(STREAMS), work: 0 }
     }
 }
 
@@ -43,10 +43,10 @@ impl Previews {
         if self.known.len() > MOST_KEPT {
             self.known.clear();
         }
-        let spots = std::mem::take(&mut self.spots);
-        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let resume_points = std::mem::take(&mut self.resume_points);
+        let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
         let pending = self.read(rows, &mut opener, world);
-        self.spots = opener.into_spots();
+        self.resume_points = opener.into_resume_points();
         pending
     }
 
@@ -97,7 +97,7 @@ fn has_content(timeline: &Timeline, row: RowId) -> bool {
         | RowKind::Request
         | RowKind::Response(_)
         | RowKind::Tunnel(_)
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished => true,
         RowKind::NoResponse
         | RowKind::Gap

@@ -244,8 +244,9 @@ impl RowList {
             Some(_) | None => ROWS_PER_STEP,
         };
         let stop = end.min(before.saturating_add(most));
-        let spots = self.chooser.as_mut().map(|it| std::mem::take(&mut it.spots));
-        let mut opener = Opener::resume(world.store, LIMITS, spots.unwrap_or_default(), WORK);
+        let resume_points = self.chooser.as_mut().map(|it| std::mem::take(&mut it.resume_points));
+        let mut opener =
+            Opener::resume(world.store, LIMITS, resume_points.unwrap_or_default(), WORK);
         let mut at = before;
         while at < stop && !opener.is_tired() {
             let id = match source {
@@ -266,7 +267,7 @@ impl RowList {
             at = at.saturating_add(1);
         }
         if let Some(chooser) = &mut self.chooser {
-            chooser.spots = opener.into_spots();
+            chooser.resume_points = opener.into_resume_points();
         }
         let looked = u64::try_from(at.saturating_sub(before)).unwrap_or(u64::MAX);
         self.work = self.work.saturating_add(looked);

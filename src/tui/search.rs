@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::timeline::{Opener, RowId, Spots};
+use crate::timeline::{Opener, ResumePoints, RowId};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
 use crate::tui::world::{Notice, Pending, Tone, World};
@@ -18,7 +18,7 @@ pub struct Search {
     running: Option<(usize, Towards)>,
     notice: Option<Notice>,
     /// Where rows were read last, while it is under way.
-    spots: Option<Spots>,
+    resume_points: Option<ResumePoints>,
     /// Rows looked at so far, to be counted by tests.
     pub work: u64,
 }
@@ -158,13 +158,13 @@ impl Search {
     /// Looks at some rows.
     pub fn step(&mut self, rows: &mut RowList, world: World<'_>) -> Pending {
         if self.running.is_none() {
-            self.spots = None;
+            self.resume_points = None;
             return Pending::Nothing;
         }
-        let spots = self.spots.take().unwrap_or_else(|| Spots::new(STREAMS));
-        let mut opener = Opener::resume(world.store, LIMITS, spots, WORK);
+        let resume_points = self.resume_points.take().unwrap_or_else(|| ResumePoints::new(STREAMS));
+        let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
         let pending = self.look(rows, world, &mut opener);
-        self.spots = Some(opener.into_spots());
+        self.resume_points = Some(opener.into_resume_points());
         pending
     }
 

@@ -22,11 +22,11 @@ use wslens::stream::Direction;
 use wslens::timeline::OpenLimits;
 use wslens::timeline::Opened;
 use wslens::timeline::Opener;
+use wslens::timeline::ResumePoints;
 use wslens::timeline::Row;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
 use wslens::timeline::Scope;
-use wslens::timeline::Spots;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::websocket::DeflateEnding;
@@ -192,7 +192,7 @@ pub(crate) fn assert_reopens(both: &Both, store: &dyn PacketStore, what: &str) {
                 assert_message(&opener.open(timeline, row.id).unwrap(), told, &what);
                 if number % 40 == 0 {
                     // A message at a time.
-                    let mut tired = Opener::resume(store, limits, Spots::default(), 0);
+                    let mut tired = Opener::resume(store, limits, ResumePoints::default(), 0);
                     assert_message(&tired.open(timeline, row.id).unwrap(), told, &what);
                 }
             }

@@ -214,11 +214,11 @@ impl Checker {
             }
             ConnectionEvent::InvalidUtf8 { direction, byte, span } => {
                 let what = InvalidUtf8 { direction, byte };
-                self.ask(&RULES_BY_TRIGGER.bad_text, about.of(what, at(direction, span)), out);
+                self.ask(&RULES_BY_TRIGGER.invalid_utf8, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::NotAFrame(direction, bytes, span) => {
                 let what = NotAFrame { bytes };
-                self.ask(&RULES_BY_TRIGGER.nonsense, about.of(what, at(direction, span)), out);
+                self.ask(&RULES_BY_TRIGGER.not_a_frame, about.of(what, at(direction, span)), out);
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
                 self.ask(

@@ -35,8 +35,9 @@ pub(crate) struct RulesByTrigger {
     pub(crate) compressed:
         Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
     pub(crate) close: Vec<(&'static Rule, fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations))>,
-    pub(crate) bad_text: Vec<TriggeredRule<InvalidUtf8>>,
-    pub(crate) nonsense: Vec<(&'static Rule, fn(&RuleContext<'_, NotAFrame<'_>>, &mut Violations))>,
+    pub(crate) invalid_utf8: Vec<TriggeredRule<InvalidUtf8>>,
+    pub(crate) not_a_frame:
+        Vec<(&'static Rule, fn(&RuleContext<'_, NotAFrame<'_>>, &mut Violations))>,
     pub(crate) request: Vec<(&'static Rule, fn(&RuleContext<'_, &Handshake>, &mut Violations))>,
     pub(crate) response: Vec<(&'static Rule, fn(&RuleContext<'_, &Handshake>, &mut Violations))>,
     pub(crate) incident:
@@ -59,8 +60,8 @@ pub(crate) static RULES_BY_TRIGGER: LazyLock<RulesByTrigger> = LazyLock::new(|| 
                 Check::Content(check) => asked.content.push((rule, check)),
                 Check::Compressed(check) => asked.compressed.push((rule, check)),
                 Check::Close(check) => asked.close.push((rule, check)),
-                Check::InvalidUtf8(check) => asked.bad_text.push((rule, check)),
-                Check::NotAFrame(check) => asked.nonsense.push((rule, check)),
+                Check::InvalidUtf8(check) => asked.invalid_utf8.push((rule, check)),
+                Check::NotAFrame(check) => asked.not_a_frame.push((rule, check)),
                 Check::Request(check) => asked.request.push((rule, check)),
                 Check::Response(check) => asked.response.push((rule, check)),
                 Check::Incident(check) => asked.incident.push((rule, check)),

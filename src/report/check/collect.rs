@@ -12,7 +12,7 @@ use crate::findings::{Finding, Findings, Reading, Rule, RuleName};
 use crate::report::tally::{Note, Tally};
 use crate::report::{Report, Selection};
 use crate::stream::Timestamp;
-use crate::timeline::filter::{Filter, Sieve};
+use crate::timeline::filter::{Filter, Matcher};
 
 /// Which findings count. All others are as if they had not been made.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ impl Choice {
 #[derive(Debug)]
 pub struct Collector {
     choice: Choice,
-    sieve: Option<Sieve>,
+    matcher: Option<Matcher>,
     tally: Tally,
     totals: Totals,
     notes: Vec<Note>,
@@ -61,7 +61,7 @@ impl Collector {
     /// Makes a collector that has seen nothing.
     pub fn new(choice: Choice) -> Self {
         Self {
-            sieve: choice.filter.clone().map(Sieve::new),
+            matcher: choice.filter.clone().map(Matcher::new),
             choice,
             tally: Tally::judged(),
             totals: Totals::default(),
@@ -97,7 +97,7 @@ impl Collector {
     }
 
     fn capture_finding(&mut self, finding: &Finding) {
-        if self.sieve.as_mut().is_none_or(|sieve| sieve.chooses(finding, None)) {
+        if self.matcher.as_mut().is_none_or(|matcher| matcher.chooses(finding, None)) {
             self.tally.found(finding.rule, 1);
             self.capture.push(finding.clone());
         }
@@ -139,11 +139,11 @@ impl Collector {
 impl Collector {
     /// Takes an event that findings were told for.
     fn hand_over(&mut self, event: &Event<'_>) {
-        if let Some(sieve) = &mut self.sieve {
-            sieve.observe(event);
-            self.fresh.retain(|finding| sieve.chooses(finding, Some(event)));
-            self.folded.retain(|(rule, _)| sieve.chooses_rule(rule, event));
-            sieve.forget(event);
+        if let Some(matcher) = &mut self.matcher {
+            matcher.observe(event);
+            self.fresh.retain(|finding| matcher.chooses(finding, Some(event)));
+            self.folded.retain(|(rule, _)| matcher.chooses_rule(rule, event));
+            matcher.forget(event);
         }
         match event.kind {
             EventKind::Connection(connection, ref what) => self.connection(connection, what),
@@ -186,8 +186,8 @@ impl Findings for Collector {
 
 impl Report for Collector {
     fn start(&mut self, first: Timestamp) {
-        if let Some(sieve) = &mut self.sieve {
-            sieve.start(first);
+        if let Some(matcher) = &mut self.matcher {
+            matcher.start(first);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::report::tally::{Note, Tally};
 use crate::report::{Breadth, Report};
 use crate::stream::Timestamp;
-use crate::timeline::filter::{Filter, Sieve};
+use crate::timeline::filter::{Filter, Matcher};
 
 /// Which connections have a story.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Choice {
 #[derive(Debug)]
 pub struct Collector {
     breadth: Breadth,
-    sieve: Option<Sieve>,
+    matcher: Option<Matcher>,
     tally: Tally,
     totals: Totals,
     notes: Vec<Note>,
@@ -60,7 +60,7 @@ impl Collector {
     pub fn new(choice: Choice) -> Self {
         Self {
             breadth: choice.breadth,
-            sieve: choice.filter.map(Sieve::new),
+            matcher: choice.filter.map(Matcher::new),
             tally: Tally::judged(),
             totals: Totals::default(),
             notes: Vec::new(),
@@ -97,15 +97,15 @@ impl Collector {
 
     /// Whether a filter chooses the connection of an event that is its last.
     fn sift(&mut self, event: &Event<'_>) -> bool {
-        let Some(sieve) = &mut self.sieve else { return true };
-        sieve.observe(event);
+        let Some(matcher) = &mut self.matcher else { return true };
+        matcher.observe(event);
         for finding in &self.fresh {
-            sieve.finding(finding);
-            sieve.chooses(finding, Some(event));
+            matcher.finding(finding);
+            matcher.chooses(finding, Some(event));
         }
         self.fresh.clear();
-        let passes = sieve.passes(event);
-        sieve.forget(event);
+        let passes = matcher.passes(event);
+        matcher.forget(event);
         passes
     }
 
@@ -159,7 +159,7 @@ impl Findings for Collector {
         };
         let Some(place) = self.places.get(&id) else {
             self.open.entry(id).or_default().findings.push(finding.clone());
-            if self.sieve.is_some() {
+            if self.matcher.is_some() {
                 self.fresh.push(finding.clone());
             }
             return;
@@ -167,7 +167,8 @@ impl Findings for Collector {
         // Told behind the connection's end.
         if let Some(story) = self.stories.get_mut(*place) {
             story.add(finding);
-            story.chosen |= self.sieve.as_mut().is_none_or(|sieve| sieve.chooses(finding, None));
+            story.chosen |=
+                self.matcher.as_mut().is_none_or(|matcher| matcher.chooses(finding, None));
         }
     }
 
@@ -178,8 +179,8 @@ impl Findings for Collector {
 
 impl Report for Collector {
     fn start(&mut self, first: Timestamp) {
-        if let Some(sieve) = &mut self.sieve {
-            sieve.start(first);
+        if let Some(matcher) = &mut self.matcher {
+            matcher.start(first);
         }
     }
 

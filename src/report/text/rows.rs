@@ -115,7 +115,7 @@ impl<W: Write> Text<W> {
     }
 
     /// Text where a frame should start.
-    pub(super) fn nonsense(
+    pub(super) fn not_a_frame(
         &mut self,
         origin: Origin,
         connection: &Connection,

@@ -12,12 +12,12 @@ mod fields;
 mod fixture;
 mod json;
 mod literal;
+mod matcher;
 mod names;
 mod nearest;
 mod number;
 mod operator;
 mod parser;
-mod sieve;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -33,9 +33,9 @@ use self::token::Token;
 pub use self::completion::{Candidate, complete};
 pub use self::fields::{FIELDS, Field, Need, Ports, Type, field};
 pub use self::json::Step;
+pub use self::matcher::Matcher;
 pub use self::names::{Named, Names, Numbers, Order};
 pub use self::operator::operators;
-pub use self::sieve::Sieve;
 pub use self::subject::{Kind, Subject};
 
 /// What rows are chosen by.

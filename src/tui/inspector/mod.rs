@@ -164,7 +164,7 @@ pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
             | RowKind::Gap
             | RowKind::SyncLost
             | RowKind::SyncFound
-            | RowKind::Nonsense
+            | RowKind::NotAFrame
             | RowKind::HeaderUnfinished
             | RowKind::Conflict
             | RowKind::Limit(_)

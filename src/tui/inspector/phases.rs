@@ -59,7 +59,7 @@ fn name(row: &Row) -> Option<String> {
         | RowKind::Gap
         | RowKind::SyncLost
         | RowKind::SyncFound
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished
         | RowKind::Conflict
         | RowKind::Limit(_)

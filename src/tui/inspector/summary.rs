@@ -190,7 +190,7 @@ pub(super) fn name(row: &Row) -> String {
         RowKind::Gap => "Gap",
         RowKind::SyncLost => "Frame boundaries lost",
         RowKind::SyncFound => "Frame boundaries found again",
-        RowKind::Nonsense => "No frame",
+        RowKind::NotAFrame => "No frame",
         RowKind::HeaderUnfinished => "Unfinished frame header",
         RowKind::Conflict => "Conflicting bytes",
         RowKind::Limit(_) => "Limit reached",
@@ -241,7 +241,7 @@ fn meaning(row: &Row) -> Option<String> {
         RowKind::SyncFound => {
             format!("{length} were passed over before frames could be told apart again.")
         }
-        RowKind::Nonsense => {
+        RowKind::NotAFrame => {
             format!("{sender} sent text where a frame should start; nothing behind it can be read.")
         }
         RowKind::HeaderUnfinished => "The stream ended within a frame header.".to_owned(),

@@ -84,7 +84,7 @@ fn label(app: &App, row: &Row) -> (String, Style) {
         RowKind::Gap => (sized("gap"), theme.style(Role::Warning)),
         RowKind::SyncLost => ("lost".to_owned(), theme.style(Role::Warning)),
         RowKind::SyncFound => ("found".to_owned(), theme.style(Role::Good)),
-        RowKind::Nonsense => (sized("text?"), theme.style(Role::Error)),
+        RowKind::NotAFrame => (sized("text?"), theme.style(Role::Error)),
         RowKind::HeaderUnfinished => ("header cut".to_owned(), theme.style(Role::Warning)),
         RowKind::Conflict => ("conflict".to_owned(), theme.style(Role::Warning)),
         RowKind::Limit(_) => ("limit".to_owned(), theme.style(Role::Warning)),
@@ -197,7 +197,7 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
         | RowKind::Request
         | RowKind::Response(_)
         | RowKind::Tunnel(_)
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished => match app.previews.get(row.id) {
             Some(preview) => content(row, preview, (text, dim)),
             None => (app.theme.symbols().ellipsis.to_owned(), dim),

@@ -40,7 +40,7 @@ pub(super) fn content<'a>(context: &Context<'a>) -> &'a [u8] {
         | RowKind::Gap
         | RowKind::SyncLost
         | RowKind::SyncFound
-        | RowKind::Nonsense
+        | RowKind::NotAFrame
         | RowKind::HeaderUnfinished
         | RowKind::Conflict
         | RowKind::Limit(_)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::ConnectionId;
 use crate::stream::Direction;
-use crate::timeline::kept::Entrance;
+use crate::timeline::index::ResumeState;
 use crate::timeline::row::{Row, RowId};
 
 /// Where earlier rows ended, one place of each of so many streams: with the 32 KiB that the next
@@ -12,57 +12,57 @@ use crate::timeline::row::{Row, RowId};
 ///
 /// An [`Opener`](super::Opener) takes them over and gives them back.
 #[derive(Debug)]
-pub struct Spots {
+pub struct ResumePoints {
     /// The one that was made first comes first.
-    spots: VecDeque<Spot>,
+    points: VecDeque<ResumePoint>,
     most: usize,
 }
 
 /// Where an earlier row ended.
 #[derive(Debug)]
-pub(super) struct Spot {
+pub(super) struct ResumePoint {
     pub(super) connection: ConnectionId,
     pub(super) direction: Direction,
     /// The last row that starts before it.
     pub(super) row: RowId,
-    pub(super) entrance: Entrance,
+    pub(super) state: ResumeState,
 }
 
-impl Default for Spots {
+impl Default for ResumePoints {
     fn default() -> Self {
         Self::new(FEW)
     }
 }
 
-impl Spots {
+impl ResumePoints {
     /// Makes room for those of so many streams.
     pub fn new(most: usize) -> Self {
-        Self { spots: VecDeque::new(), most }
+        Self { points: VecDeque::new(), most }
     }
 
     /// Remembers one, instead of that of the same stream.
-    pub(super) fn remember(&mut self, spot: Spot) {
-        let of = |it: &Spot| (it.connection, it.direction);
-        if let Some(known) = self.spots.iter_mut().find(|known| of(known) == of(&spot)) {
-            *known = spot;
+    pub(super) fn remember(&mut self, point: ResumePoint) {
+        let of = |it: &ResumePoint| (it.connection, it.direction);
+        if let Some(known) = self.points.iter_mut().find(|known| of(known) == of(&point)) {
+            *known = point;
             return;
         }
-        if self.spots.len() >= self.most {
-            self.spots.pop_front();
+        if self.points.len() >= self.most {
+            self.points.pop_front();
         }
-        self.spots.push_back(spot);
+        self.points.push_back(point);
     }
 
     /// The one in a row's stream, if it is not behind the row.
-    pub(super) fn before(&self, row: &Row, direction: Direction) -> Option<&Spot> {
-        self.spots
+    pub(super) fn before(&self, row: &Row, direction: Direction) -> Option<&ResumePoint> {
+        self.points
             .iter()
-            .find(|spot| spot.connection == row.connection && spot.direction == direction)
-            .filter(|spot| spot.entrance.offset <= row.offset)
+            .find(|point| point.connection == row.connection && point.direction == direction)
+            .filter(|point| point.state.offset <= row.offset)
     }
 }
 
-/// Streams whose spots are remembered where nothing is said: half a megabyte.
+/// Streams whose resume points are remembered where nothing is said: half a megabyte.
 const FEW: usize = 16;
 
 #[cfg(test)]
@@ -71,8 +71,8 @@ mod tests {
     use crate::stream::PacketId;
     use crate::websocket::HistoryStart;
 
-    fn spot(connection: u64, offset: u64) -> Spot {
-        let entrance = Entrance {
+    fn point(connection: u64, offset: u64) -> ResumePoint {
+        let state = ResumeState {
             offset,
             first: PacketId(1),
             output: Box::default(),
@@ -80,16 +80,16 @@ mod tests {
             earlier: 0,
         };
         let direction = Direction::ClientToServer;
-        Spot { connection: ConnectionId(connection), direction, row: RowId(1), entrance }
+        ResumePoint { connection: ConnectionId(connection), direction, row: RowId(1), state }
     }
 
     #[test]
     fn the_last_spot_of_each_of_some_streams_is_remembered() {
-        let mut spots = Spots::new(2);
+        let mut resume_points = ResumePoints::new(2);
         for (connection, offset) in [(1, 10), (2, 20), (1, 30), (3, 40)] {
-            spots.remember(spot(connection, offset));
+            resume_points.remember(point(connection, offset));
         }
-        let offsets: Vec<_> = spots.spots.iter().map(|it| it.entrance.offset).collect();
+        let offsets: Vec<_> = resume_points.points.iter().map(|it| it.state.offset).collect();
         assert_eq!(offsets, [20, 40], "that of the stream known longest has gone");
     }
 }

@@ -13,7 +13,7 @@ use crate::websocket::{History, HistoryStart};
 
 /// What is kept of a connection for reading it again.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct ConnectionIndex {
     /// Its rows, in their order.
     pub(super) rows: Vec<RowId>,
     /// Those of them that its story is made of.
@@ -23,10 +23,10 @@ pub(super) struct Kept {
     pub(super) first_sequences: PerDirection<Option<u32>>,
     /// Bytes that were given up as missing, by offset: late ones that the analyzer passed over are
     /// passed over again.
-    pub(super) holes: PerDirection<Vec<Hole>>,
+    pub(super) holes: PerDirection<Vec<StreamHole>>,
     /// Where decoding compressed messages can start, by offset.
-    pub(super) entrances: PerDirection<Vec<Entrance>>,
-    pub(super) directions: PerDirection<Progress>,
+    pub(super) resume_states: PerDirection<Vec<ResumeState>>,
+    pub(super) directions: PerDirection<DirectionProgress>,
     /// Counts of its own, where it has many rows.
     pub(super) density: Option<Box<Density>>,
     /// What is needed while it goes on.
@@ -35,17 +35,17 @@ pub(super) struct Kept {
 
 /// A range of stream bytes that are missing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Hole {
+pub(super) struct StreamHole {
     pub(super) start: u64,
     pub(super) end: u64,
 }
 
 /// A frame boundary between messages at which decoding can start, and what is to be known there.
 #[derive(Clone, Debug)]
-pub(super) struct Entrance {
+pub(super) struct ResumeState {
     /// Stream offset of a frame header.
     pub(super) offset: u64,
-    /// The lowest number of a packet with bytes behind it, up to the next entrance.
+    /// The lowest number of a packet with bytes behind it, up to the next resume point.
     pub(super) first: PacketId,
     /// The output that the next message may refer to.
     pub(super) output: Box<[u8]>,
@@ -55,7 +55,7 @@ pub(super) struct Entrance {
     pub(super) earlier: u64,
 }
 
-impl Entrance {
+impl ResumeState {
     pub(super) fn history(&self) -> History<'_> {
         History { output: &self.output, start: self.start, earlier: self.earlier }
     }
@@ -65,41 +65,41 @@ impl Entrance {
 #[derive(Debug, Default)]
 pub(super) struct Live {
     /// Findings whose row is yet to come.
-    pub(super) pending: Vec<Pending>,
+    pub(super) pending: Vec<PendingFinding>,
     /// Pings that no Pong has answered, by sender.
     pub(super) pings: PerDirection<VecDeque<Unpaired>>,
     /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole.
     pub(super) pongs: PerDirection<VecDeque<Unpaired>>,
     /// The row of the last request.
     pub(super) request: Option<RowId>,
-    pub(super) end: End,
+    pub(super) end: ReportedEnds,
 }
 
 /// Which ends of a connection were told in rows.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct End {
+pub(super) struct ReportedEnds {
     pub(super) fin: PerDirection<bool>,
     pub(super) reset: bool,
 }
 
 /// Where a direction stands.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct DirectionProgress {
     /// Stream offset behind all that has a row.
     pub(super) reached: u64,
     /// Where the data message starts that is open.
     pub(super) message: Option<u64>,
-    /// Whether the frames after the last entrance follow it without a break.
-    pub(super) is_entered: bool,
+    /// Whether the frames after the last resume point follow it without a break.
+    pub(super) is_resumable: bool,
     /// Whether boundaries were lost at any time.
     pub(super) was_lost: bool,
-    /// Inflated bytes since the last entrance.
+    /// Inflated bytes since the last resume point.
     pub(super) output: u64,
 }
 
 /// A finding whose row is yet to come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingFinding {
     /// Its place in the list of findings; `None` when that list was full.
     pub(super) finding: Option<usize>,
     pub(super) rule: &'static Rule,
@@ -117,7 +117,7 @@ pub(super) struct Unpaired {
     pub(super) hash: u64,
 }
 
-impl Kept {
+impl ConnectionIndex {
     /// What is remembered while it goes on.
     pub(super) fn live(&mut self) -> &mut Live {
         self.live.get_or_insert_default()
@@ -129,14 +129,14 @@ impl Kept {
     }
 
     pub(super) fn hole(&mut self, direction: Direction, gap: Gap) {
-        let hole = Hole { start: gap.offset, end: gap.end() };
+        let hole = StreamHole { start: gap.offset, end: gap.end() };
         self.holes.get_mut(direction).push(hole);
     }
 
     /// Exchanges client and server in all that was kept so far.
     pub(super) fn swap_directions(&mut self) {
         std::mem::swap(&mut self.holes.client, &mut self.holes.server);
-        std::mem::swap(&mut self.entrances.client, &mut self.entrances.server);
+        std::mem::swap(&mut self.resume_states.client, &mut self.resume_states.server);
         std::mem::swap(&mut self.directions.client, &mut self.directions.server);
         for pending in &mut self.live().pending {
             pending.direction = pending.direction.map(Direction::reverse);
@@ -156,8 +156,8 @@ impl Kept {
         let rows = self.rows.capacity().saturating_mul(size_of::<RowId>());
         let outputs: usize = Direction::BOTH
             .iter()
-            .flat_map(|direction| self.entrances.get(*direction))
-            .map(|entrance| entrance.output.len().saturating_add(size_of::<Entrance>()))
+            .flat_map(|direction| self.resume_states.get(*direction))
+            .map(|state| state.output.len().saturating_add(size_of::<ResumeState>()))
             .sum();
         let density = self.density.as_ref().map_or(0, |density| density.memory());
         size_of::<Self>()

@@ -19,7 +19,7 @@ use crate::websocket::{Frame, Opcode};
 /// of each, its handshake and the first frame of the message under way are kept, where the filter asks
 /// for them.
 #[derive(Debug)]
-pub struct Sieve {
+pub struct Matcher {
     filter: Filter,
     needs: Needs,
     start: Timestamp,
@@ -48,8 +48,8 @@ struct UnderWay {
     findings: Vec<(u64, Finding)>,
 }
 
-impl Sieve {
-    /// Makes a sieve that has seen nothing.
+impl Matcher {
+    /// Makes a matcher that has seen nothing.
     pub fn new(filter: Filter) -> Self {
         Self {
             needs: filter.needs(),
@@ -370,18 +370,18 @@ mod tests {
 
     const CLIENT: Direction = Direction::ClientToServer;
 
-    fn sieve(expression: &str) -> Sieve {
-        let mut sieve = Sieve::new(Filter::parse(expression).unwrap());
-        sieve.start(START);
-        sieve
+    fn matcher(expression: &str) -> Matcher {
+        let mut matcher = Matcher::new(Filter::parse(expression).unwrap());
+        matcher.start(START);
+        matcher
     }
 
     /// Tells an event of packet 9, and asks about it.
-    fn passes(sieve: &mut Sieve, connection: &Connection, what: ConnectionEvent<'_>) -> bool {
+    fn passes(matcher: &mut Matcher, connection: &Connection, what: ConnectionEvent<'_>) -> bool {
         let event = Event { origin: origin(9), kind: EventKind::Connection(connection, what) };
-        sieve.observe(&event);
-        let passes = sieve.passes(&event);
-        sieve.forget(&event);
+        matcher.observe(&event);
+        let passes = matcher.passes(&event);
+        matcher.forget(&event);
         passes
     }
 
@@ -413,20 +413,20 @@ mod tests {
     fn handshake_is_known_of_messages_until_its_connection_ends() {
         let (connection, handshake, hello) =
             (connection(), handshake(), message(Opcode::Text, b"Hello"));
-        let mut sieve = sieve("path == \"/feed\"");
+        let mut matcher = matcher("path == \"/feed\"");
         let message = || ConnectionEvent::Message(CLIENT, &hello);
-        assert!(!passes(&mut sieve, &connection, message()));
-        assert!(passes(&mut sieve, &connection, ConnectionEvent::HandshakeEnded(&handshake)));
-        assert!(passes(&mut sieve, &connection, message()));
-        assert!(passes(&mut sieve, &connection, ended()));
-        assert!(!passes(&mut sieve, &connection, message()));
-        assert!(sieve.memories.is_empty() && sieve.matched.is_empty());
+        assert!(!passes(&mut matcher, &connection, message()));
+        assert!(passes(&mut matcher, &connection, ConnectionEvent::HandshakeEnded(&handshake)));
+        assert!(passes(&mut matcher, &connection, message()));
+        assert!(passes(&mut matcher, &connection, ended()));
+        assert!(!passes(&mut matcher, &connection, message()));
+        assert!(matcher.memories.is_empty() && matcher.matched.is_empty());
     }
 
     #[test]
     fn message_has_the_bits_of_its_first_frame_whatever_came_between() {
         let connection = connection();
-        let mut sieve = sieve("fin == false");
+        let mut matcher = matcher("fin == false");
         for frame in [
             frame_at(0, 1, false),
             frame_at(20, 9, true),
@@ -434,67 +434,67 @@ mod tests {
             frame_at(60, 0, true),
         ] {
             let started = ConnectionEvent::FrameStarted(CLIENT, &frame);
-            assert!(passes(&mut sieve, &connection, started), "is no row");
+            assert!(passes(&mut matcher, &connection, started), "is no row");
         }
         let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
-        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &ping)));
-        assert!(passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
+        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &ping)));
+        assert!(passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text)));
         // The first frame of this one was not seen.
         let late = message_at(80, 91, Opcode::Text);
-        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &late)));
+        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &late)));
     }
 
     #[test]
     fn message_has_the_findings_of_its_frames_only() {
         let connection = connection();
-        let mut sieve = sieve("rule == WS-F01");
+        let mut matcher = matcher("rule == WS-F01");
         let (data, ping) = (frame_at(0, 1, false), frame_at(20, 9, true));
-        sieve.finding(&finding("WS-F01", Some(Side::Client)));
-        passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &data));
-        passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &ping));
-        assert!(passes(&mut sieve, &connection, ConnectionEvent::FrameEnded(CLIENT, &data)));
-        assert!(!passes(&mut sieve, &connection, ConnectionEvent::FrameEnded(CLIENT, &ping)));
+        matcher.finding(&finding("WS-F01", Some(Side::Client)));
+        passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &data));
+        passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &ping));
+        assert!(passes(&mut matcher, &connection, ConnectionEvent::FrameEnded(CLIENT, &data)));
+        assert!(!passes(&mut matcher, &connection, ConnectionEvent::FrameEnded(CLIENT, &ping)));
         let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
-        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &ping)));
+        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &ping)));
         let other = ConnectionEvent::Message(CLIENT.reverse(), &text);
-        assert!(!passes(&mut sieve, &connection, other));
-        assert!(passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
-        assert!(!passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text)));
+        assert!(!passes(&mut matcher, &connection, other));
+        assert!(passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text)));
+        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text)));
     }
 
     #[test]
     fn findings_without_a_message_are_not_kept_for_ever() {
         let connection = connection();
-        let mut sieve = sieve("rule == WS-F05");
+        let mut matcher = matcher("rule == WS-F05");
         for number in 0..1000 {
             let reserved = frame_at(number * 20, 3, true);
-            sieve.finding(&finding("WS-F05", Some(Side::Client)));
-            passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &reserved));
+            matcher.finding(&finding("WS-F05", Some(Side::Client)));
+            passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &reserved));
             let end = ConnectionEvent::FrameEnded(CLIENT, &reserved);
-            assert!(passes(&mut sieve, &connection, end), "{number}");
+            assert!(passes(&mut matcher, &connection, end), "{number}");
         }
         for number in 0..1000 {
             let lonely = frame_at(number * 20, 0, true);
-            sieve.finding(&finding("WS-F11", Some(Side::Client)));
-            passes(&mut sieve, &connection, ConnectionEvent::FrameStarted(CLIENT, &lonely));
+            matcher.finding(&finding("WS-F11", Some(Side::Client)));
+            passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &lonely));
         }
-        let kept = &sieve.memories[&connection.id].directions.client.findings;
+        let kept = &matcher.memories[&connection.id].directions.client.findings;
         assert_eq!(kept.len(), EACH);
         let text = message_at(50_000, 50_011, Opcode::Text);
-        passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &text));
-        assert!(sieve.memories[&connection.id].directions.client.findings.is_empty());
+        passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text));
+        assert!(matcher.memories[&connection.id].directions.client.findings.is_empty());
     }
 
     #[test]
     fn end_of_a_connection_passes_where_anything_of_it_did() {
         let (connection, hello) = (connection(), message(Opcode::Text, b"Hello"));
         for (opcode, expected) in [("text", true), ("ping", false)] {
-            let mut sieve = sieve(&format!("opcode == {opcode}"));
-            passes(&mut sieve, &connection, ConnectionEvent::Message(CLIENT, &hello));
-            assert_eq!(passes(&mut sieve, &connection, ended()), expected, "{opcode}");
+            let mut matcher = matcher(&format!("opcode == {opcode}"));
+            passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &hello));
+            assert_eq!(passes(&mut matcher, &connection, ended()), expected, "{opcode}");
         }
-        assert!(passes(&mut sieve("outcome == closed"), &connection, ended()));
-        assert!(!passes(&mut sieve("outcome == open"), &connection, ended()));
+        assert!(passes(&mut matcher("outcome == closed"), &connection, ended()));
+        assert!(!passes(&mut matcher("outcome == open"), &connection, ended()));
     }
 
     #[test]
@@ -514,13 +514,13 @@ mod tests {
             ("opcode == ping",             false, false),
         ];
         for (expression, with_event, alone) in cases {
-            let mut sieve = sieve(expression);
-            let answer = sieve.chooses(&finding, Some(&event));
+            let mut matcher = matcher(expression);
+            let answer = matcher.chooses(&finding, Some(&event));
             assert_eq!(answer, with_event, "{expression}");
-            assert_eq!(sieve.chooses(&finding, None), alone, "{expression}");
+            assert_eq!(matcher.chooses(&finding, None), alone, "{expression}");
         }
-        let mut sieve = sieve("severity == error and port == 8080");
-        assert!(sieve.chooses_rule(finding.rule, &event));
-        assert!(passes(&mut sieve, &connection, ended()), "its connection has a match");
+        let mut matcher = matcher("severity == error and port == 8080");
+        assert!(matcher.chooses_rule(finding.rule, &event));
+        assert!(passes(&mut matcher, &connection, ended()), "its connection has a match");
     }
 }

@@ -8,14 +8,14 @@ use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp
 use crate::tcp::assembler::{Assembler, SegmentMeta};
 use crate::tcp::seq;
 use crate::timeline::connection::ConnectionRow;
-use crate::timeline::kept::{Hole, Kept};
+use crate::timeline::index::{ConnectionIndex, StreamHole};
 use crate::timeline::open::OpenError;
 use crate::timeline::packets::{PacketList, Placed, Sender};
 
 /// One direction of a connection, to be read again.
-pub(super) struct Again<'t> {
+pub(super) struct StreamReader<'t> {
     pub(super) connection: &'t ConnectionRow,
-    pub(super) kept: &'t Kept,
+    pub(super) index: &'t ConnectionIndex,
     /// Packets of the capture that hold fragments of IP datagrams.
     pub(super) fragments: &'t PacketList,
     pub(super) direction: Direction,
@@ -24,7 +24,7 @@ pub(super) struct Again<'t> {
 
 /// Which part of a stream to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stretch {
+pub(super) struct StreamRange {
     /// Stream offset of the first byte.
     pub(super) offset: u64,
     /// No packet before this one has any of it.
@@ -37,32 +37,32 @@ pub(super) struct Stretch {
 
 /// What comes next in a stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part<'a> {
+pub(super) enum StreamPart<'a> {
     Bytes(Chunk<'a>),
     Missing(Gap),
 }
 
-impl Again<'_> {
+impl StreamReader<'_> {
     /// Hands over a stretch in its order, until `each` has enough or its last packet was read.
     pub(super) fn read(
         &self,
-        stretch: Stretch,
-        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+        range: StreamRange,
+        each: &mut impl FnMut(StreamPart<'_>) -> ControlFlow<()>,
     ) -> Result<(), OpenError> {
-        let Some(first_sequence) = *self.kept.first_sequences.get(self.direction) else {
+        let Some(first_sequence) = *self.index.first_sequences.get(self.direction) else {
             return Ok(());
         };
-        let mut order = Order::new(self.kept.holes.get(self.direction), stretch.offset);
+        let mut order = SegmentOrder::new(self.index.holes.get(self.direction), range.offset);
         if order.pass_holes(Origin::default(), each).is_break() {
             return Ok(());
         }
         let sender = self.sender();
-        let (mut decoder, mut bytes, mut late) = (Decoder::default(), Vec::new(), stretch.late);
-        for placed in self.kept.packets.since(stretch.first) {
+        let (mut decoder, mut bytes, mut late) = (Decoder::default(), Vec::new(), range.late);
+        for placed in self.index.packets.since(range.first) {
             if placed.sender != sender {
                 continue;
             }
-            if placed.place.id > stretch.last {
+            if placed.place.id > range.last {
                 let Some(left) = late.checked_sub(1) else { break };
                 late = left;
             }
@@ -111,14 +111,14 @@ impl Again<'_> {
 }
 
 /// Puts segments in order, and goes on behind what the analyzer gave up, as soon as it is reached.
-struct Order<'t> {
+struct SegmentOrder<'t> {
     assembler: Assembler,
     /// What is missing, by offset, from the next byte on.
-    holes: &'t [Hole],
+    holes: &'t [StreamHole],
 }
 
-impl<'t> Order<'t> {
-    fn new(holes: &'t [Hole], offset: u64) -> Self {
+impl<'t> SegmentOrder<'t> {
+    fn new(holes: &'t [StreamHole], offset: u64) -> Self {
         let mut assembler = Assembler::default();
         assembler.skip_to(offset);
         let passed = holes.partition_point(|hole| hole.end <= offset);
@@ -130,7 +130,7 @@ impl<'t> Order<'t> {
         segment: &Segment<'_>,
         first_sequence: u32,
         origin: Origin,
-        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+        each: &mut impl FnMut(StreamPart<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let syn = segment.flags.has(Flags::SYN);
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
@@ -145,7 +145,7 @@ impl<'t> Order<'t> {
         if !chunk.bytes.is_empty()
             && let Some(ready) = self.assembler.insert(chunk, SegmentMeta::default()).ready
         {
-            each(Part::Bytes(ready))?;
+            each(StreamPart::Bytes(ready))?;
         }
         self.pass_holes(origin, each)
     }
@@ -154,12 +154,12 @@ impl<'t> Order<'t> {
     fn pass_holes(
         &mut self,
         origin: Origin,
-        each: &mut impl FnMut(Part<'_>) -> ControlFlow<()>,
+        each: &mut impl FnMut(StreamPart<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         loop {
             if let Some((offset, kept)) = self.assembler.pop() {
                 let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
-                each(Part::Bytes(chunk))?;
+                each(StreamPart::Bytes(chunk))?;
                 continue;
             }
             let offset = self.assembler.next();
@@ -172,7 +172,7 @@ impl<'t> Order<'t> {
             let length = end.saturating_sub(offset);
             if length > 0 {
                 let cause = GapCause::Acknowledged;
-                each(Part::Missing(Gap { offset, length, cause, origin }))?;
+                each(StreamPart::Missing(Gap { offset, length, cause, origin }))?;
             }
         }
         ControlFlow::Continue(())
