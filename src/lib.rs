@@ -12,6 +12,8 @@ pub mod pipeline;
 pub mod report;
 pub mod stream;
 pub mod tcp;
+#[cfg(test)]
+mod testkit;
 pub mod text;
 pub mod timeline;
 pub mod tls;

@@ -12,7 +12,12 @@ use std::io::Read;
 use allocation_counter::AllocationInfo;
 use flate2::Compress;
 use flate2::Compression;
-use flate2::FlushCompress;
+use support::testkit::file;
+use support::testkit::frame::deflate;
+use support::testkit::frame::frame;
+use support::testkit::packet::ETHERNET;
+use support::testkit::traffic;
+use support::testkit::traffic::Link;
 use wslens::analysis::Analyzer;
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
@@ -39,6 +44,8 @@ use wslens::stream::Direction;
 use wslens::timeline::stats::Statistics;
 use wslens::websocket::Inflation;
 use wslens::websocket::Utf8;
+
+mod support;
 
 /// Messages of the shorter capture.
 const MESSAGES: u64 = 5_000;
@@ -307,9 +314,8 @@ enum Extent {
 
 /// A capture of one connection, made while it is read: texts in turn from client and server.
 ///
-/// Classic pcap, Ethernet, IPv4. Nothing is lost or out of order; the connection is not closed.
+/// Nothing is lost or out of order; the connection is not closed.
 struct Traffic {
-    payload: Payload,
     extent: Extent,
     sent: u64,
     /// Bytes made so far.
@@ -317,69 +323,32 @@ struct Traffic {
     /// What was made and not yet read: `ready[start..]`.
     ready: Vec<u8>,
     start: usize,
-    client: Peer,
-    server: Peer,
-    packets: u32,
+    connection: traffic::Traffic,
     /// The frames that are sent over and over, in turn from client and server.
     frames: Vec<Vec<u8>>,
 }
 
-/// One side of the connection.
-struct Peer {
-    ip: [u8; 4],
-    port: u16,
-    /// Sequence number of the next byte.
-    next: u32,
-}
-
-impl Peer {
-    fn new(host: u8, port: u16, first: u32) -> Self {
-        Self { ip: [10, 0, 0, host], port, next: first }
-    }
-}
-
 impl Traffic {
     fn new(payload: Payload, extent: Extent) -> Self {
+        let mut connection = traffic::Traffic::new(Link::Ethernet);
+        // A hundred thousand a second, and the server's sequence numbers soon wrap around.
+        connection.step = 10_000;
+        connection.start.server = 4_000_000_000;
+        match payload {
+            Payload::Deflated => connection.deflated(""),
+            Payload::Short | Payload::Long => connection.upgraded(),
+        };
         let mut traffic = Self {
-            payload,
             extent,
             sent: 0,
             made: 0,
-            ready: Vec::new(),
+            ready: file::pcap_header(ETHERNET),
             start: 0,
-            client: Peer::new(1, 50_000, 1_000),
-            server: Peer::new(2, 80, 4_000_000_000),
-            packets: 0,
+            connection,
             frames: frames(payload),
         };
-        traffic.open();
+        traffic.write();
         traffic
-    }
-
-    /// File header, TCP handshake, WebSocket handshake.
-    fn open(&mut self) {
-        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 1_u32] {
-            self.ready.extend(word.to_le_bytes());
-        }
-        self.segment(Direction::ClientToServer, SYN, &[]);
-        self.segment(Direction::ServerToClient, SYN | ACK, &[]);
-        self.segment(Direction::ClientToServer, ACK, &[]);
-        let extension = match self.payload {
-            Payload::Deflated => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
-            Payload::Short | Payload::Long => "",
-        };
-        // Key and accept are those of RFC 6455 §1.3.
-        let request = format!(
-            "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Version: 13\r\n{extension}\r\n"
-        );
-        let response = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extension}\r\n"
-        );
-        self.segment(Direction::ClientToServer, ACK | PSH, request.as_bytes());
-        self.segment(Direction::ServerToClient, ACK | PSH, response.as_bytes());
     }
 
     fn is_over(&self) -> bool {
@@ -397,52 +366,23 @@ impl Traffic {
         } else {
             Direction::ServerToClient
         };
-        let frame = std::mem::take(&mut self.frames[turn]);
-        for segment in frame.chunks(SEGMENT) {
-            self.segment(direction, ACK | PSH, segment);
+        for segment in self.frames[turn].chunks(SEGMENT) {
+            self.connection.segment(direction, segment);
         }
-        self.frames[turn] = frame;
         if turn.is_multiple_of(4) {
-            self.segment(direction.reverse(), ACK, &[]);
+            self.connection.acknowledge(direction.reverse());
         }
         self.sent += 1;
+        self.write();
     }
 
-    /// Adds one packet to what is ready.
-    fn segment(&mut self, direction: Direction, flags: u8, data: &[u8]) {
-        let (from, to) = match direction {
-            Direction::ClientToServer => (&mut self.client, &self.server),
-            Direction::ServerToClient => (&mut self.server, &self.client),
-        };
-        let acknowledged = if flags & ACK == 0 { 0 } else { to.next };
-        let length = u16::try_from(40 + data.len()).unwrap();
-        let out = &mut self.ready;
-        let before = out.len();
-        let captured = u32::from(length) + 14;
-        for word in [
-            1_700_000_000 + self.packets / 100_000,
-            self.packets % 100_000 * 10,
-            captured,
-            captured,
-        ] {
-            out.extend(word.to_le_bytes());
+    /// Adds the packets of the connection to what is ready.
+    fn write(&mut self) {
+        let before = self.ready.len();
+        for packet in self.connection.packets.drain(..) {
+            file::pcap_packet(&mut self.ready, packet.time, &packet.bytes);
         }
-        // Ethernet.
-        out.extend([2, 0, 0, 0, 0, to.ip[3], 2, 0, 0, 0, 0, from.ip[3], 0x08, 0x00]);
-        // IPv4; checksums are left to the network card.
-        out.extend([0x45, 0]);
-        out.extend(length.to_be_bytes());
-        out.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-        out.extend(from.ip.into_iter().chain(to.ip));
-        // TCP.
-        out.extend(from.port.to_be_bytes().into_iter().chain(to.port.to_be_bytes()));
-        out.extend(from.next.to_be_bytes().into_iter().chain(acknowledged.to_be_bytes()));
-        out.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
-        out.extend_from_slice(data);
-        self.made += u64::try_from(out.len() - before).unwrap();
-        let taken = u32::try_from(data.len()).unwrap() + u32::from(flags & SYN != 0);
-        from.next = from.next.wrapping_add(taken);
-        self.packets += 1;
+        self.made += u64::try_from(self.ready.len() - before).unwrap();
     }
 }
 
@@ -500,31 +440,6 @@ fn text(payload: Payload, turn: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn deflate(compressor: &mut Compress, text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2 * text.len() + 64);
-    compressor.compress_vec(text, &mut out, FlushCompress::Sync).unwrap();
-    // RFC 7692 §7.2.1: the empty block at the end is not sent.
-    assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
-    out.truncate(out.len() - 4);
-    out
-}
-
-/// Makes a frame with this first byte.
-fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let masked = if mask.is_some() { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    if let Some(short) = u8::try_from(payload.len()).ok().filter(|length| *length < 126) {
-        frame.push(masked | short);
-    } else {
-        frame.push(masked | 0x7e);
-        frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-    }
-    frame.extend(mask.into_iter().flatten());
-    let key = mask.unwrap_or_default().into_iter().cycle();
-    frame.extend(payload.iter().zip(key).map(|(byte, key)| byte ^ key));
-    frame
-}
-
 /// Messages that differ.
 const CYCLE: usize = 96;
 
@@ -533,10 +448,6 @@ const BATCH: usize = 64 << 10;
 
 /// Bytes of a segment's data.
 const SEGMENT: usize = 1_400;
-
-const SYN: u8 = 0x02;
-const PSH: u8 = 0x08;
-const ACK: u8 = 0x10;
 
 /// What texts are made of.
 const WORDS: [&str; 8] =

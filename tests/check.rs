@@ -13,6 +13,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use support::program::{command, lines, text};
+use support::testkit::file::pcap;
 
 /// A capture with findings: one error each on connections 1 and 4 at least.
 const ERRORS: &str = "samples/protocol-errors.pcap";
@@ -30,7 +31,7 @@ fn check(arguments: &[&str]) -> Output {
 
 /// A classic capture without packets.
 fn empty_capture() -> Vec<u8> {
-    [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1].map(u32::to_le_bytes).concat()
+    pcap(&[])
 }
 
 /// Copies a sample into a folder.

@@ -7,6 +7,16 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use support::program::text;
+use support::testkit::file::{pcap, pcap_of};
+use support::testkit::frame::masked_with;
+use support::testkit::head;
+use support::testkit::packet::RAW_IP;
+use support::testkit::traffic::{Link, Traffic};
+use wslens::stream::Direction::{ClientToServer, ServerToClient};
+
+mod support;
+
 /// Runs wslens without standard input.
 fn wslens(arguments: &[&str]) -> Output {
     command(arguments).stdin(Stdio::null()).output().unwrap()
@@ -24,75 +34,24 @@ fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+/// Traffic without a link layer, a millisecond from packet to packet, so far.
+fn traffic() -> Traffic {
+    let mut traffic = Traffic::new(Link::RawIp);
+    traffic.step = 1_000_000;
+    traffic.dial().answer();
+    traffic
 }
 
-/// A classic capture with a link type and packets.
-fn capture(link_type: u32, packets: &[&[u8]]) -> Vec<u8> {
-    let mut file = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, link_type] {
-        file.extend(word.to_le_bytes());
-    }
-    // A millisecond apart.
-    for (number, packet) in (0_u32..).zip(packets) {
-        let length = u32::try_from(packet.len()).unwrap();
-        let (second, microsecond) = (1_787_391_000 + number / 1000, number % 1000 * 1000);
-        for word in [second, microsecond, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(*packet);
-    }
-    file
-}
-
-/// A TCP segment in IPv4 without a link layer (`LINKTYPE_RAW`), from port 1000 to 80 or back.
-fn segment(
-    from_client: bool,
-    sequence: u32,
-    acknowledgment: u32,
-    flags: u8,
-    payload: &[u8],
-) -> Vec<u8> {
-    let ports = if from_client { [1000_u16, 80] } else { [80, 1000] };
-    let hosts = if from_client { [1_u8, 2] } else { [2, 1] };
-    let length = u16::try_from(40 + payload.len()).unwrap();
-    let mut packet = vec![0x45, 0];
-    packet.extend(length.to_be_bytes());
-    packet.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-    packet.extend([10, 0, 0, hosts[0], 10, 0, 0, hosts[1]]);
-    packet.extend(ports[0].to_be_bytes());
-    packet.extend(ports[1].to_be_bytes());
-    packet.extend(sequence.to_be_bytes());
-    packet.extend(acknowledgment.to_be_bytes());
-    packet.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    packet.extend(payload);
-    packet
-}
-
-/// A capture of a handshake (key and answer of RFC 6455 §1.3) and `messages` times the text Hello (§5.7),
-/// the first masked as it is there, the others with other keys.
+/// A capture of a handshake and `messages` times the text Hello, each with another key.
 fn conversation(messages: u32) -> Vec<u8> {
-    let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
-        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-        Sec-WebSocket-Version: 13\r\n\r\n";
-    let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    let (asked, answered) =
-        (u32::try_from(request.len()).unwrap(), u32::try_from(response.len()).unwrap());
-    let mut packets = vec![
-        segment(true, 0, 0, 0x02, b""),
-        segment(false, 0, 1, 0x12, b""),
-        segment(true, 1, 1, 0x18, request),
-        segment(false, 1, 1 + asked, 0x18, response),
-    ];
+    let mut traffic = traffic();
+    traffic.segment(ClientToServer, &head::request(head::KEY, ""));
+    traffic.segment(ServerToClient, &head::response(head::KEY, ""));
     for number in 0..messages {
         let key = (0x37fa_213d ^ number.wrapping_mul(0x9e37_79b9)).to_be_bytes();
-        let masked = b"Hello".iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
-        let hello: Vec<u8> = [0x81, 0x85].into_iter().chain(key).chain(masked).collect();
-        packets.push(segment(true, 1 + asked + 11 * number, 1 + answered, 0x18, &hello));
+        traffic.segment(ClientToServer, &masked_with(key, 0x81, b"Hello"));
     }
-    capture(101, &packets.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    pcap_of(RAW_IP, &traffic.packets)
 }
 
 fn file(folder: &Path, name: &str, content: &[u8]) -> String {
@@ -163,8 +122,7 @@ fn failures_are_one_line_and_exit_code_2() {
 fn packets_are_written_while_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let segments = [segment(true, 0, 0, 2, b""), segment(false, 0, 1, 0x12, b"")];
-    let bytes = capture(101, &segments.each_ref().map(Vec::as_slice));
+    let bytes = pcap_of(RAW_IP, &traffic().packets);
     let input = file(folder.path(), "in.pcap", &bytes);
     let output = path("out.pcapng");
     let write = |arguments: &[&str]| {
@@ -252,7 +210,7 @@ fn messages_are_printed_as_text_and_as_json() {
         let run = wslens(arguments);
         let lines = text(&run.stdout);
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
-        assert!(lines.contains("→  GET /chat  Host: example.com\n"), "{lines}");
+        assert!(lines.contains("→  GET /chat  Host: server.example.com\n"), "{lines}");
         assert!(lines.contains("→  text        5 B  Hello\n"), "{lines}");
         assert!(
             lines.ends_with("1 connection (1 WebSocket), 2 messages, 2 frames in 0.005000 s\n"),
@@ -363,7 +321,7 @@ fn damaged_capture_is_shown_up_to_the_damage() {
 #[test]
 fn capture_without_packets_is_fine() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "none.pcap", &capture(1, &[]));
+    let path = file(folder.path(), "none.pcap", &pcap(&[]));
     let run = wslens(&["print", &path, "--format", "ndjson"]);
     assert_eq!(run.status.code(), Some(0));
     assert_eq!(text(&run.stderr).lines().count(), 1);
@@ -373,7 +331,9 @@ fn capture_without_packets_is_fine() {
 #[test]
 fn link_types_that_are_not_supported_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "usb.pcap", &capture(189, &[&[0; 64], &[0; 64]]));
+    let mut traffic = Traffic::new(Link::RawIp);
+    traffic.raw(&[0; 64]).raw(&[0; 64]);
+    let path = file(folder.path(), "usb.pcap", &pcap_of(189, &traffic.packets));
     let run = wslens(&["print", &path]);
     assert_eq!(run.status.code(), Some(0));
     let lines = text(&run.stdout);

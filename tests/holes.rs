@@ -15,10 +15,11 @@ use wslens::capture;
 use wslens::stream::Direction::ClientToServer;
 use wslens::timeline::stats::Statistics;
 
-use support::container;
 use support::conversation::Conversation;
-use support::scenario::Layout;
-use support::scenario::Line;
+use support::layout::Layout;
+use support::testkit::file;
+use support::testkit::packet::ETHERNET;
+use support::testkit::traffic::Traffic;
 
 /// Bytes that wait for a hole to be filled; a release build has the time for more.
 const WAITING: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000 };
@@ -70,7 +71,7 @@ fn peak(stream: Holes) -> u64 {
 /// A capture that is made while it is read: connections whose clients send segments in turn, some of
 /// which are missing, and nobody acknowledges any.
 struct Holes {
-    lines: Vec<Line>,
+    lines: Vec<Traffic>,
     /// Bytes to be read.
     ready: Vec<u8>,
     /// Segments that each connection has still to send.
@@ -86,14 +87,14 @@ impl Holes {
         let handshake = Conversation::plain("holes").turns;
         let lines = (0..connections).map(|port| {
             let ports = (40_000 + port, 8_080);
-            let mut line = Line::open(&Layout { ports, ..Layout::default() });
+            let mut line = Layout { ports, ..Layout::default() }.open();
             for (direction, bytes) in &handshake {
-                line.data(*direction, bytes);
+                line.segment(*direction, bytes);
             }
             line
         });
         let lines = lines.collect();
-        let ready = container::pcap_header(container::ETHERNET);
+        let ready = file::pcap_header(ETHERNET);
         Self { lines, ready, left: segments, sent: 0, segment: vec![7; size], every }
     }
 
@@ -102,9 +103,9 @@ impl Holes {
             if self.sent.is_multiple_of(self.every) {
                 line.skip(ClientToServer, 7);
             }
-            line.data(ClientToServer, &self.segment);
+            line.segment(ClientToServer, &self.segment);
             for packet in line.packets.drain(..) {
-                container::pcap_packet(&mut self.ready, packet.time, &packet.bytes);
+                file::pcap_packet(&mut self.ready, packet.time, &packet.bytes);
             }
         }
         self.sent += 1;

@@ -26,25 +26,24 @@ use wslens::stream::GapCause;
 use wslens::stream::PerDirection;
 use wslens::websocket::Opcode;
 
-use support::container;
 use support::conversation::Conversation;
 use support::conversation::chat;
 use support::conversation::deflated;
 use support::conversation::fragmented;
 use support::conversation::large;
-use support::random::Random;
-use support::scenario::Ending;
-use support::scenario::Layout;
-use support::scenario::Line;
-use support::scenario::OPENING;
-use support::scenario::Packet;
-use support::scenario::Version;
-use support::scenario::packets;
-use support::scenario::restamp;
+use support::layout::Ending;
+use support::layout::Layout;
+use support::layout::OPENING;
+use support::layout::Version;
+use support::layout::packets;
+use support::layout::restamp;
 use support::seen::Seen;
 use support::seen::keeping;
 use support::seen::read;
 use support::seen::see;
+use support::testkit::file;
+use support::testkit::random::Random;
+use support::testkit::traffic::Packet;
 
 #[test]
 fn segment_size_changes_nothing() {
@@ -173,8 +172,8 @@ fn ip_version_ports_and_endings_change_nothing() {
 fn container_changes_nothing() {
     for conversation in short().into_iter().chain([large()]) {
         let carried = packets(&conversation, &Layout::default());
-        let (pcap, pcapng) = (container::pcap(&carried), container::pcapng(&carried));
-        let (pcap_gzip, pcapng_gzip) = (container::gzip(&pcap), container::gzip(&pcapng));
+        let (pcap, pcapng) = (file::pcap(&carried), file::pcapng(&carried));
+        let (pcap_gzip, pcapng_gzip) = (file::gzip(&pcap), file::gzip(&pcapng));
         let files = [
             ("pcap", pcap),
             ("pcapng", pcapng),
@@ -265,27 +264,27 @@ fn first_bytes_win_over_conflicting_ones() {
         let mut conversation = Conversation::plain("conflict");
         conversation.say(ClientToServer, Opcode::Text, &[b'a'; 90]);
         conversation.say(ServerToClient, Opcode::Text, b"got it");
-        let mut line = Line::open(&Layout::default());
+        let mut line = Layout::default().open();
         let (_, request) = &conversation.turns[0];
         let (_, response) = &conversation.turns[1];
         let (_, message) = &conversation.turns[2];
-        line.data(ClientToServer, request);
-        line.data(ServerToClient, response);
+        line.segment(ClientToServer, request);
+        line.segment(ServerToClient, response);
         // Only whole segments are compared with what came before, when that is gone.
         let mut wrong = message.clone();
         wrong[20..].fill(b'!');
         if behind_hole {
             line.skip(ClientToServer, 20);
-            line.data(ClientToServer, &message[20..]);
+            line.segment(ClientToServer, &message[20..]);
             line.again(ClientToServer, message.len() as u32 - 20, &wrong[20..]);
             line.again(ClientToServer, message.len() as u32, &message[..20]);
         } else {
-            line.data(ClientToServer, message);
+            line.segment(ClientToServer, message);
             line.again(ClientToServer, message.len() as u32, &wrong);
         }
         line.acknowledge(ServerToClient);
-        line.data(ServerToClient, &conversation.turns[3].1);
-        line.end(Ending::Fin);
+        line.segment(ServerToClient, &conversation.turns[3].1);
+        line.end(ServerToClient);
         let seen = see(&line.packets, keeping());
         assert_eq!(seen.messages, conversation.said, "behind a hole: {behind_hole}");
         let [conflict] = seen.conflicts.client.as_slice() else {
@@ -346,7 +345,7 @@ fn short() -> Vec<Conversation> {
 
 /// Bytes are sent again while new ones are: ranges that begin and end anywhere.
 fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet> {
-    let mut line = Line::open(&Layout::default());
+    let mut line = Layout::default().open();
     let mut sent: PerDirection<Vec<u8>> = PerDirection::default();
     for (direction, bytes) in &conversation.turns {
         let sent = sent.get_mut(*direction);
@@ -369,7 +368,7 @@ fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet
         }
         line.acknowledge(direction.reverse());
     }
-    line.end(Ending::Fin);
+    line.end(ServerToClient);
     line.packets
 }
 

@@ -30,14 +30,14 @@ use support::conversation::chat;
 use support::conversation::deflated;
 use support::conversation::fragmented;
 use support::conversation::large;
-use support::random::Random;
-use support::scenario::Layout;
-use support::scenario::OPENING;
-use support::scenario::Packet;
-use support::scenario::packets;
-use support::scenario::restamp;
+use support::layout::Layout;
+use support::layout::OPENING;
+use support::layout::packets;
+use support::layout::restamp;
 use support::seen::keeping;
 use support::seen::push;
+use support::testkit::random::Random;
+use support::testkit::traffic::Packet;
 
 #[test]
 fn healthy_conversations_break_no_rule() {

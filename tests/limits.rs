@@ -28,14 +28,14 @@ use wslens::websocket::Opcode;
 
 use support::conversation::Conversation;
 use support::conversation::chat;
-use support::conversation::deflate;
-use support::conversation::frame;
-use support::scenario::Ending;
-use support::scenario::Layout;
-use support::scenario::Line;
-use support::scenario::Packet;
-use support::scenario::packets;
+use support::layout::Ending;
+use support::layout::Layout;
+use support::layout::packets;
 use support::seen::see;
+use support::testkit::frame::deflate;
+use support::testkit::frame::frame;
+use support::testkit::traffic::Packet;
+use support::testkit::traffic::Traffic;
 
 #[test]
 fn the_connection_that_was_not_used_for_long_makes_room() {
@@ -144,17 +144,17 @@ fn bombs_in_many_messages_cost_no_more_than_each() {
 #[test]
 fn http_heads_are_kept_up_to_the_limit() {
     for endless in [false, true] {
-        let mut line = Line::open(&Layout::default());
+        let mut line = Layout::default().open();
         let mut head = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n".to_vec();
         head.extend("X-Padding: zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\r\n".repeat(20_000).bytes());
         if !endless {
             head.extend(b"\r\n");
         }
         for segment in head.chunks(1448) {
-            line.data(ClientToServer, segment);
+            line.segment(ClientToServer, segment);
         }
         line.acknowledge(ServerToClient);
-        line.end(Ending::Fin);
+        line.end(ServerToClient);
         let seen = see(&line.packets, options(Limits::default()));
         assert_eq!(seen.limits, [Limit::HeadBytes], "endless: {endless}");
         assert_eq!(seen.outcomes.len(), 1);
@@ -165,24 +165,24 @@ fn http_heads_are_kept_up_to_the_limit() {
 /// messages of 1,000 bytes behind it, all connections in turn; and how many of them are whole.
 fn hole(connections: u16, messages: usize) -> (Vec<Packet>, usize) {
     let conversation = Conversation::plain("hole");
-    let mut lines: Vec<Line> = (0..connections)
+    let mut lines: Vec<Traffic> = (0..connections)
         .map(|port| Layout { ports: (40_000 + port, 8_080), ..Layout::default() })
-        .map(|layout| Line::open(&layout))
+        .map(|layout| layout.open())
         .collect();
     for line in &mut lines {
         for (direction, bytes) in &conversation.turns {
-            line.data(*direction, bytes);
+            line.segment(*direction, bytes);
         }
         let message = frame(0x82, Some([1, 2, 3, 4]), &[0; 3_000]);
-        line.data(ClientToServer, &message[..1_000]);
+        line.segment(ClientToServer, &message[..1_000]);
         line.skip(ClientToServer, 1_000);
-        line.data(ClientToServer, &message[2_000..]);
+        line.segment(ClientToServer, &message[2_000..]);
     }
     let before: Vec<usize> = lines.iter().map(|line| line.packets.len()).collect();
     for number in 0..messages {
         for line in &mut lines {
             let message = frame(0x82, Some([1, 2, 3, 4]), &[number as u8; 1_000]);
-            line.data(ClientToServer, &message);
+            line.segment(ClientToServer, &message);
         }
     }
     let mut carried: Vec<Packet> = Vec::new();

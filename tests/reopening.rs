@@ -39,18 +39,17 @@ use support::conversation::chat;
 use support::conversation::deflated;
 use support::conversation::fragmented;
 use support::conversation::large;
-use support::random::Random;
+use support::layout::Ending;
+use support::layout::Layout;
+use support::layout::OPENING;
+use support::layout::packets;
 use support::reopened::Both;
 use support::reopened::Memory;
 use support::reopened::assert_reopens;
 use support::reopened::record;
-use support::scenario::Ending;
-use support::scenario::Layout;
-use support::scenario::Line;
-use support::scenario::OPENING;
-use support::scenario::Packet;
-use support::scenario::packets;
 use support::seen::keeping;
+use support::testkit::random::Random;
+use support::testkit::traffic::Packet;
 
 #[test]
 fn every_row_of_every_sample_opens_to_what_was_seen() {
@@ -146,22 +145,22 @@ fn bytes_that_come_after_they_were_given_up_stay_missing() {
     let mut conversation = Conversation::plain("late");
     let content = Random(9).bytes(30_000);
     conversation.say(Direction::ClientToServer, Opcode::Binary, &content);
-    let mut line = Line::open(&Layout::default());
-    line.data(Direction::ClientToServer, &conversation.turns[0].1);
-    line.data(Direction::ServerToClient, &conversation.turns[1].1);
+    let mut line = Layout::default().open();
+    line.segment(Direction::ClientToServer, &conversation.turns[0].1);
+    line.segment(Direction::ServerToClient, &conversation.turns[1].1);
     let sent = &conversation.turns[2].1;
     for (index, segment) in sent.chunks(500).enumerate() {
         match index {
             4 => line.skip(Direction::ClientToServer, 500),
-            _ => line.data(Direction::ClientToServer, segment),
-        }
+            _ => line.segment(Direction::ClientToServer, segment),
+        };
         if index == 50 {
             let back = 46 * 500 + 500;
             line.again(Direction::ClientToServer, back, &sent[4 * 500..5 * 500]);
         }
         line.acknowledge(Direction::ServerToClient);
     }
-    line.end(Ending::Fin);
+    line.end(Direction::ServerToClient);
     for (packet, index) in line.packets.iter_mut().zip(0..) {
         packet.time += index * 20_000_000;
     }

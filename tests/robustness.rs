@@ -29,9 +29,9 @@ use wslens::capture::LinkType;
 use wslens::stream::PacketId;
 use wslens::stream::Timestamp;
 
-use support::container;
-use support::random::Random;
 use support::seen::read;
+use support::testkit::file;
+use support::testkit::random::Random;
 use support::watch::Watch;
 
 #[test]
@@ -123,24 +123,24 @@ fn noise_behind_a_valid_header_is_survived() {
     let mut random = Random(1);
     for link_type in [0, 1, 12, 101, 105, 108, 113, 127, 228, 229, 276, 147, 0xffff_ffff] {
         for _ in 0..20 {
-            let mut file = container::pcap_header(link_type);
+            let mut file = file::pcap_header(link_type);
             let length = random.below(3_000);
             file.extend(random.bytes(length));
             let mut watch = Watch::new();
             read(file, options(), &mut watch);
             watch.finish();
             // The same noise, but in packets.
-            let mut file = container::pcap_header(link_type);
+            let mut file = file::pcap_header(link_type);
             for time in 0..40 {
                 let length = random.below(200);
-                container::pcap_packet(&mut file, time, &random.bytes(length));
+                file::pcap_packet(&mut file, time, &random.bytes(length));
             }
             let mut watch = Watch::new();
             assert_eq!(read(file, options(), &mut watch), Some(40));
             watch.finish();
         }
     }
-    let start = container::pcapng(&[]);
+    let start = file::pcapng(&[]);
     for _ in 0..200 {
         let mut file = start.clone();
         let length = random.below(2_000);
@@ -198,7 +198,7 @@ fn files_that_are_no_captures_fail_with_one_line() {
         ("header-only-half.pcap", &echo[..20]),
         ("cut-in-packet-header.pcap", &echo[..30]),
         ("cut-in-packet.pcap", &echo[..echo.len() - 5]),
-        ("cut.pcap.gz", &container::gzip(&echo)[..900]),
+        ("cut.pcap.gz", &file::gzip(&echo)[..900]),
     ];
     for (name, bytes) in files {
         fs::write(folder.path().join(name), bytes).unwrap();

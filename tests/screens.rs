@@ -60,12 +60,11 @@ use wslens::tui::world::Stage;
 use wslens::tui::world::World;
 
 use allocation_counter::measure;
-use support::container::ETHERNET;
 use support::conversation::Conversation;
-use support::conversation::frame;
-use support::scenario::Layout;
-use support::scenario::Line;
+use support::layout::Layout;
 use support::seen::borrowed;
+use support::testkit::frame::frame;
+use support::testkit::packet::ETHERNET;
 
 /// The interface, and what it shows.
 struct Screen {
@@ -478,14 +477,14 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
     let mut pipeline =
         Pipeline::new(AnalyzerOptions::default(), wslens::findings::Settings::default());
     let conversation = Conversation::plain("many");
-    let mut line = Line::open(&Layout::default());
+    let mut line = Layout::default().open();
     for (direction, bytes) in &conversation.turns {
-        line.data(*direction, bytes);
+        line.segment(*direction, bytes);
     }
     let segment = frame(0x81, Some([1, 2, 3, 4]), b"Hello").repeat(50);
     let mut packets = 0;
     for _ in 0..20_000 {
-        line.data(ClientToServer, &segment);
+        line.segment(ClientToServer, &segment);
         for packet in line.packets.drain(..) {
             packets += 1;
             let packet = borrowed(&packet, packets, ETHERNET);
@@ -538,7 +537,7 @@ fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
         let text = format!("message {number} ").repeat(LENGTH / 12);
         conversation.say_deflated(ServerToClient, text.as_bytes(), 1);
     }
-    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let carried = support::layout::packets(&conversation, &Layout::default());
     let timeline = support::reopened::record(&carried, AnalyzerOptions::default()).timeline;
     let store = support::reopened::Memory::new(&carried);
     let world = World { timeline: &timeline, store: &store };

@@ -34,14 +34,12 @@ use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::websocket::Opcode;
 
-use support::container::ETHERNET;
 use support::conversation::Conversation;
-use support::conversation::frame;
-use support::scenario::Ending;
-use support::scenario::Layout;
-use support::scenario::Line;
-use support::scenario::Packet;
+use support::layout::Layout;
 use support::seen::borrowed;
+use support::testkit::frame::frame;
+use support::testkit::packet::ETHERNET;
+use support::testkit::traffic::Packet;
 
 /// Messages of the long capture.
 const MESSAGES: u64 = 1_000_000;
@@ -126,7 +124,7 @@ fn findings_know_their_rows_and_rows_their_findings() {
     conversation.bytes(ClientToServer, &frame(0x89, Some([3, 8, 1, 6]), b"ping"));
     conversation.bytes(ClientToServer, &frame(0x80, None, b"second"));
     conversation.bytes(ServerToClient, &frame(0x81, None, b"all right"));
-    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let carried = support::layout::packets(&conversation, &Layout::default());
     let both = support::reopened::record(&carried, AnalyzerOptions::default());
     let timeline = &both.timeline;
     let told: Vec<_> = timeline
@@ -179,7 +177,7 @@ fn what_is_counted_of_a_connection_covers_all_of_it() {
             conversation.bytes(ClientToServer, &frame(0x88, mask, &1_000_u16.to_be_bytes()));
         }
     }
-    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let carried = support::layout::packets(&conversation, &Layout::default());
     let both = support::reopened::record(&carried, AnalyzerOptions::default());
     let timeline = &both.timeline;
     let connection = &timeline.connections()[0];
@@ -220,7 +218,7 @@ fn connections_without_a_trace_of_websocket_are_not_shown() {
         conversation.bytes(ClientToServer, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
         conversation.bytes(ServerToClient, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
     }
-    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let carried = support::layout::packets(&conversation, &Layout::default());
     let both = support::reopened::record(&carried, AnalyzerOptions::default());
     assert_eq!((both.timeline.rows(), both.timeline.connections().len()), (0, 0));
     assert!(both.timeline.memory() < 100_000, "{}", both.timeline.memory());
@@ -237,7 +235,7 @@ fn an_upgrade_behind_much_http_opens() {
     }
     conversation.turns.extend(handshake);
     conversation.say(ClientToServer, Opcode::Text, b"hello");
-    let carried = support::scenario::packets(&conversation, &Layout::default());
+    let carried = support::layout::packets(&conversation, &Layout::default());
     let both = support::reopened::record(&carried, support::seen::keeping());
     let store = support::reopened::Memory::new(&carried);
     support::reopened::assert_reopens(&both, &store, "upgrade after all");
@@ -247,17 +245,17 @@ fn an_upgrade_behind_much_http_opens() {
 /// Hands over the packets of a connection whose client sends short texts, many in a segment.
 fn many(mut each: impl FnMut(&Packet)) {
     let conversation = Conversation::plain("many");
-    let mut line = Line::open(&Layout::default());
+    let mut line = Layout::default().open();
     for (direction, bytes) in &conversation.turns {
-        line.data(*direction, bytes);
+        line.segment(*direction, bytes);
     }
     let text = frame(0x81, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello");
     let segment = text.repeat(TOGETHER as usize);
     for _ in 0..MESSAGES / TOGETHER {
-        line.data(ClientToServer, &segment);
+        line.segment(ClientToServer, &segment);
         line.packets.drain(..).for_each(|packet| each(&packet));
     }
-    line.end(Ending::Fin);
+    line.end(ServerToClient);
     line.packets.iter().for_each(each);
 }
 

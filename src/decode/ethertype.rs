@@ -205,8 +205,9 @@ const VLAN_OLD_SERVICE: u16 = 0x9100;
 
 #[cfg(test)]
 mod tests {
-    use super::super::craft::{ETHERNET, PAYLOAD, TCP, decode, ethernet, ipv4, ipv6, join, tcp};
+    use super::super::craft::{PAYLOAD, decode};
     use super::*;
+    use crate::testkit::packet::{ETHERNET, TCP, ethernet, ipv4, ipv6, join, tcp};
 
     /// `depth` tags with `kind`, then IPv4.
     fn tags(kind: u16, depth: usize) -> Vec<u8> {

@@ -282,8 +282,8 @@ enum Content {
 mod tests {
     use std::ops::Range;
 
-    use super::super::craft::{TCP, UDP, ipv4_fragment, ipv6_fragment, udp};
     use super::*;
+    use crate::testkit::packet::{TCP, UDP, ipv4_fragment, ipv6_fragment, udp};
 
     const ICMP: u8 = 1;
     const SECOND: u64 = 1_000_000_000;

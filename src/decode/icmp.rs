@@ -164,9 +164,10 @@ const NAMES_6: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::craft::{ETHERNET, TCP, UDP, ethernet, ipv4, ipv6, join, packet, tcp, udp};
+    use super::super::craft::packet;
     use super::super::{Decoded, Decoder};
     use super::*;
+    use crate::testkit::packet::{ETHERNET, TCP, UDP, ethernet, ipv4, ipv6, join, tcp, udp};
 
     const ICMP: u8 = 1;
     const ICMP_6: u8 = 58;

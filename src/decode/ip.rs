@@ -268,8 +268,9 @@ mod tests {
         Endpoint::new(address.ip(), address.port())
     }
 
-    use super::super::craft::{PAYLOAD, TCP, ipv4, ipv6, join, tcp};
+    use super::super::craft::PAYLOAD;
     use super::*;
+    use crate::testkit::packet::{TCP, ipv4, ipv6, join, tcp};
 
     fn general(bytes: &[u8], missing: usize) -> Result<Segment<'_>, Reason> {
         Datagram::read(Wire { bytes, missing }).and_then(|datagram| datagram.segment())

@@ -195,8 +195,9 @@ const NAMES: &[(u32, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::craft::{PAYLOAD, TCP, decode, ethernet, ipv4, ipv6, join, tcp};
+    use super::super::craft::{PAYLOAD, decode};
     use super::*;
+    use crate::testkit::packet::{TCP, ethernet, ipv4, ipv6, join, tcp};
 
     #[test]
     fn every_link_type_leads_to_the_segment() {

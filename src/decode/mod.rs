@@ -198,10 +198,11 @@ const MAX_IP_HEADERS: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use super::craft::{
-        ETHERNET, GRE, IP_IN_IP, PAYLOAD, TCP, UDP, ethernet, ipv4, ipv6, join, packet, tcp, udp,
-    };
+    use super::craft::{PAYLOAD, packet};
     use super::*;
+    use crate::testkit::packet::{
+        ETHERNET, GRE, IP_IN_IP, TCP, UDP, ethernet, ipv4, ipv4_fragment, ipv6, join, tcp, udp,
+    };
 
     fn samples() -> [(&'static str, u32, Vec<u8>); 6] {
         let over_4 = ipv4(TCP, &tcp(PAYLOAD));
@@ -281,7 +282,7 @@ mod tests {
     fn dropped_and_incomplete_datagrams_are_counted() {
         let mut decoder = Decoder::new(Limits { datagrams: 1, ..Limits::default() });
         for number in 0..3 {
-            let fragment = craft::ipv4_fragment(TCP, number, &tcp(PAYLOAD), 0..32);
+            let fragment = ipv4_fragment(TCP, number, &tcp(PAYLOAD), 0..32);
             let bytes = ethernet(0x0800, &fragment);
             assert!(matches!(decoder.decode(&packet(ETHERNET, &bytes)), Decoded::Other(_)));
         }
@@ -296,10 +297,10 @@ mod tests {
         let mut reasons = Vec::new();
         let whole = ipv4(TCP, &segment);
         for (number, range) in [(1, 0..24), (2, 24..segment.len())] {
-            let inner = ethernet(0x0800, &craft::ipv4_fragment(TCP, 7, &segment, range));
+            let inner = ethernet(0x0800, &ipv4_fragment(TCP, 7, &segment, range));
             let outer = udp(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &inner]));
             for range in [40..outer.len(), 0..40] {
-                let bytes = ethernet(0x0800, &craft::ipv4_fragment(UDP, number, &outer, range));
+                let bytes = ethernet(0x0800, &ipv4_fragment(UDP, number, &outer, range));
                 match decoder.decode(&packet(ETHERNET, &bytes)) {
                     Decoded::Tcp(segment) => payload.extend_from_slice(segment.payload),
                     Decoded::Dns(_) | Decoded::Icmp(_) => {}

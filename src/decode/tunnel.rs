@@ -202,11 +202,11 @@ const ERSPAN_3_SUBHEADER: u8 = 0x01;
 
 #[cfg(test)]
 mod tests {
-    use super::super::craft::{
-        ETHERNET, GRE, IP_IN_IP, IPV6_IN_IP, PAYLOAD, TCP, UDP, decode, ethernet, ipv4, ipv6, join,
-        tcp, udp,
-    };
+    use super::super::craft::{PAYLOAD, decode};
     use super::*;
+    use crate::testkit::packet::{
+        ETHERNET, GRE, IP_IN_IP, IPV6_IN_IP, TCP, UDP, ethernet, ipv4, ipv6, join, tcp, udp,
+    };
 
     const MPLS_IN_IP: u8 = 137;
     const ESP: u8 = 50;

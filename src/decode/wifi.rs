@@ -130,8 +130,9 @@ const DATA_PADDED: u8 = 0x20;
 
 #[cfg(test)]
 mod tests {
-    use super::super::craft::{PAYLOAD, TCP, decode, ipv4, join, tcp};
+    use super::super::craft::{PAYLOAD, decode};
     use super::*;
+    use crate::testkit::packet::{TCP, ipv4, join, tcp};
 
     const IEEE802_11: u32 = 105;
     const RADIOTAP: u32 = 127;

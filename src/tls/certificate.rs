@@ -143,7 +143,7 @@ const NANOSECONDS: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::hand_made::{EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, chain};
+    use crate::testkit::tls::{EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, chain};
 
     fn read(text: &str) -> Certificate {
         Certificate::parse_message(&chain(&[text])).unwrap()

@@ -181,7 +181,7 @@ const RETRY_RANDOM: [u8; 32] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::hand_made;
+    use crate::testkit::tls;
 
     /// The body of the first message of a record.
     fn body(record: &[u8]) -> &[u8] {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn client_hellos_tell_what_they_offer() {
-        let hello = ClientHello::parse(body(&hand_made::hello())).unwrap();
+        let hello = ClientHello::parse(body(&tls::hello())).unwrap();
         assert_eq!((hello.legacy_version, hello.random[31]), (Version::TLS_1_2, 0x1f));
         assert_eq!(hello.suites, 2, "one of three is no suite but a test");
         assert_eq!(hello.versions, [Version::TLS_1_3, Version::TLS_1_2]);
@@ -198,17 +198,17 @@ mod tests {
         assert_eq!(hello.server_name.as_deref(), Some(&b"example.org"[..]));
         assert_eq!(hello.protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
         assert!(!hello.early_data);
-        let old = ClientHello::parse(body(&hand_made::client_hello(&[], None))).unwrap();
+        let old = ClientHello::parse(body(&tls::client_hello(&[], None))).unwrap();
         assert_eq!((old.highest_version(), old.server_name), (Version::TLS_1_2, None));
     }
 
     #[test]
     fn server_hellos_tell_what_was_chosen() {
         let rows = [
-            (hand_made::server_hello(0x0301), Version::TLS_1_0, 0xc02f, true, false),
-            (hand_made::server_hello(0x0303), Version::TLS_1_2, 0xc02f, true, false),
-            (hand_made::server_hello(0x0304), Version::TLS_1_3, 0x1301, false, false),
-            (hand_made::retry_request(), Version::TLS_1_3, 0x1301, false, true),
+            (tls::server_hello(0x0301), Version::TLS_1_0, 0xc02f, true, false),
+            (tls::server_hello(0x0303), Version::TLS_1_2, 0xc02f, true, false),
+            (tls::server_hello(0x0304), Version::TLS_1_3, 0x1301, false, false),
+            (tls::retry_request(), Version::TLS_1_3, 0x1301, false, true),
         ];
         for (record, version, suite, has_protocol, retry) in rows {
             let hello = ServerHello::parse(body(&record)).unwrap();
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn beginnings_of_hellos_are_read_as_far_as_they_reach() {
-        let record = hand_made::hello();
+        let record = tls::hello();
         let whole = body(&record);
         let shortest = (0..whole.len()).find(|end| ClientHello::parse(&whole[..*end]).is_some());
         // Version, random, session id, suites and methods, each with its length.

@@ -7,8 +7,6 @@ pub mod alert;
 mod certificate;
 mod facts;
 mod half;
-#[cfg(test)]
-pub(crate) mod hand_made;
 mod hello;
 mod keylog;
 mod message;

@@ -218,7 +218,7 @@ pub(super) const LEAST_FINISHED: u16 = 4 + 32 + 1 + 8;
 mod tests {
     use super::*;
     use crate::stream::{GapCause, Origin, PacketId, Timestamp, length_u64};
-    use crate::tls::hand_made::{
+    use crate::testkit::tls::{
         GOOD, alert, client_hello, finished, flight, hello, record, retry_request, sealed,
         server_hello,
     };

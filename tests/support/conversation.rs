@@ -2,14 +2,16 @@
 
 use flate2::Compress;
 use flate2::Compression;
-use flate2::FlushCompress;
 use wslens::stream::Direction;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
 use wslens::stream::PerDirection;
 use wslens::websocket::Opcode;
 
-use super::random::Random;
+use super::testkit::frame::deflate;
+use super::testkit::frame::frame;
+use super::testkit::head;
+use super::testkit::random::Random;
 
 /// A message as it was meant, and as it is seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,22 +47,9 @@ impl Conversation {
 
     fn new(name: &'static str, deflate: Option<PerDirection<Compress>>) -> Self {
         let (offer, answer) = match deflate {
-            Some(_) => (
-                "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
-                "Sec-WebSocket-Extensions: permessage-deflate\r\n",
-            ),
+            Some(_) => (head::OFFER, head::ANSWER),
             None => ("", ""),
         };
-        // Key and answer are those of RFC 6455 section 1.3.
-        let request = format!(
-            "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Version: 13\r\n{offer}\r\n"
-        );
-        let response = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{answer}\r\n"
-        );
         let mut it = Self {
             name,
             turns: Vec::new(),
@@ -68,8 +57,8 @@ impl Conversation {
             deflate,
             random: Random(7),
         };
-        it.bytes(ClientToServer, request.as_bytes());
-        it.bytes(ServerToClient, response.as_bytes());
+        it.bytes(ClientToServer, &head::request(head::KEY, offer));
+        it.bytes(ServerToClient, &head::response(head::KEY, answer));
         it
     }
 
@@ -138,41 +127,6 @@ impl Conversation {
         let mask = (direction == ClientToServer).then(|| (self.random.next() as u32).to_le_bytes());
         frame(first, mask, payload)
     }
-}
-
-/// A frame whose length is in the shortest form (RFC 6455 section 5.2).
-pub(crate) fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let masked = if mask.is_some() { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    match payload.len() {
-        length @ ..=125 => frame.push(masked | length as u8),
-        length @ 126..=0xffff => {
-            frame.push(masked | 126);
-            frame.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            frame.push(masked | 127);
-            frame.extend((length as u64).to_be_bytes());
-        }
-    }
-    let key = mask.unwrap_or_default();
-    frame.extend(mask.iter().flatten());
-    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
-
-/// A message's payload after compression (RFC 7692 section 7.2.1).
-pub(crate) fn deflate(compress: &mut Compress, content: &[u8]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(content.len() + 64);
-    let before = compress.total_in();
-    while compress.total_in() - before < content.len() as u64 {
-        let rest = &content[(compress.total_in() - before) as usize..];
-        payload.reserve(rest.len() + 64);
-        compress.compress_vec(rest, &mut payload, FlushCompress::Sync).unwrap();
-    }
-    assert!(payload.ends_with(&[0, 0, 0xff, 0xff]), "flushed to a byte boundary");
-    payload.truncate(payload.len() - 4);
-    payload
 }
 
 fn nibble(opcode: Opcode) -> u8 {

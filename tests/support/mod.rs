@@ -12,11 +12,13 @@
     reason = "tests make their bytes themselves and may panic"
 )]
 
-pub(crate) mod container;
+use wslens::stream;
+
 pub(crate) mod conversation;
+pub(crate) mod layout;
 pub(crate) mod program;
-pub(crate) mod random;
 pub(crate) mod reopened;
-pub(crate) mod scenario;
 pub(crate) mod seen;
+#[path = "../../src/testkit/mod.rs"]
+pub(crate) mod testkit;
 pub(crate) mod watch;

@@ -35,9 +35,9 @@ use wslens::websocket::Inflation;
 use wslens::websocket::Opcode;
 use wslens::websocket::Utf8;
 
-use super::container::ETHERNET;
-use super::scenario::Packet;
 use super::seen::borrowed;
+use super::testkit::packet::ETHERNET;
+use super::testkit::traffic::Packet;
 
 /// A message as the sink saw it.
 #[derive(Debug)]

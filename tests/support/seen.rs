@@ -19,9 +19,9 @@ use wslens::stream::Span;
 use wslens::stream::Timestamp;
 use wslens::websocket::Inflation;
 
-use super::container::ETHERNET;
 use super::conversation::Said;
-use super::scenario::Packet;
+use super::testkit::packet::ETHERNET;
+use super::testkit::traffic::Packet;
 
 /// Everything about messages, and what went wrong.
 #[derive(Debug, Default)]

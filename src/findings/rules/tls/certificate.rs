@@ -155,7 +155,7 @@ const NAMES_SHOWN: usize = 5;
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check};
-    use crate::tls::hand_made::{
+    use crate::testkit::tls::{
         EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
         server_hello,
     };

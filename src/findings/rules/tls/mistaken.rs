@@ -172,7 +172,7 @@ const SAID_SO: &[&str] = &[
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check};
-    use crate::tls::hand_made::{GOOD, alert, finished, flight, hello, sealed};
+    use crate::testkit::tls::{GOOD, alert, finished, flight, hello, sealed};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[

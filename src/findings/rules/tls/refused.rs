@@ -174,9 +174,7 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check};
-    use crate::tls::hand_made::{
-        GOOD, alert, finished, flight, hello, record, sealed, server_hello,
-    };
+    use crate::testkit::tls::{GOOD, alert, finished, flight, hello, record, sealed, server_hello};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::stream::Side;
-    use crate::tls::hand_made::{hello, sealed, server_hello};
+    use crate::testkit::tls::{hello, sealed, server_hello};
 
     /// The random of the `ClientHello`, as it stands in a key log.
     const RANDOM: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
