@@ -30,32 +30,32 @@ use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::tui::action::Action;
 use wslens::tui::inspector;
-use wslens::tui::inspector::Context;
+use wslens::tui::inspector::InspectorContext;
 use wslens::tui::inspector::InspectorState;
 use wslens::tui::inspector::Tab;
 use wslens::tui::loader;
-use wslens::tui::loader::Shared;
-use wslens::tui::loader::Source;
+use wslens::tui::loader::LoaderSource;
+use wslens::tui::loader::SharedTimeline;
 use wslens::tui::search::Needle;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view::Focused;
 use wslens::tui::view::inspector::lines;
-use wslens::tui::world::Stage;
+use wslens::tui::world::LoadStage;
 use wslens::websocket::Opcode;
 
 /// A sample, read to its end.
 struct Sample {
-    shared: Shared,
+    shared: SharedTimeline,
     store: FileStore,
 }
 
 impl Sample {
     fn of(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{name}.pcap"));
-        let shared = Shared::new(Stage::Loading);
-        let source = Source {
+        let shared = SharedTimeline::new(LoadStage::Loading);
+        let source = LoaderSource {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
@@ -105,9 +105,9 @@ struct Inspector<'a> {
 }
 
 impl Inspector<'_> {
-    fn with<T>(&mut self, work: impl FnOnce(&mut InspectorState, &Context<'_>) -> T) -> T {
+    fn with<T>(&mut self, work: impl FnOnce(&mut InspectorState, &InspectorContext<'_>) -> T) -> T {
         let timeline = self.sample.shared.timeline();
-        let context = Context {
+        let context = InspectorContext {
             timeline: &timeline,
             row: Some(self.row),
             opened: Some(&self.opened),

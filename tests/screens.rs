@@ -47,16 +47,16 @@ use wslens::tui::export::Extract;
 use wslens::tui::export::Origin;
 use wslens::tui::export::Outgoing;
 use wslens::tui::loader;
-use wslens::tui::loader::Shared;
-use wslens::tui::loader::Source;
+use wslens::tui::loader::LoaderSource;
+use wslens::tui::loader::SharedTimeline;
 use wslens::tui::rates::Rates;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view;
-use wslens::tui::world::Pending;
+use wslens::tui::world::LoadStage;
+use wslens::tui::world::PendingWork;
 use wslens::tui::world::Replace;
-use wslens::tui::world::Stage;
 use wslens::tui::world::World;
 
 use allocation_counter::measure;
@@ -69,7 +69,7 @@ use support::testkit::packet::ETHERNET;
 /// The interface, and what it shows.
 struct Screen {
     app: App,
-    shared: Shared,
+    shared: SharedTimeline,
     store: Box<dyn PacketStore>,
     size: (u16, u16),
 }
@@ -78,8 +78,8 @@ impl Screen {
     /// Opens a sample, which is read to its end at once.
     fn of(sample: &str, size: (u16, u16)) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{sample}.pcap"));
-        let shared = Shared::new(Stage::Loading);
-        let source = Source {
+        let shared = SharedTimeline::new(LoadStage::Loading);
+        let source = LoaderSource {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
@@ -87,7 +87,7 @@ impl Screen {
         };
         let stage = loader::read(source, &shared);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
-        let mut app = App::new(format!("{sample}.pcap"), theme, Stage::Loading);
+        let mut app = App::new(format!("{sample}.pcap"), theme, LoadStage::Loading);
         app.reading.stage = stage;
         let store = Box::new(FileStore::open(&path).unwrap().unwrap());
         let mut screen = Self { app, shared, store, size };
@@ -104,7 +104,7 @@ impl Screen {
     fn settle(&mut self) {
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         self.with(|app, world| {
-            while app.step(world).or(app.prepare(area, world)) == Pending::More {}
+            while app.step(world).or(app.prepare(area, world)) == PendingWork::More {}
             app.prepare(area, world);
         });
     }
@@ -434,7 +434,7 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
 #[test]
 fn findings_and_progress_are_seen_where_there_is_no_room_for_all_counts() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
-    screen.app.reading.stage = Stage::Loading;
+    screen.app.reading.stage = LoadStage::Loading;
     screen.app.reading.length = Some(100);
     screen.app.reading.position = 3;
     let text = screen.text();
@@ -446,14 +446,14 @@ fn findings_and_progress_are_seen_where_there_is_no_room_for_all_counts() {
 #[test]
 fn escape_stops_what_is_nearest() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
-    screen.app.reading.stage = Stage::Loading;
+    screen.app.reading.stage = LoadStage::Loading;
     assert_eq!(screen.press("[Esc]"), Effect::StopReading);
     // What was not read does not come back: that is the last thing to be stopped.
     screen.press("fopcode == text[Enter]");
     assert_eq!(screen.press("[Esc]"), Effect::None);
     assert!(screen.app.rows.filter().is_none());
     assert_eq!(screen.press("[Esc]"), Effect::StopReading);
-    screen.app.reading.stage = Stage::Whole;
+    screen.app.reading.stage = LoadStage::Whole;
     screen.press("[Enter]");
     assert_eq!(screen.app.pane, Pane::Inspector);
     screen.press("[Esc]");
@@ -495,13 +495,13 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
     pipeline.finish(&Reading::default(), &mut timeline);
     assert!(timeline.rows() > 1_000_000);
     let theme = Theme { palette: Palette::Dark, glyphs: Glyphs::Unicode };
-    let mut app = App::new("many".to_owned(), theme, Stage::Whole);
+    let mut app = App::new("many".to_owned(), theme, LoadStage::Whole);
     let world = World { timeline: &timeline, store: &Nothing };
     let area = Rect::new(0, 0, 200, 60);
     let mut before = 0;
     let mut steps = 0;
     let list = measure(|| {
-        while app.step(world) == Pending::More {
+        while app.step(world) == PendingWork::More {
             steps += 1;
             let looked = app.rows.work - before;
             assert!(looked <= 1 << 14, "{looked} rows in one step");
@@ -516,7 +516,7 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
         app.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), world);
         let (rows, previews) = (app.rows.work, app.previews.work);
         let drawn = measure(|| {
-            assert_eq!(app.step(world), Pending::Nothing);
+            assert_eq!(app.step(world), PendingWork::Nothing);
             app.prepare(area, world);
             terminal.draw(|frame| view::draw(frame, &app, &timeline)).unwrap();
         });
@@ -542,9 +542,9 @@ fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
     let store = support::reopened::Memory::new(&carried);
     let world = World { timeline: &timeline, store: &store };
     let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
-    let mut app = App::new("far".to_owned(), theme, Stage::Whole);
+    let mut app = App::new("far".to_owned(), theme, LoadStage::Whole);
     let area = Rect::new(0, 0, 200, 60);
-    while app.step(world).or(app.prepare(area, world)) == Pending::More {}
+    while app.step(world).or(app.prepare(area, world)) == PendingWork::More {}
     // From the first row to the last message, which was not visible before.
     app.rows.first();
     app.event(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), world);
@@ -560,7 +560,7 @@ fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
         let pending = app.prepare(area, world);
         most = most.max(store.asked.get() - before);
         frames += 1;
-        if pending == Pending::Nothing {
+        if pending == PendingWork::Nothing {
             break;
         }
     }
@@ -650,8 +650,8 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/protocol-errors.pcap");
     let journal = capture::PacketLog::new(capture::Spool::new(capture::Spool::LIMIT).unwrap());
     let past = journal.reader();
-    let shared = Shared::new(Stage::Live);
-    let source = Source {
+    let shared = SharedTimeline::new(LoadStage::Live);
+    let source = LoaderSource {
         packets: capture::open(&path).unwrap(),
         spool: Some(journal),
         count: u64::MAX,
@@ -699,7 +699,7 @@ fn answers_are_known_by_their_ids_and_reached_by_a_key() {
 fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
     for size in [(80, 24), (120, 40)] {
         let mut screen = Screen::of("protocol-errors", size);
-        screen.app.reading.stage = Stage::Live;
+        screen.app.reading.stage = LoadStage::Live;
         screen.app.reading.dropped = 1_234;
         screen.app.reading.rates = Rates { packets: 1_200, messages: 88, bytes: 1_500_000 };
         let text = screen.text();
@@ -721,7 +721,7 @@ fn what_is_held_still_can_be_moved_in_and_goes_on_later() {
     let mut screen = Screen::of("protocol-errors", (120, 40));
     screen.press("P");
     assert!(screen.app.notice.as_ref().unwrap().text.contains("only what comes live"));
-    screen.app.reading.stage = Stage::Live;
+    screen.app.reading.stage = LoadStage::Live;
     screen.press("PG");
     assert!(screen.text().contains("PAUSED +0"));
     assert_eq!(screen.app.rows.cursor(), 38);

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use clap::ValueEnum;
 
 use super::output::{ColorArgs, Screen};
-use crate::describe::frame::Context;
+use crate::describe::frame::FrameContext;
 use crate::describe::frame::drawing::Borders;
 use crate::findings;
 use crate::report::explain::{self, ExplainOptions};
@@ -84,7 +84,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()>
 impl ExplainArgs {
     fn options(&self) -> ExplainOptions {
         ExplainOptions {
-            context: Context {
+            context: FrameContext {
                 direction: self.side.map(|side| match side {
                     SenderArg::Client => Direction::ClientToServer,
                     SenderArg::Server => Direction::ServerToClient,

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::check::rule_name;
 use super::output::{ColorArgs, Screen, format_parser};
 use crate::findings::RuleName;
-use crate::report::rules::{self, Extent, RulesFormat, RulesOptions};
+use crate::report::rules::{self, RulesExtent, RulesFormat, RulesOptions};
 
 /// List the rules that captures are judged by
 ///
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let screen = Screen::of_standard_output();
     let options = RulesOptions {
         names: args.names.clone(),
-        extent: if args.explain { Extent::Full } else { Extent::Brief },
+        extent: if args.explain { RulesExtent::Full } else { RulesExtent::Brief },
         style: args.color.style(screen),
         columns: screen.columns,
     };

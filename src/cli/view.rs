@@ -11,8 +11,8 @@ use crate::analysis::AnalyzerOptions;
 use crate::capture::Spool;
 use crate::tui::alerts::Bell;
 use crate::tui::theme::{Glyphs, Palette, Theme};
-use crate::tui::world::Stage;
-use crate::tui::{Ending, Show, Store};
+use crate::tui::world::LoadStage;
+use crate::tui::{QuitPolicy, Show, Store};
 
 /// How the timeline looks.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -81,8 +81,8 @@ pub(super) fn run(
         (None, None) => Store::Spool(Spool::new(limit)?),
     };
     let stage = match opened.kind {
-        SourceKind::File => Stage::Loading,
-        SourceKind::Stream | SourceKind::Live => Stage::Live,
+        SourceKind::File => LoadStage::Loading,
+        SourceKind::Stream | SourceKind::Live => LoadStage::Live,
     };
     let options = AnalyzerOptions {
         decode_as: capture.decode_as().to_vec(),
@@ -95,8 +95,8 @@ pub(super) fn run(
         path: capture.path().map(Path::to_path_buf),
         stage,
         ending: match opened.kind {
-            SourceKind::Live => Ending::AtOnce,
-            SourceKind::File | SourceKind::Stream => Ending::Perhaps,
+            SourceKind::Live => QuitPolicy::AtOnce,
+            SourceKind::File | SourceKind::Stream => QuitPolicy::Perhaps,
         },
         stop: opened.stop,
         length: opened.length,

@@ -9,7 +9,7 @@ mod rule;
 
 use self::page::Page;
 use super::style::Style;
-use crate::describe::frame::Context;
+use crate::describe::frame::FrameContext;
 use crate::describe::frame::drawing::Borders;
 use crate::findings::{Bits, Finding, Rule, judge_frames};
 use crate::stream::{length_u64, length_usize};
@@ -20,7 +20,7 @@ use crate::websocket::sync::is_text;
 #[derive(Clone, Debug)]
 pub struct ExplainOptions {
     /// Who sent the frames, and what was negotiated.
-    pub context: Context,
+    pub context: FrameContext,
     /// Whether only ASCII is written; what the drawing is made of.
     pub borders: Borders,
     /// Colors.
@@ -34,7 +34,7 @@ pub struct ExplainOptions {
 pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
     let mut page = Page::new(options);
     let found = walk(bytes);
-    let end = found.last().map_or(0, Found::end);
+    let end = found.last().map_or(0, GivenFrame::end);
     let (explained, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     let messages = message::messages(explained, options.context);
     let findings = judge_frames(explained, options.context.direction, options.context.compression);
@@ -44,7 +44,7 @@ pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
             page.blank();
         }
         let broken = broken_bits(&findings, frame);
-        frame::explain(&mut page, frame, Place { index, of: found.len() }, &broken);
+        frame::explain(&mut page, frame, FramePlace { index, of: found.len() }, &broken);
         for message in messages.iter().filter(|message| message.end == frame.end()) {
             message::explain(&mut page, message);
         }
@@ -73,7 +73,7 @@ pub fn close_code(code: u16, options: &ExplainOptions) -> String {
 }
 
 /// The bits of a frame's header that break a rule.
-fn broken_bits(findings: &[Finding], frame: &Found<'_>) -> Vec<Bits> {
+fn broken_bits(findings: &[Finding], frame: &GivenFrame<'_>) -> Vec<Bits> {
     let start = length_u64(frame.start);
     let here = findings.iter().filter(|finding| finding.offset == Some(start));
     here.filter_map(|finding| finding.bits).collect()
@@ -81,7 +81,7 @@ fn broken_bits(findings: &[Finding], frame: &Found<'_>) -> Vec<Bits> {
 
 /// A frame in the bytes.
 #[derive(Clone, Copy, Debug)]
-struct Found<'a> {
+struct GivenFrame<'a> {
     /// Offset of its first byte.
     start: usize,
     /// Its bytes and all that follow.
@@ -92,13 +92,13 @@ struct Found<'a> {
 
 /// Which of the frames it is.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct FramePlace {
     /// Counted from 0.
     index: usize,
     of: usize,
 }
 
-impl<'a> Found<'a> {
+impl<'a> GivenFrame<'a> {
     /// Bytes of its header.
     fn header_bytes(&self) -> &'a [u8] {
         self.bytes.get(..self.header_length()).unwrap_or(self.bytes)
@@ -135,12 +135,12 @@ impl<'a> Found<'a> {
 }
 
 /// Finds the frames in the bytes: at most [`MOST_FRAMES`].
-fn walk(bytes: &[u8]) -> Vec<Found<'_>> {
-    let mut found: Vec<Found<'_>> = Vec::new();
+fn walk(bytes: &[u8]) -> Vec<GivenFrame<'_>> {
+    let mut found: Vec<GivenFrame<'_>> = Vec::new();
     let mut start = 0;
     while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
         let header = frame_header(rest).ok().map(|(_, header)| header);
-        let frame = Found { start, bytes: rest, header };
+        let frame = GivenFrame { start, bytes: rest, header };
         start = frame.end();
         found.push(frame);
         if found.len() == MOST_FRAMES || frame.is_text() {

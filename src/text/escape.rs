@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthChar;
 pub fn escape(bytes: &[u8], limit: usize, out: &mut String) -> usize {
     // A column shows at most one character and the marks upon it, so this much is never too little.
     let reach = limit.saturating_add(1).saturating_mul(BYTES_PER_COLUMN);
-    let mut writer = Writer { limit, column: 0, fitting: out.len(), marks: 0, out };
+    let mut writer = EscapeWriter { limit, column: 0, fitting: out.len(), marks: 0, out };
     // Most content is ASCII, and one byte more than fits is enough to know that it does not.
     let near = bytes.get(..=limit).unwrap_or(bytes);
     let run = near.iter().take_while(|byte| is_plain_ascii(**byte)).count();
@@ -37,7 +37,7 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// Where the escaped text goes, and how much of it fits.
-struct Writer<'a> {
+struct EscapeWriter<'a> {
     out: &'a mut String,
     limit: usize,
     column: usize,
@@ -47,7 +47,7 @@ struct Writer<'a> {
     marks: usize,
 }
 
-impl Writer<'_> {
+impl EscapeWriter<'_> {
     /// Appends text; `false` when it does not fit.
     fn text(&mut self, text: &str) -> bool {
         let Some(rest) = self.plain(text) else { return false };
@@ -93,7 +93,7 @@ impl Writer<'_> {
 
     /// Appends bytes that are no UTF-8; `false` when they do not fit.
     fn invalid(&mut self, bytes: &[u8]) -> bool {
-        bytes.iter().all(|byte| self.hexadecimal(u32::from(*byte), Form::Byte))
+        bytes.iter().all(|byte| self.hexadecimal(u32::from(*byte), EscapeForm::Byte))
     }
 
     fn escaped(&mut self, character: char) -> bool {
@@ -101,15 +101,15 @@ impl Writer<'_> {
             '\n' => self.put('\\', 1) && self.put('n', 1),
             '\r' => self.put('\\', 1) && self.put('r', 1),
             '\t' => self.put('\\', 1) && self.put('t', 1),
-            _ if character.is_ascii() => self.hexadecimal(u32::from(character), Form::Byte),
-            _ => self.hexadecimal(u32::from(character), Form::Character),
+            _ if character.is_ascii() => self.hexadecimal(u32::from(character), EscapeForm::Byte),
+            _ => self.hexadecimal(u32::from(character), EscapeForm::Character),
         }
     }
 
-    fn hexadecimal(&mut self, value: u32, form: Form) -> bool {
+    fn hexadecimal(&mut self, value: u32, form: EscapeForm) -> bool {
         let (before, digits, after) = match form {
-            Form::Byte => ("\\x", 2, ""),
-            Form::Character => {
+            EscapeForm::Byte => ("\\x", 2, ""),
+            EscapeForm::Character => {
                 let bits = u32::BITS.saturating_sub(value.leading_zeros());
                 ("\\u{", bits.div_ceil(BITS_PER_DIGIT).max(1), "}")
             }
@@ -148,7 +148,7 @@ impl Writer<'_> {
 
 /// How a value is written in hexadecimal.
 #[derive(Clone, Copy)]
-enum Form {
+enum EscapeForm {
     /// `\x1b`
     Byte,
     /// `\u{202e}`

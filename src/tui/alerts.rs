@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::findings::Severity;
 use crate::text::escape::escape;
 use crate::timeline::{FindingRow, Timeline};
-use crate::tui::world::Stage;
+use crate::tui::world::LoadStage;
 
 /// Findings that are new.
 #[derive(Debug)]
@@ -47,12 +47,12 @@ impl News {
     }
 
     /// Looks at what is new; gives a sentence about the worst of it where the capture is live.
-    pub fn learn(&mut self, timeline: &Timeline, stage: &Stage) -> Option<String> {
+    pub fn learn(&mut self, timeline: &Timeline, stage: &LoadStage) -> Option<String> {
         self.fresh = self.fresh.saturating_sub(1);
         let findings = timeline.findings();
         let news = findings.get(self.seen..).unwrap_or_default();
         self.seen = findings.len();
-        if *stage != Stage::Live {
+        if *stage != LoadStage::Live {
             return None;
         }
         let worst = news.iter().max_by_key(|it| it.finding.rule.severity)?;

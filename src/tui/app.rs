@@ -13,18 +13,20 @@ use crate::tui::correlation::Answers;
 use crate::tui::export::{Export, Outgoing};
 use crate::tui::findings::FindingList;
 use crate::tui::inspector;
-use crate::tui::inspector::{Context, InspectorState};
+use crate::tui::inspector::{InspectorContext, InspectorState};
 use crate::tui::keymap::Focus;
-use crate::tui::layout::{self, Layout, Opening, Wish};
+use crate::tui::layout::{self, InspectorPane, PaneLayout, Wish};
 use crate::tui::menu::Menu;
 use crate::tui::overview::Overview;
 use crate::tui::preview::Previews;
-use crate::tui::prompt::{History, Prompt};
+use crate::tui::prompt::{Prompt, PromptHistory};
 use crate::tui::rows::{Holding, RowList};
 use crate::tui::search::Search;
 use crate::tui::severity_index::Marks;
 use crate::tui::theme::Theme;
-use crate::tui::world::{Clock, Notice, Pending, Reading, Replace, Stage, Tone, World};
+use crate::tui::world::{
+    LoadProgress, LoadStage, PendingWork, Replace, StatusNotice, TimeDisplay, Tone, World,
+};
 
 /// All that the interface remembers.
 #[derive(Debug)]
@@ -36,9 +38,9 @@ pub struct App {
     /// The whole screen.
     pub screen: Rect,
     /// Where the panes are on it; made by [`App::prepare`].
-    pub layout: Layout,
+    pub layout: PaneLayout,
     /// How reading the capture goes.
-    pub reading: Reading,
+    pub reading: LoadProgress,
     /// The pane that has the focus.
     pub pane: Pane,
     /// What lies over the panes.
@@ -50,11 +52,11 @@ pub struct App {
     /// The timeline.
     pub rows: RowList,
     /// How times are shown.
-    pub clock: Clock,
+    pub clock: TimeDisplay,
     /// The inspector.
     pub inspector: InspectorState,
     /// Whether the inspector is open.
-    pub inspecting: Opening,
+    pub inspecting: InspectorPane,
     /// The row under the cursor, read again for the inspector, or why it could not be.
     pub opened: Option<(RowId, Result<Opened, String>)>,
     /// Where rows that were under the cursor ended.
@@ -78,11 +80,11 @@ pub struct App {
     /// Rows that the user wants to find again.
     pub bookmarks: BTreeSet<RowId>,
     /// What was typed before.
-    pub history: History,
+    pub history: PromptHistory,
     /// What was found while a capture goes on.
     pub news: News,
     /// Something to say in the last line.
-    pub notice: Option<Notice>,
+    pub notice: Option<StatusNotice>,
     /// The sizes of panes that the user chose.
     pub splits: Splits,
     /// The first line of the help that is shown.
@@ -168,21 +170,21 @@ pub enum Effect {
 
 impl App {
     /// Makes the state at the start.
-    pub fn new(name: String, theme: Theme, stage: Stage) -> Self {
+    pub fn new(name: String, theme: Theme, stage: LoadStage) -> Self {
         Self {
             name,
             theme,
             screen: Rect::default(),
-            layout: Layout::default(),
+            layout: PaneLayout::default(),
             rows: RowList::new(&stage),
-            reading: Reading { stage, ..Reading::default() },
+            reading: LoadProgress { stage, ..LoadProgress::default() },
             pane: Pane::default(),
             overlay: Overlay::default(),
             connections: ConnectionList::default(),
             overview: Overview::default(),
-            clock: Clock::default(),
+            clock: TimeDisplay::default(),
             inspector: InspectorState::default(),
-            inspecting: Opening::default(),
+            inspecting: InspectorPane::default(),
             opened: None,
             resume_points: ResumePoints::default(),
             handshake: None,
@@ -194,7 +196,7 @@ impl App {
             export: None,
             ready: Vec::new(),
             bookmarks: BTreeSet::new(),
-            history: History::default(),
+            history: PromptHistory::default(),
             news: News::new(Bell::default()),
             notice: None,
             splits: Splits::default(),
@@ -222,7 +224,7 @@ impl App {
     }
 
     /// What the inspector looks at.
-    pub fn inspector_context<'a>(&'a self, timeline: &'a Timeline) -> Context<'a> {
+    pub fn inspector_context<'a>(&'a self, timeline: &'a Timeline) -> InspectorContext<'a> {
         let current = self.current();
         let of_current = self.opened.as_ref().filter(|(id, _)| Some(*id) == current);
         let (opened, problem) = match of_current {
@@ -230,7 +232,7 @@ impl App {
             Some((_, Err(why))) => (None, Some(why.as_str())),
             None => (None, None),
         };
-        Context {
+        InspectorContext {
             timeline,
             row: current.and_then(|id| timeline.row(id)),
             opened,
@@ -247,7 +249,7 @@ impl App {
     ///
     /// Its work is bounded by the size of the screen, however long the capture is. Returns whether
     /// something is left to be done later.
-    pub fn prepare(&mut self, screen: Rect, world: World<'_>) -> Pending {
+    pub fn prepare(&mut self, screen: Rect, world: World<'_>) -> PendingWork {
         self.screen = screen;
         self.marks.learn(world.timeline);
         if let Some(text) = self.news.learn(world.timeline, &self.reading.stage) {
@@ -279,8 +281,8 @@ impl App {
             self.overview.prepare(columns, picked, world.timeline, &self.reading.stage);
         }
         match self.open_current(world) {
-            Pending::More => Pending::More,
-            Pending::Nothing => {
+            PendingWork::More => PendingWork::More,
+            PendingWork::Nothing => {
                 let previews = self.previews.fill(self.rows.visible(), world);
                 previews.or(self.answers.fill(self.rows.visible(), world))
             }
@@ -288,7 +290,7 @@ impl App {
     }
 
     /// Goes on with what takes long, for a bounded number of rows.
-    pub fn step(&mut self, world: World<'_>) -> Pending {
+    pub fn step(&mut self, world: World<'_>) -> PendingWork {
         let rows = self.rows.step(world);
         let search = self.search.step(&mut self.rows, world);
         if let Some(notice) = self.search.take_notice() {
@@ -296,7 +298,7 @@ impl App {
         }
         let export = match &mut self.export {
             Some(export) => export.step(&self.rows, world, &mut self.ready),
-            None => Pending::Nothing,
+            None => PendingWork::Nothing,
         };
         rows.or(search).or(export)
     }
@@ -313,7 +315,7 @@ impl App {
 
     /// Says something in the last line.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), tone });
+        self.notice = Some(StatusNotice { text: text.into(), tone });
     }
 
     fn bottom_lines(&self) -> u16 {
@@ -325,19 +327,20 @@ impl App {
 
     /// Goes on to read the row under the cursor again, where the inspector is open and another row was
     /// read. Until it is read, the inspector shows what the timeline knows of it.
-    fn open_current(&mut self, world: World<'_>) -> Pending {
-        let Some(current) = self.current().filter(|_| self.inspecting == Opening::Open) else {
-            return Pending::Nothing;
+    fn open_current(&mut self, world: World<'_>) -> PendingWork {
+        let Some(current) = self.current().filter(|_| self.inspecting == InspectorPane::Open)
+        else {
+            return PendingWork::Nothing;
         };
         let is_new = self.opened.as_ref().is_none_or(|(id, _)| *id != current);
-        let mut pending = Pending::Nothing;
+        let mut pending = PendingWork::Nothing;
         if is_new {
             let resume_points = std::mem::take(&mut self.resume_points);
             let mut opener =
                 Opener::resume(world.store, OpenLimits::default(), resume_points, OPEN_WORK);
             match opener.try_open(world.timeline, current) {
                 Ok(Some(opened)) => self.opened = Some((current, Ok(opened))),
-                Ok(None) => pending = Pending::More,
+                Ok(None) => pending = PendingWork::More,
                 Err(error) => self.opened = Some((current, Err(error.to_string()))),
             }
             self.resume_points = opener.into_resume_points();

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::analysis::event::ConnectionId;
 use crate::stream::PerDirection;
 use crate::timeline::{ConnectionRow, Timeline};
-use crate::tui::world::Stage;
+use crate::tui::world::LoadStage;
 
 /// The list of connections.
 #[derive(Debug, Default)]
@@ -212,7 +212,7 @@ impl ConnectionList {
     }
 
     /// Puts the list in order, where something has changed that is worth it.
-    pub fn arrange(&mut self, timeline: &Timeline, stage: &Stage) {
+    pub fn arrange(&mut self, timeline: &Timeline, stage: &LoadStage) {
         let all = timeline.connections();
         let now = (all.len(), timeline.rows());
         let is_due = match self.seen {

@@ -5,11 +5,11 @@ use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
 use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Extract, Outgoing};
 use crate::tui::inspector;
-use crate::tui::inspector::{Context, InspectorState, Value};
-use crate::tui::layout::Opening;
+use crate::tui::inspector::{InspectorContext, InspectorState, JsonValue};
+use crate::tui::layout::InspectorPane;
 use crate::tui::menu::{Item, MenuKind};
 use crate::tui::overlay;
-use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::prompt::{Prompt, PromptPurpose};
 use crate::tui::world::{Tone, World};
 use crate::websocket::Opcode;
 
@@ -25,7 +25,7 @@ impl App {
                 (MenuKind::Copy, Outgoing::Bytes(bytes)) => return Effect::Copy(bytes),
                 (MenuKind::Copy, Outgoing::Rows(_) | Outgoing::Packets(_)) => {}
                 (MenuKind::Save, outgoing) => {
-                    let prompt = Prompt::new(Purpose::Save(outgoing), name);
+                    let prompt = Prompt::new(PromptPurpose::Save(outgoing), name);
                     self.overlay = Overlay::Prompt(Box::new(prompt));
                 }
             },
@@ -99,13 +99,13 @@ impl App {
     }
 
     /// The JSON value under the cursor of the inspector; the whole of the row where it is closed.
-    fn value(&self, row: &Row, world: World<'_>) -> Result<Value, String> {
+    fn value(&self, row: &Row, world: World<'_>) -> Result<JsonValue, String> {
         let context = self.inspector_context(world.timeline);
-        if self.inspecting == Opening::Open && context.opened.is_some() {
+        if self.inspecting == InspectorPane::Open && context.opened.is_some() {
             return inspector::value(&self.inspector, &context).map_err(str::to_owned);
         }
         let opened = whole(row, world)?;
-        let context = Context { opened: Some(&opened), ..context };
+        let context = InspectorContext { opened: Some(&opened), ..context };
         let mut state = InspectorState::default();
         inspector::select(&mut state, &context);
         inspector::value(&state, &context).map_err(str::to_owned)
@@ -125,7 +125,7 @@ impl App {
                     Some(before) => format!("({before}) and {filter}"),
                     None => filter.to_string(),
                 };
-                let mut prompt = Prompt::new(Purpose::Filter, text);
+                let mut prompt = Prompt::new(PromptPurpose::Filter, text);
                 overlay::typed(&mut prompt);
                 self.overlay = Overlay::Prompt(Box::new(prompt));
             }

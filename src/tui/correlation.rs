@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::timeline::{OpenLimits, Opener, ResumePoints, Row, RowId, RowKind};
 use crate::tui::inspector::identity;
-use crate::tui::world::{Pending, World};
+use crate::tui::world::{PendingWork, World};
 use crate::websocket::Opcode;
 
 /// What is known of answers.
@@ -64,7 +64,7 @@ impl Answers {
     }
 
     /// Finds out what visible rows answer, reading a few rows at a time.
-    pub fn fill(&mut self, rows: impl Iterator<Item = RowId>, world: World<'_>) -> Pending {
+    pub fn fill(&mut self, rows: impl Iterator<Item = RowId>, world: World<'_>) -> PendingWork {
         if self.ids.len().max(self.requests.len()) > MOST_KEPT {
             *self = Self { work: self.work, ..Self::default() };
         }
@@ -80,7 +80,7 @@ impl Answers {
         rows: impl Iterator<Item = RowId>,
         opener: &mut Opener<'_>,
         world: World<'_>,
-    ) -> Pending {
+    ) -> PendingWork {
         let mut left = MOST_AT_ONCE;
         for id in rows {
             if self.requests.contains_key(&id) {
@@ -91,7 +91,7 @@ impl Answers {
                 continue;
             };
             let Some(near) = self.look(&row, opener, &mut left, world) else {
-                return Pending::More;
+                return PendingWork::More;
             };
             let request = self.find(&row, &near);
             if let Some(request) = request {
@@ -99,7 +99,7 @@ impl Answers {
             }
             self.requests.insert(id, request);
         }
-        Pending::Nothing
+        PendingWork::Nothing
     }
 
     /// Learns the ids of a row and, if it bears one, of those before it, which it gives; `None` where more

@@ -17,7 +17,7 @@ use crate::timeline::export::{Format, write};
 use crate::timeline::{ConnectionRow, Opener, ResumePoints, Row, Timeline};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
-use crate::tui::world::{Pending, World};
+use crate::tui::world::{PendingWork, World};
 
 /// What is to be written to a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -176,7 +176,7 @@ impl Export {
     }
 
     /// Writes some rows.
-    pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> Pending {
+    pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> PendingWork {
         let resume_points = std::mem::take(&mut self.resume_points);
         let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
@@ -195,7 +195,7 @@ impl Export {
             self.place = self.place.saturating_add(1);
         }
         self.resume_points = opener.into_resume_points();
-        if self.place < self.end { Pending::More } else { Pending::Nothing }
+        if self.place < self.end { PendingWork::More } else { PendingWork::Nothing }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::timeline::{FindingRow, Timeline};
 /// The list of findings.
 #[derive(Debug, Default)]
 pub struct FindingList {
-    entries: Vec<Entry>,
+    entries: Vec<FindingEntry>,
     /// How many findings there were when the list was made.
     seen: Option<usize>,
     groups: Groups,
@@ -30,7 +30,7 @@ pub enum Groups {
 
 /// One line of the list.
 #[derive(Clone, Copy, Debug)]
-pub enum Entry {
+pub enum FindingEntry {
     /// A rule, and how many findings of it there are.
     Rule(&'static Rule, usize),
     /// A connection, or the capture as a whole, and how many findings there are about it.
@@ -41,7 +41,7 @@ pub enum Entry {
 
 impl FindingList {
     /// The lines that are visible, with their places.
-    pub fn visible(&self) -> impl Iterator<Item = (usize, &Entry)> {
+    pub fn visible(&self) -> impl Iterator<Item = (usize, &FindingEntry)> {
         self.entries.iter().enumerate().skip(self.top).take(self.height)
     }
 
@@ -83,8 +83,8 @@ impl FindingList {
     /// The finding under the cursor; of a heading, the first one below it.
     pub fn current<'a>(&self, timeline: &'a Timeline) -> Option<&'a FindingRow> {
         let finding = self.entries.iter().skip(self.cursor).find_map(|entry| match entry {
-            Entry::Finding(place) => Some(*place),
-            Entry::Rule(..) | Entry::Connection(..) => None,
+            FindingEntry::Finding(place) => Some(*place),
+            FindingEntry::Rule(..) | FindingEntry::Connection(..) => None,
         })?;
         timeline.findings().get(finding)
     }
@@ -142,7 +142,7 @@ impl FindingList {
     }
 }
 
-fn entries(findings: &[FindingRow], groups: Groups) -> Vec<Entry> {
+fn entries(findings: &[FindingRow], groups: Groups) -> Vec<FindingEntry> {
     let mut places: Vec<usize> = (0..findings.len()).collect();
     let key = |place: &usize| {
         let finding = findings.get(*place).map(|it| &it.finding);
@@ -159,10 +159,10 @@ fn entries(findings: &[FindingRow], groups: Groups) -> Vec<Entry> {
         let first = group.first().and_then(|place| findings.get(*place));
         let Some(first) = first else { continue };
         entries.push(match groups {
-            Groups::Rule => Entry::Rule(first.finding.rule, group.len()),
-            Groups::Connection => Entry::Connection(first.finding.connection, group.len()),
+            Groups::Rule => FindingEntry::Rule(first.finding.rule, group.len()),
+            Groups::Connection => FindingEntry::Connection(first.finding.connection, group.len()),
         });
-        entries.extend(group.iter().map(|place| Entry::Finding(*place)));
+        entries.extend(group.iter().map(|place| FindingEntry::Finding(*place)));
     }
     entries
 }

@@ -74,7 +74,7 @@ impl Focus {
 
 /// One key and what it does.
 #[derive(Clone, Copy, Debug)]
-pub struct Binding {
+pub struct KeyBinding {
     /// Where it does so.
     pub focus: Focus,
     /// The key.
@@ -96,21 +96,21 @@ pub enum Control {
     Free,
 }
 
-const fn bind(focus: Focus, code: KeyCode, action: Action, help: &'static str) -> Binding {
-    Binding { focus, code, control: Control::Free, action, help }
+const fn bind(focus: Focus, code: KeyCode, action: Action, help: &'static str) -> KeyBinding {
+    KeyBinding { focus, code, control: Control::Free, action, help }
 }
 
-const fn key(focus: Focus, letter: char, action: Action, help: &'static str) -> Binding {
+const fn key(focus: Focus, letter: char, action: Action, help: &'static str) -> KeyBinding {
     bind(focus, KeyCode::Char(letter), action, help)
 }
 
-const fn ctrl(focus: Focus, letter: char, action: Action, help: &'static str) -> Binding {
-    Binding { focus, code: KeyCode::Char(letter), control: Control::Held, action, help }
+const fn ctrl(focus: Focus, letter: char, action: Action, help: &'static str) -> KeyBinding {
+    KeyBinding { focus, code: KeyCode::Char(letter), control: Control::Held, action, help }
 }
 
 /// Every key the program knows.
 #[rustfmt::skip]
-pub static BINDINGS: &[Binding] = &[
+pub static BINDINGS: &[KeyBinding] = &[
     bind(Focus::Anywhere, KeyCode::Up,        Action::Up,              "up"),
     key (Focus::Anywhere, 'k',                Action::Up,              "up"),
     bind(Focus::Anywhere, KeyCode::Down,      Action::Down,            "down"),
@@ -223,20 +223,20 @@ pub fn lookup(focus: Focus, event: KeyEvent) -> Option<Action> {
     }
     let find = |focus: Focus| {
         let fits =
-            |it: &&Binding| it.focus == focus && it.code == event.code && it.control == control;
+            |it: &&KeyBinding| it.focus == focus && it.code == event.code && it.control == control;
         BINDINGS.iter().find(fits).map(|it| it.action)
     };
     find(focus).or_else(|| focus.is_open().then(|| find(Focus::Anywhere)).flatten())
 }
 
 /// The first key that asks for something, where a pane has the focus.
-pub fn key_of(focus: Focus, action: Action) -> Option<&'static Binding> {
+pub fn key_of(focus: Focus, action: Action) -> Option<&'static KeyBinding> {
     let find =
         |focus: Focus| BINDINGS.iter().find(move |it| it.focus == focus && it.action == action);
     find(focus).or_else(|| find(Focus::Anywhere))
 }
 
-impl Binding {
+impl KeyBinding {
     /// The name of the key, as help shows it.
     pub fn name(&self, glyphs: Glyphs) -> String {
         let key = match (self.code, glyphs) {

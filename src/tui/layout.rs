@@ -4,7 +4,7 @@ use ratatui::layout::{Margin, Rect};
 
 /// The place of every pane.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Layout {
+pub struct PaneLayout {
     /// The first line.
     pub title: Rect,
     /// The list of connections.
@@ -29,7 +29,7 @@ pub struct Wish {
     /// How many connections there are to be listed.
     pub connections: usize,
     /// Whether the inspector is open.
-    pub inspector: Opening,
+    pub inspector: InspectorPane,
     /// Lines of the connections pane that the user chose, borders included.
     pub connection_lines: Option<u16>,
     /// Columns of the inspector that the user chose.
@@ -40,7 +40,7 @@ pub struct Wish {
 
 /// Whether something is open.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Opening {
+pub enum InspectorPane {
     /// It is closed.
     #[default]
     Closed,
@@ -54,10 +54,10 @@ pub fn is_too_small(screen: Rect) -> bool {
 }
 
 /// Divides the screen.
-pub fn layout(wish: &Wish) -> Layout {
+pub fn layout(wish: &Wish) -> PaneLayout {
     let Wish { screen, .. } = *wish;
     if is_too_small(screen) {
-        return Layout::default();
+        return PaneLayout::default();
     }
     let line = |y: u16, height: u16| Rect { x: screen.x, y, width: screen.width, height };
     let title = line(screen.y, 1);
@@ -72,25 +72,25 @@ pub fn layout(wish: &Wish) -> Layout {
     let connections = line(middle.y, lines);
     let overview = line(connections.bottom(), overview_lines);
     let rest = line(overview.bottom(), bottom.y.saturating_sub(overview.bottom()));
-    let mut layout = Layout {
+    let mut layout = PaneLayout {
         title,
         connections,
         overview,
         timeline: rest,
         bottom,
         middle,
-        ..Layout::default()
+        ..PaneLayout::default()
     };
     match wish.inspector {
-        Opening::Closed => {}
-        Opening::Open if screen.width < WIDE => {
+        InspectorPane::Closed => {}
+        InspectorPane::Open if screen.width < WIDE => {
             // Over everything but the first and the last line: it needs the room.
             layout.inspector = middle;
             layout.connections = Rect::default();
             layout.overview = Rect::default();
             layout.timeline = Rect::default();
         }
-        Opening::Open => {
+        InspectorPane::Open => {
             let half = rest.width.saturating_mul(9) / 20;
             let widest = rest.width.saturating_sub(NARROWEST_TIMELINE);
             let width = wish
@@ -175,7 +175,7 @@ mod tests {
         Wish {
             screen: Rect::new(0, 0, width, height),
             connections: 3,
-            inspector: Opening::Closed,
+            inspector: InspectorPane::Closed,
             connection_lines: None,
             inspector_columns: None,
             bottom: 1,
@@ -203,10 +203,10 @@ mod tests {
 
     #[test]
     fn the_inspector_stands_beside_the_timeline_where_there_is_room() {
-        let wide = layout(&Wish { inspector: Opening::Open, ..wish(120, 40) });
+        let wide = layout(&Wish { inspector: InspectorPane::Open, ..wish(120, 40) });
         assert_eq!(wide.timeline.width + wide.inspector.width, 120);
         assert_eq!(wide.timeline.height, wide.inspector.height);
-        let narrow = layout(&Wish { inspector: Opening::Open, ..wish(80, 24) });
+        let narrow = layout(&Wish { inspector: InspectorPane::Open, ..wish(80, 24) });
         assert_eq!((narrow.inspector.width, narrow.inspector.height), (80, 22));
         assert_eq!(narrow.timeline, Rect::default());
     }
@@ -215,6 +215,6 @@ mod tests {
     fn small_screens_are_told_apart() {
         assert!(is_too_small(Rect::new(0, 0, 79, 24)) && is_too_small(Rect::new(0, 0, 80, 23)));
         assert!(!is_too_small(Rect::new(0, 0, 80, 24)));
-        assert_eq!(layout(&wish(10, 5)), Layout::default());
+        assert_eq!(layout(&wish(10, 5)), PaneLayout::default());
     }
 }

@@ -12,20 +12,20 @@ use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
 use crate::text::amount::size;
 use crate::timeline::Timeline;
-use crate::tui::Ending;
+use crate::tui::QuitPolicy;
 use crate::tui::export::{Extract, Origin};
-use crate::tui::world::{Notice, Stage, Tone};
+use crate::tui::world::{LoadStage, StatusNotice, Tone};
 
 /// What the interface and the thread that reads have in common.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SharedTimeline {
     timeline: Mutex<Timeline>,
     /// The interface wants the timeline: the reader waits.
     wanted: AtomicBool,
     /// The reader is to stop, and so is the capture, which may be what it waits for.
     stop: Arc<AtomicBool>,
     /// Whether that ends the source of packets at once, behind those that have come already.
-    ending: Ending,
+    ending: QuitPolicy,
     /// Nobody wants the rest any more.
     quit: AtomicBool,
     /// Packets are pushed into it, until the reader or the interface finishes it.
@@ -33,13 +33,13 @@ pub struct Shared {
     position: AtomicU64,
     /// Packets that the capturing machine lost.
     dropped: AtomicU64,
-    stage: Mutex<Stage>,
+    stage: Mutex<LoadStage>,
     /// Something that the interface is to say.
-    notice: Mutex<Option<Notice>>,
+    notice: Mutex<Option<StatusNotice>>,
 }
 
 /// What is to be read.
-pub struct Source {
+pub struct LoaderSource {
     /// Gives the packets.
     pub packets: Box<dyn PacketSource + Send>,
     /// Keeps them, where they cannot be read twice.
@@ -50,14 +50,14 @@ pub struct Source {
     pub options: AnalyzerOptions,
 }
 
-impl Shared {
+impl SharedTimeline {
     /// Makes an empty timeline to be filled.
-    pub fn new(stage: Stage) -> Self {
-        Self::with_stop(stage, Arc::default(), Ending::Perhaps)
+    pub fn new(stage: LoadStage) -> Self {
+        Self::with_stop(stage, Arc::default(), QuitPolicy::Perhaps)
     }
 
     /// The same, where setting `stop` ends the capture, too.
-    pub fn with_stop(stage: Stage, stop: Arc<AtomicBool>, ending: Ending) -> Self {
+    pub fn with_stop(stage: LoadStage, stop: Arc<AtomicBool>, ending: QuitPolicy) -> Self {
         Self {
             timeline: Mutex::new(Timeline::new()),
             wanted: AtomicBool::new(false),
@@ -81,7 +81,7 @@ impl Shared {
     }
 
     /// How far the reader is.
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> LoadStage {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// Something that the interface is to say.
-    pub fn take_notice(&self) -> Option<Notice> {
+    pub fn take_notice(&self) -> Option<StatusNotice> {
         self.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -100,7 +100,7 @@ impl Shared {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn say(&self, notice: Notice) {
+    fn say(&self, notice: StatusNotice) {
         *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
     }
 
@@ -119,22 +119,22 @@ impl Shared {
     /// then.
     fn is_over(&self) -> bool {
         let stop = match self.ending {
-            Ending::AtOnce => &self.quit,
-            Ending::Perhaps => self.stop.as_ref(),
+            QuitPolicy::AtOnce => &self.quit,
+            QuitPolicy::Perhaps => self.stop.as_ref(),
         };
         stop.load(Ordering::Acquire)
     }
 
     /// Whether the reader may wait for a packet that never comes, though it was told to stop.
     pub fn may_wait(&self) -> bool {
-        self.ending == Ending::Perhaps || self.quit.load(Ordering::Acquire)
+        self.ending == QuitPolicy::Perhaps || self.quit.load(Ordering::Acquire)
     }
 
     /// Ends the capture with all that has come, for a reader that was told to stop and waits for a packet that
     /// never comes. The caller must not hold the timeline.
     pub fn give_up(&self) {
         if self.finish(&Reading { dropped: self.dropped(), ..Reading::default() }) {
-            self.end(Stage::Stopped);
+            self.end(LoadStage::Stopped);
         }
     }
 
@@ -157,14 +157,14 @@ impl Shared {
         work(&mut self.timeline.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn end(&self, stage: Stage) {
+    fn end(&self, stage: LoadStage) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 }
 
 /// Starts to read. The thread ends with the capture, or when it is told to stop.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
-pub fn start(source: Source, shared: Arc<Shared>) -> JoinHandle<()> {
+pub fn start(source: LoaderSource, shared: Arc<SharedTimeline>) -> JoinHandle<()> {
     thread::spawn(move || {
         let stage = read(source, &shared);
         shared.end(stage);
@@ -176,29 +176,30 @@ pub fn start(source: Source, shared: Arc<Shared>) -> JoinHandle<()> {
 pub fn extract(
     (extract, from): (Extract, Origin),
     (file, path): (File, String),
-    shared: Arc<Shared>,
+    shared: Arc<SharedTimeline>,
 ) {
     thread::spawn(move || {
         let notice = match extract.run(&from, file) {
-            Ok(count) => {
-                Notice { tone: Tone::Done, text: format!("{count} packets written to {path}") }
-            }
-            Err(error) => Notice { tone: Tone::Failed, text: format!("{path}: {error}") },
+            Ok(count) => StatusNotice {
+                tone: Tone::Done,
+                text: format!("{count} packets written to {path}"),
+            },
+            Err(error) => StatusNotice { tone: Tone::Failed, text: format!("{path}: {error}") },
         };
         shared.say(notice);
     });
 }
 
 /// Reads to the end, on this thread.
-pub fn read(mut source: Source, shared: &Shared) -> Stage {
+pub fn read(mut source: LoaderSource, shared: &SharedTimeline) -> LoadStage {
     *shared.pipeline() = Some(Pipeline::new(source.options.clone(), Settings::default()));
     let (stage, failure) = match packets(&mut source, shared) {
         Ok(stage) => (stage, None),
-        Err(error) => (Stage::Broken(error.to_string()), Some(error.to_string())),
+        Err(error) => (LoadStage::Broken(error.to_string()), Some(error.to_string())),
     };
     let closed = source.packets.close();
     let (stage, failure) = match (closed, failure) {
-        (Err(error), None) => (Stage::Broken(error.to_string()), Some(error.to_string())),
+        (Err(error), None) => (LoadStage::Broken(error.to_string()), Some(error.to_string())),
         (Ok(()) | Err(_), failure) => (stage, failure),
     };
     let skipped: Vec<String> =
@@ -211,16 +212,16 @@ pub fn read(mut source: Source, shared: &Shared) -> Stage {
         let_go: source.spool.as_ref().and_then(|journal| journal.spool().evicted()),
     };
     shared.dropped.store(reading.dropped, Ordering::Relaxed);
-    if stage != Stage::Cancelled {
+    if stage != LoadStage::Cancelled {
         shared.finish(&reading);
     }
     shared.position.store(source.packets.position(), Ordering::Relaxed);
     stage
 }
 
-fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
-    let is_live = shared.stage() == Stage::Live;
-    let stopped = if is_live { Stage::Stopped } else { Stage::Cancelled };
+fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadStage, Error> {
+    let is_live = shared.stage() == LoadStage::Live;
+    let stopped = if is_live { LoadStage::Stopped } else { LoadStage::Cancelled };
     let mut count = 0_u64;
     let mut asked = Timestamp(0);
     // Said once.
@@ -259,13 +260,13 @@ fn packets(source: &mut Source, shared: &Shared) -> Result<Stage, Error> {
             let spool = source.spool.as_ref().map(PacketLog::spool);
             if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {
                 full = true;
-                shared.say(Notice { tone: Tone::Failed, text: let_go(spool) });
+                shared.say(StatusNotice { tone: Tone::Failed, text: let_go(spool) });
             }
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
     let is_stopped = shared.stop.load(Ordering::Acquire);
-    Ok(if is_stopped { stopped } else { Stage::Whole })
+    Ok(if is_stopped { stopped } else { LoadStage::Whole })
 }
 
 fn let_go(spool: &Spool) -> String {

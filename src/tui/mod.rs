@@ -42,11 +42,11 @@ use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
 use crate::tui::app::App;
 use crate::tui::export::Origin;
-use crate::tui::loader::{Shared, Source};
+use crate::tui::loader::{LoaderSource, SharedTimeline};
 use crate::tui::rates::Meter;
-use crate::tui::session::Session;
+use crate::tui::session::EventLoop;
 use crate::tui::theme::Theme;
-use crate::tui::world::Stage;
+use crate::tui::world::LoadStage;
 
 /// A capture to be shown.
 pub struct Show {
@@ -57,11 +57,11 @@ pub struct Show {
     /// The file that they come from, where it is one.
     pub path: Option<PathBuf>,
     /// Whether they come as they are captured.
-    pub stage: Stage,
+    pub stage: LoadStage,
     /// Ends the capture when it is set.
     pub stop: Arc<AtomicBool>,
     /// Whether it does so at once, also where no packets come.
-    pub ending: Ending,
+    pub ending: QuitPolicy,
     /// Bytes of the file, where it is one.
     pub length: Option<u64>,
     /// How many packets are wanted.
@@ -78,7 +78,7 @@ pub struct Show {
 
 /// Whether a capture can be ended while it makes wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ending {
+pub enum QuitPolicy {
     /// It ends when it is told to.
     AtOnce,
     /// It ends with the next packet at best.
@@ -111,10 +111,11 @@ pub fn run(show: Show) -> io::Result<()> {
         app.rows.set_filter(show.filter);
     }
     app.news = News::new(show.bell);
-    let shared = Arc::new(Shared::with_stop(show.stage, show.stop, show.ending));
-    let source = Source { packets: show.packets, spool, count: show.count, options: show.options };
+    let shared = Arc::new(SharedTimeline::with_stop(show.stage, show.stop, show.ending));
+    let source =
+        LoaderSource { packets: show.packets, spool, count: show.count, options: show.options };
     let reader = loader::start(source, Arc::clone(&shared));
-    let session = Session {
+    let session = EventLoop {
         app,
         shared: Arc::clone(&shared),
         store,
@@ -130,8 +131,8 @@ pub fn run(show: Show) -> io::Result<()> {
     shared.quit();
     match show.ending {
         // What is written along is made whole. A panic of the reader was reported when it happened.
-        Ending::AtOnce => drop(reader.join()),
-        Ending::Perhaps => session::wait_for(&reader),
+        QuitPolicy::AtOnce => drop(reader.join()),
+        QuitPolicy::Perhaps => session::wait_for(&reader),
     }
     outcome
 }

@@ -7,7 +7,7 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane};
 use crate::tui::inspector;
 use crate::tui::layout;
-use crate::tui::prompt::{Fault, Prompt, Purpose};
+use crate::tui::prompt::{Prompt, PromptError, PromptPurpose};
 use crate::tui::search::Needle;
 use crate::tui::update::step;
 use crate::tui::world::{Replace, Tone, World};
@@ -63,14 +63,14 @@ impl App {
                 self.take_out(kind, *item, world)
             }
             Overlay::Prompt(prompt) => {
-                if let Purpose::Overwrite { .. } = prompt.purpose {
+                if let PromptPurpose::Overwrite { .. } = prompt.purpose {
                     return self.answer(key);
                 }
                 if !key.modifiers.contains(KeyModifiers::ALT) || key.code != KeyCode::Enter {
                     prompt.edit(key);
                     typed(prompt);
                 }
-                if prompt.purpose == Purpose::FilterConnections {
+                if prompt.purpose == PromptPurpose::FilterConnections {
                     let text = prompt.text().to_owned();
                     self.connections.set_filter(&text);
                 }
@@ -148,12 +148,12 @@ impl App {
         let text = prompt.text().to_owned();
         self.history.keep(&prompt.purpose, &text);
         match &prompt.purpose {
-            Purpose::Search => match Needle::parse(&text) {
+            PromptPurpose::Search => match Needle::parse(&text) {
                 _ if text.is_empty() => {}
                 Ok(needle) => self.search.start(needle, &self.rows),
                 Err(error) => self.say(Tone::Failed, error),
             },
-            Purpose::SearchContent => {
+            PromptPurpose::SearchContent => {
                 let mut state = std::mem::take(&mut self.inspector);
                 let context = self.inspector_context(world.timeline);
                 let found = inspector::search(&mut state, &text, &context);
@@ -162,7 +162,7 @@ impl App {
                     self.say(Tone::Failed, error);
                 }
             }
-            Purpose::Filter => match Filter::parse(&text) {
+            PromptPurpose::Filter => match Filter::parse(&text) {
                 _ if text.trim().is_empty() => self.rows.set_filter(None),
                 Ok(filter) => self.rows.set_filter(Some(filter)),
                 Err(_) => {
@@ -170,14 +170,14 @@ impl App {
                     self.overlay = Overlay::Prompt(prompt);
                 }
             },
-            Purpose::FilterConnections => self.connections.set_filter(&text),
-            Purpose::Save(what) => {
+            PromptPurpose::FilterConnections => self.connections.set_filter(&text),
+            PromptPurpose::Save(what) => {
                 if !text.is_empty() {
                     let what = what.clone();
                     return Effect::Save { path: text, what, replace: Replace::Ask };
                 }
             }
-            Purpose::Overwrite { .. } => self.overlay = Overlay::Prompt(prompt),
+            PromptPurpose::Overwrite { .. } => self.overlay = Overlay::Prompt(prompt),
         }
         Effect::None
     }
@@ -187,7 +187,7 @@ impl App {
         let Overlay::Prompt(prompt) = std::mem::take(&mut self.overlay) else {
             return Effect::None;
         };
-        let Purpose::Overwrite { path, what } = prompt.purpose else { return Effect::None };
+        let PromptPurpose::Overwrite { path, what } = prompt.purpose else { return Effect::None };
         if matches!(key.code, KeyCode::Char('y' | 'Y')) {
             Effect::Save { path, what, replace: Replace::Yes }
         } else {
@@ -201,20 +201,20 @@ impl App {
 pub(super) fn typed(prompt: &mut Prompt) {
     let text = prompt.text();
     match prompt.purpose {
-        Purpose::Filter => {
+        PromptPurpose::Filter => {
             let fault = Filter::parse(text).err().filter(|_| !text.trim().is_empty());
             let candidates = filter::complete(text, prompt.cursor());
-            prompt.fault = fault.map(|it| Fault { column: it.column, message: it.message });
+            prompt.fault = fault.map(|it| PromptError { column: it.column, message: it.message });
             prompt.candidates = candidates;
         }
-        Purpose::Search => {
+        PromptPurpose::Search => {
             let error = Needle::parse(text).err().filter(|_| !text.is_empty());
-            prompt.fault = error.map(|message| Fault { column: 0, message });
+            prompt.fault = error.map(|message| PromptError { column: 0, message });
         }
-        Purpose::SearchContent
-        | Purpose::FilterConnections
-        | Purpose::Save(_)
-        | Purpose::Overwrite { .. } => {}
+        PromptPurpose::SearchContent
+        | PromptPurpose::FilterConnections
+        | PromptPurpose::Save(_)
+        | PromptPurpose::Overwrite { .. } => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::analysis::event::ConnectionId;
 use crate::stream::Timestamp;
 use crate::timeline::{Bucket, Timeline};
-use crate::tui::world::Stage;
+use crate::tui::world::LoadStage;
 
 /// The overview, a column of the screen for each stretch of time.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Overview {
         columns: u16,
         picked: &[ConnectionId],
         timeline: &Timeline,
-        stage: &Stage,
+        stage: &LoadStage,
     ) {
         let columns = usize::from(columns.saturating_sub(LABEL));
         let counts = timeline.counts();

@@ -4,7 +4,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::http::Head;
 use crate::timeline::{OpenLimits, Opened, Opener, ResumePoints, RowId, RowKind, Timeline};
-use crate::tui::world::{Pending, World};
+use crate::tui::world::{PendingWork, World};
 
 /// What is known of the content of rows that were visible.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Previews {
     }
 
     /// Reads rows again that are visible and not known, a few of them at a time.
-    pub fn fill(&mut self, rows: impl Iterator<Item = RowId>, world: World<'_>) -> Pending {
+    pub fn fill(&mut self, rows: impl Iterator<Item = RowId>, world: World<'_>) -> PendingWork {
         if self.known.len() > MOST_KEPT {
             self.known.clear();
         }
@@ -55,25 +55,25 @@ impl Previews {
         rows: impl Iterator<Item = RowId>,
         opener: &mut Opener<'_>,
         world: World<'_>,
-    ) -> Pending {
+    ) -> PendingWork {
         let mut left = MOST_AT_ONCE;
         for row in rows {
             if self.known.contains_key(&row) || !has_content(world.timeline, row) {
                 continue;
             }
             if left == 0 || opener.is_tired() {
-                return Pending::More;
+                return PendingWork::More;
             }
             left = left.saturating_sub(1);
             let preview = match opener.try_open(world.timeline, row) {
                 Ok(Some(opened)) => preview(&opened),
-                Ok(None) => return Pending::More,
+                Ok(None) => return PendingWork::More,
                 Err(error) => Preview::Unreadable(error.to_string()),
             };
             self.work = self.work.saturating_add(1);
             self.known.insert(row, preview);
         }
-        Pending::Nothing
+        PendingWork::Nothing
     }
 }
 

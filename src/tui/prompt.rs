@@ -13,10 +13,10 @@ use crate::tui::export::Outgoing;
 #[derive(Clone, Debug)]
 pub struct Prompt {
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: PromptPurpose,
     input: Input,
     /// What is wrong with it: the column, how many are concerned, and why.
-    pub fault: Option<Fault>,
+    pub fault: Option<PromptError>,
     /// What may stand at the cursor.
     pub candidates: Vec<Candidate>,
     /// Which line of the history is shown; `None` for the new one.
@@ -25,7 +25,7 @@ pub struct Prompt {
 
 /// What a line is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Purpose {
+pub enum PromptPurpose {
     /// To look for something in all messages.
     Search,
     /// To look for something in the row that is inspected.
@@ -47,7 +47,7 @@ pub enum Purpose {
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fault {
+pub struct PromptError {
     /// The character, from 0.
     pub column: usize,
     /// Why.
@@ -56,7 +56,7 @@ pub struct Fault {
 
 impl Prompt {
     /// Starts with a text that may be changed.
-    pub fn new(purpose: Purpose, text: String) -> Self {
+    pub fn new(purpose: PromptPurpose, text: String) -> Self {
         Self {
             purpose,
             input: Input::new(text),
@@ -94,23 +94,23 @@ impl Prompt {
     /// What stands before it.
     pub fn label(&self) -> &'static str {
         match self.purpose {
-            Purpose::Search => "search: ",
-            Purpose::SearchContent => "search in content: ",
-            Purpose::Filter => "filter: ",
-            Purpose::FilterConnections => "connections with: ",
-            Purpose::Save(_) => "save as: ",
-            Purpose::Overwrite { .. } => "it exists; overwrite? (y/n) ",
+            PromptPurpose::Search => "search: ",
+            PromptPurpose::SearchContent => "search in content: ",
+            PromptPurpose::Filter => "filter: ",
+            PromptPurpose::FilterConnections => "connections with: ",
+            PromptPurpose::Save(_) => "save as: ",
+            PromptPurpose::Overwrite { .. } => "it exists; overwrite? (y/n) ",
         }
     }
 
     /// Lines that it takes: itself, and what is said about it.
     pub fn lines(&self) -> u16 {
         match self.purpose {
-            Purpose::Search | Purpose::Filter => 2,
-            Purpose::SearchContent
-            | Purpose::FilterConnections
-            | Purpose::Save(_)
-            | Purpose::Overwrite { .. } => 1,
+            PromptPurpose::Search | PromptPurpose::Filter => 2,
+            PromptPurpose::SearchContent
+            | PromptPurpose::FilterConnections
+            | PromptPurpose::Save(_)
+            | PromptPurpose::Overwrite { .. } => 1,
         }
     }
 
@@ -140,7 +140,7 @@ impl Prompt {
     }
 
     /// Shows an older (1) or newer (-1) line of the history.
-    pub fn recall(&mut self, history: &History, by: isize) {
+    pub fn recall(&mut self, history: &PromptHistory, by: isize) {
         let lines = history.lines(&self.purpose);
         let place = match self.recalled {
             None if by > 0 => Some(0),
@@ -170,32 +170,32 @@ impl Prompt {
 
 /// What was typed before, for each purpose.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub struct PromptHistory {
     searches: Vec<String>,
     filters: Vec<String>,
     others: Vec<String>,
 }
 
-impl History {
+impl PromptHistory {
     /// The lines typed for a purpose, the oldest first.
-    pub fn lines(&self, purpose: &Purpose) -> &[String] {
+    pub fn lines(&self, purpose: &PromptPurpose) -> &[String] {
         match purpose {
-            Purpose::Search | Purpose::SearchContent => &self.searches,
-            Purpose::Filter => &self.filters,
-            Purpose::FilterConnections | Purpose::Save(_) | Purpose::Overwrite { .. } => {
-                &self.others
-            }
+            PromptPurpose::Search | PromptPurpose::SearchContent => &self.searches,
+            PromptPurpose::Filter => &self.filters,
+            PromptPurpose::FilterConnections
+            | PromptPurpose::Save(_)
+            | PromptPurpose::Overwrite { .. } => &self.others,
         }
     }
 
     /// Keeps a line.
-    pub fn keep(&mut self, purpose: &Purpose, line: &str) {
+    pub fn keep(&mut self, purpose: &PromptPurpose, line: &str) {
         let lines = match purpose {
-            Purpose::Search | Purpose::SearchContent => &mut self.searches,
-            Purpose::Filter => &mut self.filters,
-            Purpose::FilterConnections | Purpose::Save(_) | Purpose::Overwrite { .. } => {
-                &mut self.others
-            }
+            PromptPurpose::Search | PromptPurpose::SearchContent => &mut self.searches,
+            PromptPurpose::Filter => &mut self.filters,
+            PromptPurpose::FilterConnections
+            | PromptPurpose::Save(_)
+            | PromptPurpose::Overwrite { .. } => &mut self.others,
         };
         if !line.is_empty() && lines.last().is_none_or(|last| last != line) {
             lines.push(line.to_owned());
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn lines_are_edited_pasted_and_completed() {
-        let mut prompt = Prompt::new(Purpose::Filter, "opcode == te".to_owned());
+        let mut prompt = Prompt::new(PromptPurpose::Filter, "opcode == te".to_owned());
         prompt.complete(10..12, "text");
         assert_eq!((prompt.text(), prompt.cursor()), ("opcode == text", 14));
         prompt.edit(KeyEvent::new(KeyCode::Home, KeyModifiers::NONE));
@@ -227,11 +227,11 @@ mod tests {
 
     #[test]
     fn what_was_typed_comes_back() {
-        let mut history = History::default();
+        let mut history = PromptHistory::default();
         for line in ["one", "two", "two", ""] {
-            history.keep(&Purpose::Search, line);
+            history.keep(&PromptPurpose::Search, line);
         }
-        let mut prompt = Prompt::new(Purpose::Search, String::new());
+        let mut prompt = Prompt::new(PromptPurpose::Search, String::new());
         let mut seen = Vec::new();
         for by in [1, 1, 1, -1, -1, -1] {
             prompt.recall(&history, by);

@@ -4,7 +4,7 @@ use crate::analysis::event::ConnectionId;
 use crate::timeline::filter::Filter;
 use crate::timeline::{Opener, Row, RowId, Scope, Timeline};
 use crate::tui::chooser::{Chooser, LIMITS, WORK};
-use crate::tui::world::{Pending, Stage, World};
+use crate::tui::world::{LoadStage, PendingWork, World};
 
 /// Which rows are shown, in their order, and the one under the cursor.
 ///
@@ -14,7 +14,7 @@ pub struct RowList {
     ids: Vec<u32>,
     /// How many of the timeline's rows (or of the one connection's) were looked at.
     scanned: usize,
-    detail: Detail,
+    detail: RowDetail,
     picked: Vec<ConnectionId>,
     cursor: usize,
     top: usize,
@@ -31,7 +31,7 @@ pub struct RowList {
 
 /// What the rows are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Detail {
+pub enum RowDetail {
     /// Messages.
     #[default]
     Messages,
@@ -59,11 +59,11 @@ pub enum Holding {
 
 impl RowList {
     /// Makes an empty list; that of a live capture follows what comes.
-    pub fn new(stage: &Stage) -> Self {
+    pub fn new(stage: &LoadStage) -> Self {
         Self {
             ids: Vec::new(),
             scanned: 0,
-            detail: Detail::default(),
+            detail: RowDetail::default(),
             picked: Vec::new(),
             cursor: 0,
             top: 0,
@@ -71,7 +71,7 @@ impl RowList {
             sought: None,
             chooser: None,
             held: None,
-            following: if *stage == Stage::Live { Following::Yes } else { Following::No },
+            following: if *stage == LoadStage::Live { Following::Yes } else { Following::No },
             work: 0,
         }
     }
@@ -117,7 +117,7 @@ impl RowList {
     }
 
     /// Whether messages or frames are shown.
-    pub fn detail(&self) -> Detail {
+    pub fn detail(&self) -> RowDetail {
         self.detail
     }
 
@@ -142,8 +142,8 @@ impl RowList {
     /// Shows messages instead of frames, or the other way round.
     pub fn toggle_detail(&mut self) {
         self.detail = match self.detail {
-            Detail::Messages => Detail::Frames,
-            Detail::Frames => Detail::Messages,
+            RowDetail::Messages => RowDetail::Frames,
+            RowDetail::Frames => RowDetail::Messages,
         };
         self.restart();
     }
@@ -231,7 +231,7 @@ impl RowList {
     }
 
     /// Looks at the next rows of the timeline.
-    pub fn step(&mut self, world: World<'_>) -> Pending {
+    pub fn step(&mut self, world: World<'_>) -> PendingWork {
         let timeline = world.timeline;
         let before = self.scanned;
         let source = match self.picked.as_slice() {
@@ -275,7 +275,7 @@ impl RowList {
         if self.following == Following::Yes && at > before {
             self.go(usize::MAX);
         }
-        if at < end { Pending::More } else { Pending::Nothing }
+        if at < end { PendingWork::More } else { PendingWork::Nothing }
     }
 
     /// How much of the timeline was looked at, of 100.
@@ -319,9 +319,9 @@ impl RowList {
     fn takes(&self, row: &Row) -> bool {
         let scope = match (self.detail, row.scope) {
             (_, Scope::Both)
-            | (Detail::Messages, Scope::Messages)
-            | (Detail::Frames, Scope::Frames) => true,
-            (Detail::Messages, Scope::Frames) | (Detail::Frames, Scope::Messages) => false,
+            | (RowDetail::Messages, Scope::Messages)
+            | (RowDetail::Frames, Scope::Frames) => true,
+            (RowDetail::Messages, Scope::Frames) | (RowDetail::Frames, Scope::Messages) => false,
         };
         scope && (self.picked.is_empty() || self.picked.contains(&row.connection))
     }

@@ -8,7 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::timeline::{Opener, ResumePoints, RowId};
 use crate::tui::chooser::{LIMITS, STREAMS, WORK};
 use crate::tui::rows::RowList;
-use crate::tui::world::{Notice, Pending, Tone, World};
+use crate::tui::world::{PendingWork, StatusNotice, Tone, World};
 
 /// What is searched for, and how far the search is.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Search {
     needle: Option<Needle>,
     /// The place in the list that is looked at next, and in which direction to go on.
     running: Option<(usize, Towards)>,
-    notice: Option<Notice>,
+    notice: Option<StatusNotice>,
     /// Where rows were read last, while it is under way.
     resume_points: Option<ResumePoints>,
     /// Rows looked at so far, to be counted by tests.
@@ -151,15 +151,15 @@ impl Search {
     }
 
     /// Something to say about how it went.
-    pub fn take_notice(&mut self) -> Option<Notice> {
+    pub fn take_notice(&mut self) -> Option<StatusNotice> {
         self.notice.take()
     }
 
     /// Looks at some rows.
-    pub fn step(&mut self, rows: &mut RowList, world: World<'_>) -> Pending {
+    pub fn step(&mut self, rows: &mut RowList, world: World<'_>) -> PendingWork {
         if self.running.is_none() {
             self.resume_points = None;
-            return Pending::Nothing;
+            return PendingWork::Nothing;
         }
         let resume_points = self.resume_points.take().unwrap_or_else(|| ResumePoints::new(STREAMS));
         let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
@@ -168,21 +168,26 @@ impl Search {
         pending
     }
 
-    fn look(&mut self, rows: &mut RowList, world: World<'_>, opener: &mut Opener<'_>) -> Pending {
-        let Some(needle) = &self.needle else { return Pending::Nothing };
+    fn look(
+        &mut self,
+        rows: &mut RowList,
+        world: World<'_>,
+        opener: &mut Opener<'_>,
+    ) -> PendingWork {
+        let Some(needle) = &self.needle else { return PendingWork::Nothing };
         for _ in 0..ROWS_PER_STEP {
-            let Some((place, towards)) = self.running else { return Pending::Nothing };
+            let Some((place, towards)) = self.running else { return PendingWork::Nothing };
             let Some(row) = rows.at(place) else {
                 self.running = None;
                 self.notice = Some(failed(&format!("no later match of {}", needle.typed)));
-                return Pending::Nothing;
+                return PendingWork::Nothing;
             };
             match matches(needle, row, world, opener) {
-                None => return Pending::More,
+                None => return PendingWork::More,
                 Some(true) => {
                     rows.jump(place);
                     self.running = None;
-                    return Pending::Nothing;
+                    return PendingWork::Nothing;
                 }
                 Some(false) => {}
             }
@@ -199,7 +204,7 @@ impl Search {
                 break;
             }
         }
-        Pending::More
+        PendingWork::More
     }
 }
 
@@ -216,8 +221,8 @@ fn matches(needle: &Needle, row: RowId, world: World<'_>, opener: &mut Opener<'_
     }
 }
 
-fn failed(text: &str) -> Notice {
-    Notice { text: text.to_owned(), tone: Tone::Failed }
+fn failed(text: &str) -> StatusNotice {
+    StatusNotice { text: text.to_owned(), tone: Tone::Failed }
 }
 
 /// Rows that are looked at before keys are.

@@ -17,19 +17,19 @@ use signal_hook::consts::signal;
 use crate::capture::PacketStore;
 use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Export, Origin, Outgoing};
-use crate::tui::loader::{self, Shared};
-use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::loader::{self, SharedTimeline};
+use crate::tui::prompt::{Prompt, PromptPurpose};
 use crate::tui::rates::Meter;
-use crate::tui::terminal::{self, Screen};
+use crate::tui::terminal::{self, TerminalScreen};
 use crate::tui::view;
-use crate::tui::world::{Pending, Reading, Replace, Stage, Tone, World};
+use crate::tui::world::{LoadProgress, LoadStage, PendingWork, Replace, Tone, World};
 
 /// One use of the interface, from its start to its end.
-pub(super) struct Session {
+pub(super) struct EventLoop {
     /// The state.
     pub(super) app: App,
     /// What is being read.
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedTimeline>,
     /// Where packets can be read again.
     pub(super) store: Box<dyn PacketStore>,
     /// Bytes of the capture, where that is known.
@@ -48,7 +48,7 @@ pub(super) struct Session {
 
 /// Whether the loop goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Next {
+enum LoopStep {
     GoOn,
     End,
 }
@@ -68,7 +68,7 @@ fn end_without_a_terminal(ended: Arc<AtomicBool>) {
     });
 }
 
-impl Session {
+impl EventLoop {
     /// Runs until the user, or a signal, ends it.
     ///
     /// # Errors
@@ -84,10 +84,10 @@ impl Session {
             signal_hook::flag::register(number, Arc::clone(&ended))?;
         }
         end_without_a_terminal(Arc::clone(&ended));
-        let mut screen = Screen::new()?;
+        let mut screen = TerminalScreen::new()?;
         while !ended.load(Ordering::Acquire) {
             let pending = self.draw(&mut screen)?;
-            if self.wait(pending, &mut screen)? == Next::End {
+            if self.wait(pending, &mut screen)? == LoopStep::End {
                 break;
             }
         }
@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Goes on with what takes long for a moment, and draws.
-    fn draw(&mut self, screen: &mut Screen) -> io::Result<Pending> {
+    fn draw(&mut self, screen: &mut TerminalScreen) -> io::Result<PendingWork> {
         let waited = self.stopping.map(|since| now().saturating_duration_since(since));
         if waited.is_some_and(|waited| waited >= STOP_TIME) && self.shared.may_wait() {
             self.stopping = None;
@@ -104,7 +104,7 @@ impl Session {
         let area = Rect::from((ratatui::layout::Position::ORIGIN, screen.terminal.size()?));
         let stage = self.shared.stage();
         if stage != self.app.reading.stage
-            && let Stage::Broken(why) = &stage
+            && let LoadStage::Broken(why) = &stage
         {
             // Its name stands in the first line.
             let text = match why.strip_prefix(&self.app.name) {
@@ -115,7 +115,7 @@ impl Session {
         }
         let position = self.shared.position();
         let (dropped, rates) = (self.shared.dropped(), self.app.reading.rates);
-        self.app.reading = Reading { stage, position, length: self.length, dropped, rates };
+        self.app.reading = LoadProgress { stage, position, length: self.length, dropped, rates };
         if let Some(notice) = self.shared.take_notice() {
             self.app.notice = Some(notice);
         }
@@ -125,7 +125,7 @@ impl Session {
         let passed = now().saturating_duration_since(self.started);
         self.app.reading.rates = self.meter.read(passed, &timeline.counts());
         let mut pending = self.app.step(world);
-        while pending == Pending::More && until.is_some_and(|until| now() < until) {
+        while pending == PendingWork::More && until.is_some_and(|until| now() < until) {
             pending = self.app.step(world);
         }
         let visible = self.app.prepare(area, world);
@@ -139,11 +139,11 @@ impl Session {
     }
 
     /// Waits for something to happen, and takes all that has.
-    fn wait(&mut self, pending: Pending, screen: &mut Screen) -> io::Result<Next> {
+    fn wait(&mut self, pending: PendingWork, screen: &mut TerminalScreen) -> io::Result<LoopStep> {
         let time = match pending {
-            Pending::More => Duration::ZERO,
-            Pending::Nothing if self.app.reading.stage.goes_on() => DRAW_INTERVAL,
-            Pending::Nothing => IDLE_INTERVAL,
+            PendingWork::More => Duration::ZERO,
+            PendingWork::Nothing if self.app.reading.stage.goes_on() => DRAW_INTERVAL,
+            PendingWork::Nothing => IDLE_INTERVAL,
         };
         let mut time = time;
         while poll(time)? {
@@ -152,22 +152,22 @@ impl Session {
             let world = World { timeline: &timeline, store: self.store.as_ref() };
             let effect = self.app.event(event, world);
             drop(timeline);
-            if self.obey(effect, screen)? == Next::End {
-                return Ok(Next::End);
+            if self.obey(effect, screen)? == LoopStep::End {
+                return Ok(LoopStep::End);
             }
             time = Duration::ZERO;
         }
-        Ok(Next::GoOn)
+        Ok(LoopStep::GoOn)
     }
 
     /// Does what only the outside can do.
-    fn obey(&mut self, effect: Effect, screen: &mut Screen) -> io::Result<Next> {
+    fn obey(&mut self, effect: Effect, screen: &mut TerminalScreen) -> io::Result<LoopStep> {
         match effect {
             Effect::None => {}
-            Effect::Quit => return Ok(Next::End),
+            Effect::Quit => return Ok(LoopStep::End),
             Effect::Suspend => suspend(screen)?,
             Effect::Redraw => screen.clear()?,
-            Effect::StopReading if self.app.reading.stage == Stage::Live => {
+            Effect::StopReading if self.app.reading.stage == LoadStage::Live => {
                 if self.stopping.replace(now()).is_none() {
                     self.shared.stop();
                     self.app.say(
@@ -192,7 +192,7 @@ impl Session {
             }
             Effect::Save { path, what, replace } => self.save(path, what, replace),
         }
-        Ok(Next::GoOn)
+        Ok(LoopStep::GoOn)
     }
 
     fn save(&mut self, path: String, what: Outgoing, replace: Replace) {
@@ -204,7 +204,7 @@ impl Session {
         match options.open(&path) {
             Ok(file) => self.write(file, path, what),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let purpose = Purpose::Overwrite { path, what };
+                let purpose = PromptPurpose::Overwrite { path, what };
                 self.app.overlay = Overlay::Prompt(Box::new(Prompt::new(purpose, String::new())));
             }
             Err(error) => self.app.say(Tone::Failed, format!("{path}: {error}")),
@@ -235,14 +235,14 @@ impl Session {
     }
 
     /// Writes the messages that are ready, and says when all are written.
-    fn write_ready(&mut self, pending: Pending) {
+    fn write_ready(&mut self, pending: PendingWork) {
         let Some((file, path)) = &mut self.writing else { return };
         let ready = std::mem::take(&mut self.app.ready);
         let written = file.write_all(&ready);
         let (at, end) = self.app.export.as_ref().map_or((0, 0), Export::progress);
         let notice = match written {
             Err(error) => (Tone::Failed, format!("{path}: {error}")),
-            Ok(()) if at < end && pending == Pending::More => return,
+            Ok(()) if at < end && pending == PendingWork::More => return,
             Ok(()) => {
                 let (count, lost) =
                     self.app.export.as_ref().map_or((0, 0), |it| (it.count, it.lost));
@@ -270,14 +270,14 @@ pub(super) fn wait_for(reader: &JoinHandle<()>) {
 
 /// Stops the process until the shell lets it go on.
 #[cfg(unix)]
-fn suspend(screen: &mut Screen) -> io::Result<()> {
+fn suspend(screen: &mut TerminalScreen) -> io::Result<()> {
     screen.leave()?;
     signal_hook::low_level::emulate_default_handler(signal::SIGTSTP)?;
     screen.enter()
 }
 
 #[cfg(not(unix))]
-fn suspend(_: &mut Screen) -> io::Result<()> {
+fn suspend(_: &mut TerminalScreen) -> io::Result<()> {
     Ok(())
 }
 

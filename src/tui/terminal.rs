@@ -18,25 +18,25 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 
 /// The terminal while it is ours.
-pub(super) struct Screen {
+pub(super) struct TerminalScreen {
     /// Draws on it.
-    pub(super) terminal: Terminal<CrosstermBackend<Output>>,
+    pub(super) terminal: Terminal<CrosstermBackend<TerminalOutput>>,
 }
 
 /// Standard output without its lock: whoever panics can give the terminal back, too.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct TerminalOutput {
     file: File,
     buffer: Vec<u8>,
 }
 
-impl Output {
+impl TerminalOutput {
     fn new() -> io::Result<Self> {
         Ok(Self { file: duplicate()?, buffer: Vec::new() })
     }
 }
 
-impl Write for Output {
+impl Write for TerminalOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -67,14 +67,14 @@ fn duplicate() -> io::Result<File> {
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-impl Screen {
+impl TerminalScreen {
     /// Takes the terminal over, also from panics to come.
     ///
     /// # Errors
     ///
     /// When there is no terminal, or it does not do what it is told.
     pub(super) fn new() -> io::Result<Self> {
-        let terminal = Terminal::new(CrosstermBackend::new(Output::new()?))?;
+        let terminal = Terminal::new(CrosstermBackend::new(TerminalOutput::new()?))?;
         let mut screen = Self { terminal };
         give_back_on_panic();
         screen.enter()?;
@@ -121,7 +121,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         // Nobody is left to be told.
         self.leave().ok();

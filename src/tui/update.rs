@@ -8,13 +8,13 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane};
 use crate::tui::inspector;
 use crate::tui::keymap::{Focus, lookup};
-use crate::tui::layout::Opening;
+use crate::tui::layout::InspectorPane;
 use crate::tui::menu::{Menu, MenuKind};
 use crate::tui::overlay;
-use crate::tui::prompt::{Prompt, Purpose};
-use crate::tui::rows::{Detail, Holding};
+use crate::tui::prompt::{Prompt, PromptPurpose};
+use crate::tui::rows::{Holding, RowDetail};
 use crate::tui::search::Towards;
-use crate::tui::world::{Clock, Stage, Tone, World};
+use crate::tui::world::{LoadStage, TimeDisplay, Tone, World};
 
 impl App {
     /// Takes what happened at the terminal.
@@ -74,7 +74,7 @@ impl App {
             Action::First => self.rows.first(),
             Action::Last => self.rows.last(),
             Action::Open => {
-                self.inspecting = Opening::Open;
+                self.inspecting = InspectorPane::Open;
                 self.pane = Pane::Inspector;
                 // What is looked at does not run away; G follows again.
                 self.rows.stay();
@@ -107,7 +107,7 @@ impl App {
             Action::NextError => self.first_error(world),
             Action::Filter => {
                 let text = self.connections.filter().to_owned();
-                let prompt = Prompt::new(Purpose::FilterConnections, text);
+                let prompt = Prompt::new(PromptPurpose::FilterConnections, text);
                 self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             _ => return self.update_anywhere(action, world),
@@ -143,12 +143,12 @@ impl App {
             Action::Back => {
                 self.pane = Pane::Timeline;
                 if self.layout.timeline.is_empty() {
-                    self.inspecting = Opening::Closed;
+                    self.inspecting = InspectorPane::Closed;
                 }
             }
             Action::FilterValue => self.filter_value(world),
             Action::Search => {
-                let prompt = Prompt::new(Purpose::SearchContent, String::new());
+                let prompt = Prompt::new(PromptPurpose::SearchContent, String::new());
                 self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             Action::SearchNext | Action::SearchPrevious if self.inspector.is_searching() => {
@@ -211,14 +211,14 @@ impl App {
             Action::PreviousRow => self.rows.move_by(-1),
             Action::Partner => self.go_to_partner(world),
             Action::Search => {
-                let prompt = Prompt::new(Purpose::Search, String::new());
+                let prompt = Prompt::new(PromptPurpose::Search, String::new());
                 self.overlay = Overlay::Prompt(Box::new(prompt));
             }
             Action::SearchNext => self.search.again(Towards::End, &self.rows),
             Action::SearchPrevious => self.search.again(Towards::Start, &self.rows),
             Action::Filter => {
                 let text = self.rows.filter().map(ToString::to_string).unwrap_or_default();
-                let mut prompt = Prompt::new(Purpose::Filter, text);
+                let mut prompt = Prompt::new(PromptPurpose::Filter, text);
                 overlay::typed(&mut prompt);
                 self.overlay = Overlay::Prompt(Box::new(prompt));
             }
@@ -236,18 +236,18 @@ impl App {
     fn back(&mut self) -> Effect {
         if self.search.stop() {
             self.say(Tone::Done, "search stopped");
-        } else if self.inspecting == Opening::Open {
-            self.inspecting = Opening::Closed;
+        } else if self.inspecting == InspectorPane::Open {
+            self.inspecting = InspectorPane::Closed;
         } else if self.search.forget() {
             self.say(Tone::Done, "nothing is searched for any more");
         } else if self.rows.filter().is_some() {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
             self.rows.pick(Vec::new());
-        } else if self.reading.stage == Stage::Loading {
+        } else if self.reading.stage == LoadStage::Loading {
             // Last: what was not read does not come back, the others do.
             return Effect::StopReading;
-        } else if self.reading.stage == Stage::Live && self.pane == Pane::Timeline {
+        } else if self.reading.stage == LoadStage::Live && self.pane == Pane::Timeline {
             return Effect::StopReading;
         } else {
             self.pane = Pane::Timeline;
@@ -259,7 +259,7 @@ impl App {
     fn pause(&mut self, world: World<'_>) {
         match self.rows.holding() {
             Holding::Yes => self.rows.hold(world.timeline, Holding::No),
-            Holding::No if self.reading.stage == Stage::Live => {
+            Holding::No if self.reading.stage == LoadStage::Live => {
                 self.rows.hold(world.timeline, Holding::Yes);
             }
             Holding::No => self.say(Tone::Failed, "only what comes live can be held still"),
@@ -276,9 +276,11 @@ impl App {
 
     fn turn_pane(&mut self, by: isize) {
         let panes: &[Pane] = match self.inspecting {
-            Opening::Closed => &[Pane::Connections, Pane::Overview, Pane::Timeline],
-            Opening::Open if self.layout.timeline.is_empty() => &[Pane::Inspector],
-            Opening::Open => &[Pane::Connections, Pane::Overview, Pane::Timeline, Pane::Inspector],
+            InspectorPane::Closed => &[Pane::Connections, Pane::Overview, Pane::Timeline],
+            InspectorPane::Open if self.layout.timeline.is_empty() => &[Pane::Inspector],
+            InspectorPane::Open => {
+                &[Pane::Connections, Pane::Overview, Pane::Timeline, Pane::Inspector]
+            }
         };
         let at = panes.iter().position(|pane| *pane == self.pane).unwrap_or(0);
         let last = panes.len().saturating_sub(1);
@@ -317,16 +319,16 @@ impl App {
 
     fn cycle_time(&mut self) {
         self.clock = match self.clock {
-            Clock::Relative => Clock::Absolute,
-            Clock::Absolute => Clock::Delta,
-            Clock::Delta => Clock::Relative,
+            TimeDisplay::Relative => TimeDisplay::Absolute,
+            TimeDisplay::Absolute => TimeDisplay::Delta,
+            TimeDisplay::Delta => TimeDisplay::Relative,
         };
     }
 
     /// Goes to the nearest row that has a finding at least as bad.
     fn go_to_finding(&mut self, least: Severity, towards: Towards, world: World<'_>) {
         let current = self.current().unwrap_or_default();
-        let frames = self.rows.detail() == Detail::Frames;
+        let frames = self.rows.detail() == RowDetail::Frames;
         let rows = world.timeline.findings().iter().filter(|it| it.finding.rule.severity >= least);
         let rows = rows.filter_map(|it| if frames { it.frame.or(it.row) } else { it.row });
         let rows = rows.filter(|row| self.rows.has(*row));

@@ -15,7 +15,7 @@ pub struct World<'a> {
 
 /// Whether something is left to be done.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Pending {
+pub enum PendingWork {
     /// Nothing.
     #[default]
     Nothing,
@@ -23,7 +23,7 @@ pub enum Pending {
     More,
 }
 
-impl Pending {
+impl PendingWork {
     /// Whether either has something left.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -36,9 +36,9 @@ impl Pending {
 
 /// How reading the capture goes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct LoadProgress {
     /// How far it is.
-    pub stage: Stage,
+    pub stage: LoadStage,
     /// Bytes of the capture that were read.
     pub position: u64,
     /// Bytes that there are, where that is known.
@@ -51,7 +51,7 @@ pub struct Reading {
 
 /// How far reading is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Stage {
+pub enum LoadStage {
     /// A file is being read.
     #[default]
     Loading,
@@ -67,7 +67,7 @@ pub enum Stage {
     Broken(String),
 }
 
-impl Stage {
+impl LoadStage {
     /// Whether more may come.
     pub fn goes_on(&self) -> bool {
         matches!(self, Self::Loading | Self::Live)
@@ -76,7 +76,7 @@ impl Stage {
 
 /// How times are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Clock {
+pub enum TimeDisplay {
     /// Since the capture's first packet.
     #[default]
     Relative,
@@ -88,7 +88,7 @@ pub enum Clock {
 
 /// Something to say in the last line, until the next key.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Notice {
+pub struct StatusNotice {
     /// What to say.
     pub text: String,
     /// Whether something went wrong.

@@ -11,14 +11,14 @@ use wslens::capture::Secrets;
 use wslens::capture::SkippedBlocks;
 use wslens::capture::Spool;
 use wslens::tui;
-use wslens::tui::Ending;
+use wslens::tui::QuitPolicy;
 use wslens::tui::Show;
 use wslens::tui::Store;
 use wslens::tui::alerts::Bell;
 use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
-use wslens::tui::world::Stage;
+use wslens::tui::world::LoadStage;
 
 use crate::program::{Program, SMALL};
 
@@ -48,9 +48,9 @@ fn the_interface_of_a_capture_that_panics() {
         packets: Box::new(Panicking::default()),
         store: Store::Spool(Spool::new(1 << 20).unwrap()),
         path: None,
-        stage: Stage::Live,
+        stage: LoadStage::Live,
         stop: Arc::default(),
-        ending: Ending::Perhaps,
+        ending: QuitPolicy::Perhaps,
         length: None,
         count: u64::MAX,
         options: AnalyzerOptions::default(),

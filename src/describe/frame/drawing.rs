@@ -5,7 +5,7 @@ mod border;
 use std::fmt::Write;
 
 use self::border::border;
-use crate::describe::frame::{Field, FieldKind};
+use crate::describe::frame::{FieldKind, FrameField};
 
 /// One line of a drawing.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub struct DrawnLine {
     /// What kind of line it is.
     pub kind: LineKind,
     /// Its text, cut where it belongs to different parts of the frame.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<DrawnPiece>,
 }
 
 /// What a line of a drawing shows.
@@ -31,16 +31,16 @@ pub enum LineKind {
 
 /// A piece of a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Piece {
+pub struct DrawnPiece {
     /// Its text.
     pub text: String,
     /// The part of the frame that it shows; `None` for borders and the ruler.
-    pub part: Option<Part>,
+    pub part: Option<FramePart>,
 }
 
 /// A part of a frame.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Part {
+pub enum FramePart {
     /// The field with this index.
     Field(usize),
     /// What follows the header.
@@ -55,7 +55,7 @@ pub struct Look {
     /// How much stands in the cells.
     pub labels: Labels,
     /// How many bits stand in a row.
-    pub rows: Rows,
+    pub rows: BitsPerRow,
 }
 
 /// What borders are made of.
@@ -78,14 +78,14 @@ pub enum Labels {
 
 /// How many bits stand in a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Rows {
+pub enum BitsPerRow {
     /// 32, as in the RFC.
     Wide,
     /// 16, where the columns for 32 are not there.
     Narrow,
 }
 
-impl Rows {
+impl BitsPerRow {
     /// Bits in a row.
     fn bits(self) -> u16 {
         match self {
@@ -107,21 +107,21 @@ impl DrawnLine {
     }
 
     fn plain(kind: LineKind, text: String) -> Self {
-        Self { kind, pieces: vec![Piece { text, part: None }] }
+        Self { kind, pieces: vec![DrawnPiece { text, part: None }] }
     }
 }
 
 /// Draws a header of which `fields` were told, and the beginning of its payload.
 ///
-/// Each line is [`Rows::columns`] wide. Bits that are missing in a header
+/// Each line is [`BitsPerRow::columns`] wide. Bits that are missing in a header
 /// that is cut short are drawn as `?`. Without fields there is nothing to draw.
-pub fn draw(fields: &[Field], look: Look) -> Vec<DrawnLine> {
+pub fn draw(fields: &[FrameField], look: Look) -> Vec<DrawnLine> {
     let rows = rows(fields, look.rows.bits());
     if rows.is_empty() {
         return Vec::new();
     }
     let mut lines = ruler(look.rows.bits());
-    let mut above: Option<&Row> = None;
+    let mut above: Option<&DrawnRow> = None;
     for row in &rows {
         lines.push(border(above, Some(row), look));
         row.draw(fields, look, &mut lines);
@@ -133,7 +133,7 @@ pub fn draw(fields: &[Field], look: Look) -> Vec<DrawnLine> {
 
 /// A row of bits.
 #[derive(Debug, Default)]
-struct Row {
+struct DrawnRow {
     cells: Vec<Cell>,
 }
 
@@ -141,15 +141,15 @@ struct Row {
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     /// `None` where nothing is known to stand there: behind a header that is cut short.
-    part: Option<Part>,
+    part: Option<FramePart>,
     /// Its first bit within its field.
     from: u16,
     bits: u16,
 }
 
 /// Cuts fields and payload into rows.
-fn rows(fields: &[Field], full: u16) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+fn rows(fields: &[FrameField], full: u16) -> Vec<DrawnRow> {
+    let mut rows: Vec<DrawnRow> = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let mut from = 0;
         while from < field.bits {
@@ -157,20 +157,20 @@ fn rows(fields: &[Field], full: u16) -> Vec<Row> {
             let room = full.saturating_sub(start % full);
             let bits = room.min(field.bits.saturating_sub(from));
             if start % full == 0 {
-                rows.push(Row::default());
+                rows.push(DrawnRow::default());
             }
             if let Some(row) = rows.last_mut() {
-                row.cells.push(Cell { part: Some(Part::Field(index)), from, bits });
+                row.cells.push(Cell { part: Some(FramePart::Field(index)), from, bits });
             }
             from = from.saturating_add(bits);
         }
     }
     let end = fields.last().map_or(0, |last| last.start_bit.saturating_add(last.bits));
-    let is_whole = fields.iter().all(Field::is_whole);
-    let part = is_whole.then_some(Part::Payload);
+    let is_whole = fields.iter().all(FrameField::is_whole);
+    let part = is_whole.then_some(FramePart::Payload);
     match (full.saturating_sub(end % full), rows.last_mut()) {
         (bits, Some(_)) if bits == full && is_whole && !has_no_payload(fields) => {
-            rows.push(Row { cells: vec![Cell { part, from: 0, bits }] });
+            rows.push(DrawnRow { cells: vec![Cell { part, from: 0, bits }] });
         }
         (_, None) => {}
         (bits, _) if bits == full => {}
@@ -179,9 +179,9 @@ fn rows(fields: &[Field], full: u16) -> Vec<Row> {
     rows
 }
 
-impl Row {
+impl DrawnRow {
     /// The part that a bit belongs to, and whether another cell begins with it.
-    fn at(&self, bit: usize) -> (Option<Part>, bool) {
+    fn at(&self, bit: usize) -> (Option<FramePart>, bool) {
         let mut start: usize = 0;
         for cell in &self.cells {
             let end = start.saturating_add(usize::from(cell.bits));
@@ -193,7 +193,7 @@ impl Row {
         (None, true)
     }
 
-    fn draw(&self, fields: &[Field], look: Look, lines: &mut Vec<DrawnLine>) {
+    fn draw(&self, fields: &[FrameField], look: Look, lines: &mut Vec<DrawnLine>) {
         lines.push(self.line(LineKind::Bits, look, |cell| cell.bits(fields)));
         let has_single_bits = self.cells.iter().any(|cell| cell.bits == 1);
         let labels = match (look.labels, has_single_bits) {
@@ -217,10 +217,11 @@ impl Row {
             Borders::Lines => "│",
             Borders::Ascii => "|",
         };
-        let border = || Piece { text: bar.to_owned(), part: None };
+        let border = || DrawnPiece { text: bar.to_owned(), part: None };
         let mut pieces = vec![border()];
         for cell in &self.cells {
-            pieces.push(Piece { text: centered(&text(cell), cell.columns()), part: cell.part });
+            pieces
+                .push(DrawnPiece { text: centered(&text(cell), cell.columns()), part: cell.part });
             pieces.push(border());
         }
         DrawnLine { kind, pieces }
@@ -233,15 +234,15 @@ impl Cell {
         usize::from(self.bits).saturating_mul(2).saturating_sub(1)
     }
 
-    fn field<'a>(&self, fields: &'a [Field]) -> Option<&'a Field> {
+    fn field<'a>(&self, fields: &'a [FrameField]) -> Option<&'a FrameField> {
         match self.part {
-            Some(Part::Field(index)) => fields.get(index),
-            Some(Part::Payload) | None => None,
+            Some(FramePart::Field(index)) => fields.get(index),
+            Some(FramePart::Payload) | None => None,
         }
     }
 
     /// The values of its bits; the payload has a name instead.
-    fn bits(&self, fields: &[Field]) -> String {
+    fn bits(&self, fields: &[FrameField]) -> String {
         let Some(field) = self.field(fields) else { return self.payload(fields, 0) };
         let mut text = String::new();
         for place in (self.from..).take(usize::from(self.bits)) {
@@ -258,7 +259,7 @@ impl Cell {
     }
 
     /// The label in this line below the bits.
-    fn label(&self, fields: &[Field], line: usize) -> String {
+    fn label(&self, fields: &[FrameField], line: usize) -> String {
         let Some(field) = self.field(fields) else {
             return self.payload(fields, line.saturating_add(1));
         };
@@ -291,7 +292,7 @@ impl Cell {
     }
 
     /// What stands in the place of the payload.
-    fn payload(&self, fields: &[Field], line: usize) -> String {
+    fn payload(&self, fields: &[FrameField], line: usize) -> String {
         if self.part.is_none() {
             return String::new();
         }
@@ -310,7 +311,7 @@ impl Cell {
     }
 
     /// The name of a field that may go on in the next row.
-    fn name(&self, field: &Field) -> String {
+    fn name(&self, field: &FrameField) -> String {
         let is_begun = self.from > 0;
         let goes_on = self.from.saturating_add(self.bits) < field.bits;
         let before = if is_begun { "… " } else { "" };
@@ -319,7 +320,7 @@ impl Cell {
     }
 
     /// The bytes of a field that stand in this cell.
-    fn bytes(&self, field: &Field) -> String {
+    fn bytes(&self, field: &FrameField) -> String {
         let mut text = String::new();
         for byte in (self.from..).step_by(8).take(usize::from(self.bits / 8)) {
             let mut bits = (byte..).take(8).map(|place| field.bit(place));
@@ -341,9 +342,9 @@ impl Cell {
 }
 
 /// Whether the header says that there is no payload.
-fn has_no_payload(fields: &[Field]) -> bool {
+fn has_no_payload(fields: &[FrameField]) -> bool {
     let is_length =
-        |field: &&Field| matches!(field.kind, FieldKind::Length | FieldKind::ExtendedLength);
+        |field: &&FrameField| matches!(field.kind, FieldKind::Length | FieldKind::ExtendedLength);
     fields.iter().rfind(is_length).is_none_or(|field| field.value == 0)
 }
 
@@ -369,21 +370,21 @@ fn centered(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::describe::frame::{Context, anatomy};
+    use crate::describe::frame::{FrameContext, anatomy};
     use crate::websocket::decoder::Compression;
     use crate::websocket::frame::frame_header;
 
     const LOOKS: [Look; 6] = [
-        Look { borders: Borders::Lines, labels: Labels::Tall, rows: Rows::Wide },
-        Look { borders: Borders::Lines, labels: Labels::Short, rows: Rows::Wide },
-        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: Rows::Wide },
-        Look { borders: Borders::Ascii, labels: Labels::Short, rows: Rows::Wide },
-        Look { borders: Borders::Lines, labels: Labels::Short, rows: Rows::Narrow },
-        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: Rows::Narrow },
+        Look { borders: Borders::Lines, labels: Labels::Tall, rows: BitsPerRow::Wide },
+        Look { borders: Borders::Lines, labels: Labels::Short, rows: BitsPerRow::Wide },
+        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: BitsPerRow::Wide },
+        Look { borders: Borders::Ascii, labels: Labels::Short, rows: BitsPerRow::Wide },
+        Look { borders: Borders::Lines, labels: Labels::Short, rows: BitsPerRow::Narrow },
+        Look { borders: Borders::Ascii, labels: Labels::Tall, rows: BitsPerRow::Narrow },
     ];
 
-    fn fields(header: &[u8]) -> Vec<Field> {
-        anatomy(header, Context { direction: None, compression: Compression::None })
+    fn fields(header: &[u8]) -> Vec<FrameField> {
+        anatomy(header, FrameContext { direction: None, compression: Compression::None })
     }
 
     fn drawn(header: &[u8], look: Look) -> String {
@@ -489,7 +490,7 @@ mod tests {
                     assert_eq!(text.chars().count(), look.rows.columns(), "{header:02x?} {text}");
                     assert!(look.borders == Borders::Lines || text.is_ascii(), "{text}");
                     for piece in line.pieces.iter().filter(|_| line.kind == LineKind::Bits) {
-                        if let Some(Part::Field(index)) = piece.part {
+                        if let Some(FramePart::Field(index)) = piece.part {
                             bits[index].extend(piece.text.chars().filter(|letter| *letter != ' '));
                         }
                     }

@@ -1,17 +1,17 @@
 //! The words: what a field's value means in its frame.
 
-use super::{Facts, Field, FieldKind};
+use super::{FieldKind, FrameField, HeaderFacts};
 use crate::stream::Direction;
 use crate::websocket::decoder::Compression;
 use crate::websocket::frame::Opcode;
 
-impl Facts {
+impl HeaderFacts {
     fn is_control(self) -> bool {
         self.opcode & 0x8 != 0
     }
 
     /// Says what a field means that is whole.
-    pub(super) fn explain(self, field: &mut Field) {
+    pub(super) fn explain(self, field: &mut FrameField) {
         let is_set = field.value != 0;
         match field.kind {
             FieldKind::Fin => self.fin(field),
@@ -50,7 +50,7 @@ impl Facts {
         }
     }
 
-    fn fin(self, field: &mut Field) {
+    fn fin(self, field: &mut FrameField) {
         let (words, meaning) = match (self.fin, Opcode::from_wire(self.opcode)) {
             (true, Some(Opcode::Continuation)) => (
                 "last frame of its message",
@@ -87,7 +87,7 @@ impl Facts {
         field.section = "RFC 6455 §5.2, §5.4";
     }
 
-    fn rsv1(self, field: &mut Field) {
+    fn rsv1(self, field: &mut FrameField) {
         let is_set = field.value != 0;
         let starts_message =
             matches!(Opcode::from_wire(self.opcode), Some(Opcode::Text | Opcode::Binary));
@@ -132,7 +132,7 @@ impl Facts {
         };
     }
 
-    fn opcode(self, field: &mut Field) {
+    fn opcode(self, field: &mut FrameField) {
         let defined = Opcode::from_wire(self.opcode);
         field.words = match defined {
             Some(opcode) => opcode.name().into(),
@@ -176,7 +176,7 @@ impl Facts {
         field.section = section;
     }
 
-    fn mask(self, field: &mut Field) {
+    fn mask(self, field: &mut FrameField) {
         field.section = "RFC 6455 §5.1, §5.3";
         field.words = if self.masked { "masked" } else { "not masked" }.into();
         let what = if self.masked {
@@ -209,7 +209,7 @@ impl Facts {
         field.meaning = format!("{what} {who}").into();
     }
 
-    fn length(self, field: &mut Field) {
+    fn length(self, field: &mut FrameField) {
         let (words, meaning) = match self.short_length {
             126 => (
                 "see the next 16 bits".into(),
@@ -241,7 +241,7 @@ impl Facts {
 }
 
 /// The length in 16 or 64 bits, and whether it had to be there.
-fn extended_length(field: &mut Field) {
+fn extended_length(field: &mut FrameField) {
     let length = field.value;
     field.words = bytes(length).into();
     field.meaning = match field.bits {
@@ -269,7 +269,7 @@ fn extended_length(field: &mut Field) {
 }
 
 /// Says of a field that not all of it is there.
-pub(super) fn missing(field: &mut Field) {
+pub(super) fn missing(field: &mut FrameField) {
     let bytes = (field.bits.saturating_sub(field.seen_bits)).div_ceil(8);
     field.words = if field.seen_bits == 0 { "missing".into() } else { "cut short".into() };
     field.meaning = match (field.kind, bytes) {

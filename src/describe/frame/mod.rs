@@ -11,7 +11,7 @@ use crate::websocket::frame::FrameHeader;
 
 /// One field of a frame header (RFC 6455 §5.2), with its value and what it means there.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Field {
+pub struct FrameField {
     /// Which one.
     pub kind: FieldKind,
     /// Number of bits of the header before it.
@@ -55,14 +55,14 @@ pub enum FieldKind {
 
 /// What must be known beside a header to say what its fields mean.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Context {
+pub struct FrameContext {
     /// Which way the frame goes, where that is known.
     pub direction: Option<Direction>,
     /// Whether permessage-deflate was negotiated.
     pub compression: Compression,
 }
 
-impl Field {
+impl FrameField {
     /// Whether all of it is there.
     pub fn is_whole(&self) -> bool {
         self.seen_bits == self.bits
@@ -97,14 +97,14 @@ impl FieldKind {
 /// `header` are the bytes as sent; those behind the header do not matter. Of a header that is cut
 /// short all fields are given that it must have, with as many bits as are there: with one byte, that
 /// is the first two bytes' fields; with none, nothing.
-pub fn anatomy(header: &[u8], context: Context) -> Vec<Field> {
+pub fn anatomy(header: &[u8], context: FrameContext) -> Vec<FrameField> {
     let Some(first) = header.first() else { return Vec::new() };
     let mut fields = Vec::new();
-    let facts = Facts::read(*first, header, context);
+    let facts = HeaderFacts::read(*first, header, context);
     let mut start_bit = 0;
     for (kind, bits) in facts.layout().into_iter().flatten() {
         let (value, seen_bits) = bits_at(header, start_bit, bits);
-        let mut field = Field {
+        let mut field = FrameField {
             kind,
             start_bit,
             bits,
@@ -154,16 +154,16 @@ fn bits_at(bytes: &[u8], start: u16, count: u16) -> (u64, u16) {
 
 /// What the first two bytes say, and what follows from it for the other fields.
 #[derive(Clone, Copy)]
-struct Facts {
+struct HeaderFacts {
     fin: bool,
     opcode: u8,
     masked: bool,
     short_length: u8,
-    context: Context,
+    context: FrameContext,
 }
 
-impl Facts {
-    fn read(first: u8, header: &[u8], context: Context) -> Self {
+impl HeaderFacts {
+    fn read(first: u8, header: &[u8], context: FrameContext) -> Self {
         let second = header.get(1).copied().unwrap_or(0);
         Self {
             fin: first & 0x80 != 0,
@@ -200,10 +200,12 @@ mod tests {
     use crate::websocket::extension::SideParams;
     use crate::websocket::frame::frame_header;
 
-    const NONE: Context = Context { direction: None, compression: Compression::None };
-    const CLIENT: Context = Context { direction: Some(Direction::ClientToServer), ..NONE };
-    const SERVER: Context = Context { direction: Some(Direction::ServerToClient), ..NONE };
-    const DEFLATE: Context = Context {
+    const NONE: FrameContext = FrameContext { direction: None, compression: Compression::None };
+    const CLIENT: FrameContext =
+        FrameContext { direction: Some(Direction::ClientToServer), ..NONE };
+    const SERVER: FrameContext =
+        FrameContext { direction: Some(Direction::ServerToClient), ..NONE };
+    const DEFLATE: FrameContext = FrameContext {
         compression: Compression::Deflate(SideParams {
             no_context_takeover: false,
             window_bits: 15,
@@ -213,8 +215,8 @@ mod tests {
 
     /// Name, first bit, bits seen of bits, value.
     fn told(header: &[u8]) -> String {
-        let told = |field: &Field| {
-            let Field { kind, start_bit, bits, seen_bits, value, .. } = field;
+        let told = |field: &FrameField| {
+            let FrameField { kind, start_bit, bits, seen_bits, value, .. } = field;
             format!("{} {start_bit}+{seen_bits}/{bits}={value:x}", kind.name())
         };
         anatomy(header, NONE).iter().map(told).collect::<Vec<_>>().join(", ")
@@ -285,13 +287,14 @@ mod tests {
         assert_eq!(wire(&header), [0x81, 0x7e, 0x00, 0x05], "not the shortest form");
     }
 
-    type Case = (&'static str, &'static [u8], Context, FieldKind, &'static str, &'static str);
+    type AnatomyCase =
+        (&'static str, &'static [u8], FrameContext, FieldKind, &'static str, &'static str);
 
     #[test]
     fn meaning_fits_the_frame_and_what_is_known_of_it() {
         use FieldKind::{ExtendedLength, Fin, Length, Mask, MaskingKey, Opcode, Rsv1, Rsv2};
         #[rustfmt::skip]
-        let cases: &[Case] = &[
+        let cases: &[AnatomyCase] = &[
             ("whole message",        &[0x81, 0x00], NONE, Fin, "last frame of its message", "whole message is in this frame"),
             ("first fragment",       &[0x01, 0x00], NONE, Fin, "more frames follow", "the first"),
             ("middle fragment",      &[0x00, 0x00], NONE, Fin, "more frames follow", "in the middle"),

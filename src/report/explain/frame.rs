@@ -1,15 +1,15 @@
 //! One frame: its bytes, its drawing, its fields, its payload.
 
 use super::page::{Page, bytes, hex};
-use super::{Found, Place, payload};
-use crate::describe::frame::drawing::{Labels, LineKind, Look, Part, Rows, draw};
-use crate::describe::frame::{Field, FieldKind, anatomy};
+use super::{FramePlace, GivenFrame, payload};
+use crate::describe::frame::drawing::{BitsPerRow, FramePart, Labels, LineKind, Look, draw};
+use crate::describe::frame::{FieldKind, FrameField, anatomy};
 use crate::findings::Bits;
 use crate::report::style::Role;
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.
-pub(super) fn explain(page: &mut Page, frame: &Found<'_>, place: Place, broken: &[Bits]) {
+pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, place: FramePlace, broken: &[Bits]) {
     let fields = anatomy(frame.bytes, page.options.context);
     title(page, frame, place);
     if frame.is_text() {
@@ -45,7 +45,7 @@ pub(super) fn explain(page: &mut Page, frame: &Found<'_>, place: Place, broken: 
 }
 
 /// Says in one line what it is.
-fn title(page: &mut Page, frame: &Found<'_>, place: Place) {
+fn title(page: &mut Page, frame: &GivenFrame<'_>, place: FramePlace) {
     let number = match place.of {
         1 => "Frame".to_owned(),
         of => format!("Frame {} of {of}", place.index.saturating_add(1)),
@@ -80,7 +80,7 @@ fn summary(header: &FrameHeader) -> String {
 }
 
 /// Writes the bytes with what they are below them.
-fn parts(page: &mut Page, frame: &Found<'_>, fields: &[Field]) {
+fn parts(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
     let mut columns: Vec<(String, &str)> = Vec::new();
     let (first, mut rest) = frame.header_bytes().split_at_checked(2).unwrap_or((frame.bytes, &[]));
     columns.push((hex(first), if first.len() == 2 { "first two bytes" } else { "first byte" }));
@@ -126,12 +126,12 @@ fn parts(page: &mut Page, frame: &Found<'_>, fields: &[Field]) {
 }
 
 /// Draws the header of a frame.
-pub(super) fn draw_header(page: &mut Page, frame: &Found<'_>, broken: &[Bits]) {
+pub(super) fn draw_header(page: &mut Page, frame: &GivenFrame<'_>, broken: &[Bits]) {
     drawing(page, &anatomy(frame.bytes, page.options.context), broken);
 }
 
-fn drawing(page: &mut Page, fields: &[Field], broken: &[Bits]) {
-    let look = Look { borders: page.options.borders, labels: Labels::Tall, rows: Rows::Wide };
+fn drawing(page: &mut Page, fields: &[FrameField], broken: &[Bits]) {
+    let look = Look { borders: page.options.borders, labels: Labels::Tall, rows: BitsPerRow::Wide };
     for line in draw(fields, look) {
         page.pad_to(2);
         for piece in &line.pieces {
@@ -139,13 +139,15 @@ fn drawing(page: &mut Page, fields: &[Field], broken: &[Bits]) {
                 (LineKind::Ruler | LineKind::Border, _) | (_, None) => {
                     page.words(Role::Dim, &piece.text);
                 }
-                (LineKind::Bits | LineKind::Labels, Some(Part::Field(index)))
+                (LineKind::Bits | LineKind::Labels, Some(FramePart::Field(index)))
                     if fields.get(index).is_some_and(|field| is_broken(field, broken)) =>
                 {
                     page.words(Role::Error, &piece.text);
                 }
-                (LineKind::Bits, Some(Part::Field(_))) => page.words(Role::Strong, &piece.text),
-                (LineKind::Bits, Some(Part::Payload)) | (LineKind::Labels, Some(_)) => {
+                (LineKind::Bits, Some(FramePart::Field(_))) => {
+                    page.words(Role::Strong, &piece.text);
+                }
+                (LineKind::Bits, Some(FramePart::Payload)) | (LineKind::Labels, Some(_)) => {
                     page.push(&piece.text);
                 }
             }
@@ -155,7 +157,7 @@ fn drawing(page: &mut Page, fields: &[Field], broken: &[Bits]) {
 }
 
 /// Whether bits of a field break a rule.
-fn is_broken(field: &Field, broken: &[Bits]) -> bool {
+fn is_broken(field: &FrameField, broken: &[Bits]) -> bool {
     broken.iter().any(|bits| {
         let (start, end) = (u16::from(bits.start), u16::from(bits.start) + u16::from(bits.count));
         start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
@@ -163,7 +165,7 @@ fn is_broken(field: &Field, broken: &[Bits]) -> bool {
 }
 
 /// Explains a field, or fields of which the same can be said.
-fn field(page: &mut Page, group: &[Field]) {
+fn field(page: &mut Page, group: &[FrameField]) {
     let Some(last) = group.last() else { return };
     let names: Vec<String> = group.iter().map(name_and_value).collect();
     let mut title = names.join(", ");
@@ -179,7 +181,7 @@ fn field(page: &mut Page, group: &[Field]) {
 }
 
 /// `FIN = 1`
-fn name_and_value(field: &Field) -> String {
+fn name_and_value(field: &FrameField) -> String {
     let name = field.kind.name();
     if !field.is_whole() {
         return name.to_owned();
@@ -198,7 +200,7 @@ fn name_and_value(field: &Field) -> String {
 }
 
 /// Says how much of a header is missing.
-fn cut_header(page: &mut Page, frame: &Found<'_>, fields: &[Field]) {
+fn cut_header(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
     if frame.header.is_some() {
         return;
     }

@@ -2,7 +2,7 @@
 
 use super::page::{Page, bytes, number_u64};
 use super::payload;
-use crate::describe::frame::Context;
+use crate::describe::frame::FrameContext;
 use crate::stream::{Chunk, Origin, length_usize};
 use crate::websocket::{
     Compression, Decoder, Inflation, Message, Observation, Opcode, Settings, Shared, Start, Utf8,
@@ -10,7 +10,7 @@ use crate::websocket::{
 
 /// A message, with what is shown of it.
 #[derive(Clone, Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeMessage {
     /// Offset one past its last byte.
     pub(super) end: usize,
     opcode: Opcode,
@@ -25,7 +25,7 @@ pub(super) struct Whole {
 }
 
 /// Decodes the messages whose content is not simply the payload of one frame.
-pub(super) fn messages(bytes: &[u8], context: Context) -> Vec<Whole> {
+pub(super) fn messages(bytes: &[u8], context: FrameContext) -> Vec<WholeMessage> {
     // What was said before is not here: history is taken as missing, not as empty.
     let compression = match context.compression {
         Compression::None => Compression::None,
@@ -39,7 +39,7 @@ pub(super) fn messages(bytes: &[u8], context: Context) -> Vec<Whole> {
         if let Observation::Message(message) = seen
             && (message.frames > 1 || message.compressed)
         {
-            messages.push(Whole::of(message));
+            messages.push(WholeMessage::of(message));
         }
     };
     let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
@@ -48,7 +48,7 @@ pub(super) fn messages(bytes: &[u8], context: Context) -> Vec<Whole> {
     messages
 }
 
-impl Whole {
+impl WholeMessage {
     fn of(message: &Message<'_>) -> Self {
         Self {
             end: length_usize(message.span.end),
@@ -66,7 +66,7 @@ impl Whole {
 }
 
 /// Explains a message behind its last frame.
-pub(super) fn explain(page: &mut Page, message: &Whole) {
+pub(super) fn explain(page: &mut Page, message: &WholeMessage) {
     page.blank();
     let frames = match message.frames {
         1 => "one frame".to_owned(),
@@ -101,7 +101,7 @@ pub(super) fn explain(page: &mut Page, message: &Whole) {
 }
 
 /// What became of the compressed bytes.
-fn inflating(message: &Whole) -> String {
+fn inflating(message: &WholeMessage) -> String {
     let what = match message.frames {
         1 => "The payload is",
         _ => "The payloads of its frames, unmasked and one after the other, are",

@@ -1,7 +1,7 @@
 //! The payload of one frame: unmasked step by step, and shown.
 
 use super::page::{Page, bytes, hex, number, number_u64};
-use super::{Found, close_code};
+use super::{GivenFrame, close_code};
 use crate::report::style::Role;
 use crate::stream::length_u64;
 use crate::websocket::close::close_payload;
@@ -10,7 +10,7 @@ use crate::websocket::mask::unmask;
 use crate::websocket::{CloseCode, Compression};
 
 /// Explains the payload of a frame, as far as it is there.
-pub(super) fn explain(page: &mut Page, frame: &Found<'_>, header: &FrameHeader) {
+pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, header: &FrameHeader) {
     if header.payload_length == 0 {
         return;
     }

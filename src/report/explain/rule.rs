@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::page::Page;
 use super::{broken_bits, frame, walk};
-use crate::describe::frame::{Context, anatomy};
+use crate::describe::frame::{FrameContext, anatomy};
 use crate::findings::{AppliesTo, Bits, Example, Finding, Rule, Severity, judge_frames};
 use crate::report::style::Role;
 use crate::stream::{Direction, length_usize};
@@ -44,7 +44,7 @@ pub(super) fn explain(page: &mut Page, rule: &Rule) {
 /// Draws an example, with the broken bits named below.
 fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Direction>) {
     let compression = page.options.context.compression;
-    page.options.context = Context { direction, compression };
+    page.options.context = FrameContext { direction, compression };
     let sender = match direction {
         Some(Direction::ClientToServer) => "a client",
         Some(Direction::ServerToClient) => "a server",
@@ -126,7 +126,7 @@ fn place(finding: &Finding, bytes: &[u8]) -> String {
 
 /// The name of the field that begins with some bits.
 fn field(bits: Bits, header: &[u8]) -> Option<&'static str> {
-    let context = Context { direction: None, compression: Compression::None };
+    let context = FrameContext { direction: None, compression: Compression::None };
     let fields = anatomy(header, context);
     fields
         .iter()

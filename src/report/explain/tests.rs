@@ -8,7 +8,7 @@ use crate::websocket::extension::SideParams;
 
 fn options(compression: Compression, borders: Borders) -> ExplainOptions {
     let style = Style::new(Coloring::Off);
-    ExplainOptions { context: Context { direction: None, compression }, borders, style }
+    ExplainOptions { context: FrameContext { direction: None, compression }, borders, style }
 }
 
 fn deflate() -> Compression {

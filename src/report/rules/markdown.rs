@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{Extent, Section, sections};
+use super::{RulesExtent, Section, sections};
 use crate::findings::Rule;
 
 /// Writes the sections.
-pub(super) fn write(sections: &[Section], extent: Extent, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(
+    sections: &[Section],
+    extent: RulesExtent,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for (place, section) in sections.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
@@ -20,7 +24,7 @@ pub(super) fn write(sections: &[Section], extent: Extent, out: &mut dyn Write) -
             let (severity, who, title) = (severity.name(), applies_to.name(), marked_up(title));
             writeln!(out, "| {id} | {severity} | {who} | {title} | {section} |")?;
         }
-        if extent == Extent::Full {
+        if extent == RulesExtent::Full {
             for Rule { id, title, explanation, remedy, .. } in &section.rules {
                 writeln!(out, "\n### {id}: {}\n", marked_up(title))?;
                 writeln!(out, "{}\n", marked_up(explanation))?;

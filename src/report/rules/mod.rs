@@ -34,7 +34,7 @@ impl OutputFormat for RulesFormat {
 
 /// What is written of each rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Extent {
+pub enum RulesExtent {
     /// A line.
     Brief,
     /// What the standard requires and what to do, too.
@@ -47,7 +47,7 @@ pub struct RulesOptions {
     /// Only these rules; all when empty.
     pub names: Vec<RuleName>,
     /// How much of each.
-    pub extent: Extent,
+    pub extent: RulesExtent,
     /// Colors.
     pub style: Style,
     /// Columns of the terminal; `None` when the output is no terminal.
@@ -103,7 +103,7 @@ mod tests {
     use crate::findings::rules;
     use crate::report::style::Coloring;
 
-    fn written(format: RulesFormat, names: &[&str], extent: Extent, columns: usize) -> String {
+    fn written(format: RulesFormat, names: &[&str], extent: RulesExtent, columns: usize) -> String {
         let options = RulesOptions {
             names: names.iter().map(|name| RuleName::parse(name).unwrap()).collect(),
             extent,
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn every_format_has_every_rule() {
         for &(format, _, _) in RulesFormat::TABLE {
-            let text = written(format, &[], Extent::Full, 100);
+            let text = written(format, &[], RulesExtent::Full, 100);
             for rule in rules() {
                 assert!(text.contains(rule.id), "{format:?} lacks {}", rule.id);
             }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn text_fits_its_columns() {
         for columns in [40, 80, 100] {
-            let text = written(RulesFormat::Text, &[], Extent::Full, columns);
+            let text = written(RulesFormat::Text, &[], RulesExtent::Full, columns);
             for line in text.lines() {
                 assert!(line.chars().count() <= columns, "{columns}: {line}");
             }
@@ -144,14 +144,14 @@ mod tests {
         insta::assert_snapshot!(written(
             RulesFormat::Text,
             &["WS-F01", "WS-F04"],
-            Extent::Brief,
+            RulesExtent::Brief,
             100
         ));
     }
 
     #[test]
     fn ndjson_has_all_fields() {
-        let text = written(RulesFormat::Ndjson, &["ws-f01"], Extent::Brief, 100);
+        let text = written(RulesFormat::Ndjson, &["ws-f01"], RulesExtent::Brief, 100);
         let rule: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(rule["type"], "rule");
         assert_eq!(rule["rule"], "WS-F01");
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn markdown_has_tables_and_explanations_on_request() {
-        let brief = written(RulesFormat::Markdown, &["WS-F01", "WS-F07"], Extent::Brief, 100);
+        let brief = written(RulesFormat::Markdown, &["WS-F01", "WS-F07"], RulesExtent::Brief, 100);
         insta::assert_snapshot!(brief);
-        let full = written(RulesFormat::Markdown, &["WS-F07"], Extent::Full, 100);
+        let full = written(RulesFormat::Markdown, &["WS-F07"], RulesExtent::Full, 100);
         insta::assert_snapshot!(full);
     }
 }

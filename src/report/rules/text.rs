@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Extent, RulesOptions, Section};
+use super::{RulesExtent, RulesOptions, Section};
 use crate::findings::{Rule, Severity};
 use crate::report::line::Line;
 use crate::report::style::Role;
@@ -15,7 +15,7 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let columns = options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);
-    let mut page = Page { out, line: Line::new(options.style.clone()), columns };
+    let mut page = RulesPage { out, line: Line::new(options.style.clone()), columns };
     for (place, section) in sections.iter().enumerate() {
         if place > 0 {
             page.end()?;
@@ -24,7 +24,7 @@ pub(super) fn write(
         page.end()?;
         for rule in &section.rules {
             page.rule(rule)?;
-            if options.extent == Extent::Full {
+            if options.extent == RulesExtent::Full {
                 page.paragraph("", rule.explanation)?;
                 page.paragraph("Do: ", rule.remedy)?;
                 page.end()?;
@@ -35,13 +35,13 @@ pub(super) fn write(
 }
 
 /// Where lines go.
-struct Page<'w> {
+struct RulesPage<'w> {
     out: &'w mut dyn Write,
     line: Line,
     columns: usize,
 }
 
-impl Page<'_> {
+impl RulesPage<'_> {
     fn rule(&mut self, rule: &Rule) -> io::Result<()> {
         self.line.spaces(2);
         let role = match rule.severity {

@@ -4,12 +4,12 @@ use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::inspector::phases::{ending, phases};
-use crate::tui::inspector::{Context, words};
+use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::theme::Role;
 use crate::websocket::Compression;
 
 /// The page of a connection.
-pub(super) fn page(context: &Context<'_>) -> Page {
+pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     let mut page = context.page();
     let connection = context.row.and_then(|row| context.timeline.connection(row.connection));
     let Some(connection) = connection else {

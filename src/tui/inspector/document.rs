@@ -13,16 +13,16 @@ use crate::tui::theme::Role;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Document {
     /// All tokens, in the order of the content.
-    pub(super) tokens: Vec<Token>,
+    pub(super) tokens: Vec<DocumentToken>,
     /// The lines, each of tokens that follow one another.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<DocumentLine>,
 }
 
 /// Bytes of one kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Token {
+pub(super) struct DocumentToken {
     /// Which kind.
-    pub(super) kind: TokenKind,
+    pub(super) kind: DocumentTokenKind,
     /// Where in the content it starts.
     pub(super) start: usize,
     /// Where it ends.
@@ -31,7 +31,7 @@ pub(super) struct Token {
 
 /// Kinds of tokens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum TokenKind {
+pub(super) enum DocumentTokenKind {
     /// `{` or `[`.
     Open,
     /// `}` or `]`.
@@ -56,7 +56,7 @@ pub(super) enum TokenKind {
 
 /// One line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Line {
+pub(super) struct DocumentLine {
     /// How deep it stands.
     pub(super) depth: usize,
     /// Its first token.
@@ -101,9 +101,9 @@ impl Document {
             let shown = shown.strip_suffix(b"\r").unwrap_or(shown);
             let first = document.tokens.len();
             let end = start.saturating_add(shown.len());
-            document.tokens.push(Token { kind: TokenKind::Text, start, end });
+            document.tokens.push(DocumentToken { kind: DocumentTokenKind::Text, start, end });
             let end = document.tokens.len();
-            document.lines.push(Line { depth: 0, first, end, fold: None });
+            document.lines.push(DocumentLine { depth: 0, first, end, fold: None });
             start = start.saturating_add(line.len());
         }
         document
@@ -203,7 +203,7 @@ impl Document {
 
     fn is_laid_out(&self, line: usize) -> bool {
         let first = self.lines.get(line).and_then(|line| self.tokens.get(line.first));
-        first.is_some_and(|token| token.kind != TokenKind::Text)
+        first.is_some_and(|token| token.kind != DocumentTokenKind::Text)
     }
 
     /// Hands over the pieces of a row, with their kinds and places; gives the start of the next one
@@ -213,7 +213,7 @@ impl Document {
         content: &[u8],
         row: RowStart,
         width: usize,
-        out: &mut impl FnMut(&str, TokenKind, Range<usize>),
+        out: &mut impl FnMut(&str, DocumentTokenKind, Range<usize>),
     ) -> Option<RowStart> {
         let line = self.lines.get(row.line)?;
         let mut room = width.saturating_sub(self.indent(row, width)).max(1);
@@ -226,7 +226,7 @@ impl Document {
                 if room == 0 {
                     return Some(next(at));
                 }
-                out(" ", TokenKind::Comma, at..at);
+                out(" ", DocumentTokenKind::Comma, at..at);
                 room = room.saturating_sub(1);
             }
             while at < token.end {
@@ -253,11 +253,13 @@ impl Document {
     /// Whether a token stands behind a colon or a comma of its line.
     fn is_behind_mark(&self, token: usize) -> bool {
         let before = token.checked_sub(1).and_then(|before| self.tokens.get(before));
-        before.is_some_and(|before| matches!(before.kind, TokenKind::Colon | TokenKind::Comma))
+        before.is_some_and(|before| {
+            matches!(before.kind, DocumentTokenKind::Colon | DocumentTokenKind::Comma)
+        })
     }
 }
 
-impl TokenKind {
+impl DocumentTokenKind {
     /// What it is drawn with.
     pub(super) fn role(self) -> Role {
         match self {
@@ -287,7 +289,7 @@ fn stretch(matches: &[Range<usize>], at: usize, end: usize) -> Option<(usize, St
 
 /// As much of some bytes as can be shown in one piece: its text, its bytes, its columns. A single
 /// character may take more columns than there is room for.
-fn glyphs(bytes: &[u8], room: usize, kind: TokenKind) -> (String, usize, usize) {
+fn glyphs(bytes: &[u8], room: usize, kind: DocumentTokenKind) -> (String, usize, usize) {
     let near = bytes.get(..room).unwrap_or(bytes);
     let run = near.iter().take_while(|byte| matches!(byte, b' '..=b'~')).count();
     if run > 0 {
@@ -295,7 +297,7 @@ fn glyphs(bytes: &[u8], room: usize, kind: TokenKind) -> (String, usize, usize) 
         return (String::from_utf8_lossy(plain).into_owned(), run, run);
     }
     let (character, length) = first_character(bytes);
-    if kind == TokenKind::Text && character == b"\t" {
+    if kind == DocumentTokenKind::Text && character == b"\t" {
         return (" ".repeat(TAB), length, TAB);
     }
     let mut text = String::new();

@@ -3,11 +3,11 @@
 use crate::findings::Severity;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{Context, words};
+use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::theme::{Role, Theme};
 
 /// The page of a row's findings.
-pub(super) fn page(context: &Context<'_>) -> Page {
+pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     let mut page = context.page();
     let Some(row) = context.row else {
         page.paragraph(0, Role::Dim, "No row is selected.");

@@ -1,18 +1,18 @@
 //! The Frame tab: one screen from which every bit of a frame can be read.
 
-use crate::describe::frame::Field;
+use crate::describe::frame::FrameField;
 use crate::describe::frame::drawing::{
-    Borders, DrawnLine, Labels, LineKind, Look, Part, Rows, draw,
+    BitsPerRow, Borders, DrawnLine, FramePart, Labels, LineKind, Look, draw,
 };
 use crate::stream::{Direction, length_u64};
 use crate::timeline::FindingRow;
 use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
 use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::inspector::{Context, findings, hexdump, words};
+use crate::tui::inspector::{InspectorContext, findings, hexdump, words};
 use crate::tui::theme::{Glyphs, Role};
 
 /// The page of a frame.
-pub(super) fn page(context: &Context<'_>, parts: Option<&Parts<'_>>) -> Page {
+pub(super) fn page(context: &InspectorContext<'_>, parts: Option<&Parts<'_>>) -> Page {
     let mut page = context.page();
     let Some(parts) = parts else {
         page.paragraph(0, Role::Dim, "This row is no frame, and no message of frames.");
@@ -37,7 +37,7 @@ pub(super) fn page(context: &Context<'_>, parts: Option<&Parts<'_>>) -> Page {
 }
 
 /// `Frame 2 of 3  client → server  packets 23-24  offset 412`
-fn title(page: &mut Page, context: &Context<'_>, parts: &Parts<'_>) {
+fn title(page: &mut Page, context: &InspectorContext<'_>, parts: &Parts<'_>) {
     let mut line = PageLine::of(Role::Title, "Frame");
     if parts.of > 1 {
         let number = parts.number.saturating_add(1);
@@ -97,10 +97,10 @@ fn wire(page: &mut Page, parts: &Parts<'_>) {
 
 /// The drawing of RFC 6455 §5.2.
 fn drawing(page: &mut Page, parts: &Parts<'_>, height: usize) {
-    let rows = if page.width >= Rows::Wide.columns() {
-        Rows::Wide
-    } else if page.width >= Rows::Narrow.columns() {
-        Rows::Narrow
+    let rows = if page.width >= BitsPerRow::Wide.columns() {
+        BitsPerRow::Wide
+    } else if page.width >= BitsPerRow::Narrow.columns() {
+        BitsPerRow::Narrow
     } else {
         list(page, parts);
         return;
@@ -131,10 +131,10 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
     for piece in &drawn.pieces {
         let role = match (drawn.kind, piece.part) {
             (LineKind::Ruler | LineKind::Border, _) | (_, None) => Role::Border,
-            (LineKind::Bits | LineKind::Labels, Some(Part::Field(index))) => {
+            (LineKind::Bits | LineKind::Labels, Some(FramePart::Field(index))) => {
                 parts.fields.get(index).map_or(Role::Text, |field| field_role(parts, field))
             }
-            (LineKind::Bits | LineKind::Labels, Some(Part::Payload)) => Role::Payload,
+            (LineKind::Bits | LineKind::Labels, Some(FramePart::Payload)) => Role::Payload,
         };
         let is_selected = piece.part == Some(parts.selected());
         let stress = if is_selected { Stress::Cursor } else { Stress::None };
@@ -146,26 +146,26 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
 /// The fields one below the other, where there is no room to draw.
 fn list(page: &mut Page, parts: &Parts<'_>) {
     for (index, field) in parts.fields.iter().enumerate() {
-        let is_selected = parts.selected() == Part::Field(index);
+        let is_selected = parts.selected() == FramePart::Field(index);
         let stress = if is_selected { Stress::Cursor } else { Stress::None };
         let mut line = PageLine::default();
         line.stressed(field_role(parts, field), stress, field.kind.name());
         line.push(Role::Text, format!(" {}", hexdump::value(field)));
         page.line(line);
     }
-    let stress = if parts.selected() == Part::Payload { Stress::Cursor } else { Stress::None };
+    let stress = if parts.selected() == FramePart::Payload { Stress::Cursor } else { Stress::None };
     let mut line = PageLine::default();
     line.stressed(Role::Payload, stress, "payload");
     page.line(line);
     page.blank();
 }
 
-fn field_role(parts: &Parts<'_>, field: &Field) -> Role {
+fn field_role(parts: &Parts<'_>, field: &FrameField) -> Role {
     if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) }
 }
 
 /// Says what the field means that is looked at.
-fn explain(page: &mut Page, parts: &Parts<'_>, field: &Field) {
+fn explain(page: &mut Page, parts: &Parts<'_>, field: &FrameField) {
     let mut line = PageLine::of(Role::Key, format!("{} ", page.symbols().folded));
     line.push(field_role(parts, field), field.kind.name());
     line.push(Role::Title, format!(" = {}: {}", hexdump::value(field), field.words));
@@ -250,7 +250,7 @@ fn payload(page: &mut Page, parts: &Parts<'_>) {
     }
     page.line(line);
     let shown = sent.get(..MOST_PAYLOAD).unwrap_or(sent);
-    let selected = parts.selected() == Part::Payload;
+    let selected = parts.selected() == FramePart::Payload;
     let stress = if selected { Stress::Cursor } else { Stress::None };
     for (row, bytes) in shown.chunks(each).enumerate() {
         let at = row.saturating_mul(each);

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::describe::frame::drawing::Part;
-use crate::describe::frame::{self, Field, FieldKind, anatomy};
+use crate::describe::frame::drawing::FramePart;
+use crate::describe::frame::{self, FieldKind, FrameField, anatomy};
 use crate::findings::Bits;
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
-use crate::tui::inspector::Context;
+use crate::tui::inspector::InspectorContext;
 use crate::tui::theme::Role;
 use crate::websocket::{Compression, Opcode};
 
@@ -19,7 +19,7 @@ pub(super) struct Parts<'a> {
     /// How many the message has.
     pub(super) of: usize,
     /// The fields of its header.
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<FrameField>,
     /// Its header as sent, as far as it is there.
     pub(super) header: Vec<u8>,
     /// Where in the row's bytes that is.
@@ -36,7 +36,11 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// The parts of a frame of the row; of the last one where there are not so many.
-    pub(super) fn of(context: &Context<'a>, frame: usize, selected: usize) -> Option<Self> {
+    pub(super) fn of(
+        context: &InspectorContext<'a>,
+        frame: usize,
+        selected: usize,
+    ) -> Option<Self> {
         let (row, opened) = (context.row?, context.opened?);
         let connection = context.timeline.connection(row.connection);
         let compression = match (connection, row.direction) {
@@ -52,7 +56,7 @@ impl<'a> Parts<'a> {
             }
             None => return None,
         };
-        let about = frame::Context { direction: row.direction, compression };
+        let about = frame::FrameContext { direction: row.direction, compression };
         let fields = anatomy(&header, about);
         let payload = frame.map_or(0..0, |frame| frame.payload_range.clone());
         let offset = frame.map_or(row.offset, |frame| frame.offset);
@@ -77,12 +81,16 @@ impl<'a> Parts<'a> {
     }
 
     /// What is looked at.
-    pub(super) fn selected(&self) -> Part {
-        if self.selected < self.fields.len() { Part::Field(self.selected) } else { Part::Payload }
+    pub(super) fn selected(&self) -> FramePart {
+        if self.selected < self.fields.len() {
+            FramePart::Field(self.selected)
+        } else {
+            FramePart::Payload
+        }
     }
 
     /// The field that is looked at; `None` for the payload.
-    pub(super) fn field(&self) -> Option<&Field> {
+    pub(super) fn field(&self) -> Option<&FrameField> {
         self.fields.get(self.selected)
     }
 
@@ -101,13 +109,13 @@ impl<'a> Parts<'a> {
     }
 
     /// Whether bits of a field break a rule.
-    pub(super) fn is_broken(&self, field: &Field) -> bool {
+    pub(super) fn is_broken(&self, field: &FrameField) -> bool {
         self.findings.iter().filter_map(|row| row.finding.bits).any(|bits| overlap(bits, field))
     }
 }
 
 /// The first frame of the row with bits that break a rule, and the first field with such bits.
-pub(super) fn broken(context: &Context<'_>) -> Option<(usize, usize)> {
+pub(super) fn broken(context: &InspectorContext<'_>) -> Option<(usize, usize)> {
     let (row, opened) = (context.row?, context.opened?);
     let with_bits = context.timeline.findings_of(row.id).filter(|it| it.finding.bits.is_some());
     let offset = with_bits.filter_map(|it| it.finding.offset).min()?;
@@ -128,7 +136,7 @@ pub(super) fn role(kind: FieldKind) -> Role {
 }
 
 /// What a byte of a header is drawn with: the first two hold several fields.
-pub(super) fn byte_role(fields: &[Field], byte: usize) -> Role {
+pub(super) fn byte_role(fields: &[FrameField], byte: usize) -> Role {
     let bit = u16::try_from(byte.saturating_mul(8)).unwrap_or(u16::MAX);
     match byte {
         0 => Role::HeaderOpcode,
@@ -178,7 +186,7 @@ fn findings_at<'a>(timeline: &'a Timeline, row: &Row, offset: u64) -> Vec<&'a Fi
     timeline.findings_of(row.id).filter(is_here).collect()
 }
 
-fn overlap(bits: Bits, field: &Field) -> bool {
+fn overlap(bits: Bits, field: &FrameField) -> bool {
     let (start, end) =
         (u16::from(bits.start), u16::from(bits.start).saturating_add(bits.count.into()));
     start < field.start_bit.saturating_add(field.bits) && field.start_bit < end

@@ -3,13 +3,15 @@
 use crate::analysis::event::{Outcome, Transport};
 use crate::http::{Handshake, Head};
 use crate::stream::Span;
-use crate::tui::inspector::header_field::{HeaderField, REQUEST, RESPONSE, Verdict, find, missing};
+use crate::tui::inspector::header_field::{
+    FieldVerdict, HeaderField, REQUEST, RESPONSE, find, missing,
+};
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{Context, accept_key, words};
+use crate::tui::inspector::{InspectorContext, accept_key, words};
 use crate::tui::theme::Role;
 
 /// The page of a handshake.
-pub(super) fn page(context: &Context<'_>) -> Page {
+pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     let mut page = context.page();
     let own = context.opened.and_then(|opened| opened.handshake.as_ref());
     let Some(handshake) = own.or(context.handshake) else {
@@ -39,7 +41,7 @@ pub(super) fn page(context: &Context<'_>) -> Page {
 }
 
 /// Why there is no handshake to show.
-fn why_none(context: &Context<'_>) -> &'static str {
+fn why_none(context: &InspectorContext<'_>) -> &'static str {
     let connection = context.row.and_then(|row| context.timeline.connection(row.connection));
     match connection.map(|it| (it.outcome, it.transport)) {
         Some((Some(Outcome::Refused | Outcome::Timeout), _)) => {
@@ -70,35 +72,35 @@ fn request_line(page: &mut Page, head: &Head) {
     let is_get = head.method() == Some(b"GET");
     let is_new = head.version() >= &b"HTTP/1.1"[..];
     let verdict = if !is_get {
-        Verdict::Wrong("the method must be GET".to_owned())
+        FieldVerdict::Wrong("the method must be GET".to_owned())
     } else if is_new {
-        Verdict::Right
+        FieldVerdict::Right
     } else {
-        Verdict::Wrong("the version must be HTTP/1.1 or higher".to_owned())
+        FieldVerdict::Wrong("the version must be HTTP/1.1 or higher".to_owned())
     };
     start_line(page, head, &verdict, "asks for this resource with GET, in HTTP/1.1");
 }
 
 fn status_line(page: &mut Page, head: &Head) {
     let (verdict, purpose) = match head.status() {
-        Some(101) => (Verdict::Right, "the server agrees: behind this head, frames follow"),
+        Some(101) => (FieldVerdict::Right, "the server agrees: behind this head, frames follow"),
         Some(300..=399) => (
-            Verdict::Wrong(
+            FieldVerdict::Wrong(
                 "the server sends the client elsewhere; browsers do not follow".to_owned(),
             ),
             "",
         ),
         Some(401 | 407) => {
-            (Verdict::Wrong("the server wants to know first who asks".to_owned()), "")
+            (FieldVerdict::Wrong("the server wants to know first who asks".to_owned()), "")
         }
         Some(_) | None => {
-            (Verdict::Wrong("only 101 opens a WebSocket: the server refused".to_owned()), "")
+            (FieldVerdict::Wrong("only 101 opens a WebSocket: the server refused".to_owned()), "")
         }
     };
     start_line(page, head, &verdict, purpose);
 }
 
-fn start_line(page: &mut Page, head: &Head, verdict: &Verdict, purpose: &str) {
+fn start_line(page: &mut Page, head: &Head, verdict: &FieldVerdict, purpose: &str) {
     let line = head.raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let begun = marked(page, verdict);
@@ -110,7 +112,7 @@ fn start_line(page: &mut Page, head: &Head, verdict: &Verdict, purpose: &str) {
 fn fields(page: &mut Page, handshake: &Handshake, head: &Head, known: &'static [HeaderField]) {
     for (name, value) in head.fields() {
         let field = find(known, name);
-        let verdict = field.map_or(Verdict::Told, |field| (field.check)(handshake, value));
+        let verdict = field.map_or(FieldVerdict::Told, |field| (field.check)(handshake, value));
         let mut line = marked(page, &verdict);
         line.pad_to(NAMES);
         let role = if field.is_some() { Role::JsonKey } else { Role::Dim };
@@ -124,7 +126,7 @@ fn fields(page: &mut Page, handshake: &Handshake, head: &Head, known: &'static [
         }
     }
     for field in missing(known, head) {
-        let verdict = Verdict::Wrong("it is missing, and required".to_owned());
+        let verdict = FieldVerdict::Wrong("it is missing, and required".to_owned());
         let mut line = marked(page, &verdict);
         line.pad_to(NAMES);
         line.push(Role::Error, field.name);
@@ -148,19 +150,19 @@ fn value_lines(page: &mut Page, begun: PageLine, column: usize, role: Role, valu
 }
 
 /// A line that begins with the mark of a verdict.
-fn marked(page: &Page, verdict: &Verdict) -> PageLine {
+fn marked(page: &Page, verdict: &FieldVerdict) -> PageLine {
     match verdict {
-        Verdict::Right => PageLine::of(Role::Good, page.symbols().good),
-        Verdict::Told => PageLine::default(),
-        Verdict::Wrong(_) => PageLine::of(Role::Error, page.symbols().error),
+        FieldVerdict::Right => PageLine::of(Role::Good, page.symbols().good),
+        FieldVerdict::Told => PageLine::default(),
+        FieldVerdict::Wrong(_) => PageLine::of(Role::Error, page.symbols().error),
     }
 }
 
 /// Says what a line is for, and what is wrong with it.
-fn remark(page: &mut Page, verdict: &Verdict, purpose: &str) {
+fn remark(page: &mut Page, verdict: &FieldVerdict, purpose: &str) {
     match verdict {
-        Verdict::Right | Verdict::Told => {}
-        Verdict::Wrong(why) => page.paragraph(REMARKS, Role::Error, why),
+        FieldVerdict::Right | FieldVerdict::Told => {}
+        FieldVerdict::Wrong(why) => page.paragraph(REMARKS, Role::Error, why),
     }
     if !purpose.is_empty() {
         page.paragraph(REMARKS, Role::Dim, purpose);

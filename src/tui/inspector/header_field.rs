@@ -9,23 +9,23 @@ pub(super) struct HeaderField {
     /// Its name.
     pub(super) name: &'static str,
     /// Whether it must be there.
-    pub(super) need: Need,
+    pub(super) need: FieldNeed,
     /// What it is for.
     pub(super) purpose: &'static str,
     /// Judges its value.
-    pub(super) check: fn(&Handshake, &[u8]) -> Verdict,
+    pub(super) check: fn(&Handshake, &[u8]) -> FieldVerdict,
 }
 
 /// Whether a field must be there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Need {
+pub(super) enum FieldNeed {
     /// It must.
     Required,
     /// It may.
     Optional,
 }
 
-impl Need {
+impl FieldNeed {
     /// How it is said.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Need {
 
 /// What is thought of a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum FieldVerdict {
     /// It is as it must be.
     Right,
     /// There is no right or wrong.
@@ -50,76 +50,76 @@ pub(super) enum Verdict {
 pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Host",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "the server that is asked, by the name that the client knows it by",
-        check: |_, value| if value.is_empty() { wrong("it is empty") } else { Verdict::Right },
+        check: |_, value| if value.is_empty() { wrong("it is empty") } else { FieldVerdict::Right },
     },
     HeaderField {
         name: "Upgrade",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "asks to leave HTTP for the WebSocket protocol",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Upgrade", "websocket");
-            if has { Verdict::Right } else { wrong("it must contain websocket") }
+            if has { FieldVerdict::Right } else { wrong("it must contain websocket") }
         },
     },
     HeaderField {
         name: "Connection",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "says that Upgrade is meant for the next hop: proxies take it away unless told otherwise",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Connection", "Upgrade");
-            if has { Verdict::Right } else { wrong("it must contain Upgrade") }
+            if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Key",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "16 random bytes in base64, new for every connection; the server proves with them that it \
                   speaks WebSocket",
         check: |_, value| match key_bytes(value).map(|bytes| bytes.len()) {
-            Some(KEY_LENGTH) => Verdict::Right,
+            Some(KEY_LENGTH) => FieldVerdict::Right,
             Some(length) => {
-                Verdict::Wrong(format!("it stands for {length} bytes instead of {KEY_LENGTH}"))
+                FieldVerdict::Wrong(format!("it stands for {length} bytes instead of {KEY_LENGTH}"))
             }
             None => wrong("it is not base64"),
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Version",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "the version of the protocol: 13 is that of RFC 6455, others were drafts",
-        check: |_, value| if value == b"13" { Verdict::Right } else { wrong("it must be 13") },
+        check: |_, value| if value == b"13" { FieldVerdict::Right } else { wrong("it must be 13") },
     },
     HeaderField {
         name: "Sec-WebSocket-Protocol",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "subprotocols that the client speaks, the preferred one first; the server chooses one, or none",
-        check: |_, value| if value.is_empty() { wrong("it is empty") } else { Verdict::Right },
+        check: |_, value| if value.is_empty() { wrong("it is empty") } else { FieldVerdict::Right },
     },
     HeaderField {
         name: "Sec-WebSocket-Extensions",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "extensions that the client offers, with their parameters",
         check: |_, value| extensions(value),
     },
     HeaderField {
         name: "Origin",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "the page that asks: browsers always send it, and a server should check it",
-        check: |_, _| Verdict::Told,
+        check: |_, _| FieldVerdict::Told,
     },
     HeaderField {
         name: "Cookie",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "who the user is: the only credentials that a browser can send here",
-        check: |_, _| Verdict::Told,
+        check: |_, _| FieldVerdict::Told,
     },
     HeaderField {
         name: "Authorization",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "who the user is; no browser can send it with a WebSocket",
-        check: |_, _| Verdict::Told,
+        check: |_, _| FieldVerdict::Told,
     },
 ];
 
@@ -127,72 +127,72 @@ pub(super) const REQUEST: &[HeaderField] = &[
 pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Upgrade",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "the protocol that follows behind this head",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Upgrade", "websocket");
-            if has { Verdict::Right } else { wrong("it must be websocket") }
+            if has { FieldVerdict::Right } else { wrong("it must be websocket") }
         },
     },
     HeaderField {
         name: "Connection",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "says that Upgrade is meant for the next hop",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Connection", "Upgrade");
-            if has { Verdict::Right } else { wrong("it must contain Upgrade") }
+            if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Accept",
-        need: Need::Required,
+        need: FieldNeed::Required,
         purpose: "proves that the server read the key: see below how it is computed",
         check: |handshake, value| match handshake.expected_accept() {
             Some(expected) => {
                 if value == expected.as_bytes() {
-                    Verdict::Right
+                    FieldVerdict::Right
                 } else {
                     wrong("it does not answer the key: the client must close the connection")
                 }
             }
-            None => Verdict::Told,
+            None => FieldVerdict::Told,
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Protocol",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "the subprotocol that the server chose among those offered",
         check: |handshake, value| {
             let is_offered = handshake.subprotocols_offered().any(|offered| offered == value);
             let is_known = handshake.request.is_some();
             if is_known {
-                if is_offered { Verdict::Right } else { wrong("the client did not offer it") }
+                if is_offered { FieldVerdict::Right } else { wrong("the client did not offer it") }
             } else {
-                Verdict::Told
+                FieldVerdict::Told
             }
         },
     },
     HeaderField {
         name: "Sec-WebSocket-Extensions",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "the extensions that are in use from here on, with what was agreed",
         check: accepted,
     },
     HeaderField {
         name: "Sec-WebSocket-Version",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "the versions that the server speaks, where it refuses the client's",
-        check: |_, _| Verdict::Told,
+        check: |_, _| FieldVerdict::Told,
     },
     HeaderField {
         name: "Content-Length",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "bytes of a body",
         check: no_body,
     },
     HeaderField {
         name: "Transfer-Encoding",
-        need: Need::Optional,
+        need: FieldNeed::Optional,
         purpose: "how a body is sent",
         check: no_body,
     },
@@ -208,8 +208,9 @@ pub(super) fn missing(
     fields: &'static [HeaderField],
     head: &Head,
 ) -> impl Iterator<Item = &'static HeaderField> {
-    let lacks =
-        |field: &&HeaderField| field.need == Need::Required && head.header(field.name).is_none();
+    let lacks = |field: &&HeaderField| {
+        field.need == FieldNeed::Required && head.header(field.name).is_none()
+    };
     fields.iter().filter(lacks)
 }
 
@@ -217,40 +218,40 @@ fn has_token(head: Option<&Head>, name: &str, token: &str) -> bool {
     head.is_some_and(|head| head.has_token(name, token))
 }
 
-fn wrong(why: &str) -> Verdict {
-    Verdict::Wrong(why.to_owned())
+fn wrong(why: &str) -> FieldVerdict {
+    FieldVerdict::Wrong(why.to_owned())
 }
 
-fn extensions(value: &[u8]) -> Verdict {
+fn extensions(value: &[u8]) -> FieldVerdict {
     match extension::parse(value).malformed {
-        Some(at) => Verdict::Wrong(format!("it does not match the grammar at byte {at}")),
-        None => Verdict::Right,
+        Some(at) => FieldVerdict::Wrong(format!("it does not match the grammar at byte {at}")),
+        None => FieldVerdict::Right,
     }
 }
 
 /// Every extension in use must have been offered (RFC 6455 §9.1).
-fn accepted(handshake: &Handshake, value: &[u8]) -> Verdict {
+fn accepted(handshake: &Handshake, value: &[u8]) -> FieldVerdict {
     let list = extension::parse(value);
     if let Some(at) = list.malformed {
-        return Verdict::Wrong(format!("it does not match the grammar at byte {at}"));
+        return FieldVerdict::Wrong(format!("it does not match the grammar at byte {at}"));
     }
     if handshake.request.is_none() {
-        return Verdict::Told;
+        return FieldVerdict::Told;
     }
     let offered = extension::parse(&handshake.extensions_offered().unwrap_or_default());
     let is_offered =
         |accepted: &extension::Extension| offered.named(&accepted.name).next().is_some();
     if list.extensions.iter().all(is_offered) {
-        Verdict::Right
+        FieldVerdict::Right
     } else {
         wrong("the client did not offer all of it")
     }
 }
 
-fn no_body(handshake: &Handshake, _: &[u8]) -> Verdict {
+fn no_body(handshake: &Handshake, _: &[u8]) -> FieldVerdict {
     match handshake.status() {
         Some(101) => wrong("a 101 has no body"),
-        Some(_) | None => Verdict::Told,
+        Some(_) | None => FieldVerdict::Told,
     }
 }
 
@@ -272,8 +273,8 @@ mod tests {
         let judge = |(name, value): (&[u8], &[u8])| {
             let field = find(fields, name)?;
             match (field.check)(handshake, value) {
-                Verdict::Right | Verdict::Told => None,
-                Verdict::Wrong(why) => Some(format!("{}: {why}", field.name)),
+                FieldVerdict::Right | FieldVerdict::Told => None,
+                FieldVerdict::Wrong(why) => Some(format!("{}: {why}", field.name)),
             }
         };
         head.fields().filter_map(judge).collect()

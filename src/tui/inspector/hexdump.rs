@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::describe::frame::{Field, FieldKind};
+use crate::describe::frame::{FieldKind, FrameField};
 use crate::stream::length_u64;
 use crate::timeline::{Opened, OpenedFrame, Piece};
 use crate::tui::inspector::frame_parts::{self, Parts};
 use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::words;
-use crate::tui::inspector::{Context, Shown};
+use crate::tui::inspector::{InspectorContext, Shown};
 use crate::tui::theme::{Role, Symbols};
 
 /// How bytes stand in lines.
@@ -180,7 +180,11 @@ impl<'a> Dump<'a> {
 }
 
 /// The lines that are seen: bytes, and below them what the part is that is looked at.
-pub(super) fn shown(context: &Context<'_>, parts: Option<&Parts<'_>>, top: usize) -> Shown {
+pub(super) fn shown(
+    context: &InspectorContext<'_>,
+    parts: Option<&Parts<'_>>,
+    top: usize,
+) -> Shown {
     let symbols = context.theme.symbols();
     let Some(opened) = context.opened.filter(|opened| !opened.wire.is_empty()) else {
         let mut page = context.page();
@@ -203,7 +207,7 @@ pub(super) fn shown(context: &Context<'_>, parts: Option<&Parts<'_>>, top: usize
 }
 
 /// The lines that hold the part that is looked at.
-pub(super) fn focus(context: &Context<'_>, parts: &Parts<'_>) -> Option<Range<usize>> {
+pub(super) fn focus(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Option<Range<usize>> {
     let dump = Dump::new(context.opened?, usize::from(context.area.width));
     let range = parts.selected_range();
     if range.is_empty() {
@@ -221,7 +225,7 @@ pub(super) fn focus(context: &Context<'_>, parts: &Parts<'_>) -> Option<Range<us
 }
 
 /// Lines for bytes.
-pub(super) fn height(context: &Context<'_>) -> usize {
+pub(super) fn height(context: &InspectorContext<'_>) -> usize {
     let has_frame = context.opened.is_some_and(|opened| !opened.frames.is_empty());
     let height = context.height();
     if has_frame && height > FOOTER.saturating_mul(3) {
@@ -232,14 +236,14 @@ pub(super) fn height(context: &Context<'_>) -> usize {
 }
 
 /// The last line that can be the first.
-pub(super) fn last_top(context: &Context<'_>) -> usize {
+pub(super) fn last_top(context: &InspectorContext<'_>) -> usize {
     let Some(opened) = context.opened else { return 0 };
     let dump = Dump::new(opened, usize::from(context.area.width));
     dump.total.saturating_sub(height(context))
 }
 
 /// Says what the part is that is looked at.
-fn footer(context: &Context<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
+fn footer(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
     let symbols = context.theme.symbols();
     let mut page = context.page();
     page.line(PageLine::of(Role::Border, symbols.line.repeat(page.width)));
@@ -279,7 +283,7 @@ fn footer(context: &Context<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
 }
 
 /// The value of a field as a number: short ones in decimal, opcode and key in hexadecimal.
-pub(super) fn value(field: &Field) -> String {
+pub(super) fn value(field: &FrameField) -> String {
     if !field.is_whole() {
         return "?".to_owned();
     }

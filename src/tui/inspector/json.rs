@@ -7,14 +7,16 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-use crate::tui::inspector::document::{Document, Fold, Line, Token, TokenKind};
+use crate::tui::inspector::document::{
+    Document, DocumentLine, DocumentToken, DocumentTokenKind, Fold,
+};
 
 pub use identity::identity;
-pub(super) use place::{Place, place_of};
+pub(super) use place::{JsonPlace, place_of};
 
 /// A content that is JSON, or was meant to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Json {
+pub(super) struct JsonDocument {
     /// Its lines.
     pub(super) document: Document,
     /// Where it stops being JSON first, in bytes.
@@ -23,10 +25,10 @@ pub(super) struct Json {
     pub(super) is_cut: bool,
 }
 
-impl Json {
+impl JsonDocument {
     /// Whether nothing stands before the value.
     pub(super) fn starts_with_value(&self) -> bool {
-        self.document.tokens.first().is_some_and(|token| token.kind == TokenKind::Open)
+        self.document.tokens.first().is_some_and(|token| token.kind == DocumentTokenKind::Open)
     }
 }
 
@@ -34,16 +36,16 @@ impl Json {
 /// them, are no JSON but do no harm.
 ///
 /// `None` for everything else, and for what goes wrong before anything was right.
-pub(super) fn read(content: &[u8]) -> Option<Json> {
+pub(super) fn read(content: &[u8]) -> Option<JsonDocument> {
     let start = content.iter().position(|byte| !is_space(*byte))?;
     let digits = content.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let body = start.saturating_add(digits);
     if digits > LONGEST_PREFIX || !matches!(content.get(body), Some(b'{' | b'[')) {
         return None;
     }
-    let mut reader = Reader::new(content);
+    let mut reader = JsonReader::new(content);
     if digits > 0 {
-        reader.add(TokenKind::Literal, start, body);
+        reader.add(DocumentTokenKind::Literal, start, body);
     }
     reader.read(body);
     let is_json = reader.fault.is_none() || reader.values > FEWEST_VALUES;
@@ -51,12 +53,12 @@ pub(super) fn read(content: &[u8]) -> Option<Json> {
 }
 
 /// What is read, and how far.
-struct Reader<'a> {
+struct JsonReader<'a> {
     content: &'a [u8],
     document: Document,
     /// The first token of the line that is being filled.
     line: usize,
-    open: Vec<Container>,
+    open: Vec<JsonContainer>,
     expect: Expect,
     fault: Option<usize>,
     is_cut: bool,
@@ -65,9 +67,9 @@ struct Reader<'a> {
 }
 
 /// An object or array that is open.
-struct Container {
-    kind: Kind,
-    layout: Layout,
+struct JsonContainer {
+    kind: JsonContainerKind,
+    layout: JsonLayout,
     /// The line that it opened on.
     line: usize,
     members: usize,
@@ -77,13 +79,13 @@ struct Container {
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Kind {
+enum JsonContainerKind {
     Object,
     Array,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Layout {
+enum JsonLayout {
     /// All of it in one line.
     Line,
     /// A line for each member.
@@ -103,7 +105,7 @@ enum Expect {
     CommaOrEnd,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     fn new(content: &'a [u8]) -> Self {
         Self {
             content,
@@ -126,20 +128,20 @@ impl<'a> Reader<'a> {
             if self.document.tokens.len() >= MOST_TOKENS {
                 // More than anybody reads: the rest is shown as it is.
                 self.break_line();
-                self.add(TokenKind::Text, at, self.content.len());
+                self.add(DocumentTokenKind::Text, at, self.content.len());
                 return;
             }
             let (kind, end) = self.token(at, byte);
             match kind {
-                TokenKind::Open => self.opened(at, byte),
-                TokenKind::Close => self.closed(at, byte),
-                TokenKind::Comma => self.comma(at),
-                TokenKind::Colon => self.colon(at),
-                TokenKind::String => self.string(at, end),
-                TokenKind::Number | TokenKind::Literal => self.value(kind, at, end),
-                TokenKind::Name | TokenKind::Bad | TokenKind::Text => {
+                DocumentTokenKind::Open => self.opened(at, byte),
+                DocumentTokenKind::Close => self.closed(at, byte),
+                DocumentTokenKind::Comma => self.comma(at),
+                DocumentTokenKind::Colon => self.colon(at),
+                DocumentTokenKind::String => self.string(at, end),
+                DocumentTokenKind::Number | DocumentTokenKind::Literal => self.value(kind, at, end),
+                DocumentTokenKind::Name | DocumentTokenKind::Bad | DocumentTokenKind::Text => {
                     self.wrong(at);
-                    self.add(TokenKind::Bad, at, end);
+                    self.add(DocumentTokenKind::Bad, at, end);
                 }
             }
             at = end;
@@ -147,14 +149,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The kind of the token that begins here, and where it ends.
-    fn token(&mut self, at: usize, byte: u8) -> (TokenKind, usize) {
+    fn token(&mut self, at: usize, byte: u8) -> (DocumentTokenKind, usize) {
         let next = at.saturating_add(1);
         match byte {
-            b'{' | b'[' => (TokenKind::Open, next),
-            b'}' | b']' => (TokenKind::Close, next),
-            b',' => (TokenKind::Comma, next),
-            b':' => (TokenKind::Colon, next),
-            b'"' => (TokenKind::String, self.string_end(at)),
+            b'{' | b'[' => (DocumentTokenKind::Open, next),
+            b'}' | b']' => (DocumentTokenKind::Close, next),
+            b',' => (DocumentTokenKind::Comma, next),
+            b':' => (DocumentTokenKind::Colon, next),
+            b'"' => (DocumentTokenKind::String, self.string_end(at)),
             _ => {
                 let rest = self.content.get(at..).unwrap_or_default();
                 let length = rest.iter().take_while(|byte| !is_delimiter(**byte)).count().max(1);
@@ -166,29 +168,29 @@ impl<'a> Reader<'a> {
     }
 
     /// What a word is that ends at `end`.
-    fn word(&mut self, word: &[u8], end: usize) -> TokenKind {
+    fn word(&mut self, word: &[u8], end: usize) -> DocumentTokenKind {
         let is_last = end == self.content.len();
         if is_number(word) {
-            return TokenKind::Number;
+            return DocumentTokenKind::Number;
         }
         let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
         if literals.contains(&word) {
-            return TokenKind::Literal;
+            return DocumentTokenKind::Literal;
         }
         // The beginning of one, where the content ends.
         if is_last && literals.iter().any(|literal| literal.starts_with(word)) {
             self.is_cut = true;
-            return TokenKind::Literal;
+            return DocumentTokenKind::Literal;
         }
         if is_last && word.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit()) {
             let mut whole = word.to_vec();
             whole.push(b'0');
             if is_number(&whole) {
                 self.is_cut = true;
-                return TokenKind::Number;
+                return DocumentTokenKind::Number;
             }
         }
-        TokenKind::Bad
+        DocumentTokenKind::Bad
     }
 
     fn string_end(&mut self, at: usize) -> usize {
@@ -208,22 +210,22 @@ impl<'a> Reader<'a> {
 
     fn opened(&mut self, at: usize, byte: u8) {
         let (kind, expect) = match byte {
-            b'{' => (Kind::Object, Expect::NameOrEnd),
-            _ => (Kind::Array, Expect::ValueOrEnd),
+            b'{' => (JsonContainerKind::Object, Expect::NameOrEnd),
+            _ => (JsonContainerKind::Array, Expect::ValueOrEnd),
         };
         self.begin_value(at);
         let path = self.open.last().map_or(PATH, |container| container.member);
         let is_short = match kind {
-            Kind::Array => self.is_short_array(at),
-            Kind::Object => self.is_empty(at),
+            JsonContainerKind::Array => self.is_short_array(at),
+            JsonContainerKind::Object => self.is_empty(at),
         };
-        let is_inline = self.open.last().is_some_and(|it| it.layout == Layout::Line);
-        let layout = if is_short || is_inline { Layout::Line } else { Layout::Lines };
-        self.add(TokenKind::Open, at, at.saturating_add(1));
+        let is_inline = self.open.last().is_some_and(|it| it.layout == JsonLayout::Line);
+        let layout = if is_short || is_inline { JsonLayout::Line } else { JsonLayout::Lines };
+        self.add(DocumentTokenKind::Open, at, at.saturating_add(1));
         let line = self.document.lines.len();
-        self.open.push(Container { kind, layout, line, members: 0, path, member: path });
+        self.open.push(JsonContainer { kind, layout, line, members: 0, path, member: path });
         self.expect = expect;
-        if layout == Layout::Lines {
+        if layout == JsonLayout::Lines {
             self.break_line_at(self.open.len().saturating_sub(1));
             if let Some(line) = self.document.lines.get_mut(line) {
                 line.fold = Some(Fold { close: usize::MAX, members: 0, path });
@@ -236,17 +238,17 @@ impl<'a> Reader<'a> {
             matches!(self.expect, Expect::CommaOrEnd | Expect::ValueOrEnd | Expect::NameOrEnd);
         let Some(container) = self.open.pop() else {
             self.wrong(at);
-            self.add(TokenKind::Bad, at, at.saturating_add(1));
+            self.add(DocumentTokenKind::Bad, at, at.saturating_add(1));
             return;
         };
         let fits = match container.kind {
-            Kind::Object => byte == b'}',
-            Kind::Array => byte == b']',
+            JsonContainerKind::Object => byte == b'}',
+            JsonContainerKind::Array => byte == b']',
         };
         if !fits || !may_end {
             self.wrong(at);
         }
-        if container.layout == Layout::Lines {
+        if container.layout == JsonLayout::Lines {
             self.break_line_at(self.open.len().saturating_add(1));
             let close = self.document.lines.len();
             if let Some(line) = self.document.lines.get_mut(container.line)
@@ -255,7 +257,7 @@ impl<'a> Reader<'a> {
                 *fold = Fold { close, members: container.members, ..*fold };
             }
         }
-        let kind = if fits { TokenKind::Close } else { TokenKind::Bad };
+        let kind = if fits { DocumentTokenKind::Close } else { DocumentTokenKind::Bad };
         self.add(kind, at, at.saturating_add(1));
         self.expect = Expect::CommaOrEnd;
         self.end_of_value();
@@ -266,13 +268,13 @@ impl<'a> Reader<'a> {
         if !is_right {
             self.wrong(at);
         }
-        self.add(TokenKind::Comma, at, at.saturating_add(1));
+        self.add(DocumentTokenKind::Comma, at, at.saturating_add(1));
         let container = self.open.last();
         self.expect = match container.map(|it| it.kind) {
-            Some(Kind::Object) => Expect::Name,
-            Some(Kind::Array) | None => Expect::Value,
+            Some(JsonContainerKind::Object) => Expect::Name,
+            Some(JsonContainerKind::Array) | None => Expect::Value,
         };
-        if container.is_none_or(|it| it.layout == Layout::Lines) {
+        if container.is_none_or(|it| it.layout == JsonLayout::Lines) {
             self.break_line();
         }
     }
@@ -281,13 +283,13 @@ impl<'a> Reader<'a> {
         if self.expect != Expect::Colon {
             self.wrong(at);
         }
-        self.add(TokenKind::Colon, at, at.saturating_add(1));
+        self.add(DocumentTokenKind::Colon, at, at.saturating_add(1));
         self.expect = Expect::Value;
     }
 
     fn string(&mut self, at: usize, end: usize) {
         if !matches!(self.expect, Expect::Name | Expect::NameOrEnd) {
-            self.value(TokenKind::String, at, end);
+            self.value(DocumentTokenKind::String, at, end);
             return;
         }
         let name = hash(self.open.last().map_or(PATH, |it| it.path), self.content.get(at..end));
@@ -295,11 +297,11 @@ impl<'a> Reader<'a> {
             container.member = name;
             container.members = container.members.saturating_add(1);
         }
-        self.add(TokenKind::Name, at, end);
+        self.add(DocumentTokenKind::Name, at, end);
         self.expect = Expect::Colon;
     }
 
-    fn value(&mut self, kind: TokenKind, at: usize, end: usize) {
+    fn value(&mut self, kind: DocumentTokenKind, at: usize, end: usize) {
         if self.begin_value(at) {
             self.values = self.values.saturating_add(1);
         }
@@ -315,7 +317,7 @@ impl<'a> Reader<'a> {
             self.wrong(at);
         }
         if let Some(container) = self.open.last_mut()
-            && container.kind == Kind::Array
+            && container.kind == JsonContainerKind::Array
         {
             let index = container.members.to_le_bytes();
             container.member = hash(container.path, Some(&index));
@@ -336,9 +338,9 @@ impl<'a> Reader<'a> {
         self.fault = self.fault.or(Some(at));
     }
 
-    fn add(&mut self, kind: TokenKind, start: usize, end: usize) {
+    fn add(&mut self, kind: DocumentTokenKind, start: usize, end: usize) {
         let end = end.min(self.content.len());
-        self.document.tokens.push(Token { kind, start, end });
+        self.document.tokens.push(DocumentToken { kind, start, end });
     }
 
     fn break_line(&mut self) {
@@ -349,7 +351,7 @@ impl<'a> Reader<'a> {
     fn break_line_at(&mut self, depth: usize) {
         let end = self.document.tokens.len();
         if end > self.line {
-            self.document.lines.push(Line { depth, first: self.line, end, fold: None });
+            self.document.lines.push(DocumentLine { depth, first: self.line, end, fold: None });
             self.line = end;
         }
     }
@@ -380,7 +382,7 @@ impl<'a> Reader<'a> {
         near.iter().find(|byte| !is_space(**byte)) == Some(&b'}')
     }
 
-    fn finish(mut self) -> Json {
+    fn finish(mut self) -> JsonDocument {
         self.break_line();
         let lines = self.document.lines.len();
         for container in &self.open {
@@ -391,7 +393,7 @@ impl<'a> Reader<'a> {
             }
         }
         let is_cut = self.is_cut || !self.open.is_empty();
-        Json { document: self.document, fault: self.fault, is_cut }
+        JsonDocument { document: self.document, fault: self.fault, is_cut }
     }
 }
 

@@ -12,10 +12,10 @@ use crate::timeline::filter::Filter;
 use crate::tui::action::Action;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
-use crate::tui::inspector::json::{self, Json, Place};
-use crate::tui::inspector::message::content_view::{Form, content, forms};
+use crate::tui::inspector::json::{self, JsonDocument, JsonPlace};
+use crate::tui::inspector::message::content_view::{ContentView, content, forms};
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::{Context, Shown, scrolled, summary, words};
+use crate::tui::inspector::{InspectorContext, Shown, scrolled, summary, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::{Role, Symbols};
 
@@ -23,11 +23,11 @@ use crate::tui::theme::{Role, Symbols};
 #[derive(Clone, Debug, Default)]
 pub(super) struct MessageView {
     /// The form that the user chose.
-    wanted: Option<Form>,
+    wanted: Option<ContentView>,
     /// The forms that this content has, the best first.
-    forms: Vec<Form>,
+    forms: Vec<ContentView>,
     /// The content as JSON, where it is.
-    json: Option<Json>,
+    json: Option<JsonDocument>,
     /// The content as text, while it is shown as such.
     text: Document,
     /// The rows of a screen `width` columns wide, of a form that has lines of its own.
@@ -48,7 +48,7 @@ pub(super) struct MessageView {
 
 /// A JSON value within a message.
 #[derive(Clone, Debug)]
-pub struct Value {
+pub struct JsonValue {
     /// It, as it was sent.
     pub json: Vec<u8>,
     /// The filter that asks for it at its place; `None` where the message as a whole is no JSON, as
@@ -58,7 +58,7 @@ pub struct Value {
 
 impl MessageView {
     /// Takes another row.
-    pub(super) fn select(&mut self, context: &Context<'_>) {
+    pub(super) fn select(&mut self, context: &InspectorContext<'_>) {
         self.cursor = 0;
         self.top = 0;
         self.width = 0;
@@ -77,7 +77,7 @@ impl MessageView {
     }
 
     /// Cuts the content into rows, if the width has changed.
-    pub(super) fn fit(&mut self, context: &Context<'_>) {
+    pub(super) fn fit(&mut self, context: &InspectorContext<'_>) {
         let width = usize::from(context.area.width);
         if width != self.width {
             self.width = width;
@@ -90,7 +90,7 @@ impl MessageView {
     }
 
     /// Does what a key asks for.
-    pub(super) fn update(&mut self, action: Action, context: &Context<'_>) {
+    pub(super) fn update(&mut self, action: Action, context: &InspectorContext<'_>) {
         match action {
             Action::Fold => self.turn_fold(context),
             Action::Left => self.fold(context),
@@ -112,17 +112,17 @@ impl MessageView {
     /// # Errors
     ///
     /// Why there is none, in words.
-    pub(super) fn value(&self, context: &Context<'_>) -> Result<Value, &'static str> {
+    pub(super) fn value(&self, context: &InspectorContext<'_>) -> Result<JsonValue, &'static str> {
         let content = content(context);
         let Some(json) = &self.json else { return Err("this message is no JSON") };
         let line = self.line_at_cursor().unwrap_or(0);
-        let Some(Place { path, bytes }) = json::place_of(&json.document, content, line) else {
+        let Some(JsonPlace { path, bytes }) = json::place_of(&json.document, content, line) else {
             return Err("there is no JSON value here");
         };
         let value = content.get(bytes).unwrap_or_default().to_vec();
         let is_whole = json.fault.is_none() && !json.is_cut && json.starts_with_value();
         let filter = if is_whole { Filter::of_json(path, &value) } else { None };
-        Ok(Value { json: value, filter })
+        Ok(JsonValue { json: value, filter })
     }
 
     /// Whether something was searched for.
@@ -131,7 +131,7 @@ impl MessageView {
     }
 
     /// Puts the cursor on a line that is seen; folds or unfolds there where it was already.
-    pub(super) fn click(&mut self, line: usize, context: &Context<'_>) {
+    pub(super) fn click(&mut self, line: usize, context: &InspectorContext<'_>) {
         let pinned = self.shown(context).pinned;
         let Some(row) = line.checked_sub(pinned).filter(|_| self.has_cursor()) else { return };
         let row = self.top.saturating_add(row);
@@ -144,7 +144,7 @@ impl MessageView {
     }
 
     /// The lines that are seen.
-    pub(super) fn shown(&self, context: &Context<'_>) -> Shown {
+    pub(super) fn shown(&self, context: &InspectorContext<'_>) -> Shown {
         let height = context.height();
         let Some(row) = context.row else {
             let mut page = context.page();
@@ -153,10 +153,10 @@ impl MessageView {
         };
         // Nothing is said where a text is shown as text, and bytes as bytes.
         let is_remarkable =
-            self.form() == Some(Form::Json) || self.form() != self.forms.first().copied();
-        let form = self.form().filter(|_| is_remarkable).map(Form::name);
+            self.form() == Some(ContentView::Json) || self.form() != self.forms.first().copied();
+        let form = self.form().filter(|_| is_remarkable).map(ContentView::name);
         let mut page = summary::page(context, &row, form);
-        let json = self.json.as_ref().filter(|_| self.form() == Some(Form::Json));
+        let json = self.json.as_ref().filter(|_| self.form() == Some(ContentView::Json));
         if let Some(remark) = json.and_then(|json| remark(json, context)) {
             page.paragraph(0, Role::Warning, &remark);
         }
@@ -179,7 +179,7 @@ impl MessageView {
     }
 
     /// How the content is shown.
-    fn form(&self) -> Option<Form> {
+    fn form(&self) -> Option<ContentView> {
         let wanted = self.wanted.filter(|wanted| self.forms.contains(wanted));
         wanted.or_else(|| self.forms.first().copied())
     }
@@ -194,22 +194,24 @@ impl MessageView {
     }
 
     /// Reads the content in its form.
-    fn read(&mut self, context: &Context<'_>) {
+    fn read(&mut self, context: &InspectorContext<'_>) {
         self.text = match self.form() {
-            Some(Form::Text) => Document::of_text(content(context)),
-            Some(Form::Json | Form::Hex) | None => Document::default(),
+            Some(ContentView::Text) => Document::of_text(content(context)),
+            Some(ContentView::Json | ContentView::Hex) | None => Document::default(),
         };
     }
 
     /// The lines of the content, in a form that has some.
     fn document(&self) -> &Document {
         match (&self.json, self.form()) {
-            (Some(json), Some(Form::Json)) => &json.document,
-            (_, Some(Form::Json | Form::Text | Form::Hex) | None) => &self.text,
+            (Some(json), Some(ContentView::Json)) => &json.document,
+            (_, Some(ContentView::Json | ContentView::Text | ContentView::Hex) | None) => {
+                &self.text
+            }
         }
     }
 
-    fn cut(&mut self, context: &Context<'_>) {
+    fn cut(&mut self, context: &InspectorContext<'_>) {
         let width = self.text_width();
         self.rows = self.document().rows(content(context), width, &self.folded);
     }
@@ -221,35 +223,35 @@ impl MessageView {
 
     fn margin(&self) -> usize {
         match self.form() {
-            Some(Form::Json) => MARGIN,
-            Some(Form::Text | Form::Hex) | None => 0,
+            Some(ContentView::Json) => MARGIN,
+            Some(ContentView::Text | ContentView::Hex) | None => 0,
         }
     }
 
     fn has_cursor(&self) -> bool {
-        self.form() == Some(Form::Json)
+        self.form() == Some(ContentView::Json)
     }
 
     /// How many rows there are.
-    fn total(&self, context: &Context<'_>) -> usize {
+    fn total(&self, context: &InspectorContext<'_>) -> usize {
         match self.form() {
-            Some(Form::Hex) => self.grid(context).lines(content(context).len()),
-            Some(Form::Json | Form::Text) => self.rows.len(),
+            Some(ContentView::Hex) => self.grid(context).lines(content(context).len()),
+            Some(ContentView::Json | ContentView::Text) => self.rows.len(),
             None => 0,
         }
     }
 
-    fn grid(&self, context: &Context<'_>) -> Grid {
+    fn grid(&self, context: &InspectorContext<'_>) -> Grid {
         Grid::new(self.width, content(context).len())
     }
 
     /// Rows that are seen of the content.
-    fn room(&self, context: &Context<'_>) -> usize {
+    fn room(&self, context: &InspectorContext<'_>) -> usize {
         let shown = self.shown(context);
         context.height().saturating_sub(shown.pinned).max(1)
     }
 
-    fn scroll(&mut self, action: Action, context: &Context<'_>) {
+    fn scroll(&mut self, action: Action, context: &InspectorContext<'_>) {
         let page = self.room(context);
         if self.has_cursor() {
             self.cursor = scrolled(self.cursor, action, page);
@@ -259,7 +261,7 @@ impl MessageView {
         }
     }
 
-    fn clamp(&mut self, context: &Context<'_>) {
+    fn clamp(&mut self, context: &InspectorContext<'_>) {
         let shown = self.shown(context);
         let room = context.height().saturating_sub(shown.pinned).max(1);
         self.top = self.top.min(shown.total.saturating_sub(room));
@@ -271,8 +273,8 @@ impl MessageView {
     }
 
     /// One row of the content.
-    fn line(&self, number: usize, content: &[u8], context: &Context<'_>) -> PageLine {
-        if self.form() == Some(Form::Hex) {
+    fn line(&self, number: usize, content: &[u8], context: &InspectorContext<'_>) -> PageLine {
+        if self.form() == Some(ContentView::Hex) {
             let grid = self.grid(context);
             let start = number.saturating_mul(grid.bytes);
             let bytes = content.get(start..).unwrap_or_default();
@@ -341,12 +343,12 @@ impl MessageView {
 }
 
 /// Whether the content is only the beginning of what was sent.
-fn is_cut(context: &Context<'_>) -> bool {
+fn is_cut(context: &InspectorContext<'_>) -> bool {
     context.opened.is_some_and(|opened| opened.cut) || context.row.is_some_and(|row| !row.complete)
 }
 
 /// What is remarkable about JSON.
-fn remark(json: &Json, context: &Context<'_>) -> Option<String> {
+fn remark(json: &JsonDocument, context: &InspectorContext<'_>) -> Option<String> {
     match json.fault {
         Some(at) => {
             Some(format!("This is not JSON any more at offset {}.", words::grouped(length_u64(at))))

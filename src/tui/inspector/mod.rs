@@ -27,8 +27,8 @@ use crate::tui::action::Action;
 pub use crate::tui::inspector::findings::said;
 use crate::tui::inspector::frame_parts::Parts;
 pub use crate::tui::inspector::json::identity;
+pub use crate::tui::inspector::message::JsonValue;
 use crate::tui::inspector::message::MessageView;
-pub use crate::tui::inspector::message::Value;
 use crate::tui::inspector::page::{Page, PageLine};
 use crate::tui::search::Needle;
 use crate::tui::theme::Theme;
@@ -94,7 +94,7 @@ impl Tab {
 
 /// What the inspector looks at.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct InspectorContext<'a> {
     /// The timeline.
     pub timeline: &'a Timeline,
     /// The row under the cursor of the timeline.
@@ -115,7 +115,7 @@ pub struct Context<'a> {
     pub theme: Theme,
 }
 
-impl Context<'_> {
+impl InspectorContext<'_> {
     fn page(&self) -> Page {
         Page::new(usize::from(self.area.width), self.theme)
     }
@@ -185,7 +185,7 @@ pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
 const NEAR: usize = 64;
 
 /// Forgets what was only about the row before.
-pub fn select(state: &mut InspectorState, context: &Context<'_>) {
+pub fn select(state: &mut InspectorState, context: &InspectorContext<'_>) {
     let connection = state.scroll.get(Tab::Connection.place()).copied().unwrap_or(0);
     state.scroll = [0; Tab::ALL.len()];
     // Of the next row of a connection, the same is looked at.
@@ -203,7 +203,7 @@ pub fn select(state: &mut InspectorState, context: &Context<'_>) {
 }
 
 /// Makes what is prepared fit the pane, whose size may have changed.
-pub fn fit(state: &mut InspectorState, context: &Context<'_>) {
+pub fn fit(state: &mut InspectorState, context: &InspectorContext<'_>) {
     state.message.fit(context);
     clamp(state, context);
 }
@@ -213,7 +213,11 @@ pub fn fit(state: &mut InspectorState, context: &Context<'_>) {
 /// # Errors
 ///
 /// What is wrong with what was typed, or that it is not there.
-pub fn search(state: &mut InspectorState, text: &str, context: &Context<'_>) -> Result<(), String> {
+pub fn search(
+    state: &mut InspectorState,
+    text: &str,
+    context: &InspectorContext<'_>,
+) -> Result<(), String> {
     state.tab = Tab::Message;
     fit(state, context);
     state.message.search(text, context)
@@ -224,19 +228,22 @@ pub fn search(state: &mut InspectorState, text: &str, context: &Context<'_>) -> 
 /// # Errors
 ///
 /// Why there is none, in words.
-pub fn value(state: &InspectorState, context: &Context<'_>) -> Result<Value, &'static str> {
+pub fn value(
+    state: &InspectorState,
+    context: &InspectorContext<'_>,
+) -> Result<JsonValue, &'static str> {
     state.message.value(context)
 }
 
 /// Takes a click on a line of the pane.
-pub fn click(state: &mut InspectorState, line: usize, context: &Context<'_>) {
+pub fn click(state: &mut InspectorState, line: usize, context: &InspectorContext<'_>) {
     if state.tab == Tab::Message {
         state.message.click(line, context);
     }
 }
 
 /// The lines of the tab that are seen.
-pub fn shown(state: &InspectorState, context: &Context<'_>) -> Shown {
+pub fn shown(state: &InspectorState, context: &InspectorContext<'_>) -> Shown {
     let height = context.height();
     match state.tab {
         Tab::Message => state.message.shown(context),
@@ -248,7 +255,7 @@ pub fn shown(state: &InspectorState, context: &Context<'_>) -> Shown {
 }
 
 /// Does what a key asks for; keys that mean nothing here are for nobody else.
-pub fn update(state: &mut InspectorState, action: Action, context: &Context<'_>) {
+pub fn update(state: &mut InspectorState, action: Action, context: &InspectorContext<'_>) {
     if change_tab(state, action) {
         fit(state, context);
         return;
@@ -314,7 +321,7 @@ fn change_tab(state: &mut InspectorState, action: Action) -> bool {
     true
 }
 
-fn turn_frame(state: &mut InspectorState, action: Action, context: &Context<'_>) {
+fn turn_frame(state: &mut InspectorState, action: Action, context: &InspectorContext<'_>) {
     let count = context.opened.map_or(0, |opened| opened.frames.len());
     state.frame = if action == Action::PreviousFrame {
         state.frame.saturating_sub(1)
@@ -323,7 +330,7 @@ fn turn_frame(state: &mut InspectorState, action: Action, context: &Context<'_>)
     };
 }
 
-fn scroll(state: &mut InspectorState, action: Action, context: &Context<'_>) {
+fn scroll(state: &mut InspectorState, action: Action, context: &InspectorContext<'_>) {
     let page = context.height().max(1);
     let top = state.top();
     state.set_top(scrolled(top, action, page));
@@ -345,7 +352,7 @@ fn scrolled(at: usize, action: Action, page: usize) -> usize {
 }
 
 /// Scrolls to what the cursor is on.
-fn follow(state: &mut InspectorState, context: &Context<'_>) {
+fn follow(state: &mut InspectorState, context: &InspectorContext<'_>) {
     let focus = match state.tab {
         Tab::Hex => parts(state, context).and_then(|parts| hexdump::focus(context, &parts)),
         Tab::Frame => tab_page(state, context).focus,
@@ -363,7 +370,7 @@ fn follow(state: &mut InspectorState, context: &Context<'_>) {
     state.set_top(top.max(lowest).min(focus.start));
 }
 
-fn clamp(state: &mut InspectorState, context: &Context<'_>) {
+fn clamp(state: &mut InspectorState, context: &InspectorContext<'_>) {
     let top = match state.tab {
         Tab::Message => return,
         Tab::Hex => state.top().min(hexdump::last_top(context)),
@@ -376,7 +383,7 @@ fn clamp(state: &mut InspectorState, context: &Context<'_>) {
 }
 
 /// The whole page of a tab that has one.
-fn tab_page(state: &InspectorState, context: &Context<'_>) -> Page {
+fn tab_page(state: &InspectorState, context: &InspectorContext<'_>) -> Page {
     match state.tab {
         Tab::Frame => frame::page(context, parts(state, context).as_ref()),
         Tab::Handshake => handshake::page(context),
@@ -387,6 +394,6 @@ fn tab_page(state: &InspectorState, context: &Context<'_>) -> Page {
 }
 
 /// The parts of the frame that is looked at.
-fn parts<'a>(state: &InspectorState, context: &Context<'a>) -> Option<Parts<'a>> {
+fn parts<'a>(state: &InspectorState, context: &InspectorContext<'a>) -> Option<Parts<'a>> {
     Parts::of(context, state.frame, state.part)
 }

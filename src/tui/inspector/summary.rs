@@ -6,12 +6,12 @@ use crate::stream::Direction;
 use crate::timeline::{MessageFacts, Opened, Row, RowKind};
 use crate::tui::inspector::frame::way;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{Context, findings, words};
+use crate::tui::inspector::{InspectorContext, findings, words};
 use crate::tui::theme::Role;
 use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
 
 /// Tells what the row is; `form` says how its content is shown.
-pub(super) fn page(context: &Context<'_>, row: &Row, form: Option<&str>) -> Page {
+pub(super) fn page(context: &InspectorContext<'_>, row: &Row, form: Option<&str>) -> Page {
     let mut page = context.page();
     let Some(opened) = context.opened else {
         let why = context.problem.map(|why| format!(": {why}")).unwrap_or_default();
@@ -112,7 +112,7 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
 }
 
 /// How long the answer took.
-fn partner(page: &mut Page, context: &Context<'_>, row: &Row) {
+fn partner(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
     let Some(other) = context.partner.and_then(|partner| context.timeline.row(partner)) else {
         return;
     };
@@ -154,7 +154,7 @@ fn close(page: &mut Page, opened: &Opened) {
 }
 
 /// The worst findings about the row.
-fn worst(page: &mut Page, context: &Context<'_>, row: &Row) {
+fn worst(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
     let found: Vec<_> = context.timeline.findings_of(row.id).collect();
     for severity in Severity::ALL {
         for finding in found.iter().filter(|it| it.finding.rule.severity == severity) {

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
-use crate::tui::findings::{Entry, Groups};
+use crate::tui::findings::{FindingEntry, Groups};
 use crate::tui::inspector::said;
 use crate::tui::layout;
 use crate::tui::theme::Role;
@@ -42,7 +42,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let width = usize::from(inside.width);
     for (index, (place, entry)) in list.visible().enumerate() {
         let line = match entry {
-            Entry::Rule(rule, count) => Line::from(vec![
+            FindingEntry::Rule(rule, count) => Line::from(vec![
                 Span::styled(
                     format!(" {} {}", theme.mark(rule.severity), pane::left(rule.id, 8)),
                     theme.severity(rule.severity),
@@ -53,7 +53,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
                     theme.style(Role::Dim),
                 ),
             ]),
-            Entry::Connection(Some(id), count) => {
+            FindingEntry::Connection(Some(id), count) => {
                 let ends = timeline.connection(*id).map_or_else(String::new, |it| {
                     format!("  {} {} {}", it.client, theme.symbols().to_server, it.server)
                 });
@@ -62,11 +62,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
                     Span::styled(format!("  {count}"), theme.style(Role::Dim)),
                 ])
             }
-            Entry::Connection(None, count) => Line::from(vec![
+            FindingEntry::Connection(None, count) => Line::from(vec![
                 Span::styled(" The capture", theme.style(Role::Title)),
                 Span::styled(format!("  {count}"), theme.style(Role::Dim)),
             ]),
-            Entry::Finding(found) => {
+            FindingEntry::Finding(found) => {
                 let Some(found) = timeline.findings().get(*found) else { continue };
                 finding(app, timeline, found, width)
             }

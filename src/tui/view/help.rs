@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 use crate::tui::app::App;
-use crate::tui::keymap::{BINDINGS, Binding, Focus};
+use crate::tui::keymap::{BINDINGS, Focus, KeyBinding};
 use crate::tui::layout::{centered, inside};
 use crate::tui::theme::{Glyphs, Role, Theme};
 use crate::tui::view::pane;
@@ -53,7 +53,7 @@ fn lines(theme: Theme) -> Vec<Line<'static>> {
 
 /// The keys of a focus and what they do; keys with the same meaning together.
 pub fn rows(focus: Focus, glyphs: Glyphs) -> Vec<(String, &'static str)> {
-    let mut rows: Vec<(String, &'static Binding)> = Vec::new();
+    let mut rows: Vec<(String, &'static KeyBinding)> = Vec::new();
     for binding in BINDINGS.iter().filter(|it| it.focus == focus) {
         let name = binding.name(glyphs);
         match rows.iter_mut().find(|(_, it)| it.action == binding.action) {

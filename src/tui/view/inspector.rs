@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::timeline::Timeline;
 use crate::tui::app::{App, Pane};
 use crate::tui::inspector::page::{PageLine, Piece, Stress};
-use crate::tui::inspector::{Context, InspectorState, shown};
+use crate::tui::inspector::{InspectorContext, InspectorState, shown};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::{Focused, cursor, scroll_bar};
 
@@ -23,7 +23,7 @@ pub fn lines(
     frame: &mut Frame<'_>,
     area: Rect,
     state: &InspectorState,
-    context: &Context<'_>,
+    context: &InspectorContext<'_>,
     focused: Focused,
 ) {
     let shown = shown(state, context);

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::timeline::filter::Candidate;
 use crate::tui::app::App;
-use crate::tui::prompt::{Prompt, Purpose};
+use crate::tui::prompt::{Prompt, PromptPurpose};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
 
@@ -70,14 +70,16 @@ fn remark(
         Line::styled(text, theme.style(Role::Error))
     } else if prompt.candidates.is_empty() {
         let help = match prompt.purpose {
-            Purpose::Search => {
+            PromptPurpose::Search => {
                 "text in any case, re:pattern, or 0x81 85; Enter searches, ↑ recalls"
             }
-            Purpose::Filter => "opcode == text and length > 1000; Tab completes, empty shows all",
-            Purpose::SearchContent
-            | Purpose::FilterConnections
-            | Purpose::Save(_)
-            | Purpose::Overwrite { .. } => "",
+            PromptPurpose::Filter => {
+                "opcode == text and length > 1000; Tab completes, empty shows all"
+            }
+            PromptPurpose::SearchContent
+            | PromptPurpose::FilterConnections
+            | PromptPurpose::Save(_)
+            | PromptPurpose::Overwrite { .. } => "",
         };
         Line::styled(format!(" {help}"), theme.style(Role::Dim))
     } else {

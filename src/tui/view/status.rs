@@ -10,13 +10,13 @@ use crate::timeline::Timeline;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::keymap::{Focus, key_of};
-use crate::tui::layout::{Opening, WIDE};
+use crate::tui::layout::{InspectorPane, WIDE};
 use crate::tui::rates::Rates;
-use crate::tui::rows::{Detail, Following, Holding};
+use crate::tui::rows::{Following, Holding, RowDetail};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
 use crate::tui::view::words::{counted, number, size};
-use crate::tui::world::{Notice, Reading, Stage, Tone};
+use crate::tui::world::{LoadProgress, LoadStage, StatusNotice, Tone};
 
 /// Draws the first line.
 pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
@@ -82,9 +82,9 @@ fn file_name(name: &str, room: usize) -> String {
     safe(name.as_bytes(), room.max(12))
 }
 
-fn progress(reading: &Reading, theme: Theme) -> Line<'static> {
+fn progress(reading: &LoadProgress, theme: Theme) -> Line<'static> {
     match &reading.stage {
-        Stage::Loading => {
+        LoadStage::Loading => {
             let symbols = theme.symbols();
             let percent = reading
                 .length
@@ -103,13 +103,13 @@ fn progress(reading: &Reading, theme: Theme) -> Line<'static> {
                 Span::raw(" "),
             ])
         }
-        Stage::Live => {
+        LoadStage::Live => {
             Line::styled(format!("{} live ", theme.symbols().open), theme.style(Role::Good))
         }
-        Stage::Stopped => Line::styled("stopped ", theme.style(Role::Dim)),
-        Stage::Whole => Line::default(),
-        Stage::Cancelled => Line::styled("reading stopped ", theme.style(Role::Warning)),
-        Stage::Broken(_) => Line::styled("damaged ", theme.style(Role::Error)),
+        LoadStage::Stopped => Line::styled("stopped ", theme.style(Role::Dim)),
+        LoadStage::Whole => Line::default(),
+        LoadStage::Cancelled => Line::styled("reading stopped ", theme.style(Role::Warning)),
+        LoadStage::Broken(_) => Line::styled("damaged ", theme.style(Role::Error)),
     }
 }
 
@@ -120,7 +120,7 @@ pub fn hints(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let right = state(app, timeline);
     let room = usize::from(area.width).saturating_sub(right.width().saturating_add(1));
     let line = match &app.notice {
-        Some(Notice { text, tone }) => {
+        Some(StatusNotice { text, tone }) => {
             let role = match tone {
                 Tone::Done => Role::Good,
                 Tone::Failed => Role::Warning,
@@ -159,9 +159,9 @@ fn keys(app: &App, room: usize) -> Line<'static> {
 }
 
 /// The keys that are shown while a pane has the focus, the most wanted first.
-fn hinted(focus: Focus, stage: &Stage) -> &'static [(Action, &'static str)] {
+fn hinted(focus: Focus, stage: &LoadStage) -> &'static [(Action, &'static str)] {
     match focus {
-        Focus::Anywhere | Focus::Timeline if *stage == Stage::Live => &[
+        Focus::Anywhere | Focus::Timeline if *stage == LoadStage::Live => &[
             (Action::Open, "inspect"),
             (Action::Pause, "pause"),
             (Action::Last, "follow"),
@@ -232,10 +232,10 @@ fn state(app: &App, timeline: &Timeline) -> Line<'static> {
         let (at, all) = (place.saturating_add(1), app.rows.len());
         words.push(format!("searching {at} of {all}, Esc stops"));
     }
-    if app.rows.detail() == Detail::Frames {
+    if app.rows.detail() == RowDetail::Frames {
         words.push("FRAMES".to_owned());
     }
-    let is_live = app.reading.stage == Stage::Live;
+    let is_live = app.reading.stage == LoadStage::Live;
     if is_live {
         let is_roomy = app.notice.is_none() || app.screen.width >= WIDE;
         words.push(speed(&app.reading.rates, if is_roomy { Speed::Whole } else { Speed::Short }));
@@ -247,7 +247,7 @@ fn state(app: &App, timeline: &Timeline) -> Line<'static> {
     } else if is_live {
         words.push("G follows".to_owned());
     }
-    if app.inspecting == Opening::Open && app.layout.timeline.is_empty() {
+    if app.inspecting == InspectorPane::Open && app.layout.timeline.is_empty() {
         let (at, all) = (app.rows.cursor().saturating_add(1), app.rows.len());
         words.push(format!("row {at} of {all}"));
     }

@@ -8,12 +8,12 @@ use crate::text::clock::Rfc3339;
 use crate::timeline::{Row, RowKind, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
-use crate::tui::rows::Detail;
+use crate::tui::rows::RowDetail;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::{self, Focused};
 use crate::tui::view::row::{arrow, story};
 use crate::tui::view::words;
-use crate::tui::world::Clock;
+use crate::tui::world::TimeDisplay;
 
 /// Draws it: only the rows that are visible.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
@@ -49,8 +49,8 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
 
 fn title(app: &App) -> String {
     let what = match app.rows.detail() {
-        Detail::Messages => "Timeline",
-        Detail::Frames => "Timeline: frames",
+        RowDetail::Messages => "Timeline",
+        RowDetail::Frames => "Timeline: frames",
     };
     let of = match app.rows.picked() {
         [] => "all connections".to_owned(),
@@ -89,11 +89,11 @@ impl Widths {
         let width = usize::from(width);
         let whole = words::seconds(App::since_start(timeline, timeline.counts().end));
         let time: usize = match app.clock {
-            Clock::Relative => whole.len().max(9),
-            Clock::Absolute => 15,
-            Clock::Delta => 9,
+            TimeDisplay::Relative => whole.len().max(9),
+            TimeDisplay::Absolute => 15,
+            TimeDisplay::Delta => 9,
         };
-        let delta = if width >= WITH_DELTA && app.clock != Clock::Delta { 9 } else { 0 };
+        let delta = if width >= WITH_DELTA && app.clock != TimeDisplay::Delta { 9 } else { 0 };
         let is_one = app.rows.picked().len() == 1 || timeline.connections().len() <= 1;
         let connection = if is_one { 0 } else { 5 };
         let lanes = if width >= WITH_DELTA { 32 } else { 26 };
@@ -116,9 +116,9 @@ fn line(
     let since = before.map_or_else(String::new, |it| passed(it.time, row.time));
     let mut spans = vec![marker(row, theme), bookmark(app, row)];
     let time = match app.clock {
-        Clock::Relative => words::seconds(App::since_start(timeline, row.time)),
-        Clock::Absolute => time_of_day(row.time),
-        Clock::Delta => since.clone(),
+        TimeDisplay::Relative => words::seconds(App::since_start(timeline, row.time)),
+        TimeDisplay::Absolute => time_of_day(row.time),
+        TimeDisplay::Delta => since.clone(),
     };
     spans.push(Span::styled(pane::right(&time, widths.time), dim));
     if widths.delta > 0 {

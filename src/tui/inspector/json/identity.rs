@@ -1,6 +1,6 @@
 //! The id by which an answer is known to belong to its request.
 
-use crate::tui::inspector::document::{Token, TokenKind};
+use crate::tui::inspector::document::{DocumentToken, DocumentTokenKind};
 use crate::tui::inspector::json::read;
 
 /// The id that a message bears, as it stands there: the member `id` of an object (JSON-RPC, GraphQL), the
@@ -12,15 +12,15 @@ pub fn identity(content: &[u8]) -> Option<&[u8]> {
     let json = read(content)?;
     let tokens = json.document.tokens.as_slice();
     match tokens {
-        [Token { kind: TokenKind::Literal, start, end }, ..] => {
+        [DocumentToken { kind: DocumentTokenKind::Literal, start, end }, ..] => {
             socket_io(content.get(*start..*end)?)
         }
-        [Token { kind: TokenKind::Open, .. }, rest @ ..]
+        [DocumentToken { kind: DocumentTokenKind::Open, .. }, rest @ ..]
             if content.trim_ascii_start().first() == Some(&b'{') =>
         {
             member(content, rest)
         }
-        [Token { kind: TokenKind::Open, .. }, rest @ ..] => element(content, rest),
+        [DocumentToken { kind: DocumentTokenKind::Open, .. }, rest @ ..] => element(content, rest),
         _ => None,
     }
 }
@@ -34,25 +34,25 @@ fn socket_io(digits: &[u8]) -> Option<&[u8]> {
 }
 
 /// The value of `id` in the outermost object.
-fn member<'a>(content: &'a [u8], tokens: &[Token]) -> Option<&'a [u8]> {
+fn member<'a>(content: &'a [u8], tokens: &[DocumentToken]) -> Option<&'a [u8]> {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate() {
         match token.kind {
-            TokenKind::Open => depth = depth.saturating_add(1),
-            TokenKind::Close => depth = depth.checked_sub(1)?,
-            TokenKind::Name if depth == 0 => {
+            DocumentTokenKind::Open => depth = depth.saturating_add(1),
+            DocumentTokenKind::Close => depth = depth.checked_sub(1)?,
+            DocumentTokenKind::Name if depth == 0 => {
                 if content.get(token.start..token.end) == Some(b"\"id\"".as_slice()) {
                     return scalar(content, tokens.get(at.saturating_add(2))?);
                 }
             }
-            TokenKind::Name
-            | TokenKind::Comma
-            | TokenKind::Colon
-            | TokenKind::String
-            | TokenKind::Number
-            | TokenKind::Literal
-            | TokenKind::Bad
-            | TokenKind::Text => {}
+            DocumentTokenKind::Name
+            | DocumentTokenKind::Comma
+            | DocumentTokenKind::Colon
+            | DocumentTokenKind::String
+            | DocumentTokenKind::Number
+            | DocumentTokenKind::Literal
+            | DocumentTokenKind::Bad
+            | DocumentTokenKind::Text => {}
         }
     }
     None
@@ -60,17 +60,19 @@ fn member<'a>(content: &'a [u8], tokens: &[Token]) -> Option<&'a [u8]> {
 
 /// The second element of the outermost array, behind a number; or of five, behind a text or null, where
 /// two more texts follow.
-fn element<'a>(content: &'a [u8], tokens: &[Token]) -> Option<&'a [u8]> {
+fn element<'a>(content: &'a [u8], tokens: &[DocumentToken]) -> Option<&'a [u8]> {
     let kind = |at: usize| tokens.get(at).map(|token| token.kind);
     // Between elements stand commas.
-    let is_phoenix = matches!(kind(0), Some(TokenKind::String | TokenKind::Literal))
-        && (kind(4), kind(6)) == (Some(TokenKind::String), Some(TokenKind::String));
-    let is_numbered = kind(0) == Some(TokenKind::Number);
+    let is_phoenix =
+        matches!(kind(0), Some(DocumentTokenKind::String | DocumentTokenKind::Literal))
+            && (kind(4), kind(6))
+                == (Some(DocumentTokenKind::String), Some(DocumentTokenKind::String));
+    let is_numbered = kind(0) == Some(DocumentTokenKind::Number);
     (is_numbered || is_phoenix).then(|| scalar(content, tokens.get(2)?))?
 }
 
-fn scalar<'a>(content: &'a [u8], token: &Token) -> Option<&'a [u8]> {
-    let is_id = matches!(token.kind, TokenKind::String | TokenKind::Number);
+fn scalar<'a>(content: &'a [u8], token: &DocumentToken) -> Option<&'a [u8]> {
+    let is_id = matches!(token.kind, DocumentTokenKind::String | DocumentTokenKind::Number);
     content.get(token.start..token.end).filter(|_| is_id)
 }
 

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::timeline::filter::Step;
-use crate::tui::inspector::document::{Document, TokenKind};
+use crate::tui::inspector::document::{Document, DocumentTokenKind};
 
 /// Where a value stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::tui::inspector) struct Place {
+pub(in crate::tui::inspector) struct JsonPlace {
     /// The way to it, from the whole value on.
     pub(in crate::tui::inspector) path: Vec<Step>,
     /// Its bytes in the content.
@@ -15,7 +15,7 @@ pub(in crate::tui::inspector) struct Place {
 }
 
 /// An object or array that is open.
-struct Container {
+struct PathContainer {
     open: usize,
     /// The step to what is being read in it; `None` in an object before its first name.
     step: Option<Step>,
@@ -28,68 +28,73 @@ pub(in crate::tui::inspector) fn place_of(
     document: &Document,
     content: &[u8],
     line: usize,
-) -> Option<Place> {
+) -> Option<JsonPlace> {
     let line = document.lines.get(line)?;
     let bytes = |token: usize| {
         let token = document.tokens.get(token)?;
         content.get(token.start..token.end)
     };
-    let mut open: Vec<Container> = Vec::new();
+    let mut open: Vec<PathContainer> = Vec::new();
     for (at, token) in document.tokens.iter().enumerate() {
         let is_here = at >= line.first;
         match token.kind {
-            TokenKind::Open if is_here => return Some(place(document, &open, at)),
-            TokenKind::Open => {
+            DocumentTokenKind::Open if is_here => return Some(place(document, &open, at)),
+            DocumentTokenKind::Open => {
                 let is_array = bytes(at) == Some(b"[");
-                open.push(Container { open: at, step: is_array.then_some(Step::Element(0)) });
+                open.push(PathContainer { open: at, step: is_array.then_some(Step::Element(0)) });
             }
-            TokenKind::Close => {
+            DocumentTokenKind::Close => {
                 let closed = open.pop()?;
                 if is_here {
                     return Some(place(document, &open, closed.open));
                 }
             }
-            TokenKind::Comma => {
+            DocumentTokenKind::Comma => {
                 if let Some(Step::Element(index)) = open.last_mut().and_then(|it| it.step.as_mut())
                 {
                     *index = index.saturating_add(1);
                 }
             }
-            TokenKind::Name => open.last_mut()?.step = Some(Step::named(bytes(at)?)?),
-            TokenKind::String | TokenKind::Number | TokenKind::Literal if is_here => {
+            DocumentTokenKind::Name => open.last_mut()?.step = Some(Step::named(bytes(at)?)?),
+            DocumentTokenKind::String | DocumentTokenKind::Number | DocumentTokenKind::Literal
+                if is_here =>
+            {
                 return Some(place(document, &open, at));
             }
-            TokenKind::String | TokenKind::Number | TokenKind::Literal | TokenKind::Colon => {}
-            TokenKind::Bad | TokenKind::Text => return None,
+            DocumentTokenKind::String
+            | DocumentTokenKind::Number
+            | DocumentTokenKind::Literal
+            | DocumentTokenKind::Colon => {}
+            DocumentTokenKind::Bad | DocumentTokenKind::Text => return None,
         }
     }
     None
 }
 
 /// The place of the value that begins with a token.
-fn place(document: &Document, open: &[Container], at: usize) -> Place {
+fn place(document: &Document, open: &[PathContainer], at: usize) -> JsonPlace {
     let path = open.iter().filter_map(|it| it.step.clone()).collect();
     let rest = document.tokens.get(at..).unwrap_or_default();
     let mut depth = 0_usize;
     let last = rest.iter().find(|token| {
         match token.kind {
-            TokenKind::Open => depth = depth.saturating_add(1),
-            TokenKind::Close => depth = depth.saturating_sub(1),
-            TokenKind::Comma
-            | TokenKind::Colon
-            | TokenKind::Name
-            | TokenKind::String
-            | TokenKind::Number
-            | TokenKind::Literal
-            | TokenKind::Bad
-            | TokenKind::Text => {}
+            DocumentTokenKind::Open => depth = depth.saturating_add(1),
+            DocumentTokenKind::Close => depth = depth.saturating_sub(1),
+            DocumentTokenKind::Comma
+            | DocumentTokenKind::Colon
+            | DocumentTokenKind::Name
+            | DocumentTokenKind::String
+            | DocumentTokenKind::Number
+            | DocumentTokenKind::Literal
+            | DocumentTokenKind::Bad
+            | DocumentTokenKind::Text => {}
         }
         depth == 0
     });
     let start = rest.first().map_or(0, |token| token.start);
     // What is never closed reaches to the end.
     let end = last.or_else(|| rest.last()).map_or(start, |token| token.end);
-    Place { path, bytes: start..end }
+    JsonPlace { path, bytes: start..end }
 }
 
 #[cfg(test)]

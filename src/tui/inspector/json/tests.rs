@@ -2,18 +2,18 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-fn laid_out(json: &Json, content: &[u8], folded: &BTreeSet<u64>) -> Vec<String> {
+fn laid_out(json: &JsonDocument, content: &[u8], folded: &BTreeSet<u64>) -> Vec<String> {
     let rows = json.document.rows(content, 60, folded);
     rows.iter().map(|row| json.document.draw(content, *row, 60, &[]).text()).collect()
 }
 
 /// Name, content, its lines, where it goes wrong, whether it is cut.
-type Case = (&'static str, &'static str, &'static [&'static str], Option<usize>, bool);
+type JsonCase = (&'static str, &'static str, &'static [&'static str], Option<usize>, bool);
 
 #[test]
 fn json_is_laid_out_as_far_as_it_goes() {
     #[rustfmt::skip]
-    let cases: &[Case] = &[
+    let cases: &[JsonCase] = &[
         ("object", r#"{"a":1,"b":"x"}"#,
          &["{", r#"  "a": 1,"#, r#"  "b": "x""#, "}"], None, false),
         ("spaces", " [ {\"a\" : null} ,\n true ] ",

@@ -1,13 +1,13 @@
 //! How content can be shown, and which way is best.
 
 use crate::timeline::RowKind;
-use crate::tui::inspector::Context;
-use crate::tui::inspector::json::Json;
+use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::json::JsonDocument;
 use crate::websocket::Opcode;
 
 /// How content is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Form {
+pub(super) enum ContentView {
     /// JSON, laid out and colored.
     Json,
     /// Text as it came.
@@ -16,7 +16,7 @@ pub(super) enum Form {
     Hex,
 }
 
-impl Form {
+impl ContentView {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON",
@@ -27,7 +27,7 @@ impl Form {
 }
 
 /// The bytes that are shown.
-pub(super) fn content<'a>(context: &Context<'a>) -> &'a [u8] {
+pub(super) fn content<'a>(context: &InspectorContext<'a>) -> &'a [u8] {
     let (Some(row), Some(opened)) = (context.row, context.opened) else { return &[] };
     match row.kind {
         // Code and reason are told in words.
@@ -52,7 +52,10 @@ pub(super) fn content<'a>(context: &Context<'a>) -> &'a [u8] {
 }
 
 /// The forms that a content has, the best first.
-pub(super) fn forms(context: &Context<'_>, json: Option<&Json>) -> Vec<Form> {
+pub(super) fn forms(
+    context: &InspectorContext<'_>,
+    json: Option<&JsonDocument>,
+) -> Vec<ContentView> {
     let content = content(context);
     if content.is_empty() {
         return Vec::new();
@@ -61,12 +64,12 @@ pub(super) fn forms(context: &Context<'_>, json: Option<&Json>) -> Vec<Form> {
     let is_text = kind == Some(RowKind::Message(Opcode::Text)) || is_readable(content);
     let mut forms = Vec::new();
     if json.is_some() {
-        forms.push(Form::Json);
+        forms.push(ContentView::Json);
     }
     if is_text {
-        forms.extend([Form::Text, Form::Hex]);
+        forms.extend([ContentView::Text, ContentView::Hex]);
     } else {
-        forms.extend([Form::Hex, Form::Text]);
+        forms.extend([ContentView::Hex, ContentView::Text]);
     }
     forms
 }

@@ -3,9 +3,9 @@
 use crate::stream::length_u64;
 use crate::tui::inspector::document::Document;
 use crate::tui::inspector::message::MessageView;
-use crate::tui::inspector::message::content_view::{Form, content};
+use crate::tui::inspector::message::content_view::{ContentView, content};
 use crate::tui::inspector::page::{Page, PageLine};
-use crate::tui::inspector::{Context, words};
+use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::Role;
 
@@ -18,7 +18,7 @@ impl MessageView {
     pub(in crate::tui::inspector) fn search(
         &mut self,
         text: &str,
-        context: &Context<'_>,
+        context: &InspectorContext<'_>,
     ) -> Result<(), String> {
         self.needle = if text.is_empty() { None } else { Some(Needle::parse(text)?) };
         self.find(context);
@@ -35,7 +35,7 @@ impl MessageView {
     }
 
     /// Finds all that was searched for.
-    pub(super) fn find(&mut self, context: &Context<'_>) {
+    pub(super) fn find(&mut self, context: &InspectorContext<'_>) {
         self.matches.clear();
         let needle = self.needle(context);
         let sought = needle.map(|needle| needle.typed().to_owned());
@@ -47,11 +47,11 @@ impl MessageView {
     }
 
     /// What stands out: what was searched for in this content, else what was in all of them.
-    pub(super) fn needle<'a>(&'a self, context: &Context<'a>) -> Option<&'a Needle> {
+    pub(super) fn needle<'a>(&'a self, context: &InspectorContext<'a>) -> Option<&'a Needle> {
         self.needle.as_ref().or(context.needle)
     }
 
-    pub(super) fn next_match(&mut self, context: &Context<'_>) {
+    pub(super) fn next_match(&mut self, context: &InspectorContext<'_>) {
         let row = if self.has_cursor() { self.cursor } else { self.top };
         let behind = self.place_of(row.saturating_add(1), context);
         let next = self.matches.iter().find(|found| found.start >= behind);
@@ -60,7 +60,7 @@ impl MessageView {
         }
     }
 
-    pub(super) fn previous_match(&mut self, context: &Context<'_>) {
+    pub(super) fn previous_match(&mut self, context: &InspectorContext<'_>) {
         let row = if self.has_cursor() { self.cursor } else { self.top };
         let before = self.place_of(row, context);
         let previous = self.matches.iter().rev().find(|found| found.start < before);
@@ -70,22 +70,22 @@ impl MessageView {
     }
 
     /// Where in the content a row begins.
-    pub(super) fn place_of(&self, row: usize, context: &Context<'_>) -> usize {
+    pub(super) fn place_of(&self, row: usize, context: &InspectorContext<'_>) -> usize {
         match self.form() {
-            Some(Form::Hex) => row.saturating_mul(self.grid(context).bytes),
-            Some(Form::Json | Form::Text) | None => {
+            Some(ContentView::Hex) => row.saturating_mul(self.grid(context).bytes),
+            Some(ContentView::Json | ContentView::Text) | None => {
                 self.rows.get(row).map_or(usize::MAX, |row| row.at)
             }
         }
     }
 
     /// Shows a place of the content.
-    pub(super) fn go(&mut self, at: usize, context: &Context<'_>) {
+    pub(super) fn go(&mut self, at: usize, context: &InspectorContext<'_>) {
         match self.form() {
-            Some(Form::Hex) => {
+            Some(ContentView::Hex) => {
                 self.top = at.checked_div(self.grid(context).bytes).unwrap_or(0);
             }
-            Some(Form::Json | Form::Text) => {
+            Some(ContentView::Json | ContentView::Text) => {
                 let mut folded = std::mem::take(&mut self.folded);
                 self.document().reveal(at, &mut folded);
                 self.folded = folded;
@@ -98,7 +98,7 @@ impl MessageView {
     }
 
     /// Says how many there are.
-    pub(super) fn count_matches(&self, page: &mut Page, context: &Context<'_>) {
+    pub(super) fn count_matches(&self, page: &mut Page, context: &InspectorContext<'_>) {
         let Some(needle) = self.needle(context) else { return };
         let count = self.matches.len();
         if count == 0 && self.needle.is_none() {

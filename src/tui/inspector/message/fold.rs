@@ -1,12 +1,12 @@
 //! Folding JSON.
 
-use crate::tui::inspector::Context;
+use crate::tui::inspector::InspectorContext;
 use crate::tui::inspector::document::Fold;
 use crate::tui::inspector::message::MessageView;
 
 impl MessageView {
     /// Folds what the cursor is on, or unfolds it.
-    pub(super) fn turn_fold(&mut self, context: &Context<'_>) {
+    pub(super) fn turn_fold(&mut self, context: &InspectorContext<'_>) {
         let Some((line, fold)) = self.line_at_cursor().and_then(|at| self.document().fold_at(at))
         else {
             return;
@@ -19,7 +19,7 @@ impl MessageView {
     }
 
     /// Folds what the cursor is on; goes to what is around it where that is folded already.
-    pub(super) fn fold(&mut self, context: &Context<'_>) {
+    pub(super) fn fold(&mut self, context: &InspectorContext<'_>) {
         let Some(at) = self.line_at_cursor() else { return };
         let mut found = self.document().fold_at(at);
         if let Some((line, fold)) = found
@@ -40,7 +40,7 @@ impl MessageView {
     }
 
     /// Unfolds what the cursor is on.
-    pub(super) fn unfold(&mut self, context: &Context<'_>) {
+    pub(super) fn unfold(&mut self, context: &InspectorContext<'_>) {
         let Some(at) = self.line_at_cursor() else { return };
         let fold = self.document().lines.get(at).and_then(|line| line.fold);
         if let Some(fold) = fold
