@@ -30,7 +30,7 @@ use wslens::timeline::Opener;
 use wslens::timeline::ResumePoints;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
-use wslens::timeline::Scope;
+use wslens::timeline::RowScope;
 use wslens::timeline::open;
 use wslens::websocket::Opcode;
 
@@ -265,8 +265,8 @@ fn messages_in_several_frames_have_rows_for_both_views() {
         (0..both.timeline.rows()).filter_map(|id| both.timeline.row(RowId(id))).collect();
     let count = |scope| rows.iter().filter(|row| row.scope == scope).count();
     // 700 bytes in frames of 150 and of 90, and 3 of 1.
-    assert_eq!((count(Scope::Messages), count(Scope::Frames)), (3, 5 + 8 + 3));
-    for row in rows.iter().filter(|row| row.scope == Scope::Frames) {
+    assert_eq!((count(RowScope::Messages), count(RowScope::Frames)), (3, 5 + 8 + 3));
+    for row in rows.iter().filter(|row| row.scope == RowScope::Frames) {
         let RowKind::Frame { fin, rsv, opcode } = row.kind else { panic!("{row:?}") };
         assert!(rsv == 0 && (opcode == 0 || (opcode == 2 && !fin)), "{row:?}");
     }

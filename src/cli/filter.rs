@@ -2,7 +2,7 @@
 
 use crate::analysis::AnalyzerOptions;
 use crate::report::fields;
-use crate::timeline::filter::{CONTENT_LIMIT, Filter, Need};
+use crate::timeline::filter::{CONTENT_LIMIT, Filter, FilterNeed};
 use crate::tls::KeyLog;
 
 /// What is shown.
@@ -30,7 +30,7 @@ impl FilterArgs {
 
 /// How many bytes of each content must be kept, where a report takes `keep`.
 pub(super) fn kept(filter: &Filter, keep: usize) -> usize {
-    if filter.needs().has(Need::Content) { keep.max(CONTENT_LIMIT) } else { keep }
+    if filter.needs().has(FilterNeed::Content) { keep.max(CONTENT_LIMIT) } else { keep }
 }
 
 /// What applies to every capture of one run of `check` or `diagnose`.

@@ -13,7 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::report::filtered::{Filtered, Intake};
 use crate::report::stats::Stats;
 use crate::report::{Detail, LineFormat, Selection};
-use crate::timeline::filter::Need;
+use crate::timeline::filter::FilterNeed;
 use crate::websocket::Digest;
 
 /// Count connections, messages, frames and bytes
@@ -52,7 +52,7 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         let analyzer = Analyzer::new(analysis);
         return drive(args.capture.open()?, analyzer, Scrolling::No, &mut report);
     };
-    let judges = filter.needs().has(Need::Findings);
+    let judges = filter.needs().has(FilterNeed::Findings);
     let intake = Intake {
         selection: Selection::default(),
         detail: Detail::Messages,

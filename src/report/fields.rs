@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::stream::length_u64;
 use crate::text::amount::grouped;
 use crate::timeline::filter::{
-    CONTENT_LIMIT, FIELDS, Field, Numbers, Ports, Type, field, operators,
+    CONTENT_LIMIT, FIELDS, FieldType, FilterField, Numbers, Ports, field, operators,
 };
 
 /// What the help of the option says.
@@ -37,7 +37,7 @@ pub fn page() -> String {
     }
     out.push_str("\n## Names\n\n| field | names |\n| --- | --- |\n");
     for field in FIELDS {
-        if let Type::Name(names) = field.kind {
+        if let FieldType::Name(names) = field.kind {
             let list: Vec<String> = names
                 .list
                 .iter()
@@ -57,20 +57,20 @@ pub fn page() -> String {
 }
 
 /// What a field is, in a word or two.
-fn kind(field: &Field) -> &'static str {
+fn kind(field: &FilterField) -> &'static str {
     match field.kind {
-        Type::Flag => "flag",
-        Type::Number => "number",
-        Type::Size => "size",
-        Type::Ratio => "ratio",
-        Type::Duration => "duration",
-        Type::Text => "text",
-        Type::Bytes => "bytes",
-        Type::Name(_) => "name",
-        Type::Address(Ports::No) => "address",
-        Type::Address(Ports::Yes) => "address and port",
-        Type::Rule => "rule",
-        Type::Json => "JSON value",
+        FieldType::Flag => "flag",
+        FieldType::Number => "number",
+        FieldType::Size => "size",
+        FieldType::Ratio => "ratio",
+        FieldType::Duration => "duration",
+        FieldType::Text => "text",
+        FieldType::Bytes => "bytes",
+        FieldType::Name(_) => "name",
+        FieldType::Address(Ports::No) => "address",
+        FieldType::Address(Ports::Yes) => "address and port",
+        FieldType::Rule => "rule",
+        FieldType::Json => "JSON value",
     }
 }
 

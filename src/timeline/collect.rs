@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 use crate::stream::{Chunk, PacketId, length_u64, length_usize};
 use crate::timeline::index::ResumeState;
 use crate::timeline::open::{MessageFacts, OpenLimits, Opened, OpenedFrame};
-use crate::timeline::wire::Wire;
+use crate::timeline::wire::WireBytes;
 use crate::websocket::{Frame, Message, Observation};
 
 /// Waits for what starts at one stream offset.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(super) struct RowCollector {
     offset: u64,
     wanted: Wanted,
     limits: OpenLimits,
-    wire: Wire,
+    wire: WireBytes,
     frames: Vec<Frame>,
     content: Vec<u8>,
     message: Option<MessageFacts>,
@@ -39,14 +39,14 @@ pub(super) enum Wanted {
     Frame,
 }
 
-impl Collector {
+impl RowCollector {
     /// Makes one for what starts at `offset`, before which `work` bytes may be decoded at a time.
     pub(super) fn new(offset: u64, wanted: Wanted, limits: OpenLimits, work: u64) -> Self {
         Self {
             offset,
             wanted,
             limits,
-            wire: Wire::default(),
+            wire: WireBytes::default(),
             frames: Vec::new(),
             content: Vec::new(),
             message: None,
@@ -223,7 +223,7 @@ fn resume_state_after(message: &Message<'_>) -> Option<ResumeState> {
     })
 }
 
-fn opened(frame: &Frame, wire: &Wire) -> OpenedFrame {
+fn opened(frame: &Frame, wire: &WireBytes) -> OpenedFrame {
     let start = frame.span.start;
     let payload = start.saturating_add(u64::from(frame.header.header_length));
     let end = frame.span.end;

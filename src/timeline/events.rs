@@ -7,9 +7,9 @@ use crate::analysis::event::{
 use crate::analysis::{PayloadPacket, Sink};
 use crate::stream::{Direction, Gap, Origin, PacketId, Span};
 use crate::timeline::index::ResumeState;
-use crate::timeline::packets::{Placed, Sender};
+use crate::timeline::packets::{PacketSender, Placed};
 use crate::timeline::record::Timeline;
-use crate::timeline::row::{Row, RowId, RowKind, Scope};
+use crate::timeline::row::{Row, RowId, RowKind, RowScope};
 use crate::websocket::{Compression, Frame, HistoryStart, Message, Opcode};
 
 impl Sink for Timeline {
@@ -29,10 +29,10 @@ impl Sink for Timeline {
         let Some(place) = self.now else { return };
         match packet {
             PayloadPacket::Fragment => {
-                self.fragments.push(&Placed { place, sender: Sender::Lower });
+                self.fragments.push(&Placed { place, sender: PacketSender::Lower });
             }
             PayloadPacket::Stream(connection, direction) => {
-                let sender = Sender::of(connection.client, connection.server, direction);
+                let sender = PacketSender::of(connection.client, connection.server, direction);
                 let placed = Placed { place, sender };
                 if let Some(at) = self.position(connection.id) {
                     if let Some(index) = self.indexes.get_mut(at) {
@@ -230,7 +230,7 @@ impl Timeline {
             wire_length: frame.received,
             frames: 1,
             complete: frame.is_complete(),
-            scope: Scope::Frames,
+            scope: RowScope::Frames,
             ..blank(now)
         };
         let row = spanning(row, direction, frame.span, header.payload_length);
@@ -245,7 +245,7 @@ impl Timeline {
             close_code: message.close.and_then(|close| close.code),
             compressed: message.compressed,
             complete: message.complete,
-            scope: Scope::Both,
+            scope: RowScope::Both,
             ..draft
         };
         let mut row = spanning(row, direction, message.span, message.length);
@@ -254,7 +254,7 @@ impl Timeline {
             let progress = index.directions.get_mut(direction);
             let has_frame_rows = progress.reached > message.span.start && message.frames > 0;
             if is_data && (message.frames > 1 || has_frame_rows) {
-                row.scope = Scope::Messages;
+                row.scope = RowScope::Messages;
             }
         }
         let id = self.add(at, row, Some(message.span.end));
@@ -405,7 +405,7 @@ fn blank(now: Origin) -> Row {
         complete: true,
         worst: None,
         partner: None,
-        scope: Scope::Both,
+        scope: RowScope::Both,
     }
 }
 

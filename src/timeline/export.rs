@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::analysis::event::ConnectionId;
     use crate::stream::{PacketId, Timestamp};
-    use crate::timeline::row::{RowId, Scope};
+    use crate::timeline::row::{RowId, RowScope};
 
     fn row(opcode: Opcode, length: u64) -> Row {
         Row {
@@ -179,7 +179,7 @@ mod tests {
             complete: true,
             worst: None,
             partner: None,
-            scope: Scope::Both,
+            scope: RowScope::Both,
         }
     }
 

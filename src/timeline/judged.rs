@@ -4,7 +4,7 @@ use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Findings, Rule};
 use crate::timeline::index::{ConnectionIndex, PendingFinding};
 use crate::timeline::record::{FindingRow, Folded, Timeline};
-use crate::timeline::row::{Row, RowId, RowKind, Scope};
+use crate::timeline::row::{Row, RowId, RowKind, RowScope};
 
 impl Findings for Timeline {
     fn finding(&mut self, finding: &Finding) {
@@ -114,11 +114,11 @@ impl Timeline {
         let Some(row) = self.rows.get(id) else { return };
         if let Some(finding) = pending.finding.and_then(|place| self.findings.get_mut(place)) {
             match row.scope {
-                Scope::Frames => {
+                RowScope::Frames => {
                     finding.frame = Some(id);
                     finding.row = finding.row.or(Some(id));
                 }
-                Scope::Messages | Scope::Both => finding.row = Some(id),
+                RowScope::Messages | RowScope::Both => finding.row = Some(id),
             }
         }
         let severity = pending.rule.severity;

@@ -21,7 +21,7 @@ pub struct Opened {
     /// message are among them. Missing bytes are left out.
     pub wire: Vec<u8>,
     /// Which packet carried which of them, in the order of the stream.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<WirePiece>,
     /// Its frames, without those between them that belong to other rows; none for a row that is
     /// neither message nor frame.
     pub frames: Vec<OpenedFrame>,
@@ -38,7 +38,7 @@ pub struct Opened {
 
 /// Bytes of a row that one packet carried.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Piece {
+pub struct WirePiece {
     /// The packet.
     pub packet: PacketId,
     /// Stream offset of the first byte. Where it is not the end of the piece before, bytes are missing.

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use crate::capture::PacketStore;
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, Span, length_u64};
-use crate::timeline::collect::{Collector, Wanted};
+use crate::timeline::collect::{RowCollector, Wanted};
 use crate::timeline::index::ConnectionIndex;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
 use crate::timeline::reread::{StreamPart, StreamRange, StreamReader};
 use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
-use crate::timeline::wire::Wire;
+use crate::timeline::wire::WireBytes;
 use crate::websocket::{
     Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
 };
@@ -129,7 +129,7 @@ impl<'s> Opener<'s> {
         let compression = *reader.connection.compression.get(direction);
         let beginning = self.beginning(timeline, &reader, row, compression);
         let decoder = Decoder::resume(compression, beginning.history, self.settings());
-        let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
         let mut collector = self.decode(&reader, beginning.range, decoder, collector)?;
         self.work = collector.work();
         let connection = row.connection;
@@ -148,7 +148,7 @@ impl<'s> Opener<'s> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
         let decoder = Decoder::new(Compression::None, Start::Boundary);
-        let collector = Collector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
         let collector = self.decode(&reader, of_row(row), decoder, collector)?;
         self.work = collector.work();
         Ok(collector.finish())
@@ -160,8 +160,8 @@ impl<'s> Opener<'s> {
         reader: &StreamReader<'_>,
         range: StreamRange,
         mut decoder: Decoder,
-        mut collector: Collector,
-    ) -> Result<Collector, OpenError> {
+        mut collector: RowCollector,
+    ) -> Result<RowCollector, OpenError> {
         let mut shared = Shared::new(Settings { keep: 0, ..self.settings() });
         reader.read(range, &mut |part| {
             match part {
@@ -253,7 +253,7 @@ impl<'s> Opener<'s> {
     fn bytes(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         let end = row.offset.saturating_add(row.length);
-        let mut wire = Wire::default();
+        let mut wire = WireBytes::default();
         reader.read(of_row(row), &mut |part| {
             if let StreamPart::Bytes(chunk) = part {
                 wire.push(chunk);

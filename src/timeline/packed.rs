@@ -3,12 +3,12 @@
 use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition};
 use crate::findings::Severity;
 use crate::stream::{Direction, PacketId, Timestamp};
-use crate::timeline::row::{Row, RowId, RowKind, Scope};
+use crate::timeline::row::{Row, RowId, RowKind, RowScope};
 use crate::websocket::Opcode;
 
-/// What most rows need no more than; see [`Extent`] for the others.
+/// What most rows need no more than; see [`RowExtent`] for the others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packed {
+pub(super) struct PackedRow {
     /// Nanoseconds since 1970, low half first: two halves, so that no padding is needed.
     time: [u32; 2],
     first: u32,
@@ -24,13 +24,13 @@ pub(super) struct Packed {
     frames: u16,
     /// Depends on `code`: a close code, a status, the first byte of a frame, a variant.
     detail: u16,
-    code: Code,
+    code: RowCode,
     flags: u8,
 }
 
 /// The numbers of a row that did not fit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
+pub(super) struct RowExtent {
     pub(super) id: RowId,
     pub(super) length: u64,
     pub(super) wire_length: u64,
@@ -39,7 +39,7 @@ pub(super) struct Extent {
 
 /// [`RowKind`] without what varies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Code {
+enum RowCode {
     Text,
     Binary,
     Continuation,
@@ -67,11 +67,11 @@ enum Code {
     Ended,
 }
 
-impl Packed {
+impl PackedRow {
     /// Packs a row; with its extent where some of its numbers are too large.
     ///
     /// Packets and connections beyond 2^32 are taken for the last one that has a number.
-    pub(super) fn new(row: &Row) -> (Self, Option<Extent>) {
+    pub(super) fn new(row: &Row) -> (Self, Option<RowExtent>) {
         let [time_low, time_high] = halves(row.time.0);
         let [offset, offset_high] = halves(row.offset);
         let (length, wire_length) = (low(row.length), low(row.wire_length));
@@ -93,7 +93,7 @@ impl Packed {
             flags: flags(row),
         };
         let is_large = length == u32::MAX || wire_length == u32::MAX || frames == u16::MAX;
-        let extent = Extent {
+        let extent = RowExtent {
             id: row.id,
             length: row.length,
             wire_length: row.wire_length,
@@ -108,9 +108,9 @@ impl Packed {
     }
 
     /// The row; `extent` has the numbers that did not fit.
-    pub(super) fn unpack(&self, id: RowId, extent: Option<&Extent>) -> Row {
+    pub(super) fn unpack(&self, id: RowId, extent: Option<&RowExtent>) -> Row {
         let bit = |flag: u8| self.flags & flag != 0;
-        let has_code = self.code == Code::CodedClose;
+        let has_code = self.code == RowCode::CodedClose;
         Row {
             id,
             kind: self.kind(),
@@ -129,9 +129,9 @@ impl Packed {
             worst: self.worst(),
             partner: (self.partner != NO_PARTNER).then_some(RowId(self.partner)),
             scope: match self.flags & (MESSAGES | FRAMES) {
-                MESSAGES => Scope::Messages,
-                FRAMES => Scope::Frames,
-                _ => Scope::Both,
+                MESSAGES => RowScope::Messages,
+                FRAMES => RowScope::Frames,
+                _ => RowScope::Both,
             },
         }
     }
@@ -155,30 +155,30 @@ impl Packed {
 
     pub(super) fn is_message(&self) -> bool {
         match self.code {
-            Code::Text
-            | Code::Binary
-            | Code::Continuation
-            | Code::CodedClose
-            | Code::Close
-            | Code::Ping
-            | Code::Pong => true,
-            Code::Frame
-            | Code::Request
-            | Code::Response
-            | Code::NoResponse
-            | Code::Tunnel
-            | Code::TunnelUnanswered
-            | Code::Gap
-            | Code::SyncLost
-            | Code::SyncFound
-            | Code::NotAFrame
-            | Code::HeaderUnfinished
-            | Code::Conflict
-            | Code::Limit
-            | Code::Recognized
-            | Code::Fin
-            | Code::Reset
-            | Code::Ended => false,
+            RowCode::Text
+            | RowCode::Binary
+            | RowCode::Continuation
+            | RowCode::CodedClose
+            | RowCode::Close
+            | RowCode::Ping
+            | RowCode::Pong => true,
+            RowCode::Frame
+            | RowCode::Request
+            | RowCode::Response
+            | RowCode::NoResponse
+            | RowCode::Tunnel
+            | RowCode::TunnelUnanswered
+            | RowCode::Gap
+            | RowCode::SyncLost
+            | RowCode::SyncFound
+            | RowCode::NotAFrame
+            | RowCode::HeaderUnfinished
+            | RowCode::Conflict
+            | RowCode::Limit
+            | RowCode::Recognized
+            | RowCode::Fin
+            | RowCode::Reset
+            | RowCode::Ended => false,
         }
     }
 
@@ -210,70 +210,74 @@ impl Packed {
         let [first, _] = self.detail.to_le_bytes();
         let variant = usize::from(self.detail);
         match self.code {
-            Code::Text => RowKind::Message(Opcode::Text),
-            Code::Binary => RowKind::Message(Opcode::Binary),
-            Code::Continuation => RowKind::Message(Opcode::Continuation),
-            Code::CodedClose | Code::Close => RowKind::Message(Opcode::Close),
-            Code::Ping => RowKind::Message(Opcode::Ping),
-            Code::Pong => RowKind::Message(Opcode::Pong),
-            Code::Frame => {
+            RowCode::Text => RowKind::Message(Opcode::Text),
+            RowCode::Binary => RowKind::Message(Opcode::Binary),
+            RowCode::Continuation => RowKind::Message(Opcode::Continuation),
+            RowCode::CodedClose | RowCode::Close => RowKind::Message(Opcode::Close),
+            RowCode::Ping => RowKind::Message(Opcode::Ping),
+            RowCode::Pong => RowKind::Message(Opcode::Pong),
+            RowCode::Frame => {
                 let (fin, rsv) = (first & 0x80 != 0, first >> 4 & 7);
                 RowKind::Frame { fin, rsv, opcode: first & 0xf }
             }
-            Code::Request => RowKind::Request,
-            Code::Response => RowKind::Response(self.detail),
-            Code::NoResponse => RowKind::NoResponse,
-            Code::Tunnel => RowKind::Tunnel(Some(self.detail)),
-            Code::TunnelUnanswered => RowKind::Tunnel(None),
-            Code::Gap => RowKind::Gap,
-            Code::SyncLost => RowKind::SyncLost,
-            Code::SyncFound => RowKind::SyncFound,
-            Code::NotAFrame => RowKind::NotAFrame,
-            Code::HeaderUnfinished => RowKind::HeaderUnfinished,
-            Code::Conflict => RowKind::Conflict,
-            Code::Limit => RowKind::Limit(LIMITS.get(variant).copied().unwrap_or(Limit::HeadBytes)),
-            Code::Recognized => {
+            RowCode::Request => RowKind::Request,
+            RowCode::Response => RowKind::Response(self.detail),
+            RowCode::NoResponse => RowKind::NoResponse,
+            RowCode::Tunnel => RowKind::Tunnel(Some(self.detail)),
+            RowCode::TunnelUnanswered => RowKind::Tunnel(None),
+            RowCode::Gap => RowKind::Gap,
+            RowCode::SyncLost => RowKind::SyncLost,
+            RowCode::SyncFound => RowKind::SyncFound,
+            RowCode::NotAFrame => RowKind::NotAFrame,
+            RowCode::HeaderUnfinished => RowKind::HeaderUnfinished,
+            RowCode::Conflict => RowKind::Conflict,
+            RowCode::Limit => {
+                RowKind::Limit(LIMITS.get(variant).copied().unwrap_or(Limit::HeadBytes))
+            }
+            RowCode::Recognized => {
                 let known = RECOGNITIONS.get(variant).copied();
                 RowKind::Recognized(known.unwrap_or(Recognition::Possible))
             }
-            Code::Fin => RowKind::Fin,
-            Code::Reset => RowKind::Reset,
-            Code::Ended => RowKind::Ended(OUTCOMES.get(variant).copied().unwrap_or(Outcome::Open)),
+            RowCode::Fin => RowKind::Fin,
+            RowCode::Reset => RowKind::Reset,
+            RowCode::Ended => {
+                RowKind::Ended(OUTCOMES.get(variant).copied().unwrap_or(Outcome::Open))
+            }
         }
     }
 }
 
-fn code(row: &Row) -> (Code, u16) {
+fn code(row: &Row) -> (RowCode, u16) {
     match row.kind {
         RowKind::Message(opcode) => match (opcode, row.close_code) {
-            (Opcode::Text, _) => (Code::Text, 0),
-            (Opcode::Binary, _) => (Code::Binary, 0),
-            (Opcode::Continuation, _) => (Code::Continuation, 0),
-            (Opcode::Close, Some(code)) => (Code::CodedClose, code),
-            (Opcode::Close, None) => (Code::Close, 0),
-            (Opcode::Ping, _) => (Code::Ping, 0),
-            (Opcode::Pong, _) => (Code::Pong, 0),
+            (Opcode::Text, _) => (RowCode::Text, 0),
+            (Opcode::Binary, _) => (RowCode::Binary, 0),
+            (Opcode::Continuation, _) => (RowCode::Continuation, 0),
+            (Opcode::Close, Some(code)) => (RowCode::CodedClose, code),
+            (Opcode::Close, None) => (RowCode::Close, 0),
+            (Opcode::Ping, _) => (RowCode::Ping, 0),
+            (Opcode::Pong, _) => (RowCode::Pong, 0),
         },
         RowKind::Frame { fin, rsv, opcode } => {
             let first = if fin { 0x80 } else { 0 } | (rsv & 7) << 4 | opcode & 0xf;
-            (Code::Frame, u16::from(first))
+            (RowCode::Frame, u16::from(first))
         }
-        RowKind::Request => (Code::Request, 0),
-        RowKind::Response(status) => (Code::Response, status),
-        RowKind::NoResponse => (Code::NoResponse, 0),
-        RowKind::Tunnel(Some(status)) => (Code::Tunnel, status),
-        RowKind::Tunnel(None) => (Code::TunnelUnanswered, 0),
-        RowKind::Gap => (Code::Gap, 0),
-        RowKind::SyncLost => (Code::SyncLost, 0),
-        RowKind::SyncFound => (Code::SyncFound, 0),
-        RowKind::NotAFrame => (Code::NotAFrame, 0),
-        RowKind::HeaderUnfinished => (Code::HeaderUnfinished, 0),
-        RowKind::Conflict => (Code::Conflict, 0),
-        RowKind::Limit(limit) => (Code::Limit, place(&LIMITS, &limit)),
-        RowKind::Recognized(how) => (Code::Recognized, place(&RECOGNITIONS, &how)),
-        RowKind::Fin => (Code::Fin, 0),
-        RowKind::Reset => (Code::Reset, 0),
-        RowKind::Ended(outcome) => (Code::Ended, place(&OUTCOMES, &outcome)),
+        RowKind::Request => (RowCode::Request, 0),
+        RowKind::Response(status) => (RowCode::Response, status),
+        RowKind::NoResponse => (RowCode::NoResponse, 0),
+        RowKind::Tunnel(Some(status)) => (RowCode::Tunnel, status),
+        RowKind::Tunnel(None) => (RowCode::TunnelUnanswered, 0),
+        RowKind::Gap => (RowCode::Gap, 0),
+        RowKind::SyncLost => (RowCode::SyncLost, 0),
+        RowKind::SyncFound => (RowCode::SyncFound, 0),
+        RowKind::NotAFrame => (RowCode::NotAFrame, 0),
+        RowKind::HeaderUnfinished => (RowCode::HeaderUnfinished, 0),
+        RowKind::Conflict => (RowCode::Conflict, 0),
+        RowKind::Limit(limit) => (RowCode::Limit, place(&LIMITS, &limit)),
+        RowKind::Recognized(how) => (RowCode::Recognized, place(&RECOGNITIONS, &how)),
+        RowKind::Fin => (RowCode::Fin, 0),
+        RowKind::Reset => (RowCode::Reset, 0),
+        RowKind::Ended(outcome) => (RowCode::Ended, place(&OUTCOMES, &outcome)),
     }
 }
 
@@ -284,9 +288,9 @@ fn flags(row: &Row) -> u8 {
         Some(Direction::ServerToClient) => SERVER,
     };
     let scope = match row.scope {
-        Scope::Messages => MESSAGES,
-        Scope::Frames => FRAMES,
-        Scope::Both => MESSAGES | FRAMES,
+        RowScope::Messages => MESSAGES,
+        RowScope::Frames => FRAMES,
+        RowScope::Both => MESSAGES | FRAMES,
     };
     let compressed = if row.compressed { COMPRESSED } else { 0 };
     let complete = if row.complete { COMPLETE } else { 0 };
@@ -319,7 +323,7 @@ fn halves(number: u64) -> [u32; 2] {
 
 const NO_PARTNER: u32 = u32::MAX;
 
-/// Bits of [`Packed::flags`]; both bits of severity stand above them.
+/// Bits of [`PackedRow::flags`]; both bits of severity stand above them.
 const CLIENT: u8 = 1;
 const SERVER: u8 = 1 << 1;
 const MESSAGES: u8 = 1 << 2;
@@ -367,7 +371,7 @@ mod tests {
             complete: true,
             worst: Some(Severity::Warning),
             partner: Some(RowId(5)),
-            scope: Scope::Both,
+            scope: RowScope::Both,
         }
     }
 
@@ -411,8 +415,8 @@ mod tests {
             ("note", Row { worst: Some(Severity::Note), ..text }),
             ("error", Row { worst: Some(Severity::Error), ..text }),
             ("alone", Row { partner: None, ..text }),
-            ("for messages", Row { scope: Scope::Messages, ..text }),
-            ("for frames", Row { scope: Scope::Frames, ..text }),
+            ("for messages", Row { scope: RowScope::Messages, ..text }),
+            ("for frames", Row { scope: RowScope::Frames, ..text }),
             ("far in the stream", Row { offset: (5 << 32) + 1, ..text }),
             ("long", Row { length: 1 << 32, ..text }),
             ("long on the wire", Row { wire_length: u64::MAX, ..text }),
@@ -425,7 +429,7 @@ mod tests {
     #[test]
     fn what_is_packed_comes_out_as_it_was() {
         for (name, row) in cases() {
-            let (packed, extent) = Packed::new(&row);
+            let (packed, extent) = PackedRow::new(&row);
             assert_eq!(packed.unpack(row.id, extent.as_ref()), row, "{name}");
             assert_eq!(packed.is_large(), extent.is_some(), "{name}");
             assert_eq!(packed.is_message(), row.is_message(), "{name}");
@@ -434,12 +438,12 @@ mod tests {
 
     #[test]
     fn a_row_takes_44_bytes() {
-        assert_eq!(size_of::<Packed>(), 44);
+        assert_eq!(size_of::<PackedRow>(), 44);
     }
 
     #[test]
     fn a_severity_can_be_replaced_and_a_direction_turned() {
-        let (mut packed, _) = Packed::new(&row(RowKind::Gap));
+        let (mut packed, _) = PackedRow::new(&row(RowKind::Gap));
         packed.set_worst(Some(Severity::Error));
         packed.swap_direction();
         packed.set_partner(RowId(9));

@@ -11,14 +11,14 @@ use crate::stream::{Direction, PacketId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct PacketList {
     data: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<PacketEntry>,
     count: u64,
     last: Position,
 }
 
 /// Where the coding can be entered.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct PacketEntry {
     /// Of the packet before, or 0.
     before: Position,
     /// Number of the packet that is coded there.
@@ -41,18 +41,18 @@ struct Position {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Placed {
     pub(super) place: PacketPlace,
-    pub(super) sender: Sender,
+    pub(super) sender: PacketSender,
 }
 
 /// The endpoint that sent a packet: by the order of addresses, so that it stays true when client and
 /// server are exchanged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Sender {
+pub(super) enum PacketSender {
     Lower,
     Higher,
 }
 
-impl Sender {
+impl PacketSender {
     /// Who sends in a direction.
     pub(super) fn of(client: SocketAddr, server: SocketAddr, direction: Direction) -> Self {
         let (sender, receiver) = match direction {
@@ -69,13 +69,13 @@ impl PacketList {
         let place = &placed.place;
         if self.count.is_multiple_of(STRIDE) {
             let (before, number, at) = (self.last, place.id.0, self.data.len());
-            self.entries.push(Entry { before, number, at });
+            self.entries.push(PacketEntry { before, number, at });
         }
         self.count = self.count.saturating_add(1);
         let number = place.id.0.wrapping_sub(self.last.number);
         let sender = match placed.sender {
-            Sender::Lower => 0,
-            Sender::Higher => 1,
+            PacketSender::Lower => 0,
+            PacketSender::Higher => 1,
         };
         self.number(u128::from(number) << 1 | sender);
         // Zigzag: files need not keep packets in the order of their numbers.
@@ -105,7 +105,7 @@ impl PacketList {
     pub(super) fn since(&self, first: PacketId) -> impl Iterator<Item = Placed> {
         let behind = self.entries.partition_point(|entry| entry.number <= first.0);
         let entry = self.entries.get(behind.saturating_sub(1));
-        let mut reader = Reader {
+        let mut reader = PacketListReader {
             rest: entry.and_then(|entry| self.data.get(entry.at..)).unwrap_or_default(),
             last: entry.map_or_else(Position::default, |entry| entry.before),
         };
@@ -134,7 +134,7 @@ impl PacketList {
 
     /// Memory taken, in bytes.
     pub(super) fn memory(&self) -> usize {
-        let entries = self.entries.capacity().saturating_mul(size_of::<Entry>());
+        let entries = self.entries.capacity().saturating_mul(size_of::<PacketEntry>());
         self.data.capacity().saturating_add(entries)
     }
 
@@ -153,12 +153,12 @@ impl PacketList {
 }
 
 /// Decodes packets one after the other.
-struct Reader<'a> {
+struct PacketListReader<'a> {
     rest: &'a [u8],
     last: Position,
 }
 
-impl Reader<'_> {
+impl PacketListReader<'_> {
     fn next(&mut self) -> Option<Placed> {
         let (number, sender) = split(self.number()?);
         let zigzag = u64::try_from(self.number()?).ok()?;
@@ -181,7 +181,7 @@ impl Reader<'_> {
                 original_length: length.saturating_add(u32::try_from(missing).ok()?),
                 link_type: LinkType(link),
             },
-            sender: if sender == 0 { Sender::Lower } else { Sender::Higher },
+            sender: if sender == 0 { PacketSender::Lower } else { PacketSender::Higher },
         })
     }
 
@@ -220,7 +220,8 @@ mod tests {
             original_length: length,
             link_type: LinkType(1),
         };
-        let sender = if number.is_multiple_of(3) { Sender::Lower } else { Sender::Higher };
+        let sender =
+            if number.is_multiple_of(3) { PacketSender::Lower } else { PacketSender::Higher };
         Placed { place, sender }
     }
 

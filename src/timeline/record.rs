@@ -14,7 +14,7 @@ use crate::timeline::index::ConnectionIndex;
 use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::{Row, RowId};
-use crate::timeline::rows::Rows;
+use crate::timeline::rows::RowStore;
 
 /// What happened in a capture, a row at a time, in the order in which it became known.
 ///
@@ -23,7 +23,7 @@ use crate::timeline::rows::Rows;
 /// payload: see [`open`](super::open()).
 #[derive(Debug)]
 pub struct Timeline {
-    pub(super) rows: Rows,
+    pub(super) rows: RowStore,
     pub(super) connections: Vec<ConnectionRow>,
     /// Beside each of `connections`.
     pub(super) indexes: Vec<ConnectionIndex>,
@@ -100,7 +100,7 @@ impl Timeline {
     /// Makes a timeline of nothing.
     pub fn new() -> Self {
         Self {
-            rows: Rows::default(),
+            rows: RowStore::default(),
             connections: Vec::new(),
             indexes: Vec::new(),
             positions: HashMap::new(),

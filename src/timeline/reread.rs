@@ -10,7 +10,7 @@ use crate::tcp::seq;
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::index::{ConnectionIndex, StreamHole};
 use crate::timeline::open::OpenError;
-use crate::timeline::packets::{PacketList, Placed, Sender};
+use crate::timeline::packets::{PacketList, PacketSender, Placed};
 
 /// One direction of a connection, to be read again.
 pub(super) struct StreamReader<'t> {
@@ -90,9 +90,9 @@ impl StreamReader<'_> {
         Ok(())
     }
 
-    fn sender(&self) -> Sender {
+    fn sender(&self) -> PacketSender {
         let connection = self.connection;
-        Sender::of(connection.client, connection.server, self.direction)
+        PacketSender::of(connection.client, connection.server, self.direction)
     }
 
     /// Decodes the fragments that stand before the last one of their datagram.

@@ -49,7 +49,7 @@ pub struct Row {
     /// What it answers or what answers it: Ping and Pong, request and response.
     pub partner: Option<RowId>,
     /// In which views it is shown.
-    pub scope: Scope,
+    pub scope: RowScope,
 }
 
 /// What a row is.
@@ -101,7 +101,7 @@ pub enum RowKind {
 
 /// In which views a row is shown.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Scope {
+pub enum RowScope {
     /// Where messages are shown: a message of several frames.
     Messages,
     /// Where frames are shown: one of these frames.

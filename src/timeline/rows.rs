@@ -1,6 +1,6 @@
 //! All rows, in blocks that never move.
 
-use crate::timeline::packed::{Extent, Packed};
+use crate::timeline::packed::{PackedRow, RowExtent};
 use crate::timeline::row::{Row, RowId};
 
 /// Rows by number.
@@ -8,14 +8,14 @@ use crate::timeline::row::{Row, RowId};
 /// Kept in blocks: a million rows never have to be copied to make room for one more, and no more
 /// than a block is taken in advance.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
-    blocks: Vec<Vec<Packed>>,
+pub(super) struct RowStore {
+    blocks: Vec<Vec<PackedRow>>,
     count: u32,
     /// Numbers that do not fit into a packed row, by row.
-    extents: Vec<Extent>,
+    extents: Vec<RowExtent>,
 }
 
-impl Rows {
+impl RowStore {
     /// How many there are.
     pub(super) fn count(&self) -> u32 {
         self.count
@@ -26,7 +26,7 @@ impl Rows {
         let id = RowId(self.count);
         // The last number stands for "none" in a packed row.
         self.count = self.count.checked_add(1).filter(|count| *count < u32::MAX)?;
-        let (packed, extent) = Packed::new(&Row { id, ..*row });
+        let (packed, extent) = PackedRow::new(&Row { id, ..*row });
         self.extents.extend(extent);
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(packed),
@@ -47,13 +47,13 @@ impl Rows {
     }
 
     /// One row as it is kept.
-    pub(super) fn packed(&self, id: RowId) -> Option<&Packed> {
+    pub(super) fn packed(&self, id: RowId) -> Option<&PackedRow> {
         let index = usize::try_from(id.0).ok()?;
         self.blocks.get(index / BLOCK)?.get(index % BLOCK)
     }
 
     /// One row, to be changed.
-    pub(super) fn packed_mut(&mut self, id: RowId) -> Option<&mut Packed> {
+    pub(super) fn packed_mut(&mut self, id: RowId) -> Option<&mut PackedRow> {
         let index = usize::try_from(id.0).ok()?;
         self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
     }
@@ -62,12 +62,12 @@ impl Rows {
     pub(super) fn memory(&self) -> usize {
         let blocks: usize = self.blocks.iter().map(Vec::capacity).sum();
         blocks
-            .saturating_mul(size_of::<Packed>())
-            .saturating_add(self.extents.capacity().saturating_mul(size_of::<Extent>()))
-            .saturating_add(self.blocks.capacity().saturating_mul(size_of::<Vec<Packed>>()))
+            .saturating_mul(size_of::<PackedRow>())
+            .saturating_add(self.extents.capacity().saturating_mul(size_of::<RowExtent>()))
+            .saturating_add(self.blocks.capacity().saturating_mul(size_of::<Vec<PackedRow>>()))
     }
 
-    fn extent(&self, id: RowId) -> Option<&Extent> {
+    fn extent(&self, id: RowId) -> Option<&RowExtent> {
         let place = self.extents.binary_search_by_key(&id, |extent| extent.id).ok()?;
         self.extents.get(place)
     }
@@ -81,11 +81,11 @@ mod tests {
     use super::*;
     use crate::analysis::event::ConnectionId;
     use crate::stream::{PacketId, Timestamp};
-    use crate::timeline::row::{RowKind, Scope};
+    use crate::timeline::row::{RowKind, RowScope};
 
     #[test]
     fn rows_are_found_by_their_number_whatever_their_size() {
-        let mut rows = Rows::default();
+        let mut rows = RowStore::default();
         let made = |number: u32| Row {
             id: RowId(number),
             kind: RowKind::Gap,
@@ -104,7 +104,7 @@ mod tests {
             complete: true,
             worst: None,
             partner: None,
-            scope: Scope::Both,
+            scope: RowScope::Both,
         };
         for number in 0..3_000 {
             assert_eq!(rows.push(&made(number)), Some(RowId(number)));

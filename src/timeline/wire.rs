@@ -3,23 +3,23 @@
 use std::ops::Range;
 
 use crate::stream::{Chunk, length_u64, length_usize};
-use crate::timeline::open::Piece;
+use crate::timeline::open::WirePiece;
 use crate::websocket::mask::unmask;
 
 /// Bytes in the order of their stream, with nothing where some are missing.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
+pub(super) struct WireBytes {
     bytes: Vec<u8>,
-    pieces: Vec<Piece>,
+    pieces: Vec<WirePiece>,
 }
 
-impl Wire {
+impl WireBytes {
     /// Appends what comes next in the stream.
     pub(super) fn push(&mut self, chunk: Chunk<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(chunk.bytes);
         let range = start..self.bytes.len();
-        self.pieces.push(Piece { packet: chunk.origin.packet, offset: chunk.offset, range });
+        self.pieces.push(WirePiece { packet: chunk.origin.packet, offset: chunk.offset, range });
     }
 
     /// How many bytes there are.
@@ -72,7 +72,7 @@ impl Wire {
         plain
     }
 
-    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<Piece>) {
+    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<WirePiece>) {
         (self.bytes, self.pieces)
     }
 
@@ -93,8 +93,8 @@ mod tests {
     use crate::stream::{Origin, PacketId, Timestamp};
 
     /// "Hello" as RFC 6455 section 5.7 masks it, in two packets, the third byte of its payload missing.
-    fn wire() -> Wire {
-        let mut wire = Wire::default();
+    fn wire() -> WireBytes {
+        let mut wire = WireBytes::default();
         for (packet, offset, bytes) in
             [(4, 100, &b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f"[..]), (6, 109, b"\x51\x58next")]
         {

@@ -4,7 +4,7 @@ use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::Finding;
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection, Span};
-use crate::timeline::filter::{Filter, Kind, Need, Needs, Subject};
+use crate::timeline::filter::{EntryClass, Filter, FilterNeed, FilterSubject, Needs};
 use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowKind};
 use crate::tui::world::World;
 use crate::websocket::{
@@ -35,7 +35,7 @@ impl Chooser {
     /// Whether rows must be read again for it, which takes its time.
     pub fn reads(&self) -> bool {
         let needs = self.filter.needs();
-        needs.has(Need::Content) || needs.has(Need::Frames)
+        needs.has(FilterNeed::Content) || needs.has(FilterNeed::Frames)
     }
 
     /// Whether a row matches; `None` where reading it is to go on later.
@@ -56,10 +56,10 @@ impl Chooser {
         } else {
             None
         };
-        if needs.has(Need::Handshake) {
+        if needs.has(FilterNeed::Handshake) {
             self.learn_handshake(about, world);
         }
-        let findings: Vec<&Finding> = match row.worst.filter(|_| needs.has(Need::Findings)) {
+        let findings: Vec<&Finding> = match row.worst.filter(|_| needs.has(FilterNeed::Findings)) {
             Some(_) => world.timeline.findings_of(row.id).map(|it| &it.finding).collect(),
             None => Vec::new(),
         };
@@ -68,7 +68,7 @@ impl Chooser {
         let message = message(row, opened.as_ref());
         let frame = frame(row, opened.as_ref(), needs);
         let handshake = self.handshake.as_ref().filter(|(id, _)| *id == row.connection);
-        let subject = Subject {
+        let subject = FilterSubject {
             connection: Some(&connection),
             direction: row.direction,
             message: message.as_ref(),
@@ -76,7 +76,7 @@ impl Chooser {
             handshake: handshake.and_then(|(_, it)| it.as_ref()),
             outcome: about.outcome,
             findings: &findings,
-            ..Subject::new(kind(row), origin, world.timeline.start())
+            ..FilterSubject::new(kind(row), origin, world.timeline.start())
         };
         Some(self.filter.matches(&subject))
     }
@@ -146,7 +146,7 @@ fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
 }
 
 fn frame(row: &Row, opened: Option<&Opened>, needs: Needs) -> Option<Frame> {
-    let first = opened.and_then(|it| it.frames.first()).filter(|_| needs.has(Need::Frames));
+    let first = opened.and_then(|it| it.frames.first()).filter(|_| needs.has(FilterNeed::Frames));
     let header = if let Some(first) = first {
         first.header
     } else if let RowKind::Frame { fin, rsv, opcode } = row.kind {
@@ -168,15 +168,15 @@ fn span(row: &Row) -> Span {
     }
 }
 
-fn kind(row: &Row) -> Kind {
+fn kind(row: &Row) -> EntryClass {
     match row.kind {
-        RowKind::Message(_) => Kind::Message,
-        RowKind::Frame { .. } => Kind::Frame,
+        RowKind::Message(_) => EntryClass::Message,
+        RowKind::Frame { .. } => EntryClass::Frame,
         RowKind::Request | RowKind::Response(_) | RowKind::NoResponse | RowKind::Tunnel(_) => {
-            Kind::Handshake
+            EntryClass::Handshake
         }
-        RowKind::Gap => Kind::Gap,
-        RowKind::Ended(_) => Kind::End,
+        RowKind::Gap => EntryClass::Gap,
+        RowKind::Ended(_) => EntryClass::End,
         RowKind::SyncLost
         | RowKind::SyncFound
         | RowKind::NotAFrame
@@ -185,7 +185,7 @@ fn kind(row: &Row) -> Kind {
         | RowKind::Limit(_)
         | RowKind::Recognized(_)
         | RowKind::Fin
-        | RowKind::Reset => Kind::Incident,
+        | RowKind::Reset => EntryClass::Incident,
     }
 }
 

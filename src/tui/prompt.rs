@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::timeline::filter::Candidate;
+use crate::timeline::filter::Completion;
 use crate::tui::export::Outgoing;
 
 /// A line that is being typed.
@@ -18,7 +18,7 @@ pub struct Prompt {
     /// What is wrong with it: the column, how many are concerned, and why.
     pub fault: Option<PromptError>,
     /// What may stand at the cursor.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<Completion>,
     /// Which line of the history is shown; `None` for the new one.
     recalled: Option<usize>,
 }

@@ -2,7 +2,7 @@
 
 use crate::analysis::event::ConnectionId;
 use crate::timeline::filter::Filter;
-use crate::timeline::{Opener, Row, RowId, Scope, Timeline};
+use crate::timeline::{Opener, Row, RowId, RowScope, Timeline};
 use crate::tui::chooser::{Chooser, LIMITS, WORK};
 use crate::tui::world::{LoadStage, PendingWork, World};
 
@@ -318,10 +318,12 @@ impl RowList {
 
     fn takes(&self, row: &Row) -> bool {
         let scope = match (self.detail, row.scope) {
-            (_, Scope::Both)
-            | (RowDetail::Messages, Scope::Messages)
-            | (RowDetail::Frames, Scope::Frames) => true,
-            (RowDetail::Messages, Scope::Frames) | (RowDetail::Frames, Scope::Messages) => false,
+            (_, RowScope::Both)
+            | (RowDetail::Messages, RowScope::Messages)
+            | (RowDetail::Frames, RowScope::Frames) => true,
+            (RowDetail::Messages, RowScope::Frames) | (RowDetail::Frames, RowScope::Messages) => {
+                false
+            }
         };
         scope && (self.picked.is_empty() || self.picked.contains(&row.connection))
     }

@@ -26,7 +26,7 @@ use wslens::timeline::ResumePoints;
 use wslens::timeline::Row;
 use wslens::timeline::RowId;
 use wslens::timeline::RowKind;
-use wslens::timeline::Scope;
+use wslens::timeline::RowScope;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::websocket::DeflateEnding;
@@ -263,7 +263,7 @@ fn assert_pieces(opened: &Opened, what: &str) {
 }
 
 fn assert_frames(both: &Both, row: &Row, opened: &Opened, what: &str) {
-    if row.scope != Scope::Frames && row.is_message() && row.complete {
+    if row.scope != RowScope::Frames && row.is_message() && row.complete {
         assert!(!opened.frames.is_empty(), "{what}");
     }
     for frame in &opened.frames {

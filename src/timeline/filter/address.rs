@@ -5,14 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 
 /// All addresses that begin with the same bits, with a port or any.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Network {
+pub(super) struct AddressRange {
     address: IpAddr,
     /// How many of its first bits count: 32 or 128 for a single address.
     prefix: u8,
     port: Option<u16>,
 }
 
-impl Network {
+impl AddressRange {
     /// Reads `10.0.0.1`, `10.0.0.0/8`, `10.0.0.1:80`, `::1`, `[::1]`, `[::1]:80`, `fe80::/10`.
     pub(super) fn read(word: &str) -> Option<Self> {
         if let Ok(peer) = word.parse::<SocketAddr>() {
@@ -53,7 +53,7 @@ impl Network {
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
             Some(port) => SocketAddr::new(self.address, port).fmt(f),
@@ -97,7 +97,7 @@ mod tests {
         ];
         for (network, address, expected) in cases {
             let peer: SocketAddr = address.parse().unwrap();
-            let network = Network::read(network).unwrap();
+            let network = AddressRange::read(network).unwrap();
             assert_eq!(
                 network.contains(peer.ip(), Some(peer.port())),
                 expected,
@@ -105,7 +105,7 @@ mod tests {
             );
         }
         let address = "10.0.0.1".parse().unwrap();
-        assert!(!Network::read("10.0.0.1:80").unwrap().contains(address, None));
+        assert!(!AddressRange::read("10.0.0.1:80").unwrap().contains(address, None));
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
             "[::1",
             "/8",
         ] {
-            assert_eq!(Network::read(word), None, "{word}");
+            assert_eq!(AddressRange::read(word), None, "{word}");
         }
     }
 }

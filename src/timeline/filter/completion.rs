@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use crate::findings::rules;
-use crate::timeline::filter::fields::{FIELDS, Field, Type};
+use crate::timeline::filter::fields::{FIELDS, FieldType, FilterField};
 use crate::timeline::filter::operator::{Operator, operators};
 use crate::timeline::filter::parser::{Expected, Parser};
-use crate::timeline::filter::token::{self, Token, TokenKind};
+use crate::timeline::filter::token::{self, FilterToken, FilterTokenKind};
 
 /// Something that can be written at a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Candidate {
+pub struct Completion {
     /// The characters that it stands in for, from 0: the word under the cursor.
     pub replaces: Range<usize>,
     /// What to write.
@@ -23,7 +23,7 @@ pub struct Candidate {
 ///
 /// What begins as the word before the cursor does comes first, then what contains that word. There is
 /// nothing within a text, and behind what is wrong.
-pub fn complete(text: &str, cursor: usize) -> Vec<Candidate> {
+pub fn complete(text: &str, cursor: usize) -> Vec<Completion> {
     let letters: Vec<char> = text.chars().collect();
     let cursor = cursor.min(letters.len());
     let before: String = letters.iter().take(cursor).collect();
@@ -32,20 +32,21 @@ pub fn complete(text: &str, cursor: usize) -> Vec<Candidate> {
     let mut start = cursor;
     // The end, and before it the word that is being written.
     if let [.., last, _] = tokens.as_slice()
-        && let TokenKind::Word(begun) = &last.kind
+        && let FilterTokenKind::Word(begun) = &last.kind
         && last.end == cursor
     {
         word.clone_from(begun);
         start = last.start;
         tokens.truncate(tokens.len().saturating_sub(2));
-        tokens.push(Token { kind: TokenKind::End, start, end: start });
+        tokens.push(FilterToken { kind: FilterTokenKind::End, start, end: start });
     }
     let mut parser = Parser::new(&tokens);
     // An expression that is being written is seldom right so far.
     parser.expression().ok();
     let rest = letters.iter().skip(cursor).take_while(|letter| token::is_word(**letter)).count();
     let end = if word.is_empty() { cursor } else { cursor.saturating_add(rest) };
-    let mut found = Found { word: word.to_lowercase(), replaces: start..end, list: Vec::new() };
+    let mut found =
+        CompletionMatch { word: word.to_lowercase(), replaces: start..end, list: Vec::new() };
     for expected in parser.expected() {
         found.add_all(*expected);
     }
@@ -53,16 +54,16 @@ pub fn complete(text: &str, cursor: usize) -> Vec<Candidate> {
 }
 
 /// Candidates that go on with a word.
-struct Found {
+struct CompletionMatch {
     word: String,
     replaces: Range<usize>,
-    list: Vec<Candidate>,
+    list: Vec<Completion>,
 }
 
-impl Found {
+impl CompletionMatch {
     fn add_all(&mut self, expected: Expected) {
         match expected {
-            Expected::Field => {
+            Expected::FilterField => {
                 for field in FIELDS {
                     self.add_field(field);
                 }
@@ -73,7 +74,7 @@ impl Found {
                     self.add(operator, help);
                 }
             }
-            Expected::Value(field, operator) => self.add_values(field, operator),
+            Expected::FieldValue(field, operator) => self.add_values(field, operator),
             Expected::Conjunction => {
                 self.add("and", "both match");
                 self.add("or", "at least one of them matches");
@@ -81,8 +82,8 @@ impl Found {
         }
     }
 
-    fn add_field(&mut self, field: &'static Field) {
-        if field.kind == Type::Json {
+    fn add_field(&mut self, field: &'static FilterField) {
+        if field.kind == FieldType::Json {
             self.add("json(\".", field.help);
         } else {
             self.add(field.name, field.help);
@@ -95,46 +96,46 @@ impl Found {
         }
     }
 
-    fn add_values(&mut self, field: &'static Field, operator: Operator) {
+    fn add_values(&mut self, field: &'static FilterField, operator: Operator) {
         if matches!(operator, Operator::Contains | Operator::Matches) {
             return;
         }
         match field.kind {
-            Type::Name(names) => {
+            FieldType::Name(names) => {
                 for named in names.list {
                     self.add(named.name, named.help);
                 }
             }
-            Type::Flag => {
+            FieldType::Flag => {
                 for named in super::names::FLAG.list {
                     self.add(named.name, named.help);
                 }
             }
-            Type::Rule => {
+            FieldType::Rule => {
                 for rule in rules() {
                     self.add(rule.id, rule.title);
                 }
             }
-            Type::Json => {
+            FieldType::Json => {
                 for (text, help) in
                     [("true", "yes"), ("false", "no"), ("null", "the value that is none")]
                 {
                     self.add(text, help);
                 }
             }
-            Type::Number
-            | Type::Size
-            | Type::Ratio
-            | Type::Duration
-            | Type::Text
-            | Type::Bytes
-            | Type::Address(_) => {}
+            FieldType::Number
+            | FieldType::Size
+            | FieldType::Ratio
+            | FieldType::Duration
+            | FieldType::Text
+            | FieldType::Bytes
+            | FieldType::Address(_) => {}
         }
     }
 
     fn add(&mut self, text: &str, help: &'static str) {
         if text.to_lowercase().contains(&self.word) {
-            self.list.push(Candidate {
+            self.list.push(Completion {
                 replaces: self.replaces.clone(),
                 text: text.to_owned(),
                 help,
@@ -143,7 +144,7 @@ impl Found {
     }
 
     /// Those that begin with the word come first, in the order of the tables.
-    fn sorted(mut self) -> Vec<Candidate> {
+    fn sorted(mut self) -> Vec<Completion> {
         let word = &self.word;
         self.list.sort_by_key(|candidate| !candidate.text.to_lowercase().starts_with(word));
         self.list

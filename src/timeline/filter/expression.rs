@@ -5,10 +5,10 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
-use crate::timeline::filter::fields::{Field, Need, Read, Type, field};
-use crate::timeline::filter::json::{self, Path};
+use crate::timeline::filter::fields::{FieldReader, FieldType, FilterField, FilterNeed, field};
+use crate::timeline::filter::json::{self, JsonPath};
 use crate::timeline::filter::literal::{Literal, quoted};
-use crate::timeline::filter::subject::{Subject, Value};
+use crate::timeline::filter::subject::{FieldValue, FilterSubject};
 
 /// A filter, or a part of one.
 #[derive(Clone, Debug)]
@@ -20,21 +20,21 @@ pub(super) enum Expression {
     /// It does not match.
     Not(Box<Self>),
     /// What a field is.
-    Test(Test),
+    FieldTest(FieldTest),
 }
 
 /// A question about one field.
 #[derive(Clone, Debug)]
-pub(super) struct Test {
-    pub(super) field: &'static Field,
+pub(super) struct FieldTest {
+    pub(super) field: &'static FilterField,
     /// The path of `json`.
-    pub(super) path: Option<Path>,
-    pub(super) check: Check,
+    pub(super) path: Option<JsonPath>,
+    pub(super) check: FieldCheck,
 }
 
 /// What is asked of a field.
 #[derive(Clone, Debug)]
-pub(super) enum Check {
+pub(super) enum FieldCheck {
     /// It is there; a flag is true.
     Present,
     /// It compares so with a value.
@@ -94,17 +94,17 @@ impl Comparison {
 
 impl Expression {
     /// Whether a row matches.
-    pub(super) fn matches(&self, subject: &Subject<'_>) -> bool {
+    pub(super) fn matches(&self, subject: &FilterSubject<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(subject)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(subject)),
             Self::Not(part) => !part.matches(subject),
-            Self::Test(test) => test.matches(subject),
+            Self::FieldTest(test) => test.matches(subject),
         }
     }
 
     /// Tells what must be kept for it.
-    pub(super) fn needs(&self, tell: &mut impl FnMut(Need)) {
+    pub(super) fn needs(&self, tell: &mut impl FnMut(FilterNeed)) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
                 for part in parts {
@@ -112,7 +112,7 @@ impl Expression {
                 }
             }
             Self::Not(part) => part.needs(tell),
-            Self::Test(test) => {
+            Self::FieldTest(test) => {
                 if let Some(need) = test.field.need {
                     tell(need);
                 }
@@ -121,19 +121,19 @@ impl Expression {
     }
 
     /// Writes it; a part that binds less than what stands around it is put in parentheses.
-    fn write(&self, around: Binding, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write(&self, around: Precedence, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = self.binding();
         if binding < around {
             f.write_str("(")?;
         }
         match self {
-            Self::All(parts) => joined(parts, " and ", Binding::And, f)?,
-            Self::Any(parts) => joined(parts, " or ", Binding::Or, f)?,
+            Self::All(parts) => joined(parts, " and ", Precedence::And, f)?,
+            Self::Any(parts) => joined(parts, " or ", Precedence::Or, f)?,
             Self::Not(part) => {
                 f.write_str("not ")?;
-                part.write(Binding::Not, f)?;
+                part.write(Precedence::Not, f)?;
             }
-            Self::Test(test) => write!(f, "{test}")?,
+            Self::FieldTest(test) => write!(f, "{test}")?,
         }
         if binding < around {
             f.write_str(")")?;
@@ -141,29 +141,29 @@ impl Expression {
         Ok(())
     }
 
-    fn binding(&self) -> Binding {
+    fn binding(&self) -> Precedence {
         match self {
-            Self::Any(_) => Binding::Or,
-            Self::All(_) => Binding::And,
-            Self::Not(_) => Binding::Not,
-            Self::Test(_) => Binding::Test,
+            Self::Any(_) => Precedence::Or,
+            Self::All(_) => Precedence::And,
+            Self::Not(_) => Precedence::Not,
+            Self::FieldTest(_) => Precedence::FieldTest,
         }
     }
 }
 
 /// How strongly a part holds together, the weakest first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Binding {
+enum Precedence {
     Or,
     And,
     Not,
-    Test,
+    FieldTest,
 }
 
 fn joined(
     parts: &[Expression],
     separator: &str,
-    binding: Binding,
+    binding: Precedence,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     for (place, part) in parts.iter().enumerate() {
@@ -177,34 +177,34 @@ fn joined(
 
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(Binding::Or, f)
+        self.write(Precedence::Or, f)
     }
 }
 
-impl Test {
+impl FieldTest {
     /// Asks for a value at a place; of one that holds others, whether it is there.
-    pub(super) fn of_json(path: Path, value: &[u8]) -> Option<Self> {
+    pub(super) fn of_json(path: JsonPath, value: &[u8]) -> Option<Self> {
         let check = match serde_json::from_slice(value).ok()? {
-            serde_json::Value::Object(_) | serde_json::Value::Array(_) => Check::Present,
-            scalar => Check::Compare(Comparison::Equal, Literal::Json(scalar)),
+            serde_json::Value::Object(_) | serde_json::Value::Array(_) => FieldCheck::Present,
+            scalar => FieldCheck::Compare(Comparison::Equal, Literal::Json(scalar)),
         };
         Some(Self { field: field("json")?, path: Some(path), check })
     }
 
-    fn matches(&self, subject: &Subject<'_>) -> bool {
+    fn matches(&self, subject: &FilterSubject<'_>) -> bool {
         match self.field.read {
-            Read::One(read) => {
+            FieldReader::One(read) => {
                 read(subject).is_some_and(|value| self.check.matches(self.field, &[value]))
             }
-            Read::Two(read) => {
+            FieldReader::Two(read) => {
                 read(subject).is_some_and(|values| self.check.matches(self.field, &values))
             }
-            Read::Each(read) => {
-                let values: Vec<Value<'_>> =
+            FieldReader::Each(read) => {
+                let values: Vec<FieldValue<'_>> =
                     subject.findings.iter().filter_map(|finding| read(finding)).collect();
                 !values.is_empty() && self.check.matches(self.field, &values)
             }
-            Read::Json => {
+            FieldReader::Json => {
                 let content = subject.message.map(|message| message.content);
                 let path = self.path.as_ref();
                 content
@@ -216,11 +216,11 @@ impl Test {
     }
 }
 
-impl Check {
+impl FieldCheck {
     /// Whether the values of a field are as asked: one of them, but for `!=`, where all must differ.
-    fn matches(&self, field: &Field, values: &[Value<'_>]) -> bool {
+    fn matches(&self, field: &FilterField, values: &[FieldValue<'_>]) -> bool {
         match self {
-            Self::Present if field.kind == Type::Flag => {
+            Self::Present if field.kind == FieldType::Flag => {
                 values.iter().any(|value| Literal::Number(1).is(value))
             }
             Self::Present => true,
@@ -269,7 +269,7 @@ impl Check {
 }
 
 impl Member {
-    fn has(&self, value: &Value<'_>) -> bool {
+    fn has(&self, value: &FieldValue<'_>) -> bool {
         match self {
             Self::One(literal) => literal.is(value),
             // What covers several numbers is in a range when one of them is.
@@ -281,7 +281,7 @@ impl Member {
     }
 }
 
-fn compares(value: &Value<'_>, comparison: Comparison, literal: &Literal) -> bool {
+fn compares(value: &FieldValue<'_>, comparison: Comparison, literal: &Literal) -> bool {
     match comparison {
         Comparison::Equal => literal.is(value),
         Comparison::Unequal => !literal.is(value),
@@ -308,11 +308,11 @@ fn compares_json(
 }
 
 /// The bytes of a text, as far as they were kept.
-fn bytes<'v>(value: &'v Value<'_>) -> Option<&'v [u8]> {
+fn bytes<'v>(value: &'v FieldValue<'_>) -> Option<&'v [u8]> {
     match value {
-        Value::Text(bytes) => Some(bytes),
-        Value::Beginning(bytes) => Some(bytes),
-        Value::Number { .. } | Value::Address { .. } | Value::Rule(_) => None,
+        FieldValue::Text(bytes) => Some(bytes),
+        FieldValue::Beginning(bytes) => Some(bytes),
+        FieldValue::Number { .. } | FieldValue::Address { .. } | FieldValue::Rule(_) => None,
     }
 }
 
@@ -321,7 +321,7 @@ fn is_in(needle: &[u8], bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, needle).is_some()
 }
 
-impl fmt::Display for Test {
+impl fmt::Display for FieldTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.field.kind;
         f.write_str(self.field.name)?;
@@ -331,20 +331,20 @@ impl fmt::Display for Test {
             f.write_str(")")?;
         }
         match &self.check {
-            Check::Present => Ok(()),
-            Check::Compare(comparison, literal) => {
+            FieldCheck::Present => Ok(()),
+            FieldCheck::Compare(comparison, literal) => {
                 write!(f, " {} ", comparison.text())?;
                 literal.write(kind, f)
             }
-            Check::Contains(literal) => {
+            FieldCheck::Contains(literal) => {
                 f.write_str(" contains ")?;
                 literal.write(kind, f)
             }
-            Check::Matches(regex) => {
+            FieldCheck::Matches(regex) => {
                 f.write_str(" matches ")?;
                 quoted(regex.as_str().as_bytes(), f)
             }
-            Check::In(members) => {
+            FieldCheck::In(members) => {
                 f.write_str(" in {")?;
                 for (place, member) in members.iter().enumerate() {
                     f.write_str(if place > 0 { ", " } else { "" })?;

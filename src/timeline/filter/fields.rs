@@ -6,29 +6,29 @@ use crate::analysis::event::Connection;
 use crate::findings::Finding;
 use crate::http::{Handshake, Head};
 use crate::stream::{Origin, Span, length_u64};
-use crate::timeline::filter::names::{self, Names};
-use crate::timeline::filter::subject::{Subject, Value};
+use crate::timeline::filter::names::{self, ValueNames};
+use crate::timeline::filter::subject::{FieldValue, FilterSubject};
 use crate::websocket::frame::RSV1;
 use crate::websocket::{Frame, Message, Opcode};
 
 /// Something that an expression can ask a row for.
 #[derive(Debug)]
-pub struct Field {
+pub struct FilterField {
     /// As it is written.
     pub name: &'static str,
     /// Other names, those of Wireshark among them.
     pub aliases: &'static [&'static str],
     /// What its values are.
-    pub kind: Type,
+    pub kind: FieldType,
     /// What it is, in words: one line without a full stop.
     pub help: &'static str,
     /// What must be kept for it.
-    pub(super) need: Option<Need>,
+    pub(super) need: Option<FilterNeed>,
     /// How it is read from a row.
-    pub(super) read: Read,
+    pub(super) read: FieldReader,
 }
 
-impl PartialEq for Field {
+impl PartialEq for FilterField {
     /// Names stand once in the table.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -37,7 +37,7 @@ impl PartialEq for Field {
 
 /// What the values of a field are, and with that, which operators it takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Type {
+pub enum FieldType {
     /// `true` or `false`; the field alone asks whether it is true.
     Flag,
     /// A number: decimal, or hexadecimal with `0x`; `_` may stand between digits.
@@ -53,7 +53,7 @@ pub enum Type {
     /// Bytes, written as hexadecimal digits.
     Bytes,
     /// One of a few names.
-    Name(&'static Names),
+    Name(&'static ValueNames),
     /// An IP address or network, with a port where the field has one.
     Address(Ports),
     /// A rule, or the beginning of rules.
@@ -62,7 +62,7 @@ pub enum Type {
     Json,
 }
 
-impl Type {
+impl FieldType {
     /// What it is in words, with its article.
     pub fn words(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ pub enum Ports {
 
 /// What must be kept or remembered so that a field can be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Need {
+pub enum FilterNeed {
     /// The content of messages.
     Content,
     /// What rules say.
@@ -105,189 +105,189 @@ pub enum Need {
 
 /// How a field is read from a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Read {
+pub(super) enum FieldReader {
     /// It has one value, or none.
-    One(for<'a> fn(&Subject<'a>) -> Option<Value<'a>>),
+    One(for<'a> fn(&FilterSubject<'a>) -> Option<FieldValue<'a>>),
     /// It has two values, or none.
-    Two(for<'a> fn(&Subject<'a>) -> Option<[Value<'a>; 2]>),
+    Two(for<'a> fn(&FilterSubject<'a>) -> Option<[FieldValue<'a>; 2]>),
     /// It has a value for each finding.
-    Each(for<'a> fn(&'a Finding) -> Option<Value<'a>>),
+    Each(for<'a> fn(&'a Finding) -> Option<FieldValue<'a>>),
     /// It depends on a path.
     Json,
 }
 
 /// The field with this name or alias.
-pub fn field(name: &str) -> Option<&'static Field> {
+pub fn field(name: &str) -> Option<&'static FilterField> {
     FIELDS.iter().find(|field| field.name == name || field.aliases.contains(&name))
 }
 
 const fn one(
     name: &'static str,
     aliases: &'static [&'static str],
-    kind: Type,
+    kind: FieldType,
     help: &'static str,
-    read: for<'a> fn(&Subject<'a>) -> Option<Value<'a>>,
-) -> Field {
-    Field { name, aliases, kind, help, need: None, read: Read::One(read) }
+    read: for<'a> fn(&FilterSubject<'a>) -> Option<FieldValue<'a>>,
+) -> FilterField {
+    FilterField { name, aliases, kind, help, need: None, read: FieldReader::One(read) }
 }
 
 const fn two(
     name: &'static str,
     aliases: &'static [&'static str],
-    kind: Type,
+    kind: FieldType,
     help: &'static str,
-    read: for<'a> fn(&Subject<'a>) -> Option<[Value<'a>; 2]>,
-) -> Field {
-    Field { name, aliases, kind, help, need: None, read: Read::Two(read) }
+    read: for<'a> fn(&FilterSubject<'a>) -> Option<[FieldValue<'a>; 2]>,
+) -> FilterField {
+    FilterField { name, aliases, kind, help, need: None, read: FieldReader::Two(read) }
 }
 
 const fn each(
     name: &'static str,
-    kind: Type,
+    kind: FieldType,
     help: &'static str,
-    read: for<'a> fn(&'a Finding) -> Option<Value<'a>>,
-) -> Field {
-    let read = Read::Each(read);
-    Field { name, aliases: &[], kind, help, need: Some(Need::Findings), read }
+    read: for<'a> fn(&'a Finding) -> Option<FieldValue<'a>>,
+) -> FilterField {
+    let read = FieldReader::Each(read);
+    FilterField { name, aliases: &[], kind, help, need: Some(FilterNeed::Findings), read }
 }
 
-const fn needing(need: Need, field: &Field) -> Field {
-    let Field { name, aliases, kind, help, read, .. } = *field;
-    Field { name, aliases, kind, help, need: Some(need), read }
+const fn needing(need: FilterNeed, field: &FilterField) -> FilterField {
+    let FilterField { name, aliases, kind, help, read, .. } = *field;
+    FilterField { name, aliases, kind, help, need: Some(need), read }
 }
 
 /// All fields, in the order in which help lists them.
 #[rustfmt::skip]
-pub static FIELDS: &[Field] = &[
-    one("kind", &[], Type::Name(&names::KIND), "what kind of row it is",
-        |row| Some(Value::number(names::kind(row.kind)))),
-    one("opcode", &["websocket.opcode"], Type::Name(&names::OPCODE), "opcode of a message or frame",
-        |row| Some(Value::number(opcode(row)?))),
-    one("from", &[], Type::Name(&names::SIDE), "who sent it",
-        |row| Some(Value::number(names::direction(row.direction?)))),
-    one("direction", &[], Type::Name(&names::DIRECTION), "who sent it, as in ndjson output",
-        |row| Some(Value::number(names::direction(row.direction?)))),
-    one("length", &[], Type::Size, "bytes of content, inflated; of a frame, its payload",
-        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(payload)).map(Value::number)),
-    one("wire_length", &["websocket.payload_length"], Type::Size, "payload bytes on the wire",
-        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(payload)).map(Value::number)),
-    one("ratio", &[], Type::Ratio, "wire_length divided by length, of compressed messages",
+pub static FIELDS: &[FilterField] = &[
+    one("kind", &[], FieldType::Name(&names::KIND), "what kind of row it is",
+        |row| Some(FieldValue::number(names::kind(row.kind)))),
+    one("opcode", &["websocket.opcode"], FieldType::Name(&names::OPCODE), "opcode of a message or frame",
+        |row| Some(FieldValue::number(opcode(row)?))),
+    one("from", &[], FieldType::Name(&names::SIDE), "who sent it",
+        |row| Some(FieldValue::number(names::direction(row.direction?)))),
+    one("direction", &[], FieldType::Name(&names::DIRECTION), "who sent it, as in ndjson output",
+        |row| Some(FieldValue::number(names::direction(row.direction?)))),
+    one("length", &[], FieldType::Size, "bytes of content, inflated; of a frame, its payload",
+        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(payload)).map(FieldValue::number)),
+    one("wire_length", &["websocket.payload_length"], FieldType::Size, "payload bytes on the wire",
+        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(payload)).map(FieldValue::number)),
+    one("ratio", &[], FieldType::Ratio, "wire_length divided by length, of compressed messages",
         |row| ratio(row.message?)),
-    one("frames", &[], Type::Number, "how many frames a message was sent in",
-        |row| Some(Value::number(row.message?.frames))),
-    one("compressed", &[], Type::Flag, "whether a message was marked as compressed (RSV1)",
-        |row| Some(Value::number(row.message?.compressed))),
-    one("complete", &[], Type::Flag, "whether all of a message or frame was seen",
-        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(Frame::is_complete)).map(Value::number)),
-    needing(Need::Frames, &one("fin", &["websocket.fin"], Type::Flag, "FIN of a frame; of a message, that of its first frame",
-        |row| Some(Value::number(row.frame?.header.fin)))),
-    needing(Need::Frames, &one("rsv", &["websocket.rsv"], Type::Number, "RSV1 to RSV3 as a number from 0 to 7",
-        |row| Some(Value::number(row.frame?.header.rsv)))),
-    needing(Need::Frames, &one("rsv1", &[], Type::Flag, "RSV1 of a frame; of a message, that of its first frame",
-        |row| Some(Value::number(row.frame?.header.rsv & RSV1 != 0)))),
-    needing(Need::Frames, &one("rsv2", &[], Type::Flag, "RSV2",
-        |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 1) != 0)))),
-    needing(Need::Frames, &one("rsv3", &[], Type::Flag, "RSV3",
-        |row| Some(Value::number(row.frame?.header.rsv & (RSV1 >> 2) != 0)))),
-    needing(Need::Frames, &one("masked", &["websocket.mask"], Type::Flag, "whether the payload is masked",
-        |row| Some(Value::number(row.frame?.header.mask.is_some())))),
-    needing(Need::Frames, &one("masking_key", &["websocket.masking_key"], Type::Bytes, "the masking key",
-        |row| Some(Value::Text(row.frame?.header.mask?.to_vec().into())))),
-    needing(Need::Content, &one("text", &["websocket.payload.text"], Type::Text, "content of a message; of a Close, its reason",
+    one("frames", &[], FieldType::Number, "how many frames a message was sent in",
+        |row| Some(FieldValue::number(row.message?.frames))),
+    one("compressed", &[], FieldType::Flag, "whether a message was marked as compressed (RSV1)",
+        |row| Some(FieldValue::number(row.message?.compressed))),
+    one("complete", &[], FieldType::Flag, "whether all of a message or frame was seen",
+        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(Frame::is_complete)).map(FieldValue::number)),
+    needing(FilterNeed::Frames, &one("fin", &["websocket.fin"], FieldType::Flag, "FIN of a frame; of a message, that of its first frame",
+        |row| Some(FieldValue::number(row.frame?.header.fin)))),
+    needing(FilterNeed::Frames, &one("rsv", &["websocket.rsv"], FieldType::Number, "RSV1 to RSV3 as a number from 0 to 7",
+        |row| Some(FieldValue::number(row.frame?.header.rsv)))),
+    needing(FilterNeed::Frames, &one("rsv1", &[], FieldType::Flag, "RSV1 of a frame; of a message, that of its first frame",
+        |row| Some(FieldValue::number(row.frame?.header.rsv & RSV1 != 0)))),
+    needing(FilterNeed::Frames, &one("rsv2", &[], FieldType::Flag, "RSV2",
+        |row| Some(FieldValue::number(row.frame?.header.rsv & (RSV1 >> 1) != 0)))),
+    needing(FilterNeed::Frames, &one("rsv3", &[], FieldType::Flag, "RSV3",
+        |row| Some(FieldValue::number(row.frame?.header.rsv & (RSV1 >> 2) != 0)))),
+    needing(FilterNeed::Frames, &one("masked", &["websocket.mask"], FieldType::Flag, "whether the payload is masked",
+        |row| Some(FieldValue::number(row.frame?.header.mask.is_some())))),
+    needing(FilterNeed::Frames, &one("masking_key", &["websocket.masking_key"], FieldType::Bytes, "the masking key",
+        |row| Some(FieldValue::Text(row.frame?.header.mask?.to_vec().into())))),
+    needing(FilterNeed::Content, &one("text", &["websocket.payload.text"], FieldType::Text, "content of a message; of a Close, its reason",
         |row| text(row.message?))),
-    needing(Need::Content, &one("hex", &["websocket.payload"], Type::Bytes, "content of a message as bytes",
+    needing(FilterNeed::Content, &one("hex", &["websocket.payload"], FieldType::Bytes, "content of a message as bytes",
         |row| Some(content(row.message?)))),
-    Field { name: "json", aliases: &[], kind: Type::Json, help: "a value within content that is JSON: json(\".path.to[0].value\")",
-        need: Some(Need::Content), read: Read::Json },
-    one("close_code", &["websocket.payload.close.status_code"], Type::Number, "code of a Close",
-        |row| row.message?.close?.code.map(Value::number)),
-    needing(Need::Content, &one("close_reason", &["websocket.payload.close.reason"], Type::Text, "reason of a Close",
-        |row| row.message?.close.map(|close| Value::text(close.reason)))),
-    one("connection", &[], Type::Number, "number of the connection, from 1",
-        |row| Some(Value::number(row.connection?.id.0))),
-    one("tcp.stream", &[], Type::Number, "number of the connection, from 0, as Wireshark counts",
-        |row| row.connection?.id.0.checked_sub(1).map(Value::number)),
-    one("client", &[], Type::Address(Ports::Yes), "address of the peer that opened the connection",
+    FilterField { name: "json", aliases: &[], kind: FieldType::Json, help: "a value within content that is JSON: json(\".path.to[0].value\")",
+        need: Some(FilterNeed::Content), read: FieldReader::Json },
+    one("close_code", &["websocket.payload.close.status_code"], FieldType::Number, "code of a Close",
+        |row| row.message?.close?.code.map(FieldValue::number)),
+    needing(FilterNeed::Content, &one("close_reason", &["websocket.payload.close.reason"], FieldType::Text, "reason of a Close",
+        |row| row.message?.close.map(|close| FieldValue::text(close.reason)))),
+    one("connection", &[], FieldType::Number, "number of the connection, from 1",
+        |row| Some(FieldValue::number(row.connection?.id.0))),
+    one("tcp.stream", &[], FieldType::Number, "number of the connection, from 0, as Wireshark counts",
+        |row| row.connection?.id.0.checked_sub(1).map(FieldValue::number)),
+    one("client", &[], FieldType::Address(Ports::Yes), "address of the peer that opened the connection",
         |row| Some(endpoint(row.connection?.client))),
-    one("server", &[], Type::Address(Ports::Yes), "address of the peer that accepted it",
+    one("server", &[], FieldType::Address(Ports::Yes), "address of the peer that accepted it",
         |row| Some(endpoint(row.connection?.server))),
-    two("host", &["ip.addr"], Type::Address(Ports::No), "address of either peer",
+    two("host", &["ip.addr"], FieldType::Address(Ports::No), "address of either peer",
         |row| row.connection.map(|it| peers(it).map(host))),
-    two("port", &["tcp.port"], Type::Number, "TCP port of either peer",
-        |row| row.connection.map(|it| peers(it).map(|peer| Value::number(peer.port())))),
-    one("state", &[], Type::Name(&names::STATE), "state of TCP at this moment",
-        |row| Some(Value::number(names::state(row.connection?.state)))),
-    one("transport", &[], Type::Name(&names::TRANSPORT), "what carries the WebSocket",
-        |row| Some(Value::number(names::transport(row.connection?.transport)))),
-    one("outcome", &[], Type::Name(&names::OUTCOME), "what became of the connection; known at its end only",
-        |row| Some(Value::number(names::outcome(row.outcome?)))),
-    needing(Need::Handshake, &one("path", &[], Type::Text, "path of the upgrade request, without its query",
-        |row| Some(Value::text(path(row.handshake?.target()?))))),
-    needing(Need::Handshake, &one("target", &["http.request.uri"], Type::Text, "target of the upgrade request, as sent",
-        |row| row.handshake?.target().map(Value::text))),
-    needing(Need::Handshake, &one("method", &["http.request.method"], Type::Text, "method of the upgrade request",
-        |row| row.handshake?.method().map(Value::text))),
-    needing(Need::Handshake, &one("host_header", &["http.host"], Type::Text, "Host of the upgrade request",
-        |row| row.handshake?.host().map(Value::text))),
-    needing(Need::Handshake, &one("origin", &[], Type::Text, "Origin of the upgrade request",
-        |row| request(row.handshake?)?.header("Origin").map(Value::text))),
-    needing(Need::Handshake, &one("user_agent", &["http.user_agent"], Type::Text, "User-Agent of the upgrade request",
-        |row| request(row.handshake?)?.header("User-Agent").map(Value::text))),
-    needing(Need::Handshake, &one("status", &["http.response.code"], Type::Number, "status of the response to it",
-        |row| row.handshake?.status().map(Value::number))),
-    needing(Need::Handshake, &one("subprotocol", &[], Type::Text, "subprotocol that the server chose",
-        |row| row.handshake?.subprotocol().map(Value::text))),
-    needing(Need::Handshake, &one("extensions", &[], Type::Text, "extensions that the server accepted",
-        |row| row.handshake?.extensions_accepted().map(|it| Value::Text(it.into())))),
-    one("time", &["frame.time_relative"], Type::Duration, "time since the capture's first packet",
-        |row| Some(Value::number(row.origin.time.since(row.start)))),
-    one("packet", &["frame.number"], Type::Number, "number of any packet that carried it, from 1",
+    two("port", &["tcp.port"], FieldType::Number, "TCP port of either peer",
+        |row| row.connection.map(|it| peers(it).map(|peer| FieldValue::number(peer.port())))),
+    one("state", &[], FieldType::Name(&names::STATE), "state of TCP at this moment",
+        |row| Some(FieldValue::number(names::state(row.connection?.state)))),
+    one("transport", &[], FieldType::Name(&names::TRANSPORT), "what carries the WebSocket",
+        |row| Some(FieldValue::number(names::transport(row.connection?.transport)))),
+    one("outcome", &[], FieldType::Name(&names::OUTCOME), "what became of the connection; known at its end only",
+        |row| Some(FieldValue::number(names::outcome(row.outcome?)))),
+    needing(FilterNeed::Handshake, &one("path", &[], FieldType::Text, "path of the upgrade request, without its query",
+        |row| Some(FieldValue::text(path(row.handshake?.target()?))))),
+    needing(FilterNeed::Handshake, &one("target", &["http.request.uri"], FieldType::Text, "target of the upgrade request, as sent",
+        |row| row.handshake?.target().map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("method", &["http.request.method"], FieldType::Text, "method of the upgrade request",
+        |row| row.handshake?.method().map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("host_header", &["http.host"], FieldType::Text, "Host of the upgrade request",
+        |row| row.handshake?.host().map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("origin", &[], FieldType::Text, "Origin of the upgrade request",
+        |row| request(row.handshake?)?.header("Origin").map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("user_agent", &["http.user_agent"], FieldType::Text, "User-Agent of the upgrade request",
+        |row| request(row.handshake?)?.header("User-Agent").map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("status", &["http.response.code"], FieldType::Number, "status of the response to it",
+        |row| row.handshake?.status().map(FieldValue::number))),
+    needing(FilterNeed::Handshake, &one("subprotocol", &[], FieldType::Text, "subprotocol that the server chose",
+        |row| row.handshake?.subprotocol().map(FieldValue::text))),
+    needing(FilterNeed::Handshake, &one("extensions", &[], FieldType::Text, "extensions that the server accepted",
+        |row| row.handshake?.extensions_accepted().map(|it| FieldValue::Text(it.into())))),
+    one("time", &["frame.time_relative"], FieldType::Duration, "time since the capture's first packet",
+        |row| Some(FieldValue::number(row.origin.time.since(row.start)))),
+    one("packet", &["frame.number"], FieldType::Number, "number of any packet that carried it, from 1",
         packets),
-    one("offset", &[], Type::Number, "where it begins in its stream, in bytes",
-        |row| offset(row).map(Value::number)),
-    each("rule", Type::Rule, "a rule that is broken; WS-F stands for all that begin so",
-        |finding| Some(Value::Rule(finding.rule.id))),
-    each("severity", Type::Name(&names::SEVERITY), "how bad that is: note < warning < error",
-        |finding| Some(Value::number(names::severity(finding.rule.severity)))),
-    each("side", Type::Name(&names::SIDE), "who is at fault",
-        |finding| Some(Value::number(names::side(finding.side?)))),
-    each("title", Type::Text, "title of the rule that is broken",
-        |finding| Some(Value::text(finding.rule.title.as_bytes()))),
-    each("evidence", Type::Text, "what was seen, and what was expected",
-        |finding| Some(Value::text(finding.evidence.as_bytes()))),
+    one("offset", &[], FieldType::Number, "where it begins in its stream, in bytes",
+        |row| offset(row).map(FieldValue::number)),
+    each("rule", FieldType::Rule, "a rule that is broken; WS-F stands for all that begin so",
+        |finding| Some(FieldValue::Rule(finding.rule.id))),
+    each("severity", FieldType::Name(&names::SEVERITY), "how bad that is: note < warning < error",
+        |finding| Some(FieldValue::number(names::severity(finding.rule.severity)))),
+    each("side", FieldType::Name(&names::SIDE), "who is at fault",
+        |finding| Some(FieldValue::number(names::side(finding.side?)))),
+    each("title", FieldType::Text, "title of the rule that is broken",
+        |finding| Some(FieldValue::text(finding.rule.title.as_bytes()))),
+    each("evidence", FieldType::Text, "what was seen, and what was expected",
+        |finding| Some(FieldValue::text(finding.evidence.as_bytes()))),
 ];
 
 fn payload(frame: &Frame) -> u64 {
     frame.header.payload_length
 }
 
-fn opcode(row: &Subject<'_>) -> Option<u64> {
+fn opcode(row: &FilterSubject<'_>) -> Option<u64> {
     let of_message = row.message.and_then(|message| names::OPCODE.number(message.opcode.name()));
     of_message.or_else(|| row.frame.map(|frame| u64::from(frame.header.opcode)))
 }
 
 /// In millionths, rounded down.
-fn ratio<'a>(message: &Message<'_>) -> Option<Value<'a>> {
+fn ratio<'a>(message: &Message<'_>) -> Option<FieldValue<'a>> {
     if !message.compressed {
         return None;
     }
     let millionths = u128::from(message.wire_length).checked_mul(u128::from(MILLION))?;
     let ratio = millionths.checked_div(u128::from(message.length))?;
-    Some(Value::number(u64::try_from(ratio).unwrap_or(u64::MAX)))
+    Some(FieldValue::number(u64::try_from(ratio).unwrap_or(u64::MAX)))
 }
 
 /// What was kept of a content.
-fn content<'a>(message: &Message<'a>) -> Value<'a> {
+fn content<'a>(message: &Message<'a>) -> FieldValue<'a> {
     if length_u64(message.content.len()) == message.length && message.complete {
-        Value::text(message.content)
+        FieldValue::text(message.content)
     } else {
-        Value::Beginning(message.content)
+        FieldValue::Beginning(message.content)
     }
 }
 
-fn text<'a>(message: &Message<'a>) -> Option<Value<'a>> {
+fn text<'a>(message: &Message<'a>) -> Option<FieldValue<'a>> {
     match message.opcode {
-        Opcode::Close => message.close.map(|close| Value::text(close.reason)),
+        Opcode::Close => message.close.map(|close| FieldValue::text(close.reason)),
         Opcode::Continuation | Opcode::Text | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
             Some(content(message))
         }
@@ -298,12 +298,12 @@ fn peers(connection: &Connection) -> [SocketAddr; 2] {
     [connection.client, connection.server]
 }
 
-fn endpoint<'a>(address: SocketAddr) -> Value<'a> {
-    Value::Address { ip: address.ip(), port: Some(address.port()) }
+fn endpoint<'a>(address: SocketAddr) -> FieldValue<'a> {
+    FieldValue::Address { ip: address.ip(), port: Some(address.port()) }
 }
 
-fn host<'a>(address: SocketAddr) -> Value<'a> {
-    Value::Address { ip: address.ip(), port: None }
+fn host<'a>(address: SocketAddr) -> FieldValue<'a> {
+    FieldValue::Address { ip: address.ip(), port: None }
 }
 
 fn request(handshake: &Handshake) -> Option<&Head> {
@@ -326,23 +326,23 @@ fn path(target: &[u8]) -> &[u8] {
 }
 
 /// All packets that carried a row.
-fn packets<'a>(row: &Subject<'a>) -> Option<Value<'a>> {
+fn packets<'a>(row: &FilterSubject<'a>) -> Option<FieldValue<'a>> {
     let of_finding = row.findings.first().filter(|finding| finding.first != Origin::default());
     let (first, last) = span(row)
         .map(|span| (span.first, span.last))
         .or_else(|| of_finding.map(|finding| (finding.first, finding.last)))
         .unwrap_or((row.origin, row.origin));
     (last != Origin::default())
-        .then_some(Value::Number { low: first.packet.0, high: last.packet.0 })
+        .then_some(FieldValue::Number { low: first.packet.0, high: last.packet.0 })
 }
 
-fn offset(row: &Subject<'_>) -> Option<u64> {
+fn offset(row: &FilterSubject<'_>) -> Option<u64> {
     let of_finding = || row.findings.first().and_then(|finding| finding.offset);
     span(row).map(|span| span.start).or_else(of_finding)
 }
 
 /// Where a message or frame lies.
-fn span(row: &Subject<'_>) -> Option<Span> {
+fn span(row: &FilterSubject<'_>) -> Option<Span> {
     row.message.map(|it| it.span).or_else(|| row.frame.map(|it| it.span))
 }
 
@@ -407,8 +407,8 @@ mod tests {
         let of = |compressed, wire_length, length| {
             ratio(&Message { compressed, wire_length, length, ..message })
         };
-        assert_eq!(of(true, 25, 100), Some(Value::number(250_000_u64)));
-        assert_eq!(of(true, u64::MAX, 1), Some(Value::number(u64::MAX)));
+        assert_eq!(of(true, 25, 100), Some(FieldValue::number(250_000_u64)));
+        assert_eq!(of(true, u64::MAX, 1), Some(FieldValue::number(u64::MAX)));
         assert_eq!(of(true, 5, 0), None);
         assert_eq!(of(false, 25, 100), None);
     }

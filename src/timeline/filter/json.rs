@@ -7,20 +7,20 @@ use serde_json::{Number, Value};
 
 /// The way to a value: `.path.to[0]["any name"]`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Path {
-    steps: Vec<Step>,
+pub(super) struct JsonPath {
+    steps: Vec<JsonStep>,
 }
 
 /// One step into a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum JsonStep {
     /// Into the member of an object with this name.
     Member(String),
     /// Into the element of an array with this number, from 0.
     Element(usize),
 }
 
-impl Step {
+impl JsonStep {
     /// A step into a member whose name stands there as JSON has it: in quotes, with its escapes. `None`
     /// where that is no JSON string.
     pub fn named(quoted: &[u8]) -> Option<Self> {
@@ -28,9 +28,9 @@ impl Step {
     }
 }
 
-impl Path {
+impl JsonPath {
     /// The path of these steps.
-    pub(super) fn new(steps: Vec<Step>) -> Self {
+    pub(super) fn new(steps: Vec<JsonStep>) -> Self {
         Self { steps }
     }
 
@@ -69,8 +69,8 @@ impl Path {
         let mut value: Value = serde_json::from_slice(content).ok()?;
         for step in &self.steps {
             let next = match step {
-                Step::Member(name) => value.get_mut(name),
-                Step::Element(index) => value.get_mut(index),
+                JsonStep::Member(name) => value.get_mut(name),
+                JsonStep::Element(index) => value.get_mut(index),
             };
             value = next?.take();
         }
@@ -78,18 +78,18 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.steps.is_empty() {
             return f.write_str(".");
         }
         for step in &self.steps {
             match step {
-                Step::Element(index) => write!(f, "[{index}]")?,
-                Step::Member(name) if !name.is_empty() && name.chars().all(is_plain) => {
+                JsonStep::Element(index) => write!(f, "[{index}]")?,
+                JsonStep::Member(name) if !name.is_empty() && name.chars().all(is_plain) => {
                     write!(f, ".{name}")?;
                 }
-                Step::Member(name) => {
+                JsonStep::Member(name) => {
                     f.write_str("[\"")?;
                     for letter in name.chars() {
                         if matches!(letter, '"' | '\\') {
@@ -105,34 +105,34 @@ impl fmt::Display for Path {
     }
 }
 
-fn member(rest: &[char]) -> Result<(Step, usize), &'static str> {
+fn member(rest: &[char]) -> Result<(JsonStep, usize), &'static str> {
     let name: String = rest.iter().take_while(|letter| is_plain(**letter)).collect();
     if name.is_empty() {
         return Err("a name follows `.`; other names are written `[\"name\"]`");
     }
     let length = name.chars().count();
-    Ok((Step::Member(name), length))
+    Ok((JsonStep::Member(name), length))
 }
 
-fn element(rest: &[char]) -> Result<(Step, usize), &'static str> {
+fn element(rest: &[char]) -> Result<(JsonStep, usize), &'static str> {
     let digits: String = rest.iter().take_while(|letter| letter.is_ascii_digit()).collect();
     let length = digits.len();
     let index = digits.parse().map_err(|_| "a number or a name in quotes follows `[`")?;
     match rest.get(length) {
-        Some(']') => Ok((Step::Element(index), length.saturating_add(1))),
+        Some(']') => Ok((JsonStep::Element(index), length.saturating_add(1))),
         Some(_) | None => Err("`[` is never closed by `]`"),
     }
 }
 
 /// A name in quotes; `\` takes the next character as it is.
-fn quoted_member(rest: &[char]) -> Result<(Step, usize), &'static str> {
+fn quoted_member(rest: &[char]) -> Result<(JsonStep, usize), &'static str> {
     let mut name = String::new();
     let mut letters = rest.iter().enumerate().skip(1);
     while let Some((at, letter)) = letters.next() {
         match letter {
             '\\' => name.extend(letters.next().map(|(_, letter)| *letter)),
             '"' if rest.get(at.saturating_add(1)) == Some(&']') => {
-                return Ok((Step::Member(name), at.saturating_add(2)));
+                return Ok((JsonStep::Member(name), at.saturating_add(2)));
             }
             '"' => return Err("`[` is never closed by `]`"),
             _ => name.push(*letter),
@@ -205,13 +205,13 @@ mod tests {
             ("[0]",              None),
         ];
         for (text, expected) in cases {
-            let path = Path::read(text).unwrap();
+            let path = JsonPath::read(text).unwrap();
             assert_eq!(path.find(content), expected, "{text}");
-            assert_eq!(Path::read(&path.to_string()), Ok(path), "{text}");
+            assert_eq!(JsonPath::read(&path.to_string()), Ok(path), "{text}");
         }
-        assert_eq!(Path::read(".").unwrap().find(b"5"), Some(Value::from(5)));
-        assert_eq!(Path::read(".a").unwrap().find(b"{'a':1}"), None);
-        assert_eq!(Path::read(".a").unwrap().find(b"{\"a\":1"), None);
+        assert_eq!(JsonPath::read(".").unwrap().find(b"5"), Some(Value::from(5)));
+        assert_eq!(JsonPath::read(".a").unwrap().find(b"{'a':1}"), None);
+        assert_eq!(JsonPath::read(".a").unwrap().find(b"{\"a\":1"), None);
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
             (".a[99999999999999999999]", 2, "a number"),
         ];
         for (text, at, message) in cases {
-            let (place, told) = Path::read(text).unwrap_err();
+            let (place, told) = JsonPath::read(text).unwrap_err();
             assert_eq!(place, at, "{text}");
             assert!(told.contains(message), "{text}: {told}");
         }

@@ -5,14 +5,14 @@ use std::fmt::{self, Write};
 
 use crate::findings::rules;
 use crate::timeline::filter::FilterError;
-use crate::timeline::filter::address::Network;
-use crate::timeline::filter::fields::{Field, MILLION, Ports, Type};
+use crate::timeline::filter::address::AddressRange;
+use crate::timeline::filter::fields::{FieldType, FilterField, MILLION, Ports};
 use crate::timeline::filter::json;
-use crate::timeline::filter::names::{Named, Names, Numbers};
+use crate::timeline::filter::names::{NamedValue, Numbers, ValueNames};
 use crate::timeline::filter::nearest::nearest;
 use crate::timeline::filter::number;
-use crate::timeline::filter::subject::Value;
-use crate::timeline::filter::token::{Token, TokenKind};
+use crate::timeline::filter::subject::FieldValue;
+use crate::timeline::filter::token::{FilterToken, FilterTokenKind};
 
 /// A value that an expression names.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub(super) enum Literal {
     /// Text or bytes.
     Text(Vec<u8>),
     /// Addresses.
-    Network(Network),
+    AddressRange(AddressRange),
     /// The id of a rule, or what ids begin with; in capital letters.
     Rule(String),
     /// A JSON value that holds no other.
@@ -35,122 +35,135 @@ impl Literal {
     /// # Errors
     ///
     /// The token is no such value.
-    pub(super) fn read(field: &Field, token: &Token) -> Result<Self, FilterError> {
+    pub(super) fn read(field: &FilterField, token: &FilterToken) -> Result<Self, FilterError> {
         let wrong = |message| FilterError::at(token, message);
         let mismatch = || wrong(mismatch(field, token));
         match (field.kind, &token.kind) {
-            (Type::Number, TokenKind::Word(word)) => {
+            (FieldType::Number, FilterTokenKind::Word(word)) => {
                 number::integer(word).map(Self::Number).ok_or_else(mismatch)
             }
-            (Type::Size, TokenKind::Word(word)) => {
+            (FieldType::Size, FilterTokenKind::Word(word)) => {
                 number::size(word).map(Self::Number).ok_or_else(mismatch)
             }
-            (Type::Ratio, TokenKind::Word(word)) => {
+            (FieldType::Ratio, FilterTokenKind::Word(word)) => {
                 number::ratio(word).map(Self::Number).ok_or_else(mismatch)
             }
-            (Type::Duration, TokenKind::Word(word)) => {
+            (FieldType::Duration, FilterTokenKind::Word(word)) => {
                 number::duration(word).map(Self::Number).ok_or_else(mismatch)
             }
-            (Type::Flag, TokenKind::Word(word)) => {
+            (FieldType::Flag, FilterTokenKind::Word(word)) => {
                 let number = super::names::FLAG.number(word);
                 number
                     .or_else(|| number::integer(word).filter(|it| *it <= 1))
                     .map(Self::Number)
                     .ok_or_else(mismatch)
             }
-            (Type::Name(names), TokenKind::Word(word)) => name(names, word)
+            (FieldType::Name(names), FilterTokenKind::Word(word)) => name(names, word)
                 .map(Self::Number)
                 .ok_or_else(|| wrong(unknown_name(field, names, word))),
-            (Type::Text, TokenKind::Text(bytes)) => Ok(Self::Text(bytes.clone())),
-            (Type::Bytes, TokenKind::Word(word)) => {
+            (FieldType::Text, FilterTokenKind::Text(bytes)) => Ok(Self::Text(bytes.clone())),
+            (FieldType::Bytes, FilterTokenKind::Word(word)) => {
                 number::hexadecimal(word.as_bytes()).map(Self::Text).ok_or_else(mismatch)
             }
-            (Type::Bytes, TokenKind::Text(text)) => {
+            (FieldType::Bytes, FilterTokenKind::Text(text)) => {
                 number::hexadecimal(text).map(Self::Text).ok_or_else(mismatch)
             }
-            (Type::Address(ports), TokenKind::Word(word)) => {
+            (FieldType::Address(ports), FilterTokenKind::Word(word)) => {
                 network(field, ports, word).map_err(wrong)
             }
-            (Type::Address(ports), TokenKind::Text(text)) => {
+            (FieldType::Address(ports), FilterTokenKind::Text(text)) => {
                 network(field, ports, &String::from_utf8_lossy(text)).map_err(wrong)
             }
-            (Type::Rule, TokenKind::Word(word)) => rule(word).map_err(wrong),
-            (Type::Rule, TokenKind::Text(text)) => {
+            (FieldType::Rule, FilterTokenKind::Word(word)) => rule(word).map_err(wrong),
+            (FieldType::Rule, FilterTokenKind::Text(text)) => {
                 rule(&String::from_utf8_lossy(text)).map_err(wrong)
             }
-            (Type::Json, TokenKind::Word(word)) => {
+            (FieldType::Json, FilterTokenKind::Word(word)) => {
                 json::scalar(word).map(Self::Json).ok_or_else(mismatch)
             }
-            (Type::Json, TokenKind::Text(text)) => match String::from_utf8(text.clone()) {
+            (FieldType::Json, FilterTokenKind::Text(text)) => match String::from_utf8(text.clone())
+            {
                 Ok(text) => Ok(Self::Json(text.into())),
                 Err(_) => Err(wrong("texts in JSON are UTF-8, and this one is not".to_owned())),
             },
             (
-                Type::Number
-                | Type::Size
-                | Type::Ratio
-                | Type::Duration
-                | Type::Flag
-                | Type::Name(_),
-                TokenKind::Text(_),
+                FieldType::Number
+                | FieldType::Size
+                | FieldType::Ratio
+                | FieldType::Duration
+                | FieldType::Flag
+                | FieldType::Name(_),
+                FilterTokenKind::Text(_),
             )
-            | (Type::Text, TokenKind::Word(_))
-            | (_, TokenKind::Sign(_) | TokenKind::End) => Err(mismatch()),
+            | (FieldType::Text, FilterTokenKind::Word(_))
+            | (_, FilterTokenKind::Sign(_) | FilterTokenKind::End) => Err(mismatch()),
         }
     }
 
     /// Whether a row's value is this one.
-    pub(super) fn is(&self, value: &Value<'_>) -> bool {
+    pub(super) fn is(&self, value: &FieldValue<'_>) -> bool {
         match (self, value) {
-            (Self::Number(number), Value::Number { low, high }) => (low..=high).contains(&number),
-            (Self::Text(text), Value::Text(bytes)) => text[..] == bytes[..],
-            (Self::Network(network), Value::Address { ip, port }) => network.contains(*ip, *port),
-            (Self::Rule(pattern), Value::Rule(id)) => id.starts_with(pattern.as_str()),
+            (Self::Number(number), FieldValue::Number { low, high }) => {
+                (low..=high).contains(&number)
+            }
+            (Self::Text(text), FieldValue::Text(bytes)) => text[..] == bytes[..],
+            (Self::AddressRange(network), FieldValue::Address { ip, port }) => {
+                network.contains(*ip, *port)
+            }
+            (Self::Rule(pattern), FieldValue::Rule(id)) => id.starts_with(pattern.as_str()),
             (
-                Self::Number(_) | Self::Text(_) | Self::Network(_) | Self::Rule(_) | Self::Json(_),
-                Value::Number { .. }
-                | Value::Text(_)
-                | Value::Beginning(_)
-                | Value::Address { .. }
-                | Value::Rule(_),
+                Self::Number(_)
+                | Self::Text(_)
+                | Self::AddressRange(_)
+                | Self::Rule(_)
+                | Self::Json(_),
+                FieldValue::Number { .. }
+                | FieldValue::Text(_)
+                | FieldValue::Beginning(_)
+                | FieldValue::Address { .. }
+                | FieldValue::Rule(_),
             ) => false,
         }
     }
 
     /// How the nearest of a row's numbers compares with this one, looked at from below and from above.
-    pub(super) fn order(&self, value: &Value<'_>) -> Option<[Ordering; 2]> {
+    pub(super) fn order(&self, value: &FieldValue<'_>) -> Option<[Ordering; 2]> {
         match (self, value) {
-            (Self::Number(number), Value::Number { low, high }) => {
+            (Self::Number(number), FieldValue::Number { low, high }) => {
                 Some([low.cmp(number), high.cmp(number)])
             }
             (
-                Self::Number(_) | Self::Text(_) | Self::Network(_) | Self::Rule(_) | Self::Json(_),
-                Value::Number { .. }
-                | Value::Text(_)
-                | Value::Beginning(_)
-                | Value::Address { .. }
-                | Value::Rule(_),
+                Self::Number(_)
+                | Self::Text(_)
+                | Self::AddressRange(_)
+                | Self::Rule(_)
+                | Self::Json(_),
+                FieldValue::Number { .. }
+                | FieldValue::Text(_)
+                | FieldValue::Beginning(_)
+                | FieldValue::Address { .. }
+                | FieldValue::Rule(_),
             ) => None,
         }
     }
 
     /// Writes it as a value of a type, so that reading gives the same.
-    pub(super) fn write(&self, kind: Type, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn write(&self, kind: FieldType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => match kind {
-                Type::Flag => named(&super::names::FLAG, *number, f),
-                Type::Name(names) => named(names, *number, f),
-                Type::Duration => number::write_duration(*number, f),
-                Type::Ratio => number::write_decimal(*number, MILLION, f),
-                Type::Number
-                | Type::Size
-                | Type::Text
-                | Type::Bytes
-                | Type::Address(_)
-                | Type::Rule
-                | Type::Json => write!(f, "{number}"),
+                FieldType::Flag => named(&super::names::FLAG, *number, f),
+                FieldType::Name(names) => named(names, *number, f),
+                FieldType::Duration => number::write_duration(*number, f),
+                FieldType::Ratio => number::write_decimal(*number, MILLION, f),
+                FieldType::Number
+                | FieldType::Size
+                | FieldType::Text
+                | FieldType::Bytes
+                | FieldType::Address(_)
+                | FieldType::Rule
+                | FieldType::Json => write!(f, "{number}"),
             },
-            Self::Text(bytes) if kind == Type::Bytes => {
+            Self::Text(bytes) if kind == FieldType::Bytes => {
                 f.write_char('"')?;
                 for (place, byte) in bytes.iter().enumerate() {
                     write!(f, "{}{byte:02x}", if place > 0 { " " } else { "" })?;
@@ -158,7 +171,7 @@ impl Literal {
                 f.write_char('"')
             }
             Self::Text(bytes) => quoted(bytes, f),
-            Self::Network(network) => write!(f, "{network}"),
+            Self::AddressRange(network) => write!(f, "{network}"),
             Self::Rule(pattern) => f.write_str(pattern),
             Self::Json(serde_json::Value::String(text)) => quoted(text.as_bytes(), f),
             Self::Json(value) => write!(f, "{value}"),
@@ -166,20 +179,20 @@ impl Literal {
     }
 }
 
-fn name(names: &Names, word: &str) -> Option<u64> {
+fn name(names: &ValueNames, word: &str) -> Option<u64> {
     let as_number = || number::integer(word).filter(|_| names.numbers == Numbers::Accepted);
     names.number(&word.to_ascii_lowercase()).or_else(as_number)
 }
 
-fn named(names: &Names, number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn named(names: &ValueNames, number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match names.name(number) {
         Some(name) => f.write_str(name),
         None => write!(f, "{number}"),
     }
 }
 
-fn network(field: &Field, ports: Ports, word: &str) -> Result<Literal, String> {
-    let network = Network::read(word).ok_or_else(|| {
+fn network(field: &FilterField, ports: Ports, word: &str) -> Result<Literal, String> {
+    let network = AddressRange::read(word).ok_or_else(|| {
         format!(
             "`{word}` is no address: write `10.0.0.1`, `10.0.0.0/8`, `::1`{}",
             match ports {
@@ -191,7 +204,7 @@ fn network(field: &Field, ports: Ports, word: &str) -> Result<Literal, String> {
     if ports == Ports::No && network.has_port() {
         return Err(format!("`{}` is an address without a port; `port` asks for that", field.name));
     }
-    Ok(Literal::Network(network))
+    Ok(Literal::AddressRange(network))
 }
 
 fn rule(word: &str) -> Result<Literal, String> {
@@ -206,8 +219,8 @@ fn rule(word: &str) -> Result<Literal, String> {
     Err(message)
 }
 
-fn unknown_name(field: &Field, names: &Names, word: &str) -> String {
-    let all = || names.list.iter().map(|named: &Named| named.name);
+fn unknown_name(field: &FilterField, names: &ValueNames, word: &str) -> String {
+    let all = || names.list.iter().map(|named: &NamedValue| named.name);
     let list = || all().collect::<Vec<_>>().join(", ");
     let hint = nearest(word, all()).map_or_else(
         || format!("it is one of {}", list()),
@@ -217,26 +230,33 @@ fn unknown_name(field: &Field, names: &Names, word: &str) -> String {
 }
 
 /// What is wrong when a token is no value of a field's type.
-fn mismatch(field: &Field, token: &Token) -> String {
+fn mismatch(field: &FilterField, token: &FilterToken) -> String {
     let seen = match &token.kind {
-        TokenKind::Word(word) if number::integer(word).is_some() => format!("`{word}` is a number"),
-        TokenKind::Word(word) => format!("`{word}` is none"),
-        TokenKind::Text(bytes) => format!("`{}` is text", Quoted(bytes)),
-        TokenKind::Sign(sign) => format!("`{}` is none", sign.text()),
-        TokenKind::End => "nothing follows".to_owned(),
+        FilterTokenKind::Word(word) if number::integer(word).is_some() => {
+            format!("`{word}` is a number")
+        }
+        FilterTokenKind::Word(word) => format!("`{word}` is none"),
+        FilterTokenKind::Text(bytes) => format!("`{}` is text", Quoted(bytes)),
+        FilterTokenKind::Sign(sign) => format!("`{}` is none", sign.text()),
+        FilterTokenKind::End => "nothing follows".to_owned(),
     };
     let hint = match field.kind {
-        Type::Text => match &token.kind {
-            TokenKind::Word(word) => format!(": write \"{word}\""),
-            TokenKind::Text(_) | TokenKind::Sign(_) | TokenKind::End => String::new(),
+        FieldType::Text => match &token.kind {
+            FilterTokenKind::Word(word) => format!(": write \"{word}\""),
+            FilterTokenKind::Text(_) | FilterTokenKind::Sign(_) | FilterTokenKind::End => {
+                String::new()
+            }
         },
-        Type::Duration => ": write `2.5s`, `300ms` or `1m`".to_owned(),
-        Type::Bytes => ": write \"81 85\"".to_owned(),
-        Type::Ratio => ": write `0.5` or `50%`".to_owned(),
-        Type::Json => ": write a text in quotes, a number, true, false or null".to_owned(),
-        Type::Flag | Type::Number | Type::Size | Type::Name(_) | Type::Address(_) | Type::Rule => {
-            String::new()
-        }
+        FieldType::Duration => ": write `2.5s`, `300ms` or `1m`".to_owned(),
+        FieldType::Bytes => ": write \"81 85\"".to_owned(),
+        FieldType::Ratio => ": write `0.5` or `50%`".to_owned(),
+        FieldType::Json => ": write a text in quotes, a number, true, false or null".to_owned(),
+        FieldType::Flag
+        | FieldType::Number
+        | FieldType::Size
+        | FieldType::Name(_)
+        | FieldType::Address(_)
+        | FieldType::Rule => String::new(),
     };
     format!("`{}` is {}; {seen}{hint}", field.name, field.kind.words())
 }

@@ -8,8 +8,8 @@ use crate::analysis::event::{
 use crate::findings::{Finding, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, PerDirection, Span, Timestamp};
-use crate::timeline::filter::fields::Need;
-use crate::timeline::filter::subject::{Kind, Subject};
+use crate::timeline::filter::fields::FilterNeed;
+use crate::timeline::filter::subject::{EntryClass, FilterSubject};
 use crate::timeline::filter::{Filter, Needs};
 use crate::websocket::{Frame, Opcode};
 
@@ -73,7 +73,7 @@ impl Matcher {
 
     /// Tells a finding; its event comes next.
     pub fn finding(&mut self, finding: &Finding) {
-        if self.needs.has(Need::Findings) && finding.connection.is_some() {
+        if self.needs.has(FilterNeed::Findings) && finding.connection.is_some() {
             self.fresh.push(finding.clone());
         }
     }
@@ -84,12 +84,12 @@ impl Matcher {
         match *what {
             ConnectionEvent::UpgradeRequested(handshake)
             | ConnectionEvent::HandshakeEnded(handshake) => {
-                if self.needs.has(Need::Handshake) {
+                if self.needs.has(FilterNeed::Handshake) {
                     self.memory(connection.id).handshake = Some(handshake.clone());
                 }
             }
             ConnectionEvent::FrameStarted(direction, frame) => {
-                if self.needs.has(Need::Frames) {
+                if self.needs.has(FilterNeed::Frames) {
                     let way = self.memory(connection.id).directions.get_mut(direction);
                     if frame.header.is_control() {
                         way.control = Some(*frame);
@@ -128,9 +128,9 @@ impl Matcher {
         let found = self.found(event);
         let references: Vec<&Finding> = found.iter().collect();
         let subject = self.subject(kind, event);
-        let passes = self.filter.matches(&Subject { findings: &references, ..subject });
+        let passes = self.filter.matches(&FilterSubject { findings: &references, ..subject });
         let EventKind::Connection(connection, _) = event.kind else { return passes };
-        if kind == Kind::End {
+        if kind == EntryClass::End {
             return passes || self.matched.contains(&connection.id);
         }
         if passes {
@@ -142,11 +142,11 @@ impl Matcher {
     /// Whether a finding matches for itself: with all that is known of its event, if it has one.
     pub fn chooses(&mut self, finding: &Finding, event: Option<&Event<'_>>) -> bool {
         let subject = match event {
-            Some(event) => self.subject(Kind::Finding, event),
-            None => Subject::new(Kind::Finding, finding.last, self.start),
+            Some(event) => self.subject(EntryClass::Finding, event),
+            None => FilterSubject::new(EntryClass::Finding, finding.last, self.start),
         };
-        let subject = Subject {
-            kind: Kind::Finding,
+        let subject = FilterSubject {
+            kind: EntryClass::Finding,
             // The direction of the event that brought it, a connection's end perhaps, says nothing.
             direction: finding.direction,
             findings: &[finding],
@@ -188,7 +188,7 @@ impl Matcher {
             self.memories.remove(&connection.id);
             self.matched.remove(&connection.id);
         }
-        if !self.needs.has(Need::Findings) {
+        if !self.needs.has(FilterNeed::Findings) {
             return;
         }
         let Some(memory) = self.memories.get_mut(&connection.id) else { return };
@@ -229,7 +229,7 @@ impl Matcher {
     /// The findings that a row is about.
     fn found(&mut self, event: &Event<'_>) -> Vec<Finding> {
         let mut found = self.fresh.clone();
-        if !self.needs.has(Need::Findings) {
+        if !self.needs.has(FilterNeed::Findings) {
             return found;
         }
         let EventKind::Connection(connection, what) = &event.kind else { return found };
@@ -247,11 +247,11 @@ impl Matcher {
         found
     }
 
-    fn subject<'a>(&'a self, kind: Kind, event: &'a Event<'_>) -> Subject<'a> {
-        let subject = Subject::new(kind, event.origin, self.start);
+    fn subject<'a>(&'a self, kind: EntryClass, event: &'a Event<'_>) -> FilterSubject<'a> {
+        let subject = FilterSubject::new(kind, event.origin, self.start);
         let EventKind::Connection(connection, what) = &event.kind else { return subject };
         let memory = self.memories.get(&connection.id);
-        let subject = Subject {
+        let subject = FilterSubject {
             connection: Some(connection),
             direction: direction(connection, what),
             handshake: memory.and_then(|memory| memory.handshake.as_ref()),
@@ -263,18 +263,20 @@ impl Matcher {
                 let mut frames =
                     way.into_iter().flat_map(|way| [&way.data, &way.control]).flatten();
                 let frame = frames.find(|frame| frame.span.start == message.span.start);
-                Subject { message: Some(message), frame, ..subject }
+                FilterSubject { message: Some(message), frame, ..subject }
             }
             ConnectionEvent::FrameStarted(_, frame) | ConnectionEvent::FrameEnded(_, frame) => {
-                Subject { frame: Some(frame), ..subject }
+                FilterSubject { frame: Some(frame), ..subject }
             }
             ConnectionEvent::UpgradeRequested(handshake)
             | ConnectionEvent::HandshakeEnded(handshake)
             | ConnectionEvent::TunnelOpened(handshake)
             | ConnectionEvent::TunnelRefused(handshake) => {
-                Subject { handshake: Some(handshake), ..subject }
+                FilterSubject { handshake: Some(handshake), ..subject }
             }
-            ConnectionEvent::Ended(ending) => Subject { outcome: Some(ending.outcome), ..subject },
+            ConnectionEvent::Ended(ending) => {
+                FilterSubject { outcome: Some(ending.outcome), ..subject }
+            }
             ConnectionEvent::Opened
             | ConnectionEvent::Tls(..)
             | ConnectionEvent::Recognized(_)
@@ -299,19 +301,19 @@ fn is_control(opcode: Opcode) -> bool {
 }
 
 /// What kind of row an event is; `None` where it is none.
-fn kind(event: &Event<'_>) -> Option<Kind> {
-    let EventKind::Connection(_, what) = &event.kind else { return Some(Kind::Incident) };
+fn kind(event: &Event<'_>) -> Option<EntryClass> {
+    let EventKind::Connection(_, what) = &event.kind else { return Some(EntryClass::Incident) };
     Some(match what {
         ConnectionEvent::Opened
         | ConnectionEvent::FrameStarted(..)
         | ConnectionEvent::InvalidUtf8 { .. } => return None,
-        ConnectionEvent::Message(..) => Kind::Message,
-        ConnectionEvent::FrameEnded(..) => Kind::Frame,
+        ConnectionEvent::Message(..) => EntryClass::Message,
+        ConnectionEvent::FrameEnded(..) => EntryClass::Frame,
         ConnectionEvent::UpgradeRequested(_)
         | ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)
-        | ConnectionEvent::TunnelRefused(_) => Kind::Handshake,
-        ConnectionEvent::Gap(..) => Kind::Gap,
+        | ConnectionEvent::TunnelRefused(_) => EntryClass::Handshake,
+        ConnectionEvent::Gap(..) => EntryClass::Gap,
         ConnectionEvent::Tls(..)
         | ConnectionEvent::Recognized(_)
         | ConnectionEvent::NotAFrame(..)
@@ -320,8 +322,8 @@ fn kind(event: &Event<'_>) -> Option<Kind> {
         | ConnectionEvent::SyncFound(..)
         | ConnectionEvent::Conflict(..)
         | ConnectionEvent::Limit(_)
-        | ConnectionEvent::StateChanged => Kind::Incident,
-        ConnectionEvent::Ended(_) => Kind::End,
+        | ConnectionEvent::StateChanged => EntryClass::Incident,
+        ConnectionEvent::Ended(_) => EntryClass::End,
     })
 }
 

@@ -25,18 +25,18 @@ mod token;
 
 use std::fmt;
 
-use self::expression::{Expression, Test};
-use self::json::Path;
+use self::expression::{Expression, FieldTest};
+use self::json::JsonPath;
 use self::parser::Parser;
-use self::token::Token;
+use self::token::FilterToken;
 
-pub use self::completion::{Candidate, complete};
-pub use self::fields::{FIELDS, Field, Need, Ports, Type, field};
-pub use self::json::Step;
+pub use self::completion::{Completion, complete};
+pub use self::fields::{FIELDS, FieldType, FilterField, FilterNeed, Ports, field};
+pub use self::json::JsonStep;
 pub use self::matcher::Matcher;
-pub use self::names::{Named, Names, Numbers, Order};
+pub use self::names::{NameOrder, NamedValue, Numbers, ValueNames};
 pub use self::operator::operators;
-pub use self::subject::{Kind, Subject};
+pub use self::subject::{EntryClass, FilterSubject};
 
 /// What rows are chosen by.
 ///
@@ -64,15 +64,15 @@ impl Filter {
 
     /// Makes the filter that asks for what stands at a place of a content that is JSON: for the same
     /// value, or, of an object or array, whether there is one. `None` where `value` is no JSON.
-    pub fn of_json(path: Vec<Step>, value: &[u8]) -> Option<Self> {
-        let test = Test::of_json(Path::new(path), value)?;
+    pub fn of_json(path: Vec<JsonStep>, value: &[u8]) -> Option<Self> {
+        let test = FieldTest::of_json(JsonPath::new(path), value)?;
         let mut needs = Needs::default();
         test.field.need.into_iter().for_each(|need| needs.add(need));
-        Some(Self { expression: Expression::Test(test), needs })
+        Some(Self { expression: Expression::FieldTest(test), needs })
     }
 
     /// Whether a row matches.
-    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+    pub fn matches(&self, subject: &FilterSubject<'_>) -> bool {
         self.expression.matches(subject)
     }
 
@@ -94,11 +94,11 @@ pub struct Needs(u8);
 
 impl Needs {
     /// Whether this is among it.
-    pub fn has(self, need: Need) -> bool {
+    pub fn has(self, need: FilterNeed) -> bool {
         self.0 & bit(need) != 0
     }
 
-    fn add(&mut self, need: Need) {
+    fn add(&mut self, need: FilterNeed) {
         self.0 |= bit(need);
     }
 }
@@ -106,12 +106,12 @@ impl Needs {
 /// Content that is kept for filters, in bytes of each message: longer ones are matched by their beginning.
 pub const CONTENT_LIMIT: usize = 1 << 20;
 
-fn bit(need: Need) -> u8 {
+fn bit(need: FilterNeed) -> u8 {
     match need {
-        Need::Content => 0x1,
-        Need::Findings => 0x2,
-        Need::Frames => 0x4,
-        Need::Handshake => 0x8,
+        FilterNeed::Content => 0x1,
+        FilterNeed::Findings => 0x2,
+        FilterNeed::Frames => 0x4,
+        FilterNeed::Handshake => 0x8,
     }
 }
 
@@ -131,7 +131,7 @@ impl FilterError {
         Self { column, length, message }
     }
 
-    fn at(token: &Token, message: String) -> Self {
+    fn at(token: &FilterToken, message: String) -> Self {
         Self::new(token.start, token.end.saturating_sub(token.start), message)
     }
 }

@@ -3,22 +3,22 @@
 use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::findings::Severity;
 use crate::stream::{Direction, Side};
-use crate::timeline::filter::subject::Kind;
+use crate::timeline::filter::subject::EntryClass;
 
 /// The values of a field that has few.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Names {
+pub struct ValueNames {
     /// All of them.
-    pub list: &'static [Named],
+    pub list: &'static [NamedValue],
     /// Whether one can be less than another.
-    pub order: Order,
+    pub order: NameOrder,
     /// Whether other values can be written as numbers.
     pub numbers: Numbers,
 }
 
 /// A value that has a name.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Named {
+pub struct NamedValue {
     /// As it is written.
     pub name: &'static str,
     /// What it stands for.
@@ -29,7 +29,7 @@ pub struct Named {
 
 /// Whether one value can be less than another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Order {
+pub enum NameOrder {
     /// It can.
     Ordered,
     /// They can only be equal or not.
@@ -45,7 +45,7 @@ pub enum Numbers {
     Refused,
 }
 
-impl Names {
+impl ValueNames {
     /// The number of a name.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.list.iter().find(|named| named.name == name).map(|named| named.number)
@@ -57,19 +57,19 @@ impl Names {
     }
 }
 
-const fn named(name: &'static str, number: u64, help: &'static str) -> Named {
-    Named { name, number, help }
+const fn named(name: &'static str, number: u64, help: &'static str) -> NamedValue {
+    NamedValue { name, number, help }
 }
 
-const fn unordered(list: &'static [Named]) -> Names {
-    Names { list, order: Order::Unordered, numbers: Numbers::Refused }
+const fn unordered(list: &'static [NamedValue]) -> ValueNames {
+    ValueNames { list, order: NameOrder::Unordered, numbers: Numbers::Refused }
 }
 
 /// Yes or no.
-pub(super) static FLAG: Names = unordered(&[named("true", 1, "yes"), named("false", 0, "no")]);
+pub(super) static FLAG: ValueNames = unordered(&[named("true", 1, "yes"), named("false", 0, "no")]);
 
 /// Opcodes by their wire values (RFC 6455 §5.2).
-pub(super) static OPCODE: Names = Names {
+pub(super) static OPCODE: ValueNames = ValueNames {
     list: &[
         named("continuation", 0x0, "goes on with a fragmented message"),
         named("text", 0x1, "UTF-8 text"),
@@ -78,35 +78,35 @@ pub(super) static OPCODE: Names = Names {
         named("ping", 0x9, "are you there?"),
         named("pong", 0xa, "the answer to a Ping, or a heartbeat"),
     ],
-    order: Order::Ordered,
+    order: NameOrder::Ordered,
     numbers: Numbers::Accepted,
 };
 
 /// Peers.
-pub(super) static SIDE: Names = unordered(&[
+pub(super) static SIDE: ValueNames = unordered(&[
     named("client", 0, "the peer that opened the connection"),
     named("server", 1, "the peer that accepted it"),
 ]);
 
 /// Directions, as in ndjson output.
-pub(super) static DIRECTION: Names = unordered(&[
+pub(super) static DIRECTION: ValueNames = unordered(&[
     named("client_to_server", 0, "from the peer that opened the connection"),
     named("server_to_client", 1, "from the peer that accepted it"),
 ]);
 
 /// How bad a finding is; note < warning < error.
-pub(super) static SEVERITY: Names = Names {
+pub(super) static SEVERITY: ValueNames = ValueNames {
     list: &[
         named("note", 0, "worth knowing; nobody is wrong"),
         named("warning", 1, "a SHOULD is not heeded, or trouble is likely"),
         named("error", 2, "a MUST is broken, or the connection failed"),
     ],
-    order: Order::Ordered,
+    order: NameOrder::Ordered,
     numbers: Numbers::Refused,
 };
 
 /// Kinds of rows.
-pub(super) static KIND: Names = unordered(&[
+pub(super) static KIND: ValueNames = unordered(&[
     named("message", 0, "a message or control frame"),
     named("frame", 1, "a frame, where frames are shown"),
     named("handshake", 2, "the request or response of an opening handshake"),
@@ -117,7 +117,7 @@ pub(super) static KIND: Names = unordered(&[
 ]);
 
 /// Outcomes of connections, as in ndjson output.
-pub(super) static OUTCOME: Names = unordered(&[
+pub(super) static OUTCOME: ValueNames = unordered(&[
     named("open", 0, "still open when the capture ended"),
     named("closed", 1, "closed cleanly"),
     named("aborted", 2, "ended without a Close from each side"),
@@ -129,7 +129,7 @@ pub(super) static OUTCOME: Names = unordered(&[
 ]);
 
 /// States of TCP, as in ndjson output.
-pub(super) static STATE: Names = unordered(&[
+pub(super) static STATE: ValueNames = unordered(&[
     named("syn_sent", 0, "nothing came back so far"),
     named("refused", 1, "RST answered the SYN"),
     named("established", 2, "data may flow"),
@@ -139,7 +139,7 @@ pub(super) static STATE: Names = unordered(&[
 ]);
 
 /// What carries the WebSocket, as in ndjson output.
-pub(super) static TRANSPORT: Names = unordered(&[
+pub(super) static TRANSPORT: ValueNames = unordered(&[
     named("tcp", 0, "TCP in the clear"),
     named("tls", 1, "TLS over TCP"),
     named("h2", 2, "a stream of HTTP/2"),
@@ -168,15 +168,15 @@ pub(super) fn severity(severity: Severity) -> u64 {
 }
 
 /// The number of a kind in [`KIND`].
-pub(super) fn kind(kind: Kind) -> u64 {
+pub(super) fn kind(kind: EntryClass) -> u64 {
     match kind {
-        Kind::Message => 0,
-        Kind::Frame => 1,
-        Kind::Handshake => 2,
-        Kind::Gap => 3,
-        Kind::Incident => 4,
-        Kind::End => 5,
-        Kind::Finding => 6,
+        EntryClass::Message => 0,
+        EntryClass::Frame => 1,
+        EntryClass::Handshake => 2,
+        EntryClass::Gap => 3,
+        EntryClass::Incident => 4,
+        EntryClass::End => 5,
+        EntryClass::Finding => 6,
     }
 }
 
@@ -231,7 +231,7 @@ mod tests {
         for of in Severity::ALL {
             assert_eq!(SEVERITY.name(severity(of)), Some(of.name()));
         }
-        for of in Kind::ALL {
+        for of in EntryClass::ALL {
             assert_eq!(KIND.name(kind(of)), Some(of.name()));
         }
         for of in OUTCOMES {

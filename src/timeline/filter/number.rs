@@ -142,9 +142,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_their_units() {
-        type Read = fn(&str) -> Option<u64>;
+        type ReadNumber = fn(&str) -> Option<u64>;
         #[rustfmt::skip]
-        let cases: &[(&str, Read, Option<u64>)] = &[
+        let cases: &[(&str, ReadNumber, Option<u64>)] = &[
             ("1000",        integer,  Some(1000)),
             ("1_000_000",   integer,  Some(1_000_000)),
             ("0x3e8",       integer,  Some(1000)),

@@ -1,9 +1,9 @@
 //! The operators, and which types take which.
 
 use crate::timeline::filter::expression::Comparison;
-use crate::timeline::filter::fields::Type;
-use crate::timeline::filter::names::Order;
-use crate::timeline::filter::token::{Sign, TokenKind};
+use crate::timeline::filter::fields::FieldType;
+use crate::timeline::filter::names::NameOrder;
+use crate::timeline::filter::token::{FilterTokenKind, Sign};
 
 /// What stands between a field and a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,15 +29,15 @@ pub(super) const OPERATORS: &[(Operator, &str)] = &[
 
 impl Operator {
     /// The operator that a token is; Wireshark's words are understood, too.
-    pub(super) fn of(token: &TokenKind) -> Option<Self> {
+    pub(super) fn of(token: &FilterTokenKind) -> Option<Self> {
         let comparison = match token {
-            TokenKind::Sign(Sign::Equal) => Comparison::Equal,
-            TokenKind::Sign(Sign::Unequal) => Comparison::Unequal,
-            TokenKind::Sign(Sign::Less) => Comparison::Less,
-            TokenKind::Sign(Sign::AtMost) => Comparison::AtMost,
-            TokenKind::Sign(Sign::Greater) => Comparison::Greater,
-            TokenKind::Sign(Sign::AtLeast) => Comparison::AtLeast,
-            TokenKind::Word(word) => match word.as_str() {
+            FilterTokenKind::Sign(Sign::Equal) => Comparison::Equal,
+            FilterTokenKind::Sign(Sign::Unequal) => Comparison::Unequal,
+            FilterTokenKind::Sign(Sign::Less) => Comparison::Less,
+            FilterTokenKind::Sign(Sign::AtMost) => Comparison::AtMost,
+            FilterTokenKind::Sign(Sign::Greater) => Comparison::Greater,
+            FilterTokenKind::Sign(Sign::AtLeast) => Comparison::AtLeast,
+            FilterTokenKind::Word(word) => match word.as_str() {
                 "contains" => return Some(Self::Contains),
                 "matches" => return Some(Self::Matches),
                 "in" => return Some(Self::In),
@@ -49,7 +49,7 @@ impl Operator {
                 "ge" => Comparison::AtLeast,
                 _ => return None,
             },
-            TokenKind::Sign(
+            FilterTokenKind::Sign(
                 Sign::And
                 | Sign::Or
                 | Sign::Not
@@ -60,8 +60,8 @@ impl Operator {
                 | Sign::Comma
                 | Sign::Range,
             )
-            | TokenKind::Text(_)
-            | TokenKind::End => return None,
+            | FilterTokenKind::Text(_)
+            | FilterTokenKind::End => return None,
         };
         Some(Self::Compare(comparison))
     }
@@ -77,35 +77,43 @@ impl Operator {
     }
 
     /// Whether values of a type can be asked so.
-    pub(super) fn fits(self, kind: Type) -> bool {
+    pub(super) fn fits(self, kind: FieldType) -> bool {
         match self {
             Self::Compare(Comparison::Equal | Comparison::Unequal) => true,
             Self::Compare(
                 Comparison::Less | Comparison::AtMost | Comparison::Greater | Comparison::AtLeast,
             ) => is_ordered(kind),
-            Self::Contains => matches!(kind, Type::Text | Type::Bytes | Type::Json),
-            Self::Matches => matches!(kind, Type::Text | Type::Json),
-            Self::In => kind != Type::Flag,
+            Self::Contains => matches!(kind, FieldType::Text | FieldType::Bytes | FieldType::Json),
+            Self::Matches => matches!(kind, FieldType::Text | FieldType::Json),
+            Self::In => kind != FieldType::Flag,
         }
     }
 
     /// The operators that a type takes, in words.
-    pub(super) fn list(kind: Type) -> String {
+    pub(super) fn list(kind: FieldType) -> String {
         operators(kind).map(|(text, _)| format!("`{text}`")).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// The operators that a type takes, with their meanings.
-pub fn operators(kind: Type) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn operators(kind: FieldType) -> impl Iterator<Item = (&'static str, &'static str)> {
     let fitting = OPERATORS.iter().filter(move |row| row.0.fits(kind));
     fitting.map(|row| (row.0.text(), row.1))
 }
 
 /// Whether one value of a type can be less than another.
-pub(super) fn is_ordered(kind: Type) -> bool {
+pub(super) fn is_ordered(kind: FieldType) -> bool {
     match kind {
-        Type::Number | Type::Size | Type::Ratio | Type::Duration | Type::Json => true,
-        Type::Name(names) => names.order == Order::Ordered,
-        Type::Flag | Type::Text | Type::Bytes | Type::Address(_) | Type::Rule => false,
+        FieldType::Number
+        | FieldType::Size
+        | FieldType::Ratio
+        | FieldType::Duration
+        | FieldType::Json => true,
+        FieldType::Name(names) => names.order == NameOrder::Ordered,
+        FieldType::Flag
+        | FieldType::Text
+        | FieldType::Bytes
+        | FieldType::Address(_)
+        | FieldType::Rule => false,
     }
 }

@@ -3,20 +3,20 @@
 use regex::bytes::RegexBuilder;
 
 use crate::timeline::filter::FilterError;
-use crate::timeline::filter::expression::{Check, Expression, Member, Test};
-use crate::timeline::filter::fields::{self, FIELDS, Field, Type};
-use crate::timeline::filter::json::Path;
+use crate::timeline::filter::expression::{Expression, FieldCheck, FieldTest, Member};
+use crate::timeline::filter::fields::{self, FIELDS, FieldType, FilterField};
+use crate::timeline::filter::json::JsonPath;
 use crate::timeline::filter::literal::Literal;
 use crate::timeline::filter::nearest::nearest;
 use crate::timeline::filter::operator::{Operator, is_ordered};
-use crate::timeline::filter::token::{Sign, Token, TokenKind};
+use crate::timeline::filter::token::{FilterToken, FilterTokenKind, Sign};
 
 /// Reads tokens.
 #[derive(Debug)]
 pub(super) struct Parser<'a> {
-    tokens: &'a [Token],
+    tokens: &'a [FilterToken],
     at: usize,
-    end: Token,
+    end: FilterToken,
     /// Parentheses and `not`s around the place.
     depth: usize,
     /// What could follow at the end of the expression.
@@ -27,19 +27,19 @@ pub(super) struct Parser<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Expected {
     /// A field, `not` or `(`.
-    Field,
+    FilterField,
     /// An operator that fits a field.
-    Operator(&'static Field),
+    Operator(&'static FilterField),
     /// A value of a field behind an operator.
-    Value(&'static Field, Operator),
+    FieldValue(&'static FilterField, Operator),
     /// `and` or `or`.
     Conjunction,
 }
 
 impl<'a> Parser<'a> {
     /// Starts before the first token.
-    pub(super) fn new(tokens: &'a [Token]) -> Self {
-        let end = Token { kind: TokenKind::End, start: 0, end: 0 };
+    pub(super) fn new(tokens: &'a [FilterToken]) -> Self {
+        let end = FilterToken { kind: FilterTokenKind::End, start: 0, end: 0 };
         let end = tokens.last().cloned().unwrap_or(end);
         Self { tokens, at: 0, end, depth: 0, expected: Vec::new() }
     }
@@ -53,11 +53,11 @@ impl<'a> Parser<'a> {
         let expression = self.either()?;
         let token = self.peek(Expected::Conjunction).clone();
         match token.kind {
-            TokenKind::End => Ok(expression),
-            TokenKind::Sign(Sign::Close) => {
+            FilterTokenKind::End => Ok(expression),
+            FilterTokenKind::Sign(Sign::Close) => {
                 Err(FilterError::at(&token, "this `)` closes nothing".to_owned()))
             }
-            TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+            FilterTokenKind::Word(_) | FilterTokenKind::Text(_) | FilterTokenKind::Sign(_) => {
                 let message = format!("expected `and` or `or` before {}", named(&token));
                 Err(FilterError::at(&token, message))
             }
@@ -70,7 +70,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token; at the end, what was expected is noted.
-    fn peek(&mut self, expected: Expected) -> &Token {
+    fn peek(&mut self, expected: Expected) -> &FilterToken {
         if self.is_at_end() && !self.expected.contains(&expected) {
             self.expected.push(expected);
         }
@@ -78,7 +78,7 @@ impl<'a> Parser<'a> {
     }
 
     fn is_at_end(&self) -> bool {
-        self.tokens.get(self.at).is_none_or(|token| token.kind == TokenKind::End)
+        self.tokens.get(self.at).is_none_or(|token| token.kind == FilterTokenKind::End)
     }
 
     fn advance(&mut self) {
@@ -88,9 +88,9 @@ impl<'a> Parser<'a> {
     /// Passes over a sign that is expected, or a word that stands for it.
     fn takes(&mut self, sign: Sign, word: &str, expected: Expected) -> bool {
         let found = match &self.peek(expected).kind {
-            TokenKind::Sign(found) => *found == sign,
-            TokenKind::Word(found) => found == word,
-            TokenKind::Text(_) | TokenKind::End => false,
+            FilterTokenKind::Sign(found) => *found == sign,
+            FilterTokenKind::Word(found) => found == word,
+            FilterTokenKind::Text(_) | FilterTokenKind::End => false,
         };
         if found {
             self.advance();
@@ -117,20 +117,20 @@ impl<'a> Parser<'a> {
     }
 
     fn negation(&mut self) -> Result<Expression, FilterError> {
-        let token = self.peek(Expected::Field).clone();
-        if self.takes(Sign::Not, "not", Expected::Field) {
+        let token = self.peek(Expected::FilterField).clone();
+        if self.takes(Sign::Not, "not", Expected::FilterField) {
             let part = self.deeper(&token, Self::negation)?;
             return Ok(Expression::Not(Box::new(part)));
         }
-        if !self.takes(Sign::Open, "(", Expected::Field) {
-            return self.test().map(Expression::Test);
+        if !self.takes(Sign::Open, "(", Expected::FilterField) {
+            return self.test().map(Expression::FieldTest);
         }
         let part = self.deeper(&token, Self::either)?;
         if self.takes(Sign::Close, ")", Expected::Conjunction) {
             return Ok(part);
         }
         let next = self.peek(Expected::Conjunction).clone();
-        if next.kind == TokenKind::End {
+        if next.kind == FilterTokenKind::End {
             let column = token.start.saturating_add(1);
             let message = format!("`(` at column {column} is never closed");
             return Err(FilterError::at(&token, message));
@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
 
     fn deeper(
         &mut self,
-        token: &Token,
+        token: &FilterToken,
         read: fn(&mut Self) -> Result<Expression, FilterError>,
     ) -> Result<Expression, FilterError> {
         if self.depth >= DEEPEST {
@@ -154,12 +154,12 @@ impl<'a> Parser<'a> {
         part
     }
 
-    fn test(&mut self) -> Result<Test, FilterError> {
-        let token = self.peek(Expected::Field).clone();
-        let TokenKind::Word(word) = &token.kind else {
+    fn test(&mut self) -> Result<FieldTest, FilterError> {
+        let token = self.peek(Expected::FilterField).clone();
+        let FilterTokenKind::Word(word) = &token.kind else {
             let message = match token.kind {
-                TokenKind::End => "expected a field, as in `opcode == text`".to_owned(),
-                TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+                FilterTokenKind::End => "expected a field, as in `opcode == text`".to_owned(),
+                FilterTokenKind::Word(_) | FilterTokenKind::Text(_) | FilterTokenKind::Sign(_) => {
                     format!("expected a field before {}", named(&token))
                 }
             };
@@ -168,33 +168,33 @@ impl<'a> Parser<'a> {
         let field =
             fields::field(word).ok_or_else(|| FilterError::at(&token, unknown_field(word)))?;
         self.advance();
-        let path = if field.kind == Type::Json { Some(self.path(field)?) } else { None };
+        let path = if field.kind == FieldType::Json { Some(self.path(field)?) } else { None };
         let check = self.check(field)?;
-        Ok(Test { field, path, check })
+        Ok(FieldTest { field, path, check })
     }
 
     /// The path of `json`, in parentheses.
-    fn path(&mut self, field: &'static Field) -> Result<Path, FilterError> {
-        let missing = |token: &Token| {
+    fn path(&mut self, field: &'static FilterField) -> Result<JsonPath, FilterError> {
+        let missing = |token: &FilterToken| {
             let message = format!("`{}` wants a path: `json(\".type\")`", field.name);
             FilterError::at(token, message)
         };
         let open = self.tokens.get(self.at).unwrap_or(&self.end);
-        if open.kind != TokenKind::Sign(Sign::Open) {
+        if open.kind != FilterTokenKind::Sign(Sign::Open) {
             return Err(missing(open));
         }
         self.advance();
         let token = self.tokens.get(self.at).unwrap_or(&self.end);
-        let TokenKind::Text(bytes) = &token.kind else { return Err(missing(token)) };
+        let FilterTokenKind::Text(bytes) = &token.kind else { return Err(missing(token)) };
         let text = String::from_utf8_lossy(bytes);
-        let path = Path::read(&text).map_err(|(place, message)| {
+        let path = JsonPath::read(&text).map_err(|(place, message)| {
             // Behind the quote; escapes before it would shift that.
             let column = token.start.saturating_add(1).saturating_add(place);
             FilterError::new(column.min(token.end), 1, message.to_owned())
         })?;
         self.advance();
         let close = self.tokens.get(self.at).unwrap_or(&self.end);
-        if close.kind != TokenKind::Sign(Sign::Close) {
+        if close.kind != FilterTokenKind::Sign(Sign::Close) {
             let message = "expected `)` behind the path".to_owned();
             return Err(FilterError::at(close, message));
         }
@@ -202,15 +202,19 @@ impl<'a> Parser<'a> {
         Ok(path)
     }
 
-    fn check(&mut self, field: &'static Field) -> Result<Check, FilterError> {
+    fn check(&mut self, field: &'static FilterField) -> Result<FieldCheck, FilterError> {
         let token = self.peek(Expected::Operator(field)).clone();
         let Some(operator) = Operator::of(&token.kind) else {
             return match &token.kind {
-                TokenKind::Word(word) if !matches!(word.as_str(), "and" | "or") => {
+                FilterTokenKind::Word(word) if !matches!(word.as_str(), "and" | "or") => {
                     Err(FilterError::at(&token, no_operator(field, &token)))
                 }
-                TokenKind::Text(_) => Err(FilterError::at(&token, no_operator(field, &token))),
-                TokenKind::Word(_) | TokenKind::Sign(_) | TokenKind::End => Ok(Check::Present),
+                FilterTokenKind::Text(_) => {
+                    Err(FilterError::at(&token, no_operator(field, &token)))
+                }
+                FilterTokenKind::Word(_) | FilterTokenKind::Sign(_) | FilterTokenKind::End => {
+                    Ok(FieldCheck::Present)
+                }
             };
         };
         if !operator.fits(field.kind) {
@@ -226,27 +230,27 @@ impl<'a> Parser<'a> {
         match operator {
             Operator::Compare(comparison) => {
                 let literal = self.literal(field, operator)?;
-                Ok(Check::Compare(comparison, literal))
+                Ok(FieldCheck::Compare(comparison, literal))
             }
-            Operator::Contains => self.needle(field).map(Check::Contains),
+            Operator::Contains => self.needle(field).map(FieldCheck::Contains),
             Operator::Matches => self.regex(field),
-            Operator::In => self.set(field).map(Check::In),
+            Operator::In => self.set(field).map(FieldCheck::In),
         }
     }
 
     fn literal(
         &mut self,
-        field: &'static Field,
+        field: &'static FilterField,
         operator: Operator,
     ) -> Result<Literal, FilterError> {
-        let literal = Literal::read(field, self.peek(Expected::Value(field, operator)))?;
+        let literal = Literal::read(field, self.peek(Expected::FieldValue(field, operator)))?;
         self.advance();
         Ok(literal)
     }
 
     /// What a text is to contain; of JSON, only texts contain anything.
-    fn needle(&mut self, field: &'static Field) -> Result<Literal, FilterError> {
-        let token = self.peek(Expected::Value(field, Operator::Contains)).clone();
+    fn needle(&mut self, field: &'static FilterField) -> Result<Literal, FilterError> {
+        let token = self.peek(Expected::FieldValue(field, Operator::Contains)).clone();
         let literal = self.literal(field, Operator::Contains)?;
         match &literal {
             Literal::Json(value) if !value.is_string() => {
@@ -256,15 +260,15 @@ impl<'a> Parser<'a> {
             Literal::Json(_)
             | Literal::Text(_)
             | Literal::Number(_)
-            | Literal::Network(_)
+            | Literal::AddressRange(_)
             | Literal::Rule(_) => Ok(literal),
         }
     }
 
-    fn regex(&mut self, field: &'static Field) -> Result<Check, FilterError> {
-        let token = self.peek(Expected::Value(field, Operator::Matches)).clone();
+    fn regex(&mut self, field: &'static FilterField) -> Result<FieldCheck, FilterError> {
+        let token = self.peek(Expected::FieldValue(field, Operator::Matches)).clone();
         let wrong = |message: String| Err(FilterError::at(&token, message));
-        let TokenKind::Text(bytes) = &token.kind else {
+        let FilterTokenKind::Text(bytes) = &token.kind else {
             return wrong("`matches` wants a regular expression in quotes".to_owned());
         };
         let Ok(pattern) = std::str::from_utf8(bytes) else {
@@ -279,14 +283,14 @@ impl<'a> Parser<'a> {
             .nest_limit(REGEX_DEPTH)
             .build();
         match built {
-            Ok(regex) => Ok(Check::Matches(regex)),
+            Ok(regex) => Ok(FieldCheck::Matches(regex)),
             Err(error) => wrong(format!("no regular expression: {}", reason(&error))),
         }
     }
 
     /// `{1, 2, 5..9}`, or a single value or range without braces.
-    fn set(&mut self, field: &'static Field) -> Result<Vec<Member>, FilterError> {
-        let expected = Expected::Value(field, Operator::In);
+    fn set(&mut self, field: &'static FilterField) -> Result<Vec<Member>, FilterError> {
+        let expected = Expected::FieldValue(field, Operator::In);
         let open = self.peek(expected).clone();
         if !self.takes(Sign::OpenBrace, "{", expected) {
             return Ok(vec![self.member(field)?]);
@@ -296,14 +300,14 @@ impl<'a> Parser<'a> {
             members.push(self.member(field)?);
             let token = self.tokens.get(self.at).unwrap_or(&self.end);
             let end = match token.kind {
-                TokenKind::Sign(Sign::Comma) => false,
-                TokenKind::Sign(Sign::CloseBrace) => true,
-                TokenKind::End => {
+                FilterTokenKind::Sign(Sign::Comma) => false,
+                FilterTokenKind::Sign(Sign::CloseBrace) => true,
+                FilterTokenKind::End => {
                     let column = open.start.saturating_add(1);
                     let message = format!("`{{` at column {column} is never closed");
                     return Err(FilterError::at(&open, message));
                 }
-                TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Sign(_) => {
+                FilterTokenKind::Word(_) | FilterTokenKind::Text(_) | FilterTokenKind::Sign(_) => {
                     let message = format!("expected `,` or `}}` before {}", named(token));
                     return Err(FilterError::at(token, message));
                 }
@@ -315,10 +319,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn member(&mut self, field: &'static Field) -> Result<Member, FilterError> {
+    fn member(&mut self, field: &'static FilterField) -> Result<Member, FilterError> {
         let low = self.literal(field, Operator::In)?;
         let range = self.tokens.get(self.at).unwrap_or(&self.end).clone();
-        if range.kind != TokenKind::Sign(Sign::Range) {
+        if range.kind != FilterTokenKind::Sign(Sign::Range) {
             return Ok(Member::One(low));
         }
         if !is_ordered(field.kind) {
@@ -350,16 +354,16 @@ fn single(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
 }
 
 /// A token as messages name it.
-fn named(token: &Token) -> String {
+fn named(token: &FilterToken) -> String {
     match &token.kind {
-        TokenKind::Word(word) => format!("`{word}`"),
-        TokenKind::Text(_) => "this text".to_owned(),
-        TokenKind::Sign(sign) => format!("`{}`", sign.text()),
-        TokenKind::End => "the end".to_owned(),
+        FilterTokenKind::Word(word) => format!("`{word}`"),
+        FilterTokenKind::Text(_) => "this text".to_owned(),
+        FilterTokenKind::Sign(sign) => format!("`{}`", sign.text()),
+        FilterTokenKind::End => "the end".to_owned(),
     }
 }
 
-fn no_operator(field: &Field, token: &Token) -> String {
+fn no_operator(field: &FilterField, token: &FilterToken) -> String {
     let shown = Operator::list(field.kind);
     format!("expected an operator after `{}`, before {}: {shown}", field.name, named(token))
 }

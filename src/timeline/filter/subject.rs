@@ -11,9 +11,9 @@ use crate::websocket::{Frame, Message};
 
 /// One row, with all that is known of it; what is absent matches nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct FilterSubject<'a> {
     /// What kind of row it is.
-    pub kind: Kind,
+    pub kind: EntryClass,
     /// The packet that completed it, and its time.
     pub origin: Origin,
     /// The time of the capture's first packet.
@@ -34,9 +34,9 @@ pub struct Subject<'a> {
     pub findings: &'a [&'a Finding],
 }
 
-impl Subject<'_> {
+impl FilterSubject<'_> {
     /// A row of a kind, of which nothing else is known.
-    pub fn new(kind: Kind, origin: Origin, start: Timestamp) -> Self {
+    pub fn new(kind: EntryClass, origin: Origin, start: Timestamp) -> Self {
         Self {
             kind,
             origin,
@@ -54,7 +54,7 @@ impl Subject<'_> {
 
 /// What kind of row it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum EntryClass {
     /// A message or control frame.
     Message,
     /// A frame, where frames are shown.
@@ -71,7 +71,7 @@ pub enum Kind {
     Finding,
 }
 
-impl Kind {
+impl EntryClass {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Message,
@@ -99,7 +99,7 @@ impl Kind {
 
 /// What a field has in a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Value<'a> {
+pub(super) enum FieldValue<'a> {
     /// All numbers from `low` to `high`; nearly always one.
     Number { low: u64, high: u64 },
     /// Bytes that are all there are.
@@ -112,7 +112,7 @@ pub(super) enum Value<'a> {
     Rule(&'static str),
 }
 
-impl<'a> Value<'a> {
+impl<'a> FieldValue<'a> {
     pub(super) fn number(number: impl Into<u64>) -> Self {
         let number = number.into();
         Self::Number { low: number, high: number }

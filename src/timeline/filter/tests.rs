@@ -17,14 +17,14 @@ fn parse(text: &str) -> Filter {
 /// can be known of it is.
 fn matches_message(text: &str, message: &Message<'_>, findings: &[&Finding]) -> bool {
     let (connection, handshake, frame) = (connection(), handshake(), frame());
-    let subject = Subject {
+    let subject = FilterSubject {
         connection: Some(&connection),
         direction: Some(Direction::ClientToServer),
         message: Some(message),
         frame: Some(&frame),
         handshake: Some(&handshake),
         findings,
-        ..Subject::new(Kind::Message, origin(6), START)
+        ..FilterSubject::new(EntryClass::Message, origin(6), START)
     };
     let filter = parse(text);
     let answer = filter.matches(&subject);
@@ -282,11 +282,11 @@ fn findings_are_asked_one_by_one() {
 fn finding_of_its_own_has_its_packets_and_offset() {
     let finding = finding("WS-F01", Some(Side::Client));
     let connection = connection();
-    let subject = Subject {
+    let subject = FilterSubject {
         connection: Some(&connection),
         direction: finding.direction,
         findings: &[&finding],
-        ..Subject::new(Kind::Finding, origin(9), START)
+        ..FilterSubject::new(EntryClass::Finding, origin(9), START)
     };
     for text in
         ["packet == 4", "offset == 412", "port == 8080", "kind == finding", "from == client"]
@@ -300,12 +300,12 @@ fn finding_of_its_own_has_its_packets_and_offset() {
 
 #[test]
 fn absent_fields_match_nothing_but_their_opposite() {
-    let nothing = Subject::new(Kind::Gap, origin(0), Timestamp(0));
+    let nothing = FilterSubject::new(EntryClass::Gap, origin(0), Timestamp(0));
     for field in FIELDS {
         if ["kind", "time", "packet"].contains(&field.name) {
             continue;
         }
-        let text = if field.kind == Type::Json { "json(\".a\")" } else { field.name };
+        let text = if field.kind == FieldType::Json { "json(\".a\")" } else { field.name };
         assert!(!parse(text).matches(&nothing), "{text}");
         assert!(parse(&format!("not {text}")).matches(&nothing), "{text}");
     }
@@ -314,7 +314,7 @@ fn absent_fields_match_nothing_but_their_opposite() {
         let opposite = text.replace("!=", "==");
         assert!(parse(&format!("not ({opposite})")).matches(&nothing), "{opposite}");
     }
-    let ended = Subject { outcome: Some(Outcome::Aborted), ..nothing };
+    let ended = FilterSubject { outcome: Some(Outcome::Aborted), ..nothing };
     assert!(parse("outcome == aborted").matches(&ended));
 }
 
@@ -428,9 +428,9 @@ fn canonical_form_is_stable() {
 
 #[test]
 fn needs_are_those_of_the_fields() {
-    use Need::{Content, Findings, Frames, Handshake};
+    use FilterNeed::{Content, Findings, Frames, Handshake};
     #[rustfmt::skip]
-    let cases: &[(&str, &[Need])] = &[
+    let cases: &[(&str, &[FilterNeed])] = &[
         ("opcode == text and length > 5 and close_code == 1000", &[]),
         ("text contains \"x\"", &[Content]),
         ("json(\".a\")", &[Content]),
@@ -462,7 +462,7 @@ fn depth_is_limited_and_length_is_not() {
     let long = vec!["masked or fin and not rsv1"; 5_000].join(" or ");
     let filter = parse(&long);
     assert_eq!(filter.to_string(), long);
-    assert!(!filter.matches(&Subject::new(Kind::Message, origin(0), START)));
+    assert!(!filter.matches(&FilterSubject::new(EntryClass::Message, origin(0), START)));
 }
 
 #[test]
@@ -517,8 +517,10 @@ fn nothing_that_is_written_makes_it_panic() {
         " ",
     ];
     let hello = message(Opcode::Text, b"{\"a\":[1]}");
-    let subject =
-        Subject { message: Some(&hello), ..Subject::new(Kind::Message, origin(6), START) };
+    let subject = FilterSubject {
+        message: Some(&hello),
+        ..FilterSubject::new(EntryClass::Message, origin(6), START)
+    };
     // A linear congruential generator: the same words on every run.
     let mut state = 1_u64;
     let mut next = |below: usize| {

@@ -4,8 +4,8 @@ use super::FilterError;
 
 /// A word, text or sign, and where it stands: columns count characters from 0.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Token {
-    pub(super) kind: TokenKind,
+pub(super) struct FilterToken {
+    pub(super) kind: FilterTokenKind,
     /// Column of its first character.
     pub(super) start: usize,
     /// Column behind its last character.
@@ -14,7 +14,7 @@ pub(super) struct Token {
 
 /// What a token is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum TokenKind {
+pub(super) enum FilterTokenKind {
     /// A name, number, address or rule: whatever needs no quotes.
     Word(String),
     /// What stands between quotes, escapes resolved: any bytes.
@@ -71,31 +71,31 @@ const SIGNS: &[(&str, Sign)] = &[
     (",", Sign::Comma),
 ];
 
-/// Cuts an expression into tokens; the last one is always [`TokenKind::End`].
+/// Cuts an expression into tokens; the last one is always [`FilterTokenKind::End`].
 ///
 /// # Errors
 ///
 /// A text without its closing quote, an escape that does not exist, a character that means nothing.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
+pub(super) fn tokens(text: &str) -> Result<Vec<FilterToken>, FilterError> {
     let letters: Vec<char> = text.chars().collect();
-    let mut reader = Reader { letters: &letters, at: 0 };
+    let mut reader = TokenReader { letters: &letters, at: 0 };
     let mut tokens = Vec::new();
     loop {
         reader.skip_blanks();
         let start = reader.at;
         let Some(kind) = reader.token()? else { break };
-        tokens.push(Token { kind, start, end: reader.at });
+        tokens.push(FilterToken { kind, start, end: reader.at });
     }
-    tokens.push(Token { kind: TokenKind::End, start: reader.at, end: reader.at });
+    tokens.push(FilterToken { kind: FilterTokenKind::End, start: reader.at, end: reader.at });
     Ok(tokens)
 }
 
-struct Reader<'a> {
+struct TokenReader<'a> {
     letters: &'a [char],
     at: usize,
 }
 
-impl Reader<'_> {
+impl TokenReader<'_> {
     fn peek(&self, ahead: usize) -> Option<char> {
         self.letters.get(self.at.saturating_add(ahead)).copied()
     }
@@ -110,7 +110,7 @@ impl Reader<'_> {
         }
     }
 
-    fn token(&mut self) -> Result<Option<TokenKind>, FilterError> {
+    fn token(&mut self) -> Result<Option<FilterTokenKind>, FilterError> {
         let Some(first) = self.peek(0) else { return Ok(None) };
         if first == '"' {
             return self.text().map(Some);
@@ -120,10 +120,10 @@ impl Reader<'_> {
         }
         if let Some((text, sign)) = SIGNS.iter().find(|row| self.begins_with(row.0)) {
             self.advance(text.len());
-            return Ok(Some(TokenKind::Sign(*sign)));
+            return Ok(Some(FilterTokenKind::Sign(*sign)));
         }
         if is_word(first) {
-            return Ok(Some(TokenKind::Word(self.word())));
+            return Ok(Some(FilterTokenKind::Word(self.word())));
         }
         Err(FilterError::new(self.at, 1, stray(first)))
     }
@@ -144,7 +144,7 @@ impl Reader<'_> {
         word
     }
 
-    fn text(&mut self) -> Result<TokenKind, FilterError> {
+    fn text(&mut self) -> Result<FilterTokenKind, FilterError> {
         let start = self.at;
         self.advance(1);
         let mut bytes = Vec::new();
@@ -152,7 +152,7 @@ impl Reader<'_> {
             match letter {
                 '"' => {
                     self.advance(1);
-                    return Ok(TokenKind::Text(bytes));
+                    return Ok(FilterTokenKind::Text(bytes));
                 }
                 '\\' => self.escape(&mut bytes)?,
                 _ => {
@@ -164,14 +164,14 @@ impl Reader<'_> {
         Err(self.unclosed(start))
     }
 
-    fn raw_text(&mut self) -> Result<TokenKind, FilterError> {
+    fn raw_text(&mut self) -> Result<FilterTokenKind, FilterError> {
         let start = self.at;
         self.advance(2);
         let mut bytes = Vec::new();
         while let Some(letter) = self.peek(0) {
             self.advance(1);
             if letter == '"' {
-                return Ok(TokenKind::Text(bytes));
+                return Ok(FilterTokenKind::Text(bytes));
             }
             push(&mut bytes, letter);
         }
@@ -252,20 +252,20 @@ fn stray(letter: char) -> String {
 mod tests {
     use super::*;
 
-    fn word(text: &str) -> TokenKind {
-        TokenKind::Word(text.to_owned())
+    fn word(text: &str) -> FilterTokenKind {
+        FilterTokenKind::Word(text.to_owned())
     }
 
-    fn quoted(bytes: &[u8]) -> TokenKind {
-        TokenKind::Text(bytes.to_vec())
+    fn quoted(bytes: &[u8]) -> FilterTokenKind {
+        FilterTokenKind::Text(bytes.to_vec())
     }
 
     #[test]
     fn expression_is_cut_into_words_texts_and_signs() {
         use Sign::{And, AtLeast, Close, Equal, Not, Open, Range};
-        let sign = TokenKind::Sign;
+        let sign = FilterTokenKind::Sign;
         #[rustfmt::skip]
-        let cases: &[(&str, &[TokenKind])] = &[
+        let cases: &[(&str, &[FilterTokenKind])] = &[
             ("", &[]),
             ("opcode == text", &[word("opcode"), sign(Equal), word("text")]),
             ("a>=1&&!(b)", &[word("a"), sign(AtLeast), word("1"), sign(And), sign(Not), sign(Open), word("b"), sign(Close)]),
@@ -281,8 +281,9 @@ mod tests {
         for (text, expected) in cases {
             let tokens = tokens(text).unwrap();
             let (end, tokens) = tokens.split_last().unwrap();
-            assert_eq!(end.kind, TokenKind::End, "{text}");
-            let kinds: Vec<TokenKind> = tokens.iter().map(|token| token.kind.clone()).collect();
+            assert_eq!(end.kind, FilterTokenKind::End, "{text}");
+            let kinds: Vec<FilterTokenKind> =
+                tokens.iter().map(|token| token.kind.clone()).collect();
             assert_eq!(kinds, *expected, "{text}");
         }
     }

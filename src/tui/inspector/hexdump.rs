@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::describe::frame::{FieldKind, FrameField};
 use crate::stream::length_u64;
-use crate::timeline::{Opened, OpenedFrame, Piece};
+use crate::timeline::{Opened, OpenedFrame, WirePiece};
 use crate::tui::inspector::frame_parts::{self, Parts};
 use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::words;
@@ -127,7 +127,7 @@ impl<'a> Dump<'a> {
     }
 
     /// `─── packet 24, 1,448 bytes at offset 412; 20 bytes are missing before it`
-    fn heading(&self, place: usize, piece: &Piece, symbols: &Symbols) -> PageLine {
+    fn heading(&self, place: usize, piece: &WirePiece, symbols: &Symbols) -> PageLine {
         let mut line = PageLine::of(Role::Border, symbols.line.repeat(3));
         line.push(Role::Title, format!(" packet {}", piece.packet));
         let length = words::bytes(piece.range.len());

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use crate::timeline::filter::Candidate;
+use crate::timeline::filter::Completion;
 use crate::tui::app::App;
 use crate::tui::prompt::{Prompt, PromptPurpose};
 use crate::tui::theme::{Role, Theme};
@@ -89,7 +89,7 @@ fn remark(
 }
 
 /// What may stand at the cursor; what the first of it means.
-fn candidates(candidates: &[Candidate], theme: Theme) -> Line<'static> {
+fn candidates(candidates: &[Completion], theme: Theme) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (place, candidate) in candidates.iter().take(MOST_CANDIDATES).enumerate() {
         let role = if place == 0 { Role::Key } else { Role::Text };

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use crate::timeline::filter::Step;
+use crate::timeline::filter::JsonStep;
 use crate::tui::inspector::document::{Document, DocumentTokenKind};
 
 /// Where a value stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::tui::inspector) struct JsonPlace {
     /// The way to it, from the whole value on.
-    pub(in crate::tui::inspector) path: Vec<Step>,
+    pub(in crate::tui::inspector) path: Vec<JsonStep>,
     /// Its bytes in the content.
     pub(in crate::tui::inspector) bytes: Range<usize>,
 }
@@ -18,7 +18,7 @@ pub(in crate::tui::inspector) struct JsonPlace {
 struct PathContainer {
     open: usize,
     /// The step to what is being read in it; `None` in an object before its first name.
-    step: Option<Step>,
+    step: Option<JsonStep>,
 }
 
 /// The value that a line begins, or whose end it is; the first one where it holds several.
@@ -41,7 +41,10 @@ pub(in crate::tui::inspector) fn place_of(
             DocumentTokenKind::Open if is_here => return Some(place(document, &open, at)),
             DocumentTokenKind::Open => {
                 let is_array = bytes(at) == Some(b"[");
-                open.push(PathContainer { open: at, step: is_array.then_some(Step::Element(0)) });
+                open.push(PathContainer {
+                    open: at,
+                    step: is_array.then_some(JsonStep::Element(0)),
+                });
             }
             DocumentTokenKind::Close => {
                 let closed = open.pop()?;
@@ -50,12 +53,13 @@ pub(in crate::tui::inspector) fn place_of(
                 }
             }
             DocumentTokenKind::Comma => {
-                if let Some(Step::Element(index)) = open.last_mut().and_then(|it| it.step.as_mut())
+                if let Some(JsonStep::Element(index)) =
+                    open.last_mut().and_then(|it| it.step.as_mut())
                 {
                     *index = index.saturating_add(1);
                 }
             }
-            DocumentTokenKind::Name => open.last_mut()?.step = Some(Step::named(bytes(at)?)?),
+            DocumentTokenKind::Name => open.last_mut()?.step = Some(JsonStep::named(bytes(at)?)?),
             DocumentTokenKind::String | DocumentTokenKind::Number | DocumentTokenKind::Literal
                 if is_here =>
             {
