@@ -24,6 +24,7 @@ use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
 use wslens::stream::GapCause;
 use wslens::stream::PerDirection;
+use wslens::stream::Side;
 use wslens::websocket::Opcode;
 
 use support::conversation::Conversation;
@@ -284,7 +285,7 @@ fn first_bytes_win_over_conflicting_ones() {
         }
         line.acknowledge(ServerToClient);
         line.segment(ServerToClient, &conversation.turns[3].1);
-        line.end(ServerToClient);
+        line.end(Side::Server);
         let seen = see(&line.packets, keeping());
         assert_eq!(seen.messages, conversation.said, "behind a hole: {behind_hole}");
         let [conflict] = seen.conflicts.client.as_slice() else {
@@ -368,7 +369,7 @@ fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet
         }
         line.acknowledge(direction.reverse());
     }
-    line.end(ServerToClient);
+    line.end(Side::Server);
     line.packets
 }
 

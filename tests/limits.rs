@@ -23,6 +23,7 @@ use wslens::analysis::limits::Limits;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
 use wslens::stream::GapCause;
+use wslens::stream::Side;
 use wslens::websocket::Inflation;
 use wslens::websocket::Opcode;
 
@@ -154,7 +155,7 @@ fn http_heads_are_kept_up_to_the_limit() {
             line.segment(ClientToServer, segment);
         }
         line.acknowledge(ServerToClient);
-        line.end(ServerToClient);
+        line.end(Side::Server);
         let seen = see(&line.packets, options(Limits::default()));
         assert_eq!(seen.limits, [Limit::HeadBytes], "endless: {endless}");
         assert_eq!(seen.outcomes.len(), 1);

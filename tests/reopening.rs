@@ -24,6 +24,7 @@ use wslens::findings::Settings;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction;
 use wslens::stream::PerDirection;
+use wslens::stream::Side;
 use wslens::timeline::OpenError;
 use wslens::timeline::OpenLimits;
 use wslens::timeline::Opener;
@@ -160,7 +161,7 @@ fn bytes_that_come_after_they_were_given_up_stay_missing() {
         }
         line.acknowledge(Direction::ServerToClient);
     }
-    line.end(Direction::ServerToClient);
+    line.end(Side::Server);
     for (packet, index) in line.packets.iter_mut().zip(0..) {
         packet.time += index * 20_000_000;
     }

@@ -13,13 +13,14 @@ use support::testkit::traffic::Link;
 use support::testkit::traffic::Traffic;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
+use wslens::stream::Side;
 
 mod support;
 
 #[test]
 fn the_example_of_the_documentation_is_a_capture() {
     let mut traffic = Traffic::new(Link::Ethernet);
-    traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(ServerToClient);
+    traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(Side::Server);
     let capture: Vec<u8> = file::pcap(&traffic.packets);
 
     let mut seen = support::seen::Seen::default();

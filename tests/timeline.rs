@@ -25,6 +25,7 @@ use wslens::findings::Severity;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
+use wslens::stream::Side;
 use wslens::stream::Timestamp;
 use wslens::timeline::Bucket;
 use wslens::timeline::OpenLimits;
@@ -255,7 +256,7 @@ fn many(mut each: impl FnMut(&Packet)) {
         line.segment(ClientToServer, &segment);
         line.packets.drain(..).for_each(|packet| each(&packet));
     }
-    line.end(ServerToClient);
+    line.end(Side::Server);
     line.packets.iter().for_each(each);
 }
 

@@ -20,7 +20,7 @@
 //!
 //! ```ignore
 //! let mut traffic = Traffic::new(Link::Ethernet);
-//! traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(ServerToClient);
+//! traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(Side::Server);
 //! let capture: Vec<u8> = file::pcap(&traffic.packets);
 //! ```
 //!

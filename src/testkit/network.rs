@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::packet::{ACK, ICMP, ICMPV6, PSH, RST, SYN, UDP, host, udp_between};
-use super::stream::Direction;
 use super::stream::Direction::{ClientToServer, ServerToClient};
+use super::stream::{Direction, Side};
 use super::traffic::Traffic;
 
 impl Traffic {
@@ -33,9 +33,9 @@ impl Traffic {
     }
 
     /// A side sends its latest payload again, as many milliseconds later.
-    pub(crate) fn resend(&mut self, by: impl Into<Direction>, milliseconds: u64) -> &mut Self {
+    pub(crate) fn resend(&mut self, by: Side, milliseconds: u64) -> &mut Self {
         self.wait(milliseconds);
-        let by = by.into();
+        let by = by.direction();
         let mut packet = self.latest(|packet| packet.payload > 0 && packet.direction == by);
         packet.time = self.time;
         self.packets.push(packet);
@@ -59,15 +59,15 @@ impl Traffic {
     }
 
     /// A side announces a receive window.
-    pub(crate) fn announce(&mut self, by: impl Into<Direction>, window: u16) -> &mut Self {
+    pub(crate) fn announce(&mut self, by: Side, window: u16) -> &mut Self {
         let usual = std::mem::replace(&mut self.window, window);
-        self.acknowledge(by.into()).window = usual;
+        self.acknowledge(by.direction()).window = usual;
         self
     }
 
     /// A side sends one byte that was acknowledged, to see whether the other is there.
-    pub(crate) fn keep_alive(&mut self, by: impl Into<Direction>) -> &mut Self {
-        let by = by.into();
+    pub(crate) fn keep_alive(&mut self, by: Side) -> &mut Self {
+        let by = by.direction();
         let sequence = self.next.get(by).wrapping_sub(1);
         self.packet(by, sequence, PSH | ACK, b"\0");
         self.acknowledge(by.reverse())

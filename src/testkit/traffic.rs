@@ -8,7 +8,7 @@ use super::packet::{ACK, FIN, PSH, RST, SYN, TCP};
 use super::packet::{ETHERNET, RAW_IP};
 use super::packet::{Segment, host, push_ethernet_header, push_ip_header};
 use super::stream::Direction::{ClientToServer, ServerToClient};
-use super::stream::{Direction, PerDirection};
+use super::stream::{Direction, PerDirection, Side};
 
 /// One captured packet.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -213,18 +213,18 @@ impl Traffic {
 
     /// Both sides send Close 1000, and then FIN, the server first.
     pub(crate) fn close(&mut self) -> &mut Self {
-        self.client(&masked(0x88, b"\x03\xe8")).server(b"\x88\x02\x03\xe8").end(ServerToClient)
+        self.client(&masked(0x88, b"\x03\xe8")).server(b"\x88\x02\x03\xe8").end(Side::Server)
     }
 
     /// Both sides send FIN, this one first.
-    pub(crate) fn end(&mut self, first: impl Into<Direction>) -> &mut Self {
-        let first = first.into();
+    pub(crate) fn end(&mut self, first: Side) -> &mut Self {
+        let first = first.direction();
         self.flagged(first, FIN | ACK).flagged(first.reverse(), FIN | ACK).acknowledge(first)
     }
 
     /// A side resets the connection.
-    pub(crate) fn reset(&mut self, by: impl Into<Direction>) -> &mut Self {
-        self.flagged(by.into(), RST | ACK)
+    pub(crate) fn reset(&mut self, by: Side) -> &mut Self {
+        self.flagged(by.direction(), RST | ACK)
     }
 
     /// An upgraded connection of which only the client's packets are captured.

@@ -1,8 +1,7 @@
 //! How a conversation was cut into packets and carried.
 
-use wslens::stream::Direction::ClientToServer;
-use wslens::stream::Direction::ServerToClient;
 use wslens::stream::PerDirection;
+use wslens::stream::Side;
 
 use super::conversation::Conversation;
 use super::testkit::traffic::Link;
@@ -87,8 +86,8 @@ pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<Packe
         traffic.acknowledge(direction.reverse());
     }
     match layout.ending {
-        Ending::Fin => traffic.end(ServerToClient),
-        Ending::Reset => traffic.reset(ClientToServer),
+        Ending::Fin => traffic.end(Side::Server),
+        Ending::Reset => traffic.reset(Side::Client),
         Ending::Open => &mut traffic,
     };
     traffic.packets

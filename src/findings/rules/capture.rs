@@ -428,7 +428,7 @@ mod tests {
             s.open().upgrade(&format!("X: {}\r\n", "x".repeat(60_000)), "");
         }},
         RuleCase { name: "packets that are no IP", near: &[], fires: &["CAP-08"], play: |s| {
-            s.upgraded().garbage();
+            s.upgraded().raw(&[0; 4]);
         }},
         RuleCase { name: "a link type that is not supported", near: &["CAP-08"], fires: &["CAP-10"], play: |s| {
             s.link_type = 147;

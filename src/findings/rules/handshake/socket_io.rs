@@ -84,18 +84,19 @@ const ERRORS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check, plain};
+    use crate::findings::fixture::{RuleCase, check, plain};
     use crate::stream::Side;
+    use crate::testkit::traffic::Traffic;
 
     const UNKNOWN: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";
 
-    fn socket_io(s: &mut Scenario) -> &mut Scenario {
+    fn socket_io(s: &mut Traffic) -> &mut Traffic {
         let (key, _) = s.open().fresh_key();
         s.client(format!("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes())
     }
 
-    fn accepted(s: &mut Scenario) -> &mut Scenario {
+    fn accepted(s: &mut Traffic) -> &mut Traffic {
         let (_, accept) = socket_io(s).fresh_key();
         s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
     }

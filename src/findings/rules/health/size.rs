@@ -56,10 +56,11 @@ const WORTH_IT: u64 = 30;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
+    use crate::findings::fixture::{RuleCase, check, masked, plain};
+    use crate::testkit::traffic::Traffic;
 
     /// 80 KB of text or of what is no text, in messages of 1 KB.
-    fn much(s: &mut Scenario, first: u8, content: impl Fn(u64) -> String) {
+    fn much(s: &mut Traffic, first: u8, content: impl Fn(u64) -> String) {
         for number in 0..80 {
             s.server(&plain(first, content(number).as_bytes()));
         }

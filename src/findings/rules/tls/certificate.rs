@@ -154,14 +154,15 @@ const NAMES_SHOWN: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::findings::fixture::{RuleCase, check};
     use crate::testkit::tls::{
         EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
         server_hello,
     };
+    use crate::testkit::traffic::Traffic;
 
     /// The whole handshake, a request and its answer.
-    fn works<'a>(s: &'a mut Scenario, certificate: &str) -> &'a mut Scenario {
+    fn works<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
         s.open()
             .client(&hello())
             .server(&flight(certificate))
@@ -171,7 +172,7 @@ mod tests {
     }
 
     /// The client leaves when it has the certificate.
-    fn refuses<'a>(s: &'a mut Scenario, certificate: &str) -> &'a mut Scenario {
+    fn refuses<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
         s.open().client(&hello()).server(&flight(certificate)).end(Side::Client)
     }
 
