@@ -1,6 +1,6 @@
-//! Documents that are made from the program's own tables.
+//! Documents: those generated from the program's own tables, examples, and the width of lines.
 //!
-//! `UPDATE_DOCS=1 cargo test --test docs` renews them.
+//! `UPDATE_DOCS=1 cargo test --test docs` updates the generated ones.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
@@ -11,27 +11,35 @@ use std::process::Command;
 
 use wslens::report::rules::group_table;
 
-/// Stands before the catalogue in docs/rules.md.
+/// The beginning of docs/rules.md.
 const RULES_HEAD: &str = "\
 # The rules
 
-What `wslens check` judges by. Severities: an *error* breaks a MUST, or is a connection that failed; a *warning* breaks a SHOULD, or
-means that trouble is likely; a *note* is worth knowing, and nobody is wrong. Ids are permanent.
+The rules that `wslens check` evaluates. Severities: an *error* violates a MUST, or is a failed
+connection; a *warning* violates a SHOULD, or means that trouble is likely; a *note* is worth
+knowing, and nothing is wrong. Ids are permanent.
 
-This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 
 ";
 
-/// Stands before the tables in docs/keys.md.
+/// The beginning of docs/keys.md.
 const KEYS_HEAD: &str = "\
 # The keys
 
-What keys do in the timeline (`wslens FILE`); `?` shows the same there. The wheel of the mouse scrolls, a click chooses, a second one opens,
-a click on a heading sorts, and borders between panes can be dragged.
+The keys of the screen (`wslens FILE`); `?` shows the same list there. The mouse wheel scrolls, a
+click selects, a second click opens, a click on a heading sorts, and borders between panes can be
+dragged.
 
-This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 
 ";
+
+/// Columns of prose in Markdown files.
+const WIDTH: usize = 100;
+
+/// Examples that the documents have at least, so that none is missed because of its form.
+const LEAST_EXAMPLES: usize = 4;
 
 #[test]
 fn page_of_the_rules_is_up_to_date() {
@@ -71,7 +79,115 @@ fn first_keys_in_the_readme_are_up_to_date() {
     compare("README.md", |text| replaced(text, "keys", &wslens::tui::manual::first_keys()));
 }
 
-/// A text with another content between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+#[test]
+fn documents_wrap_at_a_hundred_columns() {
+    let mut wide = Vec::new();
+    for (name, text) in documents() {
+        let mut in_code = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            in_code ^= line.starts_with("```");
+            // Tables have one line per row, and code is as wide as what it shows.
+            if in_code || line.starts_with('|') || line.starts_with("    ") {
+                continue;
+            }
+            if without_link_targets(line).chars().count() > WIDTH {
+                wide.push(format!("{name}:{number}: {line}"));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "wider than {WIDTH} columns:\n{}", wide.join("\n"));
+}
+
+#[test]
+fn examples_in_documents_are_what_the_program_prints() {
+    let mut wrong = Vec::new();
+    let mut examples = 0;
+    for (name, text) in documents() {
+        for example in examples_in(&text) {
+            examples += 1;
+            let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
+                .args(&example.arguments)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .output()
+                .unwrap();
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let mut printed = printed.lines();
+            for line in example.lines {
+                // Long lines are cut in documents, and lines are left out, but all come in order.
+                if !printed.any(|it| it.starts_with(line)) {
+                    wrong.push(format!("{name}: {line}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not printed:\n{}", wrong.join("\n"));
+    assert!(examples >= LEAST_EXAMPLES, "only {examples} examples were found");
+}
+
+/// A command of a document, and the lines that it is said to print.
+struct Example<'a> {
+    arguments: Vec<&'a str>,
+    lines: Vec<&'a str>,
+}
+
+/// The examples of a document: blocks of code that begin with `$ wslens`.
+fn examples_in(text: &str) -> Vec<Example<'_>> {
+    let mut examples: Vec<Example<'_>> = Vec::new();
+    let mut indent = None;
+    for line in text.lines() {
+        let bare = line.trim_start();
+        if let Some(arguments) = bare.strip_prefix("$ wslens ") {
+            indent = Some(line.len() - bare.len());
+            examples.push(Example { arguments: arguments.split(' ').collect(), lines: Vec::new() });
+            continue;
+        }
+        let Some(columns) = indent else { continue };
+        // A block in a fence ends with it, an indented one with the next line of prose.
+        let ends =
+            line.starts_with("```") || (columns > 0 && !bare.is_empty() && !line.starts_with(' '));
+        if ends {
+            indent = None;
+        } else if let Some(shown) = line.get(columns..).filter(|shown| !is_left_out(shown)) {
+            examples.last_mut().unwrap().lines.push(shown.trim_end());
+        }
+    }
+    examples
+}
+
+/// Whether a line of an example stands for lines that were left out, or has nothing to compare.
+fn is_left_out(line: &str) -> bool {
+    line.trim().is_empty() || line.trim() == "..." || line.trim_end().ends_with('…')
+}
+
+/// A line with the text of its links, without their targets, which cannot be wrapped.
+fn without_link_targets(line: &str) -> String {
+    let mut parts = line.split("](");
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        bare.push(']');
+        bare.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
+    }
+    bare
+}
+
+/// Every Markdown file of the repository, with its name.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = Vec::new();
+    for folder in ["", "docs", "samples", "benches"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                documents.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    documents.sort();
+    documents
+}
+
+/// Replaces the content between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
 fn replaced(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{begin} is missing"));
@@ -79,7 +195,7 @@ fn replaced(text: &str, name: &str, content: &str) -> String {
     format!("{before}{begin}{content}{end}{after}")
 }
 
-/// Compares a file with what it should be, or makes it so.
+/// Compares a file with its expected content, or updates it.
 fn compare(name: &str, expected: impl Fn(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let text = fs::read_to_string(&path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What filter expressions can ask for, from the table of fields: for help, and as a page.
+//! What filter expressions can test, generated from the table of fields: as help and as a page.
 
 use std::fmt::Write;
 
@@ -50,7 +50,7 @@ pub fn page() -> String {
             writeln!(out, "| `{}` | {}{more} |", field.name, list.join(", ")).ok();
         }
     }
-    out.push_str("\n## Limits\n\nOf each message, the first ");
+    out.push_str("\n## Limits\n\nOnly the first ");
     grouped(&mut out, length_u64(CONTENT_LIMIT));
     out.push_str(PAGE_TAIL);
     out
@@ -79,13 +79,9 @@ const KINDS: &[(&str, &str, &str)] = &[
     (
         "flag",
         "masked",
-        "`true` or `false`; the field alone, as in `masked`, asks whether it is true",
+        "`true` or `false`; the field alone, as in `masked`, tests whether it is true",
     ),
-    (
-        "number",
-        "port",
-        "decimal, or hexadecimal behind `0x`; `_` may stand between digits: `1_000_000`",
-    ),
+    ("number", "port", "decimal, or hexadecimal with `0x`; `_` may separate digits: `1_000_000`"),
     (
         "size",
         "length",
@@ -103,13 +99,17 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("name with an order", "severity", "likewise: `severity >= warning`"),
     ("address", "host", "`10.0.0.1`, `10.0.0.0/8`, `::1`, `fe80::/10`"),
     ("address and port", "server", "an address, or `10.0.0.1:80`, `[::1]:80`"),
-    ("rule", "rule", "an id or what ids begin with, in any letter case: `WS-F01`, `WS-F`, `WS-F*`"),
+    (
+        "rule",
+        "rule",
+        "an id or the beginning of ids, in any letter case: `WS-F01`, `WS-F`, `WS-F*`",
+    ),
     ("JSON value", "json", "text in quotes, a number, `true`, `false`, `null`"),
 ];
 
 /// What help says before the list of fields.
 const HELP_HEAD: &str = "\
-Only what matches an expression
+Show only rows that match an expression
 
 For example:
   opcode == text and length > 1k and from == client
@@ -119,16 +119,17 @@ For example:
   rule == WS-F or severity >= warning
   host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
 
-and, or, not (&&, ||, !) and parentheses join tests. What a line has not got matches nothing, != \
-included. Of contents, the first MiB is looked at. Names of Wireshark's websocket fields are \
-understood. docs/filter.md tells all of each field:
+and, or, not (&&, ||, !) and parentheses combine tests. A test on a field that a row does not have is \
+always false, even with !=. Only the first MiB of each message is searched. The names of Wireshark's \
+websocket fields are accepted. docs/filter.md explains each field:
   ";
 
 /// What the page says before its tables.
 const PAGE_HEAD: &str = "\
 # Filter expressions
 
-`-Y EXPRESSION` (`--where`) chooses what `wslens FILE`, `print`, `check`, `diagnose` and `stats` show.
+`-Y EXPRESSION` (`--where`) selects what `wslens FILE`, `print`, `check`, `diagnose` and `stats`
+show.
 
 ```text
 opcode == text and length > 1k and from == client
@@ -139,31 +140,37 @@ rule == WS-F or severity >= warning
 host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
 ```
 
-- `and`, `or`, `not` (also `&&`, `||`, `!`) and parentheses join tests; `not` binds most, `or` least.
-- A field alone (`rule`, `close_code`) asks whether it is there; a flag (`masked`), whether it is true.
-- What a line has not got matches nothing, `!=` included: `close_code != 1000` finds Closes with another code, `not close_code == 1000`
-  everything else, too.
-- Some fields have several values (`port` those of both peers, `rule` one for each finding). A test is true when it is for one of them; `!=`,
-  when all differ.
-- `contains` and `matches` mind letter case; `(?i)` at the beginning of a regular expression ignores it. `..` includes both ends.
-- A message has the header bits (`fin`, `rsv`, `masked`) of its first frame. A frame, where frames are shown, has no content: `text`, `hex` and
-  `json` match messages only.
-- The words `eq`, `ne`, `lt`, `le`, `gt`, `ge` are understood for `==`, `!=`, `<`, `<=`, `>`, `>=`.
+- `and`, `or`, `not` (also `&&`, `||`, `!`) and parentheses combine tests; `not` binds most tightly,
+  `or` least.
+- A field alone (`rule`, `close_code`) tests whether the row has it; a flag (`masked`), whether it
+  is true.
+- A test on a field that a row does not have is always false, even with `!=`: `close_code != 1000`
+  matches Closes with another code, `not close_code == 1000` also matches everything else.
+- Some fields have several values (`port` has those of both peers, `rule` one for each finding). A
+  test is true if it is true for one of them; `!=` is true if all of them differ.
+- `contains` and `matches` are case-sensitive; `(?i)` at the beginning of a regular expression makes
+  it ignore case. `..` includes both ends.
+- A message has the header bits (`fin`, `rsv`, `masked`) of its first frame. A frame, if frames are
+  shown, has no content: `text`, `hex` and `json` match messages only.
+- The words `eq`, `ne`, `lt`, `le`, `gt`, `ge` are accepted for `==`, `!=`, `<`, `<=`, `>`, `>=`.
 
-`print` shows the lines that match and, of connections with a match, the line that tells their addresses or (with `--format ndjson`) their
-`connection` line. Line numbers and the summary are those of the whole capture; the summary says how much matched. `stats` counts the messages that match, their frames, and the connections that have some. `check` looks at findings:
-each one together with its connection and what it is about; those that do not match are as if they had not been made. `diagnose` tells the
-stories of connections on which something matches.
+`print` shows the rows that match and, for each connection with a match, the line with its addresses
+or (with `--format ndjson`) its `connection` line. Row numbers and the summary are those of the
+whole capture; the summary also reports how many messages matched. `stats` counts the messages that
+match, their frames, and the connections that have at least one match. `check` tests findings, each
+together with its connection and the row that it concerns; findings that do not match are treated as
+if they did not exist. `diagnose` reports on connections on which something matches.
 
 ## Fields
 
 ";
 
-/// What the page says behind the limit on contents.
-const PAGE_TAIL: &str = " bytes of content are looked at: longer ones are matched by their beginning, and are equal to no text. A regular expression
-may take 1 MiB when it is compiled. At most 64 `(` and `not` may stand within one another.
+/// What the page says after the limit on contents.
+const PAGE_TAIL: &str = " bytes of each message are searched: a longer message is matched by its
+beginning, and is equal to no text. A compiled regular expression may take 1 MiB. At most 64 `(` and
+`not` may be nested.
 
-This page is made from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 ";
 
 #[cfg(test)]

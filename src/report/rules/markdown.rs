@@ -1,10 +1,11 @@
-//! The catalogue as Markdown: tables, and on request a chapter for each rule.
+//! The catalog as Markdown: tables, and optionally a section for each rule.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{RulesExtent, Section, sections};
 use crate::findings::Rule;
+use crate::report::wrap::wrap;
 
 /// Writes the sections.
 pub(super) fn write(
@@ -27,15 +28,15 @@ pub(super) fn write(
         if extent == RulesExtent::Full {
             for Rule { id, title, explanation, remedy, .. } in &section.rules {
                 writeln!(out, "\n### {id}: {}\n", marked_up(title))?;
-                writeln!(out, "{}\n", marked_up(explanation))?;
-                writeln!(out, "**Do:** {}", advice(remedy))?;
+                writeln!(out, "{}\n", wrapped(&marked_up(explanation)))?;
+                writeln!(out, "{}", advice(remedy))?;
             }
         }
     }
     Ok(())
 }
 
-/// The groups in a short table: what their ids begin with, what they are about, how many rules.
+/// A short table of the groups: prefix of their ids, subject, number of rules.
 pub fn group_table() -> String {
     let mut table = "| group | about | rules |\n| --- | --- | --- |\n".to_owned();
     for Section { title, rules } in sections(&[]) {
@@ -50,7 +51,7 @@ pub fn group_table() -> String {
     table
 }
 
-/// A remedy; its lines that begin with a blank are there to be copied.
+/// A remedy as a labeled paragraph; lines that begin with a space become a code block.
 fn advice(remedy: &str) -> String {
     let mut out = String::new();
     let mut was_code = false;
@@ -65,7 +66,8 @@ fn advice(remedy: &str) -> String {
         if is_code {
             out.push_str(line.trim_start());
         } else {
-            out.push_str(&marked_up(line));
+            let label = if place == 0 { "**Do:** " } else { "" };
+            out.push_str(&wrapped(&format!("{label}{}", marked_up(line))));
         }
         was_code = is_code;
     }
@@ -75,7 +77,12 @@ fn advice(remedy: &str) -> String {
     out
 }
 
-/// Plain text with code in backticks, so that nothing else of it has a meaning in Markdown.
+/// Text in lines of at most [`PAGE_WIDTH`] columns.
+fn wrapped(text: &str) -> String {
+    wrap(text, PAGE_WIDTH).join("\n")
+}
+
+/// Plain text with code in backticks, escaped so that nothing else has a meaning in Markdown.
 fn marked_up(text: &str) -> String {
     let mut out = String::new();
     let mut is_code = false;
@@ -93,6 +100,9 @@ fn marked_up(text: &str) -> String {
     }
     out
 }
+
+/// Columns of prose in Markdown files.
+const PAGE_WIDTH: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -116,9 +126,21 @@ mod tests {
     #[test]
     fn lines_to_be_copied_are_code() {
         let text = "In nginx:\n  set_a $b;\n  set_c \"d\";\nor a_b.";
-        let expected = "In nginx:\n\n```text\nset_a $b;\nset_c \"d\";\n```\n\nor a\\_b.";
+        let expected = "**Do:** In nginx:\n\n```text\nset_a $b;\nset_c \"d\";\n```\n\nor a\\_b.";
         assert_eq!(advice(text), expected);
-        assert_eq!(advice("a_b"), "a\\_b");
+        assert_eq!(advice("a_b"), "**Do:** a\\_b");
+    }
+
+    #[test]
+    fn no_wrapped_line_starts_a_list_or_a_quote() {
+        for rule in crate::findings::rules() {
+            for text in [rule.explanation, rule.remedy] {
+                for line in wrapped(&marked_up(text)).lines() {
+                    let marker = ["- ", "+ ", "= ", "1. "].iter().any(|it| line.starts_with(it));
+                    assert!(!marker, "{}: {line}", rule.id);
+                }
+            }
+        }
     }
 
     #[test]

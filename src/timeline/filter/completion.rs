@@ -117,9 +117,7 @@ impl CompletionMatch {
                 }
             }
             FieldType::Json => {
-                for (text, help) in
-                    [("true", "yes"), ("false", "no"), ("null", "the value that is none")]
-                {
+                for (text, help) in [("true", "yes"), ("false", "no"), ("null", "the null value")] {
                     self.add(text, help);
                 }
             }

@@ -84,7 +84,7 @@ impl Literal {
             (FieldType::Json, FilterTokenKind::Text(text)) => match String::from_utf8(text.clone())
             {
                 Ok(text) => Ok(Self::Json(text.into())),
-                Err(_) => Err(wrong("texts in JSON are UTF-8, and this one is not".to_owned())),
+                Err(_) => Err(wrong("JSON text is UTF-8, but this is not".to_owned())),
             },
             (
                 FieldType::Number
@@ -194,7 +194,7 @@ fn named(names: &ValueNames, number: u64, f: &mut fmt::Formatter<'_>) -> fmt::Re
 fn network(field: &FilterField, ports: Ports, word: &str) -> Result<Literal, String> {
     let network = AddressRange::read(word).ok_or_else(|| {
         format!(
-            "`{word}` is no address: write `10.0.0.1`, `10.0.0.0/8`, `::1`{}",
+            "`{word}` is not an address: write `10.0.0.1`, `10.0.0.0/8`, `::1`{}",
             match ports {
                 Ports::Yes => ", or with a port `10.0.0.1:80`, `[::1]:80`",
                 Ports::No => "",
@@ -202,7 +202,10 @@ fn network(field: &FilterField, ports: Ports, word: &str) -> Result<Literal, Str
         )
     })?;
     if ports == Ports::No && network.has_port() {
-        return Err(format!("`{}` is an address without a port; `port` asks for that", field.name));
+        return Err(format!(
+            "`{}` is an address without a port; use `port` for the port",
+            field.name
+        ));
     }
     Ok(Literal::AddressRange(network))
 }
@@ -222,11 +225,9 @@ fn rule(word: &str) -> Result<Literal, String> {
 fn unknown_name(field: &FilterField, names: &ValueNames, word: &str) -> String {
     let all = || names.list.iter().map(|named: &NamedValue| named.name);
     let list = || all().collect::<Vec<_>>().join(", ");
-    let hint = nearest(word, all()).map_or_else(
-        || format!("it is one of {}", list()),
-        |near| format!("did you mean `{near}`?"),
-    );
-    format!("`{}` is never `{word}`; {hint}", field.name)
+    let hint = nearest(word, all())
+        .map_or_else(|| format!("use one of {}", list()), |near| format!("did you mean `{near}`?"));
+    format!("`{word}` is not a value of `{}`; {hint}", field.name)
 }
 
 /// What is wrong when a token is no value of a field's type.

@@ -71,12 +71,12 @@ pub(super) static FLAG: ValueNames = unordered(&[named("true", 1, "yes"), named(
 /// Opcodes by their wire values (RFC 6455 §5.2).
 pub(super) static OPCODE: ValueNames = ValueNames {
     list: &[
-        named("continuation", 0x0, "goes on with a fragmented message"),
+        named("continuation", 0x0, "continues a fragmented message"),
         named("text", 0x1, "UTF-8 text"),
         named("binary", 0x2, "arbitrary bytes"),
-        named("close", 0x8, "the sender will send no more"),
+        named("close", 0x8, "the sender will not send any more"),
         named("ping", 0x9, "are you there?"),
-        named("pong", 0xa, "the answer to a Ping, or a heartbeat"),
+        named("pong", 0xa, "the response to a Ping, or a heartbeat"),
     ],
     order: NameOrder::Ordered,
     numbers: Numbers::Accepted,
@@ -97,9 +97,9 @@ pub(super) static DIRECTION: ValueNames = unordered(&[
 /// How bad a finding is; note < warning < error.
 pub(super) static SEVERITY: ValueNames = ValueNames {
     list: &[
-        named("note", 0, "worth knowing; nobody is wrong"),
-        named("warning", 1, "a SHOULD is not heeded, or trouble is likely"),
-        named("error", 2, "a MUST is broken, or the connection failed"),
+        named("note", 0, "worth knowing; nothing is wrong"),
+        named("warning", 1, "a SHOULD is violated, or trouble is likely"),
+        named("error", 2, "a MUST is violated, or the connection failed"),
     ],
     order: NameOrder::Ordered,
     numbers: Numbers::Refused,
@@ -108,12 +108,12 @@ pub(super) static SEVERITY: ValueNames = ValueNames {
 /// Kinds of rows.
 pub(super) static KIND: ValueNames = unordered(&[
     named("message", 0, "a message or control frame"),
-    named("frame", 1, "a frame, where frames are shown"),
+    named("frame", 1, "a frame, if frames are shown"),
     named("handshake", 2, "the request or response of an opening handshake"),
     named("gap", 3, "missing bytes"),
     named("incident", 4, "anything else that happened on a connection"),
     named("end", 5, "the end of a connection"),
-    named("finding", 6, "a finding that stands for itself"),
+    named("finding", 6, "a finding that belongs to no row"),
 ]);
 
 /// Outcomes of connections, as in ndjson output.
@@ -123,14 +123,14 @@ pub(super) static OUTCOME: ValueNames = unordered(&[
     named("aborted", 2, "ended without a Close from each side"),
     named("refused", 3, "RST answered the SYN"),
     named("timeout", 4, "no answer to the SYN or to the upgrade request"),
-    named("rejected", 5, "the upgrade was answered with something else than 101"),
+    named("rejected", 5, "the response to the upgrade was not 101"),
     named("not_websocket", 6, "not a WebSocket"),
     named("undecodable", 7, "encrypted, or a protocol that is not decoded"),
 ]);
 
 /// States of TCP, as in ndjson output.
 pub(super) static STATE: ValueNames = unordered(&[
-    named("syn_sent", 0, "nothing came back so far"),
+    named("syn_sent", 0, "no answer so far"),
     named("refused", 1, "RST answered the SYN"),
     named("established", 2, "data may flow"),
     named("half_closed", 3, "one side has sent FIN"),
@@ -140,7 +140,7 @@ pub(super) static STATE: ValueNames = unordered(&[
 
 /// What carries the WebSocket, as in ndjson output.
 pub(super) static TRANSPORT: ValueNames = unordered(&[
-    named("tcp", 0, "TCP in the clear"),
+    named("tcp", 0, "plain TCP"),
     named("tls", 1, "TLS over TCP"),
     named("h2", 2, "a stream of HTTP/2"),
 ]);

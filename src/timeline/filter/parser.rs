@@ -55,7 +55,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             FilterTokenKind::End => Ok(expression),
             FilterTokenKind::Sign(Sign::Close) => {
-                Err(FilterError::at(&token, "this `)` closes nothing".to_owned()))
+                Err(FilterError::at(&token, "unmatched `)`".to_owned()))
             }
             FilterTokenKind::Word(_) | FilterTokenKind::Text(_) | FilterTokenKind::Sign(_) => {
                 let message = format!("expected `and` or `or` before {}", named(&token));
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
         read: fn(&mut Self) -> Result<Expression, FilterError>,
     ) -> Result<Expression, FilterError> {
         if self.depth >= DEEPEST {
-            let message = format!("more than {DEEPEST} `(` and `not` within one another");
+            let message = format!("more than {DEEPEST} nested `(` and `not`");
             return Err(FilterError::at(token, message));
         }
         self.depth = self.depth.saturating_add(1);
@@ -176,7 +176,7 @@ impl<'a> Parser<'a> {
     /// The path of `json`, in parentheses.
     fn path(&mut self, field: &'static FilterField) -> Result<JsonPath, FilterError> {
         let missing = |token: &FilterToken| {
-            let message = format!("`{}` wants a path: `json(\".type\")`", field.name);
+            let message = format!("`{}` needs a path: `json(\".type\")`", field.name);
             FilterError::at(token, message)
         };
         let open = self.tokens.get(self.at).unwrap_or(&self.end);
@@ -195,7 +195,7 @@ impl<'a> Parser<'a> {
         self.advance();
         let close = self.tokens.get(self.at).unwrap_or(&self.end);
         if close.kind != FilterTokenKind::Sign(Sign::Close) {
-            let message = "expected `)` behind the path".to_owned();
+            let message = "expected `)` after the path".to_owned();
             return Err(FilterError::at(close, message));
         }
         self.advance();
@@ -254,7 +254,7 @@ impl<'a> Parser<'a> {
         let literal = self.literal(field, Operator::Contains)?;
         match &literal {
             Literal::Json(value) if !value.is_string() => {
-                let message = "only texts can be contained: write it in quotes".to_owned();
+                let message = "`contains` needs a text: write it in quotes".to_owned();
                 Err(FilterError::at(&token, message))
             }
             Literal::Json(_)
@@ -269,7 +269,7 @@ impl<'a> Parser<'a> {
         let token = self.peek(Expected::FieldValue(field, Operator::Matches)).clone();
         let wrong = |message: String| Err(FilterError::at(&token, message));
         let FilterTokenKind::Text(bytes) = &token.kind else {
-            return wrong("`matches` wants a regular expression in quotes".to_owned());
+            return wrong("`matches` needs a regular expression in quotes".to_owned());
         };
         let Ok(pattern) = std::str::from_utf8(bytes) else {
             return wrong(
@@ -284,7 +284,7 @@ impl<'a> Parser<'a> {
             .build();
         match built {
             Ok(regex) => Ok(FieldCheck::Matches(regex)),
-            Err(error) => wrong(format!("no regular expression: {}", reason(&error))),
+            Err(error) => wrong(format!("invalid regular expression: {}", reason(&error))),
         }
     }
 
@@ -326,7 +326,8 @@ impl<'a> Parser<'a> {
             return Ok(Member::One(low));
         }
         if !is_ordered(field.kind) {
-            let message = format!("`{}` has no order, so that `..` means nothing", field.name);
+            let message =
+                format!("values of `{}` have no order, so `..` cannot be used", field.name);
             return Err(FilterError::at(&range, message));
         }
         self.advance();
@@ -334,7 +335,7 @@ impl<'a> Parser<'a> {
         if let (Literal::Number(low), Literal::Number(high)) = (&low, &high)
             && low > high
         {
-            let message = "nothing is in this range: its end is less than its beginning".to_owned();
+            let message = "this range is empty: its end is less than its beginning".to_owned();
             return Err(FilterError::at(&range, message));
         }
         Ok(Member::Range(low, high))

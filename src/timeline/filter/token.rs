@@ -193,7 +193,7 @@ impl TokenReader<'_> {
             'x' => {
                 let byte = self.hexadecimal();
                 if byte.is_none() {
-                    let message = "`\\x` wants two hexadecimal digits, as in `\\x1b`".to_owned();
+                    let message = "`\\x` needs two hexadecimal digits, as in `\\x1b`".to_owned();
                     return Err(FilterError::new(self.at, 2, message));
                 }
                 self.advance(2);
@@ -239,12 +239,12 @@ pub(super) fn is_word(letter: char) -> bool {
 /// What to do about a character that means nothing.
 fn stray(letter: char) -> String {
     match letter {
-        '=' => "`=` is no operator; equality is written `==`".to_owned(),
-        '&' => "`&` is no operator; write `and` or `&&`".to_owned(),
-        '|' => "`|` is no operator; write `or` or `||`".to_owned(),
-        '~' => "`~` is no operator; write `matches`".to_owned(),
-        '\'' => "texts stand in double quotes: `\"...\"`".to_owned(),
-        _ => format!("`{letter}` means nothing here"),
+        '=' => "`=` is not an operator; use `==`".to_owned(),
+        '&' => "`&` is not an operator; use `and` or `&&`".to_owned(),
+        '|' => "`|` is not an operator; use `or` or `||`".to_owned(),
+        '~' => "`~` is not an operator; use `matches`".to_owned(),
+        '\'' => "write text in double quotes: `\"...\"`".to_owned(),
+        _ => format!("unexpected `{letter}`"),
     }
 }
 
@@ -304,11 +304,11 @@ mod tests {
             ("text == \"abc\\",   8, 5, "never closed"),
             ("text == \"a\\d\"", 10, 2, "there is no escape `\\d`"),
             ("text == \"\\x1\"",  9, 2, "two hexadecimal digits"),
-            ("length = 5",        7, 1, "equality is written `==`"),
-            ("a & b",             2, 1, "write `and`"),
-            ("a | b",             2, 1, "write `or`"),
+            ("length = 5",        7, 1, "use `==`"),
+            ("a & b",             2, 1, "use `and`"),
+            ("a | b",             2, 1, "use `or`"),
             ("text == 'x'",       8, 1, "double quotes"),
-            ("é ; b",             2, 1, "`;` means nothing here"),
+            ("é ; b",             2, 1, "unexpected `;`"),
         ];
         for (text, column, length, message) in cases {
             let error = tokens(text).unwrap_err();
