@@ -263,8 +263,8 @@ fn wrong_expressions_are_one_line_with_their_column() {
         ("opcode == text and length > \"x\"", "wslens: -Y column 29: `length` is a number; `\"x\"` is text"),
         ("(masked", "wslens: -Y column 1: `(` at column 1 is never closed"),
         ("", "wslens: -Y column 1: expected a field"),
-        ("text matches \"(\"", "wslens: -Y column 14: no regular expression: unclosed group"),
-        ("text == \x1b[2J", "wslens: -Y column 9: `\\x1b` means nothing here"),
+        ("text matches \"(\"", "wslens: -Y column 14: invalid regular expression: unclosed group"),
+        ("text == \x1b[2J", "wslens: -Y column 9: unexpected `\\x1b`"),
     ];
     for (expression, expected) in cases {
         for command in [&["print"][..], &["check"], &["stats"], &[]] {

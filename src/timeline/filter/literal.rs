@@ -236,9 +236,9 @@ fn mismatch(field: &FilterField, token: &FilterToken) -> String {
         FilterTokenKind::Word(word) if number::integer(word).is_some() => {
             format!("`{word}` is a number")
         }
-        FilterTokenKind::Word(word) => format!("`{word}` is none"),
+        FilterTokenKind::Word(word) => format!("`{word}` is not"),
         FilterTokenKind::Text(bytes) => format!("`{}` is text", Quoted(bytes)),
-        FilterTokenKind::Sign(sign) => format!("`{}` is none", sign.text()),
+        FilterTokenKind::Sign(sign) => format!("`{}` is not", sign.text()),
         FilterTokenKind::End => "nothing follows".to_owned(),
     };
     let hint = match field.kind {
