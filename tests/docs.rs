@@ -8,6 +8,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use wslens::report::rules::group_table;
 
@@ -34,6 +35,9 @@ dragged.
 This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 
 ";
+
+/// Held while documents are read or written: tests run at the same time, and some may update them.
+static DOCUMENTS: Mutex<()> = Mutex::new(());
 
 /// Columns of prose in Markdown files.
 const WIDTH: usize = 100;
@@ -172,6 +176,7 @@ fn without_link_targets(line: &str) -> String {
 
 /// Every Markdown file of the repository, with its name.
 fn documents() -> Vec<(String, String)> {
+    let _held = DOCUMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut documents = Vec::new();
     for folder in ["", "docs", "samples", "benches"] {
@@ -197,6 +202,7 @@ fn replaced(text: &str, name: &str, content: &str) -> String {
 
 /// Compares a file with its expected content, or updates it.
 fn compare(name: &str, expected: impl Fn(&str) -> String) {
+    let _held = DOCUMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let text = fs::read_to_string(&path).unwrap_or_default();
     let expected = expected(&text);
