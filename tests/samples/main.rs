@@ -1,10 +1,12 @@
-//! Every sample through the binary, compared with what its programs say that they sent and received.
+//! Every sample through the binary, compared with what its programs logged, and with the table of `samples/README.md`.
 
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
 )]
+
+mod promises;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +25,7 @@ const FIRST_CONTROL_OPCODE: u64 = 8;
 const DIRECTIONS: [&str; 2] = ["client_to_server", "server_to_client"];
 
 #[test]
-fn samples_are_told_as_their_programs_tell_them() {
+fn samples_are_shown_as_their_programs_logged_them() {
     let mut differences = Vec::new();
     let truths = truths();
     assert!(!truths.is_empty(), "no samples");
@@ -56,7 +58,7 @@ fn every_capture_in_samples_has_its_truth() {
     }
 }
 
-/// Runs wslens on one sample, and tells where it differs from the truth.
+/// Runs wslens on one sample, and lists the differences from the expected results.
 fn compare(truth: &Value) -> Vec<String> {
     let mut differences = Vec::new();
     let problems: Vec<&str> = list(&truth["problems"]).filter_map(Value::as_str).collect();
@@ -66,12 +68,12 @@ fn compare(truth: &Value) -> Vec<String> {
         if run.code != Some(expected_code) {
             differences.push(format!("exit code {:?}, not {expected_code}", run.code));
         }
-        let lines_said = usize::from(expected_code != 0);
-        if run.said.lines().count() != lines_said {
-            differences.push(format!("standard error: {:?}", run.said));
+        let lines_expected = usize::from(expected_code != 0);
+        if run.stderr.lines().count() != lines_expected {
+            differences.push(format!("standard error: {:?}", run.stderr));
         }
     }
-    // What the capture lacks stands in the text; other problems are not `print`'s to tell.
+    // The text mentions what is missing from the capture; `print` does not report other problems.
     let text = wslens(truth, &[]).1;
     for problem in problems.iter().filter(|problem| problem.starts_with("CAP-")) {
         if !text.contains(problem) {
@@ -90,7 +92,7 @@ fn compare(truth: &Value) -> Vec<String> {
         }
         match seen.remove(&ends) {
             Some(_) if expected["outcome"] == "not_websocket" => {
-                differences.push(format!("{what}: no WebSocket, but shown without --all"));
+                differences.push(format!("{what}: not a WebSocket, but shown without --all"));
             }
             Some(connection) => connection.compare(expected, truth, &mut differences),
             None if is_websocket(expected) => differences.push(format!("{what}: missing")),
@@ -118,7 +120,7 @@ fn is_websocket(expected: &Value) -> bool {
 /// What `wslens print` wrote.
 struct Run {
     code: Option<i32>,
-    said: String,
+    stderr: String,
     lines: Vec<Value>,
 }
 
@@ -126,12 +128,12 @@ struct Run {
 fn print(truth: &Value, more: &[&str]) -> Run {
     let mut arguments = vec!["--format", "ndjson", "--frames", "--max-payload", "1000000"];
     arguments.extend(more);
-    let (code, text, said) = wslens(truth, &arguments);
+    let (code, text, stderr) = wslens(truth, &arguments);
     let mut lines: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let summary = lines.pop().unwrap_or_default();
     assert_eq!(summary["type"], "summary", "{}: the last line", truth["name"]);
-    Run { code, said, lines }
+    Run { code, stderr, lines }
 }
 
 /// Runs `wslens print` on a sample: exit code, standard output, standard error.
@@ -144,9 +146,9 @@ fn wslens(truth: &Value, arguments: &[&str]) -> (Option<i32>, String, String) {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let [text, said] =
+    let [text, stderr] =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    (output.status.code(), text, said)
+    (output.status.code(), text, stderr)
 }
 
 impl Run {
@@ -164,7 +166,7 @@ impl Run {
                 "frame" => seen.frames.push(line.clone()),
                 "message" => {
                     let frames = seen.take_frames(line);
-                    seen.messages.push(Told { line: line.clone(), frames });
+                    seen.messages.push(ShownMessage { line: line.clone(), frames });
                 }
                 other => unreachable!("a line of type {other}"),
             }
@@ -173,18 +175,18 @@ impl Run {
     }
 }
 
-/// What wslens told of one connection.
+/// What wslens shown of one connection.
 #[derive(Default)]
 struct Seen {
     line: Value,
     handshakes: Vec<Value>,
-    messages: Vec<Told>,
-    /// Frames whose message is not yet told.
+    messages: Vec<ShownMessage>,
+    /// Frames whose message is not yet shown.
     frames: Vec<Value>,
 }
 
-/// A message, and the frames that were told since the one before.
-struct Told {
+/// A message, and the frames that were shown since the one before.
+struct ShownMessage {
     line: Value,
     frames: Vec<Value>,
 }
@@ -199,7 +201,7 @@ impl Seen {
                     && (frame["opcode"].as_u64().unwrap() >= FIRST_CONTROL_OPCODE) == is_control
             });
         self.frames = others;
-        // A continuation of nothing belongs to no message.
+        // A continuation without a message belongs to none.
         if let Some(first) = its.iter().rposition(|frame| frame["opcode"] != 0) {
             its.drain(..first);
         }
@@ -208,13 +210,13 @@ impl Seen {
 
     fn compare(&self, expected: &Value, truth: &Value, differences: &mut Vec<String>) {
         let what = label(expected);
-        let mut differ = |field: &str, told: &Value, expected: &Value| {
-            if told != expected {
-                differences.push(format!("{what}: {field}: {told}, truth {expected}"));
+        let mut differ = |field: &str, shown: &Value, expected: &Value| {
+            if shown != expected {
+                differences.push(format!("{what}: {field}: {shown}, truth {expected}"));
             }
         };
         if truth["keys"].is_string() {
-            // Without its keys nothing can be told of it.
+            // Without its keys nothing can be shown of it.
             differ("outcome", &self.line["outcome"], &"undecodable".into());
             differ("transport", &self.line["transport"], &"tls".into());
             differ("handshakes", &self.handshakes.len().into(), &0.into());
@@ -227,9 +229,9 @@ impl Seen {
         let started_by = expected.get("started_by").cloned().unwrap_or_else(|| "syn".into());
         differ("started_by", &self.line["started_by"], &started_by);
         let handshakes = u64::from(expected["handshake"].is_object());
-        // The second leg of a proxy has no handshake in the truth: its programs do not tell it.
-        let untold = expected["messages"].is_object() && started_by == "syn" && handshakes == 0;
-        if !untold {
+        // The second side of a proxy has no handshake in the expected results: its programs do not log it.
+        let unknown = expected["messages"].is_object() && started_by == "syn" && handshakes == 0;
+        if !unknown {
             differ("handshakes", &self.handshakes.len().into(), &handshakes.into());
         }
         for handshake in &self.handshakes {
@@ -238,7 +240,7 @@ impl Seen {
             }
         }
         for direction in DIRECTIONS {
-            let told: Vec<&Told> = self
+            let shown: Vec<&ShownMessage> = self
                 .messages
                 .iter()
                 .filter(|message| message.line["direction"] == direction)
@@ -246,47 +248,52 @@ impl Seen {
             let expected_messages: Vec<&Value> = list(&expected["messages"][direction]).collect();
             let what = format!("{what}: {direction}");
             if expected["more_messages"] == true {
-                compare_among_others(&told, &expected_messages, &what, differences);
+                compare_among_others(&shown, &expected_messages, &what, differences);
             } else {
-                compare_all(&told, &expected_messages, &what, differences);
+                compare_all(&shown, &expected_messages, &what, differences);
             }
         }
     }
 }
 
 /// Compares the messages of one direction, one by one.
-fn compare_all(told: &[&Told], expected: &[&Value], what: &str, differences: &mut Vec<String>) {
-    if told.len() != expected.len() {
-        differences.push(format!("{what}: {} messages, truth {}", told.len(), expected.len()));
+fn compare_all(
+    shown: &[&ShownMessage],
+    expected: &[&Value],
+    what: &str,
+    differences: &mut Vec<String>,
+) {
+    if shown.len() != expected.len() {
+        differences.push(format!("{what}: {} messages, truth {}", shown.len(), expected.len()));
     }
-    for (number, (told, expected)) in (1..).zip(told.iter().zip(expected)) {
-        let found = told.differences(expected);
+    for (number, (shown, expected)) in (1..).zip(shown.iter().zip(expected)) {
+        let found = shown.differences(expected);
         differences.extend(found.iter().map(|found| format!("{what}: message {number}: {found}")));
     }
 }
 
 /// Compares messages between which there may be others.
 fn compare_among_others(
-    told: &[&Told],
+    shown: &[&ShownMessage],
     expected: &[&Value],
     what: &str,
     differences: &mut Vec<String>,
 ) {
-    let mut told = told.iter();
+    let mut shown = shown.iter();
     for (number, expected) in (1..).zip(expected) {
-        if !told.any(|told| told.differences(expected).is_empty()) {
+        if !shown.any(|shown| shown.differences(expected).is_empty()) {
             differences.push(format!("{what}: message {number} is missing: {expected}"));
         }
     }
 }
 
-impl Told {
+impl ShownMessage {
     /// Where the message is not as in the truth.
     fn differences(&self, expected: &Value) -> Vec<String> {
         let mut found = Vec::new();
-        let mut differ = |field: &str, told: &Value, expected: &Value| {
-            if told != expected {
-                found.push(format!("{field}: {told}, truth {expected}"));
+        let mut differ = |field: &str, shown: &Value, expected: &Value| {
+            if shown != expected {
+                found.push(format!("{field}: {shown}, truth {expected}"));
             }
         };
         let message = &self.line;
@@ -300,7 +307,7 @@ impl Told {
         let declared: u64 = self.frames.iter().filter_map(|frame| frame["length"].as_u64()).sum();
         differ("frame lines", &self.frames.len().into(), &message["frames"]);
         if !is_complete {
-            // Of what is missing only the frame's header can tell the length.
+            // Only the frame's header has the length of what is missing.
             differ("declared length", &declared.into(), &expected["length"]);
             let is_shorter = message["length"].as_u64() < Some(declared);
             differ("length is less than declared", &is_shorter.into(), &true.into());
@@ -310,7 +317,7 @@ impl Told {
         differ("wire_length", &message["wire_length"], &declared.into());
         if expected["opcode"] == "close" {
             for field in ["close_code", "close_reason"] {
-                // An empty Close has no reason, and the truth says so with an empty one.
+                // An empty Close has no reason; the expected results have an empty one.
                 let expected =
                     if expected["close_code"].is_null() { &Value::Null } else { &expected[field] };
                 differ(field, &message[field], expected);
@@ -343,7 +350,7 @@ fn sha256(message: &Value) -> Value {
     digits.into()
 }
 
-/// What a connection is called in a difference: its target where that is known, because ports change
+/// The label of a connection in a difference: its target if known, because ports change
 /// when a sample is recorded again.
 fn label(expected: &Value) -> String {
     let target = expected["handshake"]["target"].as_str();
