@@ -58,7 +58,8 @@ pub(crate) fn deflate(compress: &mut Compress, content: &[u8]) -> Vec<u8> {
     let before = compress.total_in();
     loop {
         let taken = (compress.total_in() - before) as usize;
-        payload.reserve(content.len() - taken + 64);
+        // More than deflate ever needs for what is left.
+        payload.reserve(content.len() - taken + 1_024);
         compress.compress_vec(&content[taken..], &mut payload, FlushCompress::Sync).unwrap();
         if compress.total_in() - before == content.len() as u64 {
             break;

@@ -85,9 +85,8 @@ impl Traffic {
 
     /// The client asks for the addresses of a name: A (1) or AAAA (28).
     pub(crate) fn asks_for(&mut self, name: &str, kind: u8) -> &mut Self {
-        let question = dns_question(name, kind);
-        let message = [&[0, kind, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &question].concat();
-        self.udp([self.hosts[0], host(RESOLVER)], [40_000, 53], &message)
+        let query = dns_query(u16::from(kind), name, kind);
+        self.udp([self.hosts[0], host(RESOLVER)], [40_000, 53], &query)
     }
 
     /// The resolver answers with this code, and with addresses.
@@ -98,18 +97,8 @@ impl Traffic {
         code: u8,
         addresses: &[&str],
     ) -> &mut Self {
-        let count = addresses.len() as u8;
-        let head = [0, kind, 0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0];
-        let mut message = [&head[..], &dns_question(name, kind)].concat();
-        for address in addresses {
-            // A pointer to the name of the question.
-            message.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60]);
-            match address.parse().unwrap() {
-                IpAddr::V4(address) => message.extend([&[0, 4][..], &address.octets()].concat()),
-                IpAddr::V6(address) => message.extend([&[0, 16][..], &address.octets()].concat()),
-            }
-        }
-        self.udp([host(RESOLVER), self.hosts[0]], [53, 40_000], &message)
+        let answer = dns_answer(u16::from(kind), name, kind, code, addresses);
+        self.udp([host(RESOLVER), self.hosts[0]], [53, 40_000], &answer)
     }
 
     fn udp(&mut self, hosts: [IpAddr; 2], ports: [u16; 2], payload: &[u8]) -> &mut Self {
@@ -118,14 +107,34 @@ impl Traffic {
     }
 }
 
-fn dns_question(name: &str, kind: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for label in name.split('.') {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
+/// A DNS message that asks for the addresses of a name: A (1) or AAAA (28).
+pub(crate) fn dns_query(id: u16, name: &str, kind: u8) -> Vec<u8> {
+    dns(id, [1, 0], 0, name, kind)
+}
+
+/// A DNS message that answers with this code, and with addresses of `kind`.
+pub(crate) fn dns_answer(id: u16, name: &str, kind: u8, code: u8, addresses: &[&str]) -> Vec<u8> {
+    let mut message = dns(id, [0x81, 0x80 | code], addresses.len() as u8, name, kind);
+    for address in addresses {
+        // A pointer to the name of the question.
+        message.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60]);
+        match address.parse().unwrap() {
+            IpAddr::V4(address) => message.extend([&[0, 4][..], &address.octets()].concat()),
+            IpAddr::V6(address) => message.extend([&[0, 16][..], &address.octets()].concat()),
+        }
     }
-    bytes.extend([0, 0, kind, 0, 1]);
-    bytes
+    message
+}
+
+/// The header and the question of a DNS message (RFC 1035 §4.1).
+fn dns(id: u16, flags: [u8; 2], answers: u8, name: &str, kind: u8) -> Vec<u8> {
+    let mut message = [id.to_be_bytes(), flags, [0, 1], [0, answers], [0, 0], [0, 0]].concat();
+    for label in name.split('.') {
+        message.push(label.len() as u8);
+        message.extend(label.as_bytes());
+    }
+    message.extend([0, 0, kind, 0, 1]);
+    message
 }
 
 /// The host that resolves names for all clients.

@@ -18,13 +18,15 @@ use std::path::Path;
 pub(crate) use self::profile::Profile;
 use self::tap::Tap;
 pub(crate) use self::truth::Truth;
+use wslens::stream;
 
 mod profile;
-mod random;
+mod sender;
 mod session;
 mod tap;
 mod tcp;
-mod template;
+#[path = "../../../src/testkit/mod.rs"]
+mod testkit;
 mod truth;
 mod websocket;
 

@@ -6,15 +6,12 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
 
-use super::random::Random;
+use super::testkit::file::Precision;
+use super::testkit::file::pcap_header_with;
+use super::testkit::file::pcap_record;
+use super::testkit::packet::ETHERNET;
+use super::testkit::random::Random;
 use super::truth::Truth;
-
-/// Resolution of the time stamps.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Precision {
-    Microseconds,
-    Nanoseconds,
-}
 
 /// Writes packets, and keeps what all peers share.
 pub(super) struct Tap {
@@ -32,21 +29,15 @@ pub(super) struct Tap {
 impl Tap {
     pub(super) fn create(path: &Path, precision: Precision) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-        let magic: u32 = match precision {
-            Precision::Microseconds => 0xa1b2_c3d4,
-            Precision::Nanoseconds => 0xa1b2_3c4d,
-        };
-        out.write_all(&magic.to_le_bytes())?;
-        out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
-        out.write_all(&SNAP_LENGTH.to_le_bytes())?;
-        out.write_all(&LINKTYPE_ETHERNET.to_le_bytes())?;
+        let header = pcap_header_with(precision, ETHERNET);
+        out.write_all(&header)?;
         Ok(Self {
             out,
             precision,
             time: 0,
-            written: FILE_HEADER,
+            written: header.len() as u64,
             failure: None,
-            random: Random::new(0x77_736c_656e_7321),
+            random: Random(0x77_736c_656e_7321),
             truth: Truth::default(),
         })
     }
@@ -56,23 +47,13 @@ impl Tap {
         self.written
     }
 
-    /// Writes one packet made of `parts`, not before any that was written earlier.
-    pub(super) fn packet(&mut self, now: u64, parts: [&[u8]; 2]) {
+    /// Writes one packet, not before any that was written earlier.
+    pub(super) fn packet(&mut self, now: u64, packet: &[u8]) {
         self.time = now.max(self.time + 1_000);
-        let seconds = START_SECONDS + (self.time / 1_000_000_000) as u32;
-        let nanoseconds = (self.time % 1_000_000_000) as u32;
-        let fraction = match self.precision {
-            Precision::Microseconds => nanoseconds / 1_000,
-            Precision::Nanoseconds => nanoseconds,
-        };
-        let length = (parts[0].len() + parts[1].len()) as u32;
-        let mut header = [0; RECORD_HEADER];
-        for (field, value) in header.chunks_exact_mut(4).zip([seconds, fraction, length, length]) {
-            field.copy_from_slice(&value.to_le_bytes());
-        }
-        self.written += RECORD_HEADER as u64 + u64::from(length);
+        let record = pcap_record(self.precision, START + self.time, packet.len());
         self.truth.packets += 1;
-        for part in [&header, parts[0], parts[1]] {
+        for part in [&record, packet] {
+            self.written += part.len() as u64;
             if let Err(error) = self.out.write_all(part) {
                 self.failure.get_or_insert(error);
             }
@@ -86,10 +67,5 @@ impl Tap {
     }
 }
 
-/// 2026-01-01 00:00:00 UTC.
-const START_SECONDS: u32 = 1_767_225_600;
-const SNAP_LENGTH: u32 = 262_144;
-const LINKTYPE_ETHERNET: u32 = 1;
-/// Bytes, as are all lengths here.
-const FILE_HEADER: u64 = 24;
-const RECORD_HEADER: usize = 16;
+/// 2026-01-01 00:00:00 UTC, in nanoseconds since 1970.
+const START: u64 = 1_767_225_600_000_000_000;

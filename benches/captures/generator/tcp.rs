@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use wslens::decode::Flags;
 use wslens::stream::Direction;
 
+use super::sender::Sender;
 use super::tap::Tap;
-use super::template::Checksum;
-use super::template::Fields;
-use super::template::Template;
+use super::testkit::packet::Checksum;
+use super::testkit::packet::Segment;
 
 /// What happens to a segment on its way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +38,7 @@ pub(super) struct Tcp {
 /// One direction of it.
 #[derive(Debug)]
 struct Side {
-    template: Template,
+    sender: Sender,
     /// Sequence number of the next byte to be sent.
     next: u32,
     /// What the receiver has got without a hole, as a sequence number.
@@ -66,8 +66,8 @@ impl Tcp {
         let checksum = if loopback { Checksum::Offloaded } else { Checksum::Right };
         let mut side = |source: SocketAddr, destination: SocketAddr| {
             let first = tap.random.next() as u32;
-            let template = Template::new(source, destination, checksum);
-            Side { template, next: first, received: first, unacknowledged: 0, due: None, stamp: 0 }
+            let sender = Sender::new(source, destination, checksum);
+            Side { sender, next: first, received: first, unacknowledged: 0, due: None, stamp: 0 }
         };
         let sides = [side(client, server), side(server, client)];
         let segment_size = match (loopback, client.is_ipv6()) {
@@ -223,14 +223,16 @@ impl Tcp {
         options[at..at + 4].copy_from_slice(&sender.stamp.to_be_bytes());
         options[at + 4..at + 8].copy_from_slice(&receiver.stamp.to_be_bytes());
         let acknowledging = flags & Flags::ACK.0 != 0;
-        let fields = Fields {
+        let segment = Segment {
+            ports: sender.sender.ports,
             sequence,
-            acknowledgement: if acknowledging { receiver.received } else { 0 },
+            acknowledgment: if acknowledging { receiver.received } else { 0 },
             flags,
             window: WINDOW,
             options: if syn { &options } else { &options[..12] },
+            payload,
         };
-        tap.packet(now, [sender.template.tcp(fields, payload), payload]);
+        tap.packet(now, sender.sender.tcp(&segment));
         receiver.unacknowledged = 0;
         receiver.due = None;
     }

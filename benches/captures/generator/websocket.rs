@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha1::Digest;
-use sha1::Sha1;
 use wslens::stream::Direction;
 
 use super::tap::Tap;
 use super::tcp::Tcp;
+use super::testkit::frame::push_frame;
+use super::testkit::head;
 
 /// Whether permessage-deflate is offered and accepted (RFC 7692).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,11 +45,11 @@ impl WebSocket {
         extension: Extension,
     ) -> Self {
         let mut tcp = Tcp::open(tap, now, client, server);
-        let key = STANDARD.encode(tap.random.bytes::<16>());
-        let accept = STANDARD.encode(Sha1::digest(format!("{key}{GUID}")));
+        let key = STANDARD.encode(tap.random.array::<16>());
+        let accept = head::accept(&key);
         let (offer, answer) = match extension {
             Extension::None => ("", ""),
-            Extension::Deflate => (OFFER, ANSWER),
+            Extension::Deflate => (head::OFFER, head::ANSWER),
         };
         let request = format!(
             "GET /live?room={} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -84,34 +84,11 @@ impl WebSocket {
     /// Appends a frame to what [`WebSocket::flush`] or [`WebSocket::take`] will send; counts the frame only.
     pub(super) fn frame(&mut self, tap: &mut Tap, direction: Direction, first: u8, payload: &[u8]) {
         tap.truth.frame(direction, first, payload.len());
-        let masked: u8 = match direction {
-            Direction::ClientToServer => 0x80,
-            Direction::ServerToClient => 0,
+        let key = match direction {
+            Direction::ClientToServer => Some(tap.random.array()),
+            Direction::ServerToClient => None,
         };
-        let length = payload.len();
-        self.buffer.push(first);
-        if length < 126 {
-            self.buffer.push(masked | length as u8);
-        } else if let Ok(length) = u16::try_from(length) {
-            self.buffer.push(masked | 0x7e);
-            self.buffer.extend(length.to_be_bytes());
-        } else {
-            self.buffer.push(masked | 0x7f);
-            self.buffer.extend((length as u64).to_be_bytes());
-        }
-        if masked == 0 {
-            self.buffer.extend_from_slice(payload);
-        } else {
-            let key = tap.random.bytes::<4>();
-            self.buffer.extend(key);
-            let start = self.buffer.len();
-            self.buffer.extend_from_slice(payload);
-            for part in self.buffer[start..].chunks_mut(4) {
-                for (byte, key) in part.iter_mut().zip(key) {
-                    *byte ^= key;
-                }
-            }
-        }
+        push_frame(&mut self.buffer, first, key, payload);
     }
 
     /// Sends the frames written since the last time.
@@ -138,8 +115,3 @@ impl WebSocket {
         self.tcp.close(tap, now + 60_000, Direction::ServerToClient);
     }
 }
-
-/// RFC 6455 section 1.3.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
-const ANSWER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use wslens::stream::Direction;
 
 use super::super::Actor;
-use super::super::random::Random;
 use super::super::session::Script;
 use super::super::session::Session;
 use super::super::tap::Tap;
+use super::super::testkit::random::Random;
 use super::super::websocket::BINARY;
 use super::super::websocket::Extension;
 use super::super::websocket::FIN;

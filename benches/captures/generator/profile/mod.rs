@@ -1,8 +1,8 @@
 //! The kinds of traffic.
 
 use super::Actor;
-use super::tap::Precision;
 use super::tap::Tap;
+use super::testkit::file::Precision;
 
 mod bulk;
 mod chat;

@@ -9,10 +9,13 @@ use std::rc::Rc;
 use wslens::stream::Direction;
 
 use super::super::Actor;
+use super::super::sender::Sender;
 use super::super::tap::Tap;
 use super::super::tcp::Tcp;
-use super::super::template::Checksum;
-use super::super::template::Template;
+use super::super::testkit::network::dns_answer;
+use super::super::testkit::network::dns_query;
+use super::super::testkit::packet::Checksum;
+use super::super::testkit::tls;
 use super::bulk;
 use super::chat;
 
@@ -251,10 +254,7 @@ fn answer_length(tap: &mut Tap) -> usize {
 /// A TLS record of application data.
 fn record(tap: &mut Tap, content: &[u8], most: u64) -> Vec<u8> {
     let length = tap.random.between(40, most) as usize;
-    let mut record = vec![23, 3, 3];
-    record.extend((length as u16).to_be_bytes());
-    record.extend_from_slice(slice(tap, content, length));
-    record
+    tls::record(23, slice(tap, content, length))
 }
 
 /// An encrypted packet of SSH.
@@ -271,7 +271,7 @@ fn slice<'a>(tap: &mut Tap, content: &'a [u8], length: usize) -> &'a [u8] {
 /// A TLS 1.3 `ClientHello` for www.example.com (RFC 8446 section 4.1.2), with two extensions.
 fn client_hello(tap: &mut Tap) -> Vec<u8> {
     let mut body = vec![3, 3];
-    body.extend(tap.random.bytes::<32>());
+    body.extend(tap.random.array::<32>());
     body.push(0);
     body.extend([0, 4, 0x13, 0x01, 0x13, 0x02, 1, 0]);
     body.extend([0, 27]);
@@ -284,7 +284,7 @@ fn client_hello(tap: &mut Tap) -> Vec<u8> {
 /// The `ServerHello` that answers it.
 fn server_hello(tap: &mut Tap) -> Vec<u8> {
     let mut body = vec![3, 3];
-    body.extend(tap.random.bytes::<32>());
+    body.extend(tap.random.array::<32>());
     body.extend([0, 0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
     handshake(2, &body)
 }
@@ -313,22 +313,11 @@ impl Actor for Resolver {
         let port = tap.random.between(32_768, 60_000) as u16;
         let client = SocketAddr::from((Ipv4Addr::new(10, 3, 0, self.number as u8 + 1), port));
         let server = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 53), 53));
-        let mut message = tap.random.bytes::<2>().to_vec();
-        message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3]);
-        message.extend(b"www");
-        message.push(7);
-        message.extend(b"example");
-        message.push(3);
-        message.extend(b"com");
-        message.extend([0, 0, 1, 0, 1]);
-        tap.packet(now, [Template::new(client, server, Checksum::Right).udp(&message), &message]);
-        message[2..8].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1]);
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]);
-        let answer = now + 2_000_000;
-        tap.packet(
-            answer,
-            [Template::new(server, client, Checksum::Right).udp(&message), &message],
-        );
+        let number = u16::from_be_bytes(tap.random.array());
+        let [query, answer] =
+            [dns_query(number, NAME, 1), dns_answer(number, NAME, 1, 0, &["192.0.2.1"])];
+        tap.packet(now, Sender::new(client, server, Checksum::Right).udp(&query));
+        tap.packet(now + 2_000_000, Sender::new(server, client, Checksum::Right).udp(&answer));
         now + tap.random.between(20_000_000, 400_000_000)
     }
 
@@ -340,5 +329,6 @@ const BYTES_PER_TALKER: u64 = 200_000;
 /// One byte of 20: 5 percent.
 const CHAT_SHARE: u64 = 20;
 const RESOLVERS: u64 = 5;
+const NAME: &str = "www.example.com";
 /// Bytes of an answer sent at a time: less than a TLS record may hold.
 const BURST: usize = 14_000;

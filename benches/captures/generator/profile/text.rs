@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::super::random::Random;
+use super::super::testkit::random::Random;
 
 /// Appends words until at least `length` bytes have come, then cuts at a character.
 pub(super) fn sentence(random: &mut Random, length: usize, text: &mut Vec<u8>) {
