@@ -1,6 +1,7 @@
 //! Answers that come late: Pongs, and messages under load.
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::SLOW_PONG;
 use crate::findings::words::{counted, duration};
 use crate::stream::Direction;

@@ -1,9 +1,10 @@
 //! Certificates in the clear, and old versions (TLS-04, TLS-07).
 
-use super::{failure, is_accepted};
 use crate::analysis::event::{Connection, ConnectionEvent};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::rules::tls::failure::{failure, is_accepted};
 use crate::stream::{Direction, Side, Timestamp};
 use crate::text::clock::Rfc3339;
 use crate::tls::{Certificate, Facts, Observation, Seen, Version};

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::failure;
 use crate::analysis::event::{Ending, Nature, Transport};
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
+use crate::findings::rules::tls::failure::failure;
 use crate::stream::Span;
 use crate::tls::{Facts, Known};
 
