@@ -135,15 +135,15 @@ pub(super) const MUST_FAIL: [&str; 15] = [
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// Is answered with 101 and a wrong Sec-WebSocket-Accept.
-    fn misled(s: &mut Traffic) -> &mut Traffic {
+    fn misled(s: &mut TestTraffic) -> &mut TestTraffic {
         s.ask("").server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n\r\n")
     }
 
     /// Asks with another version, and is accepted.
-    fn humored(s: &mut Traffic, version: &str) {
+    fn humored(s: &mut TestTraffic, version: &str) {
         let (key, accept) = s.open().fresh_key();
         s.client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n\r\n").as_bytes());
         s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());

@@ -71,17 +71,17 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, plain};
     use crate::stream::Side;
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     const UNKNOWN: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";
 
-    fn socket_io(s: &mut Traffic) -> &mut Traffic {
+    fn socket_io(s: &mut TestTraffic) -> &mut TestTraffic {
         let (key, _) = s.open().fresh_key();
         s.client(format!("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes())
     }
 
-    fn accepted(s: &mut Traffic) -> &mut Traffic {
+    fn accepted(s: &mut TestTraffic) -> &mut TestTraffic {
         let (_, accept) = socket_io(s).fresh_key();
         s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
     }

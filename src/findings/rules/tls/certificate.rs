@@ -160,10 +160,10 @@ mod tests {
         EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
         server_hello,
     };
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// The whole handshake, a request and its answer.
-    fn works<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
+    fn works<'a>(s: &'a mut TestTraffic, certificate: &str) -> &'a mut TestTraffic {
         s.open()
             .client(&hello())
             .server(&flight(certificate))
@@ -173,7 +173,7 @@ mod tests {
     }
 
     /// The client leaves when it has the certificate.
-    fn refuses<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
+    fn refuses<'a>(s: &'a mut TestTraffic, certificate: &str) -> &'a mut TestTraffic {
         s.open().client(&hello()).server(&flight(certificate)).end(Side::Client)
     }
 
