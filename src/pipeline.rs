@@ -1,24 +1,30 @@
-//! Analyzer and rules in one: packets in, events and findings out.
+//! Analyzer, rules and journal in one: packets in, entries out.
 
 use crate::analysis::event::Event;
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
+use crate::journal::{Builder, Journal, Summary};
 use crate::tls::KeyLogError;
 
-/// Packets in, events and findings out.
-///
-/// What an event breaks is told before the event itself.
+/// Packets in, entries out.
 #[derive(Debug)]
 pub struct Pipeline {
     analyzer: Analyzer,
-    checker: Checker,
+    /// `None` if no rules are checked: that takes time.
+    checker: Option<Checker>,
+    builder: Builder,
 }
 
 impl Pipeline {
     /// Makes a pipeline that has seen nothing.
     pub fn new(options: AnalyzerOptions, settings: Settings) -> Self {
-        Self { analyzer: Analyzer::new(options), checker: Checker::new(settings) }
+        Self { checker: Some(Checker::new(settings)), ..Self::without_rules(options) }
+    }
+
+    /// Makes a pipeline that checks no rules: its entries have no findings.
+    pub fn without_rules(options: AnalyzerOptions) -> Self {
+        Self { analyzer: Analyzer::new(options), checker: None, builder: Builder::new() }
     }
 
     /// Adds secrets of TLS connections, in the format of key logs.
@@ -30,17 +36,47 @@ impl Pipeline {
         self.analyzer.add_secrets(text)
     }
 
-    /// Reads one packet, and hands over all that became known by it.
-    pub fn push(&mut self, packet: &Packet<'_>, out: &mut (impl Sink + Findings)) {
-        let mut judged = Judged { checker: &mut self.checker, out };
-        self.analyzer.push(packet, &mut judged);
+    /// Reads one packet, and gives all entries that became known by it.
+    pub fn push(&mut self, packet: &Packet<'_>, journal: &mut impl Journal) {
+        let out = &mut self.builder.feeding(journal);
+        match &mut self.checker {
+            Some(checker) => self.analyzer.push(packet, &mut Checked { checker, out }),
+            None => self.analyzer.push(packet, out),
+        }
     }
 
-    /// Ends the capture: ends all connections, and judges the capture as a whole.
-    pub fn finish(&mut self, reading: &Reading<'_>, out: &mut (impl Sink + Findings)) {
-        let mut judged = Judged { checker: &mut self.checker, out };
-        self.analyzer.finish(&mut judged);
-        self.checker.finish(reading, out);
+    /// Ends the capture: ends all connections, and checks the capture as a whole.
+    pub fn finish(&mut self, reading: &Reading<'_>, journal: &mut impl Journal) -> Summary {
+        let out = &mut self.builder.feeding(journal);
+        match &mut self.checker {
+            Some(checker) => self.analyzer.finish(&mut Checked { checker, out }),
+            None => self.analyzer.finish(out),
+        }
+        self.builder.end_events();
+        if let Some(checker) = &mut self.checker {
+            checker.finish(reading, &mut self.builder.feeding(journal));
+        }
+        let summary = self.builder.summary(self.totals(), reading);
+        Summary { found: summary.found.filter(|_| self.checker.is_some()), ..summary }
+    }
+
+    /// Reads one packet, and hands over events and findings as they are.
+    pub fn push_events(&mut self, packet: &Packet<'_>, out: &mut (impl Sink + Findings)) {
+        match &mut self.checker {
+            Some(checker) => self.analyzer.push(packet, &mut Checked { checker, out }),
+            None => self.analyzer.push(packet, out),
+        }
+    }
+
+    /// Ends the capture of which events and findings were handed over as they are.
+    pub fn finish_events(&mut self, reading: &Reading<'_>, out: &mut (impl Sink + Findings)) {
+        match &mut self.checker {
+            Some(checker) => {
+                self.analyzer.finish(&mut Checked { checker, out });
+                checker.finish(reading, out);
+            }
+            None => self.analyzer.finish(out),
+        }
     }
 
     /// What was counted so far.
@@ -49,13 +85,13 @@ impl Pipeline {
     }
 }
 
-/// Asks the rules about each event before it is handed on.
-struct Judged<'a, O> {
+/// Checks the rules on each event before it is handed on.
+struct Checked<'a, O> {
     checker: &'a mut Checker,
     out: &'a mut O,
 }
 
-impl<O: Sink + Findings> Sink for Judged<'_, O> {
+impl<O: Sink + Findings> Sink for Checked<'_, O> {
     fn event(&mut self, event: &Event<'_>) {
         self.checker.event(event, self.out);
         self.out.event(event);

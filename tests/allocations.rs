@@ -17,23 +17,25 @@ use support::testkit::frame::deflate;
 use support::testkit::frame::frame;
 use support::testkit::packet::ETHERNET;
 use support::testkit::traffic;
-use support::testkit::traffic::TestLink;
+use support::testkit::traffic::Link;
 use wslens::analysis::Analyzer;
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
 use wslens::analysis::Totals;
 use wslens::analysis::event::ConnectionEvent;
-use wslens::analysis::event::ConnectionId;
 use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
 use wslens::capture;
-use wslens::findings::Checker;
-use wslens::findings::Finding;
-use wslens::findings::Findings;
 use wslens::findings::Reading;
-use wslens::findings::Rule;
 use wslens::findings::Settings;
 use wslens::findings::Severity;
+use wslens::journal::Builder;
+use wslens::journal::Entry;
+use wslens::journal::EntryKind;
+use wslens::journal::Found;
+use wslens::journal::Journal;
+use wslens::journal::Statistics;
+use wslens::pipeline::Pipeline;
 use wslens::report::Detail;
 use wslens::report::Listing;
 use wslens::report::Report;
@@ -41,7 +43,7 @@ use wslens::report::Selection;
 use wslens::report::ndjson;
 use wslens::report::ndjson::Ndjson;
 use wslens::stream::Direction;
-use wslens::timeline::stats::Statistics;
+use wslens::websocket::Frame;
 use wslens::websocket::Inflation;
 use wslens::websocket::Utf8;
 
@@ -98,7 +100,7 @@ fn statistics_allocate_nothing_per_message() {
         assert_free("statistics", |messages| {
             let mut statistics = Statistics::default();
             let traffic = Traffic::new(payload, Extent::Messages(messages));
-            let info = measure(traffic, 0, &mut statistics);
+            let info = measure(traffic, 0, &mut Builder::new().feeding(&mut statistics));
             assert_eq!((statistics.messages(), statistics.frames()), (messages, messages));
             info
         });
@@ -169,36 +171,46 @@ fn counted(payload: Payload, messages: u64, keep: usize) -> AllocationInfo {
 
 /// Analyzes messages and asks the rules about each.
 fn judged(payload: Payload, messages: u64) -> AllocationInfo {
-    let mut judge = Judge { checker: Checker::new(Settings::default()), found: 0 };
-    let info = measure(Traffic::new(payload, Extent::Messages(messages)), KEEP, &mut judge);
-    assert_eq!(judge.found, 0, "{payload:?}");
+    let traffic = Box::new(Traffic::new(payload, Extent::Messages(messages)));
+    let mut entries = Entries::default();
+    let info = allocation_counter::measure(|| {
+        let mut source = capture::open_stream(traffic, "traffic").unwrap();
+        let options = AnalyzerOptions { keep: KEEP, ..AnalyzerOptions::default() };
+        let mut pipeline = Pipeline::new(options, Settings::default());
+        while let Some(packet) = source.next_packet().unwrap() {
+            pipeline.push(&packet, &mut entries);
+        }
+        pipeline.finish(&Reading::default(), &mut entries);
+        allocation_counter::opt_out(|| drop(source));
+    });
+    assert_eq!((entries.messages, entries.found), (messages, 0), "{payload:?}");
     info
 }
 
-/// Asks the rules, and counts what they find.
-struct Judge {
-    checker: Checker,
+/// Counts messages and what was found.
+#[derive(Default)]
+struct Entries {
+    messages: u64,
     found: u64,
 }
 
-impl Sink for Judge {
-    fn event(&mut self, event: &Event<'_>) {
-        let mut found = Found(0);
-        self.checker.event(event, &mut found);
-        self.found += found.0;
+impl Journal for Entries {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        if let EntryKind::Message(_) = entry.kind {
+            self.messages += 1;
+        }
     }
-}
 
-struct Found(u64);
+    fn takes_frame(&self, _: &Frame) -> bool {
+        true
+    }
 
-impl Findings for Found {
-    fn finding(&mut self, finding: &Finding) {
+    fn finding(&mut self, found: &Found) {
+        let rule = found.finding.rule;
         // All frames here have one masking key (WS-F13).
-        let is_known = finding.rule.id == "WS-F13" || finding.rule.severity == Severity::Note;
-        self.0 += u64::from(!is_known);
+        let is_known = rule.id == "WS-F13" || rule.severity == Severity::Note;
+        self.found += u64::from(!is_known);
     }
-
-    fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
 }
 
 /// Analyzes messages with a report of JSON lines that nobody reads.
@@ -211,8 +223,10 @@ fn reported(payload: Payload, messages: u64, detail: Detail) -> AllocationInfo {
     };
     let mut lines = Lines::default();
     let mut report = Ndjson::new(&mut lines, options);
-    let info = measure(Traffic::new(payload, Extent::Messages(messages)), KEEP, &mut report);
-    report.finish(&Totals::default(), &Reading::default()).unwrap();
+    let mut builder = Builder::new();
+    let traffic = Traffic::new(payload, Extent::Messages(messages));
+    let info = measure(traffic, KEEP, &mut builder.feeding(&mut report));
+    report.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
     let per_message = match detail {
         Detail::Messages => 1,
         Detail::Frames => 2,
@@ -323,14 +337,14 @@ struct Traffic {
     /// What was made and not yet read: `ready[start..]`.
     ready: Vec<u8>,
     start: usize,
-    connection: traffic::TestTraffic,
+    connection: traffic::Traffic,
     /// The frames that are sent over and over, in turn from client and server.
     frames: Vec<Vec<u8>>,
 }
 
 impl Traffic {
     fn new(payload: Payload, extent: Extent) -> Self {
-        let mut connection = traffic::TestTraffic::new(TestLink::Ethernet);
+        let mut connection = traffic::Traffic::new(Link::Ethernet);
         // A hundred thousand a second, and the server's sequence numbers soon wrap around.
         connection.step = 10_000;
         connection.start.server = 4_000_000_000;

@@ -12,14 +12,15 @@ use allocation_counter::opt_out;
 use wslens::analysis::Analyzer;
 use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
+use wslens::journal::Builder;
+use wslens::journal::Statistics;
 use wslens::stream::Direction::ClientToServer;
-use wslens::timeline::stats::Statistics;
 
 use support::conversation::Conversation;
 use support::layout::Layout;
 use support::testkit::file;
 use support::testkit::packet::ETHERNET;
-use support::testkit::traffic::TestTraffic;
+use support::testkit::traffic::Traffic;
 
 /// Bytes that wait for a hole to be filled; a release build has the time for more.
 const WAITING: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000 };
@@ -57,7 +58,8 @@ fn peak(stream: Holes) -> u64 {
     let info = measure(|| {
         let mut source = capture::open_stream(stream, "memory").unwrap();
         let mut analyzer = Analyzer::new(AnalyzerOptions { keep: 1, ..AnalyzerOptions::default() });
-        let mut sink = Statistics::default();
+        let (mut builder, mut statistics) = (Builder::new(), Statistics::default());
+        let mut sink = builder.feeding(&mut statistics);
         while let Some(packet) = source.next_packet().unwrap() {
             analyzer.push(&packet, &mut sink);
         }
@@ -71,7 +73,7 @@ fn peak(stream: Holes) -> u64 {
 /// A capture that is made while it is read: connections whose clients send segments in turn, some of
 /// which are missing, and nobody acknowledges any.
 struct Holes {
-    lines: Vec<TestTraffic>,
+    lines: Vec<Traffic>,
     /// Bytes to be read.
     ready: Vec<u8>,
     /// Segments that each connection has still to send.

@@ -40,7 +40,7 @@ use support::layout::Layout;
 use support::seen::borrowed;
 use support::testkit::frame::frame;
 use support::testkit::packet::ETHERNET;
-use support::testkit::traffic::TestPacket;
+use support::testkit::traffic::Packet;
 
 /// Messages of the long capture.
 const MESSAGES: u64 = 1_000_000;
@@ -62,7 +62,7 @@ fn a_million_messages_take_tens_of_bytes_each() {
             }
             packets += 1;
         });
-        pipeline.finish(&Reading::default(), &mut timeline);
+        pipeline.finish_events(&Reading::default(), &mut timeline);
     });
     assert!(u64::from(timeline.rows()) >= MESSAGES);
     let each = timeline.memory() as f64 / f64::from(timeline.rows());
@@ -90,7 +90,7 @@ fn an_overview_of_many_messages_leaves_none_out() {
         push(packet, packets, &mut pipeline, &mut timeline);
         packets += 1;
     });
-    pipeline.finish(&Reading::default(), &mut timeline);
+    pipeline.finish_events(&Reading::default(), &mut timeline);
     let counts = timeline.counts();
     let all = Timestamp(counts.start.0)..Timestamp(counts.end.0 + 1);
     let one = [ConnectionId(1)];
@@ -244,7 +244,7 @@ fn an_upgrade_behind_much_http_opens() {
 }
 
 /// Hands over the packets of a connection whose client sends short texts, many in a segment.
-fn many(mut each: impl FnMut(&TestPacket)) {
+fn many(mut each: impl FnMut(&Packet)) {
     let conversation = Conversation::plain("many");
     let mut line = Layout::default().open();
     for (direction, bytes) in &conversation.turns {
@@ -260,12 +260,12 @@ fn many(mut each: impl FnMut(&TestPacket)) {
     line.packets.iter().for_each(each);
 }
 
-fn push(packet: &TestPacket, before: u64, pipeline: &mut Pipeline, timeline: &mut Timeline) {
+fn push(packet: &Packet, before: u64, pipeline: &mut Pipeline, timeline: &mut Timeline) {
     let packet = borrowed(packet, before + 1, ETHERNET);
     let file_offset = 40 + before * 620;
     let packet = capture::Packet { file_offset, ..packet };
     timeline.packet(&packet);
-    pipeline.push(&packet, timeline);
+    pipeline.push_events(&packet, timeline);
 }
 
 /// Gives the same packet always.

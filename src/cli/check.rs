@@ -11,7 +11,6 @@ use super::drive::drive;
 use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
-use super::living::Living;
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::event::ConnectionId;
@@ -19,7 +18,7 @@ use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
 use crate::report::check::{
-    CheckFormat, CheckOptions, Checked, Choice, Collector, Explanations, Files,
+    CheckFormat, CheckOptions, Checked, Choice, Collector, Explanations, Files, LiveCheck,
 };
 use crate::timeline::filter::Filter;
 
@@ -256,9 +255,9 @@ impl CheckArgs {
         debug_assert_eq!(opened.kind, SourceKind::Live);
         let writer = self.format.writer(out, self.options(Files::One));
         let name = opened.source.name().to_owned();
-        let mut living = Living::new(&name, self.collector(inputs.filter), writer, self.format);
+        let mut living = LiveCheck::new(&name, self.collector(inputs.filter), writer, self.format);
         let outcome = drive(opened, self.pipeline(inputs), Scrolling::Yes, &mut living);
-        let worst = living.finish(extent(outcome.as_ref().err()))?;
+        let worst = living.end(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }
 }

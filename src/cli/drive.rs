@@ -6,68 +6,11 @@ use std::time::{Duration, Instant};
 use super::capture::{OpenedCapture, SourceKind};
 use super::progress::{ProgressIndicator, Scrolling};
 use super::{ExitStatus, Remark, signals};
-use crate::analysis::{Analyzer, Totals};
-use crate::capture::{Packet, PacketSource, Secrets, SkippedBlock, SkippedBlocks};
-use crate::findings::{Findings, Reading};
+use crate::capture::{Packet, PacketSource, SkippedBlock, SkippedBlocks};
+use crate::findings::Reading;
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::stream::length_u64;
-
-/// What packets are given to: the analyzer alone, or with the rules.
-pub(super) trait Engine<R> {
-    /// Reads one packet.
-    fn push(&mut self, packet: &Packet<'_>, report: &mut R);
-
-    /// Takes TLS secrets that the capture brings along.
-    fn add_secrets(&mut self, secrets: &Secrets);
-
-    /// Ends the capture.
-    fn finish(&mut self, reading: &Reading<'_>, report: &mut R);
-
-    /// What was counted so far.
-    fn totals(&self) -> Totals;
-}
-
-impl<R: Report> Engine<R> for Analyzer {
-    fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
-        self.push(packet, report);
-    }
-
-    fn add_secrets(&mut self, secrets: &Secrets) {
-        if secrets.is_key_log() {
-            // What cannot be read in it is of no use, and no failure of ours.
-            self.add_secrets(&secrets.data).ok();
-        }
-    }
-
-    fn finish(&mut self, _: &Reading<'_>, report: &mut R) {
-        self.finish(report);
-    }
-
-    fn totals(&self) -> Totals {
-        self.totals()
-    }
-}
-
-impl<R: Report + Findings> Engine<R> for Pipeline {
-    fn push(&mut self, packet: &Packet<'_>, report: &mut R) {
-        self.push(packet, report);
-    }
-
-    fn add_secrets(&mut self, secrets: &Secrets) {
-        if secrets.is_key_log() {
-            self.add_secrets(&secrets.data).ok();
-        }
-    }
-
-    fn finish(&mut self, reading: &Reading<'_>, report: &mut R) {
-        self.finish(reading, report);
-    }
-
-    fn totals(&self) -> Totals {
-        self.totals()
-    }
-}
 
 /// Reads a capture to its end, and writes the report.
 ///
@@ -77,7 +20,7 @@ impl<R: Report + Findings> Engine<R> for Pipeline {
 /// in the report. A capture without packets is a [`Remark`].
 pub(super) fn drive<R: Report>(
     mut opened: OpenedCapture,
-    mut engine: impl Engine<R>,
+    mut pipeline: Pipeline,
     scrolling: Scrolling,
     report: &mut R,
 ) -> anyhow::Result<()> {
@@ -86,7 +29,7 @@ pub(super) fn drive<R: Report>(
         SourceKind::Stream | SourceKind::Live => signals::stop_at_first(&opened.stop)?,
     }
     let progress = ProgressIndicator::new(opened.length, scrolling);
-    let outcome = read(&mut opened, &progress, &mut engine, report);
+    let outcome = read(&mut opened, &progress, &mut pipeline, report);
     progress.clear();
     let closed = opened.source.close();
     let failure = match outcome {
@@ -96,7 +39,7 @@ pub(super) fn drive<R: Report>(
     };
     let damage = failure.as_ref().map(ToString::to_string);
     let skipped = skipped(opened.source.skipped_blocks());
-    let packets = engine.totals().packets;
+    let packets = pipeline.totals().packets;
     let reading = Reading {
         packets,
         damage: damage.as_deref(),
@@ -104,8 +47,8 @@ pub(super) fn drive<R: Report>(
         dropped: opened.source.dropped(),
         let_go: None,
     };
-    engine.finish(&reading, report);
-    report.finish(&engine.totals(), &reading)?;
+    let summary = pipeline.finish(&reading, report);
+    report.finish(&summary)?;
     match failure {
         Some(error) => Err(error.into()),
         None if packets > 0 => Ok(()),
@@ -128,7 +71,7 @@ enum StopReason {
 fn read<R: Report>(
     opened: &mut OpenedCapture,
     progress: &ProgressIndicator,
-    engine: &mut impl Engine<R>,
+    pipeline: &mut Pipeline,
     report: &mut R,
 ) -> Result<(), StopReason> {
     let mut flushing = Flushing::new(opened.kind);
@@ -145,10 +88,13 @@ fn read<R: Report>(
             report.start(packet.time);
         }
         packets = packets.saturating_add(1);
-        engine.push(&packet, report);
+        pipeline.push(&packet, report);
         // They are asked for at the end of a connection: one packet late is early enough.
         for more in opened.source.secrets().iter().skip(secrets) {
-            engine.add_secrets(more);
+            if more.is_key_log() {
+                // What cannot be read in it is of no use, and no failure of ours.
+                pipeline.add_secrets(&more.data).ok();
+            }
             secrets = secrets.saturating_add(1);
         }
         report.check().map_err(StopReason::Output)?;

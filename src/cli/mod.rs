@@ -12,7 +12,6 @@ mod help;
 mod interfaces;
 mod jobs;
 mod live;
-mod living;
 mod man;
 mod output;
 mod print;

@@ -11,10 +11,10 @@ use crate::analysis::AnalyzerOptions;
 use crate::analysis::event::ConnectionId;
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
-use crate::report::filtered::{Filtered, Intake, Selective};
+use crate::report::filtered::{Filtered, Intake};
 use crate::report::ndjson::{Ndjson, NdjsonOptions};
 use crate::report::text::{Text, TextOptions};
-use crate::report::{Breadth, Detail, LineFormat, Listing, Selection};
+use crate::report::{Breadth, Detail, LineFormat, Listing, Report, Selection};
 use crate::timeline::filter::Filter;
 use crate::websocket::Digest;
 
@@ -142,7 +142,7 @@ fn as_text(
 }
 
 /// Reads a capture and writes the report, or what a filter leaves of it.
-fn print<R: Selective>(
+fn print<R: Report>(
     capture: &CaptureArgs,
     (filter, intake): (Option<Filter>, Intake),
     settings: Settings,

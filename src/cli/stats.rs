@@ -7,7 +7,7 @@ use super::drive::drive;
 use super::filter::{FilterArgs, kept};
 use super::output::format_parser;
 use super::progress::Scrolling;
-use crate::analysis::{Analyzer, AnalyzerOptions};
+use crate::analysis::AnalyzerOptions;
 use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::filtered::{Filtered, Intake};
@@ -46,27 +46,25 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         keylog: args.capture.keylog()?,
         ..AnalyzerOptions::default()
     };
-    let mut report = Stats::new(out, args.format);
-    let Some(filter) = filter else {
-        // Nothing is judged: that takes time, and numbers are what was asked for.
-        let analyzer = Analyzer::new(analysis);
-        return drive(args.capture.open()?, analyzer, Scrolling::No, &mut report);
+    // Nothing is judged unless it is asked about: that takes time, and numbers are what was asked for.
+    let judges = filter.as_ref().is_some_and(|filter| filter.needs().has(FilterNeed::Findings));
+    let pipeline = if judges {
+        Pipeline::new(analysis, Settings { each: u64::MAX, ..Settings::default() })
+    } else {
+        Pipeline::without_rules(analysis)
     };
-    let judges = filter.needs().has(FilterNeed::Findings);
+    let mut report = Stats::new(out, args.format, filter.as_ref());
+    let opened = args.capture.open()?;
+    let Some(filter) = filter else {
+        return drive(opened, pipeline, Scrolling::No, &mut report);
+    };
     let intake = Intake {
         selection: Selection::default(),
         detail: Detail::Messages,
         keep: DECODED,
         digest: Digest::Unwanted,
     };
-    let mut filtered = Filtered::new(&mut report, filter, intake);
-    let opened = args.capture.open()?;
-    if judges {
-        let settings = Settings { each: u64::MAX, ..Settings::default() };
-        drive(opened, Pipeline::new(analysis, settings), Scrolling::No, &mut filtered)
-    } else {
-        drive(opened, Analyzer::new(analysis), Scrolling::No, &mut filtered)
-    }
+    drive(opened, pipeline, Scrolling::No, &mut Filtered::new(&mut report, filter, intake))
 }
 
 /// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, judged)

@@ -1,6 +1,8 @@
 //! What a rule found, and who receives it.
 
-use crate::analysis::event::{Connection, ConnectionId};
+use std::net::SocketAddr;
+
+use crate::analysis::event::ConnectionId;
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::violation::Bits;
 use crate::stream::{Direction, Origin, Side};
@@ -12,6 +14,8 @@ pub struct Finding {
     pub rule: &'static Rule,
     /// On which connection; `None` where it belongs to no single one.
     pub connection: Option<ConnectionId>,
+    /// The peers of that connection.
+    pub peers: Option<Peers>,
     /// In which direction, where it is about one.
     pub direction: Option<Direction>,
     /// Who is at fault, where somebody is.
@@ -28,16 +32,20 @@ pub struct Finding {
     pub evidence: String,
 }
 
+/// The addresses of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Peers {
+    /// The peer that opened it.
+    pub client: SocketAddr,
+    /// The peer that accepted it.
+    pub server: SocketAddr,
+}
+
 /// Receives what the rules find.
 pub trait Findings {
-    /// Takes one finding.
+    /// Takes one finding: before the event that it is about; after all events, if it was not known
+    /// before the end of the capture. Its connection has ended then.
     fn finding(&mut self, finding: &Finding);
-
-    /// Takes a finding about a connection that has ended: it was not known before. Of the connection, no
-    /// more is known than who its peers are.
-    fn late(&mut self, finding: &Finding, _connection: &Connection) {
-        self.finding(finding);
-    }
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);

@@ -14,7 +14,7 @@ use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
 use crate::stream::{PacketId, Timestamp};
 pub(super) use crate::testkit::frame::{masked, masked_with, plain};
-use crate::testkit::traffic::{TestLink, TestTraffic};
+use crate::testkit::traffic::{Link, Traffic};
 
 /// One row of a group's table: what happens, and exactly what is found.
 pub(super) struct RuleCase {
@@ -56,7 +56,7 @@ pub(super) fn check(tables: &[&[Rule]], cases: &[RuleCase]) {
 
 /// Traffic while it is written, and what the rules are asked with.
 pub(super) struct Scenario {
-    traffic: TestTraffic,
+    traffic: Traffic,
     /// Of all packets.
     pub(super) link_type: u32,
     pub(super) settings: Settings,
@@ -64,15 +64,15 @@ pub(super) struct Scenario {
 }
 
 impl Deref for Scenario {
-    type Target = TestTraffic;
+    type Target = Traffic;
 
-    fn deref(&self) -> &TestTraffic {
+    fn deref(&self) -> &Traffic {
         &self.traffic
     }
 }
 
 impl DerefMut for Scenario {
-    fn deref_mut(&mut self) -> &mut TestTraffic {
+    fn deref_mut(&mut self) -> &mut Traffic {
         &mut self.traffic
     }
 }
@@ -80,8 +80,8 @@ impl DerefMut for Scenario {
 impl Scenario {
     pub(super) fn new() -> Self {
         Self {
-            traffic: TestTraffic::new(TestLink::RawIp),
-            link_type: TestLink::RawIp.number(),
+            traffic: Traffic::new(Link::RawIp),
+            link_type: Link::RawIp.number(),
             settings: Settings::default(),
             options: AnalyzerOptions { keep: 1 << 16, ..AnalyzerOptions::default() },
         }

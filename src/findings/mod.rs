@@ -21,7 +21,7 @@ pub use self::engine::rule::{AppliesTo, Example, Rule, Severity};
 pub use self::engine::rule_name::{RuleName, UnknownName};
 pub use self::engine::snippet::{judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
-pub use self::finding::{Finding, Findings};
+pub use self::finding::{Finding, Findings, Peers};
 pub use self::rules::{GROUPS, Group, rule, rules};
 pub use self::settings::{Reading, Settings};
 pub use self::state::capture::CaptureMemory;

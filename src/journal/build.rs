@@ -1,12 +1,13 @@
 //! Events and findings become entries.
 
 use super::pairs::Pairs;
-use super::{Entry, EntryId, EntryKind, Folded, Found, Journal, Tunnel};
+use super::summary::Tally;
+use super::{Entry, EntryId, EntryKind, Folded, Found, Journal, Summary, Tunnel};
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
 };
-use crate::analysis::{PayloadPacket, Sink};
-use crate::findings::{Finding, Findings, Rule};
+use crate::analysis::{PayloadPacket, Sink, Totals};
+use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PerDirection, Span};
 use crate::websocket::{Frame, Message, Opcode};
@@ -35,6 +36,15 @@ pub struct Builder {
     /// How far entries reach in the streams of each connection, by its slot.
     reached: Vec<Reached>,
     pairs: Pairs,
+    tally: Tally,
+    stage: Stage,
+}
+
+/// Whether events are still to come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Events,
+    Over,
 }
 
 /// A finding about a message that is not whole yet.
@@ -88,7 +98,7 @@ impl<J: Journal> Findings for Assembly<'_, J> {
     fn finding(&mut self, finding: &Finding) {
         let found = self.builder.number(finding);
         self.journal.finding(&found);
-        if finding.connection.is_some() {
+        if finding.connection.is_some() && self.builder.stage == Stage::Events {
             self.builder.fresh.push(found);
         } else {
             let entry = Entry::of_capture(finding.last, EntryKind::Finding);
@@ -96,14 +106,8 @@ impl<J: Journal> Findings for Assembly<'_, J> {
         }
     }
 
-    fn late(&mut self, finding: &Finding, connection: &Connection) {
-        let found = self.builder.number(finding);
-        self.journal.finding(&found);
-        let entry = Entry::new(connection, finding.last, EntryKind::Finding);
-        self.builder.alone(found, entry, self.journal);
-    }
-
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
+        self.builder.tally.found(rule, count);
         self.builder.folded.push(Folded { rule, count });
     }
 }
@@ -125,7 +129,19 @@ impl Builder {
             held: Vec::new(),
             reached: Vec::new(),
             pairs: Pairs::new(),
+            tally: Tally::default(),
+            stage: Stage::Events,
         }
+    }
+
+    /// Learns that no event is to come: all findings from now on are entries of their own.
+    pub fn end_events(&mut self) {
+        self.stage = Stage::Over;
+    }
+
+    /// What was counted so far, at the end of the capture.
+    pub fn summary(&self, totals: Totals, reading: &Reading<'_>) -> Summary {
+        self.tally.summary(totals, reading)
     }
 
     /// Receives events, each after the findings about it, and gives entries to a journal.
@@ -147,6 +163,7 @@ impl Builder {
                 self.give(Entry::of_capture(origin, EntryKind::Icmp(error)), out);
             }
             EventKind::Capture(event) => {
+                self.tally.capture(event);
                 self.give(Entry::of_capture(origin, EntryKind::Capture(event)), out);
             }
         }
@@ -160,9 +177,8 @@ impl Builder {
         event: &ConnectionEvent<'_>,
         out: &mut impl Journal,
     ) {
-        let entry = |kind| Entry::new(connection, origin, kind);
+        // Nearly all events are one of these three.
         match *event {
-            // Nearly all events are one of these three.
             ConnectionEvent::FrameStarted(direction, frame) => {
                 out.frame_started(connection, direction, frame);
                 if !self.held.is_empty() || !self.fresh.is_empty() {
@@ -170,10 +186,12 @@ impl Builder {
                 }
             }
             ConnectionEvent::FrameEnded(direction, frame) => {
+                self.tally.frames = self.tally.frames.saturating_add(1);
                 self.reach(connection, direction, frame.span.end);
                 let (wants, is_plain) = (out.takes_frame(frame), self.is_plain());
                 if wants || !is_plain {
-                    let entry = entry(EntryKind::Frame(frame)).within(direction, frame.span);
+                    let kind = EntryKind::Frame(frame);
+                    let entry = Entry::new(connection, origin, kind).within(direction, frame.span);
                     let wants = if wants { Wants::Entry } else { Wants::Nothing };
                     self.frame(entry, (connection, direction, frame), wants, out);
                 } else {
@@ -181,9 +199,31 @@ impl Builder {
                 }
             }
             ConnectionEvent::Message(direction, message) => {
-                let entry = entry(EntryKind::Message(message)).within(direction, message.span);
+                self.tally.messages = self.tally.messages.saturating_add(1);
+                let kind = EntryKind::Message(message);
+                let entry = Entry::new(connection, origin, kind).within(direction, message.span);
                 self.message(entry, (connection, direction, message), out);
             }
+            _ => self.rare(origin, connection, event, out),
+        }
+    }
+
+    /// Everything else.
+    #[inline(never)]
+    fn rare(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        event: &ConnectionEvent<'_>,
+        out: &mut impl Journal,
+    ) {
+        self.tally.connection(connection, event);
+        let entry = |kind| Entry::new(connection, origin, kind);
+        match *event {
+            // Given already.
+            ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::Message(..) => {}
             ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
                 self.hold(connection.id, direction, span, None);
             }
@@ -261,6 +301,7 @@ impl Builder {
     }
 
     fn number(&mut self, finding: &Finding) -> Found {
+        self.tally.found(finding.rule, 1);
         let number = self.found;
         self.found = self.found.saturating_add(1);
         Found { number, finding: finding.clone() }

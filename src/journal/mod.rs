@@ -5,9 +5,16 @@
 //! entries, in the same order and with the same numbers.
 
 mod build;
+pub mod history;
 mod pairs;
+mod severities;
+mod statistics;
+mod summary;
 
 pub use self::build::{Assembly, Builder};
+pub use self::severities::Severities;
+pub use self::statistics::{Largest, NATURES, OUTCOMES, Statistics, Traffic};
+pub use self::summary::{Matched, Note, Summary, limit_name};
 
 use crate::analysis::PayloadPacket;
 use crate::analysis::event::{

@@ -3,67 +3,11 @@
 use std::io;
 
 use super::{Detail, Report, Selection};
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
-use crate::stream::Timestamp;
+use crate::analysis::event::Connection;
+use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Matched, Summary};
+use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
-use crate::websocket::Digest;
-
-/// A report that can leave out lines and still counts everything.
-pub trait Selective: Report + Findings {
-    /// Tells the filter, before everything else.
-    fn filtered(&mut self, filter: &Filter);
-
-    /// Takes an event of which nothing is written.
-    fn pass_over(&mut self, event: &Event<'_>);
-
-    /// Takes a finding, and whether it matches for itself.
-    fn found(&mut self, finding: &Finding, matching: Matching);
-
-    /// Takes a finding about a connection that has ended, and whether it matches for itself.
-    fn found_late(&mut self, finding: &Finding, _connection: &Connection, matching: Matching) {
-        self.found(finding, matching);
-    }
-
-    /// Takes a number of findings that are not told one by one, and whether their rule matches.
-    fn found_more(
-        &mut self,
-        rule: &'static Rule,
-        connection: ConnectionId,
-        count: u64,
-        matching: Matching,
-    );
-
-    /// Tells how much matched, before the report is finished.
-    fn matched(&mut self, matched: Matched);
-}
-
-/// Whether something is what the filter asks for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Matching {
-    /// It is.
-    Yes,
-    /// It is not.
-    No,
-}
-
-impl Matching {
-    fn of(matches: bool) -> Self {
-        if matches { Self::Yes } else { Self::No }
-    }
-}
-
-/// How much of a capture a filter matches.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Matched {
-    /// Messages.
-    pub messages: u64,
-    /// Frames, where they are asked about.
-    pub frames: u64,
-    /// Handshakes that have ended.
-    pub handshakes: u64,
-}
+use crate::websocket::{Digest, Frame};
 
 /// What a report takes of a capture.
 #[derive(Clone, Debug)]
@@ -78,148 +22,116 @@ pub struct Intake {
     pub digest: Digest,
 }
 
-/// Asks a filter about everything, and gives a report what matches.
+/// Asks a filter about every entry, and gives a report those that match.
+///
+/// Findings are chosen one by one, each with its entry; a finding that matches although its entry does
+/// not is an entry of its own.
 #[derive(Debug)]
 pub struct Filtered<'r, R> {
     report: &'r mut R,
     matcher: Matcher,
     intake: Intake,
     matched: Matched,
-    /// Findings whose event comes next.
-    held: Vec<Finding>,
-    /// Numbers of findings whose event comes next.
-    folded: Vec<(&'static Rule, u64)>,
 }
 
-impl<'r, R: Selective> Filtered<'r, R> {
+impl<'r, R: Report> Filtered<'r, R> {
     /// Puts a filter before a report that has seen nothing.
     pub fn new(report: &'r mut R, filter: Filter, intake: Intake) -> Self {
-        report.filtered(&filter);
-        let matcher = Matcher::new(filter);
-        Self {
-            report,
-            matcher,
-            intake,
-            matched: Matched::default(),
-            held: Vec::new(),
-            folded: Vec::new(),
-        }
+        Self { report, matcher: Matcher::new(filter), intake, matched: Matched::default() }
     }
 
-    /// Hands on the findings that came before an event.
-    fn hand_on_findings(&mut self, event: &Event<'_>) {
-        for finding in std::mem::take(&mut self.held) {
-            let matching = Matching::of(self.matcher.chooses(&finding, Some(event)));
-            self.report.found(&finding, matching);
-        }
-        let EventKind::Connection(connection, _) = event.kind else { return };
-        for (rule, count) in std::mem::take(&mut self.folded) {
-            let matching = Matching::of(self.matcher.chooses_rule(rule, event));
-            self.report.found_more(rule, connection.id, count, matching);
-        }
+    /// The findings of an entry that match for themselves.
+    fn chosen(&mut self, entry: &Entry<'_>) -> Vec<Found> {
+        // The entries of its frames had these.
+        let told = if self.intake.detail == Detail::Frames { entry.repeated } else { 0 };
+        let wanted = |found: &&Found| self.matcher.chooses(&found.finding, entry);
+        entry.findings.iter().skip(told).filter(wanted).cloned().collect()
     }
 
-    /// Whether an event is handed on.
-    fn passes(&mut self, event: &Event<'_>) -> bool {
-        let EventKind::Connection(connection, what) = &event.kind else {
-            return self.matcher.passes(event);
-        };
-        if !self.intake.selection.has(connection.id) {
-            return false;
-        }
-        if matches!(what, ConnectionEvent::FrameEnded(..)) && self.intake.detail != Detail::Frames {
-            // No line is written of it.
-            return true;
-        }
-        let passes = self.matcher.passes(event);
-        if passes {
-            self.matched.count(what);
-        }
-        passes
+    /// The rules with further findings that match.
+    fn chosen_rules(&mut self, entry: &Entry<'_>) -> Vec<Folded> {
+        let EntryKind::Ended { folded, .. } = entry.kind else { return Vec::new() };
+        let wanted = |folded: &&Folded| self.matcher.chooses_rule(folded.rule, entry);
+        folded.iter().filter(wanted).copied().collect()
     }
 
-    /// Hands on an event, with as much of a content as the report takes.
-    fn hand_on(&mut self, event: &Event<'_>) {
+    /// Gives an entry that matches, with as much of a content as the report takes.
+    fn give(&mut self, entry: &Entry<'_>, chosen: &[Found], folded: &[Folded]) {
         let Intake { keep, digest, .. } = self.intake;
-        if let EventKind::Connection(connection, ConnectionEvent::Message(direction, message)) =
-            event.kind
-        {
-            let message = message.shortened(keep, digest);
-            let what = ConnectionEvent::Message(direction, &message);
-            self.report.event(&Event { kind: EventKind::Connection(connection, what), ..*event });
-        } else {
-            self.report.event(event);
+        match entry.kind {
+            EntryKind::Message(message) => {
+                let message = &message.shortened(keep, digest);
+                self.report.entry(&Entry { kind: EntryKind::Message(message), ..*entry });
+            }
+            EntryKind::Ended { ending, .. } => {
+                let kind = EntryKind::Ended { ending, folded };
+                // Most of them have a line of their own.
+                self.report.entry(&Entry { kind, findings: chosen, ..*entry });
+            }
+            _ => self.report.entry(entry),
         }
     }
-}
 
-impl Matched {
-    fn count(&mut self, what: &ConnectionEvent<'_>) {
-        let counter = match what {
-            ConnectionEvent::Message(..) => &mut self.messages,
-            ConnectionEvent::FrameEnded(..) => &mut self.frames,
-            ConnectionEvent::HandshakeEnded(_) => &mut self.handshakes,
-            ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged
-            | ConnectionEvent::Ended(_) => return,
+    /// Gives an entry of which nothing but some findings matches.
+    fn ignore(&mut self, entry: &Entry<'_>, chosen: &[Found]) {
+        self.report.ignored(entry);
+        for found in chosen {
+            let direction = found.finding.direction;
+            let findings = std::slice::from_ref(found);
+            let kind = EntryKind::Finding;
+            self.report.entry(&Entry { direction, kind, findings, ..*entry });
+        }
+    }
+
+    fn count(&mut self, entry: &Entry<'_>) {
+        let matched = &mut self.matched;
+        let counter = match entry.kind {
+            EntryKind::Message(..) => &mut matched.messages,
+            EntryKind::Frame(..) => &mut matched.frames,
+            EntryKind::Response(_) | EntryKind::NoResponse(_) => &mut matched.handshakes,
+            _ => return,
         };
         *counter = counter.saturating_add(1);
     }
 }
 
-impl<R: Selective> Sink for Filtered<'_, R> {
-    fn event(&mut self, event: &Event<'_>) {
-        self.matcher.observe(event);
-        // Before the event is asked about: what matches for itself is enough for its connection.
-        self.hand_on_findings(event);
-        if self.passes(event) {
-            self.hand_on(event);
-        } else {
-            self.report.pass_over(event);
+impl<R: Report> Journal for Filtered<'_, R> {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        if let Some(connection) = entry.connection
+            && !self.intake.selection.has(connection.id)
+        {
+            return self.report.ignored(entry);
         }
-        self.matcher.forget(event);
+        if matches!(entry.kind, EntryKind::Frame(_)) && self.intake.detail != Detail::Frames {
+            // No line is written of it.
+            return self.report.entry(entry);
+        }
+        self.matcher.observe(entry);
+        // Before the entry: a finding that matches is enough for its connection.
+        let (chosen, folded) = (self.chosen(entry), self.chosen_rules(entry));
+        for found in &chosen {
+            self.report.finding(found);
+        }
+        if self.matcher.passes(entry) {
+            self.count(entry);
+            self.give(entry, &chosen, &folded);
+        } else {
+            self.ignore(entry, &chosen);
+        }
+        self.matcher.forget(entry);
+    }
+
+    fn takes_frame(&self, frame: &Frame) -> bool {
+        self.report.takes_frame(frame)
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        self.matcher.frame_started(connection, direction, frame);
+        self.report.frame_started(connection, direction, frame);
     }
 }
 
-impl<R: Selective> Findings for Filtered<'_, R> {
-    fn late(&mut self, finding: &Finding, connection: &Connection) {
-        let kind = EventKind::Connection(connection, ConnectionEvent::StateChanged);
-        let event = Event { origin: finding.last, kind };
-        let matching = Matching::of(self.matcher.chooses(finding, Some(&event)));
-        self.report.found_late(finding, connection, matching);
-    }
-
-    fn finding(&mut self, finding: &Finding) {
-        if finding.connection.is_some() {
-            self.matcher.finding(finding);
-            self.held.push(finding.clone());
-        } else {
-            let matching = Matching::of(self.matcher.chooses(finding, None));
-            self.report.found(finding, matching);
-        }
-    }
-
-    fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
-        // The end of the connection comes next.
-        self.folded.push((rule, count));
-    }
-}
-
-impl<R: Selective> Report for Filtered<'_, R> {
+impl<R: Report> Report for Filtered<'_, R> {
     fn start(&mut self, first: Timestamp) {
         self.matcher.start(first);
         self.report.start(first);
@@ -237,8 +149,7 @@ impl<R: Selective> Report for Filtered<'_, R> {
         self.report.flush()
     }
 
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
-        self.report.matched(self.matched);
-        self.report.finish(totals, reading)
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.report.finish(&Summary { matched: Some(self.matched), ..summary.clone() })
     }
 }

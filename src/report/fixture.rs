@@ -7,7 +7,7 @@ use crate::analysis::event::{
     ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
     Network, Outcome, StartedBy, TcpState, Transport,
 };
-use crate::findings::{Bits, Finding, rule};
+use crate::findings::{Bits, Finding, Peers, rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, PerDirection, Side, Span, Timestamp};
 use crate::websocket::{
@@ -53,7 +53,7 @@ pub(super) fn connection(id: u64) -> Connection {
     }
 }
 
-/// Hands over an event of packet `packet`.
+/// Sends an event of packet `packet`.
 pub(super) fn send(
     sink: &mut impl Sink,
     packet: u64,
@@ -128,6 +128,10 @@ pub(super) fn finding(id: &str, connection: u64) -> Finding {
     Finding {
         rule: rule(id).unwrap(),
         connection: Some(ConnectionId(connection)),
+        peers: Some(Peers {
+            client: SocketAddr::from(([127, 0, 0, 1], 50312)),
+            server: "[::1]:8080".parse().unwrap(),
+        }),
         direction: Some(Direction::ClientToServer),
         side: Some(Side::Client),
         first: origin(4),

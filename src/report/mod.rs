@@ -12,50 +12,56 @@ mod line;
 pub mod ndjson;
 mod output;
 pub mod rules;
-mod severities;
 pub mod stats;
 pub mod style;
-mod tally;
 pub mod text;
 mod wrap;
 
 use std::io;
 
 use crate::analysis::event::ConnectionId;
-use crate::analysis::{Sink, Totals};
-use crate::findings::Reading;
+use crate::journal::{Entry, Journal, Summary};
 use crate::stream::Timestamp;
 
-/// A sink that writes what it receives, and must be told how the capture begins and ends.
+/// A journal that writes what it receives.
 ///
-/// A sink cannot return errors, so the first failure to write is kept for [`Report::check`].
-pub trait Report: Sink {
-    /// Tells the time of the first packet, before its events.
-    fn start(&mut self, first: Timestamp);
+/// A journal cannot return errors, so the first failure to write is kept for [`Report::check`].
+pub trait Report: Journal {
+    /// Takes the time of the first packet, before its entries.
+    fn start(&mut self, _first: Timestamp) {}
 
-    /// Tells whether writing has failed; asked after every packet.
+    /// Takes an entry that a filter does not choose: a format that numbers its lines counts it.
+    fn ignored(&mut self, _entry: &Entry<'_>) {}
+
+    /// Whether writing has failed; asked after every packet.
     ///
     /// # Errors
     ///
     /// The first failure to write.
-    fn check(&mut self) -> io::Result<()>;
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether there are lines that [`Report::flush`] would hand over.
-    fn is_pending(&self) -> bool;
+    fn is_pending(&self) -> bool {
+        false
+    }
 
     /// Hands over what is buffered.
     ///
     /// # Errors
     ///
     /// The first failure to write.
-    fn flush(&mut self) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
-    /// Writes what stands at the end, and hands over what is buffered.
+    /// Writes the end of the report, and hands over what is buffered.
     ///
     /// # Errors
     ///
     /// The first failure to write.
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()>;
+    fn finish(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
 /// An output format.

@@ -15,18 +15,14 @@ use self::lines::{CloseCode, FrameLine, HandshakeLine, MessageLine};
 pub(super) use self::lines::{
     ConnectionLine, FoldedLine, OfFile, SeverityFields, SummaryLine, Times,
 };
-use super::filtered::{Matched, Matching, Selective};
 use super::handshake::HandshakeFacts;
 use super::output::Output;
-use super::tally::Tally;
 use super::{Breadth, Detail, Listing, Report, Selection};
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
+use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::http::Handshake;
-use crate::stream::{Direction, Origin, Span, Timestamp, length_u64};
+use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Summary};
+use crate::stream::{Direction, Origin, Span, length_u64};
 use crate::text::clock::Rfc3339;
-use crate::timeline::filter::Filter;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
 
 /// Writes JSON lines.
@@ -34,7 +30,6 @@ use crate::websocket::{Frame, Message, Opcode, Utf8};
 pub struct Ndjson<W> {
     out: Output<W>,
     options: NdjsonOptions,
-    tally: Tally,
     clock: Rfc3339,
     /// The line under way.
     line: Vec<u8>,
@@ -61,51 +56,9 @@ impl<W: Write> Ndjson<W> {
         Self {
             out: Output::new(writer),
             options,
-            tally: Tally::judged(),
             clock: Rfc3339::default(),
             line: Vec::new(),
             scratch: String::new(),
-        }
-    }
-
-    fn connection(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
-        if !self.options.selection.has(connection.id) {
-            return;
-        }
-        match *event {
-            ConnectionEvent::Message(direction, message) => {
-                self.message(origin, connection, direction, message);
-            }
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                if self.options.detail == Detail::Frames {
-                    self.frame(origin, connection, direction, frame);
-                }
-            }
-            ConnectionEvent::HandshakeEnded(handshake) => {
-                self.handshake(origin, connection, handshake);
-            }
-            ConnectionEvent::Ended(ending) => {
-                if ending.relevant || self.options.selection.breadth == Breadth::All {
-                    self.ended(connection, ending);
-                }
-            }
-            // These are findings, or stand in the lines above.
-            ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => {}
         }
     }
 
@@ -115,13 +68,7 @@ impl<W: Write> Ndjson<W> {
         self.options.findings == Listing::Yes && connection.is_none_or(|it| selection.has(it))
     }
 
-    fn message(
-        &mut self,
-        origin: Origin,
-        connection: &Connection,
-        direction: Direction,
-        message: &Message<'_>,
-    ) {
+    fn message(&mut self, entry: &Entry<'_>, connection: &Connection, message: &Message<'_>) {
         let truncated = length_u64(message.content.len()) < message.length
             && message.content.len() >= self.options.max_payload;
         let body = body(message, if truncated { Content::Cut } else { Content::Whole });
@@ -134,9 +81,9 @@ impl<W: Write> Ndjson<W> {
         let line = MessageLine {
             kind: "message",
             connection: connection.id.0,
-            time: self.clock.text(origin.time),
+            time: self.clock.text(entry.origin.time),
             packets: packets(message.span),
-            direction: direction.name(),
+            direction: entry.direction.map(Direction::name),
             opcode: message.opcode.name(),
             frames: message.frames,
             compressed: message.compressed,
@@ -162,20 +109,14 @@ impl<W: Write> Ndjson<W> {
         write(&mut self.out, &mut self.line, &line);
     }
 
-    fn frame(
-        &mut self,
-        origin: Origin,
-        connection: &Connection,
-        direction: Direction,
-        frame: &Frame,
-    ) {
+    fn frame(&mut self, entry: &Entry<'_>, connection: &Connection, frame: &Frame) {
         let mut mask = [0; MASK_TEXT_LENGTH];
         let line = FrameLine {
             kind: "frame",
             connection: connection.id.0,
-            time: self.clock.text(origin.time),
+            time: self.clock.text(entry.origin.time),
             packets: packets(frame.span),
-            direction: direction.name(),
+            direction: entry.direction.map(Direction::name),
             fin: frame.header.fin,
             rsv: frame.header.rsv,
             opcode: frame.header.opcode,
@@ -213,73 +154,52 @@ impl<W: Write> Ndjson<W> {
         write(&mut self.out, &mut self.line, &line);
     }
 
-    fn ended(&mut self, connection: &Connection, ending: Ending) {
-        let times = Times::of(connection, &mut self.clock);
-        let line = ConnectionLine::new(connection, ending, &times);
-        write(&mut self.out, &mut self.line, &line);
-    }
-}
-
-impl<W: Write> Sink for Ndjson<W> {
-    fn event(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-        match event.kind {
-            EventKind::Connection(connection, ref what) => {
-                self.connection(event.origin, connection, what);
+    fn ended(&mut self, connection: &Connection, ending: Ending, folded: &[Folded]) {
+        if self.lists(Some(connection.id)) {
+            for Folded { rule, count } in folded {
+                let line = FoldedLine::new(rule, connection.id, *count);
+                write(&mut self.out, &mut self.line, &line);
             }
-            // Counted, and told at the end.
-            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
+        }
+        if ending.relevant || self.options.selection.breadth == Breadth::All {
+            let times = Times::of(connection, &mut self.clock);
+            let line = ConnectionLine::new(connection, ending, &times);
+            write(&mut self.out, &mut self.line, &line);
         }
     }
 }
 
-impl<W: Write> Findings for Ndjson<W> {
-    fn finding(&mut self, finding: &Finding) {
-        self.found(finding, Matching::Yes);
-    }
-
-    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
-        self.found_more(rule, connection, count, Matching::Yes);
-    }
-}
-
-impl<W: Write> Selective for Ndjson<W> {
-    fn filtered(&mut self, _: &Filter) {}
-
-    fn pass_over(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-    }
-
-    fn found(&mut self, finding: &Finding, matching: Matching) {
-        self.tally.found(finding.rule, 1);
-        if matching == Matching::Yes && self.lists(finding.connection) {
-            let line = FindingLine::new(finding, &mut self.clock);
-            write(&mut self.out, &mut self.line, &line);
+impl<W: Write> Journal for Ndjson<W> {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let Some(connection) = entry.connection else { return };
+        if !self.options.selection.has(connection.id) {
+            return;
+        }
+        match entry.kind {
+            EntryKind::Message(message) => self.message(entry, connection, message),
+            EntryKind::Frame(frame) => self.frame(entry, connection, frame),
+            EntryKind::Response(handshake) | EntryKind::NoResponse(handshake) => {
+                self.handshake(entry.origin, connection, handshake);
+            }
+            EntryKind::Ended { ending, folded } => self.ended(connection, ending, folded),
+            // Everything else is a finding, or a field of the lines above.
+            _ => {}
         }
     }
 
-    fn found_more(
-        &mut self,
-        rule: &'static Rule,
-        connection: ConnectionId,
-        count: u64,
-        matching: Matching,
-    ) {
-        self.tally.found(rule, count);
-        if matching == Matching::Yes && self.lists(Some(connection)) {
-            let line = FoldedLine::new(rule, connection, count);
-            write(&mut self.out, &mut self.line, &line);
-        }
+    fn takes_frame(&self, _: &Frame) -> bool {
+        self.options.detail == Detail::Frames
     }
 
-    fn matched(&mut self, matched: Matched) {
-        self.tally.matched = Some(matched);
+    fn finding(&mut self, found: &Found) {
+        if self.lists(found.finding.connection) {
+            let line = FindingLine::new(&found.finding, &mut self.clock);
+            write(&mut self.out, &mut self.line, &line);
+        }
     }
 }
 
 impl<W: Write> Report for Ndjson<W> {
-    fn start(&mut self, _first: Timestamp) {}
-
     fn check(&mut self) -> io::Result<()> {
         self.out.check()
     }
@@ -292,21 +212,10 @@ impl<W: Write> Report for Ndjson<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
-        write_summary(&mut self.out, &mut self.line, &self.tally, (totals, reading));
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        write(&mut self.out, &mut self.line, &SummaryLine::new(summary));
         self.out.flush()
     }
-}
-
-/// Writes the line that stands last.
-pub(super) fn write_summary<W: Write>(
-    out: &mut Output<W>,
-    buffer: &mut Vec<u8>,
-    tally: &Tally,
-    (totals, reading): (&Totals, &Reading<'_>),
-) {
-    let notes = tally.notes(reading);
-    write(out, buffer, &SummaryLine::new(tally, totals, &notes));
 }
 
 /// Serializes one line into a reused buffer, and writes it.

@@ -4,20 +4,17 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::filtered::{Matched, Matching, Selective};
-use super::ndjson::{write, write_summary};
+use super::ndjson::{SummaryLine, write};
 use super::output::Output;
-use super::tally::Tally;
 use super::{LineFormat, Report};
-use crate::analysis::event::{ConnectionEvent, ConnectionId, Event, EventKind, Nature};
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
+use crate::analysis::event::Nature;
+use crate::journal::{Entry, EntryKind, Journal, Summary};
+use crate::journal::{Statistics, Traffic};
 use crate::stream::{Direction, Timestamp};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
 use crate::text::escape::escape;
 use crate::timeline::filter::Filter;
-use crate::timeline::stats::{Statistics, Traffic};
-use crate::websocket::Opcode;
+use crate::websocket::{Frame, Opcode};
 
 /// Writes statistics when everything was seen.
 #[derive(Debug)]
@@ -25,7 +22,6 @@ pub struct Stats<W> {
     out: Output<W>,
     format: LineFormat,
     statistics: Statistics,
-    tally: Tally,
     start: Timestamp,
     /// What messages are counted of; `None` where all are.
     filter: Option<String>,
@@ -33,53 +29,37 @@ pub struct Stats<W> {
 
 impl<W: Write> Stats<W> {
     /// Makes a report that has seen nothing.
-    pub fn new(writer: W, format: LineFormat) -> Self {
+    pub fn new(writer: W, format: LineFormat, filter: Option<&Filter>) -> Self {
         Self {
             out: Output::new(writer),
             format,
             statistics: Statistics::default(),
-            tally: Tally::default(),
             start: Timestamp::default(),
-            filter: None,
+            filter: filter.map(ToString::to_string),
         }
     }
 
-    /// Counts what a filter matches: messages with their frames, and connections that have some.
-    fn chosen(&mut self, event: &Event<'_>) {
-        let EventKind::Connection(connection, what) = event.kind else { return };
-        match what {
-            ConnectionEvent::Message(direction, message) => {
-                self.statistics.frames_of(direction, message);
-                self.statistics.event(event);
+    /// Counts what a filter chooses: messages with their frames, and connections that have some.
+    fn chosen(&mut self, entry: &Entry<'_>) {
+        match entry.kind {
+            EntryKind::Opened => {}
+            EntryKind::Message(message) => {
+                if let Some(direction) = entry.direction {
+                    self.statistics.frames_of(direction, message);
+                }
+                self.statistics.entry(entry);
             }
-            ConnectionEvent::Ended(_) => {
+            EntryKind::Ended { .. } => {
                 // Whether anything of it matches was not known before.
-                let opened = EventKind::Connection(connection, ConnectionEvent::Opened);
-                self.statistics.event(&Event { kind: opened, ..*event });
-                self.statistics.event(event);
+                self.statistics.entry(&Entry { kind: EntryKind::Opened, ..*entry });
+                self.statistics.entry(entry);
             }
-            ConnectionEvent::Gap(..) => self.statistics.event(event),
-            ConnectionEvent::Opened
-            | ConnectionEvent::FrameEnded(..)
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::HandshakeEnded(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => {}
+            _ => self.statistics.entry(entry),
         }
     }
 
-    fn ndjson(&mut self, totals: &Totals, reading: &Reading<'_>) {
+    fn ndjson(&mut self, summary: &Summary) {
+        let totals = &summary.totals;
         let mut buffer = Vec::new();
         let statistics = &self.statistics;
         let line = StatisticsLine {
@@ -108,10 +88,11 @@ impl<W: Write> Stats<W> {
             }),
         };
         write(&mut self.out, &mut buffer, &line);
-        write_summary(&mut self.out, &mut buffer, &self.tally, (totals, reading));
+        write(&mut self.out, &mut buffer, &SummaryLine::new(summary));
     }
 
-    fn text(&mut self, totals: &Totals, reading: &Reading<'_>) {
+    fn text(&mut self, summary: &Summary) {
+        let totals = &summary.totals;
         let mut page = Page { text: String::new() };
         let statistics = &self.statistics;
         if let Some(filter) = &self.filter {
@@ -121,7 +102,7 @@ impl<W: Write> Stats<W> {
             page.row("matched", |out| {
                 grouped(out, statistics.messages());
                 out.push_str(" of ");
-                counted(out, self.tally.messages, "message");
+                counted(out, summary.messages, "message");
             });
         }
         page.row("duration", |out| {
@@ -179,7 +160,7 @@ impl<W: Write> Stats<W> {
                 duration(out, largest.time.since(self.start));
             }
         });
-        for note in self.tally.notes(reading) {
+        for note in &summary.notes {
             page.text.push_str("▲ ");
             page.text.push_str(note.rule);
             page.text.push_str("  ");
@@ -190,38 +171,16 @@ impl<W: Write> Stats<W> {
     }
 }
 
-impl<W: Write> Sink for Stats<W> {
-    fn event(&mut self, event: &Event<'_>) {
+impl<W: Write> Journal for Stats<W> {
+    fn entry(&mut self, entry: &Entry<'_>) {
         match self.filter {
-            None => self.statistics.event(event),
-            Some(_) => self.chosen(event),
+            None => self.statistics.entry(entry),
+            Some(_) => self.chosen(entry),
         }
-        self.tally.observe(event);
-    }
-}
-
-impl<W: Write> Findings for Stats<W> {
-    /// What breaks rules is not counted here.
-    fn finding(&mut self, _: &Finding) {}
-
-    fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
-}
-
-impl<W: Write> Selective for Stats<W> {
-    fn filtered(&mut self, filter: &Filter) {
-        self.filter = Some(filter.to_string());
     }
 
-    fn pass_over(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-    }
-
-    fn found(&mut self, _: &Finding, _: Matching) {}
-
-    fn found_more(&mut self, _: &'static Rule, _: ConnectionId, _: u64, _: Matching) {}
-
-    fn matched(&mut self, matched: Matched) {
-        self.tally.matched = Some(matched);
+    fn takes_frame(&self, frame: &Frame) -> bool {
+        self.filter.is_none() && self.statistics.takes_frame(frame)
     }
 }
 
@@ -242,10 +201,12 @@ impl<W: Write> Report for Stats<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        // What breaks rules is not counted here, even if a filter asks for it.
+        let summary = &Summary { found: None, ..summary.clone() };
         match self.format {
-            LineFormat::Text => self.text(totals, reading),
-            LineFormat::Ndjson => self.ndjson(totals, reading),
+            LineFormat::Text => self.text(summary),
+            LineFormat::Ndjson => self.ndjson(summary),
         }
         self.out.flush()
     }
@@ -455,13 +416,17 @@ const SECOND: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::Outcome;
+    use crate::analysis::Totals;
+    use crate::analysis::event::{ConnectionEvent, Outcome};
+    use crate::findings::Reading;
+    use crate::journal::Builder;
     use crate::report::fixture::{START, connection, ending, frame, message, send};
     use crate::websocket::{Inflation, Message};
 
     fn written(format: LineFormat) -> String {
         let mut out = Vec::new();
-        let mut stats = Stats::new(&mut out, format);
+        let mut stats = Stats::new(&mut out, format, None);
+        let mut builder = Builder::new();
         stats.start(Timestamp(START));
         let it = connection(1);
         let (text, frame) = (message(Opcode::Text, b"hello"), frame(5));
@@ -473,11 +438,16 @@ mod tests {
             ..message(Opcode::Binary, b"")
         };
         let client = Direction::ClientToServer;
-        send(&mut stats, 0, &it, ConnectionEvent::Opened);
-        send(&mut stats, 1, &it, ConnectionEvent::FrameEnded(client, &frame));
-        send(&mut stats, 1, &it, ConnectionEvent::Message(client, &text));
-        send(&mut stats, 2, &it, ConnectionEvent::Message(client.reverse(), &deflated));
-        send(&mut stats, 3, &it, ending(Outcome::Open));
+        send(&mut builder.feeding(&mut stats), 0, &it, ConnectionEvent::Opened);
+        send(&mut builder.feeding(&mut stats), 1, &it, ConnectionEvent::FrameEnded(client, &frame));
+        send(&mut builder.feeding(&mut stats), 1, &it, ConnectionEvent::Message(client, &text));
+        send(
+            &mut builder.feeding(&mut stats),
+            2,
+            &it,
+            ConnectionEvent::Message(client.reverse(), &deflated),
+        );
+        send(&mut builder.feeding(&mut stats), 3, &it, ending(Outcome::Open));
         let totals = Totals {
             packets: 10,
             bytes: 1234,
@@ -486,7 +456,7 @@ mod tests {
             last: Timestamp(START + 500_000_000),
             connections: 1,
         };
-        stats.finish(&totals, &Reading::default()).unwrap();
+        stats.finish(&builder.summary(totals, &Reading::default())).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -10,21 +10,17 @@ use std::io::{self, Write};
 
 use foldhash::{HashSet, HashSetExt};
 
-use self::found::{Found, Waiting};
-use super::filtered::{Matched, Matching, Selective};
 use super::line::Line;
 use super::output::Output;
 use super::style::{Role, Style};
-use super::tally::{self, Tally, summary};
 use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
-    CaptureEvent, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
-    Outcome,
+    CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
 };
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
+use crate::findings::Finding;
+use crate::journal::{Entry, EntryKind, Folded, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
-use crate::timeline::filter::Filter;
+use crate::websocket::Frame;
 
 /// Writes text.
 #[derive(Debug)]
@@ -36,21 +32,20 @@ pub struct Text<W> {
     start: Timestamp,
     /// Numbered rows so far, shown or not.
     rows: u64,
-    tally: Tally,
     /// Connections whose addresses were shown and which have not ended.
     introduced: HashSet<ConnectionId>,
     /// The one whose line came last: most lines need no look into the set.
     latest: Option<ConnectionId>,
     /// Bytes that the frames of the message under way lack.
-    lack: Option<(ConnectionId, Direction, u64)>,
-    /// Whether a packet cut by the snap length was told of.
+    lack: Option<(ConnectionId, Option<Direction>, u64)>,
+    /// Whether a packet cut by the snap length was reported.
     cut_told: bool,
+    /// Whether a clock that went backwards was reported.
+    clock_told: bool,
     /// Columns of the widest remark behind a size so far, for alignment.
     remark_columns: usize,
-    /// Findings whose row is still to come.
-    waiting: Waiting,
     /// Findings that the row under way is about.
-    found: Vec<Found>,
+    found: Vec<Finding>,
     /// Columns that are kept free for their rules at the end of the row.
     reserved: usize,
 }
@@ -79,122 +74,94 @@ impl<W: Write> Text<W> {
             options,
             start: Timestamp::default(),
             rows: 0,
-            tally: Tally::judged(),
             introduced: HashSet::new(),
             latest: None,
             lack: None,
             cut_told: false,
+            clock_told: false,
             remark_columns: 0,
-            waiting: Waiting::default(),
             found: Vec::new(),
             reserved: 0,
         }
     }
 
-    fn connection(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
-        self.number(event);
+    fn connection(&mut self, connection: &Connection, entry: &Entry<'_>) {
         if !self.options.selection.has(connection.id) {
             return;
         }
-        let TextOptions { detail, findings, .. } = self.options;
-        self.found = self.waiting.take(connection.id, event, detail, findings);
-        self.row(origin, connection, event);
+        // The rows of its frames have told them.
+        let told = match self.options.detail {
+            Detail::Messages => 0,
+            Detail::Frames => entry.repeated,
+        };
+        let findings = entry.findings.iter().skip(told).map(|found| &found.finding);
+        self.found.extend(findings.filter(|it| !found::is_told(it.rule)).cloned());
+        self.row(connection, entry);
         // No row came for these.
-        let rest = std::mem::take(&mut self.found);
-        self.alone(connection, &rest);
+        if !self.found.is_empty() {
+            let rest = std::mem::take(&mut self.found);
+            self.alone(connection, &rest);
+        }
     }
 
     /// Counts a row that has a number: numbers are those of the whole capture, whatever is shown of it.
-    fn number(&mut self, event: &ConnectionEvent<'_>) {
-        let numbered = match event {
-            ConnectionEvent::Message(..)
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::HandshakeEnded(_) => true,
-            ConnectionEvent::Opened
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::FrameEnded(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged
-            | ConnectionEvent::Ended(_) => false,
-        };
-        self.rows = self.rows.saturating_add(u64::from(numbered));
+    fn number(&mut self, kind: &EntryKind<'_>) {
+        if let EntryKind::Message(_)
+        | EntryKind::Request(_)
+        | EntryKind::Response(_)
+        | EntryKind::NoResponse(_) = kind
+        {
+            self.rows = self.rows.saturating_add(1);
+        }
     }
 
-    /// Writes the row of an event, if it has one.
-    fn row(&mut self, origin: Origin, connection: &Connection, event: &ConnectionEvent<'_>) {
-        let shown = self.shows(connection);
-        match *event {
-            ConnectionEvent::Message(direction, message) => {
-                self.message(origin, connection, direction, message);
-            }
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                self.frame(origin, connection, direction, frame);
-            }
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                self.request(origin, connection, handshake);
-            }
-            ConnectionEvent::HandshakeEnded(handshake) => {
+    /// Writes the row of an entry, if it has one.
+    fn row(&mut self, connection: &Connection, entry: &Entry<'_>) {
+        let Entry { origin, direction, .. } = *entry;
+        let span = entry.span.unwrap_or_default();
+        match entry.kind {
+            EntryKind::Message(message) => self.message(origin, connection, direction, message),
+            EntryKind::Frame(frame) => self.frame(origin, connection, direction, frame),
+            EntryKind::Request(handshake) => self.request(origin, connection, handshake),
+            EntryKind::Response(handshake) | EntryKind::NoResponse(handshake) => {
                 self.response(origin, connection, handshake);
             }
-            ConnectionEvent::Recognized(recognition) => {
+            EntryKind::Recognized(recognition) => {
                 self.remark(origin, connection, None, words::recognised(recognition));
             }
-            ConnectionEvent::TunnelOpened(handshake) => {
-                self.tunnel(origin, connection, handshake, rows::Tunnel::Opened);
+            EntryKind::Tunnel(tunnel, handshake) => {
+                self.tunnel(origin, connection, handshake, tunnel);
             }
-            ConnectionEvent::TunnelRefused(handshake) => {
-                self.tunnel(origin, connection, handshake, rows::Tunnel::Refused);
-            }
-            ConnectionEvent::Tls(direction, seen) => {
-                self.tls(origin, connection, direction, seen);
-            }
-            ConnectionEvent::NotAFrame(direction, bytes, span) => {
+            EntryKind::Tls(seen) => self.tls(origin, connection, direction, seen),
+            EntryKind::NotAFrame(bytes) => {
                 self.not_a_frame(origin, connection, direction, bytes, span);
             }
-            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
+            EntryKind::HeaderUnfinished(bytes) => {
                 self.header_unfinished(origin, connection, direction, bytes, span);
             }
-            // With a short snap length every large packet is cut: once is enough.
-            ConnectionEvent::Gap(direction, gap)
-                if shown && !(gap.cause == GapCause::SnapLength && self.cut_told) =>
-            {
-                self.cut_told |= gap.cause == GapCause::SnapLength;
-                self.gap(origin, connection, direction, &gap);
-            }
-            ConnectionEvent::SyncLost(direction, span) => {
-                self.sync_lost(origin, connection, direction, span.start);
-            }
-            ConnectionEvent::SyncFound(direction, span) => {
-                self.sync_found(origin, connection, direction, span);
-            }
-            ConnectionEvent::Conflict(direction, span) if shown => {
-                self.conflict(origin, connection, direction, span);
-            }
-            ConnectionEvent::Limit(limit) => self.limit(origin, connection, limit),
-            ConnectionEvent::StateChanged if shown => {
-                if let Some((direction, role, text)) = words::state(connection.state) {
-                    self.remark(origin, connection, Some(direction), (role, text));
+            EntryKind::Gap(gap) if self.shows(connection) => {
+                // With a short snap length every large packet is cut: once is enough.
+                let is_cut = gap.cause == GapCause::SnapLength;
+                if !(is_cut && self.cut_told) {
+                    self.cut_told |= is_cut;
+                    self.gap(origin, connection, direction, &gap);
                 }
             }
-            ConnectionEvent::Ended(ending) => self.ended(origin, connection, ending),
-            // The message's own line says so.
-            ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Opened
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::StateChanged => {}
+            EntryKind::SyncLost => self.sync_lost(origin, connection, direction, span.start),
+            EntryKind::SyncFound => self.sync_found(origin, connection, direction, span),
+            EntryKind::Conflict if self.shows(connection) => {
+                self.conflict(origin, connection, direction, span);
+            }
+            EntryKind::Limit(limit) => self.limit(origin, connection, limit),
+            // A refusal is told when the connection ends, with everything else that never came to be.
+            EntryKind::Fin | EntryKind::Reset
+                if self.shows(connection) && connection.state != TcpState::Refused =>
+            {
+                let words = words::closing(&entry.kind, direction, connection.state);
+                self.remark(origin, connection, direction, words);
+            }
+            EntryKind::Ended { ending, folded } => self.ended(origin, connection, ending, folded),
+            _ => {}
         }
     }
 
@@ -208,7 +175,13 @@ impl<W: Write> Text<W> {
         }
     }
 
-    fn ended(&mut self, origin: Origin, connection: &Connection, ending: Ending) {
+    fn ended(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        ending: Ending,
+        folded: &[Folded],
+    ) {
         let id = connection.id;
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
         // A close or an abort that was told by FIN or RST needs no second line.
@@ -226,7 +199,7 @@ impl<W: Write> Text<W> {
             self.alone(connection, &found);
             found.clear();
         }
-        self.told_folded(connection);
+        self.told_folded(connection, folded);
         if wanted {
             if let Some(seen) = ending.unseen.map(Direction::reverse) {
                 self.remark(origin, connection, Some(seen), words::one_sided());
@@ -246,15 +219,21 @@ impl<W: Write> Text<W> {
         }
     }
 
-    fn capture(&mut self, origin: Origin, event: CaptureEvent) {
-        match event {
+    /// An entry about no connection, or about one that has ended.
+    fn capture(&mut self, entry: &Entry<'_>) {
+        match entry.kind {
             // The first one at its place; all are counted at the end.
-            CaptureEvent::ClockBackwards(step) if self.tally.clock_steps() == 1 => {
-                self.clock_step(origin, step);
+            EntryKind::Capture(CaptureEvent::ClockBackwards(step)) if !self.clock_told => {
+                self.clock_told = true;
+                self.clock_step(entry.origin, step);
             }
-            CaptureEvent::ClockBackwards(_)
-            | CaptureEvent::Undecoded(_)
-            | CaptureEvent::CutPacket { .. } => {}
+            EntryKind::Finding => {
+                let findings = entry.findings.iter().map(|found| &found.finding);
+                for finding in findings.filter(|finding| !found::is_told(finding.rule)) {
+                    self.after_end(finding);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -267,7 +246,7 @@ impl<W: Write> Text<W> {
         self.tag(&found);
         self.write_line();
         if self.options.findings == Listing::Yes {
-            for Found { finding, .. } in &found {
+            for finding in &found {
                 if let Some(id) = finding.connection {
                     self.listed(id, finding);
                 }
@@ -282,113 +261,36 @@ impl<W: Write> Text<W> {
     }
 }
 
-impl<W: Write> Sink for Text<W> {
-    fn event(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-        match event.kind {
-            EventKind::Connection(connection, ref what) => {
-                self.connection(event.origin, connection, what);
-            }
-            EventKind::Capture(what) => self.capture(event.origin, what),
-            EventKind::Dns(_) | EventKind::Icmp(_) => {}
-        }
-    }
-}
-
-impl<W: Write> Findings for Text<W> {
-    fn finding(&mut self, finding: &Finding) {
-        self.found(finding, Matching::Yes);
-    }
-
-    fn late(&mut self, finding: &Finding, connection: &Connection) {
-        self.found_late(finding, connection, Matching::Yes);
-    }
-
-    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
-        self.found_more(rule, connection, count, Matching::Yes);
-    }
-}
-
-impl<W: Write> Selective for Text<W> {
-    fn filtered(&mut self, _: &Filter) {}
-
-    fn pass_over(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-        let EventKind::Connection(connection, ref what) = event.kind else { return };
-        self.number(what);
-        let TextOptions { detail, findings, .. } = self.options;
-        let rest = self.waiting.take(connection.id, what, detail, findings);
-        self.alone(connection, &rest);
-        match *what {
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                self.note_lack(connection.id, direction, frame);
-            }
-            ConnectionEvent::Ended(_) => {
-                self.waiting.drop_folded();
-                self.forget(connection.id);
-            }
-            ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::HandshakeEnded(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::Message(..)
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => {}
+impl<W: Write> Journal for Text<W> {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.number(&entry.kind);
+        match entry.connection {
+            Some(connection) => self.connection(connection, entry),
+            None => self.capture(entry),
         }
     }
 
-    fn found(&mut self, finding: &Finding, matching: Matching) {
-        self.tally.found(finding.rule, 1);
-        if found::is_told(finding.rule) {
-            return;
-        }
-        match finding.connection {
-            Some(id) if self.options.selection.has(id) => self.waiting.push(finding, matching),
-            None if matching == Matching::Yes => self.about_capture(finding),
-            Some(_) | None => {}
-        }
-    }
-
-    fn found_late(&mut self, finding: &Finding, connection: &Connection, matching: Matching) {
-        self.tally.found(finding.rule, 1);
-        if self.options.selection.has(connection.id) {
-            self.listed_late(connection, finding, matching);
-        }
-    }
-
-    fn found_more(
-        &mut self,
-        rule: &'static Rule,
-        connection: ConnectionId,
-        count: u64,
-        matching: Matching,
-    ) {
-        self.tally.found(rule, count);
-        let listed = self.options.findings == Listing::Yes && !found::is_told(rule);
-        if listed && matching == Matching::Yes && self.options.selection.has(connection) {
-            self.waiting.fold(rule, count);
-        }
-    }
-
-    fn matched(&mut self, matched: Matched) {
-        self.tally.matched = Some(matched);
+    /// The row of a message says what its frames lack.
+    fn takes_frame(&self, frame: &Frame) -> bool {
+        self.options.detail == Detail::Frames || !frame.is_complete()
     }
 }
 
 impl<W: Write> Report for Text<W> {
     fn start(&mut self, first: Timestamp) {
         self.start = first;
+    }
+
+    fn ignored(&mut self, entry: &Entry<'_>) {
+        self.number(&entry.kind);
+        let Some(connection) = entry.connection else { return };
+        match entry.kind {
+            EntryKind::Frame(frame) => {
+                self.note_lack(connection.id, entry.direction, frame);
+            }
+            EntryKind::Ended { .. } => self.forget(connection.id),
+            _ => {}
+        }
     }
 
     fn check(&mut self) -> io::Result<()> {
@@ -403,8 +305,8 @@ impl<W: Write> Report for Text<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
-        for note in self.tally.notes(reading) {
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        for note in &summary.notes {
             self.line.paint(Role::Warning, rows::WARNING);
             self.line.push(" ");
             self.line.push(note.rule);
@@ -414,12 +316,8 @@ impl<W: Write> Report for Text<W> {
             self.write();
         }
         self.line.begin(Role::Strong);
-        self.line.with(|out| summary(&self.tally, totals, out));
+        self.line.with(|out| summary.write(out));
         self.line.end();
-        if let Some(matched) = self.tally.matched {
-            self.line.push("; ");
-            self.line.with(|out| tally::matched(matched, out));
-        }
         self.write();
         self.out.flush()
     }

@@ -20,7 +20,6 @@ mod reread;
 mod resume_points;
 mod row;
 mod rows;
-pub mod stats;
 mod wire;
 
 pub use connection::{ConnectionRow, RoundTrips, Saved};

@@ -37,7 +37,7 @@ use wslens::websocket::Utf8;
 
 use super::seen::borrowed;
 use super::testkit::packet::ETHERNET;
-use super::testkit::traffic::TestPacket;
+use super::testkit::traffic::Packet;
 
 /// A message as the sink saw it.
 #[derive(Debug)]
@@ -133,12 +133,12 @@ impl Findings for Both {
 
 /// Packets in memory, which counts how often it is asked.
 pub(crate) struct Memory<'p> {
-    packets: &'p [TestPacket],
+    packets: &'p [Packet],
     pub(crate) asked: Cell<u64>,
 }
 
 impl<'p> Memory<'p> {
-    pub(crate) fn new(packets: &'p [TestPacket]) -> Self {
+    pub(crate) fn new(packets: &'p [Packet]) -> Self {
         Self { packets, asked: Cell::new(0) }
     }
 }
@@ -154,16 +154,16 @@ impl PacketStore for Memory<'_> {
 }
 
 /// Records packets that come without a file.
-pub(crate) fn record(packets: &[TestPacket], options: AnalyzerOptions) -> Both {
+pub(crate) fn record(packets: &[Packet], options: AnalyzerOptions) -> Both {
     let mut both = Both::default();
     let mut pipeline = Pipeline::new(options, Settings::default());
     for (packet, number) in packets.iter().zip(0..) {
         let packet = borrowed(packet, number + 1, ETHERNET);
         let packet = capture::Packet { file_offset: number, ..packet };
         both.timeline.packet(&packet);
-        pipeline.push(&packet, &mut both);
+        pipeline.push_events(&packet, &mut both);
     }
-    pipeline.finish(&Reading::default(), &mut both);
+    pipeline.finish_events(&Reading::default(), &mut both);
     both
 }
 

@@ -12,22 +12,43 @@ use wslens::analysis::event::Event;
 use wslens::analysis::event::EventKind;
 use wslens::findings::Reading;
 use wslens::http::Handshake;
+use wslens::journal::Builder;
+use wslens::journal::Entry;
+use wslens::journal::Journal;
+use wslens::journal::Statistics;
 use wslens::report::Detail;
 use wslens::report::Listing;
 use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
 use wslens::report::ndjson::Ndjson;
-use wslens::timeline::stats::Statistics;
+use wslens::websocket::Frame;
 use wslens::websocket::Message;
 
 /// Asserts on every event what always holds.
 pub(crate) struct Watch {
     /// Whether each connection has ended.
     ended: HashMap<u64, bool>,
+    journals: Journals,
+    builder: Builder,
+    messages: u64,
+}
+
+/// What entries are given to.
+struct Journals {
     statistics: Statistics,
     ndjson: Ndjson<io::Sink>,
-    messages: u64,
+}
+
+impl Journal for Journals {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.statistics.entry(entry);
+        self.ndjson.entry(entry);
+    }
+
+    fn takes_frame(&self, _: &Frame) -> bool {
+        true
+    }
 }
 
 impl Watch {
@@ -40,18 +61,24 @@ impl Watch {
         };
         Self {
             ended: HashMap::new(),
-            statistics: Statistics::default(),
-            ndjson: Ndjson::new(io::sink(), options),
+            journals: Journals {
+                statistics: Statistics::default(),
+                ndjson: Ndjson::new(io::sink(), options),
+            },
+            builder: Builder::new(),
             messages: 0,
         }
     }
 
     /// Asserts what holds at the end.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(self) {
         assert!(self.ended.values().all(|ended| *ended), "a connection never ended");
-        assert_eq!(self.statistics.connections, self.ended.len() as u64);
-        assert_eq!(self.statistics.messages(), self.messages);
-        self.ndjson.finish(&Totals::default(), &Reading::default()).unwrap();
+        let Journals { statistics, mut ndjson } = self.journals;
+        assert_eq!(statistics.connections, self.ended.len() as u64);
+        assert_eq!(statistics.messages(), self.messages);
+        let summary = self.builder.summary(Totals::default(), &Reading::default());
+        assert_eq!(summary.messages, self.messages);
+        ndjson.finish(&summary).unwrap();
     }
 
     fn connection(&mut self, connection: &Connection, what: &ConnectionEvent<'_>) {
@@ -93,8 +120,7 @@ impl Sink for Watch {
         if let EventKind::Connection(connection, what) = &event.kind {
             self.connection(connection, what);
         }
-        self.statistics.event(event);
-        self.ndjson.event(event);
+        self.builder.feeding(&mut self.journals).event(event);
     }
 }
 

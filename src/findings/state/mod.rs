@@ -1,6 +1,5 @@
 //! What is remembered of one connection.
 
-pub(crate) mod attempt_outcome;
 pub(crate) mod capture;
 pub(crate) mod compressibility;
 pub(crate) mod connection;
@@ -8,4 +7,3 @@ pub(crate) mod handshake;
 pub(crate) mod health;
 pub(crate) mod masking_keys;
 pub(crate) mod response_times;
-pub(crate) mod silent_period;

@@ -156,6 +156,7 @@ fn play(frames: TakenFrames, steps: &[PlayedStep]) -> EntryLines {
             Finds(id, direction, offset) => assembly.finding(&Finding {
                 rule: rule(id).unwrap(),
                 connection: Some(connection.id),
+                peers: None,
                 direction: Some(direction),
                 side: None,
                 first: origin(offset),

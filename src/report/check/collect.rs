@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 
 use foldhash::{HashMap, HashMapExt};
 
 use super::{Checked, Extent, Suspect};
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule, RuleName};
-use crate::report::tally::{Note, Tally};
+use crate::analysis::event::{Connection, ConnectionId};
+use crate::findings::{Finding, Peers, Rule, RuleName};
+use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Severities, Summary};
 use crate::report::{Report, Selection};
-use crate::stream::Timestamp;
+use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
+use crate::websocket::Frame;
 
 /// Which findings count. All others are as if they had not been made.
 #[derive(Clone, Debug, Default)]
@@ -44,16 +45,11 @@ impl Choice {
 pub struct Collector {
     choice: Choice,
     matcher: Option<Matcher>,
-    tally: Tally,
-    totals: Totals,
-    notes: Vec<Note>,
+    found: Severities,
+    summary: Summary,
     /// What open connections asked for.
     targets: HashMap<ConnectionId, Vec<u8>>,
     suspects: BTreeMap<ConnectionId, Suspect>,
-    /// Of the connection whose event comes next.
-    fresh: Vec<Finding>,
-    /// Likewise.
-    folded: Vec<(&'static Rule, u64)>,
     capture: Vec<Finding>,
 }
 
@@ -63,13 +59,10 @@ impl Collector {
         Self {
             matcher: choice.filter.clone().map(Matcher::new),
             choice,
-            tally: Tally::judged(),
-            totals: Totals::default(),
-            notes: Vec::new(),
+            found: Severities::default(),
+            summary: Summary::default(),
             targets: HashMap::new(),
             suspects: BTreeMap::new(),
-            fresh: Vec::new(),
-            folded: Vec::new(),
             capture: Vec::new(),
         }
     }
@@ -85,101 +78,96 @@ impl Collector {
         for suspect in &mut connections {
             suspect.findings.sort_by_key(|finding| finding.first.packet);
         }
-        Checked {
-            file,
-            extent,
-            connections,
-            capture: self.capture,
-            tally: self.tally,
-            totals: self.totals,
-            notes: self.notes,
+        let summary = Summary { found: Some(self.found), ..self.summary };
+        Checked { file, extent, connections, capture: self.capture, summary }
+    }
+
+    fn keep(&mut self, finding: &Finding) {
+        if !self.choice.has(finding.rule, finding.connection) {
+            return;
+        }
+        self.found.add(finding.rule.severity, 1);
+        match (finding.connection, finding.peers) {
+            (Some(id), Some(Peers { client, server })) => {
+                self.suspect(id, [client, server]).findings.push(finding.clone());
+            }
+            _ => self.capture.push(finding.clone()),
         }
     }
 
-    fn capture_finding(&mut self, finding: &Finding) {
-        if self.matcher.as_mut().is_none_or(|matcher| matcher.chooses(finding, None)) {
-            self.tally.found(finding.rule, 1);
-            self.capture.push(finding.clone());
+    fn fold(&mut self, connection: &Connection, folded: Folded) {
+        if self.choice.has(folded.rule, Some(connection.id)) {
+            self.found.add(folded.rule.severity, folded.count);
+            let peers = [connection.client, connection.server];
+            self.suspect(connection.id, peers).folded.push((folded.rule, folded.count));
         }
     }
 
-    fn connection(&mut self, connection: &Connection, event: &ConnectionEvent<'_>) {
-        if let ConnectionEvent::UpgradeRequested(handshake) = event
-            && let Some(target) = handshake.target()
-        {
-            self.targets
-                .entry(connection.id)
-                .or_insert_with(|| target.get(..LONGEST_TARGET).unwrap_or(target).to_vec());
-        }
-        if !self.fresh.is_empty() || !self.folded.is_empty() {
-            for finding in &self.fresh {
-                self.tally.found(finding.rule, 1);
-            }
-            for (rule, count) in &self.folded {
-                self.tally.found(rule, *count);
-            }
-            let target = self.targets.get(&connection.id);
-            let suspect = self.suspects.entry(connection.id).or_insert_with(|| Suspect {
-                id: connection.id,
-                client: connection.client,
-                server: connection.server,
-                target: target.cloned(),
-                findings: Vec::new(),
-                folded: Vec::new(),
-            });
-            suspect.findings.append(&mut self.fresh);
-            suspect.folded.append(&mut self.folded);
-        }
-        if let ConnectionEvent::Ended(_) = event {
-            self.targets.remove(&connection.id);
+    fn suspect(&mut self, id: ConnectionId, [client, server]: [SocketAddr; 2]) -> &mut Suspect {
+        let target = self.targets.get(&id);
+        self.suspects.entry(id).or_insert_with(|| Suspect {
+            id,
+            client,
+            server,
+            target: target.cloned(),
+            findings: Vec::new(),
+            folded: Vec::new(),
+        })
+    }
+
+    /// Keeps the findings of an entry that a filter chooses.
+    fn choose(&mut self, entry: &Entry<'_>) {
+        let Some(matcher) = &mut self.matcher else { return };
+        matcher.observe(entry);
+        let wanted = |found: &&Found| matcher.chooses(&found.finding, entry);
+        let chosen: Vec<&Found> = entry.findings.iter().filter(wanted).collect();
+        for found in chosen {
+            self.keep(&found.finding);
         }
     }
 }
 
-impl Collector {
-    /// Takes an event that findings were told for.
-    fn hand_over(&mut self, event: &Event<'_>) {
+impl Journal for Collector {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.choose(entry);
+        let Some(connection) = entry.connection else { return };
+        match entry.kind {
+            EntryKind::Request(handshake) => {
+                if let Some(target) = handshake.target() {
+                    let cut = || target.get(..LONGEST_TARGET).unwrap_or(target).to_vec();
+                    let target = self.targets.entry(connection.id).or_insert_with(cut);
+                    // What was found about the request itself came before.
+                    if let Some(suspect) = self.suspects.get_mut(&connection.id) {
+                        suspect.target.get_or_insert_with(|| target.clone());
+                    }
+                }
+            }
+            EntryKind::Ended { folded, .. } => {
+                for folded in folded {
+                    let chooses = |it: &mut Matcher| it.chooses_rule(folded.rule, entry);
+                    if self.matcher.as_mut().is_none_or(chooses) {
+                        self.fold(connection, *folded);
+                    }
+                }
+                self.targets.remove(&connection.id);
+            }
+            _ => {}
+        }
         if let Some(matcher) = &mut self.matcher {
-            matcher.observe(event);
-            self.fresh.retain(|finding| matcher.chooses(finding, Some(event)));
-            self.folded.retain(|(rule, _)| matcher.chooses_rule(rule, event));
-            matcher.forget(event);
-        }
-        match event.kind {
-            EventKind::Connection(connection, ref what) => self.connection(connection, what),
-            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => {}
-        }
-    }
-}
-
-impl Sink for Collector {
-    fn event(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-        self.hand_over(event);
-    }
-}
-
-impl Findings for Collector {
-    fn finding(&mut self, finding: &Finding) {
-        if self.choice.has(finding.rule, finding.connection) {
-            match finding.connection {
-                // It counts when its event has come.
-                Some(_) => self.fresh.push(finding.clone()),
-                None => self.capture_finding(finding),
-            }
+            matcher.forget(entry);
         }
     }
 
-    fn late(&mut self, finding: &Finding, connection: &Connection) {
-        self.finding(finding);
-        // Any event will do: what is known of the connection, it tells.
-        let kind = EventKind::Connection(connection, ConnectionEvent::StateChanged);
-        self.hand_over(&Event { origin: finding.last, kind });
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        if let Some(matcher) = &mut self.matcher {
+            matcher.frame_started(connection, direction, frame);
+        }
     }
 
-    fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {
-        if self.choice.has(rule, Some(connection)) {
-            self.folded.push((rule, count));
+    /// Without a filter, nothing has to be known of the entry.
+    fn finding(&mut self, found: &Found) {
+        if self.matcher.is_none() {
+            self.keep(&found.finding);
         }
     }
 }
@@ -191,21 +179,8 @@ impl Report for Collector {
         }
     }
 
-    fn check(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_pending(&self) -> bool {
-        false
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
-        self.totals = *totals;
-        self.notes = self.tally.notes(reading);
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.summary = summary.clone();
         Ok(())
     }
 }

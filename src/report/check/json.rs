@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::{CheckOptions, Checked, Suspect, Writer};
+use crate::journal::Severities;
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
-use crate::report::severities::Severities;
 use crate::text::clock::Rfc3339;
 
 /// Writes a document, file by file.
@@ -62,12 +62,13 @@ impl Writer for Json<'_> {
                 .into_iter()
                 .map(|finding| FindingLine::new(finding, clock))
                 .collect(),
-            summary: SummaryLine::new(&checked.tally, &checked.totals, &checked.notes),
+            summary: SummaryLine::new(&checked.summary),
         };
         serde_json::to_writer(&mut *self.out, &document)?;
         self.total.files = self.total.files.saturating_add(1);
-        self.total.connections = self.total.connections.saturating_add(checked.tally.connections);
-        self.total.messages = self.total.messages.saturating_add(checked.tally.messages);
+        self.total.connections =
+            self.total.connections.saturating_add(checked.summary.totals.connections);
+        self.total.messages = self.total.messages.saturating_add(checked.summary.messages);
         self.total.found.join(checked.found());
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod collect;
 mod github;
 mod json;
+mod live;
 mod ndjson;
 mod sarif;
 mod text;
@@ -11,13 +12,12 @@ use std::io;
 use std::net::SocketAddr;
 
 pub use self::collect::{Choice, Collector};
+pub use self::live::LiveCheck;
 use super::OutputFormat;
-use super::severities::Severities;
 use super::style::Style;
-use super::tally::{Note, Tally};
-use crate::analysis::Totals;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Rule, Severity};
+use crate::journal::{Severities, Summary};
 
 /// What was found in one capture.
 #[derive(Debug)]
@@ -29,9 +29,7 @@ pub struct Checked {
     connections: Vec<Suspect>,
     /// Findings about no connection.
     capture: Vec<Finding>,
-    tally: Tally,
-    totals: Totals,
-    notes: Vec<Note>,
+    summary: Summary,
 }
 
 /// How much of a capture was read, and why no more.
@@ -67,9 +65,7 @@ impl Checked {
             extent: Extent::Unread(failure),
             connections: Vec::new(),
             capture: Vec::new(),
-            tally: Tally::default(),
-            totals: Totals::default(),
-            notes: Vec::new(),
+            summary: Summary::default(),
         }
     }
 
@@ -88,7 +84,7 @@ impl Checked {
     }
 
     fn found(&self) -> Severities {
-        self.tally.found.unwrap_or_default()
+        self.summary.found.unwrap_or_default()
     }
 
     /// All findings in the order of the packets, those about no packet last.

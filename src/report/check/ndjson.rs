@@ -62,7 +62,7 @@ impl Writer for Ndjson<'_> {
         }
         let file = self.name(&checked.file);
         let failure = checked.failure();
-        let summary = SummaryLine::new(&checked.tally, &checked.totals, &checked.notes);
+        let summary = SummaryLine::new(&checked.summary);
         let line = OfFile { line: WithFailure { line: summary, failure }, file };
         write(self.out, &mut self.line, &line)
     }

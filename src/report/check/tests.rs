@@ -3,8 +3,10 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use super::*;
+use crate::analysis::Totals;
 use crate::analysis::event::{ConnectionEvent, Outcome};
 use crate::findings::{Findings, Reading, RuleName, rule};
+use crate::journal::Builder;
 use crate::report::fixture::{connection, ending, finding, handshake, send};
 use crate::report::style::Coloring;
 use crate::report::{Report, Selection};
@@ -22,21 +24,24 @@ fn options(files: Files) -> CheckOptions {
 /// Connection 3 with three findings, one of them twice and 990 times more; connection 1 with one.
 fn checked(choice: Choice, file: &str) -> Checked {
     let mut collector = Collector::new(choice);
+    let mut builder = Builder::new();
+    let mut assembly = builder.feeding(&mut collector);
     for id in [3, 1] {
-        send(&mut collector, 0, &connection(id), ConnectionEvent::Opened);
+        send(&mut assembly, 0, &connection(id), ConnectionEvent::Opened);
     }
     let handshake = handshake();
-    send(&mut collector, 1, &connection(3), ConnectionEvent::UpgradeRequested(&handshake));
+    send(&mut assembly, 1, &connection(3), ConnectionEvent::UpgradeRequested(&handshake));
     for id in ["WS-F15", "WS-F01", "WS-F01", "WS-F16"] {
-        collector.finding(&finding(id, 3));
+        assembly.finding(&finding(id, 3));
     }
-    send(&mut collector, 5, &connection(3), ConnectionEvent::StateChanged);
-    collector.finding(&Finding { side: None, offset: None, ..finding("WS-F13", 1) });
-    send(&mut collector, 5, &connection(1), ConnectionEvent::StateChanged);
-    collector.folded(rule("WS-F01").unwrap(), ConnectionId(3), 990);
-    send(&mut collector, 9, &connection(3), ending(Outcome::Open));
-    let totals = Totals { packets: 10, ..Totals::default() };
-    collector.finish(&totals, &Reading { packets: 10, ..Reading::default() }).unwrap();
+    send(&mut assembly, 5, &connection(3), ConnectionEvent::Opened);
+    assembly.finding(&Finding { side: None, offset: None, ..finding("WS-F13", 1) });
+    send(&mut assembly, 5, &connection(1), ConnectionEvent::Opened);
+    assembly.folded(rule("WS-F01").unwrap(), ConnectionId(3), 990);
+    send(&mut assembly, 9, &connection(3), ending(Outcome::Open));
+    let totals = Totals { packets: 10, connections: 2, ..Totals::default() };
+    let reading = Reading { packets: 10, ..Reading::default() };
+    collector.finish(&builder.summary(totals, &reading)).unwrap();
     collector.into_checked(file.to_owned(), Extent::Whole)
 }
 
@@ -183,9 +188,7 @@ fn only_chosen_findings_count() {
 #[test]
 fn findings_of_a_living_capture_are_handed_over_at_once() {
     let mut collector = Collector::new(Choice::default());
-    collector.finding(&finding("WS-F01", 3));
-    assert_eq!(collector.take().count(), 0);
-    send(&mut collector, 5, &connection(3), ConnectionEvent::StateChanged);
+    Builder::new().feeding(&mut collector).finding(&finding("WS-F01", 3));
     let suspects: Vec<Suspect> = collector.take().collect();
     assert_eq!((suspects.len(), collector.take().count()), (1, 0));
     assert_eq!(suspects[0].client, SocketAddr::from(([127, 0, 0, 1], 50312)));

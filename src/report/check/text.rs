@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::{CheckOptions, Checked, Explanations, Extent, Files, Suspect, Writer};
 use crate::findings::{Finding, Rule, Severity};
+use crate::journal::Severities;
 use crate::report::line::{Line, role};
-use crate::report::severities::Severities;
 use crate::report::style::Role;
 use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId};
@@ -274,12 +274,12 @@ impl Writer for Text<'_> {
             self.write()?;
             self.heading.clear();
         }
-        let (tally, found) = (&checked.tally, checked.found());
+        let (summary, found) = (&checked.summary, checked.found());
         self.total.files = self.total.files.saturating_add(1);
-        self.total.connections = self.total.connections.saturating_add(tally.connections);
-        self.total.messages = self.total.messages.saturating_add(tally.messages);
+        self.total.connections = self.total.connections.saturating_add(summary.totals.connections);
+        self.total.messages = self.total.messages.saturating_add(summary.messages);
         self.total.found.join(found);
-        self.sum(&checked.file, (tally.connections, tally.messages), found);
+        self.sum(&checked.file, (summary.totals.connections, summary.messages), found);
         match checked.extent {
             Extent::Whole | Extent::Unread(_) => {}
             Extent::Partly(_) => self.line.paint(Role::Warning, "; not read to its end"),

@@ -4,17 +4,17 @@ use std::io;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::sketch::Sketch;
 use super::story::{Story, Verdict};
 use super::unused::Names;
 use super::{Diagnosis, Extent};
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
-use crate::analysis::{Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
-use crate::report::tally::{Note, Tally};
+use crate::analysis::event::{Connection, ConnectionId, Ending};
+use crate::findings::Finding;
+use crate::journal::history::History;
+use crate::journal::{Entry, EntryKind, Found, Journal, Summary};
 use crate::report::{Breadth, Report};
-use crate::stream::Timestamp;
+use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
+use crate::websocket::Frame;
 
 /// Which connections have a story.
 #[derive(Clone, Debug, Default)]
@@ -27,22 +27,18 @@ pub struct Choice {
 
 /// Keeps what happened on connections until everything was read.
 ///
-/// Of an open connection a sketch is kept, some kilobytes at most; of one that has ended well, a line's worth
+/// Of an open connection a history is kept, some kilobytes at most; of one that has ended well, a line's worth
 /// once there are many of them.
 #[derive(Debug)]
 pub struct Collector {
     breadth: Breadth,
     matcher: Option<Matcher>,
-    tally: Tally,
-    totals: Totals,
-    notes: Vec<Note>,
+    summary: Summary,
     /// Connections that go on.
     open: HashMap<ConnectionId, Open>,
     stories: Vec<Story>,
     /// Where the story of a connection stands.
     places: HashMap<ConnectionId, usize>,
-    /// What was found about the event that comes next, for the filter.
-    fresh: Vec<Finding>,
     /// What was found on none.
     capture: Vec<Finding>,
     names: Names,
@@ -51,7 +47,7 @@ pub struct Collector {
 /// What is kept of a connection that goes on.
 #[derive(Debug, Default)]
 struct Open {
-    sketch: Sketch,
+    history: History,
     findings: Vec<Finding>,
 }
 
@@ -61,13 +57,10 @@ impl Collector {
         Self {
             breadth: choice.breadth,
             matcher: choice.filter.map(Matcher::new),
-            tally: Tally::judged(),
-            totals: Totals::default(),
-            notes: Vec::new(),
+            summary: Summary::default(),
             open: HashMap::new(),
             stories: Vec::new(),
             places: HashMap::new(),
-            fresh: Vec::new(),
             capture: Vec::new(),
             names: Names::default(),
         }
@@ -83,97 +76,86 @@ impl Collector {
             Verdict::Failed | Verdict::Other => false,
         });
         let unused = if works { Vec::new() } else { self.names.unused() };
-        Diagnosis {
-            file,
-            extent,
-            stories,
-            capture: self.capture,
-            tally: self.tally,
-            totals: self.totals,
-            notes: self.notes,
-            unused,
-        }
+        Diagnosis { file, extent, stories, capture: self.capture, summary: self.summary, unused }
     }
 
-    /// Whether a filter chooses the connection of an event that is its last.
-    fn sift(&mut self, event: &Event<'_>) -> bool {
+    /// Whether a filter chooses the connection of an entry that is its last.
+    fn choose(&mut self, entry: &Entry<'_>) -> bool {
         let Some(matcher) = &mut self.matcher else { return true };
-        matcher.observe(event);
-        for finding in &self.fresh {
-            matcher.finding(finding);
-            matcher.chooses(finding, Some(event));
+        matcher.observe(entry);
+        for found in entry.findings {
+            let is_chosen = matcher.chooses(&found.finding, entry);
+            let place = found.finding.connection.and_then(|id| self.places.get(&id));
+            // Found after its connection has ended.
+            if let Some(story) = place.and_then(|place| self.stories.get_mut(*place)) {
+                story.chosen |= is_chosen;
+            }
         }
-        self.fresh.clear();
-        let passes = matcher.passes(event);
-        matcher.forget(event);
+        let passes = matcher.passes(entry);
+        matcher.forget(entry);
         passes
     }
 
     fn ended(&mut self, connection: &Connection, ending: Ending, chosen: bool) {
-        let Open { sketch, findings } = self.open.remove(&connection.id).unwrap_or_default();
+        let Open { history, findings } = self.open.remove(&connection.id).unwrap_or_default();
         let is_shown = ending.relevant || self.breadth == Breadth::All;
         if !is_shown && findings.is_empty() {
             return;
         }
-        let mut story = Story::new(connection, ending, sketch, findings);
+        let mut story = Story::new(connection, ending, history, findings);
         story.chosen = chosen;
         if self.stories.len() >= KEPT_WHOLE {
             story.shrink();
         }
         if self.stories.len() >= KEPT_AT_ALL {
-            story.sketch = None;
+            story.history = None;
         }
         self.places.insert(connection.id, self.stories.len());
         self.stories.push(story);
     }
 }
 
-impl Sink for Collector {
-    fn event(&mut self, event: &Event<'_>) {
-        self.tally.observe(event);
-        let chosen = self.sift(event);
-        if let EventKind::Dns(message) = event.kind {
-            self.names.observe(message, event.origin);
+impl Journal for Collector {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let chosen = self.choose(entry);
+        if let EntryKind::Dns(message) = entry.kind {
+            self.names.observe(message, entry.origin);
         }
-        let EventKind::Connection(connection, ref what) = event.kind else { return };
-        if let ConnectionEvent::Opened = what {
-            self.names.connected(connection.server.ip());
-            return;
+        let Some(connection) = entry.connection else { return };
+        if let EntryKind::Opened = entry.kind {
+            return self.names.connected(connection.server.ip());
         }
-        let open = self.open.entry(connection.id).or_default();
-        open.sketch.observe(connection, event.origin, what);
-        if let ConnectionEvent::Ended(ending) = *what {
+        self.open.entry(connection.id).or_default().history.observe(entry);
+        if let EntryKind::Ended { ending, .. } = entry.kind {
             // By now it is sure which of the two the server is.
             self.names.connected(connection.server.ip());
             self.ended(connection, ending, chosen);
         }
     }
-}
 
-impl Findings for Collector {
-    fn finding(&mut self, finding: &Finding) {
-        self.tally.found(finding.rule, 1);
+    /// A filter may ask for frames.
+    fn takes_frame(&self, _: &Frame) -> bool {
+        self.matcher.is_some()
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        if let Some(matcher) = &mut self.matcher {
+            matcher.frame_started(connection, direction, frame);
+        }
+        self.open.entry(connection.id).or_default().history.frame_started(frame);
+    }
+
+    fn finding(&mut self, found: &Found) {
+        let finding = &found.finding;
         let Some(id) = finding.connection else {
             self.capture.push(finding.clone());
             return;
         };
-        let Some(place) = self.places.get(&id) else {
-            self.open.entry(id).or_default().findings.push(finding.clone());
-            if self.matcher.is_some() {
-                self.fresh.push(finding.clone());
-            }
-            return;
-        };
-        // Told behind the connection's end.
-        if let Some(story) = self.stories.get_mut(*place) {
-            story.add(finding);
-            story.chosen |=
-                self.matcher.as_mut().is_none_or(|matcher| matcher.chooses(finding, None));
+        match self.places.get(&id).and_then(|place| self.stories.get_mut(*place)) {
+            // It was found after its connection has ended.
+            Some(story) => story.add(finding),
+            None => self.open.entry(id).or_default().findings.push(finding.clone()),
         }
-    }
-
-    fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
-        self.tally.found(rule, count);
     }
 }
 
@@ -184,21 +166,8 @@ impl Report for Collector {
         }
     }
 
-    fn check(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_pending(&self) -> bool {
-        false
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, totals: &Totals, reading: &Reading<'_>) -> io::Result<()> {
-        self.totals = *totals;
-        self.notes = self.tally.notes(reading);
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        self.summary = summary.clone();
         Ok(())
     }
 }

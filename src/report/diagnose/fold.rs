@@ -73,7 +73,7 @@ impl Key {
     fn of(story: &Story) -> Self {
         let connection = &story.connection;
         let causes = story.causes();
-        let upgrade = story.sketch.as_ref().and_then(|sketch| sketch.upgrade.as_ref());
+        let upgrade = story.history.as_ref().and_then(|history| history.upgrade.as_ref());
         Self {
             server: (connection.server.ip(), connection.server.port()),
             verdict: story.verdict,

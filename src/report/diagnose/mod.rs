@@ -9,7 +9,6 @@ mod ndjson;
 mod network;
 mod phases;
 mod secure;
-mod sketch;
 mod story;
 mod summary;
 mod text;
@@ -24,10 +23,9 @@ pub use self::story::{Story, Verdict};
 use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
-use super::tally::{Note, Tally};
 use super::{Breadth, OutputFormat, Selection};
-use crate::analysis::Totals;
 use crate::findings::{Finding, Severity};
+use crate::journal::Summary;
 
 /// The stories of one capture.
 #[derive(Debug)]
@@ -39,9 +37,7 @@ pub struct Diagnosis {
     stories: Vec<Story>,
     /// Findings about no connection.
     capture: Vec<Finding>,
-    tally: Tally,
-    totals: Totals,
-    notes: Vec<Note>,
+    summary: Summary,
     /// Names that were looked up for nothing; none where some connection was a WebSocket.
     unused: Vec<Unused>,
 }

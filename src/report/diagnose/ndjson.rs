@@ -90,7 +90,7 @@ impl<'a> StoryLine<'a> {
             verdict: story.verdict.name(),
             reason: &story.words,
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
-            remedy: causes.first().map(|finding| remedy(finding, story.sketch.as_deref())),
+            remedy: causes.first().map(|finding| remedy(finding, story.history.as_deref())),
             candidates: causes
                 .first()
                 .into_iter()
@@ -186,7 +186,7 @@ impl<'a> SummaryOf<'a> {
             }
         }
         Self {
-            line: SummaryLine::new(&diagnosis.tally, &diagnosis.totals, &diagnosis.notes),
+            line: SummaryLine::new(&diagnosis.summary),
             verdicts: Verdicts {
                 fine: number(Verdict::Fine),
                 failed: number(Verdict::Failed),

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::sketch::{Exchange, Sketch};
 use super::story::Story;
 use super::words::{LONG, first_close, peer, silence};
 use super::{network, secure};
 use crate::analysis::event::{Recognition, TcpState};
+use crate::journal::history::{Exchange, History};
 use crate::stream::{Direction, Origin, Span, Timestamp};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
@@ -89,43 +89,43 @@ impl Label {
 
 /// The phases of a story; none where they were let go.
 pub(super) fn phases(story: &Story) -> Vec<Phase> {
-    let Some(sketch) = story.sketch.as_deref() else { return Vec::new() };
+    let Some(history) = story.history.as_deref() else { return Vec::new() };
     let mut phases = Vec::new();
     phases.extend(story.connection.lookup.as_deref().map(|lookup| network::dns(lookup, story)));
     phases.push(network::tcp(story));
     phases.extend(network::icmp(story));
-    phases.extend(sketch.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
+    phases.extend(history.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
     let tls = secure::phase(&story.connection);
     // A server that was asked in the clear answers with TLS.
     let is_answer = tls.as_ref().is_some_and(|tls| {
-        let asked = sketch.upgrade.as_ref().and_then(|upgrade| upgrade.request);
+        let asked = history.upgrade.as_ref().and_then(|upgrade| upgrade.request);
         asked.is_some_and(|span| span.first.time < tls.time)
     });
     phases.extend(tls.clone().filter(|_| !is_answer));
-    if let Some(upgrade) = &sketch.upgrade {
+    if let Some(upgrade) = &history.upgrade {
         let mut phase = exchange(Label::Upgrade, upgrade, story);
-        if sketch.refused_before > 0 {
+        if history.refused_before > 0 {
             phase.text.push_str(", after ");
-            counted(&mut phase.text, sketch.refused_before, "refused request");
+            counted(&mut phase.text, history.refused_before, "refused request");
         }
         phases.push(phase);
-    } else if let Some(recognition) = sketch.recognized {
+    } else if let Some(recognition) = history.recognized {
         phases.push(recognized(recognition, story));
     }
     phases.extend(tls.filter(|_| is_answer));
-    phases.extend(first_message(sketch));
-    phases.extend(messages(sketch, story));
-    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(sketch, side)));
+    phases.extend(first_message(history));
+    phases.extend(messages(history, story));
+    phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(history, side)));
     phases.extend(network::resent(story));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, story)));
-    if sketch.missing > 0 {
+    if history.missing > 0 {
         let mut text = String::new();
-        counted(&mut text, sketch.missing, "byte");
+        counted(&mut text, history.missing, "byte");
         text.push_str(" are not in the capture");
         phases.push(plain(Label::Gap, story.connection.last, text));
     }
-    phases.extend(close(sketch));
-    phases.extend(end(sketch, story));
+    phases.extend(close(history));
+    phases.extend(end(history, story));
     phases
 }
 
@@ -192,11 +192,11 @@ fn recognized(recognition: Recognition, story: &Story) -> Phase {
 }
 
 /// `server: text of 12 bytes, 0.4 ms after the handshake`
-fn first_message(sketch: &Sketch) -> Option<Phase> {
-    let first = sketch.first?;
+fn first_message(history: &History) -> Option<Phase> {
+    let first = history.first?;
     let mut text = format!("{}: {} of ", peer(first.direction), kind(first.opcode));
     counted(&mut text, first.length, "byte");
-    let since = sketch.upgrade.as_ref().and_then(|upgrade| upgrade.response);
+    let since = history.upgrade.as_ref().and_then(|upgrade| upgrade.response);
     let waited = since.map(|span| first.span.last.time.since(span.last.time));
     if let Some(waited) = waited {
         text.push_str(", ");
@@ -218,11 +218,11 @@ fn kind(opcode: Opcode) -> &'static str {
 }
 
 /// `12 of the client (1.2 kB), 34 of the server (3.4 kB)`
-fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
-    let first = sketch.first?;
+fn messages(history: &History, story: &Story) -> Option<Phase> {
+    let first = history.first?;
     let mut text = String::new();
     for direction in Direction::BOTH {
-        let amount = sketch.data.get(direction);
+        let amount = history.data.get(direction);
         if !text.is_empty() {
             text.push_str(", ");
         }
@@ -233,7 +233,7 @@ fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
         size(&mut text, amount.bytes);
         text.push(')');
     }
-    let latest = sketch.latest.unwrap_or(story.connection.last);
+    let latest = history.latest.unwrap_or(story.connection.last);
     let took = latest.time.since(first.span.first.time);
     text.push_str(", over ");
     duration(&mut text, took);
@@ -243,8 +243,8 @@ fn messages(sketch: &Sketch, story: &Story) -> Option<Phase> {
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
-fn pings(sketch: &Sketch, side: Direction) -> Option<Phase> {
-    let pings = sketch.pings.get(side);
+fn pings(history: &History, side: Direction) -> Option<Phase> {
+    let pings = history.pings.get(side);
     let first = pings.first?;
     let mut text = format!("{} of the {}, ", pings.sent, peer(side));
     if pings.answered == 0 {
@@ -261,8 +261,8 @@ fn pings(sketch: &Sketch, side: Direction) -> Option<Phase> {
 }
 
 /// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
-fn close(sketch: &Sketch) -> Option<Phase> {
-    let (side, close) = first_close(sketch)?;
+fn close(history: &History) -> Option<Phase> {
+    let (side, close) = first_close(history)?;
     let mut text = format!("{}: ", peer(side));
     match close.code {
         Some(code) => {
@@ -275,12 +275,12 @@ fn close(sketch: &Sketch) -> Option<Phase> {
         escape(&close.reason, LONGEST_ANSWER, &mut text);
         text.push('"');
     }
-    if let Some(silence) = silence(sketch, close.span.last).filter(|silence| *silence >= LONG) {
+    if let Some(silence) = silence(history, close.span.last).filter(|silence| *silence >= LONG) {
         text.push_str(", after ");
         duration(&mut text, silence);
         text.push_str(" of silence");
     }
-    let answer = sketch.closes.get(side.reverse()).as_ref();
+    let answer = history.closes.get(side.reverse()).as_ref();
     let mut took = None;
     let mut last = close.span.last;
     match answer {
@@ -304,9 +304,9 @@ fn close(sketch: &Sketch) -> Option<Phase> {
 }
 
 /// Who ended TCP, how, and after how much silence.
-fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
+fn end(history: &History, story: &Story) -> Option<Phase> {
     let connection = &story.connection;
-    let Some(end) = sketch.ended else {
+    let Some(end) = history.ended else {
         let text = "still open where the capture ends".to_owned();
         return match connection.state {
             // Told by its opening.
@@ -318,16 +318,16 @@ fn end(sketch: &Sketch, story: &Story) -> Option<Phase> {
         };
     };
     let mut text = format!("{} by the {}", end.how.name(), peer(end.by));
-    let is_closed = sketch.closes.client.is_some() || sketch.closes.server.is_some();
-    if sketch.is_accepted() && !is_closed {
+    let is_closed = history.closes.client.is_some() || history.closes.server.is_some();
+    if history.is_accepted() && !is_closed {
         text.push_str(", and no Close before it");
-        if let Some(silence) = silence(sketch, end.at) {
+        if let Some(silence) = silence(history, end.at) {
             text.push_str("; ");
             duration(&mut text, silence);
             text.push_str(" after the last frame");
         }
     }
-    match (sketch.reset, connection.state) {
+    match (history.reset, connection.state) {
         (Some(reset), _) => {
             write!(text, ", then RST by the {}", peer(reset.by)).ok();
         }

@@ -1,9 +1,9 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
 use super::cause::{self, Part};
-use super::sketch::Sketch;
 use crate::analysis::event::{Connection, Ending, Outcome, TcpState};
 use crate::findings::{Finding, Rule, Severity};
+use crate::journal::history::History;
 use crate::stream::Direction;
 
 /// A connection that has ended, or that the capture ended.
@@ -12,7 +12,7 @@ pub struct Story {
     pub(super) connection: Box<Connection>,
     pub(super) ending: Ending,
     /// What happened; `None` where it went well and so many others did that it was let go.
-    pub(super) sketch: Option<Box<Sketch>>,
+    pub(super) history: Option<Box<History>>,
     /// What was found, in the order in which it was.
     pub(super) findings: Vec<Finding>,
     /// Whether a filter chose it.
@@ -83,13 +83,13 @@ impl Story {
     pub(super) fn new(
         connection: &Connection,
         ending: Ending,
-        sketch: Sketch,
+        history: History,
         findings: Vec<Finding>,
     ) -> Self {
         let mut story = Self {
             connection: Box::new(connection.clone()),
             ending,
-            sketch: Some(Box::new(sketch)),
+            history: Some(Box::new(history)),
             findings,
             chosen: true,
             verdict: Verdict::Fine,
@@ -102,7 +102,7 @@ impl Story {
     /// Adds what was found behind its end.
     pub(super) fn add(&mut self, finding: &Finding) {
         self.findings.push(finding.clone());
-        if cause::part(finding.rule) != Part::Aside && self.sketch.is_some() {
+        if cause::part(finding.rule) != Part::Aside && self.history.is_some() {
             self.judge();
         }
     }
@@ -110,7 +110,7 @@ impl Story {
     /// Lets go of what happened: nothing is wrong, and one line is enough.
     pub(super) fn shrink(&mut self) {
         if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unseen) {
-            self.sketch = None;
+            self.history = None;
         }
     }
 
@@ -132,9 +132,9 @@ impl Story {
 
     /// Nanoseconds between the last frame, or the handshake, and the first FIN or RST.
     pub(super) fn silence(&self) -> Option<u64> {
-        let sketch = self.sketch.as_deref()?;
-        let accepted = || Some(sketch.upgrade.as_ref()?.response?.last);
-        Some(sketch.ended?.at.time.since(sketch.latest.or_else(accepted)?.time))
+        let history = self.history.as_deref()?;
+        let accepted = || Some(history.upgrade.as_ref()?.response?.last);
+        Some(history.ended?.at.time.since(history.latest.or_else(accepted)?.time))
     }
 
     /// The rules that were broken beside, each once.
@@ -165,23 +165,23 @@ impl Story {
     /// Whether a client left at once, without a word, after an answer that was allowed but not what
     /// it had hoped for.
     fn gave_up_over(&self, rule: &Rule) -> bool {
-        let Some(sketch) = &self.sketch else { return false };
-        let amounts = &sketch.data;
+        let Some(history) = &self.history else { return false };
+        let amounts = &history.data;
         let said = amounts.client.messages > 0 || amounts.server.messages > 0;
-        let by_client = sketch.ended.is_some_and(|end| end.by == Direction::ClientToServer);
+        let by_client = history.ended.is_some_and(|end| end.by == Direction::ClientToServer);
         rule.id == "HS-22" && !said && by_client
     }
 
     /// Whether frames went both ways, or could have: the client found nothing to refuse.
-    fn is_opened(&self, sketch: &Sketch) -> bool {
+    fn is_opened(&self, history: &History) -> bool {
         let frames = &self.connection.frames;
         let is_wrong = self.findings.iter().any(|finding| {
             finding.rule.severity == Severity::Error
                 && finding.direction == Some(Direction::ServerToClient)
                 && matches!(finding.rule.group(), "HS" | "PMD")
         });
-        let client_spoke = sketch.data.client.messages > 0 || frames.client > 1;
-        sketch.is_accepted() && (!is_wrong || client_spoke)
+        let client_spoke = history.data.client.messages > 0 || frames.client > 1;
+        history.is_accepted() && (!is_wrong || client_spoke)
     }
 
     /// Whether a client opened it and left without a word.
@@ -193,12 +193,12 @@ impl Story {
     }
 
     fn judge(&mut self) {
-        let Some(sketch) = self.sketch.as_deref() else { return };
+        let Some(history) = self.history.as_deref() else { return };
         let causes = self.causes();
         let parts: Vec<Part> = causes.iter().map(|finding| cause::part(finding.rule)).collect();
         let has = |part| parts.contains(&part);
-        let ended_badly = causes.iter().any(|finding| is_drop(finding, sketch, self.ending));
-        let verdict = if self.is_opened(sketch) {
+        let ended_badly = causes.iter().any(|finding| is_drop(finding, history, self.ending));
+        let verdict = if self.is_opened(history) {
             if ended_badly {
                 Verdict::Dropped
             } else if has(Part::Fault) || has(Part::Trouble) || has(Part::Failure) {
@@ -208,7 +208,7 @@ impl Story {
             }
         } else if has(Part::Failure) || has(Part::Fault) || has(Part::Drop) {
             Verdict::Failed
-        } else if sketch.upgrade.as_ref().is_some_and(|upgrade| !upgrade.asks) {
+        } else if history.upgrade.as_ref().is_some_and(|upgrade| !upgrade.asks) {
             Verdict::Other
         } else {
             match self.ending.outcome {
@@ -216,7 +216,7 @@ impl Story {
                 Outcome::Aborted if self.is_unused() => Verdict::Fine,
                 Outcome::Refused | Outcome::Rejected | Outcome::Aborted => Verdict::Failed,
                 // Without a finding, the capture ended too early to blame anybody.
-                Outcome::Timeout if sketch.ended.is_some() => Verdict::Failed,
+                Outcome::Timeout if history.ended.is_some() => Verdict::Failed,
                 Outcome::NotWebSocket => Verdict::Other,
                 Outcome::Undecodable if has(Part::Trouble) => Verdict::Trouble,
                 Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Part::Trouble) => {
@@ -226,19 +226,19 @@ impl Story {
                 Outcome::Open | Outcome::Closed => Verdict::Fine,
             }
         };
-        let words = super::words::verdict(self, sketch, verdict, &causes);
+        let words = super::words::verdict(self, history, verdict, &causes);
         self.verdict = verdict;
         self.words = words;
     }
 }
 
 /// Whether a finding says that a WebSocket ended in another way than it should have.
-fn is_drop(finding: &Finding, sketch: &Sketch, ending: Ending) -> bool {
+fn is_drop(finding: &Finding, history: &History, ending: Ending) -> bool {
     match cause::part(finding.rule) {
         Part::Drop => true,
         // Who refuses to go on may say so by ending TCP, but not by a closing handshake.
         Part::Failure => {
-            sketch.ended.is_some()
+            history.ended.is_some()
                 && ending.outcome != Outcome::Closed
                 && finding.rule.id != "NET-04"
         }
@@ -249,8 +249,9 @@ fn is_drop(finding: &Finding, sketch: &Sketch, ending: Ending) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{ConnectionEvent, Nature};
-    use crate::report::diagnose::sketch::Exchange;
+    use crate::analysis::event::Nature;
+    use crate::journal::history::Exchange;
+    use crate::journal::{Entry, EntryKind};
     use crate::report::fixture::{connection, finding, handshake, message, origin};
     use crate::websocket::Opcode;
 
@@ -265,7 +266,7 @@ mod tests {
 
     fn story(reached: Reached, found: &[&str]) -> Story {
         let mut about = connection(1);
-        let mut sketch = Sketch::default();
+        let mut history = History::default();
         let (nature, state, outcome) = match reached {
             Reached::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
             Reached::Rejected => (
@@ -283,16 +284,16 @@ mod tests {
         (about.nature, about.state) = (nature, state);
         if nature == Nature::WebSocket {
             let whole = handshake();
-            sketch.observe(&about, origin(3), &ConnectionEvent::HandshakeEnded(&whole));
+            history.observe(&Entry::new(&about, origin(3), EntryKind::Response(&whole)));
             let hello = message(Opcode::Text, b"hello");
-            let said = ConnectionEvent::Message(Direction::ClientToServer, &hello);
-            sketch.observe(&about, origin(5), &said);
+            let said = Entry::new(&about, origin(5), EntryKind::Message(&hello));
+            history.observe(&said.within(Direction::ClientToServer, hello.span));
         }
-        sketch.observe(&about, origin(9), &ConnectionEvent::StateChanged);
+        history.observe(&Entry::new(&about, origin(9), EntryKind::Fin));
         let ending =
             Ending { outcome, relevant: true, unseen: None, watched_until: origin(9).time };
         let findings = found.iter().map(|id| finding(id, 1)).collect();
-        Story::new(&about, ending, sketch, findings)
+        Story::new(&about, ending, history, findings)
     }
 
     #[test]
@@ -328,7 +329,7 @@ mod tests {
     #[test]
     fn polling_is_no_failure() {
         let mut polled = story(Reached::Rejected, &[]);
-        polled.sketch.as_mut().unwrap().upgrade = Some(Exchange::default());
+        polled.history.as_mut().unwrap().upgrade = Some(Exchange::default());
         polled.judge();
         assert_eq!(
             (polled.verdict, polled.words.as_str()),
@@ -349,9 +350,9 @@ mod tests {
     fn only_what_went_well_is_let_go() {
         let mut fine = story(Reached::Opened, &[]);
         fine.shrink();
-        assert!(fine.sketch.is_none() && fine.words.starts_with("1 message"));
+        assert!(fine.history.is_none() && fine.words.starts_with("1 message"));
         let mut cut = story(Reached::Cut, &["WS-C12"]);
         cut.shrink();
-        assert!(cut.sketch.is_some());
+        assert!(cut.history.is_some());
     }
 }

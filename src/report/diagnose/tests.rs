@@ -1,10 +1,12 @@
 //! The formats, with connections made by hand.
 
 use super::*;
+use crate::analysis::Totals;
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Nature, Opening, Outcome, Reset, TcpState,
 };
 use crate::findings::{Findings, Reading};
+use crate::journal::{Assembly, Builder};
 use crate::report::Report;
 use crate::report::fixture::{connection, ending, finding, handshake, origin, send};
 use crate::report::style::Coloring;
@@ -21,10 +23,11 @@ fn refused(id: u64) -> Connection {
     about
 }
 
-fn collected(feed: impl FnOnce(&mut Collector)) -> Diagnosis {
+fn collected(feed: impl FnOnce(&mut Assembly<'_, Collector>)) -> Diagnosis {
     let mut collector = Collector::new(Choice::default());
-    feed(&mut collector);
-    collector.finish(&Totals::default(), &Reading::default()).unwrap();
+    let mut builder = Builder::new();
+    feed(&mut builder.feeding(&mut collector));
+    collector.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
     collector.into_diagnosis("feed.pcap".to_owned(), Extent::Whole)
 }
 
@@ -48,7 +51,7 @@ fn written(format: DiagnoseFormat, diagnosis: &Diagnosis, options: DiagnoseOptio
 }
 
 /// Three refused attempts, and one connection that was cut.
-fn failures(collector: &mut Collector) {
+fn failures(collector: &mut Assembly<'_, Collector>) {
     for id in 1..=3 {
         let about = refused(id);
         collector.finding(&finding("NET-01", id));

@@ -194,15 +194,15 @@ impl<'w> Text<'w> {
     /// Why, what to do, and what else fits.
     fn explain(&mut self, causes: &[&Finding], story: Option<&Story>) -> io::Result<()> {
         let Some((finding, others)) = causes.split_first() else { return Ok(()) };
-        let sketch = story.and_then(|story| story.sketch.as_deref());
-        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, sketch)), None)?;
+        let history = story.and_then(|story| story.history.as_deref());
+        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, history)), None)?;
         let silence = story.and_then(Story::silence);
         let candidates = apart::candidates(finding.rule.id, silence);
         for (place, (candidate, telling)) in candidates.enumerate() {
             let label = if place == 0 { "Either" } else { "or" };
             self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
         }
-        self.advise(remedy(finding, sketch), finding.connection)?;
+        self.advise(remedy(finding, history), finding.connection)?;
         for other in others {
             let mut text = format!("{} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
@@ -310,7 +310,7 @@ impl Writer for Text<'_> {
         for unused in &diagnosis.unused {
             self.paragraph("", INDENT, &unused.text(), None)?;
         }
-        for note in &diagnosis.notes {
+        for note in &diagnosis.summary.notes {
             let text = format!("{} {}", note.rule, note.text);
             let mut safe = String::new();
             escape(text.as_bytes(), LONGEST_OTHER, &mut safe);

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::cause;
-use super::sketch::{CloseSeen, Sketch};
 use super::story::{Story, Verdict};
 use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::findings::Finding;
+use crate::journal::history::{CloseSeen, History};
 use crate::stream::{Direction, Origin};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
@@ -16,34 +16,34 @@ use crate::websocket::CloseCode;
 /// What a connection comes to, without the verdict's own name.
 pub(super) fn verdict(
     story: &Story,
-    sketch: &Sketch,
+    history: &History,
     verdict: Verdict,
     causes: &[&Finding],
 ) -> String {
     match verdict {
-        Verdict::Fine => fine(story, sketch),
-        Verdict::Other if sketch.upgrade.is_some() => "HTTP that asks for none".to_owned(),
+        Verdict::Fine => fine(story, history),
+        Verdict::Other if history.upgrade.is_some() => "HTTP that asks for none".to_owned(),
         Verdict::Other => "other traffic".to_owned(),
         Verdict::Unseen => unseen(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
-            Some(finding) => because(finding, sketch),
+            Some(finding) => because(finding, history),
             None => outcome(story),
         },
     }
 }
 
 /// How a cause is put where something is known of this very connection.
-fn because(finding: &Finding, sketch: &Sketch) -> String {
+fn because(finding: &Finding, history: &History) -> String {
     match finding.rule.id {
-        "WS-C17" => closed_by(sketch),
-        "WS-C12" => ended_by(sketch),
-        "NET-07" => match sketch.reset.or(sketch.ended) {
+        "WS-C17" => closed_by(history),
+        "WS-C12" => ended_by(history),
+        "NET-07" => match history.reset.or(history.ended) {
             Some(end) => format!("reset by the {}", peer(end.by)),
             None => cause::words(finding.rule).to_owned(),
         },
         "HS-48" | "HS-45" | "HS-46" | "HS-47" => {
             let words = cause::words(finding.rule);
-            match sketch.upgrade.as_ref().and_then(|upgrade| upgrade.status) {
+            match history.upgrade.as_ref().and_then(|upgrade| upgrade.status) {
                 Some(status) => format!("answered {status}: {words}"),
                 None => words.to_owned(),
             }
@@ -102,9 +102,9 @@ fn unseen(story: &Story) -> String {
 }
 
 /// `12 messages in 2m11s, closed 1000`
-fn fine(story: &Story, sketch: &Sketch) -> String {
-    if !sketch.is_accepted() {
-        return match (story.ending.outcome, &sketch.tunnel) {
+fn fine(story: &Story, history: &History) -> String {
+    if !history.is_accepted() {
+        return match (story.ending.outcome, &history.tunnel) {
             (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
             (Outcome::Closed | Outcome::Aborted, None) => {
                 "opened and closed, and nothing was sent on it".to_owned()
@@ -112,7 +112,7 @@ fn fine(story: &Story, sketch: &Sketch) -> String {
             _ => outcome(story),
         };
     }
-    let messages = sketch.data.client.messages.saturating_add(sketch.data.server.messages);
+    let messages = history.data.client.messages.saturating_add(history.data.server.messages);
     let mut out = String::new();
     if messages == 0 {
         out.push_str("no messages");
@@ -122,9 +122,9 @@ fn fine(story: &Story, sketch: &Sketch) -> String {
     out.push_str(" in ");
     duration(&mut out, story.connection.last.time.since(story.connection.first.time));
     out.push_str(", ");
-    match first_close(sketch) {
+    match first_close(history) {
         Some((_, close)) => out.push_str(&code(close)),
-        None if sketch.ended.is_some() => out.push_str("ended"),
+        None if history.ended.is_some() => out.push_str("ended"),
         None => out.push_str("still open"),
     }
     out
@@ -136,8 +136,8 @@ fn code(close: &CloseSeen) -> String {
 }
 
 /// `the server closed with 1009 (message too big)`
-fn closed_by(sketch: &Sketch) -> String {
-    let Some((direction, close)) = first_close(sketch) else {
+fn closed_by(history: &History) -> String {
+    let Some((direction, close)) = first_close(history) else {
         return "failed by its peer".to_owned();
     };
     let peer = peer(direction);
@@ -148,10 +148,10 @@ fn closed_by(sketch: &Sketch) -> String {
 }
 
 /// `the server closed TCP without a Close, after 60.0 s of silence`
-fn ended_by(sketch: &Sketch) -> String {
-    let Some(end) = sketch.ended else { return "ended without a Close".to_owned() };
+fn ended_by(history: &History) -> String {
+    let Some(end) = history.ended else { return "ended without a Close".to_owned() };
     let mut out = format!("the {} closed TCP without a Close", peer(end.by));
-    if let Some(silence) = silence(sketch, end.at).filter(|silence| *silence >= LONG) {
+    if let Some(silence) = silence(history, end.at).filter(|silence| *silence >= LONG) {
         out.push_str(", after ");
         duration(&mut out, silence);
         out.push_str(" of silence");
@@ -160,42 +160,42 @@ fn ended_by(sketch: &Sketch) -> String {
 }
 
 /// What a cause means: what its rule explains, or of a Close what its code stands for.
-pub(super) fn meaning(finding: &Finding, sketch: Option<&Sketch>) -> String {
-    match failing_close(finding, sketch) {
+pub(super) fn meaning(finding: &Finding, history: Option<&History>) -> String {
+    match failing_close(finding, history) {
         Some(code) => format!("{} {}", code.meaning, code.cause),
         None => finding.rule.explanation.to_owned(),
     }
 }
 
 /// What to do about a cause.
-pub(super) fn remedy<'f>(finding: &'f Finding, sketch: Option<&Sketch>) -> &'f str {
-    match failing_close(finding, sketch) {
+pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&History>) -> &'f str {
+    match failing_close(finding, history) {
         Some(code) => code.remedy,
         None => finding.rule.remedy,
     }
 }
 
 /// What is known of the code with which a peer failed the connection.
-fn failing_close(finding: &Finding, sketch: Option<&Sketch>) -> Option<&'static CloseCode> {
+fn failing_close(finding: &Finding, history: Option<&History>) -> Option<&'static CloseCode> {
     if finding.rule.id != "WS-C17" {
         return None;
     }
-    let closes = &sketch?.closes;
+    let closes = &history?.closes;
     let close = finding.direction.and_then(|side| closes.get(side).as_ref());
-    let (_, first) = first_close(sketch?)?;
+    let (_, first) = first_close(history?)?;
     Some(CloseCode::of(close.unwrap_or(first).code?))
 }
 
 /// Nanoseconds between the last frame that was no Close, and a packet.
-pub(super) fn silence(sketch: &Sketch, until: Origin) -> Option<u64> {
-    sketch.latest.map(|latest| until.time.since(latest.time))
+pub(super) fn silence(history: &History, until: Origin) -> Option<u64> {
+    history.latest.map(|latest| until.time.since(latest.time))
 }
 
 /// The Close that came first.
-pub(super) fn first_close(sketch: &Sketch) -> Option<(Direction, &CloseSeen)> {
+pub(super) fn first_close(history: &History) -> Option<(Direction, &CloseSeen)> {
     let closes = Direction::BOTH
         .into_iter()
-        .filter_map(|direction| Some((direction, sketch.closes.get(direction).as_ref()?)));
+        .filter_map(|direction| Some((direction, history.closes.get(direction).as_ref()?)));
     closes.min_by_key(|(_, close)| (close.span.last.time, close.span.last.packet))
 }
 

@@ -6,11 +6,9 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
-use crate::analysis::Totals;
 use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState, Transport};
 use crate::findings::{Rule, Severity};
-use crate::report::severities::Severities;
-use crate::report::tally::{Note, Tally};
+use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
 use crate::tls::{Facts, suite_name};
@@ -184,7 +182,7 @@ pub(super) struct FrameLine<'a> {
     pub(super) connection: u64,
     pub(super) time: &'a str,
     pub(super) packets: [u64; 2],
-    pub(super) direction: &'static str,
+    pub(super) direction: Option<&'static str>,
     pub(super) fin: bool,
     pub(super) rsv: u8,
     pub(super) opcode: u8,
@@ -203,7 +201,7 @@ pub(super) struct MessageLine<'a> {
     pub(super) connection: u64,
     pub(super) time: &'a str,
     pub(super) packets: [u64; 2],
-    pub(super) direction: &'static str,
+    pub(super) direction: Option<&'static str>,
     pub(super) opcode: &'static str,
     pub(super) frames: u64,
     pub(super) compressed: bool,
@@ -263,22 +261,23 @@ pub(in super::super) struct SummaryLine<'a> {
 }
 
 impl<'a> SummaryLine<'a> {
-    pub(in super::super) fn new(tally: &Tally, totals: &Totals, notes: &'a [Note]) -> Self {
+    pub(in super::super) fn new(summary: &'a Summary) -> Self {
         Self {
             kind: "summary",
-            packets: totals.packets,
-            bytes: totals.bytes,
-            connections: tally.connections,
-            websockets: tally.websockets,
-            frames: tally.frames,
-            messages: tally.messages,
-            findings: tally.found.map(SeverityFields::of),
-            matched: tally.matched.map(|it| MatchedFields {
+            packets: summary.totals.packets,
+            bytes: summary.totals.bytes,
+            connections: summary.totals.connections,
+            websockets: summary.websockets,
+            frames: summary.frames,
+            messages: summary.messages,
+            findings: summary.found.map(SeverityFields::of),
+            matched: summary.matched.map(|it| MatchedFields {
                 messages: it.messages,
                 frames: it.frames,
                 handshakes: it.handshakes,
             }),
-            notes: notes
+            notes: summary
+                .notes
                 .iter()
                 .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
                 .collect(),

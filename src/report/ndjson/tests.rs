@@ -1,8 +1,12 @@
 use super::*;
-use crate::analysis::event::{ConnectionId, Outcome, TcpState};
+use crate::analysis::Totals;
+use crate::analysis::event::{ConnectionEvent, Nature, Outcome, TcpState};
+use crate::findings::{Finding, Findings, Reading};
+use crate::journal::{Assembly, Builder};
 use crate::report::fixture::{
     connection, ending, finding, frame, handshake, message, origin, send,
 };
+use crate::stream::Timestamp;
 use crate::websocket::Close;
 
 const CLIENT: Direction = Direction::ClientToServer;
@@ -11,11 +15,14 @@ fn options(selection: Selection, detail: Detail) -> NdjsonOptions {
     NdjsonOptions { selection, detail, findings: Listing::No, max_payload: 8 }
 }
 
-fn written(detail: Detail, feed: impl FnOnce(&mut Ndjson<&mut Vec<u8>>)) -> Vec<String> {
+fn written(
+    detail: Detail,
+    feed: impl FnOnce(&mut Assembly<'_, Ndjson<&mut Vec<u8>>>),
+) -> Vec<String> {
     let mut out = Vec::new();
     let options = options(Selection::default(), detail);
     let mut ndjson = Ndjson::new(&mut out, options);
-    feed(&mut ndjson);
+    feed(&mut Builder::new().feeding(&mut ndjson));
     ndjson.flush().unwrap();
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
@@ -119,14 +126,15 @@ fn connection_handshake_and_summary_follow_the_contract() {
     let mut out = Vec::new();
     let options = options(Selection::default(), Detail::Messages);
     let mut ndjson = Ndjson::new(&mut out, options);
+    let mut builder = Builder::new();
     let mut it = connection(3);
-    send(&mut ndjson, 0, &it, ConnectionEvent::Opened);
-    send(&mut ndjson, 3, &it, ConnectionEvent::HandshakeEnded(&handshake()));
+    send(&mut builder.feeding(&mut ndjson), 0, &it, ConnectionEvent::Opened);
+    send(&mut builder.feeding(&mut ndjson), 3, &it, ConnectionEvent::HandshakeEnded(&handshake()));
     it.state = TcpState::Closed(CLIENT);
-    send(&mut ndjson, 9, &it, ending(Outcome::Closed));
-    let totals = Totals { packets: 10, bytes: 2500, ..Totals::default() };
+    send(&mut builder.feeding(&mut ndjson), 9, &it, ending(Outcome::Closed));
+    let totals = Totals { packets: 10, bytes: 2500, connections: 1, ..Totals::default() };
     let reading = Reading { packets: 10, damage: Some("cut off"), ..Reading::default() };
-    ndjson.finish(&totals, &reading).unwrap();
+    ndjson.finish(&builder.summary(totals, &reading)).unwrap();
     let whole = String::from_utf8(out).unwrap();
     assert_eq!(
         whole.lines().collect::<Vec<_>>(),
@@ -138,22 +146,28 @@ fn connection_handshake_and_summary_follow_the_contract() {
     );
 }
 
-#[test]
-fn what_was_not_asked_for_is_not_written() {
-    let irrelevant = ConnectionEvent::Ended(Ending {
+/// The end of a connection that is no WebSocket.
+fn irrelevant() -> ConnectionEvent<'static> {
+    ConnectionEvent::Ended(Ending {
         outcome: Outcome::NotWebSocket,
         relevant: false,
         unseen: None,
         watched_until: origin(9).time,
-    });
+    })
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_written() {
+    let irrelevant = irrelevant();
     assert!(
         written(Detail::Messages, |ndjson| send(ndjson, 9, &connection(1), irrelevant)).is_empty()
     );
     let mut out = Vec::new();
     let selection = Selection { connections: vec![ConnectionId(2)], breadth: Breadth::All };
     let mut ndjson = Ndjson::new(&mut out, options(selection, Detail::Messages));
-    send(&mut ndjson, 9, &connection(1), irrelevant);
-    send(&mut ndjson, 9, &connection(2), irrelevant);
+    for id in [1, 2] {
+        send(&mut Builder::new().feeding(&mut ndjson), 9, &connection(id), irrelevant);
+    }
     ndjson.flush().unwrap();
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 1);
 }
@@ -164,8 +178,10 @@ fn findings_are_counted_and_written_on_request() {
         let mut out = Vec::new();
         let options = NdjsonOptions { findings, ..options(selection, Detail::Messages) };
         let mut ndjson = Ndjson::new(&mut out, options);
-        ndjson.finding(&finding("WS-F01", 3));
-        ndjson.finding(&Finding {
+        let mut builder = Builder::new();
+        let mut assembly = builder.feeding(&mut ndjson);
+        assembly.finding(&finding("WS-F01", 3));
+        assembly.finding(&Finding {
             connection: None,
             direction: None,
             side: None,
@@ -175,8 +191,11 @@ fn findings_are_counted_and_written_on_request() {
             bits: None,
             ..finding("WS-F15", 3)
         });
-        ndjson.folded(crate::findings::rule("WS-F16").unwrap(), ConnectionId(3), 990);
-        ndjson.finish(&Totals::default(), &Reading::default()).unwrap();
+        assembly.folded(crate::findings::rule("WS-F16").unwrap(), ConnectionId(3), 990);
+        let mut about = connection(3);
+        about.nature = Nature::Http;
+        send(&mut assembly, 9, &about, irrelevant());
+        ndjson.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let listed = feed(Listing::Yes, Selection::default());

@@ -1,174 +1,15 @@
-//! Findings, and the rows that they are about.
+//! Findings at the end of the row that they belong to, or in lines of their own.
 
 use std::io::Write;
 
 use super::rows::{ERROR, OPCODE_COLUMN, WARNING};
-use super::{Listing, Matching, Text};
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId};
+use super::{Listing, Text};
+use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
-use crate::report::Detail;
+use crate::journal::Folded;
 use crate::report::style::Role;
-use crate::stream::{Direction, PacketId, Span};
+use crate::stream::PacketId;
 use crate::text::amount::grouped;
-use crate::websocket::{Frame, Opcode};
-
-/// A finding, and whether it is written where no row is about it.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) finding: Finding,
-    pub(super) matching: Matching,
-}
-
-/// Findings whose row is still to come.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    /// About the event that comes next.
-    fresh: Vec<Found>,
-    /// Rules of which further findings were only counted; the end of their connection comes next.
-    folded: Vec<(&'static Rule, u64)>,
-    /// About a message that is not whole yet.
-    later: Vec<Later>,
-}
-
-/// A finding about a message that is not whole yet.
-#[derive(Debug)]
-struct Later {
-    connection: ConnectionId,
-    direction: Direction,
-    /// Its frame; `None` where it is about the content.
-    frame: Option<Frame>,
-    /// Where it stands in the message.
-    offset: u64,
-    found: Found,
-}
-
-impl Waiting {
-    /// Takes a finding; its event comes next.
-    pub(super) fn push(&mut self, finding: &Finding, matching: Matching) {
-        self.fresh.push(Found { finding: finding.clone(), matching });
-    }
-
-    /// Takes a number of findings that were only counted.
-    pub(super) fn fold(&mut self, rule: &'static Rule, count: u64) {
-        self.folded.push((rule, count));
-    }
-
-    /// Forgets the numbers of findings that were only counted.
-    pub(super) fn drop_folded(&mut self) {
-        self.folded.clear();
-    }
-
-    /// Gives the findings that the row of an event is about, if it has one.
-    pub(super) fn take(
-        &mut self,
-        id: ConnectionId,
-        event: &ConnectionEvent<'_>,
-        detail: Detail,
-        listing: Listing,
-    ) -> Vec<Found> {
-        match *event {
-            ConnectionEvent::FrameStarted(direction, frame) => {
-                // A continuation of nothing is part of no message, so that no row came for it.
-                let rest = self.extract(|later| {
-                    (later.connection, later.direction) == (id, direction)
-                        && later.frame.is_some_and(|frame| frame.header.fin)
-                });
-                let is_data = !frame.header.is_control();
-                for found in std::mem::take(&mut self.fresh) {
-                    // The row of a message names each rule once: a thousand fragments need no more.
-                    let is_known = listing == Listing::No
-                        && is_data
-                        && detail == Detail::Messages
-                        && self.later.iter().any(|later| {
-                            (later.connection, later.direction) == (id, direction)
-                                && later.found.finding.rule.id == found.finding.rule.id
-                        });
-                    if !is_known {
-                        self.keep(id, direction, frame.span, Some(*frame), found);
-                    }
-                }
-                rest
-            }
-            ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
-                for found in std::mem::take(&mut self.fresh) {
-                    self.keep(id, direction, span, None, found);
-                }
-                Vec::new()
-            }
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                self.frame(id, direction, frame, detail)
-            }
-            ConnectionEvent::Message(direction, message) => {
-                let mut found = self.extract(|later| {
-                    (later.connection, later.direction) == (id, direction)
-                        && (message.span.start..message.span.end).contains(&later.offset)
-                });
-                found.append(&mut self.fresh);
-                found
-            }
-            ConnectionEvent::Ended(_) => {
-                let mut found = self.extract(|later| later.connection == id);
-                found.append(&mut self.fresh);
-                found
-            }
-            ConnectionEvent::Opened
-            | ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::HandshakeEnded(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => std::mem::take(&mut self.fresh),
-        }
-    }
-
-    /// Gives the findings about a frame, where no message will come for them.
-    fn frame(
-        &mut self,
-        id: ConnectionId,
-        direction: Direction,
-        frame: &Frame,
-        detail: Detail,
-    ) -> Vec<Found> {
-        let has_message = Opcode::from_wire(frame.header.opcode).is_some();
-        let mut found = if detail == Detail::Frames || !has_message {
-            self.extract(|later| {
-                (later.connection, later.direction) == (id, direction)
-                    && later.frame.is_some_and(|of| of.span.start == frame.span.start)
-            })
-        } else {
-            Vec::new()
-        };
-        found.append(&mut self.fresh);
-        found
-    }
-
-    fn keep(
-        &mut self,
-        connection: ConnectionId,
-        direction: Direction,
-        at: Span,
-        frame: Option<Frame>,
-        found: Found,
-    ) {
-        self.later.push(Later { connection, direction, frame, offset: at.start, found });
-    }
-
-    fn extract(&mut self, mut wanted: impl FnMut(&Later) -> bool) -> Vec<Found> {
-        // Nearly always there is nothing.
-        if self.later.is_empty() {
-            return Vec::new();
-        }
-        self.later.extract_if(.., |later| wanted(later)).map(|later| later.found).collect()
-    }
-}
 
 /// Whether the rows tell by themselves what a rule is about: all that the capture lacks.
 pub(super) fn is_told(rule: &Rule) -> bool {
@@ -194,14 +35,14 @@ impl<W: Write> Text<W> {
     }
 
     /// Ends the row with the rules that it breaks, as far as there is room.
-    pub(super) fn tag(&mut self, found: &[Found]) {
+    pub(super) fn tag(&mut self, found: &[Finding]) {
         let reserved = std::mem::take(&mut self.reserved);
         let Some(worst) = worst(found).filter(|_| reserved > 0) else { return };
         self.line.spaces(TAG_BLANKS);
         let room = self.columns().saturating_sub(self.line.column());
         self.line.begin(role(worst));
         self.line.push(&ids(found));
-        if let [Found { finding, .. }] = found
+        if let [finding] = found
             && finding.rule.id.len().saturating_add(finding.rule.title.len()) < room
         {
             self.line.push(" ");
@@ -211,26 +52,13 @@ impl<W: Write> Text<W> {
     }
 
     /// Writes findings that no row is about.
-    pub(super) fn alone(&mut self, connection: &Connection, found: &[Found]) {
-        for Found { finding, .. } in found.iter().filter(|it| it.matching == Matching::Yes) {
+    pub(super) fn alone(&mut self, connection: &Connection, found: &[Finding]) {
+        for finding in found {
             if self.options.findings == Listing::Yes || finding.rule.severity > Severity::Note {
                 self.introduce(finding.last, connection);
                 self.listed(connection.id, finding);
             }
         }
-    }
-
-    /// Writes a finding about a connection that has ended.
-    pub(super) fn listed_late(
-        &mut self,
-        connection: &Connection,
-        finding: &Finding,
-        matching: Matching,
-    ) {
-        self.waiting.push(finding, matching);
-        let found = std::mem::take(&mut self.waiting.fresh);
-        self.alone(connection, &found);
-        self.forget(connection.id);
     }
 
     /// Writes a finding as a line.
@@ -241,8 +69,21 @@ impl<W: Write> Text<W> {
         self.write_line();
     }
 
+    /// Writes a finding that was made after all connections have ended.
+    pub(super) fn after_end(&mut self, finding: &Finding) {
+        let Some((id, peers)) = finding.connection.zip(finding.peers) else {
+            return self.about_capture(finding);
+        };
+        let is_listed =
+            self.options.findings == Listing::Yes || finding.rule.severity > Severity::Note;
+        if is_listed && self.options.selection.has(id) {
+            self.introduce_peers(finding.last, finding.first.time, id, peers);
+            self.listed(id, finding);
+        }
+    }
+
     /// Writes a finding about no connection.
-    pub(super) fn about_capture(&mut self, finding: &Finding) {
+    fn about_capture(&mut self, finding: &Finding) {
         let severity = finding.rule.severity;
         if self.options.findings == Listing::Yes || severity > Severity::Note {
             self.line.paint(role(severity), sign(severity));
@@ -253,13 +94,16 @@ impl<W: Write> Text<W> {
     }
 
     /// Tells how many findings were only counted.
-    pub(super) fn told_folded(&mut self, connection: &Connection) {
-        for (rule, count) in std::mem::take(&mut self.waiting.folded) {
+    pub(super) fn told_folded(&mut self, connection: &Connection, folded: &[Folded]) {
+        if self.options.findings == Listing::No {
+            return;
+        }
+        for Folded { rule, count } in folded.iter().filter(|it| !is_told(it.rule)) {
             self.introduce(connection.last, connection);
             self.beside(connection.last, connection.id, None, sign(rule.severity));
             self.line.begin(role(rule.severity));
             self.line.push("… and ");
-            self.line.with(|out| grouped(out, count));
+            self.line.with(|out| grouped(out, *count));
             self.line.push(" more of ");
             self.line.push(rule.id);
             self.line.end();
@@ -301,14 +145,14 @@ impl<W: Write> Text<W> {
 }
 
 /// The worst severity.
-fn worst(found: &[Found]) -> Option<Severity> {
-    found.iter().map(|found| found.finding.rule.severity).max()
+fn worst(found: &[Finding]) -> Option<Severity> {
+    found.iter().map(|finding| finding.rule.severity).max()
 }
 
 /// The rules, each once.
-fn ids(found: &[Found]) -> String {
+fn ids(found: &[Finding]) -> String {
     let mut ids: Vec<&str> = Vec::new();
-    for Found { finding, .. } in found {
+    for finding in found {
         if !ids.contains(&finding.rule.id) {
             ids.push(finding.rule.id);
         }

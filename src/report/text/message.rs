@@ -18,11 +18,11 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         message: &Message<'_>,
     ) {
         let amiss = !message.complete || matches!(message.utf8, Utf8::Invalid { .. });
-        self.numbered(origin, connection, Some(direction), if amiss { WARNING } else { " " });
+        self.numbered(origin, connection, direction, if amiss { WARNING } else { " " });
         self.line.paint(words::opcode(message.opcode), message.opcode.name());
         self.line.pad_to(SIZE_COLUMN);
         if message.opcode == Opcode::Close {
@@ -88,7 +88,7 @@ impl<W: Write> Text<W> {
     }
 
     /// What is wrong with a message as far as its decoder knows.
-    fn flaws(&mut self, id: ConnectionId, direction: Direction, message: &Message<'_>) {
+    fn flaws(&mut self, id: ConnectionId, direction: Option<Direction>, message: &Message<'_>) {
         if !message.complete {
             self.line.push("  ");
             self.line.begin(Role::Error);
@@ -161,7 +161,7 @@ impl<W: Write> Text<W> {
     pub(super) fn note_lack(
         &mut self,
         connection: ConnectionId,
-        direction: Direction,
+        direction: Option<Direction>,
         frame: &Frame,
     ) -> u64 {
         let lack = frame.header.payload_length.saturating_sub(frame.received);
@@ -180,12 +180,16 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         frame: &Frame,
     ) {
         let header = &frame.header;
         let lack = self.note_lack(connection.id, direction, frame);
         if self.options.detail == Detail::Messages {
+            if Opcode::from_wire(header.opcode).is_some() {
+                // The row of its message tells them.
+                self.found.clear();
+            }
             return;
         }
         self.introduce(origin, connection);
@@ -194,7 +198,7 @@ impl<W: Write> Text<W> {
         self.line.spaces(NUMBER_WIDTH.saturating_sub(1));
         self.stamp(origin, Some(connection.id));
         self.line.push("  ");
-        self.line.arrow(Some(direction));
+        self.line.arrow(direction);
         self.line.push("    frame ");
         self.line.begin(Role::Dim);
         self.line.push(if header.fin { "FIN " } else { "    " });

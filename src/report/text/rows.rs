@@ -4,12 +4,13 @@ use std::io::Write;
 
 use super::Text;
 use crate::analysis::event::{Connection, ConnectionId, Limit};
+use crate::findings::Peers;
 use crate::http::Handshake;
+use crate::journal::{Tunnel, limit_name};
 use crate::report::handshake::{Answered, HandshakeFacts};
 use crate::report::line::role;
 use crate::report::style::Role;
-use crate::report::tally::limit_name;
-use crate::stream::{Direction, Gap, GapCause, Origin, Span};
+use crate::stream::{Direction, Gap, GapCause, Origin, Span, Timestamp};
 use crate::text::amount::{counted, duration};
 use crate::websocket::frame::MAX_HEADER_LENGTH;
 
@@ -119,11 +120,11 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         bytes: &[u8],
         span: Span,
     ) {
-        self.aside(origin, connection, Some(direction), ERROR);
+        self.aside(origin, connection, direction, ERROR);
         self.line.begin(Role::Error);
         self.line.push("text instead of a frame at offset ");
         self.line.number(span.start);
@@ -138,11 +139,11 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         bytes: &[u8],
         span: Span,
     ) {
-        self.aside(origin, connection, Some(direction), WARNING);
+        self.aside(origin, connection, direction, WARNING);
         self.line.begin(Role::Warning);
         self.line.push("ends within a frame header at offset ");
         self.line.number(span.start);
@@ -159,7 +160,7 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         gap: &Gap,
     ) {
         let cause = match gap.cause {
@@ -168,7 +169,7 @@ impl<W: Write> Text<W> {
             GapCause::Ended => "still missing at the end",
             GapCause::Limit => "CAP-09 too much data waited for them",
         };
-        self.aside(origin, connection, Some(direction), WARNING);
+        self.aside(origin, connection, direction, WARNING);
         self.line.begin(Role::Warning);
         self.line.push(if gap.cause == GapCause::SnapLength { "CAP-02 " } else { "CAP-01 gap: " });
         self.line.with(|out| counted(out, gap.length, "byte"));
@@ -185,10 +186,10 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         offset: u64,
     ) {
-        self.aside(origin, connection, Some(direction), WARNING);
+        self.aside(origin, connection, direction, WARNING);
         self.line.begin(Role::Warning);
         self.line.push("CAP-04 frame boundaries lost at offset ");
         self.line.number(offset);
@@ -201,10 +202,10 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         skipped: Span,
     ) {
-        self.aside(origin, connection, Some(direction), " ");
+        self.aside(origin, connection, direction, " ");
         self.line.begin(Role::Warning);
         self.line.push("CAP-04 frame boundaries found again at offset ");
         self.line.number(skipped.end);
@@ -220,10 +221,10 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         span: Span,
     ) {
-        self.aside(origin, connection, Some(direction), WARNING);
+        self.aside(origin, connection, direction, WARNING);
         self.line.begin(Role::Warning);
         self.line.push("CAP-06 ");
         self.line.with(|out| counted(out, span.length(), "byte"));
@@ -337,25 +338,35 @@ impl<W: Write> Text<W> {
 
     /// Before the first line of a connection, a line with its addresses.
     pub(super) fn introduce(&mut self, origin: Origin, connection: &Connection) {
-        if self.latest == Some(connection.id) {
-            return;
+        if self.latest != Some(connection.id) {
+            let peers = Peers { client: connection.client, server: connection.server };
+            self.introduce_peers(origin, connection.first.time, connection.id, peers);
         }
-        self.latest = Some(connection.id);
-        if !self.introduced.insert(connection.id) {
+    }
+
+    /// The same for a connection of which no more is known.
+    pub(super) fn introduce_peers(
+        &mut self,
+        origin: Origin,
+        opened: Timestamp,
+        id: ConnectionId,
+        peers: Peers,
+    ) {
+        self.latest = Some(id);
+        if !self.introduced.insert(id) {
             return;
         }
         self.line.spaces(NUMBER_WIDTH.saturating_sub(1));
         self.line.push("-");
         // Its first packet may be older than lines that stand above: it was not known what it is.
-        let opened = connection.first.time.min(origin.time);
-        self.stamp(Origin { time: opened, ..origin }, Some(connection.id));
+        self.stamp(Origin { time: opened.min(origin.time), ..origin }, Some(id));
         self.line.pad_to(OPCODE_COLUMN);
         self.line.begin(role(Direction::ClientToServer));
-        self.line.value(connection.client);
+        self.line.value(peers.client);
         self.line.end();
         self.line.push(" → ");
         self.line.begin(role(Direction::ServerToClient));
-        self.line.value(connection.server);
+        self.line.value(peers.server);
         self.line.end();
         self.write_line();
     }
@@ -398,13 +409,6 @@ impl<W: Write> Text<W> {
         let used = self.line.column().saturating_add(self.reserved);
         self.columns().saturating_sub(used).max(LEAST_ROOM)
     }
-}
-
-/// What a proxy did about a tunnel.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Tunnel {
-    Opened,
-    Refused,
 }
 
 /// Marks a line with something to be aware of.

@@ -1,6 +1,9 @@
 use super::*;
-use crate::analysis::event::{Limit, Recognition, TcpState};
+use crate::analysis::event::{ConnectionEvent, Event, EventKind, Limit, Recognition};
+use crate::analysis::{Sink, Totals};
 use crate::decode::Reason;
+use crate::findings::{Findings, Peers, Reading};
+use crate::journal::{Assembly, Builder};
 use crate::report::fixture::{
     START, connection, ending, finding, frame, handshake, message, origin, send,
 };
@@ -19,11 +22,14 @@ fn options(detail: Detail) -> TextOptions {
 }
 
 /// What is written of the events that `feed` sends, without the summary.
-fn written(options: TextOptions, feed: impl FnOnce(&mut Text<&mut Vec<u8>>)) -> Vec<String> {
+fn written(
+    options: TextOptions,
+    feed: impl FnOnce(&mut Assembly<'_, Text<&mut Vec<u8>>>),
+) -> Vec<String> {
     let mut out = Vec::new();
     let mut text = Text::new(&mut out, options);
     text.start(Timestamp(START));
-    feed(&mut text);
+    feed(&mut Builder::new().feeding(&mut text));
     text.flush().unwrap();
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
@@ -166,7 +172,7 @@ fn other_connections_are_hidden_and_keep_their_numbers() {
 
 #[test]
 fn connections_that_are_no_websocket_are_shown_on_request_only() {
-    let feed = |text: &mut Text<&mut Vec<u8>>| {
+    let feed = |text: &mut Assembly<'_, Text<&mut Vec<u8>>>| {
         let mut it = connection(1);
         it.nature = Nature::Http;
         it.state = TcpState::HalfClosed(Direction::ClientToServer);
@@ -186,12 +192,18 @@ fn connections_that_are_no_websocket_are_shown_on_request_only() {
 
 #[test]
 fn what_is_found_of_a_connection_after_its_end_stands_below_its_addresses() {
-    let found = finding("WS-C12", 3);
-    let lines = written(options(Detail::Messages), |text| {
-        let about = connection(3);
-        send(text, 5, &about, ending(Outcome::Open));
-        text.late(&found, &about);
-    });
+    let about = connection(3);
+    let peers = Some(Peers { client: about.client, server: about.server });
+    let found = Finding { peers, ..finding("WS-C12", 3) };
+    let mut out = Vec::new();
+    let mut text = Text::new(&mut out, options(Detail::Messages));
+    let mut builder = Builder::new();
+    text.start(Timestamp(START));
+    send(&mut builder.feeding(&mut text), 5, &about, ending(Outcome::Open));
+    builder.end_events();
+    builder.feeding(&mut text).finding(&found);
+    text.flush().unwrap();
+    let lines: Vec<String> = String::from_utf8(out).unwrap().lines().map(str::to_owned).collect();
     assert!(lines[2].ends_with("#3       127.0.0.1:50312 → [::1]:8080"), "{lines:?}");
     assert!(lines[3].contains("#3") && lines[3].contains("WS-C12"), "{lines:?}");
     assert_eq!(lines.len(), 4, "{lines:?}");
@@ -201,11 +213,13 @@ fn what_is_found_of_a_connection_after_its_end_stands_below_its_addresses() {
 fn notes_about_the_capture_stand_before_the_summary() {
     let mut out = Vec::new();
     let mut text = Text::new(&mut out, options(Detail::Messages));
+    let mut builder = Builder::new();
     text.start(Timestamp(START));
     for event in
         [CaptureEvent::ClockBackwards(2_000_000), CaptureEvent::Undecoded(Reason::LinkType(147))]
     {
-        text.event(&Event { origin: origin(5), kind: EventKind::Capture(event) });
+        let event = Event { origin: origin(5), kind: EventKind::Capture(event) };
+        builder.feeding(&mut text).event(&event);
     }
     let totals = Totals {
         packets: 1200,
@@ -215,7 +229,7 @@ fn notes_about_the_capture_stand_before_the_summary() {
         ..Totals::default()
     };
     let reading = Reading { packets: 1200, damage: Some("x\x1b is cut off"), ..Reading::default() };
-    text.finish(&totals, &reading).unwrap();
+    text.finish(&builder.summary(totals, &reading)).unwrap();
     let whole = String::from_utf8(out).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     assert_eq!(
@@ -232,7 +246,7 @@ fn notes_about_the_capture_stand_before_the_summary() {
 }
 
 /// A frame that breaks two rules, a Ping between, and its message.
-fn feed_findings(text: &mut Text<&mut Vec<u8>>) {
+fn feed_findings(text: &mut Assembly<'_, Text<&mut Vec<u8>>>) {
     let client = Direction::ClientToServer;
     let it = connection(3);
     let (text_frame, whole) = (frame(5), message(Opcode::Text, b"hello"));

@@ -16,7 +16,7 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         seen: &Observation<'_>,
     ) {
         match *seen {
@@ -40,7 +40,7 @@ impl<W: Write> Text<W> {
                 self.write();
             }
             Observation::Foreign(bytes, _) => {
-                self.aside(origin, connection, Some(direction), ERROR);
+                self.aside(origin, connection, direction, ERROR);
                 self.line.paint(Role::Error, "no TLS, but ");
                 self.foreign(bytes);
                 self.write();
@@ -105,11 +105,11 @@ impl<W: Write> Text<W> {
         &mut self,
         origin: Origin,
         connection: &Connection,
-        direction: Direction,
+        direction: Option<Direction>,
         alert: Alert,
     ) {
         let (mark, role) = if alert.is_closure() { (" ", Role::Dim) } else { (ERROR, Role::Error) };
-        self.aside(origin, connection, Some(direction), mark);
+        self.aside(origin, connection, direction, mark);
         self.line.begin(role);
         self.line.value(format_args!("TLS {alert}"));
         self.line.end();

@@ -3,6 +3,7 @@
 use crate::analysis::event::{
     Connection, Nature, Outcome, Recognition, StartedBy, TcpState, Transport,
 };
+use crate::journal::EntryKind;
 use crate::report::style::Role;
 use crate::stream::Direction;
 use crate::websocket::{Inflation, Opcode};
@@ -26,31 +27,26 @@ pub(super) fn one_sided() -> (Role, &'static str) {
     (Role::Warning, "CAP-05 only this direction was captured")
 }
 
-/// What FIN and RST say; nothing for the other states.
-pub(super) fn state(state: TcpState) -> Option<(Direction, Role, &'static str)> {
+/// What FIN and RST say.
+pub(super) fn closing(
+    kind: &EntryKind<'_>,
+    by: Option<Direction>,
+    state: TcpState,
+) -> (Role, &'static str) {
     use Direction::{ClientToServer, ServerToClient};
-    Some(match state {
-        // A refusal is told when the connection ends, with everything else that never came to be.
-        TcpState::SynSent | TcpState::Established | TcpState::Refused => return None,
-        TcpState::HalfClosed(ClientToServer) => {
-            (ClientToServer, Role::Dim, "client closed TCP (FIN)")
+    let is_second = matches!(state, TcpState::Closed(_));
+    match (kind, by) {
+        (EntryKind::Reset, Some(ServerToClient)) => {
+            (Role::Error, "server reset the connection (RST)")
         }
-        TcpState::HalfClosed(ServerToClient) => {
-            (ServerToClient, Role::Dim, "server closed TCP (FIN)")
+        (EntryKind::Reset, Some(ClientToServer) | None) => {
+            (Role::Error, "client reset the connection (RST)")
         }
-        TcpState::Closed(ClientToServer) => {
-            (ServerToClient, Role::Dim, "server closed TCP too (FIN)")
-        }
-        TcpState::Closed(ServerToClient) => {
-            (ClientToServer, Role::Dim, "client closed TCP too (FIN)")
-        }
-        TcpState::Reset(ClientToServer) => {
-            (ClientToServer, Role::Error, "client reset the connection (RST)")
-        }
-        TcpState::Reset(ServerToClient) => {
-            (ServerToClient, Role::Error, "server reset the connection (RST)")
-        }
-    })
+        (_, Some(ServerToClient)) if is_second => (Role::Dim, "server closed TCP too (FIN)"),
+        (_, Some(ServerToClient)) => (Role::Dim, "server closed TCP (FIN)"),
+        (_, Some(ClientToServer) | None) if is_second => (Role::Dim, "client closed TCP too (FIN)"),
+        (_, Some(ClientToServer) | None) => (Role::Dim, "client closed TCP (FIN)"),
+    }
 }
 
 /// What became of a connection.

@@ -83,6 +83,7 @@ pub(super) fn finding(id: &str, side: Option<Side>) -> Finding {
     Finding {
         rule: rule(id).unwrap(),
         connection: Some(ConnectionId(3)),
+        peers: None,
         direction: Some(Direction::ClientToServer),
         side,
         first: origin(4),

@@ -1,23 +1,21 @@
-//! Asks a filter about events, with what must be remembered for that.
+//! Asks a filter about entries, with what must be remembered for that.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
-};
-use crate::findings::{Finding, Rule};
+use crate::analysis::event::{Connection, ConnectionId, StartedBy};
+use crate::findings::{Finding, Peers, Rule};
 use crate::http::Handshake;
-use crate::stream::{Direction, PerDirection, Span, Timestamp};
+use crate::journal::{Entry, EntryKind};
+use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::timeline::filter::fields::FilterNeed;
 use crate::timeline::filter::subject::{EntryClass, FilterSubject};
 use crate::timeline::filter::{Filter, Needs};
-use crate::websocket::{Frame, Opcode};
+use crate::websocket::Frame;
 
-/// Asks a filter about events.
+/// Asks a filter about entries.
 ///
-/// Told of each finding before its event, as a checker gives them. Memory grows with open connections:
-/// of each, its handshake and the first frame of the message under way are kept, where the filter asks
-/// for them.
+/// Memory grows with open connections: of each, its handshake and the first frame of the message under
+/// way are kept, if the filter asks for them.
 #[derive(Debug)]
 pub struct Matcher {
     filter: Filter,
@@ -26,8 +24,6 @@ pub struct Matcher {
     memories: HashMap<ConnectionId, Memory>,
     /// Open connections of which something matched.
     matched: HashSet<ConnectionId>,
-    /// Findings about the event that comes next.
-    fresh: Vec<Finding>,
 }
 
 /// What is remembered of an open connection.
@@ -44,8 +40,6 @@ struct UnderWay {
     data: Option<Frame>,
     /// The latest control frame.
     control: Option<Frame>,
-    /// Findings about messages that are not whole yet, with the place of their frame.
-    findings: Vec<(u64, Finding)>,
 }
 
 impl Matcher {
@@ -57,7 +51,6 @@ impl Matcher {
             start: Timestamp::default(),
             memories: HashMap::new(),
             matched: HashSet::new(),
-            fresh: Vec::new(),
         }
     }
 
@@ -66,70 +59,46 @@ impl Matcher {
         &self.filter
     }
 
-    /// Tells the time of the first packet.
+    /// Takes the time of the first packet.
     pub fn start(&mut self, first: Timestamp) {
         self.start = first;
     }
 
-    /// Tells a finding; its event comes next.
-    pub fn finding(&mut self, finding: &Finding) {
-        if self.needs.has(FilterNeed::Findings) && finding.connection.is_some() {
-            self.fresh.push(finding.clone());
+    /// Remembers the first frame of a message, for the entry of that message.
+    pub fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        if self.needs.has(FilterNeed::Frames) {
+            let way = self.memory(connection.id).directions.get_mut(direction);
+            if frame.header.is_control() {
+                way.control = Some(*frame);
+            } else if frame.header.opcode != 0 {
+                way.data = Some(*frame);
+            }
         }
     }
 
-    /// Remembers what later questions need; told each event before anything is asked about it.
-    pub fn observe(&mut self, event: &Event<'_>) {
-        let EventKind::Connection(connection, ref what) = event.kind else { return };
-        match *what {
-            ConnectionEvent::UpgradeRequested(handshake)
-            | ConnectionEvent::HandshakeEnded(handshake) => {
-                if self.needs.has(FilterNeed::Handshake) {
-                    self.memory(connection.id).handshake = Some(handshake.clone());
-                }
-            }
-            ConnectionEvent::FrameStarted(direction, frame) => {
-                if self.needs.has(FilterNeed::Frames) {
-                    let way = self.memory(connection.id).directions.get_mut(direction);
-                    if frame.header.is_control() {
-                        way.control = Some(*frame);
-                    } else if frame.header.opcode != 0 {
-                        way.data = Some(*frame);
-                    }
-                }
-                self.keep_findings(connection.id, direction, frame.span);
-            }
-            ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
-                self.keep_findings(connection.id, direction, span);
-            }
-            ConnectionEvent::Opened
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameEnded(..)
-            | ConnectionEvent::Message(..)
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged
-            | ConnectionEvent::Ended(_) => {}
+    /// Remembers what later questions need; called with each entry before anything is asked about it.
+    pub fn observe(&mut self, entry: &Entry<'_>) {
+        if let EntryKind::Request(handshake)
+        | EntryKind::Response(handshake)
+        | EntryKind::NoResponse(handshake) = entry.kind
+            && let Some(connection) = entry.connection
+            && self.needs.has(FilterNeed::Handshake)
+        {
+            self.memory(connection.id).handshake = Some(handshake.clone());
         }
     }
 
-    /// Whether an event matches. What is no row of its own does; the end of a connection does, too,
-    /// where anything of it matched.
-    pub fn passes(&mut self, event: &Event<'_>) -> bool {
-        let Some(kind) = kind(event) else { return true };
-        let found = self.found(event);
-        let references: Vec<&Finding> = found.iter().collect();
-        let subject = self.subject(kind, event);
-        let passes = self.filter.matches(&FilterSubject { findings: &references, ..subject });
-        let EventKind::Connection(connection, _) = event.kind else { return passes };
+    /// Whether an entry matches. One that is no row does; the end of a connection does, too, if
+    /// anything of it matched.
+    pub fn passes(&mut self, entry: &Entry<'_>) -> bool {
+        let Some(kind) = kind(entry) else { return true };
+        if let (EntryKind::Finding, [found]) = (entry.kind, entry.findings) {
+            return self.chooses(&found.finding, entry);
+        }
+        let findings: Vec<&Finding> = entry.findings.iter().map(|found| &found.finding).collect();
+        let subject = self.subject(kind, entry);
+        let passes = self.filter.matches(&FilterSubject { findings: &findings, ..subject });
+        let Some(connection) = entry.connection else { return passes };
         if kind == EntryClass::End {
             return passes || self.matched.contains(&connection.id);
         }
@@ -139,71 +108,53 @@ impl Matcher {
         passes
     }
 
-    /// Whether a finding matches for itself: with all that is known of its event, if it has one.
-    pub fn chooses(&mut self, finding: &Finding, event: Option<&Event<'_>>) -> bool {
-        let subject = match event {
-            Some(event) => self.subject(EntryClass::Finding, event),
-            None => FilterSubject::new(EntryClass::Finding, finding.last, self.start),
+    /// Whether a finding matches for itself: with all that is known of its entry.
+    pub fn chooses(&mut self, finding: &Finding, entry: &Entry<'_>) -> bool {
+        let ended = match (entry.connection, finding.connection, finding.peers) {
+            (None, Some(id), Some(Peers { client, server })) => {
+                Some(Connection::new(id, [client, server], StartedBy::Syn, finding.first))
+            }
+            _ => None,
         };
+        let subject = self.subject(EntryClass::Finding, entry);
         let subject = FilterSubject {
             kind: EntryClass::Finding,
-            // The direction of the event that brought it, a connection's end perhaps, says nothing.
+            connection: subject.connection.or(ended.as_ref()),
+            // The direction of the entry that it came with, a connection's end perhaps, says nothing.
             direction: finding.direction,
             findings: &[finding],
             ..subject
         };
         let chooses = self.filter.matches(&subject);
-        if let Some(id) = finding.connection.filter(|_| chooses) {
+        if let Some(id) = finding.connection.filter(|_| chooses && entry.connection.is_some()) {
             self.matched.insert(id);
         }
         chooses
     }
 
-    /// Whether further findings of a rule, of which only the number is known, match on an event's
-    /// connection.
-    pub fn chooses_rule(&mut self, rule: &'static Rule, event: &Event<'_>) -> bool {
-        let connection = match event.kind {
-            EventKind::Connection(connection, _) => Some(connection.id),
-            EventKind::Capture(_) | EventKind::Dns(_) | EventKind::Icmp(_) => None,
-        };
+    /// Whether further findings of a rule, of which only the number is known, match on the connection
+    /// of an entry.
+    pub fn chooses_rule(&mut self, rule: &'static Rule, entry: &Entry<'_>) -> bool {
         let finding = Finding {
             rule,
-            connection,
+            connection: entry.connection.map(|connection| connection.id),
+            peers: None,
             direction: None,
             side: None,
-            first: event.origin,
-            last: event.origin,
+            first: entry.origin,
+            last: entry.origin,
             offset: None,
             bits: None,
             evidence: String::new(),
         };
-        self.chooses(&finding, Some(event))
+        self.chooses(&finding, entry)
     }
 
-    /// Forgets what no later question needs; told each event after everything was asked about it.
-    pub fn forget(&mut self, event: &Event<'_>) {
-        self.fresh.clear();
-        let EventKind::Connection(connection, ref what) = event.kind else { return };
-        if let ConnectionEvent::Ended(_) = what {
+    /// Forgets what no later question needs; called with each entry after everything was asked about it.
+    pub fn forget(&mut self, entry: &Entry<'_>) {
+        if let (EntryKind::Ended { .. }, Some(connection)) = (entry.kind, entry.connection) {
             self.memories.remove(&connection.id);
             self.matched.remove(&connection.id);
-        }
-        if !self.needs.has(FilterNeed::Findings) {
-            return;
-        }
-        let Some(memory) = self.memories.get_mut(&connection.id) else { return };
-        if let ConnectionEvent::FrameEnded(direction, frame) = *what {
-            // No message comes for a frame with a reserved opcode.
-            if Opcode::from_wire(frame.header.opcode).is_none() {
-                let kept = &mut memory.directions.get_mut(direction).findings;
-                kept.retain(|(place, _)| *place != frame.span.start);
-            }
-        } else if let ConnectionEvent::Message(direction, message) = *what
-            && !is_control(message.opcode)
-        {
-            // What is left before it was about continuations of nothing.
-            let kept = &mut memory.directions.get_mut(direction).findings;
-            kept.retain(|(place, _)| *place >= message.span.end);
         }
     }
 
@@ -211,164 +162,67 @@ impl Matcher {
         self.memories.entry(id).or_default()
     }
 
-    /// Keeps findings for the message that their frame is part of.
-    fn keep_findings(&mut self, id: ConnectionId, direction: Direction, span: Span) {
-        if self.fresh.is_empty() {
-            return;
-        }
-        let fresh = self.fresh.clone();
-        let kept = &mut self.memory(id).directions.get_mut(direction).findings;
-        for finding in fresh {
-            let same = kept.iter().filter(|(_, it)| it.rule.id == finding.rule.id).count();
-            if same < EACH {
-                kept.push((span.start, finding));
-            }
-        }
-    }
-
-    /// The findings that a row is about.
-    fn found(&mut self, event: &Event<'_>) -> Vec<Finding> {
-        let mut found = self.fresh.clone();
-        if !self.needs.has(FilterNeed::Findings) {
-            return found;
-        }
-        let EventKind::Connection(connection, what) = &event.kind else { return found };
-        let Some(memory) = self.memories.get_mut(&connection.id) else { return found };
-        if let ConnectionEvent::Message(direction, message) = *what {
-            let kept = &mut memory.directions.get_mut(direction).findings;
-            let within = message.span.start..message.span.end;
-            let own = kept.extract_if(.., |(place, _)| within.contains(place));
-            found.extend(own.map(|(_, finding)| finding));
-        } else if let ConnectionEvent::FrameEnded(direction, frame) = *what {
-            let kept = &memory.directions.get(direction).findings;
-            let own = kept.iter().filter(|(place, _)| *place == frame.span.start);
-            found.extend(own.map(|(_, finding)| finding.clone()));
-        }
-        found
-    }
-
-    fn subject<'a>(&'a self, kind: EntryClass, event: &'a Event<'_>) -> FilterSubject<'a> {
-        let subject = FilterSubject::new(kind, event.origin, self.start);
-        let EventKind::Connection(connection, what) = &event.kind else { return subject };
-        let memory = self.memories.get(&connection.id);
+    fn subject<'a>(&'a self, kind: EntryClass, entry: &Entry<'a>) -> FilterSubject<'a> {
+        let memory = entry.connection.and_then(|it| self.memories.get(&it.id));
         let subject = FilterSubject {
-            connection: Some(connection),
-            direction: direction(connection, what),
+            connection: entry.connection,
+            direction: entry.direction,
             handshake: memory.and_then(|memory| memory.handshake.as_ref()),
-            ..subject
+            ..FilterSubject::new(kind, entry.origin, self.start)
         };
-        match *what {
-            ConnectionEvent::Message(direction, message) => {
-                let way = memory.map(|memory| memory.directions.get(direction));
+        match entry.kind {
+            EntryKind::Message(message) => {
+                let way = memory.zip(entry.direction).map(|(it, of)| it.directions.get(of));
                 let mut frames =
                     way.into_iter().flat_map(|way| [&way.data, &way.control]).flatten();
                 let frame = frames.find(|frame| frame.span.start == message.span.start);
                 FilterSubject { message: Some(message), frame, ..subject }
             }
-            ConnectionEvent::FrameStarted(_, frame) | ConnectionEvent::FrameEnded(_, frame) => {
-                FilterSubject { frame: Some(frame), ..subject }
-            }
-            ConnectionEvent::UpgradeRequested(handshake)
-            | ConnectionEvent::HandshakeEnded(handshake)
-            | ConnectionEvent::TunnelOpened(handshake)
-            | ConnectionEvent::TunnelRefused(handshake) => {
+            EntryKind::Frame(frame) => FilterSubject { frame: Some(frame), ..subject },
+            EntryKind::Request(handshake)
+            | EntryKind::Response(handshake)
+            | EntryKind::NoResponse(handshake)
+            | EntryKind::Tunnel(_, handshake) => {
                 FilterSubject { handshake: Some(handshake), ..subject }
             }
-            ConnectionEvent::Ended(ending) => {
+            EntryKind::Ended { ending, .. } => {
                 FilterSubject { outcome: Some(ending.outcome), ..subject }
             }
-            ConnectionEvent::Opened
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::Gap(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => subject,
+            _ => subject,
         }
     }
 }
 
-fn is_control(opcode: Opcode) -> bool {
-    match opcode {
-        Opcode::Continuation | Opcode::Text | Opcode::Binary => false,
-        Opcode::Close | Opcode::Ping | Opcode::Pong => true,
-    }
-}
-
-/// What kind of row an event is; `None` where it is none.
-fn kind(event: &Event<'_>) -> Option<EntryClass> {
-    let EventKind::Connection(_, what) = &event.kind else { return Some(EntryClass::Incident) };
-    Some(match what {
-        ConnectionEvent::Opened
-        | ConnectionEvent::FrameStarted(..)
-        | ConnectionEvent::InvalidUtf8 { .. } => return None,
-        ConnectionEvent::Message(..) => EntryClass::Message,
-        ConnectionEvent::FrameEnded(..) => EntryClass::Frame,
-        ConnectionEvent::UpgradeRequested(_)
-        | ConnectionEvent::HandshakeEnded(_)
-        | ConnectionEvent::TunnelOpened(_)
-        | ConnectionEvent::TunnelRefused(_) => EntryClass::Handshake,
-        ConnectionEvent::Gap(..) => EntryClass::Gap,
-        ConnectionEvent::Tls(..)
-        | ConnectionEvent::Recognized(_)
-        | ConnectionEvent::NotAFrame(..)
-        | ConnectionEvent::HeaderUnfinished(..)
-        | ConnectionEvent::SyncLost(..)
-        | ConnectionEvent::SyncFound(..)
-        | ConnectionEvent::Conflict(..)
-        | ConnectionEvent::Limit(_)
-        | ConnectionEvent::StateChanged => EntryClass::Incident,
-        ConnectionEvent::Ended(_) => EntryClass::End,
+/// What kind of row an entry is; `None` if it is none.
+fn kind(entry: &Entry<'_>) -> Option<EntryClass> {
+    Some(match entry.kind {
+        EntryKind::Opened => return None,
+        EntryKind::Message(_) => EntryClass::Message,
+        EntryKind::Frame(_) => EntryClass::Frame,
+        EntryKind::Request(_)
+        | EntryKind::Response(_)
+        | EntryKind::NoResponse(_)
+        | EntryKind::Tunnel(..) => EntryClass::Handshake,
+        EntryKind::Gap(_) => EntryClass::Gap,
+        EntryKind::Ended { .. } => EntryClass::End,
+        EntryKind::Finding => EntryClass::Finding,
+        _ => EntryClass::Incident,
     })
 }
-
-/// Who sent what an event is about.
-fn direction(connection: &Connection, what: &ConnectionEvent<'_>) -> Option<Direction> {
-    Some(match *what {
-        ConnectionEvent::UpgradeRequested(_) => Direction::ClientToServer,
-        ConnectionEvent::HandshakeEnded(_)
-        | ConnectionEvent::TunnelOpened(_)
-        | ConnectionEvent::TunnelRefused(_) => Direction::ServerToClient,
-        ConnectionEvent::Tls(direction, _)
-        | ConnectionEvent::FrameStarted(direction, _)
-        | ConnectionEvent::FrameEnded(direction, _)
-        | ConnectionEvent::InvalidUtf8 { direction, .. }
-        | ConnectionEvent::Message(direction, _)
-        | ConnectionEvent::NotAFrame(direction, ..)
-        | ConnectionEvent::HeaderUnfinished(direction, ..)
-        | ConnectionEvent::Gap(direction, _)
-        | ConnectionEvent::SyncLost(direction, _)
-        | ConnectionEvent::SyncFound(direction, _)
-        | ConnectionEvent::Conflict(direction, _) => direction,
-        ConnectionEvent::StateChanged => match connection.state {
-            TcpState::HalfClosed(direction) | TcpState::Reset(direction) => direction,
-            TcpState::Closed(first) => first.reverse(),
-            TcpState::SynSent | TcpState::Refused | TcpState::Established => return None,
-        },
-        ConnectionEvent::Opened
-        | ConnectionEvent::Recognized(_)
-        | ConnectionEvent::Limit(_)
-        | ConnectionEvent::Ended(_) => return None,
-    })
-}
-
-/// Findings of one rule that are kept of a message under way: a filter asks whether there is one.
-const EACH: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::{Ending, Outcome};
+    use crate::analysis::Sink;
+    use crate::analysis::event::{ConnectionEvent, Ending, Event, EventKind, Outcome};
+    use crate::findings::Findings;
+    use crate::journal::{Builder, Journal};
     use crate::stream::Side;
+    use crate::stream::Span;
     use crate::timeline::filter::fixture::{
         START, connection, finding, frame, handshake, message, origin,
     };
-    use crate::websocket::Message;
+    use crate::websocket::{Message, Opcode};
 
     const CLIENT: Direction = Direction::ClientToServer;
 
@@ -378,13 +232,47 @@ mod tests {
         matcher
     }
 
-    /// Tells an event of packet 9, and asks about it.
+    /// A matcher behind a builder, and what it said of the latest entry.
+    struct Asked<'a> {
+        matcher: &'a mut Matcher,
+        passes: bool,
+    }
+
+    impl Journal for Asked<'_> {
+        fn entry(&mut self, entry: &Entry<'_>) {
+            self.matcher.observe(entry);
+            self.passes = self.matcher.passes(entry);
+            self.matcher.forget(entry);
+        }
+
+        fn takes_frame(&self, _: &Frame) -> bool {
+            true
+        }
+
+        fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+            self.matcher.frame_started(connection, direction, frame);
+        }
+    }
+
+    /// Sends an event of packet 9, and asks about its entry.
     fn passes(matcher: &mut Matcher, connection: &Connection, what: ConnectionEvent<'_>) -> bool {
-        let event = Event { origin: origin(9), kind: EventKind::Connection(connection, what) };
-        matcher.observe(&event);
-        let passes = matcher.passes(&event);
-        matcher.forget(&event);
-        passes
+        passes_with(matcher, connection, None, what)
+    }
+
+    fn passes_with(
+        matcher: &mut Matcher,
+        connection: &Connection,
+        finding: Option<&Finding>,
+        what: ConnectionEvent<'_>,
+    ) -> bool {
+        let mut asked = Asked { matcher, passes: true };
+        let (mut builder, origin) = (Builder::new(), origin(9));
+        let mut assembly = builder.feeding(&mut asked);
+        if let Some(finding) = finding {
+            assembly.finding(finding);
+        }
+        assembly.event(&Event { origin, kind: EventKind::Connection(connection, what) });
+        asked.passes
     }
 
     fn ended<'a>() -> ConnectionEvent<'a> {
@@ -447,44 +335,12 @@ mod tests {
     }
 
     #[test]
-    fn message_has_the_findings_of_its_frames_only() {
-        let connection = connection();
+    fn rows_match_by_their_findings() {
+        let (connection, text) = (connection(), message_at(0, 71, Opcode::Text));
         let mut matcher = matcher("rule == WS-F01");
-        let (data, ping) = (frame_at(0, 1, false), frame_at(20, 9, true));
-        matcher.finding(&finding("WS-F01", Some(Side::Client)));
-        passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &data));
-        passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &ping));
-        assert!(passes(&mut matcher, &connection, ConnectionEvent::FrameEnded(CLIENT, &data)));
-        assert!(!passes(&mut matcher, &connection, ConnectionEvent::FrameEnded(CLIENT, &ping)));
-        let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
-        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &ping)));
-        let other = ConnectionEvent::Message(CLIENT.reverse(), &text);
-        assert!(!passes(&mut matcher, &connection, other));
-        assert!(passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text)));
-        assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text)));
-    }
-
-    #[test]
-    fn findings_without_a_message_are_not_kept_for_ever() {
-        let connection = connection();
-        let mut matcher = matcher("rule == WS-F05");
-        for number in 0..1000 {
-            let reserved = frame_at(number * 20, 3, true);
-            matcher.finding(&finding("WS-F05", Some(Side::Client)));
-            passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &reserved));
-            let end = ConnectionEvent::FrameEnded(CLIENT, &reserved);
-            assert!(passes(&mut matcher, &connection, end), "{number}");
-        }
-        for number in 0..1000 {
-            let lonely = frame_at(number * 20, 0, true);
-            matcher.finding(&finding("WS-F11", Some(Side::Client)));
-            passes(&mut matcher, &connection, ConnectionEvent::FrameStarted(CLIENT, &lonely));
-        }
-        let kept = &matcher.memories[&connection.id].directions.client.findings;
-        assert_eq!(kept.len(), EACH);
-        let text = message_at(50_000, 50_011, Opcode::Text);
-        passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &text));
-        assert!(matcher.memories[&connection.id].directions.client.findings.is_empty());
+        let (finding, what) = (finding("WS-F01", None), ConnectionEvent::Message(CLIENT, &text));
+        assert!(!passes(&mut matcher, &connection, what));
+        assert!(passes_with(&mut matcher, &connection, Some(&finding), what));
     }
 
     #[test]
@@ -502,8 +358,8 @@ mod tests {
     #[test]
     fn finding_is_asked_with_what_it_is_about() {
         let (connection, hello) = (connection(), message(Opcode::Text, b"Hello"));
-        let what = ConnectionEvent::Message(CLIENT, &hello);
-        let event = Event { origin: origin(9), kind: EventKind::Connection(&connection, what) };
+        let entry = Entry::new(&connection, origin(9), EntryKind::Message(&hello));
+        let about_capture = Entry::of_capture(origin(4), EntryKind::Finding);
         let finding = finding("WS-F01", Some(Side::Client));
         #[rustfmt::skip]
         let cases = [
@@ -515,14 +371,14 @@ mod tests {
             ("from == client",             true,  true),
             ("opcode == ping",             false, false),
         ];
-        for (expression, with_event, alone) in cases {
+        for (expression, with_entry, alone) in cases {
             let mut matcher = matcher(expression);
-            let answer = matcher.chooses(&finding, Some(&event));
-            assert_eq!(answer, with_event, "{expression}");
-            assert_eq!(matcher.chooses(&finding, None), alone, "{expression}");
+            let answer = matcher.chooses(&finding, &entry);
+            assert_eq!(answer, with_entry, "{expression}");
+            assert_eq!(matcher.chooses(&finding, &about_capture), alone, "{expression}");
         }
         let mut matcher = matcher("severity == error and port == 8080");
-        assert!(matcher.chooses_rule(finding.rule, &event));
+        assert!(matcher.chooses_rule(finding.rule, &entry));
         assert!(passes(&mut matcher, &connection, ended()), "its connection has a match");
     }
 }

@@ -218,7 +218,7 @@ pub(super) fn transport(transport: Transport) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::stats::OUTCOMES;
+    use crate::journal::OUTCOMES;
     use crate::websocket::Opcode;
 
     #[test]

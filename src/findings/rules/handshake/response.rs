@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
-use crate::findings::engine::trigger::Check;
+use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
 use crate::findings::rules::handshake::fields_read::{
     acceptance, attempt, lacks, lacks_token, place, sent, shown,
@@ -278,7 +277,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Version: 8\nserver: HTTP/1.1 426 Upgrade Required\n\
              server: Upgrade: websocket",
         ),
-        checks: &[Check::CompareResponse(|context, violations| {
+        checks: &[Check::Response(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(response) = context.subject.response.as_ref() else { return };
             let name = "Sec-WebSocket-Version";
@@ -289,11 +288,8 @@ pub(super) static RULES: &[Rule] = &[
                 Some(UPGRADE_REQUIRED) => true,
                 // It may have other reasons.
                 Some(BAD_REQUEST) => {
-                    let broken =
-                        context.across.broken_handshakes.request(context.connection.id).iter();
-                    broken
-                        .filter(|rule| MUST_REFUSE.contains(&rule.id))
-                        .all(|rule| rule.id == "HS-12")
+                    let violations = context.state.handshake.request_violations.iter();
+                    violations.filter(|id| MUST_REFUSE.contains(id)).all(|id| *id == "HS-12")
                 }
                 Some(_) | None => false,
             };

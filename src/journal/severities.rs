@@ -5,7 +5,7 @@ use crate::text::amount::counted;
 
 /// Findings by severity.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Severities {
+pub struct Severities {
     errors: u64,
     warnings: u64,
     notes: u64,
@@ -13,12 +13,12 @@ pub(super) struct Severities {
 
 impl Severities {
     /// Whether there are none.
-    pub(super) fn is_empty(self) -> bool {
+    pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 
     /// Counts as many findings of a severity.
-    pub(super) fn add(&mut self, severity: Severity, count: u64) {
+    pub fn add(&mut self, severity: Severity, count: u64) {
         let counter = match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -28,14 +28,14 @@ impl Severities {
     }
 
     /// Adds those of another capture.
-    pub(super) fn join(&mut self, other: Self) {
+    pub fn join(&mut self, other: Self) {
         for severity in Severity::ALL {
             self.add(severity, other.of(severity));
         }
     }
 
     /// How many there are of a severity.
-    pub(super) fn of(self, severity: Severity) -> u64 {
+    pub fn of(self, severity: Severity) -> u64 {
         match severity {
             Severity::Error => self.errors,
             Severity::Warning => self.warnings,
@@ -44,7 +44,7 @@ impl Severities {
     }
 
     /// Appends them in words, `2 errors, 1 note`; appends nothing where there are none.
-    pub(super) fn write(self, out: &mut String) {
+    pub fn write(self, out: &mut String) {
         let mut separator = "";
         for severity in Severity::ALL {
             if self.of(severity) > 0 {

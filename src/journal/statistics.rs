@@ -1,9 +1,7 @@
 //! Statistics of a capture: plain counters, some additions per event.
 
-use crate::analysis::Sink;
-use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Event, EventKind, Nature, Outcome,
-};
+use crate::analysis::event::{Connection, ConnectionId, Nature, Outcome};
+use crate::journal::{Entry, EntryKind, Journal};
 use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::websocket::{Frame, Inflation, Message, Opcode};
 
@@ -101,8 +99,8 @@ impl Statistics {
 
     fn message(
         &mut self,
-        event: &Event<'_>,
         id: ConnectionId,
+        time: Timestamp,
         direction: Direction,
         message: &Message<'_>,
     ) {
@@ -113,7 +111,7 @@ impl Statistics {
                 direction,
                 opcode: message.opcode,
                 length: message.length,
-                time: event.origin.time,
+                time,
             });
         }
     }
@@ -126,41 +124,29 @@ impl Statistics {
     }
 }
 
-impl Sink for Statistics {
-    fn event(&mut self, event: &Event<'_>) {
-        let EventKind::Connection(connection, what) = event.kind else { return };
-        match what {
-            ConnectionEvent::Message(direction, message) => {
-                self.message(event, connection.id, direction, message);
+impl Journal for Statistics {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let Some(connection) = entry.connection else { return };
+        match (entry.kind, entry.direction) {
+            (EntryKind::Message(message), Some(direction)) => {
+                self.message(connection.id, entry.origin.time, direction, message);
             }
-            ConnectionEvent::FrameEnded(direction, frame) => {
+            (EntryKind::Frame(frame), Some(direction)) => {
                 self.directions.get_mut(direction).frame(frame);
             }
-            ConnectionEvent::Gap(direction, gap) => {
-                if connection.nature == Nature::WebSocket {
-                    let traffic = self.directions.get_mut(direction);
-                    add(&mut traffic.gaps, 1);
-                    add(&mut traffic.missing_bytes, gap.length);
-                }
+            (EntryKind::Gap(gap), Some(direction)) if connection.nature == Nature::WebSocket => {
+                let traffic = self.directions.get_mut(direction);
+                add(&mut traffic.gaps, 1);
+                add(&mut traffic.missing_bytes, gap.length);
             }
-            ConnectionEvent::Opened => add(&mut self.connections, 1),
-            ConnectionEvent::Ended(ending) => self.ended(connection, ending.outcome),
-            ConnectionEvent::UpgradeRequested(_)
-            | ConnectionEvent::HandshakeEnded(_)
-            | ConnectionEvent::TunnelOpened(_)
-            | ConnectionEvent::TunnelRefused(_)
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Recognized(_)
-            | ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            | ConnectionEvent::StateChanged => {}
+            (EntryKind::Opened, _) => add(&mut self.connections, 1),
+            (EntryKind::Ended { ending, .. }, _) => self.ended(connection, ending.outcome),
+            _ => {}
         }
+    }
+
+    fn takes_frame(&self, _: &Frame) -> bool {
+        true
     }
 }
 

@@ -1,117 +1,130 @@
-//! What is remembered of a connection while it goes on: enough for its story, in bounded memory.
+//! What is remembered of a connection while it goes on: enough to explain it, in bounded memory.
 
-use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
+use super::{Entry, EntryKind, Partner};
+use crate::analysis::event::{Recognition, TcpState};
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PerDirection, Span, Timestamp};
-use crate::websocket::{Message, Opcode};
+use crate::stream::{Direction, Origin, PerDirection, Span};
+use crate::websocket::{Frame, Message, Opcode};
 
 /// What happened on a connection so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sketch {
+pub struct History {
     /// A CONNECT to an HTTP proxy.
-    pub(super) tunnel: Option<Exchange>,
+    pub tunnel: Option<Exchange>,
     /// The latest request for a WebSocket.
-    pub(super) upgrade: Option<Exchange>,
+    pub upgrade: Option<Exchange>,
     /// Requests for a WebSocket before that one, which were refused.
-    pub(super) refused_before: u64,
+    pub refused_before: u64,
     /// How WebSocket was recognized without a handshake.
-    pub(super) recognized: Option<Recognition>,
+    pub recognized: Option<Recognition>,
     /// The first message with content.
-    pub(super) first: Option<FirstMessage>,
+    pub first: Option<FirstMessage>,
     /// Text and binary messages.
-    pub(super) data: PerDirection<Amount>,
+    pub data: PerDirection<Amount>,
     /// The last frame of each direction but a Close.
-    pub(super) latest: Option<Origin>,
+    pub latest: Option<Origin>,
     /// Pings of each side.
-    pub(super) pings: PerDirection<Pings>,
+    pub pings: PerDirection<Pings>,
     /// The first Close of each side.
-    pub(super) closes: PerDirection<Option<CloseSeen>>,
+    pub closes: PerDirection<Option<CloseSeen>>,
     /// The first FIN or RST.
-    pub(super) ended: Option<End>,
+    pub ended: Option<End>,
     /// An RST after a FIN.
-    pub(super) reset: Option<End>,
+    pub reset: Option<End>,
     /// Bytes that the capture lacks.
-    pub(super) missing: u64,
+    pub missing: u64,
 }
 
 /// A request and its answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exchange {
+pub struct Exchange {
     /// The request; absent where the capture began after it.
-    pub(super) request: Option<Span>,
+    pub request: Option<Span>,
     /// Its method and target as sent, cut where they are long.
-    pub(super) line: Vec<u8>,
+    pub line: Vec<u8>,
     /// The name in its Host.
-    pub(super) host: Vec<u8>,
+    pub host: Vec<u8>,
     /// Whether it asks for a WebSocket, or was not captured; long polling of Engine.IO does not.
-    pub(super) asks: bool,
+    pub asks: bool,
     /// What is remarkable about it.
-    pub(super) oddity: Option<&'static str>,
+    pub oddity: Option<&'static str>,
     /// The response; absent where none came.
-    pub(super) response: Option<Span>,
+    pub response: Option<Span>,
     /// Its status.
-    pub(super) status: Option<u16>,
+    pub status: Option<u16>,
     /// Its reason phrase, or what was agreed where it is a 101.
-    pub(super) answer: Vec<u8>,
+    pub answer: Vec<u8>,
 }
 
 /// The first message with content.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FirstMessage {
-    pub(super) direction: Direction,
-    pub(super) opcode: Opcode,
-    pub(super) length: u64,
-    pub(super) span: Span,
+pub struct FirstMessage {
+    /// Who sent it.
+    pub direction: Direction,
+    /// What it is.
+    pub opcode: Opcode,
+    /// Its content, inflated, in bytes.
+    pub length: u64,
+    /// Where it is.
+    pub span: Span,
 }
 
 /// Messages and their content.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Amount {
-    pub(super) messages: u64,
+pub struct Amount {
+    /// Messages.
+    pub messages: u64,
     /// Bytes, inflated.
-    pub(super) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Pings of one side, and how they were answered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pings {
+pub struct Pings {
     /// The packets of the first.
-    pub(super) first: Option<Span>,
-    pub(super) sent: u64,
-    pub(super) answered: u64,
+    pub first: Option<Span>,
+    /// How many there were.
+    pub sent: u64,
+    /// How many a Pong answered.
+    pub answered: u64,
     /// Nanoseconds that the slowest answer took.
-    pub(super) slowest: u64,
-    /// The latest Ping, while it has no answer.
-    waiting: Option<(Timestamp, Vec<u8>)>,
+    pub slowest: u64,
 }
 
 /// A Close.
 #[derive(Clone, Debug)]
-pub(super) struct CloseSeen {
-    pub(super) span: Span,
+pub struct CloseSeen {
+    /// Where it is.
+    pub span: Span,
     /// `None` where it has none.
-    pub(super) code: Option<u16>,
-    pub(super) reason: Vec<u8>,
+    pub code: Option<u16>,
+    /// Its reason as sent, cut if it is long.
+    pub reason: Vec<u8>,
 }
 
 /// A FIN or RST.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct End {
-    pub(super) how: How,
-    pub(super) by: Direction,
-    pub(super) at: Origin,
+pub struct End {
+    /// By which flag.
+    pub how: How,
+    /// Who sent it.
+    pub by: Direction,
+    /// Its packet.
+    pub at: Origin,
 }
 
 /// How TCP was ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum How {
+pub enum How {
+    /// The sender says that it has sent everything.
     Fin,
+    /// The sender gives the connection up.
     Rst,
 }
 
 impl How {
     /// The flag's name.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Fin => "FIN",
             Self::Rst => "RST",
@@ -119,50 +132,39 @@ impl How {
     }
 }
 
-impl Sketch {
-    /// Adds an event.
-    pub(super) fn observe(
-        &mut self,
-        connection: &Connection,
-        origin: Origin,
-        event: &ConnectionEvent<'_>,
-    ) {
-        match *event {
-            ConnectionEvent::UpgradeRequested(handshake) => self.upgrade(handshake),
-            ConnectionEvent::HandshakeEnded(handshake) => {
+impl History {
+    /// Adds an entry.
+    pub fn observe(&mut self, entry: &Entry<'_>) {
+        match (entry.kind, entry.direction) {
+            (EntryKind::Request(handshake), _) => self.upgrade(handshake),
+            (EntryKind::Response(handshake) | EntryKind::NoResponse(handshake), _) => {
                 self.upgrade = Some(Exchange::of(handshake));
             }
-            ConnectionEvent::TunnelOpened(handshake)
-            | ConnectionEvent::TunnelRefused(handshake) => {
-                self.tunnel = Some(Exchange::of(handshake));
+            (EntryKind::Tunnel(_, handshake), _) => self.tunnel = Some(Exchange::of(handshake)),
+            (EntryKind::Recognized(recognition), _) => self.recognized = Some(recognition),
+            (EntryKind::Message(message), Some(direction)) => {
+                self.message(direction, message, entry.partner);
             }
-            ConnectionEvent::Recognized(recognition) => self.recognized = Some(recognition),
-            ConnectionEvent::Message(direction, message) => self.message(direction, message),
-            ConnectionEvent::Gap(_, gap) => self.missing = self.missing.saturating_add(gap.length),
-            ConnectionEvent::StateChanged => self.state(connection.state, origin),
-            ConnectionEvent::FrameStarted(_, frame) => {
-                if Opcode::from_wire(frame.header.opcode) != Some(Opcode::Close) {
-                    self.latest = Some(origin);
+            (EntryKind::Gap(gap), _) => self.missing = self.missing.saturating_add(gap.length),
+            (EntryKind::Fin | EntryKind::Reset, _) => {
+                if let Some(connection) = entry.connection {
+                    self.state(connection.state, entry.origin);
                 }
             }
-            ConnectionEvent::Opened
-            | ConnectionEvent::FrameEnded(..)
-            | ConnectionEvent::InvalidUtf8 { .. }
-            | ConnectionEvent::NotAFrame(..)
-            | ConnectionEvent::HeaderUnfinished(..)
-            | ConnectionEvent::SyncLost(..)
-            | ConnectionEvent::SyncFound(..)
-            | ConnectionEvent::Conflict(..)
-            | ConnectionEvent::Limit(_)
-            // Kept by the connection itself.
-            | ConnectionEvent::Tls(..)
-            | ConnectionEvent::Ended(_) => {}
+            _ => {}
+        }
+    }
+
+    /// Adds a frame whose header is whole.
+    pub fn frame_started(&mut self, frame: &Frame) {
+        if Opcode::from_wire(frame.header.opcode) != Some(Opcode::Close) {
+            self.latest = Some(frame.span.last);
         }
     }
 
     /// Whether frames were, or could have been, exchanged: the upgrade was accepted, or the capture
     /// began behind it.
-    pub(super) fn is_accepted(&self) -> bool {
+    pub fn is_accepted(&self) -> bool {
         let status = self.upgrade.as_ref().and_then(|upgrade| upgrade.status);
         self.recognized.is_some() || status == Some(101)
     }
@@ -175,7 +177,7 @@ impl Sketch {
         self.upgrade = Some(Exchange::of(handshake));
     }
 
-    fn message(&mut self, direction: Direction, message: &Message<'_>) {
+    fn message(&mut self, direction: Direction, message: &Message<'_>, partner: Option<Partner>) {
         match message.opcode {
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
                 let amount = self.data.get_mut(direction);
@@ -192,9 +194,17 @@ impl Sketch {
                 let pings = self.pings.get_mut(direction);
                 pings.first.get_or_insert(message.span);
                 pings.sent = pings.sent.saturating_add(1);
-                pings.waiting = Some((message.span.last.time, message.content.to_vec()));
+                // Its Pong came first if it had to wait for a hole to be filled.
+                if let Some(pong) = partner {
+                    pings.answer(message.span.last, pong.last);
+                }
             }
-            Opcode::Pong => self.pings.get_mut(direction.reverse()).answer(message),
+            Opcode::Pong => {
+                if let Some(ping) = partner {
+                    let pings = self.pings.get_mut(direction.reverse());
+                    pings.answer(ping.last, message.span.last);
+                }
+            }
             Opcode::Close => {
                 let close = message.close;
                 let seen = CloseSeen {
@@ -226,11 +236,9 @@ impl Sketch {
 }
 
 impl Pings {
-    fn answer(&mut self, pong: &Message<'_>) {
-        if let Some((since, _)) = self.waiting.take_if(|(_, payload)| *payload == pong.content) {
-            self.answered = self.answered.saturating_add(1);
-            self.slowest = self.slowest.max(pong.span.last.time.since(since));
-        }
+    fn answer(&mut self, ping: Origin, pong: Origin) {
+        self.answered = self.answered.saturating_add(1);
+        self.slowest = self.slowest.max(pong.time.since(ping.time));
     }
 }
 
@@ -310,17 +318,29 @@ const LONGEST: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture::{connection, handshake, message, origin};
+    use crate::stream::{PacketId, Timestamp};
+
+    fn origin(packet: u64) -> Origin {
+        Origin { packet: PacketId(packet), time: Timestamp(packet) }
+    }
 
     #[test]
     fn handshake_is_kept_with_what_was_agreed() {
-        let mut sketch = Sketch::default();
-        let whole = handshake();
-        sketch.observe(&connection(1), origin(3), &ConnectionEvent::HandshakeEnded(&whole));
-        let upgrade = sketch.upgrade.as_ref().unwrap();
-        assert_eq!(upgrade.line, b"GET /feed\x1b[2J");
+        let mut history = History::default();
+        let request = b"GET /feed HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\n\r\n";
+        let response = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: mqtt\r\n\
+            Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=15\r\n\r\n";
+        let handshake = Handshake {
+            request: Some(Head::parse(request, Span::at(0, origin(1)))),
+            response: Some(Head::parse(response, Span::at(0, origin(3)))),
+            ..Handshake::default()
+        };
+        let kind = EntryKind::Response(&handshake);
+        history.observe(&Entry::of_capture(origin(3), kind));
+        let upgrade = history.upgrade.as_ref().unwrap();
+        assert_eq!(upgrade.line, b"GET /feed");
         assert_eq!(upgrade.answer, b"mqtt, permessage-deflate; client_max_window_bits=15");
-        assert_eq!((upgrade.status, sketch.is_accepted()), (Some(101), true));
+        assert_eq!((upgrade.status, history.is_accepted()), (Some(101), true));
     }
 
     #[test]
@@ -339,18 +359,10 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_paired_with_their_pongs() {
-        let mut sketch = Sketch::default();
-        let (about, from_server) = (connection(1), Direction::ServerToClient);
-        for (direction, opcode, content) in [
-            (from_server, Opcode::Ping, &b"1"[..]),
-            (from_server.reverse(), Opcode::Pong, b"1"),
-            (from_server, Opcode::Ping, b"2"),
-            (from_server.reverse(), Opcode::Pong, b"other"),
-        ] {
-            let event = ConnectionEvent::Message(direction, &message(opcode, content));
-            sketch.observe(&about, origin(4), &event);
-        }
-        assert_eq!((sketch.pings.server.sent, sketch.pings.server.answered), (2, 1));
+    fn the_slowest_pong_is_known() {
+        let mut pings = Pings { sent: 3, ..Pings::default() };
+        pings.answer(origin(4), origin(9));
+        pings.answer(origin(10), origin(12));
+        assert_eq!((pings.answered, pings.slowest), (2, 5));
     }
 }

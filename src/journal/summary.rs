@@ -1,30 +1,104 @@
-//! What is counted while lines are written, for the end of the report.
+//! What a capture comes to: counted once, for the end of every report.
 
-use super::filtered::Matched;
 use super::severities::Severities;
 use crate::analysis::Totals;
-use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Limit, Nature};
+use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Limit, Nature};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, Rule};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
 
-/// Counters of one capture.
+/// What a capture comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// What was counted of packets and connections.
+    pub totals: Totals,
+    /// Connections that were a WebSocket when they ended.
+    pub websockets: u64,
+    /// WebSocket frames.
+    pub frames: u64,
+    /// WebSocket messages, control frames included.
+    pub messages: u64,
+    /// What was found, those only counted included; `None` if no rules were checked.
+    pub found: Option<Severities>,
+    /// How much a filter matched; `None` without a filter.
+    pub matched: Option<Matched>,
+    /// What could not be seen.
+    pub notes: Vec<Note>,
+}
+
+/// How much of a capture a filter matches.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Matched {
+    /// Messages.
+    pub messages: u64,
+    /// Frames, if they are asked about.
+    pub frames: u64,
+    /// Handshakes that have ended.
+    pub handshakes: u64,
+}
+
+/// Something that could not be seen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Note {
+    /// Its rule in the catalogue.
+    pub rule: &'static str,
+    /// How often, or how many packets.
+    pub count: u64,
+    /// In words. The reader of the capture names files in it, and a file name may hold any character.
+    pub text: String,
+}
+
+impl Summary {
+    /// Appends the counters as one sentence.
+    pub fn write(&self, out: &mut String) {
+        let totals = &self.totals;
+        counted(out, totals.packets, "packet");
+        out.push_str(" (");
+        size(out, totals.bytes);
+        out.push_str("), ");
+        counted(out, totals.connections, "connection");
+        out.push_str(" (");
+        grouped(out, self.websockets);
+        out.push_str(" WebSocket), ");
+        counted(out, self.messages, "message");
+        out.push_str(", ");
+        counted(out, self.frames, "frame");
+        out.push_str(" in ");
+        seconds(out, totals.duration());
+        out.push_str(" s");
+        if let Some(found) = self.found.filter(|found| !found.is_empty()) {
+            out.push_str(": ");
+            found.write(out);
+        }
+        if let Some(matched) = self.matched {
+            out.push_str("; ");
+            matched.write(out);
+        }
+    }
+}
+
+impl Matched {
+    /// Appends the counters in words.
+    fn write(self, out: &mut String) {
+        counted(out, self.messages, "message");
+        for (number, noun) in [(self.frames, "frame"), (self.handshakes, "handshake")] {
+            if number > 0 {
+                out.push_str(", ");
+                counted(out, number, noun);
+            }
+        }
+        out.push_str(" matched");
+    }
+}
+
+/// Counts what a summary needs.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// TCP connections.
-    pub(super) connections: u64,
-    /// Those that were a WebSocket when they ended.
-    pub(super) websockets: u64,
-    /// WebSocket frames.
     pub(super) frames: u64,
-    /// WebSocket messages.
     pub(super) messages: u64,
-    /// What was found; `None` where nobody judged.
-    pub(super) found: Option<Severities>,
-    /// How much a filter matched; `None` where there is none.
-    pub(super) matched: Option<Matched>,
-    /// What was counted of the capture as a whole.
+    websockets: u64,
+    found: Severities,
     capture: CaptureMemory,
     gaps: u64,
     missing_bytes: u64,
@@ -39,30 +113,32 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Makes the counters of a capture that is judged.
-    pub(super) fn judged() -> Self {
-        Self { found: Some(Severities::default()), ..Self::default() }
+    /// The summary of the whole capture.
+    pub(super) fn summary(&self, totals: Totals, reading: &Reading<'_>) -> Summary {
+        Summary {
+            totals,
+            websockets: self.websockets,
+            frames: self.frames,
+            messages: self.messages,
+            found: Some(self.found),
+            matched: None,
+            notes: self.notes(reading),
+        }
     }
 
     /// Counts as many findings of a rule.
     pub(super) fn found(&mut self, rule: &Rule, count: u64) {
-        self.found.get_or_insert_default().add(rule.severity, count);
+        self.found.add(rule.severity, count);
     }
 
-    /// Counts an event.
-    pub(super) fn observe(&mut self, event: &Event<'_>) {
-        match event.kind {
-            EventKind::Connection(connection, event) => self.connection(connection, &event),
-            EventKind::Capture(event) => self.capture.observe(event),
-            EventKind::Dns(_) | EventKind::Icmp(_) => {}
-        }
+    /// Counts something about the capture as a whole.
+    pub(super) fn capture(&mut self, event: CaptureEvent) {
+        self.capture.observe(event);
     }
 
-    fn connection(&mut self, connection: &Connection, event: &ConnectionEvent<'_>) {
+    /// Counts an event. Frames and messages are counted by their builder: they are frequent.
+    pub(super) fn connection(&mut self, connection: &Connection, event: &ConnectionEvent<'_>) {
         match event {
-            ConnectionEvent::Opened => add(&mut self.connections),
-            ConnectionEvent::FrameEnded(..) => add(&mut self.frames),
-            ConnectionEvent::Message(..) => add(&mut self.messages),
             ConnectionEvent::Gap(_, gap) => {
                 if is_ours(connection) {
                     add(&mut self.gaps);
@@ -82,7 +158,8 @@ impl Tally {
                     add(&mut self.websockets);
                 }
             }
-            ConnectionEvent::UpgradeRequested(_)
+            ConnectionEvent::Opened
+            | ConnectionEvent::UpgradeRequested(_)
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
@@ -90,19 +167,16 @@ impl Tally {
             | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
             | ConnectionEvent::FrameStarted(..)
+            | ConnectionEvent::FrameEnded(..)
+            | ConnectionEvent::Message(..)
             | ConnectionEvent::InvalidUtf8 { .. }
             | ConnectionEvent::SyncFound(..)
             | ConnectionEvent::StateChanged => {}
         }
     }
 
-    /// How often the clock went backwards so far.
-    pub(super) fn clock_steps(&self) -> u64 {
-        self.capture.clock_steps
-    }
-
     /// Says what could not be seen, by rule.
-    pub(super) fn notes(&self, reading: &Reading<'_>) -> Vec<Note> {
+    fn notes(&self, reading: &Reading<'_>) -> Vec<Note> {
         let facts = &self.capture;
         let mut notes = Vec::new();
         let mut note = |rule, count: u64, write: &dyn Fn(&mut String)| {
@@ -201,19 +275,8 @@ impl Tally {
     }
 }
 
-/// Something that could not be seen.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Note {
-    /// Its rule in the catalogue.
-    pub(super) rule: &'static str,
-    /// How often, or how many packets.
-    pub(super) count: u64,
-    /// In words.
-    pub(super) text: String,
-}
-
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
-pub(super) fn is_ours(connection: &Connection) -> bool {
+fn is_ours(connection: &Connection) -> bool {
     match connection.nature {
         Nature::WebSocket | Nature::UpgradeRequested => true,
         Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
@@ -221,7 +284,7 @@ pub(super) fn is_ours(connection: &Connection) -> bool {
 }
 
 /// What a limit is on.
-pub(super) fn limit_name(limit: Limit) -> &'static str {
+pub fn limit_name(limit: Limit) -> &'static str {
     match limit {
         Limit::BufferedPerConnection => "out-of-order bytes kept for one connection",
         Limit::BufferedTotal => "out-of-order bytes kept for all connections",
@@ -234,46 +297,10 @@ fn add(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
-/// Appends the counters as one sentence.
-pub(super) fn summary(tally: &Tally, totals: &Totals, out: &mut String) {
-    counted(out, totals.packets, "packet");
-    out.push_str(" (");
-    size(out, totals.bytes);
-    out.push_str("), ");
-    counted(out, tally.connections, "connection");
-    out.push_str(" (");
-    grouped(out, tally.websockets);
-    out.push_str(" WebSocket), ");
-    counted(out, tally.messages, "message");
-    out.push_str(", ");
-    counted(out, tally.frames, "frame");
-    out.push_str(" in ");
-    seconds(out, totals.duration());
-    out.push_str(" s");
-    if let Some(found) = tally.found.filter(|found| !found.is_empty()) {
-        out.push_str(": ");
-        found.write(out);
-    }
-}
-
-/// Appends how much a filter matched.
-pub(super) fn matched(matched: Matched, out: &mut String) {
-    counted(out, matched.messages, "message");
-    for (number, noun) in [(matched.frames, "frame"), (matched.handshakes, "handshake")] {
-        if number > 0 {
-            out.push_str(", ");
-            counted(out, number, noun);
-        }
-    }
-    out.push_str(" matched");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::event::CaptureEvent;
     use crate::decode::Reason;
-    use crate::stream::Origin;
 
     #[test]
     fn what_could_not_be_seen_is_told_with_its_rule() {
@@ -287,7 +314,7 @@ mod tests {
             CaptureEvent::ClockBackwards(2_000_000),
             CaptureEvent::ClockBackwards(1_000_000),
         ] {
-            tally.observe(&Event { origin: Origin::default(), kind: EventKind::Capture(event) });
+            tally.capture(event);
         }
         let facts = Reading { packets: 7, damage: Some("x is cut off"), ..Reading::default() };
         let notes: Vec<String> =
