@@ -5,8 +5,9 @@
 //! copies it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 
+pub use crate::analysis::carrier::{Carrier, ClockSteps, StartedBy};
 pub use crate::analysis::dns::Lookup;
 pub use crate::analysis::tcp_health::{
     Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
@@ -50,99 +51,82 @@ pub enum EventKind<'a> {
     Icmp(&'a IcmpError),
 }
 
-/// What is known of a connection at any time.
+/// One conversation, and what is known of it at any time: a WebSocket, or what may become one, whatever
+/// carries it.
+///
+/// What is known of its carrier is reached through it: `connection.state` is the state of its TCP.
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// Its number.
     pub id: ConnectionId,
     /// A small number that no other connection has at the same time; taken again once it has ended.
     pub slot: usize,
-    /// The peer that opened it.
-    pub client: SocketAddr,
-    /// The peer that accepted it.
-    pub server: SocketAddr,
-    /// How its first packet looked.
-    pub started_by: StartedBy,
-    /// First packet.
-    pub first: Origin,
-    /// Last packet so far.
-    pub last: Origin,
+    /// Its number among the conversations of its carrier, where that may have several.
+    pub stream: Option<u64>,
     /// What carries the WebSocket, as far as known.
     pub transport: Transport,
     /// What it turned out to be so far.
     pub nature: Nature,
-    /// State of TCP.
-    pub state: TcpState,
-    /// TCP payload bytes seen, without repetitions.
-    pub bytes: PerDirection<u64>,
-    /// TCP packets seen.
-    pub packets: PerDirection<u64>,
-    /// How far the receiver of each direction has acknowledged it, as a stream offset: it can have
-    /// acted upon no byte behind that.
-    pub acknowledged: PerDirection<u64>,
-    /// The sequence number of stream offset 0 of each direction, where it is known: that behind the
-    /// SYN, or, in a capture that began later, of the first byte seen or acknowledged.
-    pub first_sequences: PerDirection<Option<u32>>,
     /// How messages are compressed; meaningful once it is a WebSocket.
     pub compression: PerDirection<Compression>,
-    /// Packets with an earlier time than the one before them on this connection.
-    pub clock_steps: ClockSteps,
     /// WebSocket frames begun.
     pub frames: PerDirection<u64>,
     /// WebSocket messages, complete or not, control frames included.
     pub messages: PerDirection<u64>,
     /// Whether a Close frame was seen.
     pub closes: PerDirection<bool>,
-    /// Packets that were captured twice.
-    pub duplicates: u64,
-    /// Packets whose payload was seen before, in part or whole: retransmissions, keep-alives.
-    pub repeated: u64,
-    /// What was seen of TCP itself.
-    pub network: Network,
-    /// How the server's address was looked up, where the capture shows it.
-    pub lookup: Option<Arc<Lookup>>,
+    /// Whether the last answer to a handshake or CONNECT was a refusal.
+    pub is_rejected: bool,
     /// What came behind the head of the latest response that refused an upgrade.
     pub refusal: Option<Box<Refusal>>,
-    /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
-    /// with it.
-    pub tls: Option<Box<tls::Facts>>,
+    /// What carries it.
+    pub carrier: Box<Carrier>,
 }
 
 impl Connection {
     /// A connection between client and server (in this order) of which nothing was seen yet.
     pub fn new(
         id: ConnectionId,
-        [client, server]: [SocketAddr; 2],
+        peers: [SocketAddr; 2],
         started_by: StartedBy,
         first: Origin,
     ) -> Self {
         Self {
             id,
             slot: 0,
-            client,
-            server,
-            started_by,
-            first,
-            last: first,
+            stream: None,
             transport: Transport::Tcp,
             nature: Nature::Unknown,
-            state: TcpState::SynSent,
-            bytes: PerDirection::default(),
-            packets: PerDirection::default(),
-            acknowledged: PerDirection::default(),
-            first_sequences: PerDirection::default(),
             compression: PerDirection { client: Compression::None, server: Compression::None },
-            clock_steps: ClockSteps::default(),
             frames: PerDirection::default(),
             messages: PerDirection::default(),
             closes: PerDirection::default(),
-            duplicates: 0,
-            repeated: 0,
-            network: Network::default(),
-            lookup: None,
+            is_rejected: false,
             refusal: None,
-            tls: None,
+            carrier: Box::new(Carrier::new(peers, started_by, first)),
         }
+    }
+
+    /// Exchanges client and server: evidence came that the first guess was wrong.
+    pub(super) fn swap_roles(&mut self) {
+        self.carrier.swap_roles();
+        self.closes.swap();
+    }
+}
+
+impl Deref for Connection {
+    type Target = Carrier;
+
+    #[inline]
+    fn deref(&self) -> &Carrier {
+        &self.carrier
+    }
+}
+
+impl DerefMut for Connection {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Carrier {
+        &mut self.carrier
     }
 }
 
@@ -168,26 +152,6 @@ impl Refusal {
             self.body.extend_from_slice(part.bytes);
         }
     }
-}
-
-/// How often time went backwards.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ClockSteps {
-    /// How often.
-    pub count: u64,
-    /// By how much at most, in nanoseconds.
-    pub largest: u64,
-    /// The first packet that was earlier than the one before it.
-    pub first: Origin,
-}
-
-/// How a connection's first packet looked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum StartedBy {
-    /// A SYN: the capture holds its beginning.
-    Syn,
-    /// Anything else: the capture began later than the connection.
-    Midstream,
 }
 
 /// What carries the WebSocket bytes.

@@ -1,11 +1,14 @@
 //! Drives the layers of each connection, and is the only place that knows their order.
 
+mod carrier;
 mod connection;
+mod context;
 mod dns;
 pub mod event;
-mod kept;
 mod layers;
 pub mod limits;
+mod offsets;
+mod outcome;
 mod table;
 mod tcp_health;
 

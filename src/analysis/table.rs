@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::analysis::connection::{Flow, Work};
+use crate::analysis::connection::Flow;
+use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{ConnectionId, Limit};
 use crate::analysis::{AnalyzerOptions, Sink};
@@ -17,7 +18,7 @@ pub(super) struct ConnectionTable {
     pub(super) options: AnalyzerOptions,
     table: FlowTable<Entry>,
     shared: websocket::Shared,
-    lookups: DnsNames,
+    names: DnsNames,
     /// The packet being read.
     pub(super) now: Origin,
     /// Connections seen so far.
@@ -63,7 +64,7 @@ impl ConnectionTable {
             options,
             table: FlowTable::default(),
             shared: websocket::Shared::new(settings),
-            lookups: DnsNames::default(),
+            names: DnsNames::default(),
             now: Origin::default(),
             count: 0,
             live: 0,
@@ -80,10 +81,14 @@ impl ConnectionTable {
         let key = FlowKey::new(segment.source, segment.destination);
         match self.table.get_mut(&key) {
             Some(Entry::Live(flow)) if !flow.is_another(segment) => {
-                let mut work =
-                    Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+                let mut context = Context {
+                    options: &self.options,
+                    shared: &mut self.shared,
+                    now: self.now,
+                    sink,
+                };
                 let (state, buffered_bytes) = (flow.tcp.state(), flow.tcp.buffered_bytes());
-                flow.push(segment, &mut work);
+                flow.push(segment, &mut context);
                 let changed =
                     flow.tcp.state() != state || flow.tcp.buffered_bytes() != buffered_bytes;
                 if changed || flow.tcp.is_finished() {
@@ -109,7 +114,7 @@ impl ConnectionTable {
 
     /// Takes a DNS message: connections to come learn by which name they were looked up.
     pub(super) fn lookup(&mut self, message: &DnsMessage) {
-        self.lookups.observe(message, self.now);
+        self.names.observe(message, self.now);
     }
 
     /// Looks after a connection whose state, or whose hold on memory, changed.
@@ -131,10 +136,10 @@ impl ConnectionTable {
             None
         };
         if let Some(limit) = reached {
-            let mut work =
-                Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-            flow.limit(limit, &mut work);
-            flow.give_up_holes(&mut work);
+            let mut context =
+                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            flow.limit(limit, &mut context);
+            flow.give_up_holes(&mut context);
             self.buffered_bytes = self
                 .buffered_bytes
                 .saturating_sub(buffered_bytes)
@@ -164,10 +169,10 @@ impl ConnectionTable {
         self.live = self.live.saturating_add(1);
         self.count = self.count.saturating_add(1);
         let id = ConnectionId(self.count);
-        let mut work =
-            Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new((id, slot), &self.lookups, segment, &mut work);
-        flow.push(segment, &mut work);
+        let mut context =
+            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        let mut flow = Flow::new((id, slot), &self.names, segment, &mut context);
+        flow.push(segment, &mut context);
         let before = Before { state: TcpState::SynSent, buffered_bytes: 0 };
         self.table.insert(key, Entry::Live(Box::new(flow)));
         if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
@@ -183,9 +188,9 @@ impl ConnectionTable {
         let Some(entry) = self.table.get_mut(&key) else { return };
         let Entry::Live(flow) = entry else { return };
         self.buffered_bytes = self.buffered_bytes.saturating_sub(flow.tcp.buffered_bytes());
-        let mut work =
-            Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        flow.end(&mut work);
+        let mut context =
+            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        flow.end(&mut context);
         let id = flow.about.id;
         self.free_slots.push(flow.about.slot);
         *entry = Entry::Gone(id, flow.tcp.next_sequences());
@@ -224,9 +229,9 @@ impl ConnectionTable {
                 self.opened.push_back((key, id));
                 continue;
             }
-            let mut work =
-                Work { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-            flow.limit(Limit::Connections, &mut work);
+            let mut context =
+                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            flow.limit(Limit::Connections, &mut context);
             self.end(key, sink);
             return;
         }

@@ -7,10 +7,9 @@ use super::body::Framing;
 use super::half::{Half, Read, Reading, Sync, Whole};
 use super::head::Head;
 use super::head_summary::{HeadSummary, Traces, Upgrade, WebSocketFields};
-use super::held::Held;
 use super::line::{HeadView, Start};
 use super::probe::{Match, looks_like_head};
-use crate::stream::{Chunk, Direction, Gap, length_u64};
+use crate::stream::{Buffer, Chunk, Direction, Gap, length_u64};
 
 /// Follows requests and responses, and says when the connection stops being HTTP.
 ///
@@ -214,7 +213,7 @@ impl Http1Decoder {
     ///
     /// Of the client: what it sent behind a request whose response was pending. Of either: the
     /// beginning of what turned out not to be HTTP, or of a head that is not whole.
-    pub fn take_held(&mut self, direction: Direction) -> Held {
+    pub fn take_held(&mut self, direction: Direction) -> Buffer {
         std::mem::take(&mut self.side(direction).held)
     }
 
@@ -247,7 +246,7 @@ impl Http1Decoder {
         }
         if direction == Direction::ClientToServer && self.exchange.is_some() {
             self.client.reading = Reading::Head;
-            self.client.held.let_go(beyond);
+            self.client.held.count_dropped(beyond);
             self.count_early(beyond);
             return Progress::Continue;
         }
@@ -268,7 +267,7 @@ impl Http1Decoder {
         sink: &mut dyn FnMut(Observation<'_>),
     ) -> Step {
         if self.holds(direction) {
-            self.client.held.push(chunk, self.early_limit);
+            self.client.held.push_within(chunk, self.early_limit);
             self.count_early(length_u64(chunk.bytes.len()));
             return Step::Next(chunk.bytes.len());
         }

@@ -4,17 +4,16 @@ use std::borrow::Cow;
 
 use super::body::{Body, Framing, Missing, Passed};
 use super::head::MAX_HEAD;
-use super::held::Held;
 use super::line::HeadEnd;
 use super::probe::{Match, looks_like_head};
-use crate::stream::{Chunk, Direction, Span};
+use crate::stream::{Buffer, Chunk, Direction, Span};
 
 /// What is read next on one side, and the beginning of a head that is not whole.
 #[derive(Debug, Default)]
 pub(super) struct Half {
     pub(super) reading: Reading,
     /// A part of a head, or bytes that wait for the other side.
-    pub(super) held: Held,
+    pub(super) held: Buffer,
     end: HeadEnd,
 }
 
@@ -125,7 +124,7 @@ impl Half {
                 Read::Head(Whole { raw: Cow::Borrowed(head.bytes), span, consumed })
             }
             None if chunk.bytes.len() < MAX_HEAD => {
-                self.held.push(chunk, MAX_HEAD);
+                self.held.push_within(chunk, MAX_HEAD);
                 self.end = end;
                 Read::Next(chunk.bytes.len())
             }
@@ -135,9 +134,9 @@ impl Half {
 
     fn head_in_pieces<'a>(&mut self, direction: Direction, chunk: Chunk<'a>) -> Read<'a> {
         let before = self.held.bytes().len();
-        self.held.push(chunk, MAX_HEAD);
+        self.held.push_within(chunk, MAX_HEAD);
         if looks_like_head(direction, self.held.bytes()) == Match::No {
-            self.held.cut(before);
+            self.held.truncate(before);
             return self.mismatch();
         }
         if let Some(place) = self.end.find(self.held.bytes()) {

@@ -7,7 +7,6 @@ mod connection;
 mod half;
 pub mod head;
 mod head_summary;
-mod held;
 mod line;
 mod probe;
 
@@ -15,7 +14,6 @@ pub use body::plain_body;
 pub use connection::{EARLY_LIMIT, Http1Decoder, Observation, Progress};
 pub use head::Head;
 pub use head_summary::{Traces, names_engine_io};
-pub use held::Held;
 pub use line::is_token;
 pub use probe::{Match, looks_like_request, looks_like_response};
 

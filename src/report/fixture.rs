@@ -4,15 +4,13 @@ use std::net::SocketAddr;
 
 use crate::analysis::Sink;
 use crate::analysis::event::{
-    ClockSteps, Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature,
-    Network, Outcome, StartedBy, TcpState, Transport,
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Nature, Outcome,
+    StartedBy, TcpState,
 };
 use crate::findings::{Bits, Finding, Peers, rule};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, PerDirection, Side, Span, Timestamp};
-use crate::websocket::{
-    Compression, DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8,
-};
+use crate::websocket::{DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8};
 
 /// 2026-08-22T09:30:00Z, when the captures of the tests begin.
 pub(super) const START: u64 = 1_787_391_000_000_000_000;
@@ -24,33 +22,16 @@ pub(super) fn origin(packet: u64) -> Origin {
 
 /// A WebSocket connection from `127.0.0.1:50312` to `[::1]:8080`.
 pub(super) fn connection(id: u64) -> Connection {
-    Connection {
-        id: ConnectionId(id),
-        slot: 0,
-        client: SocketAddr::from(([127, 0, 0, 1], 50312)),
-        server: "[::1]:8080".parse().unwrap(),
-        started_by: StartedBy::Syn,
-        first: origin(0),
-        last: origin(9),
-        transport: Transport::Tcp,
-        nature: Nature::WebSocket,
-        state: TcpState::Established,
-        bytes: PerDirection { client: 100, server: 2000 },
-        packets: PerDirection { client: 3, server: 4 },
-        acknowledged: PerDirection::default(),
-        first_sequences: PerDirection::default(),
-        compression: PerDirection { client: Compression::None, server: Compression::None },
-        clock_steps: ClockSteps::default(),
-        frames: PerDirection { client: 1, server: 2 },
-        messages: PerDirection { client: 1, server: 2 },
-        closes: PerDirection::default(),
-        duplicates: 0,
-        repeated: 0,
-        network: Network::default(),
-        lookup: None,
-        refusal: None,
-        tls: None,
-    }
+    let peers = [SocketAddr::from(([127, 0, 0, 1], 50312)), "[::1]:8080".parse().unwrap()];
+    let mut connection = Connection::new(ConnectionId(id), peers, StartedBy::Syn, origin(0));
+    connection.last = origin(9);
+    connection.nature = Nature::WebSocket;
+    connection.state = TcpState::Established;
+    connection.bytes = PerDirection { client: 100, server: 2000 };
+    connection.packets = PerDirection { client: 3, server: 4 };
+    connection.frames = PerDirection { client: 1, server: 2 };
+    connection.messages = PerDirection { client: 1, server: 2 };
+    connection
 }
 
 /// Sends an event of packet `packet`.

@@ -3,7 +3,11 @@
 //! Nothing here knows a protocol. All types are small and `Copy`, because they travel with every
 //! record, frame, message and finding.
 
+mod buffer;
+
 use std::fmt;
+
+pub use self::buffer::Buffer;
 
 /// Number of a packet in its capture, counted from 1 as Wireshark does.
 ///
@@ -120,6 +124,11 @@ impl<T> PerDirection<T> {
             Direction::ClientToServer => &self.client,
             Direction::ServerToClient => &self.server,
         }
+    }
+
+    /// Exchanges the two.
+    pub fn swap(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
     }
 
     /// The value of `direction`, to be changed.

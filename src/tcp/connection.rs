@@ -35,6 +35,19 @@ pub enum TcpState {
     Reset(Direction),
 }
 
+impl TcpState {
+    /// The same state where client and server are the other way round.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        match self {
+            Self::HalfClosed(by) => Self::HalfClosed(by.reverse()),
+            Self::Closed(by) => Self::Closed(by.reverse()),
+            Self::Reset(by) => Self::Reset(by.reverse()),
+            state @ (Self::SynSent | Self::Refused | Self::Established) => state,
+        }
+    }
+}
+
 /// What one segment brought.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
@@ -139,12 +152,7 @@ impl Connection {
     /// Exchanges the two directions: what was taken for the client is the server.
     pub fn swap_directions(&mut self) {
         std::mem::swap(&mut self.halves.client, &mut self.halves.server);
-        self.state = match self.state {
-            TcpState::HalfClosed(by) => TcpState::HalfClosed(by.reverse()),
-            TcpState::Closed(by) => TcpState::Closed(by.reverse()),
-            TcpState::Reset(by) => TcpState::Reset(by.reverse()),
-            state @ (TcpState::SynSent | TcpState::Refused | TcpState::Established) => state,
-        };
+        self.state = self.state.swapped();
     }
 
     /// Whether any packet of this direction was captured.

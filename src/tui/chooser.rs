@@ -3,7 +3,7 @@
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::Finding;
 use crate::http::Handshake;
-use crate::stream::{Origin, PerDirection, Span};
+use crate::stream::{Origin, Span};
 use crate::timeline::filter::{EntryClass, Filter, FilterNeed, FilterSubject, Needs};
 use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowKind};
 use crate::tui::world::World;
@@ -105,17 +105,16 @@ fn carries_frames(row: &Row) -> bool {
 
 /// What of a connection a filter may ask for.
 fn connection(about: &ConnectionRow) -> Connection {
-    Connection {
-        last: about.last,
-        transport: about.transport,
-        nature: about.nature,
-        state: about.state,
-        bytes: about.bytes,
-        frames: about.frames,
-        messages: about.messages,
-        packets: PerDirection::default(),
-        ..Connection::new(about.id, [about.client, about.server], about.started_by, about.first)
-    }
+    let peers = [about.client, about.server];
+    let mut connection = Connection::new(about.id, peers, about.started_by, about.first);
+    connection.last = about.last;
+    connection.transport = about.transport;
+    connection.nature = about.nature;
+    connection.state = about.state;
+    connection.bytes = about.bytes;
+    connection.frames = about.frames;
+    connection.messages = about.messages;
+    connection
 }
 
 fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {

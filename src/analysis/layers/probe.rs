@@ -1,17 +1,24 @@
 //! Recognising a protocol by its bytes where the beginning of a connection was not captured.
 
-use crate::analysis::kept::KeptChunk;
+use super::http::Http;
+use super::tls::Tls;
+use super::websocket::{UNNEGOTIATED, WebSocket};
+use super::{Layer, Next, Roles, StackStart, Successor, ignore};
+use crate::analysis::Sink;
+use crate::analysis::context::Context;
+use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition};
 use crate::http::{Match, looks_like_request, looks_like_response};
-use crate::stream::{Chunk, Direction, PerDirection};
+use crate::stream::{Buffer, Chunk, Direction, PerDirection};
 use crate::tls::begins_record;
+use crate::websocket::Start;
 use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
 
 /// Looks at segments until they tell what the connection is.
 ///
 /// Keeps the chunks since the first that looks like frames, so that nothing recognised is lost.
 #[derive(Debug, Default)]
-pub(in crate::analysis) struct Probe {
-    kept: Vec<KeptChunk>,
+pub(super) struct Probe {
+    kept: Vec<(Direction, Buffer)>,
     kept_bytes: usize,
     evidence: PerDirection<Evidence>,
     chunks: u32,
@@ -26,7 +33,7 @@ struct Evidence {
 
 /// What the segments so far tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::analysis) enum Verdict {
+enum Verdict {
     /// Nothing yet.
     Unsure,
     /// An HTTP request, in the direction of the chunk just given.
@@ -42,8 +49,68 @@ pub(in crate::analysis) enum Verdict {
 }
 
 impl Probe {
+    /// Takes the next bytes of a direction; goes over to another layer once it is clear which.
+    pub(super) fn read<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        start: StackStart,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let sender = match self.push(direction, chunk) {
+            Verdict::Unsure => return Next::Stay,
+            Verdict::Tls => return Tls::start(direction, chunk.bytes, start.roles, connection),
+            Verdict::Other => return ignore(connection, Nature::Other),
+            Verdict::Frames => {
+                let frames = self.frames(Recognition::Likely, start, connection, context);
+                // The chunk is among those that were kept.
+                return Successor { consumed: chunk.bytes.len(), ..frames }.into();
+            }
+            Verdict::Request => Direction::ClientToServer,
+            Verdict::Response => Direction::ServerToClient,
+        };
+        // HTTP was found by its content: its sender's role is known now.
+        let swaps_roles = direction != sender;
+        if swaps_roles && start.roles == Roles::Known {
+            return Next::Stay;
+        }
+        Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
+    }
+
+    /// Ends the stream: what may be frames is read as frames.
+    pub(super) fn finish<S: Sink>(
+        &mut self,
+        start: StackStart,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Option<Successor> {
+        self.is_possible().then(|| self.frames(Recognition::Possible, start, connection, context))
+    }
+
+    fn frames<S: Sink>(
+        &mut self,
+        recognition: Recognition,
+        start: StackStart,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Successor {
+        if start.roles == Roles::Guessed
+            && self.client_by_masks() == Some(Direction::ServerToClient)
+        {
+            connection.swap_roles();
+            for (direction, _) in &mut self.kept {
+                *direction = direction.reverse();
+            }
+        }
+        let frames = WebSocket::open(UNNEGOTIATED, Start::Anywhere, connection);
+        context.emit(connection, ConnectionEvent::Recognized(recognition));
+        let held = std::mem::take(&mut self.kept);
+        Successor { held, ..Successor::new(Layer::WebSocket(frames)) }
+    }
+
     /// Takes one chunk, which is the payload of one segment.
-    pub(in crate::analysis) fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
+    fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
         self.chunks = self.chunks.saturating_add(1);
         if looks_like_request(chunk.bytes) == Match::Yes {
             return Verdict::Request;
@@ -79,12 +146,12 @@ impl Probe {
     }
 
     /// Whether something speaks for WebSocket, though not enough to be sure.
-    pub(in crate::analysis) fn is_possible(&self) -> bool {
+    fn is_possible(&self) -> bool {
         self.evidence.client.points > 0 || self.evidence.server.points > 0
     }
 
     /// The direction of the client, as masks tell (RFC 6455 §5.1).
-    pub(in crate::analysis) fn client_by_masks(&self) -> Option<Direction> {
+    fn client_by_masks(&self) -> Option<Direction> {
         match (self.evidence.client.masked, self.evidence.server.masked) {
             (Some(Masked::Yes), None | Some(Masked::No)) | (None, Some(Masked::No)) => {
                 Some(Direction::ClientToServer)
@@ -98,19 +165,21 @@ impl Probe {
         }
     }
 
-    /// Takes the chunks that were kept.
-    pub(in crate::analysis) fn take(&mut self) -> Vec<KeptChunk> {
-        std::mem::take(&mut self.kept)
-    }
-
     fn keep(&mut self, direction: Direction, chunk: Chunk<'_>) {
         self.kept_bytes = self.kept_bytes.saturating_add(chunk.bytes.len());
-        self.kept.push(KeptChunk::new(direction, chunk));
+        match self.kept.last_mut() {
+            Some((last, buffer)) if *last == direction => buffer.push(chunk),
+            Some(_) | None => {
+                let mut buffer = Buffer::default();
+                buffer.push(chunk);
+                self.kept.push((direction, buffer));
+            }
+        }
     }
 }
 
 /// Whether bytes begin with the client's connection preface of HTTP/2 (RFC 9113 §3.4).
-pub(in crate::analysis) fn is_http2_preface(bytes: &[u8]) -> bool {
+pub(super) fn is_http2_preface(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PRI * HTTP/2.0\r\n")
 }
 
@@ -174,6 +243,6 @@ mod tests {
         let chunk = Chunk { offset: 0, bytes: b"\x00\x01\x02\x03", origin: Origin::default() };
         let verdicts: Vec<_> = (0..MAX_CHUNKS).map(|_| probe.push(C, chunk)).collect();
         assert_eq!(verdicts.last(), Some(&Verdict::Other));
-        assert!(probe.take().is_empty(), "and nothing of them is kept");
+        assert!(probe.kept.is_empty(), "and nothing of them is kept");
     }
 }

@@ -1,110 +1,102 @@
-//! Connections that speak TLS: what it shows of itself goes into events and facts, the rest is passed over.
+//! Records of TLS: what they show of themselves goes into events and facts, the rest is ignored.
 
+use super::{Layer, Next, Roles, Successor, ignore};
 use crate::analysis::Sink;
-use crate::analysis::connection::{Flow, Work};
-use crate::analysis::event::{
-    Connection, ConnectionEvent, Event, EventKind, Nature, StartedBy, Transport,
-};
-use crate::analysis::layers::Layer;
-use crate::stream::{Chunk, Direction, Gap, Origin};
+use crate::analysis::context::Context;
+use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature, Transport};
+use crate::stream::{Chunk, Direction, Gap, Origin, length_u64};
 use crate::tls::{self, Observation, Session, begins_record, is_client_hello};
 
-impl Flow {
-    /// Begins to read TLS with this chunk, or passes the connection over where its beginning was not
-    /// captured. Gives the chunk's direction, now that the client is known.
-    pub(in crate::analysis) fn start_tls(
-        &mut self,
+/// TLS without its secrets.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    session: Session,
+}
+
+impl Tls {
+    /// Begins to read records, if their beginning was captured.
+    pub(super) fn start(
         direction: Direction,
-        chunk: Chunk<'_>,
-    ) -> Direction {
-        let is_begun = self.about.started_by == StartedBy::Syn || is_client_hello(chunk.bytes);
-        if !is_begun {
-            self.ignore(Nature::Unreadable, Transport::Tls);
-            return direction;
+        beginning: &[u8],
+        roles: Roles,
+        connection: &mut Connection,
+    ) -> Next {
+        connection.transport = Transport::Tls;
+        if roles == Roles::Guessed && !is_client_hello(beginning) {
+            return ignore(connection, Nature::Unreadable);
         }
-        if self.about.nature != Nature::UpgradeRequested {
-            self.about.nature = Nature::Unreadable;
+        if connection.nature != Nature::UpgradeRequested {
+            connection.nature = Nature::Unreadable;
         }
-        self.about.transport = Transport::Tls;
-        self.about.tls = Some(Box::default());
-        self.layer = Layer::Tls(Box::default());
-        if self.about.started_by == StartedBy::Midstream && direction == Direction::ServerToClient {
-            self.swap_roles();
-            return direction.reverse();
-        }
-        direction
+        connection.tls = Some(Box::default());
+        let swaps_roles = roles == Roles::Guessed && direction == Direction::ServerToClient;
+        Successor { swaps_roles, ..Successor::new(Layer::Tls(Box::default())) }.into()
     }
 
     /// Reads the next bytes of a direction as records.
     ///
     /// Once the handshake is done and both sides talk, nothing more is to be learned without secrets: the
-    /// rest is passed over.
-    pub(in crate::analysis) fn read_tls<S: Sink>(
+    /// rest is ignored.
+    pub(super) fn push<S: Sink>(
         &mut self,
         direction: Direction,
         chunk: Chunk<'_>,
-        work: &mut Work<'_, S>,
-    ) {
-        let Layer::Tls(session) = &mut self.layer else { return };
-        session.push(direction, chunk, &mut |seen| {
-            tls_event(&mut self.about, direction, chunk.origin, &seen, work.sink);
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        self.session.push(direction, chunk, &mut |seen| {
+            tls_event(connection, direction, chunk.origin, &seen, context.sink);
         });
-        if session.is_settled() {
-            self.ignore(Nature::Unreadable, Transport::Tls);
+        if self.session.is_settled() {
+            return ignore(connection, Nature::Unreadable);
         }
+        Next::Stay
     }
 
-    /// Tells the session that bytes are missing.
-    pub(in crate::analysis) fn read_tls_gap<S: Sink>(
+    pub(super) fn gap<S: Sink>(
         &mut self,
         direction: Direction,
         gap: Gap,
-        work: &mut Work<'_, S>,
-    ) {
-        let Layer::Tls(session) = &mut self.layer else { return };
-        session.gap(direction, gap, &mut |seen| {
-            tls_event(&mut self.about, direction, gap.origin, &seen, work.sink);
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        self.session.gap(direction, gap, &mut |seen| {
+            tls_event(connection, direction, gap.origin, &seen, context.sink);
         });
+        Next::Stay
     }
+}
 
-    /// Remembers that a server answered with TLS what it was asked in the clear, if it did.
-    ///
-    /// `beginning` is all that it has said.
-    pub(in crate::analysis) fn note_answer_in_tls<S: Sink>(
-        &mut self,
-        beginning: &[u8],
-        chunk: Chunk<'_>,
-        work: &mut Work<'_, S>,
-    ) {
-        let direction = Direction::ServerToClient;
-        if !begins_record(beginning) {
-            return;
-        }
-        self.about.tls = Some(Box::default());
-        let start = chunk.end().saturating_sub(crate::stream::length_u64(beginning.len()));
-        let whole = Chunk { offset: start, bytes: beginning, origin: chunk.origin };
-        Session::default().push(direction, whole, &mut |seen| {
-            tls_event(&mut self.about, direction, chunk.origin, &seen, work.sink);
-        });
+/// Remembers that a server answered with TLS what it was asked in the clear, if it did.
+///
+/// `beginning` is all that it has sent, up to the end of `chunk`.
+pub(super) fn note_answer_in_tls<S: Sink>(
+    beginning: &[u8],
+    chunk: Chunk<'_>,
+    connection: &mut Connection,
+    context: &mut Context<'_, S>,
+) {
+    let direction = Direction::ServerToClient;
+    if !begins_record(beginning) {
+        return;
     }
-
-    /// Looks for the secrets of the connection, as far as it has some.
-    pub(in crate::analysis) fn look_up_secrets<S>(&mut self, work: &Work<'_, S>) {
-        if let Some(tls) = &mut self.about.tls {
-            tls.look_up(&work.options.keylog);
-        }
-    }
+    connection.tls = Some(Box::default());
+    let start = chunk.end().saturating_sub(length_u64(beginning.len()));
+    let whole = Chunk { offset: start, bytes: beginning, origin: chunk.origin };
+    Session::default().push(direction, whole, &mut |seen| {
+        tls_event(connection, direction, chunk.origin, &seen, context.sink);
+    });
 }
 
 /// Remembers what was observed, and hands it on if it is worth an event.
 fn tls_event<S: Sink>(
-    about: &mut Connection,
+    connection: &mut Connection,
     direction: Direction,
     now: Origin,
     seen: &Observation<'_>,
     sink: &mut S,
 ) {
-    let tls = about.tls.get_or_insert_default();
+    let tls = connection.tls.get_or_insert_default();
     let is_told = match seen {
         Observation::Record(_) => false,
         Observation::Foreign(..) => tls.foreign.is_none(),
@@ -118,7 +110,7 @@ fn tls_event<S: Sink>(
     tls.observe(direction, seen);
     if is_told {
         let event = ConnectionEvent::Tls(direction, seen);
-        sink.event(&Event { origin: now, kind: EventKind::Connection(about, event) });
+        sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });
     }
 }
 

@@ -43,7 +43,7 @@ impl ServerRestarts {
         if self.list.len() >= REMEMBERED {
             self.list.pop_front();
         }
-        let Connection { id, server, .. } = *connection;
+        let (id, server) = (connection.id, connection.server);
         self.list.push_back(GoingAway { connection: id, server, at: message.span.last, code });
     }
 

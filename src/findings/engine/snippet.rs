@@ -75,16 +75,12 @@ pub fn sender_by_mask(bytes: &[u8]) -> Direction {
 /// A connection of which nothing is known.
 fn connection() -> Connection {
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    Connection {
-        nature: Nature::WebSocket,
-        state: TcpState::Established,
-        ..Connection::new(
-            ConnectionId(1),
-            [nowhere, nowhere],
-            StartedBy::Midstream,
-            Origin::default(),
-        )
-    }
+    let peers = [nowhere, nowhere];
+    let mut connection =
+        Connection::new(ConnectionId(1), peers, StartedBy::Midstream, Origin::default());
+    connection.nature = Nature::WebSocket;
+    connection.state = TcpState::Established;
+    connection
 }
 
 #[derive(Debug, Default)]

@@ -319,7 +319,7 @@ impl ConnectionState {
     }
 
     fn frame(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
-        let received = *connection.acknowledged.get(direction.reverse());
+        let received = connection.received(direction.reverse());
         let other = self.sides.get_mut(direction.reverse());
         let header = &frame.header;
         let opcode = Opcode::from_wire(header.opcode);
@@ -385,7 +385,7 @@ impl ConnectionState {
     fn message(&mut self, connection: &Connection, direction: Direction, message: &Message<'_>) {
         match message.opcode {
             Opcode::Close => {
-                let received = *connection.acknowledged.get(direction.reverse());
+                let received = connection.received(direction.reverse());
                 let code = message.close.and_then(|close| close.code);
                 let side = self.sides.get_mut(direction);
                 let close = CloseSent { span: message.span, code, received };

@@ -1,7 +1,7 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
 use super::cause::{self, Part};
-use crate::analysis::event::{Connection, Ending, Outcome, TcpState};
+use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState};
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::history::History;
 use crate::stream::Direction;
@@ -186,7 +186,7 @@ impl Story {
 
     /// Whether a client opened it and left without a word.
     fn is_unused(&self) -> bool {
-        let Connection { bytes, state, .. } = &*self.connection;
+        let Carrier { bytes, state, .. } = &*self.connection.carrier;
         bytes.client == 0
             && bytes.server == 0
             && *state == TcpState::Reset(Direction::ClientToServer)

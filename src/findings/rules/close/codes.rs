@@ -233,8 +233,8 @@ fn answered(context: &RuleContext<'_, MessageSeen<'_>>) -> Option<u16> {
     let direction = context.subject.direction;
     let other = context.receiver(direction).close.as_deref()?;
     // What its sender had not received yet, it does not answer.
-    let received = *context.connection.acknowledged.get(direction.reverse());
-    other.code.filter(|_| received >= other.span.end)
+    let is_received = context.connection.has_received(direction.reverse(), other.span.end);
+    other.code.filter(|_| is_received)
 }
 
 /// Whether a code says that something failed.

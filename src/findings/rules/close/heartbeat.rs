@@ -22,7 +22,7 @@ pub(super) static RULES: &[Rule] = &[
             let until =
                 context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
             for direction in Direction::BOTH {
-                let received = *context.connection.acknowledged.get(direction);
+                let received = context.connection.received(direction);
                 for ping in &context.sender(direction).pings {
                     let waited = until.since(ping.span.last.time);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;

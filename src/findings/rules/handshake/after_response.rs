@@ -94,13 +94,12 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let Some(response) = facts.accepted else { return };
-            let received = *context.connection.acknowledged.get(Direction::ServerToClient);
             let mut broken = grave(&facts.response_violations, &MUST_FAIL);
             // Who makes no valid offer has no better answer to expect.
             if facts.request_violations.iter().any(|id| id.starts_with("PMD-")) {
                 broken.retain(|id| *id != "PMD-07");
             }
-            if received >= response.end
+            if context.connection.has_received(Direction::ServerToClient, response.end)
                 && frame.span.first.packet > response.last.packet
                 && !broken.is_empty()
             {

@@ -205,8 +205,8 @@ pub(super) static RULES: &[Rule] = &[
 fn unanswered(context: &RuleContext<'_, Ending>) -> Option<PendingRequest> {
     let connection = context.connection;
     let asked = context.state.handshake.asked?;
-    let is_received = connection.acknowledged.client >= asked.request.end;
-    let is_whole = connection.acknowledged.server <= connection.bytes.server.saturating_add(1);
+    let is_received = connection.has_received(Direction::ClientToServer, asked.request.end);
+    let is_whole = connection.is_captured(Direction::ServerToClient);
     let is_open = context.state.handshake.accepted.is_some()
         || matches!(connection.nature, Nature::WebSocket | Nature::Unreadable);
     (is_received

@@ -189,7 +189,7 @@ fn dead_direction(context: &RuleContext<'_, Ending>) -> Option<(Direction, Unans
         // A receiver of which nothing was captured, or which is full, is not dead.
         let is_seen = *connection.packets.get(answerer) > 0;
         let is_full = network.stalls.get(answerer).open.is_some();
-        let found = network.unanswered(direction, *connection.acknowledged.get(direction))?;
+        let found = connection.unanswered(direction)?;
         (found.packets >= IN_VAIN && is_seen && !is_full).then_some((direction, found))
     };
     let both = [in_vain(Direction::ClientToServer), in_vain(Direction::ServerToClient)];
@@ -208,8 +208,7 @@ fn half_open(connection: &Connection) -> Option<(Origin, u64)> {
 /// end are told by NET-13.
 fn heavy_loss(connection: &Connection, direction: Direction) -> Option<(u64, u64)> {
     let resent = connection.network.resent.get(direction);
-    let unanswered =
-        connection.network.unanswered(direction, *connection.acknowledged.get(direction));
+    let unanswered = connection.unanswered(direction);
     let in_vain = unanswered.map_or(0, |found| found.packets);
     let packets = resent.packets.saturating_sub(in_vain);
     let sent = connection.bytes.get(direction).saturating_add(resent.bytes);

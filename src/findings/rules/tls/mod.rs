@@ -96,7 +96,7 @@ fn first_alert(tls: &Facts) -> Option<(Direction, &Seen<Alert>)> {
 fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilence> {
     let hello = tls.client_hello.as_ref()?;
     let server = &tls.sides.server;
-    let received = context.connection.acknowledged.client >= hello.span.end;
+    let received = context.connection.has_received(Direction::ClientToServer, hello.span.end);
     if tls.has_answer() || server.is_lost || !received || context.connection.bytes.server > 0 {
         return None;
     }

@@ -1,0 +1,32 @@
+//! What all connections share while one of them is worked on.
+
+use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind};
+use crate::analysis::{AnalyzerOptions, Sink};
+use crate::stream::Origin;
+use crate::websocket;
+
+/// What a connection and its layers work with, beside what is their own.
+pub(super) struct Context<'w, S> {
+    pub(super) options: &'w AnalyzerOptions,
+    pub(super) shared: &'w mut websocket::Shared,
+    /// The packet being read.
+    pub(super) now: Origin,
+    pub(super) sink: &'w mut S,
+}
+
+impl<S: Sink> Context<'_, S> {
+    /// Reports what was observed on a connection with the packet being read.
+    pub(super) fn emit(&mut self, connection: &Connection, event: ConnectionEvent<'_>) {
+        self.emit_at(self.now, connection, event);
+    }
+
+    /// Reports what another packet brought: one that was held back.
+    pub(super) fn emit_at(
+        &mut self,
+        origin: Origin,
+        connection: &Connection,
+        event: ConnectionEvent<'_>,
+    ) {
+        self.sink.event(&Event { origin, kind: EventKind::Connection(connection, event) });
+    }
+}

@@ -1,0 +1,67 @@
+//! A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): a stream in a stream.
+
+use super::{Change, Next, Roles, Stack, StackStart};
+use crate::analysis::Sink;
+use crate::analysis::context::Context;
+use crate::analysis::event::Connection;
+use crate::stream::{Chunk, Direction, Gap};
+
+/// What is in a tunnel; offsets are those of the stream that it is in.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    inner: Stack,
+}
+
+impl Tunnel {
+    /// Enters a tunnel, unless it is in too many others.
+    pub(super) fn open(outer: StackStart) -> Option<Box<Self>> {
+        let depth = outer.depth.checked_add(1).filter(|depth| *depth <= MAX_TUNNELS)?;
+        // Its beginning is captured, and whoever asked for it is the client in it.
+        let start = StackStart { roles: Roles::Known, depth, ..outer };
+        Some(Box::new(Self { inner: Stack::new(start) }))
+    }
+
+    pub(super) fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let change = self.inner.push(direction, chunk, connection, context);
+        self.after(change)
+    }
+
+    pub(super) fn gap<S: Sink>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let change = self.inner.gap(direction, gap, connection, context);
+        self.after(change)
+    }
+
+    pub(super) fn finish<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        self.inner.finish(connection, context);
+    }
+
+    pub(super) fn reads_in_turn(&self) -> bool {
+        self.inner.reads_in_turn()
+    }
+
+    fn after(&self, change: Change) -> Next {
+        match change {
+            Change::Layer if self.inner.is_ignored() => Next::Ignore,
+            Change::Layer | Change::None => Next::Stay,
+        }
+    }
+}
+
+/// Tunnels that are followed within each other: one through each proxy on the way.
+const MAX_TUNNELS: u8 = 16;

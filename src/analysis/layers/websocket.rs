@@ -1,0 +1,146 @@
+//! Frames of both directions.
+
+use super::Next;
+use crate::analysis::Sink;
+use crate::analysis::context::Context;
+use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature};
+use crate::http::Handshake;
+use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection};
+use crate::websocket::extension::{self, DeflateParams};
+use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
+use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
+
+/// Frames of both directions.
+#[derive(Debug)]
+pub(super) struct WebSocket {
+    decoders: PerDirection<Decoder>,
+}
+
+impl WebSocket {
+    /// Begins to read frames: the conversation is a WebSocket.
+    pub(super) fn open(
+        compression: PerDirection<Compression>,
+        start: Start,
+        connection: &mut Connection,
+    ) -> Self {
+        connection.nature = Nature::WebSocket;
+        connection.compression = compression;
+        Self {
+            decoders: PerDirection {
+                client: Decoder::new(compression.client, start),
+                server: Decoder::new(compression.server, start),
+            },
+        }
+    }
+
+    /// As [`WebSocket::open`] where the response is missing: the server's frames may begin anywhere.
+    pub(super) fn open_after_request(connection: &mut Connection) -> Self {
+        let mut frames = Self::open(UNNEGOTIATED, Start::Boundary, connection);
+        frames.decoders.server = Decoder::new(Compression::Unknown, Start::Anywhere);
+        frames
+    }
+
+    #[inline]
+    pub(super) fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let Context { shared, sink, .. } = context;
+        self.decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
+            frame_event(connection, direction, chunk.origin, seen, *sink);
+        });
+        Next::Stay
+    }
+
+    pub(super) fn gap<S: Sink>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let Context { shared, sink, .. } = context;
+        self.decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
+            frame_event(connection, direction, gap.origin, seen, *sink);
+        });
+        Next::Stay
+    }
+
+    pub(super) fn finish<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        for direction in Direction::BOTH {
+            let decoder = self.decoders.get_mut(direction);
+            let Context { shared, sink, now, .. } = context;
+            decoder.finish(shared, &mut |seen| {
+                frame_event(connection, direction, *now, seen, *sink);
+            });
+            if let Some((bytes, span)) = decoder.partial_header() {
+                let event = ConnectionEvent::HeaderUnfinished(direction, bytes, span);
+                context.emit(connection, event);
+            }
+        }
+    }
+}
+
+/// What was negotiated, by whose side; unknown where the handshake was not seen.
+pub(super) fn negotiated(handshake: Option<&Handshake>) -> PerDirection<Compression> {
+    let Some(handshake) = handshake else {
+        return UNNEGOTIATED;
+    };
+    let accepted = handshake.extensions_accepted().unwrap_or_default();
+    match DeflateParams::from_accepted(&extension::parse(&accepted)) {
+        None => PerDirection { client: Compression::None, server: Compression::None },
+        Some(params) => PerDirection {
+            client: Compression::Deflate(params.client),
+            server: Compression::Deflate(params.server),
+        },
+    }
+}
+
+/// Whether a chunk is made of frames as their sender must send them.
+pub(super) fn is_convincing(direction: Direction, bytes: &[u8]) -> bool {
+    let masked = match direction {
+        Direction::ClientToServer => Masked::Yes,
+        Direction::ServerToClient => Masked::No,
+    };
+    let expectation = Expectation { masked: Some(masked), rsv1: Rsv1::Allowed };
+    run_of_frames(bytes, expectation).is_some_and(|run| run.is_convincing(bytes))
+}
+
+/// Counts and hands on what a decoder observed.
+fn frame_event<S: Sink>(
+    connection: &mut Connection,
+    direction: Direction,
+    now: Origin,
+    seen: Observation<'_>,
+    sink: &mut S,
+) {
+    match seen {
+        Observation::FrameStarted(_) => {
+            let count = connection.frames.get_mut(direction);
+            *count = count.saturating_add(1);
+        }
+        Observation::Message(message) => {
+            let count = connection.messages.get_mut(direction);
+            *count = count.saturating_add(1);
+            *connection.closes.get_mut(direction) |= message.opcode == Opcode::Close;
+        }
+        Observation::FrameEnded(_)
+        | Observation::InvalidUtf8 { .. }
+        | Observation::SyncLost(_)
+        | Observation::SyncFound(_)
+        | Observation::NotAFrame(..) => {}
+    }
+    let event = ConnectionEvent::of_frames(direction, seen);
+    sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });
+}
+
+/// Compression where the handshake was not seen.
+pub(super) const UNNEGOTIATED: PerDirection<Compression> =
+    PerDirection { client: Compression::Unknown, server: Compression::Unknown };
