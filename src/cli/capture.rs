@@ -1,4 +1,4 @@
-//! Where packets come from: the options, and opening it.
+//! The options that select a source of packets, and opening it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,7 +19,7 @@ use crate::tls::KeyLog;
 pub(super) struct CaptureArgs {
     /// Capture to read, or - for standard input
     ///
-    /// pcap or pcapng, also compressed with gzip or zstd, told by its content and not by its name.
+    /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     file: Option<PathBuf>,
 
@@ -28,17 +28,17 @@ pub(super) struct CaptureArgs {
 }
 
 impl CaptureArgs {
-    /// Whether nothing is to be read.
+    /// Whether no source is given.
     pub(super) fn is_absent(&self) -> bool {
         self.file.is_none() && !self.is_live()
     }
 
-    /// Whether interfaces are captured on.
+    /// Whether the source is one or more interfaces.
     pub(super) fn is_live(&self) -> bool {
         !self.source.interfaces().is_empty()
     }
 
-    /// Ports that are WebSocket in any case.
+    /// Ports that are always decoded as WebSocket.
     pub(super) fn decode_as(&self) -> &[u16] {
         self.source.decode_as()
     }
@@ -52,12 +52,12 @@ impl CaptureArgs {
         self.source.keylog()
     }
 
-    /// The file, where it is one that can be opened once more.
+    /// The file, if it is one that can be opened a second time.
     pub(super) fn path(&self) -> Option<&Path> {
         self.file.as_deref().filter(|path| path.is_file())
     }
 
-    /// Where its packets can be read again; `None` where they have to be kept while they are read.
+    /// Where packets can be read again; `None` if they must be spooled while they are read.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl CaptureArgs {
         }
     }
 
-    /// Opens it.
+    /// Opens the source.
     ///
     /// # Errors
     ///
@@ -86,17 +86,17 @@ impl CaptureArgs {
     }
 }
 
-/// How to read captures, wherever they come from.
+/// How to read captures from any source.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SourceArgs {
     /// Stop after this many packets
     #[arg(short, long, value_name = "NUMBER")]
     count: Option<u64>,
 
-    /// Read connections of this TCP port as WebSocket
+    /// Decode connections of this TCP port as WebSocket
     ///
-    /// For captures that began after the handshake, where the frames alone are not clear enough.
-    /// May be given several times.
+    /// For captures that began after the handshake and have too few frames to recognize. Can be
+    /// repeated.
     #[arg(long, value_name = "PORT")]
     decode_as: Vec<u16>,
 
@@ -106,21 +106,21 @@ pub(super) struct SourceArgs {
     #[command(flatten)]
     record: RecordArgs,
 
-    /// TLS secrets: a key log that a client or server wrote (SSLKEYLOGFILE)
+    /// TLS secrets: a key log written by a client or server (SSLKEYLOGFILE)
     ///
-    /// Says of each TLS connection whether its secrets are there. May be given several times; those that a
-    /// pcapng file brings along are used in any case.
+    /// Reports for each TLS connection whether its secrets are available; TLS is not decrypted yet.
+    /// Can be repeated. Secrets embedded in a pcapng file are always used.
     #[arg(long, value_name = "FILE")]
     keylog: Vec<PathBuf>,
 }
 
 impl SourceArgs {
-    /// The interfaces to capture on; none where a file is read.
+    /// The interfaces to capture on; none when reading a file.
     pub(super) fn interfaces(&self) -> &[String] {
         self.live.interfaces()
     }
 
-    /// Ports that are WebSocket in any case.
+    /// Ports that are always decoded as WebSocket.
     pub(super) fn decode_as(&self) -> &[u16] {
         &self.decode_as
     }
@@ -134,14 +134,14 @@ impl SourceArgs {
     ///
     /// # Errors
     ///
-    /// When one cannot be read, is larger than any key log should be, or is none.
+    /// If one cannot be read, is larger than any key log should be, or is not a key log.
     pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
         let mut log = KeyLog::default();
         for path in &self.keylog {
             let text = read_key_log(path)?;
             if let Err(error) = log.add(&text) {
                 anyhow::bail!(
-                    "{}: no TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
+                    "{} is not a TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
                     path.display(),
                     error.line
                 );
@@ -150,15 +150,15 @@ impl SourceArgs {
         Ok(log)
     }
 
-    /// Opens a file, or standard input where its name is `-`.
+    /// Opens a file, or standard input if its name is `-`.
     ///
     /// # Errors
     ///
-    /// As [`capture::open`], and when there is an option that only live capture has.
+    /// As [`capture::open`], and if an option is given that only live capture has.
     pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<OpenedCapture> {
-        if let Some(option) = self.live.alien() {
-            // Not left to clap, which gives up this demand where a file is named.
-            anyhow::bail!("{option} is for live capture: it needs --interface; see wslens --help");
+        if let Some(option) = self.live.first_live_only_option() {
+            // Not left to clap, which drops this requirement if a file is named.
+            anyhow::bail!("{option} is for live capture and needs --interface; see wslens --help");
         }
         let (source, kind, length) = if path == Path::new("-") {
             let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
@@ -200,7 +200,7 @@ fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("key log {} cannot be read", path.display());
     let file = File::open(path).with_context(cannot)?;
     let mut text = Vec::new();
-    // A pipe has no length to ask for.
+    // A pipe has no length that could be checked first.
     file.take(LARGEST_KEY_LOG.saturating_add(1)).read_to_end(&mut text).with_context(cannot)?;
     if length_u64(text.len()) > LARGEST_KEY_LOG {
         anyhow::bail!(
@@ -212,40 +212,40 @@ fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Says that nothing was named to be read, and what could be.
+/// The error for a command line without a source.
 pub(super) fn no_capture() -> anyhow::Error {
     let loopback = live::loopback();
     anyhow::anyhow!(
-        "no capture given: name a file, - for standard input, or an interface: -i {loopback} is \
-         what passes within this machine, for example -i {loopback} -f 'tcp port 8080'; wslens \
-         interfaces lists all"
+        "no capture given: name a file, - for standard input, or an interface, for example \
+         -i {loopback} -f 'tcp port 8080' for traffic within this machine; wslens interfaces lists \
+         them"
     )
 }
 
 /// An open source of packets.
 pub(super) struct OpenedCapture {
-    /// Gives the packets.
+    /// Delivers the packets.
     pub(super) source: Box<dyn PacketSource + Send>,
-    /// Whether it may make us wait.
+    /// Whether reading it may wait for packets.
     pub(super) kind: SourceKind,
-    /// Bytes of the file, where it is one.
+    /// Length of the file in bytes, if it is a file.
     pub(super) length: Option<u64>,
-    /// How many packets are to be read.
+    /// How many packets to read at most.
     pub(super) count: u64,
-    /// Ends the capture when it is set: at once where it is live, with the next packet of a stream.
+    /// Ends the capture when set: immediately if live, at the next packet of a stream.
     pub(super) stop: Arc<AtomicBool>,
 }
 
-/// Whether a source may make us wait.
+/// Whether reading a source may wait for packets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum SourceKind {
-    /// All of it is there.
+    /// The complete capture is available.
     File,
-    /// It comes through a pipe, perhaps slowly.
+    /// It arrives through a pipe, perhaps slowly.
     Stream,
-    /// It comes as it happens.
+    /// It is captured now.
     Live,
 }
 
-/// Bytes of the largest key log that is read: some 200,000 connections.
+/// The largest key log that is read, in bytes: about 200,000 connections.
 const LARGEST_KEY_LOG: u64 = 64 << 20;

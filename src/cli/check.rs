@@ -22,19 +22,18 @@ use crate::report::check::{
 };
 use crate::timeline::filter::Filter;
 
-/// Find what breaks the rules, and say what to do
+/// Find broken rules, and what to do about them
 ///
-/// Judges handshakes, frames, messages and closes against RFC 6455 and RFC 7692, connection by
-/// connection: what is wrong, where, whose fault it is, and what to look at. wslens rules lists what
-/// is judged. Of a folder, the captures in it are read.
+/// Checks handshakes, frames, messages and closes against RFC 6455 and RFC 7692. For each
+/// connection it reports what is wrong, where, which side is at fault, and what to do. wslens rules
+/// lists the rules. If FILE is a directory, all captures in it are read; other files are skipped.
 #[derive(Debug, clap::Args)]
 #[group(id = "check", skip)]
 #[command(arg_required_else_help = false)]
 pub(super) struct CheckArgs {
-    /// Captures to read, folders of captures, or - for standard input
+    /// Captures to read, directories of captures, or - for standard input
     ///
-    /// pcap or pcapng, also compressed with gzip or zstd, told by their content and not by their
-    /// names. What is no capture in a folder is passed over.
+    /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
 
@@ -48,47 +47,47 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<CheckFormat>(), default_value = "text")]
     format: CheckFormat,
 
-    /// Exit with code 1 from this severity on
+    /// Exit with code 1 if there is a finding of at least this severity
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
 
-    /// Judge by these rules only
+    /// Check only these rules
     ///
     /// Ids or groups, separated by commas: WS-F01,HS,CAP.
     #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = rule_name)]
     only: Vec<RuleName>,
 
-    /// Do not judge by these rules
+    /// Do not check these rules
     ///
     /// Ids or groups, separated by commas: WS-F01,HS,CAP.
     #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = rule_name)]
     ignore: Vec<RuleName>,
 
-    /// Least severity that is shown
+    /// Show only findings of at least this severity
     ///
-    /// What is not shown is counted all the same.
+    /// Findings that are not shown are still counted.
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Least::Note)]
     severity: Least,
 
-    /// Explain the rules at length
+    /// Explain the rules in full
     #[arg(long)]
     explain: bool,
 
-    /// Findings of one rule on one connection that are shown; further ones are counted
+    /// Show at most this many findings of a rule per connection; further ones are only counted
     #[arg(long, value_name = "NUMBER", default_value_t = Settings::default().each)]
     each: u64,
 
-    /// Payload bytes from which on a frame or message is too large (WS-F14)
+    /// Report frames and messages with more payload bytes than this (WS-F14)
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().message_bytes)]
     max_message: u64,
 
     /// Only this connection
     ///
-    /// Its number as printed. May be given several times.
+    /// Its number as printed. Can be repeated.
     #[arg(long, value_name = "NUMBER")]
     connection: Vec<u64>,
 
-    /// Captures that are read at a time; as many as there are processors unless given
+    /// Number of captures read in parallel; by default the number of processors
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<usize>,
 
@@ -96,21 +95,21 @@ pub(super) struct CheckArgs {
     color: ColorArgs,
 }
 
-/// From which severity on the exit code tells.
+/// The least severity that sets the exit code.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum FailOn {
-    /// a MUST is broken, or a connection failed
+    /// a MUST is violated, or a connection failed
     Error,
     /// trouble is likely
     Warning,
-    /// anything was found
+    /// any finding
     Note,
-    /// not at all
+    /// never
     Never,
 }
 
 impl FailOn {
-    /// The exit code where `worst` is the worst of what was found.
+    /// The exit status if `worst` is the worst severity found.
     pub(super) fn verdict(self, worst: Option<Severity>) -> ExitStatus {
         let least = match self {
             Self::Error => Severity::Error,
@@ -126,14 +125,14 @@ impl FailOn {
     }
 }
 
-/// From which severity on findings are shown.
+/// The least severity that is shown.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Least {
-    /// a MUST is broken, or a connection failed
+    /// a MUST is violated, or a connection failed
     Error,
     /// trouble is likely
     Warning,
-    /// worth knowing; nobody is wrong
+    /// worth knowing; nothing is wrong
     Note,
 }
 
@@ -141,8 +140,8 @@ enum Least {
 ///
 /// # Errors
 ///
-/// When a capture cannot be read, or not to its end, after everything else was written; when the
-/// output cannot be written.
+/// If a capture cannot be read, or not to its end, after everything else was written; if the output
+/// cannot be written.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let filter = args.filter.filter()?;
     let inputs = RunInputs { filter: filter.as_ref(), keylog: args.source.keylog()? };
@@ -154,7 +153,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
     }
     let listed = jobs::list(&args.files)?;
     if args.source.is_recorded() && listed.len() > 1 {
-        anyhow::bail!("-w writes the packets of one capture; there are {}", listed.len());
+        anyhow::bail!("-w writes the packets of one capture, but {} are given", listed.len());
     }
     let files = if listed.len() == 1 { Files::One } else { Files::Several };
     let mut writer = args.format.writer(out, args.options(files));
@@ -178,12 +177,12 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
     )?;
     if captures == 0 {
         anyhow::bail!(
-            "there is no capture in {}; name a file to know why",
+            "no capture found in {}; name a file to see why it is not one",
             jobs::in_words(&args.files)
         );
     }
     if failures.is_unread(files) {
-        // Nothing was read: there is nothing to sum up.
+        // Nothing was read, so there is no summary.
         return failures.answer(args.fail_on.verdict(worst));
     }
     writer.finish()?;
@@ -223,12 +222,12 @@ impl CheckArgs {
         Pipeline::new(options, settings)
     }
 
-    /// Checks one file, on whatever thread.
+    /// Checks one file; called on any thread.
     fn check(&self, job: &Job, files: Files, inputs: &RunInputs<'_>) -> FileResult {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
-            Err(error) if job.is_guess() && jobs::is_no_capture(&error) => {
+            Err(error) if job.is_guess() && jobs::is_not_a_capture(&error) => {
                 return FileResult { checked: None, error: None };
             }
             Err(error) => {
@@ -240,7 +239,7 @@ impl CheckArgs {
             }
         };
         if files == Files::Several {
-            // Several bars at a time would overwrite one another.
+            // Several progress bars would overwrite one another.
             opened.length = None;
         }
         let mut collector = self.collector(inputs.filter);
@@ -249,7 +248,7 @@ impl CheckArgs {
         FileResult { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }
 
-    /// Captures live: what is found is told as soon as it is known, where the format allows.
+    /// Captures live: findings are reported as soon as they are known, if the format allows.
     fn live(&self, inputs: &RunInputs<'_>, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         let opened: OpenedCapture = self.source.open_live()?;
         debug_assert_eq!(opened.kind, SourceKind::Live);
@@ -262,16 +261,16 @@ impl CheckArgs {
     }
 }
 
-/// What became of one file.
+/// The result of checking one file.
 struct FileResult {
-    /// `None` where there is nothing to be written.
+    /// `None` if there is nothing to write.
     checked: Option<Checked>,
-    /// Why it was not read, or not to its end; or a [`Remark`](super::Remark) about it.
+    /// Why it was not read, or not to its end, or a [`Remark`](super::Remark) about it.
     error: Option<anyhow::Error>,
 }
 
 impl FileResult {
-    /// Whether it is no capture, and nobody failures that it was one.
+    /// Whether it is not a capture, and was not named as one.
     fn is_passed_over(&self) -> bool {
         self.checked.is_none() && self.error.is_none()
     }
@@ -280,6 +279,6 @@ impl FileResult {
 /// Reads the name of a rule or of a group.
 pub(super) fn rule_name(text: &str) -> Result<RuleName, String> {
     RuleName::parse(text.trim()).map_err(|unknown| {
-        format!("no rule and no group of rules is called so; the nearest is '{}'", unknown.nearest)
+        format!("unknown rule or group '{}'; did you mean '{}'?", text.trim(), unknown.nearest)
     })
 }

@@ -18,9 +18,9 @@ pub(super) struct CompletionsArgs {
 ///
 /// # Errors
 ///
-/// When the script cannot be written.
+/// If the script cannot be written.
 pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    // Made in memory first: the generator panics when it cannot write.
+    // Generated in memory first: the generator panics if it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(), "wslens", &mut script);
     out.write_all(&script)?;

@@ -21,20 +21,20 @@ use crate::report::diagnose::{
 };
 use crate::report::{Breadth, Selection};
 
-/// Tell why connections failed or dropped, and what to do
+/// Explain why connections failed or dropped, and what to do
 ///
-/// Tells the story of each connection: how it was looked up, opened, upgraded, used and closed, and how long
-/// each took. For those that failed or were dropped: why, by which packets, and what to change.
-/// Connections that are fine take one line. Of a folder, the captures in it are read.
+/// Reports how each connection was looked up, opened, upgraded, used and closed, and how long each
+/// step took. For those that failed or dropped: why, with the packets that show it, and what to
+/// change. Connections without problems take one line. If FILE is a directory, all captures in it
+/// are read; other files are skipped.
 #[derive(Debug, clap::Args)]
 #[group(id = "diagnose", skip)]
 #[command(arg_required_else_help = false)]
 pub(super) struct DiagnoseArgs {
-    /// Captures to read, folders of captures, or - for standard input
+    /// Captures to read, directories of captures, or - for standard input
     ///
-    /// pcap or pcapng, also compressed with gzip or zstd, told by their content and not by their
-    /// names. What is no capture in a folder is passed over. With -i instead, the stories are told
-    /// when the capture ends: by -c, or by Ctrl-C.
+    /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
+    /// With -i instead, the report follows when the capture ends: by -c, --duration or Ctrl-C.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
 
@@ -52,17 +52,17 @@ pub(super) struct DiagnoseArgs {
     #[arg(long)]
     failed: bool,
 
-    /// Only this connection, at length
+    /// Only this connection, in full
     ///
-    /// Its number as printed. May be given several times.
+    /// Its number as printed. Can be repeated.
     #[arg(long, value_name = "NUMBER")]
     connection: Vec<u64>,
 
-    /// Each attempt for itself, and connections that are no WebSocket, too
+    /// Do not group similar connections, and include those that are not WebSocket
     #[arg(long)]
     all: bool,
 
-    /// Exit with code 1 where a failure is of this severity at least
+    /// Exit with code 1 if there is a failure of at least this severity
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
 
@@ -74,8 +74,8 @@ pub(super) struct DiagnoseArgs {
 ///
 /// # Errors
 ///
-/// When a capture cannot be read, or not to its end, after everything else was written; when the
-/// output cannot be written.
+/// If a capture cannot be read, or not to its end, after everything else was written; if the output
+/// cannot be written.
 pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let filter = args.filter.filter()?;
     let inputs = RunInputs { filter: filter.as_ref(), keylog: args.source.keylog()? };
@@ -102,7 +102,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
     }
     if captures == 0 {
         anyhow::bail!(
-            "there is no capture in {}; name a file to know why",
+            "no capture found in {}; name a file to see why it is not one",
             jobs::in_words(&args.files)
         );
     }
@@ -140,9 +140,9 @@ impl DiagnoseArgs {
         Pipeline::new(options, Settings::default())
     }
 
-    /// Tells the stories of one file; what went wrong, or is to be failures of it, stands beside.
+    /// Diagnoses one file; returns the diagnosis and the failure or remark, if any.
     ///
-    /// Neither comes of a file that was found in a folder and is no capture.
+    /// Both are `None` for a file that was found in a directory and is not a capture.
     fn diagnose(
         &self,
         job: &Job,
@@ -152,7 +152,7 @@ impl DiagnoseArgs {
         let name = job.name();
         let mut opened = match self.source.open_file(&job.path) {
             Ok(opened) => opened,
-            Err(error) if job.is_guess() && jobs::is_no_capture(&error) => return (None, None),
+            Err(error) if job.is_guess() && jobs::is_not_a_capture(&error) => return (None, None),
             Err(error) => {
                 let unread = match files {
                     Files::One => None,
@@ -165,7 +165,7 @@ impl DiagnoseArgs {
             }
         };
         if files == Files::Several {
-            // Bars between the lines of the output would be in the way.
+            // Progress bars would be mixed with the output.
             opened.length = None;
         }
         let mut collector = self.collector(inputs);
@@ -173,13 +173,13 @@ impl DiagnoseArgs {
         (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 
-    /// Captures live until it is told to stop, and tells the stories then.
+    /// Captures live until stopped, and then writes the diagnosis.
     fn live(&self, inputs: &RunInputs<'_>, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         let opened: OpenedCapture = self.source.open_live()?;
         let name = opened.source.name().to_owned();
         if io::stderr().is_terminal() {
-            // Nothing is shown until the capture ends: that should surprise nobody.
-            writeln!(io::stderr(), "wslens: listening on {name}; Ctrl-C tells the stories").ok();
+            // Nothing is shown until the capture ends, which should not come as a surprise.
+            writeln!(io::stderr(), "wslens: listening on {name}; press Ctrl-C for the report").ok();
         }
         let mut collector = self.collector(inputs);
         let outcome = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector);

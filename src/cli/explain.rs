@@ -17,10 +17,10 @@ use crate::websocket::extension::SideParams;
 
 /// Explain the bytes of a frame, a close code, or a rule
 ///
-/// Bytes of a frame, in hexadecimal: "81 85 37 fa 21 3d 7f 9f 4d 51 58" shows every bit and what it
-/// means. They may be written as most programs print them: 8185 37fa, 0x81, 0x85, "\x81\x85",
-/// 81:85:37, a C array, lines of hexdump -C or xxd. Several frames may follow one another, and the
-/// last may be cut short. - reads them from standard input.
+/// The bytes of a frame in hexadecimal: "81 85 37 fa 21 3d 7f 9f 4d 51 58" shows every bit and what
+/// it means. The notations of most programs are accepted: 8185 37fa, 0x81, 0x85, "\x81\x85",
+/// 81:85:37, a C array, lines of hexdump -C or xxd. There may be several frames, and the last may be
+/// truncated. - reads them from standard input.
 ///
 /// A close code: 1006. A number of one to five digits is always a close code; write 0x1006 or "10
 /// 06" for bytes.
@@ -48,12 +48,12 @@ pub(super) struct ExplainArgs {
     color: ColorArgs,
 }
 
-/// A side of a connection.
+/// The peer that sent the frames.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SenderArg {
-    /// who opened the connection
+    /// the peer that opened the connection
     Client,
-    /// who accepted it
+    /// the peer that accepted it
     Server,
 }
 
@@ -61,8 +61,8 @@ enum SenderArg {
 ///
 /// # Errors
 ///
-/// When it is none of the things that can be explained, when standard input cannot be read, or the
-/// page cannot be written.
+/// If the argument cannot be explained, standard input cannot be read, or the page cannot be
+/// written.
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let options = args.options();
     let what = args.what.join(" ");
@@ -101,7 +101,7 @@ impl ExplainArgs {
     }
 }
 
-/// What is to be explained.
+/// What to explain.
 #[derive(Debug, Eq, PartialEq)]
 enum Topic<'a> {
     CloseCode(u16),
@@ -111,7 +111,7 @@ enum Topic<'a> {
 }
 
 impl<'a> Topic<'a> {
-    /// Tells by its form what an argument means.
+    /// Determines from its form what an argument means.
     fn of(text: &'a str) -> anyhow::Result<Self> {
         let text = text.trim();
         if text == "-" {
@@ -122,7 +122,7 @@ impl<'a> Topic<'a> {
             return match text.parse() {
                 Ok(code) => Ok(Self::CloseCode(code)),
                 Err(_) => anyhow::bail!(
-                    "{text} is no close code: a code has 16 bits and is 65535 at most; write 0x or blanks for bytes"
+                    "{text} is not a close code: the largest is 65535; for bytes, write 0x or spaces"
                 ),
             };
         }
@@ -132,7 +132,7 @@ impl<'a> Topic<'a> {
         match bytes::from_text(text) {
             Some(bytes) => Ok(Self::Frames(bytes)),
             None => anyhow::bail!(
-                "'{}' is none of the three: bytes of a frame in hexadecimal (\"81 85 37 fa\"), a close code (1006), the id of a rule (WS-F07)",
+                "'{}' is not bytes of a frame in hexadecimal (\"81 85 37 fa\"), a close code (1006) or the id of a rule (WS-F07)",
                 shortened(text)
             ),
         }
@@ -141,7 +141,7 @@ impl<'a> Topic<'a> {
 
 /// Whether a text has the form of a rule's id, such as `WS-F07` or `HS-40`, in any letter case.
 ///
-/// Every group has a letter that is no hexadecimal digit, so bytes are never taken for one.
+/// Every group has a letter that is not a hexadecimal digit, so bytes are never mistaken for one.
 fn is_rule_id(text: &str) -> bool {
     let Some((group, number)) = text.split_once('-') else { return false };
     let digits = number.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -156,7 +156,7 @@ fn is_rule_id(text: &str) -> bool {
 /// Explains a rule.
 fn rule(id: &str, options: &ExplainOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let Some(rule) = findings::rule(id) else {
-        anyhow::bail!("no rule has the id {}; wslens rules lists them", id.to_ascii_uppercase());
+        anyhow::bail!("there is no rule {}; wslens rules lists them", id.to_ascii_uppercase());
     };
     out.write_all(explain::rule(rule, options).as_bytes())?;
     Ok(())
@@ -168,7 +168,7 @@ fn read(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
     input.take(MOST_INPUT.saturating_add(1)).read_to_end(&mut bytes)?;
     if length_u64(bytes.len()) > MOST_INPUT {
         anyhow::bail!(
-            "standard input has more than 16 MiB, too much to explain; for a capture: wslens print --frames -"
+            "standard input has more than 16 MiB, too much to explain; for a capture, use wslens print --frames -"
         );
     }
     let text = std::str::from_utf8(&bytes).ok();
@@ -181,19 +181,19 @@ fn read(input: &mut dyn Read) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The beginning of a text, for an error.
+/// The beginning of a text, to be quoted in an error.
 fn shortened(text: &str) -> String {
     let beginning: String = text.chars().take(QUOTED).collect();
     if beginning.len() < text.len() { format!("{beginning}…") } else { beginning }
 }
 
-/// Digits of a close code at most.
+/// The most digits of a close code.
 const CODE_DIGITS: usize = 5;
 
-/// Characters that an error quotes.
+/// The most characters that an error quotes.
 const QUOTED: usize = 40;
 
-/// Bytes of standard input that are read at most.
+/// The most bytes read from standard input.
 const MOST_INPUT: u64 = 16 << 20;
 
 #[cfg(test)]
@@ -225,12 +225,12 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let cases = [
-            ("hello", "none of the three"),
-            ("", "none of the three"),
-            ("81 5", "none of the three"),
-            ("WS-", "none of the three"),
-            ("99999", "no close code"),
-            ("feed.pcap", "none of the three"),
+            ("hello", "is not bytes"),
+            ("", "is not bytes"),
+            ("81 5", "is not bytes"),
+            ("WS-", "is not bytes"),
+            ("99999", "not a close code"),
+            ("feed.pcap", "is not bytes"),
         ];
         for (text, expected) in cases {
             let error = Topic::of(text).unwrap_err().to_string();
@@ -245,7 +245,7 @@ mod tests {
             ("bytes", hello, hello),
             ("hexadecimal", b"81 05 48 65 6c 6c 6f\n", hello),
             ("xxd", b"00000000: 8105 4865 6c6c 6f                        ..Hello\n", hello),
-            ("text that is no hexadecimal", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n"),
+            ("text that is not hexadecimal", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n"),
         ];
         for (name, input, expected) in cases {
             let mut input = *input;

@@ -10,12 +10,12 @@ pub(super) struct Failures {
     first: Option<anyhow::Error>,
     /// How many failures there were.
     count: usize,
-    /// The first remark that is no failure.
+    /// The first remark that is not a failure.
     remark: Option<String>,
 }
 
 impl Failures {
-    /// Remembers what went wrong with a capture.
+    /// Records what went wrong with a capture.
     pub(super) fn record(&mut self, error: Option<anyhow::Error>) {
         let Some(error) = error else { return };
         match error.downcast::<Remark>() {
@@ -39,7 +39,7 @@ impl Failures {
         files == Files::One && self.first.as_ref().is_some_and(|error| !opened(error))
     }
 
-    /// What the program ends with.
+    /// The final result of the program.
     ///
     /// # Errors
     ///
@@ -48,10 +48,10 @@ impl Failures {
         match (self.first, self.count.saturating_sub(1), self.remark) {
             (Some(error), 0, _) => Err(error),
             (Some(error), 1, _) => {
-                anyhow::bail!("{error:#}; and 1 more capture could not be read whole")
+                anyhow::bail!("{error:#}; and 1 more capture could not be read completely")
             }
             (Some(error), more, _) => {
-                anyhow::bail!("{error:#}; and {more} more captures could not be read whole")
+                anyhow::bail!("{error:#}; and {more} more captures could not be read completely")
             }
             (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
             (None, _, None) => Ok(verdict),

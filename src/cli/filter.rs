@@ -1,14 +1,14 @@
-//! The option `-Y`, and what it asks of the analysis.
+//! The option `-Y`, and what it requires of the analysis.
 
 use crate::analysis::AnalyzerOptions;
 use crate::report::fields;
 use crate::timeline::filter::{CONTENT_LIMIT, Filter, FilterNeed};
 use crate::tls::KeyLog;
 
-/// What is shown.
+/// Which rows are shown.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct FilterArgs {
-    /// Only what matches an expression, for example 'opcode == text and length > 1k'
+    /// Show only rows that match an expression, for example 'opcode == text and length > 1k'
     #[arg(short = 'Y', long = "where", value_name = "EXPRESSION", long_help = fields::help())]
     expression: Option<String>,
 }
@@ -18,7 +18,7 @@ impl FilterArgs {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, and at which column.
+    /// What is wrong with it, with the column.
     pub(super) fn filter(&self) -> anyhow::Result<Option<Filter>> {
         let Some(text) = &self.expression else { return Ok(None) };
         match Filter::parse(text) {
@@ -28,7 +28,7 @@ impl FilterArgs {
     }
 }
 
-/// How many bytes of each content must be kept, where a report takes `keep`.
+/// How many bytes of each message must be kept if a report needs `keep`.
 pub(super) fn kept(filter: &Filter, keep: usize) -> usize {
     if filter.needs().has(FilterNeed::Content) { keep.max(CONTENT_LIMIT) } else { keep }
 }

@@ -1,66 +1,67 @@
-//! Words of the help that belong to no single option.
+//! Help texts that belong to no single option.
 
-/// Columns that help has at most.
+/// The most columns of help.
 pub(super) const WIDTH: usize = 100;
 
-/// What it is, in one line.
+/// What the program is, in one line.
 pub(super) const ABOUT: &str = "Shows the WebSocket traffic in a network capture, saved or live";
 
-/// What it is.
+/// What the program is.
 pub(super) const LONG_ABOUT: &str = "\
 Shows the WebSocket traffic in a network capture, saved or live.
 
-wslens reads packets (pcap and pcapng files, also compressed with gzip or zstd, standard input, or a \
-network interface), rebuilds the TCP streams, finds the WebSocket connections in them, and shows \
-their handshakes and messages, inflated where they were compressed. It only listens: nothing is sent.";
+wslens reads packets (pcap and pcapng files, optionally compressed with gzip or zstd, standard input, \
+or a network interface), rebuilds the TCP streams, finds the WebSocket connections in them, and shows \
+their handshakes and messages, inflating compressed ones. It only listens; it never sends anything. \
+TLS is not decrypted yet, and WebSocket over HTTP/2 is not decoded yet.";
 
-/// Examples behind the short help.
+/// Examples after the short help.
 pub(super) const AFTER: &str = "\
 Examples:
-  wslens feed.pcap                    what was said, in the terminal: ? shows the keys
+  wslens feed.pcap                    handshakes and messages on the screen; ? shows the keys
   wslens diagnose feed.pcap           why a connection failed or dropped, and what to do
-  wslens check feed.pcap              what breaks the rules, where, and what to do
-  wslens print --frames feed.pcap     every frame with its bits
-  wslens stats feed.pcap              how much of what
+  wslens check feed.pcap              broken rules, where, and what to do
+  wslens print --frames feed.pcap     every frame with its header bits
+  wslens stats feed.pcap              counts, sizes and rates
   wslens -i lo -f 'tcp port 8080'     watch your own machine
-  wslens explain 1006                 what a close code, or the bytes of a frame, mean
+  wslens explain 1006                 a close code, a rule, or the bytes of a frame
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
-Exit codes: 0 fine, 1 check or diagnose found errors, 2 failed (one line on standard error says why).
+Exit codes: 0 success, 1 check or diagnose found errors, 2 failure (one line on standard error).
 More: wslens --help";
 
-/// Examples by task, behind the long help.
+/// Examples by task, after the long help.
 pub(super) const AFTER_LONG: &str = "\
 Examples
 
   Look at a saved capture
-    wslens feed.pcapng                          what was said, in the terminal: ? shows the keys
+    wslens feed.pcapng                          handshakes and messages on the screen; ? shows the keys
     wslens print feed.pcapng                    the same, one line per message
-    wslens -Y 'severity >= error' feed.pcapng   only what breaks a rule
-    wslens print --frames feed.pcapng           every frame with its bits
+    wslens -Y 'severity >= error' feed.pcapng   only rows with errors
+    wslens print --frames feed.pcapng           every frame with its header bits
     wslens print --connection 3 feed.pcapng     one connection only
-    wslens print --findings feed.pcapng         what breaks the rules, where it happened
-    wslens stats feed.pcapng                    how much of what
-    ssh host tcpdump -U -s 0 -w - | wslens -    from another machine, as it happens
+    wslens print --findings feed.pcapng         each finding below the message that it concerns
+    wslens stats feed.pcapng                    counts, sizes and rates
+    ssh host tcpdump -U -s 0 -w - | wslens -    live from another machine
 
   Watch your own machine
     wslens interfaces                           what can be captured
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
-    wslens -i any -w feed.pcapng                all interfaces, kept in a file
-    wslens check -i lo --duration 1m            what breaks the rules within a minute
+    wslens -i any -w feed.pcapng                all interfaces, saved to a file
+    wslens check -i lo --duration 1m            broken rules within a minute
 
   Find out why it did not connect, or why it dropped
-    wslens diagnose feed.pcapng                 each connection's story, the failed ones first
-    wslens diagnose --failed captures/          of all captures in a folder, failures only
-    wslens diagnose --connection 3 feed.pcapng  one connection at length, also where it is fine
+    wslens diagnose feed.pcapng                 every connection, the failed ones first
+    wslens diagnose --failed captures/          all captures in a directory, failures only
+    wslens diagnose --connection 3 feed.pcapng  one connection in full
     wslens diagnose -i lo -f 'tcp port 8080'    live: reproduce it, then press Ctrl-C
 
   Find what is wrong
-    wslens check feed.pcapng                    what breaks the rules, where, and what to do
-    wslens check --explain captures/            of all captures in a folder, explained at length
+    wslens check feed.pcapng                    broken rules, where, and what to do
+    wslens check --explain captures/            all captures in a directory, explained in full
     wslens check --only HS,WS-F07 feed.pcap     some rules only
     wslens check --format github captures/      for continuous integration; also sarif
-    wslens rules                                what is judged
+    wslens rules                                all rules
 
   Look something up
     wslens explain 1006                         a close code
@@ -73,27 +74,27 @@ Examples
 
 How to record a capture
   tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
-  Start it before the connection is opened: the handshake says how messages are compressed.
-  -s 0 captures packets whole. On the machine itself, wss:// can only be seen before TLS is put
-  around it, for example between a reverse proxy and the application.
+  Start it before the connection is opened: the handshake determines how messages are compressed.
+  -s 0 captures complete packets. wss:// is not decrypted yet: capture where the traffic is not
+  encrypted, for example between a reverse proxy and the application.
 
-What a line shows
+How to read a line
     number  time      connection     size              content
          3  0.001022  #3    →  text  124 B (78 on the wire)  {\"type\":\"subscribe\"…
-  Times are in seconds from the first packet. → is from client to server, ← is the answer's way.
-  ✖ marks what failed or breaks a rule, ▲ what to be aware of; behind it stand the rules, which
-  wslens rules explains. CAP-01 and the like name what the capture lacks.
+  Times are in seconds from the first packet. → is from client to server, ← from server to client.
+  ✖ marks errors and ▲ warnings, followed by the rules; wslens rules explains them. Rules such as
+  CAP-01 report what is missing from the capture.
 
 Exit codes
-  0  fine, even where the output was not read to its end (a closed pipe)
-  1  wslens check found an error, wslens diagnose a connection that failed, or what --fail-on says
+  0  success, also if the output was not read to its end (a closed pipe)
+  1  check found an error, diagnose a failed connection, or another severity given with --fail-on
   2  wslens failed, or the capture is damaged; one line on standard error says what, where, and what
-     to do. Everything before the damage is shown all the same.
+     to do. Everything before the damage is still shown.
 
 Environment
-  NO_COLOR   when set and not empty, output is not colored, unless --color always says so";
+  NO_COLOR   if set and not empty, output is not colored, unless --color always is given";
 
-/// What there is to do, for those who said nothing.
+/// What to do next, printed if no arguments are given.
 pub(super) const USAGE: &str = "\
 wslens shows the WebSocket traffic in a network capture.
 

@@ -9,9 +9,10 @@ use crate::capture::live::{self, Device, Link};
 use crate::report::LineFormat;
 use crate::text::escape::escape;
 
-/// List the network interfaces that packets can be captured on
+/// List the network interfaces that can be captured
 ///
-/// With what each is good for, whether it is up, and its addresses. wslens -i NAME captures on one.
+/// For each interface: what it is used for, whether it is up, and its addresses. wslens -i NAME
+/// captures on one.
 #[derive(Debug, clap::Args)]
 pub(super) struct InterfacesArgs {
     /// Output format
@@ -19,7 +20,7 @@ pub(super) struct InterfacesArgs {
     format: LineFormat,
 }
 
-/// An interface, for programs.
+/// An interface as a line of ndjson.
 #[derive(Debug, Serialize)]
 struct InterfaceLine<'a> {
     r#type: &'static str,
@@ -34,7 +35,7 @@ struct InterfaceLine<'a> {
 ///
 /// # Errors
 ///
-/// When the system does not tell, or the list cannot be written.
+/// If the system does not list them, or the list cannot be written.
 pub(super) fn run(args: &InterfacesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let devices = live::devices()?;
     let width = devices.iter().map(|device| device.name.chars().count()).max().unwrap_or(0);
@@ -46,7 +47,7 @@ pub(super) fn run(args: &InterfacesArgs, out: &mut dyn Write) -> anyhow::Result<
     }
     if devices.is_empty() {
         anyhow::bail!(
-            "no interface can be captured on; run with more privileges (sudo wslens interfaces)"
+            "no interface can be captured; run with more privileges (sudo wslens interfaces)"
         );
     }
     out.flush()?;
@@ -84,7 +85,7 @@ fn row(device: &Device) -> InterfaceLine<'_> {
     }
 }
 
-/// Columns of the system's description.
+/// The most columns of the system's description.
 const DESCRIPTION_LIMIT: usize = 60;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Many captures: which, and several at a time.
+//! Several captures: listing them, and reading them in parallel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::capture::Error;
 
-/// A capture to be read.
+/// A capture to read.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) path: PathBuf,
@@ -22,12 +22,12 @@ pub(super) struct Job {
 enum JobOrigin {
     /// The user.
     Named,
-    /// It was found in a folder, and may be something else.
+    /// Nobody: it was found in a directory, and may not be a capture.
     Found,
 }
 
 impl Job {
-    /// What it is called: as the user named it.
+    /// Its name as the user wrote it.
     pub(super) fn name(&self) -> String {
         if self.path == Path::new("-") {
             return "standard input".to_owned();
@@ -35,17 +35,17 @@ impl Job {
         self.path.to_string_lossy().into_owned()
     }
 
-    /// Whether it may be no capture.
+    /// Whether it may not be a capture.
     pub(super) fn is_guess(&self) -> bool {
         self.origin == JobOrigin::Found
     }
 }
 
-/// The captures that the user means: files as they were named, those of folders by name.
+/// The captures to read: files in the given order, those of a directory sorted by name.
 ///
 /// # Errors
 ///
-/// When a folder cannot be read, or has no files.
+/// If a directory cannot be read or has no files.
 pub(super) fn list(named: &[PathBuf]) -> anyhow::Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for path in named {
@@ -55,30 +55,31 @@ pub(super) fn list(named: &[PathBuf]) -> anyhow::Result<Vec<Job>> {
         }
         let mut found = Vec::new();
         let entries = fs::read_dir(path)
-            .with_context(|| format!("folder {} cannot be read", path.display()))?;
+            .with_context(|| format!("directory {} cannot be read", path.display()))?;
         for entry in entries {
-            let path =
-                entry.with_context(|| format!("folder {} cannot be read", path.display()))?.path();
-            // Reading a pipe or a device could wait for ever.
+            let path = entry
+                .with_context(|| format!("directory {} cannot be read", path.display()))?
+                .path();
+            // Reading a pipe or a device could wait forever.
             if path.is_file() {
                 found.push(Job { path, origin: JobOrigin::Found });
             }
         }
-        anyhow::ensure!(!found.is_empty(), "folder {} has no files in it", path.display());
+        anyhow::ensure!(!found.is_empty(), "directory {} has no files in it", path.display());
         found.sort_by(|one, other| one.path.cmp(&other.path));
         jobs.append(&mut found);
     }
     Ok(jobs)
 }
 
-/// What the user named, as one phrase.
+/// The given paths as one phrase.
 pub(super) fn in_words(named: &[PathBuf]) -> String {
     let names: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")
 }
 
-/// Whether a file could not be opened because it is no capture of any kind.
-pub(super) fn is_no_capture(error: &anyhow::Error) -> bool {
+/// Whether a file could not be opened because it is not a capture of any kind.
+pub(super) fn is_not_a_capture(error: &anyhow::Error) -> bool {
     match error.downcast_ref::<Error>() {
         Some(
             Error::Empty { .. }
@@ -103,16 +104,16 @@ pub(super) fn is_no_capture(error: &anyhow::Error) -> bool {
     }
 }
 
-/// How many processors there are.
+/// The number of processors.
 pub(super) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does all jobs, several at a time, and hands over what came of them in the order of the jobs.
+/// Runs all jobs, several at a time, and passes their results to `take` in the order of the jobs.
 ///
 /// # Errors
 ///
-/// The first error of `take`; what was not begun by then is not done.
+/// The first error of `take`; jobs that have not started by then are not run.
 pub(super) fn run<T: Send, E>(
     jobs: &[Job],
     threads: usize,
@@ -132,7 +133,7 @@ pub(super) fn run<T: Send, E>(
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(place) else { return };
-                    // The receiver is gone when nobody wants to know any more.
+                    // The receiver is gone once no more results are wanted.
                     if sender.send((place, work(job))).is_err() {
                         return;
                     }

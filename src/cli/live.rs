@@ -1,4 +1,4 @@
-//! The options about capturing live, and opening interfaces.
+//! The options of live capture, and opening interfaces.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,12 +15,12 @@ use crate::capture::live::{self, BUFFER_LENGTH, CaptureOptions, CaptureScope, SN
 pub(super) struct LiveArgs {
     /// Capture live on this network interface
     ///
-    /// wslens interfaces lists them; any is all of them (Linux). May be given several times. Usually
-    /// needs privileges (sudo), which are given up before the first packet is read.
+    /// wslens interfaces lists them; any means all of them (Linux). Can be repeated. Usually needs
+    /// privileges (sudo), which are dropped before the first packet is read.
     #[arg(short, long = "interface", id = "interface", value_name = "INTERFACE", help_heading = LIVE)]
     interfaces: Vec<String>,
 
-    /// Capture only what matches, in tcpdump's syntax
+    /// Capture only packets that match, in tcpdump's syntax
     ///
     /// For example 'tcp port 8080'. See man pcap-filter.
     #[arg(short, long, value_name = "FILTER", help_heading = LIVE)]
@@ -30,24 +30,25 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "TIME", value_parser = quantity::duration, help_heading = LIVE)]
     duration: Option<Duration>,
 
-    /// Capture only what is from or to this machine
+    /// Capture only packets from or to this machine
     #[arg(short = 'p', long, help_heading = LIVE)]
     no_promiscuous: bool,
 
-    /// Bytes of each packet that are captured at most; 0 for all that is possible
+    /// Capture at most this many bytes of each packet; 0 for the maximum
     #[arg(short, long, value_name = "BYTES", default_value_t = SNAP_LENGTH, help_heading = LIVE)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(SNAP_LENGTH)))]
     snap_length: u32,
 
-    /// Memory for packets that wait to be read, for each interface, in MiB
+    /// Kernel buffer for each interface, in MiB
     #[arg(short = 'B', long, value_name = "MIB", default_value_t = BUFFER_LENGTH >> 20)]
     #[arg(help_heading = LIVE)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(BUFFER_LIMIT)))]
     buffer: u32,
 
-    /// Stay root where wslens was started by root
+    /// Stay root if started by root
     ///
-    /// Otherwise it becomes the user who called sudo, or nobody, before the first packet is read.
+    /// Otherwise wslens switches to the user who called sudo, or to nobody, before it reads the first
+    /// packet.
     #[arg(long, help_heading = LIVE)]
     keep_rights: bool,
 }
@@ -58,8 +59,8 @@ impl LiveArgs {
         &self.interfaces
     }
 
-    /// The first option that was given and has no meaning for a file.
-    pub(super) fn alien(&self) -> Option<&'static str> {
+    /// The first option given that applies to live capture only.
+    pub(super) fn first_live_only_option(&self) -> Option<&'static str> {
         let given = [
             ("--filter", self.filter.is_some()),
             ("--duration", self.duration.is_some()),
@@ -71,8 +72,8 @@ impl LiveArgs {
         given.iter().find(|(_, given)| *given).map(|(name, _)| *name)
     }
 
-    /// Opens the interfaces, makes the file that their packets are written to, gives up the rights
-    /// of root, and starts to capture until `stop` is set: in this order.
+    /// Opens the interfaces, creates the output file, drops root privileges, and starts to capture
+    /// until `stop` is set, in this order.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ pub(super) struct ManArgs {}
 ///
 /// # Errors
 ///
-/// When the page cannot be written.
+/// If the page cannot be written.
 pub(super) fn run(_args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     clap_mangen::Man::new(super::command()).render(&mut &mut *out)?;
     out.flush()?;

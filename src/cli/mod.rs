@@ -35,9 +35,9 @@ use self::capture::CaptureArgs;
 use self::filter::FilterArgs;
 use self::output::{ColorArgs, Screen};
 
-/// Runs the program and says how it went.
+/// Runs the program and returns its exit code.
 ///
-/// What goes wrong is one line on `errors`. A reader that went away is not a failure.
+/// A failure is one line on `errors`. If the reader of the output goes away, that is not a failure.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
@@ -55,7 +55,7 @@ pub fn run(
         Ok(verdict) => verdict.into(),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing can be done when standard error is gone, too.
+            // Nothing can be done if standard error is gone as well.
             writeln!(errors, "wslens: {}", usage::one_line(&format!("{error:#}"))).ok();
             match error.downcast_ref::<Remark>() {
                 Some(remark) => remark.verdict.into(),
@@ -65,7 +65,7 @@ pub fn run(
     }
 }
 
-/// The whole command line, from which help, completions and the manual are made.
+/// The whole command line, from which help, completions and the manual are generated.
 pub fn command() -> clap::Command {
     Args::command()
 }
@@ -123,7 +123,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
             out.write_all(help::USAGE.as_bytes())?;
             out.flush()?;
             anyhow::bail!(
-                "no capture given: name a file, - for standard input, or -i INTERFACE; wslens --help explains"
+                "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
             )
         }
         None => {
@@ -155,12 +155,12 @@ impl Command {
     }
 }
 
-/// What the exit code tells, unless we failed.
+/// The meaning of the exit code, unless we failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ExitStatus {
-    /// Nothing that was asked about.
+    /// No finding at or above `--fail-on`.
     Fine,
-    /// Findings at or above the severity that was asked about.
+    /// Findings at or above `--fail-on`.
     Findings,
 }
 
@@ -173,7 +173,7 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Something to say on standard error that is no failure.
+/// A line for standard error that is not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 struct Remark {
@@ -181,7 +181,7 @@ struct Remark {
     verdict: ExitStatus,
 }
 
-/// Whether the reader of our output went away.
+/// Whether the reader of the output went away.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -189,7 +189,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The exit code where the user asked whether there are findings, and there are.
+/// The exit code if there are findings at or above `--fail-on`.
 const FINDINGS: u8 = 1;
 
 /// The exit code of our own failures.

@@ -1,4 +1,4 @@
-//! What standard output is, and the options about it.
+//! Properties of standard output, and the options for it.
 
 use std::io::{self, IsTerminal};
 
@@ -13,7 +13,9 @@ use crate::report::style::{Coloring, Style};
 pub(super) struct ColorArgs {
     /// Color the output
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    #[arg(long_help = "Color the output\n\nOn a terminal: unless NO_COLOR is set and not empty.")]
+    #[arg(
+        long_help = "Color the output\n\nauto means on a terminal, unless NO_COLOR is set and not empty."
+    )]
     color: When,
 }
 
@@ -22,14 +24,14 @@ pub(super) struct ColorArgs {
 enum When {
     /// on a terminal
     Auto,
-    /// in any case
+    /// always
     Always,
-    /// not at all
+    /// never
     Never,
 }
 
 impl ColorArgs {
-    /// Whether the user wants no colors on a terminal.
+    /// Whether colors are disabled on a terminal.
     pub(super) fn are_unwanted(self) -> bool {
         match self.color {
             When::Always => false,
@@ -49,10 +51,10 @@ impl ColorArgs {
     }
 }
 
-/// What standard output is.
+/// Properties of standard output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Screen {
-    /// Columns of the terminal; `None` when it is none.
+    /// Columns of the terminal; `None` if it is not a terminal.
     pub(super) columns: Option<usize>,
 }
 
@@ -78,5 +80,5 @@ fn colors_welcome() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Columns of a terminal that does not tell.
+/// Columns of a terminal that does not report them.
 const DEFAULT_COLUMNS: usize = 80;

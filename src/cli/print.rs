@@ -1,4 +1,4 @@
-//! `wslens print`: what was said.
+//! `wslens print`: handshakes and messages.
 
 use std::io::Write;
 
@@ -20,8 +20,8 @@ use crate::websocket::Digest;
 
 /// Print handshakes and messages, one line each
 ///
-/// Shows what was said: handshakes, messages with their size and beginning, how connections ended,
-/// and what the capture lacks. --format ndjson gives every message in full, for programs.
+/// Shows handshakes, messages with their size and beginning, how connections ended, and what is
+/// missing from the capture. --format ndjson writes every message in full, for programs.
 #[derive(Debug, clap::Args)]
 #[group(id = "print", skip)]
 #[command(arg_required_else_help = false)]
@@ -40,26 +40,27 @@ pub(super) struct PrintArgs {
     #[arg(long)]
     frames: bool,
 
-    /// Bytes of each message's content that are written with --format ndjson
+    /// Write at most this many bytes of each message with --format ndjson
     ///
-    /// Longer ones are cut and get a SHA-256 of the whole. Lines of text show what fits the terminal.
+    /// Longer messages are cut and get the SHA-256 of their complete content. Lines of text show what
+    /// fits the terminal.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD)]
     max_payload: usize,
 
     /// Only this connection
     ///
-    /// Its number as printed. May be given several times. Numbers and the summary stay those of the
+    /// Its number as printed. Can be repeated. Row numbers and the summary are still those of the
     /// whole capture.
     #[arg(long, value_name = "NUMBER")]
     connection: Vec<u64>,
 
-    /// Show connections that are no WebSocket, too
+    /// Also show connections that are not WebSocket
     #[arg(long)]
     all: bool,
 
-    /// Show what breaks the rules, one line each
+    /// Show each finding on a line of its own
     ///
-    /// Without it, lines of text are marked and name the rules. wslens check explains each of them.
+    /// Without it, lines of text are marked and name the broken rules. wslens check explains them.
     #[arg(long)]
     findings: bool,
 
@@ -128,7 +129,7 @@ fn as_text(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let settings = match options.findings {
-        // Every row is marked, the thousandth as the first.
+        // Every row is marked, the thousandth like the first.
         Listing::No => Settings { each: u64::MAX, ..Settings::default() },
         Listing::Yes => Settings::default(),
     };
@@ -141,7 +142,7 @@ fn as_text(
     print(capture, (filter, intake), settings, &mut Text::new(out, options))
 }
 
-/// Reads a capture and writes the report, or what a filter leaves of it.
+/// Reads a capture and writes the report, or the part of it that matches a filter.
 fn print<R: Report>(
     capture: &CaptureArgs,
     (filter, intake): (Option<Filter>, Intake),
@@ -166,8 +167,8 @@ fn print<R: Report>(
     }
 }
 
-/// Content that is written of each message unless the user wants more or less, in bytes.
+/// The default of `--max-payload`, in bytes.
 const MAX_PAYLOAD: usize = 64 << 10;
 
-/// Content that a line of text can show at most, in bytes: a Close reason must be whole.
+/// The most content that a line of text can show, in bytes: a Close reason must be complete.
 const PREVIEW_BYTES: usize = 2048;

@@ -1,4 +1,4 @@
-//! A progress bar on standard error, for long work only.
+//! A progress bar on standard error, for large files only.
 
 use std::io::{self, IsTerminal};
 
@@ -9,17 +9,17 @@ pub(super) struct ProgressIndicator {
     bar: Option<ProgressBar>,
 }
 
-/// Whether lines scroll through standard output while the work goes on.
+/// Whether lines are written to standard output during the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Scrolling {
-    /// Lines come all the time.
+    /// Lines are written all the time.
     Yes,
     /// Everything is written at the end.
     No,
 }
 
 impl ProgressIndicator {
-    /// Makes a bar where it helps: for a large file, on a terminal that does not scroll.
+    /// Creates a bar if it is useful: for a large file, on a terminal that does not scroll.
     pub(super) fn new(length: Option<u64>, scrolling: Scrolling) -> Self {
         let welcome = io::stderr().is_terminal()
             && (scrolling == Scrolling::No || !io::stdout().is_terminal());
@@ -36,14 +36,14 @@ impl ProgressIndicator {
         Self { bar }
     }
 
-    /// Tells how many bytes were read.
+    /// Sets how many bytes were read.
     pub(super) fn update(&self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn clear(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
@@ -51,11 +51,11 @@ impl ProgressIndicator {
     }
 }
 
-/// Files from this size take long enough for a bar, in bytes.
+/// The size from which files get a bar, in bytes.
 const LARGE_FILE: u64 = 32 << 20;
 
 /// How often the bar is drawn.
 const UPDATES_PER_SECOND: u8 = 10;
 
-/// What the bar looks like.
+/// The template of the bar.
 const TEMPLATE: &str = "reading {percent:>3} % {wide_bar} {binary_bytes_per_sec}, {eta} left";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads a size: `4GiB`, `500M`, `65536`. All units are powers of 1024, with and without `iB`.
+/// Parses a size: `4GiB`, `500M`, `65536`. All units are powers of 1024, with and without `iB`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let factor = match unit.to_ascii_lowercase().as_str() {
@@ -17,7 +17,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "a size is a number with K, M or G, such as 500M".to_owned())
 }
 
-/// Reads a time: `10s`, `500ms`, `2m`, `1h`; a number alone is seconds.
+/// Parses a time: `10s`, `500ms`, `2m`, `1h`; a number alone is seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let milliseconds = match unit {
@@ -34,7 +34,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a time is a number with ms, s, m or h, such as 10s".to_owned())
 }
 
-/// The digits, and what stands behind them.
+/// The digits, and what follows them.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());

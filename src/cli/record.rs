@@ -1,4 +1,4 @@
-//! The options about writing packets to files while they are read.
+//! The options for writing packets to files while they are read.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,25 @@ use crate::capture::{CaptureOutput, Error, Interface, PacketSource, Replacing, R
 pub(super) struct RecordArgs {
     /// Also write the packets to this file, as pcapng
     ///
-    /// With the interfaces, and what was lost on them. Only its owner can read it.
+    /// The file includes the interfaces and their losses. Only its owner can read it.
     #[arg(short, long, value_name = "FILE", help_heading = WRITING)]
     write: Option<PathBuf>,
 
-    /// Begin another file at a limit, as dumpcap does
+    /// Start another file at a limit, as dumpcap does
     ///
-    /// filesize:KB, duration:SECONDS (of packets' times) or packets:NUMBER say when; files:NUMBER how
-    /// many are kept. May be given several times. The files get a number and the time (UTC) behind
+    /// filesize:KB, duration:SECONDS (of packet time) and packets:NUMBER limit each file; files:NUMBER
+    /// limits how many files are kept. Can be repeated. A number and the time (UTC) are appended to
     /// the name of -w.
     #[arg(short = 'b', long = "ring-buffer", value_name = "LIMIT", value_parser = limit)]
     #[arg(requires = "write", help_heading = WRITING)]
     limits: Vec<RotationLimit>,
 
-    /// Replace the file of -w if it is there
+    /// Replace the file of -w if it exists
     #[arg(long, requires = "write", help_heading = WRITING)]
     force: bool,
 }
 
-/// One condition of `-b`.
+/// One limit of `-b`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum RotationLimit {
     /// Bytes of a file.
@@ -36,7 +36,7 @@ enum RotationLimit {
     Nanoseconds(u64),
     /// Packets of a file.
     Packets(u64),
-    /// Files that are kept.
+    /// Number of files kept.
     Files(u64),
 }
 
@@ -46,11 +46,11 @@ impl RecordArgs {
         self.write.is_some()
     }
 
-    /// Makes the file for what is read from another one; `None` where nothing is to be written.
+    /// Creates the output file for packets read from `input`; `None` without `-w`.
     ///
     /// # Errors
     ///
-    /// As [`CaptureOutput::create`], and when it is the same file.
+    /// As [`CaptureOutput::create`], and if it is the same file.
     pub(super) fn output(&self, input: Option<&Path>) -> anyhow::Result<Option<CaptureOutput>> {
         let Some(path) = &self.write else { return Ok(None) };
         if path == Path::new("-") {
@@ -63,7 +63,7 @@ impl RecordArgs {
             input.ok().zip(output.ok()).is_some_and(|(input, output)| input == output)
         };
         if input.is_some_and(same) {
-            anyhow::bail!("{} is what is read; write to another file", path.display());
+            anyhow::bail!("{} is the file being read; write to another file", path.display());
         }
         let replacing = if self.force { Replacing::Yes } else { Replacing::No };
         Ok(Some(CaptureOutput::create(path, self.rotation()?, replacing)?))
@@ -81,14 +81,14 @@ impl RecordArgs {
         }
         if rotation.files.is_some() && !rotation.is_on() {
             anyhow::bail!(
-                "-b files needs to know when a file ends: add -b filesize:KB or duration:S"
+                "-b files needs a limit for each file: add -b filesize:KB, duration:SECONDS or packets:NUMBER"
             );
         }
         Ok(rotation)
     }
 }
 
-/// The source, with its packets written to a file where there is one.
+/// The source, wrapped so that its packets are also written to `output`, if there is one.
 ///
 /// # Errors
 ///
@@ -104,10 +104,10 @@ pub(super) fn recorded(
     })
 }
 
-/// Reads a condition of `-b`.
+/// Parses a limit of `-b`.
 fn limit(text: &str) -> Result<RotationLimit, String> {
     let wrong =
-        || "filesize:KB, duration:SECONDS, packets:NUMBER or files:NUMBER is expected".to_owned();
+        || "expected filesize:KB, duration:SECONDS, packets:NUMBER or files:NUMBER".to_owned();
     let (name, number) = text.split_once(':').ok_or_else(wrong)?;
     let number = number.parse::<u64>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
     Ok(match name {
@@ -122,7 +122,7 @@ fn limit(text: &str) -> Result<RotationLimit, String> {
 /// The heading of these options in the help.
 const WRITING: &str = "Writing a capture";
 
-/// The unit of file sizes of dumpcap, in bytes.
+/// dumpcap's unit of file sizes, in bytes.
 const KILOBYTE: u64 = 1_000;
 
 /// In nanoseconds.

@@ -1,4 +1,4 @@
-//! `wslens rules`: the catalogue.
+//! `wslens rules`: the catalog.
 
 use std::io::Write;
 
@@ -7,13 +7,13 @@ use super::output::{ColorArgs, Screen, format_parser};
 use crate::findings::RuleName;
 use crate::report::rules::{self, RulesExtent, RulesFormat, RulesOptions};
 
-/// List the rules that captures are judged by
+/// List the rules that captures are checked against
 ///
-/// Each with its severity (error: a MUST is broken, or a connection failed; warning: trouble is
-/// likely; note: worth knowing), whom it binds, and where the standard says so.
+/// Each with its severity (error: a MUST is violated, or a connection failed; warning: trouble is
+/// likely; note: worth knowing), the side that it applies to, and the section of the standard.
 #[derive(Debug, clap::Args)]
 pub(super) struct RulesArgs {
-    /// Only these: ids or groups, for example WS-F01 or HS
+    /// Only these rules: ids or groups, for example WS-F01 or HS
     #[arg(value_name = "RULE", value_delimiter = ',', value_parser = rule_name)]
     names: Vec<RuleName>,
 
@@ -21,7 +21,7 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<RulesFormat>(), default_value = "text")]
     format: RulesFormat,
 
-    /// Explain each rule, and say what to do
+    /// Explain each rule and its remedy
     #[arg(long)]
     explain: bool,
 
@@ -33,7 +33,7 @@ pub(super) struct RulesArgs {
 ///
 /// # Errors
 ///
-/// When the catalogue cannot be written.
+/// If the catalog cannot be written.
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let screen = Screen::of_standard_output();
     let options = RulesOptions {

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first ends what is read, so that the summary follows; the second ends the process.
+//! Ctrl-C: the first ends reading, so that the summary follows; the second ends the process.
 
 use std::io;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 
-/// Sets `stop` at the first signal that asks to end; a later one ends the process at once.
+/// Sets `stop` at the first terminating signal; a later one ends the process immediately.
 ///
-/// What comes right behind the first belongs to it: timeout(1) sends each signal to the process and to its
-/// group.
+/// Signals right after the first belong to it: timeout(1) sends each signal to the process and to
+/// its group.
 ///
 /// # Errors
 ///
-/// When the system refuses.
+/// If the system refuses.
 #[cfg(unix)]
 pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
     use std::sync::atomic::Ordering;
@@ -36,11 +36,11 @@ pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
     Ok(())
 }
 
-/// The same where signals cannot be waited for.
+/// The same on systems where signals cannot be waited for.
 ///
 /// # Errors
 ///
-/// When the system refuses.
+/// If the system refuses.
 #[cfg(not(unix))]
 pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
     use signal_hook::flag;
@@ -59,6 +59,6 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// Signals that come within this time are one.
+/// Signals within this time count as one.
 #[cfg(unix)]
 const SAME: std::time::Duration = std::time::Duration::from_millis(250);

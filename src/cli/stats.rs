@@ -1,4 +1,4 @@
-//! `wslens stats`: how much of what.
+//! `wslens stats`: counts and rates.
 
 use std::io::Write;
 
@@ -18,8 +18,8 @@ use crate::websocket::Digest;
 
 /// Count connections, messages, frames and bytes
 ///
-/// Shows what became of the connections, messages by kind and direction, payload bytes on the wire
-/// and inflated, rates, the largest message, and what is missing.
+/// Shows the outcomes of connections, messages by kind and direction, payload bytes on the wire and
+/// after inflation, rates, the largest message, and what is missing from the capture.
 #[derive(Debug, clap::Args)]
 pub(super) struct StatsArgs {
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         keylog: args.capture.keylog()?,
         ..AnalyzerOptions::default()
     };
-    // Nothing is judged unless it is asked about: that takes time, and numbers are what was asked for.
+    // Rules are evaluated only if the filter needs them: that takes time, and only numbers are wanted.
     let judges = filter.as_ref().is_some_and(|filter| filter.needs().has(FilterNeed::Findings));
     let pipeline = if judges {
         Pipeline::new(analysis, Settings { each: u64::MAX, ..Settings::default() })
@@ -67,6 +67,6 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     drive(opened, pipeline, Scrolling::No, &mut Filtered::new(&mut report, filter, intake))
 }
 
-/// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, judged)
-/// as it is for `print`, binary ones included. What `stats` takes is then what decoding takes.
+/// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, validated)
+/// as for `print`, including binary ones. The time of `stats` is then the time of decoding.
 const DECODED: usize = 1;

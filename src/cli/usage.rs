@@ -1,4 +1,4 @@
-//! Answers to command lines that cannot be run: help, version, or one line that says what is wrong.
+//! Responses to command lines that cannot be run: help, version, or one line with the error.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::text::escape::escape;
 
-/// Writes help or version to `out`; everything else is an error of one line.
+/// Writes help or version to `out`; everything else is an error in one line.
 pub(super) fn answer(
     error: &clap::Error,
     arguments: &[OsString],
@@ -16,7 +16,7 @@ pub(super) fn answer(
 ) -> anyhow::Result<()> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Written by clap itself, which knows about colors.
+            // Written by clap itself, which handles colors.
             error.print()?;
             out.flush()?;
             Ok(())
@@ -25,7 +25,7 @@ pub(super) fn answer(
     }
 }
 
-/// Makes one line of any text, harmless to a terminal.
+/// Turns any text into one line that is safe for a terminal.
 pub(super) fn one_line(text: &str) -> String {
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line = String::new();
@@ -33,7 +33,7 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
-/// What is wrong with the arguments: the first paragraph that clap says.
+/// The error in the arguments: the first paragraph of clap's message.
 fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
     if let Some(first) = arguments.get(1).and_then(|first| first.to_str())
         && matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
@@ -46,13 +46,13 @@ fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
         if let Some(second) = arguments.get(2).and_then(|second| second.to_str())
             && !second.starts_with('-')
         {
-            return format!("unexpected argument '{second}': one capture at a time");
+            return format!("unexpected argument '{second}': only one capture can be given");
         }
     }
     let whole = error.to_string();
     let paragraph = whole.split("\n\n").next().unwrap_or(&whole);
     let text = paragraph.trim_start_matches("error: ");
-    // A suggestion stands in a paragraph of its own.
+    // The suggestion is a separate paragraph.
     match error.get(ContextKind::SuggestedArg) {
         Some(ContextValue::String(near)) => format!("{text} (did you mean '{near}'?)"),
         Some(_) | None => text.to_owned(),
@@ -64,7 +64,7 @@ fn is_known(word: &str) -> bool {
     super::command().get_subcommands().any(|command| command.get_name() == word)
 }
 
-/// The longest line that is written, in columns.
+/// The most columns of a line.
 const LINE_LIMIT: usize = 500;
 
 #[cfg(test)]
@@ -85,9 +85,9 @@ mod tests {
             (&["wslens", "print", "x", "--secrets", "y"], "unexpected argument '--secrets' found"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
             (&["wslens", "verify", "x", "--format", "ndjson"], "there is no subcommand and no file 'verify'"),
-            (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': no rule and no group of rules is called so; the nearest is 'WS-F'"),
+            (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': unknown rule or group 'WS-G'; did you mean 'WS-F'?"),
             (&["wslens", "check", "x", "--fail-on", "fatal"], "invalid value 'fatal' for '--fail-on <SEVERITY>' [possible values: error, warning, note, never]"),
-            (&["wslens", "src", "x.pcap"], "unexpected argument 'x.pcap': one capture at a time"),
+            (&["wslens", "src", "x.pcap"], "unexpected argument 'x.pcap': only one capture can be given"),
             (&["wslens", "-i", "lo", "x.pcap"], "the argument '--interface <INTERFACE>' cannot be used with '[FILE]'"),
             (&["wslens", "print", "x", "--format", "xml"], "invalid value 'xml' for '--format <FORMAT>' [possible values: text, ndjson]"),
         ];

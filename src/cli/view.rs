@@ -1,4 +1,4 @@
-//! `wslens FILE`: the timeline in the terminal.
+//! `wslens FILE`: the screen.
 
 use std::path::Path;
 
@@ -14,14 +14,14 @@ use crate::tui::theme::{Glyphs, Palette, Theme};
 use crate::tui::world::LoadStage;
 use crate::tui::{QuitPolicy, Show, Store};
 
-/// How the timeline looks.
+/// How the screen looks.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct LookArgs {
-    /// Colors of the timeline in the terminal
+    /// Colors of the screen
     #[arg(long, value_name = "THEME", value_enum, default_value_t = ThemeChoice::Auto)]
     theme: ThemeChoice,
 
-    /// Draw the timeline in ASCII only
+    /// Draw the screen in ASCII only
     #[arg(long)]
     ascii: bool,
 
@@ -30,13 +30,13 @@ pub(super) struct LookArgs {
     bell: bool,
 }
 
-/// How much is kept of what cannot be read twice.
+/// How much is spooled of sources that cannot be read twice.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct SpoolArgs {
-    /// Disk space for packets that are shown live or from standard input, for example 500M or 4G
+    /// Disk space for packets that the screen can open again, for example 500M or 4G
     ///
-    /// They are kept in a temporary file, which is gone at the end. When it is full, the oldest are
-    /// let go: their rows stay, but cannot be opened.
+    /// They are kept in a temporary file, which is removed at the end. When it is full, the oldest
+    /// packets are overwritten: their rows stay, but can no longer be opened.
     #[arg(id = "spool-limit", long = "spool-limit", value_name = "SIZE", default_value = "16G")]
     #[arg(value_parser = super::quantity::size)]
     limit: u64,
@@ -45,7 +45,7 @@ pub(super) struct SpoolArgs {
 /// A choice of colors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ThemeChoice {
-    /// what suits the terminal
+    /// chosen for the terminal
     Auto,
     /// 256 colors on a dark background
     Dark,
@@ -58,11 +58,11 @@ enum ThemeChoice {
     None,
 }
 
-/// Shows a capture until the user has seen enough.
+/// Shows a capture until the user quits.
 ///
 /// # Errors
 ///
-/// As [`FilterArgs::filter`] and [`CaptureArgs::open`], and when the terminal fails.
+/// As [`FilterArgs::filter`] and [`CaptureArgs::open`], and if the terminal fails.
 pub(super) fn run(
     capture: &CaptureArgs,
     filter: &FilterArgs,
@@ -70,9 +70,9 @@ pub(super) fn run(
     (look, color): (LookArgs, ColorArgs),
 ) -> anyhow::Result<()> {
     let filter = filter.filter()?;
-    // Before the rights of root are given up: the key log, too, may be root's alone.
+    // Before root privileges are dropped: the key log may be readable by root only.
     let keylog = capture.keylog()?;
-    // Made before the rights of root are given up: where it stands may be root's alone.
+    // Created before root privileges are dropped: its directory may be writable by root only.
     let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
     let opened = capture.open()?;
     let store = match (spool, capture.store(&opened)?) {
@@ -123,7 +123,7 @@ impl LookArgs {
     }
 }
 
-/// What the environment says about the terminal's colors.
+/// The terminal's colors according to the environment.
 fn palette_of_terminal() -> Palette {
     let says = |name: &str, word: &str| std::env::var(name).is_ok_and(|value| value.contains(word));
     let many =
@@ -131,7 +131,7 @@ fn palette_of_terminal() -> Palette {
     if !many {
         return Palette::Sixteen;
     }
-    // Foreground and background by number, as some terminals tell: 7 and 15 are white.
+    // Foreground and background as numbers, which some terminals set: 7 and 15 are white.
     match std::env::var("COLORFGBG").ok().as_deref().and_then(|it| it.rsplit(';').next()) {
         Some("7" | "15") => Palette::Light,
         _ => Palette::Dark,

@@ -1,26 +1,26 @@
-//! Bytes as people and programs write them.
+//! Parsing bytes in the notations of people and programs.
 
-/// Reads bytes that are written in hexadecimal in one of the common forms; `None` when they are not,
-/// or when there are none.
+/// Parses bytes written in hexadecimal in one of the common notations; `None` if they are not, or if
+/// there are none.
 ///
-/// - Digits in pairs, with or without blanks, line ends, commas, colons or hyphens between them.
-/// - Numbers with `0x`, an array of C or another language around them.
-/// - Strings with `\x81`, of C, Python or a shell; what is not escaped stands for itself.
-/// - Lines of `hexdump -C`, `xxd`, `tcpdump -X` or Wireshark, with offsets before and text behind.
+/// - Digits in pairs, with or without spaces, line ends, commas, colons or hyphens between them.
+/// - Numbers with `0x`, optionally in an array of C or another language.
+/// - Strings with `\x81`, of C, Python or a shell; characters that are not escaped mean themselves.
+/// - Lines of `hexdump -C`, `xxd`, `tcpdump -X` or Wireshark, with offsets before and text after the bytes.
 pub(super) fn from_text(text: &str) -> Option<Vec<u8>> {
     let bytes =
         if text.contains("\\x") { escaped(text) } else { dumped(text).or_else(|| listed(text)) };
     bytes.filter(|bytes| !bytes.is_empty())
 }
 
-/// Reads digits, and whatever may stand between them.
+/// Parses digits with separators between them.
 fn listed(text: &str) -> Option<Vec<u8>> {
     let inner = text.split_once('{').map_or(text, |(_, inner)| inner);
     let inner = inner.split_once('}').map_or(inner, |(inner, _)| inner);
     let mut bytes = Vec::new();
     for word in inner.split(is_separator).filter(|word| !word.is_empty()) {
         match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
-            // 0x5 is a byte, a single 5 may be anything.
+            // 0x5 is a byte; a single 5 is ambiguous.
             Some(digit) if digit.len() == 1 => bytes.push(u8::from_str_radix(digit, 16).ok()?),
             Some(digits) => pairs(digits, &mut bytes)?,
             None => pairs(word, &mut bytes)?,
@@ -46,10 +46,10 @@ fn pairs(digits: &str, bytes: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Reads a string with escapes.
+/// Parses a string with escapes.
 ///
-/// Blanks and commas between quotes are bytes, outside of them they are not. Without quotes they are
-/// bytes unless nothing else stands between the escapes.
+/// Spaces and commas are bytes inside quotes, but not outside. Without quotes they are bytes unless
+/// nothing else is between the escapes.
 fn escaped(text: &str) -> Option<Vec<u8>> {
     let quote = text.chars().find(|letter| matches!(letter, '"' | '\''));
     let mut bytes = Vec::new();
@@ -65,7 +65,7 @@ fn escaped(text: &str) -> Option<Vec<u8>> {
                 bytes.push(u8::try_from(letter).ok().filter(u8::is_ascii)?);
             }
             _ if within => bytes.push(u8::try_from(letter).ok().filter(u8::is_ascii)?),
-            // Outside of quotes: a prefix such as b"", and what stands between strings.
+            // Outside quotes: a prefix such as b"", and what separates strings.
             _ if letter.is_whitespace() || "b$,;=()[]{}".contains(letter) => {}
             _ => return None,
         }
@@ -82,7 +82,7 @@ fn escaped(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads what stands behind a backslash.
+/// Parses what follows a backslash.
 fn escape(letters: &mut std::str::Chars<'_>) -> Option<u8> {
     Some(match letters.next()? {
         'x' => {
@@ -104,7 +104,7 @@ fn escape(letters: &mut std::str::Chars<'_>) -> Option<u8> {
     })
 }
 
-/// Reads lines with an offset before the bytes.
+/// Parses lines with an offset before the bytes.
 fn dumped(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut first = None;
@@ -121,8 +121,8 @@ fn dumped(text: &str) -> Option<Vec<u8>> {
 
 /// Splits a line into its offset and the rest.
 ///
-/// An offset has four digits or more, then a colon and a blank, or two blanks, or nothing: as in the
-/// last line of hexdump. Without a colon it begins with 0, since it could be bytes.
+/// An offset has four digits or more, then a colon and a space, or two spaces, or nothing (as in the
+/// last line of hexdump). Without a colon it must begin with 0, since it could be bytes.
 fn offset(line: &str) -> Option<(usize, &str)> {
     let (word, rest) =
         line.split_at_checked(line.find(char::is_whitespace).unwrap_or(line.len()))?;
@@ -135,7 +135,7 @@ fn offset(line: &str) -> Option<(usize, &str)> {
     is_offset.then(|| (offset, rest.trim_start()))
 }
 
-/// Reads one row of bytes, up to the text behind them.
+/// Parses one row of bytes, up to the text after them.
 fn row(row: &str, bytes: &mut Vec<u8>) -> Option<()> {
     let mut rest = row.split('|').next().unwrap_or(row).trim_end();
     let has_bars = row.contains('|');
@@ -147,7 +147,7 @@ fn row(row: &str, bytes: &mut Vec<u8>) -> Option<()> {
         pairs(word, bytes)?;
         count = count.saturating_add(bytes.len().saturating_sub(before));
         let gap = behind.len().saturating_sub(behind.trim_start().len());
-        // A wide gap ends the bytes, but for the one in the middle of sixteen.
+        // A wide gap ends the bytes, except for the one in the middle of sixteen.
         if !has_bars && gap > 1 && !(gap == 2 && count == ROW_BYTES / 2) {
             break;
         }
@@ -156,7 +156,7 @@ fn row(row: &str, bytes: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Digits of an offset at least.
+/// The least digits of an offset.
 const OFFSET_DIGITS: usize = 4;
 
 /// Bytes in a row of a dump.
