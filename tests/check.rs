@@ -156,13 +156,13 @@ fn captures_are_told_in_order_whoever_is_faster() {
 }
 
 #[test]
-fn captures_that_cannot_be_read_are_one_line_and_the_others_are_told() {
+fn captures_that_cannot_be_read_are_one_line_and_the_others_are_reported() {
     let run = check(&["missing.pcap", ERRORS, "README.md", CUT, "--only", "WS-F"]);
     let (shown, said) = (text(&run.stdout), text(&run.stderr));
     assert_eq!(run.status.code(), Some(2));
     assert_eq!(
         said,
-        "wslens: missing.pcap: no such file; check the path; and 2 more captures could not be read whole\n"
+        "wslens: missing.pcap: no such file; check the path; and 2 more captures could not be read completely\n"
     );
     assert!(shown.starts_with("✖ missing.pcap: no such file"), "{shown}");
     assert!(shown.contains("✖ README.md is not a capture"), "{shown}");
@@ -191,14 +191,14 @@ fn a_capture_without_packets_is_fine() {
 }
 
 #[test]
-fn a_folder_without_captures_is_a_failure() {
+fn a_directory_without_captures_is_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let named = folder.path().to_str().unwrap();
     assert!(text(&check(&[named]).stderr).contains("has no files in it"));
     fs::write(folder.path().join("notes.txt"), "no capture").unwrap();
     let run = check(&[named]);
     assert_eq!(run.status.code(), Some(2));
-    assert!(text(&run.stderr).contains("there is no capture in"), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("no capture found in"), "{}", text(&run.stderr));
     assert!(run.stdout.is_empty());
 }
 

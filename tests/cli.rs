@@ -77,7 +77,7 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["stats", &request], "looks like a text file"),
         (&["check"], "no capture given"),
         (&["check", &empty], "is empty"),
-        (&["check", &empty, "--only", "WS-F99"], "the nearest is 'WS-F"),
+        (&["check", &empty, "--only", "WS-F99"], "did you mean 'WS-F"),
         (&["rules", "--format", "xml"], "invalid value 'xml'"),
         (&["diagnose"], "no capture given"),
         (&["diagnose", &empty, "--format", "ndjson"], "is empty"),
@@ -87,7 +87,7 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["print", "--format", "xml", &empty], "invalid value 'xml'"),
         (&["print", "--max-payload", "-1", &empty], "see wslens --help"),
         (&["--no-such-option"], "unexpected argument '--no-such-option'"),
-        (&["-f", "tcp", &empty], "--filter is for live capture: it needs --interface"),
+        (&["-f", "tcp", &empty], "--filter is for live capture and needs --interface"),
         (&["print", "--duration", "3s", &empty], "--duration is for live capture"),
         (&["stats", "-p", &empty], "--no-promiscuous is for live capture"),
         (&["-i", "there-is-no-such-interface"], ""),
@@ -99,12 +99,12 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["--spool-limit", "much", &empty], "such as 500M"),
         (&["print", &empty, "-b", "files:2"], "--write <FILE>"),
         (&["print", &empty, "-w", "x", "-b", "size:2"], "filesize:KB"),
-        (&["check", &request, &empty, "-w", "x"], "the packets of one capture; there are 2"),
+        (&["check", &request, &empty, "-w", "x"], "the packets of one capture, but 2 are given"),
         (&["completions", "tcsh"], "invalid value 'tcsh'"),
         (&["explain"], "<WHAT>"),
         (&["explain", "hello\x1b[2J"], "bytes of a frame in hexadecimal"),
-        (&["explain", "99999"], "no close code"),
-        (&["explain", "WS-X99"], "no rule has the id WS-X99"),
+        (&["explain", "99999"], "not a close code"),
+        (&["explain", "WS-X99"], "there is no rule WS-X99"),
         (&["explain", "-"], "standard input is empty"),
         (&["explain", "--side", "left", "81 00"], "invalid value 'left'"),
     ];
@@ -145,7 +145,7 @@ fn packets_are_written_while_they_are_read() {
     });
     assert_eq!(numbered.count(), 2);
     let run = wslens(&["print", &input, "-w", &input, "--force"]);
-    assert!(text(&run.stderr).contains("is what is read"), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("is the file being read"), "{}", text(&run.stderr));
     let run = wslens(&["print", &input, "-w", "-"]);
     assert!(text(&run.stderr).contains("would mix packets with the report"));
     assert_eq!(wslens(&["print", &input]).status.code(), Some(0), "it is as it was");

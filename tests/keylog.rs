@@ -84,9 +84,12 @@ fn secrets_that_a_capture_brings_along_are_used() {
 }
 
 #[test]
-fn what_is_no_key_log_is_one_line_and_a_failure() {
+fn a_file_that_is_not_a_key_log_is_one_line_and_a_failure() {
     let rows = [
-        ("Cargo.toml", "wslens: Cargo.toml: no TLS key log: line 1 is not LABEL RANDOM SECRET"),
+        (
+            "Cargo.toml",
+            "wslens: Cargo.toml is not a TLS key log: line 1 is not LABEL RANDOM SECRET",
+        ),
         ("no-such.keys", "wslens: key log no-such.keys cannot be read: "),
         ("samples", "wslens: key log samples cannot be read: "),
     ];

@@ -1,4 +1,4 @@
-//! Numbers in the byte order of the machine that captured.
+//! Numbers in the byte order of the capturing machine.
 
 use nom::number::Endianness;
 

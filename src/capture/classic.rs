@@ -20,18 +20,12 @@ pub(super) struct Pcap {
     link_type: LinkType,
     packet_limit: u32,
     packets: u64,
-    reading: Reading,
+    /// No more packets follow.
+    ended: bool,
     skipped_blocks: SkippedBlocks,
 }
 
-/// Whether there may be more packets.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Reading {
-    Going,
-    Over,
-}
-
-/// What the magic number tells.
+/// The properties given by the magic number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct PcapVariant {
     order: ByteOrder,
@@ -41,7 +35,7 @@ pub(super) struct PcapVariant {
     header_length: usize,
 }
 
-/// Tells the variant of a classic capture from its first four bytes.
+/// Recognizes the variant of a classic capture by its first four bytes.
 pub(super) fn recognize(first: &[u8]) -> Option<PcapVariant> {
     let magic = *first.first_chunk::<4>()?;
     [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| {
@@ -56,7 +50,7 @@ pub(super) fn recognize(first: &[u8]) -> Option<PcapVariant> {
 }
 
 impl Pcap {
-    /// Reads the file header, of which the magic number is known.
+    /// Reads the file header, whose magic number is known.
     pub(super) fn open(mut input: Input, variant: PcapVariant) -> Result<Self, Error> {
         if !input.ensure(HEADER_LENGTH)? {
             let looks = Looks::Short { length: length_u64(input.available().len()) };
@@ -80,7 +74,7 @@ impl Pcap {
             link_type: header.link_type,
             packet_limit: header.snap_length.clamp(PACKET_LIMIT, MEMORY_LIMIT),
             packets: 0,
-            reading: Reading::Going,
+            ended: false,
             skipped_blocks: SkippedBlocks::default(),
         })
     }
@@ -117,13 +111,13 @@ impl Pcap {
 impl PacketSource for Pcap {
     #[inline]
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
-        if self.reading == Reading::Over {
+        if self.ended {
             return Ok(None);
         }
         let record = match self.next_record() {
             Ok(Some(record)) => record,
             end => {
-                self.reading = Reading::Over;
+                self.ended = true;
                 return end.map(|_| None);
             }
         };
@@ -166,7 +160,7 @@ impl PacketSource for Pcap {
     }
 }
 
-/// The header of a file, behind its magic number.
+/// The header of a file, after its magic number.
 struct FileHeader {
     major: u16,
     minor: u16,
@@ -180,7 +174,7 @@ fn file_header(input: &[u8], order: ByteOrder) -> IResult<&[u8], FileHeader> {
     let (input, (major, minor)) = (u16(order), u16(order)).parse(input)?;
     let (input, _time_zone_and_accuracy) = take(8_usize)(input)?;
     let (input, (snap_length, network)) = (u32(order), u32(order)).parse(input)?;
-    // The upper half says whether packets end with a frame check sequence.
+    // The upper half states whether packets end with a frame check sequence.
     let link_type = LinkType(network & 0xffff);
     Ok((input, FileHeader { major, minor, snap_length, link_type }))
 }
@@ -200,7 +194,7 @@ fn record(input: &[u8], variant: PcapVariant) -> Option<Record> {
     let &[seconds, fraction, captured, original] = words else { return None };
     let [seconds, fraction] = [seconds, fraction].map(|word| u64::from(variant.order.u32(word)));
     Some(Record {
-        // At most 2^32 * (10^9 + 1000), which fits whatever the fields say.
+        // At most 2^32 * (10^9 + 1000), which fits for all values of the fields.
         time: Timestamp(seconds * NANOSECONDS_PER_SECOND + fraction * variant.unit),
         captured: variant.order.u32(captured),
         original: variant.order.u32(original),

@@ -1,10 +1,10 @@
-//! The time of day, for what happens now and not in a capture.
+//! The current time, for live capture only.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::stream::Timestamp;
 
-/// The time as the kernel stamps packets with it.
+/// The current time, from the clock that the kernel uses for packets.
 #[expect(clippy::disallowed_methods, reason = "live capture happens now")]
 pub(super) fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -53,7 +53,7 @@ pub(super) fn decompress(
     }
 }
 
-/// A reader that remembers its own failure, which decoders wrap beyond recognition.
+/// A reader that keeps its own failure, which decoders wrap beyond recognition.
 struct Watched {
     reader: Box<dyn Read + Send>,
     failure: Option<io::Error>,
@@ -94,7 +94,7 @@ struct Gzip {
 impl Read for Gzip {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         self.decoder.read(target).map_err(|error| match error.kind() {
-            // A wrong checksum stands at the end of the data, too.
+            // A wrong checksum is at the end of the data as well.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
                 Undecodable::error(Flaw::Corrupt(CompressionFormat::Gzip))
             }
@@ -108,7 +108,7 @@ struct Zstd {
     source: BufReader<Watched>,
     decoder: FrameDecoder,
     state: ZstdState,
-    /// Given when everything that was decoded before it has been read.
+    /// Returned after everything decoded before it has been read.
     failure: Option<io::Error>,
 }
 
@@ -119,7 +119,7 @@ enum ZstdState {
     Between,
     /// In a frame.
     Frame,
-    /// At the end, or behind a failure.
+    /// At the end, or after a failure.
     End,
 }
 
@@ -130,7 +130,7 @@ impl Zstd {
         Self { source, decoder, state: ZstdState::Between, failure: None }
     }
 
-    /// Reads the header of the next frame, or leaves out a skippable one.
+    /// Reads the header of the next frame, or skips a skippable one.
     fn next_frame(&mut self) -> io::Result<()> {
         if self.source.fill_buf()?.is_empty() {
             self.state = ZstdState::End;
@@ -160,7 +160,7 @@ impl Zstd {
             if self.decoder.decode_blocks(&mut self.source, step).is_err() {
                 self.failure = Some(failure(&mut self.source, CompressionFormat::Zstd));
                 // The decoder holds back a window of what it decoded until the frame's last
-                // block, so it is given one. This cannot fail: the block is whole and empty.
+                // block, so it gets one. This cannot fail: the block is complete and empty.
                 let _result = self.decoder.decode_blocks(LAST_BLOCK, BlockDecodingStrategy::All);
                 return;
             }
@@ -214,8 +214,8 @@ impl Read for Zstd {
 /// Compressed bytes read at once.
 const SOURCE_LENGTH: usize = 256 << 10;
 
-/// The largest window of a zstd frame, in bytes: what `zstd -d` accepts unless told otherwise.
+/// The largest window of a zstd frame, in bytes: what `zstd -d` accepts by default.
 const MAX_WINDOW: u64 = 128 << 20;
 
-/// RFC 8878, 3.1.1.2: an empty raw block with `Last_Block` set, and a place for a checksum.
+/// RFC 8878, 3.1.1.2: an empty raw block with `Last_Block` set, and room for a checksum.
 const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];

@@ -1,4 +1,4 @@
-//! Why a capture cannot be read, or not any further.
+//! Why a capture cannot be read, or cannot be read any further.
 
 use std::fmt;
 use std::io;
@@ -7,44 +7,44 @@ use thiserror::Error;
 
 use crate::stream::PacketId;
 
-/// Why packets cannot be had.
+/// Why packets cannot be read.
 ///
 /// Each message is one line that says what is wrong, where, and what to do.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// There is nothing at the path.
+    /// The path does not exist.
     #[error("{name}: no such file; check the path")]
     Missing {
         /// The file.
         name: String,
     },
-    /// The path leads to a directory.
-    #[error("{name} is a directory; give a capture file in it")]
+    /// The path is a directory.
+    #[error("{name} is a directory; name a capture file in it")]
     Directory {
         /// The directory.
         name: String,
     },
-    /// The file may not be read by this user.
+    /// This user is not allowed to read the file.
     #[error("{name}: permission denied; make the file readable (chmod +r) or run as its owner")]
     Permission {
         /// The file.
         name: String,
     },
-    /// There is not a single byte.
-    #[error("{name} is empty: not even the header of a capture is there; record it again")]
+    /// The file has no bytes.
+    #[error("{name} is empty, without even the header of a capture; record it again")]
     Empty {
         /// The file.
         name: String,
     },
     /// The bytes are not a capture of any known format.
-    #[error("{name} is not a capture: {looks}; give a pcap or pcapng file")]
+    #[error("{name} is not a capture: {looks}; expected a pcap or pcapng file")]
     NotCapture {
         /// The file.
         name: String,
-        /// What the bytes look like instead.
+        /// What the bytes look like.
         looks: Looks,
     },
-    /// A known format that is not read here.
+    /// A known format that is not supported.
     #[error("{name} is {format}, which is not supported; {remedy}")]
     Unsupported {
         /// The file.
@@ -76,17 +76,17 @@ pub enum Error {
     },
     /// The capture ends too early.
     #[error(
-        "{name} is cut off in {piece} at byte {offset}: {missing} more bytes should follow; \
+        "{name} is cut off in {piece} at byte {offset}: {missing} more bytes are missing; \
          only packets before that are read"
     )]
     Truncated {
         /// The file.
         name: String,
-        /// What is not whole.
+        /// What is incomplete.
         piece: TruncatedPart,
         /// Where that starts in the (uncompressed) file.
         offset: u64,
-        /// How many bytes it lacks; where its header is not whole, of the header.
+        /// How many bytes are missing: of its header, if that is incomplete.
         missing: u64,
     },
     /// Bytes from which the next packet cannot be found.
@@ -104,35 +104,35 @@ pub enum Error {
     Io {
         /// The file.
         name: String,
-        /// What the operating system says.
+        /// The operating system's error.
         cause: io::Error,
     },
-    /// A file that is written along with reading cannot be.
+    /// A file that is written along with reading cannot be written.
     #[error("{name} cannot be written: {cause}")]
     Unwritable {
         /// The file.
         name: String,
-        /// What the operating system says.
+        /// The operating system's error.
         cause: io::Error,
     },
-    /// A file is to be written that is there already.
+    /// A file to be written exists already.
     #[error("{name} exists; give another name, or --force to replace it")]
     Exists {
         /// The file.
         name: String,
     },
-    /// A packet is to be read again that was let go to make room for newer ones.
+    /// A packet to be read again was overwritten by newer ones.
     #[error(
-        "packet {packet} was let go: the newest {limit} bytes of packets are kept \
+        "packet {packet} is no longer available: only the newest {limit} bytes of packets are kept \
          (--spool-limit)"
     )]
     NotSpooled {
         /// Its number.
         packet: PacketId,
-        /// What a [`Spool`](super::Spool) is allowed to keep, in bytes.
+        /// The limit of the [`Spool`](super::Spool), in bytes.
         limit: u64,
     },
-    /// Live capture is not possible, or not any longer.
+    /// Live capture is not possible, or no longer possible.
     #[error("{problem}; {remedy}")]
     Live {
         /// What is wrong, with the interface's name.
@@ -145,8 +145,8 @@ pub enum Error {
 impl Error {
     /// Whether a capture was opened and then turned out to be damaged.
     ///
-    /// Every whole packet before the damage has been given by then, so the caller reports it
-    /// (CAP-08) and goes on with what there is. All other errors mean that we failed.
+    /// Every complete packet before the damage has been returned by then, so the caller reports the
+    /// damage (CAP-08) and continues with those packets. All other errors mean that we failed.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::DamagedCompression { .. } | Self::Truncated { .. } | Self::Damaged { .. } => true,
@@ -186,7 +186,7 @@ impl fmt::Display for Looks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("it looks like a text file"),
-            Self::Noise => f.write_str("it does not start as one"),
+            Self::Noise => f.write_str("it does not start like one"),
             Self::Short { length: 1 } => f.write_str("it ends after 1 byte"),
             Self::Short { length } => write!(f, "it ends after {length} bytes"),
             Self::CompressedTwice => f.write_str("it is compressed more than once"),
@@ -235,7 +235,7 @@ impl fmt::Display for CompressionFormat {
 pub enum TruncatedPart {
     /// The packet that would have had this number.
     Packet(PacketId),
-    /// A pcapng block that holds no packet, or whose type is cut off.
+    /// A pcapng block without a packet, or whose type is cut off.
     Block,
 }
 
@@ -255,7 +255,7 @@ pub enum Damage {
     PacketLength {
         /// The length given, in bytes.
         length: u32,
-        /// The most that is believed, in bytes.
+        /// The longest plausible length, in bytes.
         limit: u32,
     },
     /// A length that no block can have.
@@ -263,7 +263,7 @@ pub enum Damage {
         /// The length given, in bytes.
         length: u32,
     },
-    /// The length at the end of a block is not that at its start.
+    /// The length at the end of a block differs from that at its start.
     BlockEnd {
         /// At the start, in bytes.
         length: u32,
@@ -291,7 +291,7 @@ pub enum Damage {
     CapturedLength {
         /// The length given, in bytes.
         captured: u32,
-        /// How much there is in the block, in bytes.
+        /// How much the block contains, in bytes.
         room: u64,
     },
     /// A block that is too short for the fields of its type.
@@ -344,18 +344,18 @@ impl fmt::Display for Damage {
     }
 }
 
-/// A damaged block that was skipped; reading went on behind it.
+/// A damaged block that was skipped; reading continued after it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SkippedBlock {
     /// Where the block starts in the (uncompressed) file.
     pub offset: u64,
-    /// The last packet before it; 0 when there was none.
+    /// The last packet before it; 0 if there was none.
     pub after: PacketId,
     /// What is wrong with it.
     pub damage: Damage,
 }
 
-/// What was skipped so far, up to a limit.
+/// The blocks skipped so far, up to a limit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SkippedBlocks {
     list: Vec<SkippedBlock>,
@@ -368,7 +368,7 @@ impl SkippedBlocks {
         &self.list
     }
 
-    /// How many more there were than [`SkippedBlocks::list`] holds.
+    /// How many more were skipped than [`SkippedBlocks::list`] contains.
     pub fn omitted(&self) -> u64 {
         self.omitted
     }
@@ -382,7 +382,7 @@ impl SkippedBlocks {
     }
 }
 
-/// A name that can stand in a message of one line, whatever characters it has.
+/// A name that is safe in a one-line message, whatever characters it has.
 pub(super) fn printable(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for character in name.chars() {
@@ -395,7 +395,7 @@ pub(super) fn printable(name: &str) -> String {
     shown
 }
 
-/// Skipped blocks remembered for one capture; a file of damaged blocks only must not fill the memory.
+/// Skipped blocks kept for one capture, so that a file of damaged blocks does not fill the memory.
 const MAX_NOTICES: usize = 256;
 
 #[cfg(test)]
@@ -407,11 +407,11 @@ mod tests {
         let name = || "a.pcap".to_owned();
         vec![
             ("a.pcap: no such file; check the path", Error::Missing { name: name() }),
-            ("a.pcap is not a capture: it looks like a text file; give a pcap or pcapng file",
+            ("a.pcap is not a capture: it looks like a text file; expected a pcap or pcapng file",
                 Error::NotCapture { name: name(), looks: Looks::Text }),
-            ("a.pcap is not a capture: it ends after 3 bytes; give a pcap or pcapng file",
+            ("a.pcap is not a capture: it ends after 3 bytes; expected a pcap or pcapng file",
                 Error::NotCapture { name: name(), looks: Looks::Short { length: 3 } }),
-            ("a.pcap is cut off in packet 7 at byte 99: 5 more bytes should follow; only packets before that are read",
+            ("a.pcap is cut off in packet 7 at byte 99: 5 more bytes are missing; only packets before that are read",
                 Error::Truncated { name: name(), piece: TruncatedPart::Packet(PacketId(7)), offset: 99, missing: 5 }),
             ("a.pcap is damaged at byte 24: a packet of 4294967295 bytes is impossible (limit 262144); only packets before that are read",
                 Error::Damaged { name: name(), offset: 24, damage: Damage::PacketLength { length: u32::MAX, limit: 262_144 } }),

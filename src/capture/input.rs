@@ -1,4 +1,4 @@
-//! One growable buffer over whatever bytes come from.
+//! One growable buffer over any reader.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Input {
         Self { reader, name, progress, buffer: Vec::new(), start: 0, end: 0, base: 0 }
     }
 
-    /// What the file is called in messages.
+    /// The name of the file in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -51,30 +51,30 @@ impl Input {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Makes `length` unread bytes available; false when the file ends before that.
+    /// Makes `length` unread bytes available; false if the file ends before that.
     ///
-    /// Returns as soon as they are there, so that packets of a pipe are given when they come.
+    /// Returns as soon as they are available, so that packets of a pipe are returned when they arrive.
     #[inline]
     pub(super) fn ensure(&mut self, length: usize) -> Result<bool, Error> {
         if self.end - self.start >= length { Ok(true) } else { self.fill(length) }
     }
 
-    /// Takes `before + length + behind` bytes, which must be available, and gives those between.
+    /// Takes `before + length + after` bytes, which must be available, and returns the middle ones.
     #[inline]
-    pub(super) fn take(&mut self, before: usize, length: usize, behind: usize) -> &[u8] {
+    pub(super) fn take(&mut self, before: usize, length: usize, after: usize) -> &[u8] {
         let first = self.start + before;
         let last = first + length;
-        self.start = (last + behind).min(self.end);
+        self.start = (last + after).min(self.end);
         self.buffer.get(first..last).unwrap_or_default()
     }
 
-    /// Leaves out `length` bytes, which must be available.
+    /// Skips `length` bytes, which must be available.
     #[inline]
     pub(super) fn consume(&mut self, length: usize) {
         self.start = (self.start + length).min(self.end);
     }
 
-    /// Leaves out bytes that need not be available; false when the file ends before that.
+    /// Skips bytes that need not be available; false if the file ends before that.
     pub(super) fn skip(&mut self, length: u64) -> Result<bool, Error> {
         let mut left = length;
         loop {
@@ -90,7 +90,7 @@ impl Input {
         }
     }
 
-    /// The reader with the unread bytes before it.
+    /// The reader, preceded by the unread bytes.
     pub(super) fn into_reader(self) -> (Box<dyn Read + Send>, String, BytesRead) {
         let unread = self.available().to_vec();
         (Box::new(io::Cursor::new(unread).chain(self.reader)), self.name, self.progress)
@@ -122,7 +122,7 @@ impl Input {
         Ok(true)
     }
 
-    /// Makes free space behind the unread bytes, for a piece of `length` bytes that starts with them.
+    /// Makes room after the unread bytes, for a piece of `length` bytes that starts with them.
     fn make_room(&mut self, length: usize) {
         if self.start > 0 && self.buffer.len() - self.end < READ_LENGTH / 2 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -131,7 +131,7 @@ impl Input {
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            // Doubled only as far as bytes really come, because a length may be a lie.
+            // Doubled only as bytes actually arrive, because a length may be wrong.
             let wanted = length.min(self.buffer.len().saturating_mul(2));
             self.buffer.resize(wanted.max(self.end + READ_LENGTH), 0);
         }
@@ -172,7 +172,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Bytes asked of the reader at once.
+/// Bytes requested from the reader at once.
 ///
 /// Large enough that system calls do not matter, and small enough to stay in a core's cache: 29 MB
 /// of 80,000 packets took 54 ns per packet, and 80 ns with 1 MiB.

@@ -1,4 +1,4 @@
-//! What is known of an interface that is captured on.
+//! The description of an interface that is captured on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,19 @@ use super::LinkType;
 /// An interface that is captured on.
 #[derive(Clone, Debug)]
 pub struct Interface {
-    /// What the system calls it.
+    /// Its name in the system.
     pub name: String,
-    /// How to read the first bytes of its packets.
+    /// How to decode the first bytes of its packets.
     pub link_type: LinkType,
     /// The longest part of a packet that is captured, in bytes.
     pub snap_length: u32,
-    /// Which packets are captured, in the syntax of tcpdump; all of them without it.
+    /// Which packets are captured, in tcpdump's syntax; all of them if absent.
     pub filter: Option<String>,
-    /// What was lost, as far as known by now.
+    /// What was lost so far.
     pub losses: Losses,
 }
 
-/// How many packets were captured and lost; all clones count the same ones.
+/// How many packets were captured and lost; clones share the counters.
 #[derive(Clone, Debug, Default)]
 pub struct Losses(Arc<Counters>);
 
@@ -37,17 +37,17 @@ impl Losses {
         self.0.captured.load(Ordering::Relaxed)
     }
 
-    /// Packets for which there was no room in the kernel's buffer.
+    /// Packets dropped because the kernel's buffer was full.
     pub fn kernel(&self) -> u64 {
         self.0.kernel.load(Ordering::Relaxed)
     }
 
-    /// Packets that the interface or its driver lost.
+    /// Packets dropped by the interface or its driver.
     pub fn interface(&self) -> u64 {
         self.0.interface.load(Ordering::Relaxed)
     }
 
-    /// All that were lost.
+    /// All lost packets.
     pub fn total(&self) -> u64 {
         self.kernel().saturating_add(self.interface())
     }

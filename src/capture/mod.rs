@@ -1,4 +1,4 @@
-//! Where packets come from: capture files, compressed files, standard input, live interfaces.
+//! Packet sources: capture files, compressed files, standard input, live interfaces.
 //!
 //! The only module below `tui` and `cli` that touches files, devices and the clock.
 
@@ -36,22 +36,22 @@ pub use write::PcapngWriter;
 
 use crate::stream::{PacketId, Timestamp};
 
-/// Anything that gives packets one after the other.
+/// A source of packets.
 ///
-/// A packet borrows from the source until the next one is asked for, so nothing is copied.
+/// A packet borrows from the source until the next one is requested, so nothing is copied.
 pub trait PacketSource {
-    /// Gives the next packet; `None` at the end, and ever after an end or an error.
+    /// Returns the next packet; `None` at the end, and always after an end or an error.
     ///
-    /// Waits where the packets are still being captured.
+    /// Waits if the packets are still being captured.
     ///
     /// # Errors
     ///
     /// - [`Error::Truncated`], [`Error::Damaged`] and [`Error::DamagedCompression`] after the last
-    ///   packet that is whole; see [`Error::is_damage`].
-    /// - [`Error::Io`] when the operating system fails, [`Error::Live`] when an interface does.
+    ///   complete packet; see [`Error::is_damage`].
+    /// - [`Error::Io`] if the operating system fails, [`Error::Live`] if an interface does.
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error>;
 
-    /// What the source is called in messages: a path or an interface.
+    /// The name of the source in messages: a path or an interface.
     fn name(&self) -> &str;
 
     /// How many bytes of the (compressed) file were read so far, for a progress bar.
@@ -59,33 +59,33 @@ pub trait PacketSource {
     /// Runs a little ahead of the packets (256 KiB at a time); 0 for interfaces.
     fn position(&self) -> u64;
 
-    /// The TLS secrets that stood in the capture before the last packet given.
+    /// The TLS secrets embedded in the capture before the last returned packet.
     fn secrets(&self) -> &[Secrets];
 
     /// The damaged blocks that were skipped so far.
     fn skipped_blocks(&self) -> &SkippedBlocks;
 
-    /// How many packets the capturing machine says that it lost, as far as known by now.
+    /// How many packets the capturing machine reports as dropped so far.
     fn dropped(&mut self) -> u64;
 
-    /// Whether the next packet is there, so that [`PacketSource::next_packet`] does not wait.
+    /// Whether the next packet is available, so that [`PacketSource::next_packet`] does not wait.
     ///
-    /// A part of it may be enough to say so, and sources that cannot tell say so, too.
+    /// True if only part of it is available, and for sources that do not know.
     fn is_ready(&self) -> bool {
         true
     }
 
-    /// Ends reading: what is written along with it is made whole. Nothing is given any more.
+    /// Ends reading, and completes the file that is written along with it. No more packets follow.
     ///
     /// # Errors
     ///
-    /// [`Error::Unwritable`] when that cannot be written.
+    /// [`Error::Unwritable`] if that file cannot be written.
     fn close(&mut self) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// How the first bytes of a packet are to be read: a LINKTYPE value of the tcpdump.org registry.
+/// How to decode the first bytes of a packet: a LINKTYPE value of the tcpdump.org registry.
 ///
 /// The upper 16 bits of the classic file header's field (FCS length and flags) are masked off.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -96,21 +96,21 @@ pub struct LinkType(pub u32);
 pub struct Packet<'a> {
     /// Its number in the capture, from 1.
     pub id: PacketId,
-    /// When it was captured; 0 where the file gives no time (Simple Packet Blocks).
+    /// When it was captured; 0 if the file has no time (Simple Packet Blocks).
     pub time: Timestamp,
-    /// How to read its first bytes.
+    /// How to decode its first bytes.
     pub link_type: LinkType,
     /// Interface it was captured on, counted from 0 over all sections of the file.
     pub interface: u32,
     /// The captured bytes.
     pub bytes: &'a [u8],
-    /// Length of the packet on the wire in bytes; larger than `bytes` where the snap length cut it.
+    /// Length of the packet on the wire in bytes; larger than `bytes` if the snap length cut it.
     pub original_length: u32,
     /// Position of `bytes` in the (uncompressed) file.
     pub file_offset: u64,
 }
 
-/// Secrets that a capture brings along (pcapng's Decryption Secrets Block).
+/// Secrets embedded in a capture (pcapng's Decryption Secrets Block).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Secrets {
     /// What the data is: 0x544c534b is a TLS key log in NSS format.
@@ -129,7 +129,7 @@ impl Secrets {
 /// The type of secrets that are a TLS key log: `TLSK` (draft-ietf-opsawg-pcapng, section 4.7).
 const KEY_LOG: u32 = 0x544c_534b;
 
-/// The longest packet that is believed where the file does not announce longer ones, in bytes.
+/// The longest plausible packet if the file does not announce longer ones, in bytes.
 ///
 /// libpcap's largest snap length is 256 KiB; the rest is for headers that capture tools prepend.
 const PACKET_LIMIT: u32 = (256 << 10) + (64 << 10);

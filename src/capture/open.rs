@@ -1,4 +1,4 @@
-//! Opening a capture, whatever its format: told by its first bytes, not by its name.
+//! Opening a capture of any format, recognized by its first bytes, not by its name.
 
 use std::fs;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::stream::length_u64;
 ///
 /// - [`Error::Missing`], [`Error::Directory`], [`Error::Permission`] and [`Error::Io`] for the path.
 /// - [`Error::Empty`], [`Error::NotCapture`] and [`Error::Unsupported`] for what is in the file.
-/// - [`Error::Decompression`] when its beginning cannot be decompressed.
+/// - [`Error::Decompression`] if its beginning cannot be decompressed.
 #[expect(clippy::disallowed_methods, reason = "this is where captures are opened")]
 pub fn open(path: &Path) -> Result<Box<dyn PacketSource + Send>, Error> {
     let name = printable(&path.to_string_lossy());
@@ -31,7 +31,7 @@ pub fn open(path: &Path) -> Result<Box<dyn PacketSource + Send>, Error> {
 
 /// Opens a capture that comes as a stream of bytes, for example from standard input.
 ///
-/// `name` is what messages call it. Reads no more than it takes to know the format.
+/// `name` is its name in messages. Reads only as much as is needed to recognize the format.
 ///
 /// # Errors
 ///
@@ -52,9 +52,9 @@ pub fn open_stream(
     capture(input)
 }
 
-/// Gives the length of a file in bytes, as [`PacketSource::position`] counts them.
+/// Returns the length of a file in bytes, as [`PacketSource::position`] counts them.
 ///
-/// `None` for pipes, devices and whatever cannot be asked.
+/// `None` for pipes, devices and files whose length is unknown.
 pub fn length(path: &Path) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
     metadata.is_file().then_some(metadata.len())
@@ -81,7 +81,7 @@ fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
     Err(Error::NotCapture { name, looks: looks(first) })
 }
 
-/// What bytes look like that are of no known format.
+/// What bytes of an unknown format look like.
 fn looks(first: &[u8]) -> Looks {
     let sample = first.get(..SAMPLE_LENGTH).unwrap_or(first);
     if recognize(sample).is_some() {
@@ -106,7 +106,7 @@ fn looks(first: &[u8]) -> Looks {
     }
 }
 
-/// An error of the file system, as far as it can be named.
+/// An error of the file system, by kind if known.
 pub(super) fn refusal(name: String, cause: io::Error) -> Error {
     match cause.kind() {
         io::ErrorKind::NotFound => Error::Missing { name },
@@ -116,7 +116,7 @@ pub(super) fn refusal(name: String, cause: io::Error) -> Error {
     }
 }
 
-/// Damage of compressed data before the capture's header is known: there is nothing to go on with.
+/// Damage of compressed data before the capture's header is a failure to open it.
 fn before_first_packet(error: Error) -> Error {
     match error {
         Error::DamagedCompression { name, flaw, position } => {
@@ -126,13 +126,13 @@ fn before_first_packet(error: Error) -> Error {
     }
 }
 
-/// Bytes that tell every format from the others.
+/// Bytes needed to recognize any format.
 const MAGIC_LENGTH: usize = 4;
 
-/// Bytes looked at to tell a text from noise, and other formats.
+/// Bytes examined to distinguish text, noise and other formats.
 const SAMPLE_LENGTH: usize = 512;
 
-/// Files that people mistake for captures, or that other tools convert: first bytes, name, remedy.
+/// Files often mistaken for captures, or that other tools convert: first bytes, name, remedy.
 #[rustfmt::skip]
 const OTHERS: &[(&[u8], &str, &str)] = &[
     (b"\xfd7zXZ\0",             "compressed with xz",         "decompress it with xz -d"),

@@ -1,4 +1,4 @@
-//! The pcapng files that packets are written to while they are read, one after the other.
+//! The pcapng files that packets are written to while they are read.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -13,38 +13,38 @@ use super::write::PROGRAM;
 use super::{Error, Packet, PcapngWriter, Rotation, Secrets};
 use crate::stream::{Timestamp, length_u64};
 
-/// Whether a file that is there already is replaced.
+/// Whether an existing file is replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Replacing {
-    /// It is.
+    /// It is replaced.
     Yes,
-    /// It is not, and that is an error.
+    /// It is kept, and that is an error.
     No,
 }
 
-/// The file that is being written, and those before.
+/// The file being written, and the earlier ones.
 #[derive(Debug)]
 pub struct CaptureOutput {
-    /// What the user called it.
+    /// The name given by the user.
     base: PathBuf,
     rotation: Rotation,
     replacing: Replacing,
     writer: PcapngWriter<BufWriter<File>>,
-    /// Where `writer` writes.
+    /// The file of `writer`.
     path: PathBuf,
     extent: FileExtent,
-    /// The files before, the oldest first.
+    /// The earlier files, oldest first.
     before: VecDeque<PathBuf>,
-    /// How many files were begun.
+    /// How many files were started.
     begun: u64,
 }
 
 impl CaptureOutput {
-    /// Makes the first file, so that it is known to be possible before packets are read.
+    /// Creates the first file, so that a failure is known before packets are read.
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] for a file that is not to be replaced, [`Error::Unwritable`] for all else.
+    /// [`Error::Exists`] for a file that must not be replaced, else [`Error::Unwritable`].
     pub fn create(base: &Path, rotation: Rotation, replacing: Replacing) -> Result<Self, Error> {
         let path = rotation.path(base, 1, clock::wall());
         Ok(Self {
@@ -59,12 +59,12 @@ impl CaptureOutput {
         })
     }
 
-    /// Gives the first file to a user, and sees that the others can be made once the process is
-    /// that user (`switch_to`).
+    /// Gives the first file to a user, runs `switch_to`, and verifies that the user can create the
+    /// further files.
     ///
     /// # Errors
     ///
-    /// [`Error::Unwritable`], and what `switch_to` fails with.
+    /// [`Error::Unwritable`], and the errors of `switch_to`.
     pub fn hand_over(
         &self,
         user: &User,
@@ -78,19 +78,22 @@ impl CaptureOutput {
         let folder = self.base.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or_else(|| Path::new("."));
         if self.rotation.is_on() && !user.may_write(folder) {
-            let text = format!("the next files are made by {}, who may not", user.words());
+            let text = format!(
+                "further files are created by {}, who has no write permission",
+                user.display_name()
+            );
             return Err(unwritable(folder, io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
         Ok(())
     }
 
-    /// Whether a packet of this time belongs into the next file.
+    /// Whether a packet of this time belongs in the next file.
     pub(super) fn is_full(&self, time: Timestamp) -> bool {
         self.rotation.is_due(&self.extent, time)
     }
 
-    /// Begins the next file, and removes the oldest where there are too many.
-    pub(super) fn go_on(&mut self) -> Result<(), Error> {
+    /// Starts the next file, and removes the oldest if there are too many.
+    pub(super) fn next_file(&mut self) -> Result<(), Error> {
         self.begun = self.begun.saturating_add(1);
         let path = self.rotation.path(&self.base, self.begun, clock::wall());
         self.writer = begin(&path, self.replacing)?;
@@ -108,7 +111,7 @@ impl CaptureOutput {
         Ok(())
     }
 
-    /// Writes a packet, behind secrets that came before it.
+    /// Writes a packet, after the secrets that came before it.
     pub(super) fn push(&mut self, packet: &Packet<'_>, secrets: &[Secrets]) -> Result<(), Error> {
         self.write(|writer| {
             secrets.iter().try_for_each(|secrets| writer.secrets(secrets))?;
@@ -120,7 +123,7 @@ impl CaptureOutput {
         Ok(())
     }
 
-    /// Writes something else.
+    /// Writes anything else.
     pub(super) fn write(
         &mut self,
         work: impl FnOnce(&mut PcapngWriter<BufWriter<File>>) -> io::Result<()>,
@@ -129,19 +132,19 @@ impl CaptureOutput {
     }
 }
 
-/// Makes a file and begins to write.
+/// Creates a file and writes its header.
 fn begin(path: &Path, replacing: Replacing) -> Result<PcapngWriter<BufWriter<File>>, Error> {
     let out = BufWriter::with_capacity(BUFFER_BYTES, create(path, replacing)?);
     let comment = format!("written by {PROGRAM}");
     PcapngWriter::with_comment(out, &comment).map_err(|cause| unwritable(path, cause))
 }
 
-/// Makes a file that only its owner can read: captures hold what people said.
+/// Creates a file that only its owner can read, because captures contain private data.
 fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true);
     match fs::metadata(path) {
-        // A pipe or a device is written to as it is.
+        // A pipe or a device is opened as it is.
         Ok(facts) if !facts.is_file() && !facts.is_dir() => {}
         // Removed and not truncated, so that no other name of the file, and no link, is followed.
         Ok(facts) if facts.is_file() && replacing == Replacing::Yes => {

@@ -1,4 +1,4 @@
-//! Packets kept with all that is needed to write them out again: their times, and those without payload.
+//! Packets kept with everything needed to save them again, including their times.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,33 +8,33 @@ use super::store::{PacketPlace, PacketStore};
 use super::{LinkType, Packet, Spool};
 use crate::stream::{PacketId, Timestamp, length_u64};
 
-/// Keeps packets in a [`Spool`], each behind a head that tells of it and of where the one before it is.
+/// Keeps packets in a [`Spool`], each after a header with its fields and the previous packet's position.
 #[derive(Debug)]
 pub struct PacketLog {
     spool: Spool,
-    /// Where the head of the last packet is; [`NOTHING`] without any.
+    /// Position of the last packet's header; [`NOTHING`] if there is none.
     last: Arc<AtomicU64>,
     record: Vec<u8>,
 }
 
 impl PacketLog {
-    /// Makes one that writes to a spool.
+    /// Creates a log in a spool.
     pub fn new(spool: Spool) -> Self {
         Self { spool, last: Arc::new(AtomicU64::new(NOTHING)), record: Vec::new() }
     }
 
-    /// Where packets are kept.
+    /// The spool that contains the packets.
     pub fn spool(&self) -> &Spool {
         &self.spool
     }
 
-    /// Reads what is kept, also while more comes.
+    /// A reader of the kept packets, usable while more are added.
     pub fn reader(&self) -> PacketLogReader {
         PacketLogReader { spool: self.spool.clone(), last: Arc::clone(&self.last) }
     }
 
-    /// Keeps a packet; returns the position of its bytes, which takes the place of its
-    /// [`Packet::file_offset`]; the greatest number where it was not kept.
+    /// Keeps a packet; returns the position of its bytes, which replaces its
+    /// [`Packet::file_offset`], or `u64::MAX` if it was not kept.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl PacketLog {
     }
 }
 
-/// The packets of a [`PacketLog`], the latest first.
+/// Reads the packets of a [`PacketLog`], the latest first.
 #[derive(Clone, Debug)]
 pub struct PacketLogReader {
     spool: Spool,
@@ -78,12 +78,12 @@ pub struct LoggedPacket {
 }
 
 impl PacketLogReader {
-    /// Where the bytes of packets are read from.
+    /// The spool from which packets are read.
     pub fn store(&self) -> &Spool {
         &self.spool
     }
 
-    /// The packet that was kept last; `None` where nothing is kept.
+    /// The packet that was kept last; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl PacketLogReader {
         self.at(self.last.load(Ordering::Acquire))
     }
 
-    /// The packet that was kept before another one; `None` where there is none.
+    /// The packet that was kept before another one; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl PacketLogReader {
     }
 }
 
-/// What stands before the bytes of a packet.
+/// The header before the bytes of a packet.
 struct LogHeader {
     before: u64,
     id: u64,
@@ -164,7 +164,7 @@ impl LogHeader {
     }
 }
 
-/// The position of what is not there.
+/// The position of a packet that does not exist.
 const NOTHING: u64 = u64::MAX;
 
 /// Bytes of a [`LogHeader`].

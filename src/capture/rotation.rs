@@ -1,16 +1,16 @@
-//! When a file that packets are written to is followed by the next one, and what they are called.
+//! Rotation of output files: when the next one is started, and the names of files.
 
 use std::path::{Path, PathBuf};
 
 use crate::stream::Timestamp;
 use crate::text::clock::Rfc3339;
 
-/// When the next file is begun, and how many are kept. Without any condition there is one file.
+/// When the next file is started, and how many are kept. Without any limit there is one file.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Rotation {
-    /// Bytes of a file from which on the next one is begun.
+    /// The size of a file from which the next one is started, in bytes.
     pub bytes: Option<u64>,
-    /// Nanoseconds from the first packet of a file on.
+    /// Nanoseconds since the first packet of a file.
     pub nanoseconds: Option<u64>,
     /// Packets of a file.
     pub packets: Option<u64>,
@@ -35,16 +35,16 @@ impl Rotation {
         self.bytes.is_some() || self.nanoseconds.is_some() || self.packets.is_some()
     }
 
-    /// Whether a packet of this time belongs into the next file.
+    /// Whether a packet of this time belongs in the next file.
     pub(super) fn is_due(&self, extent: &FileExtent, time: Timestamp) -> bool {
-        // A file has a packet at least, or there would be files without end.
+        // A file has at least one packet, or there would be an endless number of files.
         let Some(first) = extent.first else { return false };
         self.bytes.is_some_and(|limit| extent.bytes >= limit)
             || self.packets.is_some_and(|limit| extent.packets >= limit)
             || self.nanoseconds.is_some_and(|limit| time.0.saturating_sub(first.0) >= limit)
     }
 
-    /// What the file with a number is called: `NAME_00001_20260822093000.pcapng`, as dumpcap does, in UTC.
+    /// The name of a file by number, as in dumpcap: `NAME_00001_20260822093000.pcapng`, in UTC.
     pub(super) fn path(&self, base: &Path, number: u64, time: Timestamp) -> PathBuf {
         if !self.is_on() {
             return base.to_owned();
@@ -85,7 +85,7 @@ mod tests {
             ("packets to come",     packets, extent(9, 2),               100,      false),
             ("enough packets",      packets, extent(9, 3),               100,      true),
             ("within the time",     seconds, extent(9, 9),               149,      false),
-            ("behind the time",     seconds, extent(9, 9),               150,      true),
+            ("after the time",     seconds, extent(9, 9),               150,      true),
             ("a clock set back",    seconds, extent(9, 9),               1,        false),
         ];
         for (name, rotation, extent, time, expected) in cases {

@@ -1,4 +1,4 @@
-//! Packets kept while they are read, where the source cannot be read twice.
+//! Packets kept while they are read, for sources that cannot be read twice.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,20 +10,19 @@ use crate::stream::{PacketId, length_u64, length_usize};
 
 /// A temporary file of packets: those of standard input, of a compressed file, of an interface.
 ///
-/// It never gets larger than its limit: then the oldest packets are let go, one by one, to make room for the
-/// newest. It has no name in the file system where that is possible, and is gone with the last clone
-/// of this. One thread may write while others read.
+/// It never grows beyond its limit: the newest packets then overwrite the oldest. The file is
+/// unlinked if the system allows it, and disappears with the last clone. One thread may write while
+/// others read.
 #[derive(Clone, Debug)]
 pub struct Spool {
     shared: Arc<SpoolFile>,
-    /// Bytes that the file may have.
+    /// The largest size of the file, in bytes.
     limit: u64,
 }
 
 #[derive(Debug)]
 struct SpoolFile {
-    /// Written again from its start when it has as many bytes as it may: what has position `p`
-    /// among all packets ever kept stands at `p` modulo the limit.
+    /// A ring buffer: position `p` among all bytes ever written is at `p` modulo the limit.
     file: Positional,
     tail: Mutex<SpoolTail>,
 }
@@ -34,11 +33,11 @@ struct SpoolTail {
     /// Position of the first of them.
     start: u64,
     bytes: Vec<u8>,
-    /// Some packets that are kept, from the last one before them on: `Spool::evicted` need not be exact.
+    /// Some of the kept packets and the last one before them: `Spool::evicted` need not be exact.
     marks: VecDeque<Mark>,
 }
 
-/// Where every so many packets one of them starts.
+/// The position of one packet in every [`MARK_INTERVAL`] bytes.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     /// The packet's number.
@@ -48,24 +47,23 @@ struct Mark {
 }
 
 impl Spool {
-    /// Makes an empty one that keeps the newest `limit` bytes, or a little more where that is less than a few
-    /// packets.
+    /// Creates an empty spool for the newest `limit` bytes, or for a few packets if that is more.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when no temporary file can be made.
+    /// [`Error::Io`] if no temporary file can be created.
     pub fn new(limit: u64) -> Result<Self, Error> {
         let file = tempfile::tempfile().map_err(failure)?;
         let shared = SpoolFile { file: Positional::new(file), tail: Mutex::default() };
         Ok(Self { shared: Arc::new(shared), limit: limit.max(SMALLEST) })
     }
 
-    /// Keeps a packet; returns the position at which it can be read again, which takes the place of
-    /// its [`Packet::file_offset`].
+    /// Keeps a packet; returns the position at which it can be read again, which replaces its
+    /// [`Packet::file_offset`].
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the file cannot be written.
+    /// [`Error::Io`] if the file cannot be written.
     pub fn push(&self, packet: &Packet<'_>) -> Result<u64, Error> {
         let mut tail = self.tail();
         let offset = tail.start.saturating_add(length_u64(tail.bytes.len()));
@@ -79,22 +77,22 @@ impl Spool {
         Ok(offset)
     }
 
-    /// The limit that is not reached but by hours of heavy traffic, in bytes.
+    /// The default limit in bytes, enough for hours of heavy traffic.
     pub const LIMIT: u64 = 16 << 30;
 
-    /// Bytes that are kept at most.
+    /// The most bytes that are kept.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Up to which packet the oldest were let go; `None` while all are kept.
+    /// The last packet that was overwritten; `None` while all are kept.
     pub fn evicted(&self) -> Option<PacketId> {
         let tail = self.tail();
         let oldest = self.oldest(&tail);
         if oldest == 0 {
             return None;
         }
-        // The last one that starts before what is kept is incomplete itself.
+        // The last one that starts before the kept bytes is incomplete itself.
         let mark = tail.marks.iter().take_while(|mark| mark.start < oldest).last();
         mark.map(|mark| mark.packet)
     }
@@ -120,13 +118,13 @@ impl Spool {
         Ok(())
     }
 
-    /// Position of the first byte that is still kept.
+    /// Position of the oldest byte still kept.
     fn oldest(&self, tail: &SpoolTail) -> u64 {
         tail.start.saturating_sub(self.limit)
     }
 
     fn tail(&self) -> MutexGuard<'_, SpoolTail> {
-        // A thread that panicked has written whole packets or nothing.
+        // A thread that panicked has written complete packets or nothing.
         self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,12 +143,12 @@ impl PacketStore for Spool {
         into.resize(length, 0);
         let place_in_file = place.offset % self.limit;
         let first = length_usize(self.limit - place_in_file).min(length);
-        let (before, behind) = into.split_at_mut(first);
+        let (before, after) = into.split_at_mut(first);
         let mut outcome = self.shared.file.read(before, place_in_file);
-        if outcome.is_ok() && !behind.is_empty() {
-            outcome = self.shared.file.read(behind, 0);
+        if outcome.is_ok() && !after.is_empty() {
+            outcome = self.shared.file.read(after, 0);
         }
-        // Asked behind reading, because it may have been written over meanwhile.
+        // Checked after reading, because it may have been overwritten in the meantime.
         if place.offset < self.oldest(&self.tail()) {
             into.clear();
             return Err(Error::NotSpooled { packet: place.id, limit: self.limit });
@@ -166,10 +164,10 @@ fn failure(cause: std::io::Error) -> Error {
 /// Bytes written at once.
 const WRITE_LENGTH: usize = 256 << 10;
 
-/// The least limit, in bytes: what is written at once, and the longest packet.
+/// The smallest limit, in bytes: enough for one write and the longest packet.
 const SMALLEST: u64 = 1 << 20;
 
-/// Bytes from one packet that is remembered to the next.
+/// Bytes from one marked packet to the next.
 const MARK_INTERVAL: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -242,8 +240,8 @@ mod tests {
                     assert_eq!(
                         error.to_string(),
                         format!(
-                            "packet {} was let go: the newest 1048576 bytes of packets are kept \
-                             (--spool-limit)",
+                            "packet {} is no longer available: only the newest 1048576 bytes of \
+                             packets are kept (--spool-limit)",
                             place.id
                         )
                     );

@@ -1,4 +1,4 @@
-//! Reading packets again, one by one, when somebody wants to see what is in them.
+//! Reading single packets again.
 
 use std::fs::File;
 use std::io;
@@ -10,18 +10,18 @@ use super::open::refusal;
 use super::{LinkType, Packet};
 use crate::stream::{PacketId, Timestamp, length_usize};
 
-/// Where the bytes of a packet can be read again, and what is needed to decode them.
+/// Where the bytes of a packet can be read again, and how to decode them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PacketPlace {
     /// Its number in the capture.
     pub id: PacketId,
-    /// Position of its bytes in what is read from: a capture file or a [`Spool`](super::Spool).
+    /// Position of its bytes in the capture file or [`Spool`](super::Spool).
     pub offset: u64,
     /// How many bytes were captured.
     pub length: u32,
     /// How many there were on the wire.
     pub original_length: u32,
-    /// How to read the first of them.
+    /// How to decode the first of them.
     pub link_type: LinkType,
 }
 
@@ -37,7 +37,7 @@ impl PacketPlace {
         }
     }
 
-    /// The packet, of which `bytes` were read again. Its time and interface are not known any more.
+    /// The packet with `bytes` that were read again. Its time and interface are not known.
     pub fn packet<'a>(&self, bytes: &'a [u8]) -> Packet<'a> {
         Packet {
             id: self.id,
@@ -51,18 +51,18 @@ impl PacketPlace {
     }
 }
 
-/// Anything that packets can be read from again.
+/// A store from which packets can be read again.
 pub trait PacketStore {
-    /// Replaces what is in `into` by the bytes of a packet.
+    /// Replaces the content of `into` by the bytes of a packet.
     ///
     /// # Errors
     ///
-    /// - [`Error::Io`] when they cannot be read, or are not there any more.
-    /// - [`Error::NotSpooled`] when they were not kept.
+    /// - [`Error::Io`] if they cannot be read, or no longer exist.
+    /// - [`Error::NotSpooled`] if they were overwritten.
     fn read(&self, place: &PacketPlace, into: &mut Vec<u8>) -> Result<(), Error>;
 }
 
-/// A capture file that is not compressed: packets are read where they stand.
+/// A capture file that is not compressed: packets are read in place.
 #[derive(Debug)]
 pub struct FileStore {
     file: Positional,
@@ -70,8 +70,8 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// Opens a capture for reading packets again; `None` for a compressed one, whose packets have to
-    /// be kept in a [`Spool`](super::Spool) while they are read.
+    /// Opens a capture for reading packets again; `None` for a compressed one, whose packets must be
+    /// kept in a [`Spool`](super::Spool) while they are read.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl FileStore {
         let mut first = [0; MAGIC_LENGTH];
         let plain = match store.file.read(&mut first, 0) {
             Ok(()) => recognize(&first).is_none(),
-            // Too short to be a capture, or no file that can be read at any place.
+            // Too short to be a capture, or not a file that can be read at any position.
             Err(_) => false,
         };
         Ok(plain.then_some(store))
@@ -100,7 +100,7 @@ impl PacketStore for FileStore {
     }
 }
 
-/// A file that is read and written at positions, whoever else does so.
+/// A file that several threads read and write at given positions.
 #[derive(Debug)]
 pub(super) struct Positional {
     #[cfg(unix)]
@@ -147,7 +147,7 @@ impl Positional {
     }
 }
 
-/// Bytes that tell a compressed file.
+/// Bytes needed to recognize a compressed file.
 const MAGIC_LENGTH: usize = 4;
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_read_where_they_stand() {
+    fn packets_are_read_in_place() {
         let file = file(b"\xd4\xc3\xb2\xa1 some packets");
         let store = FileStore::open(file.path()).unwrap().unwrap();
         let mut bytes = b"something longer than what is read".to_vec();

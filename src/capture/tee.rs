@@ -4,26 +4,25 @@ use super::output::CaptureOutput;
 use super::{Error, Interface, Packet, PacketSource, PcapngWriter, Secrets, SkippedBlocks};
 use crate::stream::Timestamp;
 
-/// A source whose packets are also written to a file, or to several one after the other.
+/// A source whose packets are also written to one or more files.
 ///
-/// The file is whole after [`PacketSource::close`], and as far as packets came before.
+/// The file is complete after [`PacketSource::close`]; before that, it contains the packets so far.
 pub struct Tee {
     source: Box<dyn PacketSource + Send>,
     interfaces: Vec<Interface>,
     output: CaptureOutput,
-    /// How many of the source's secrets were written to this file.
+    /// How many of the source's secrets have been written to this file.
     secrets: usize,
-    /// The packet that was given last.
+    /// The packet returned last.
     bytes: Vec<u8>,
     /// Times of the first packet of all and of the last.
     times: Option<(Timestamp, Timestamp)>,
-    /// Nothing is written any more.
+    /// Nothing more is written.
     ended: bool,
 }
 
 impl Tee {
-    /// Writes what `source` gives. `interfaces` are those that it captures on; of other sources no more
-    /// is known than their packets tell.
+    /// Writes the packets of `source`. `interfaces` are those that it captures on, if it is live.
     ///
     /// # Errors
     ///
@@ -53,7 +52,7 @@ impl Tee {
         })
     }
 
-    /// Ends the file: what was lost is written last.
+    /// Ends the file with the statistics of the interfaces.
     fn end_file(&mut self) -> Result<(), Error> {
         let times = self.times.unwrap_or_default();
         let interfaces = &self.interfaces;
@@ -65,11 +64,11 @@ impl Tee {
         })
     }
 
-    /// Writes a packet, into the next file where it is time for that.
+    /// Writes a packet, to the next file if a limit is reached.
     fn write(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
         if self.output.is_full(packet.time) {
             self.end_file()?;
-            self.output.go_on()?;
+            self.output.next_file()?;
             self.describe()?;
             self.secrets = 0;
         }
@@ -79,7 +78,7 @@ impl Tee {
         self.output.push(packet, secrets.get(self.secrets..).unwrap_or_default())?;
         self.secrets = secrets.len();
         if !self.source.is_ready() {
-            // Whoever reads the file meanwhile gets what there is.
+            // Another program may be reading the file.
             self.output.write(PcapngWriter::flush)?;
         }
         Ok(())
@@ -92,7 +91,7 @@ impl PacketSource for Tee {
             return Ok(None);
         }
         let mut bytes = std::mem::take(&mut self.bytes);
-        // Copied, because the source must tell of its secrets before the packet is written.
+        // Copied, because the source's secrets are needed before the packet is written.
         let next = self.source.next_packet().map(|next| {
             next.map(|packet| {
                 bytes.clear();
@@ -107,7 +106,7 @@ impl PacketSource for Tee {
                 return Ok(None);
             }
             Err(error) => {
-                // What was wrong first is told.
+                // The first error is reported.
                 self.close().ok();
                 return Err(error);
             }

@@ -206,7 +206,7 @@ fn classic_variants_give_the_same_packets() {
         ("link type with FCS length",   classic(0xa1b2_c3d4, 0x2400_0001, false, 16), 1_000_002_000, 1),
         ("two gzip members",            [gzip(&simple()[..30]), gzip(&simple()[30..])].concat(), 1_000_002_000, 1),
         ("two zstd frames",             [zstd(&simple()[..30]), zstd(&simple()[30..])].concat(), 1_000_002_000, 1),
-        ("zstd behind a skippable one", [b"\x5a\x2a\x4d\x18\x03\0\0\0abc", &zstd(&simple())[..]].concat(), 1_000_002_000, 1),
+        ("zstd after a skippable one", [b"\x5a\x2a\x4d\x18\x03\0\0\0abc", &zstd(&simple())[..]].concat(), 1_000_002_000, 1),
         ("zstd before a skippable one", [&zstd(&simple())[..], b"\x50\x2a\x4d\x18\x00\0\0\0"].concat(), 1_000_002_000, 1),
     ];
     for (name, bytes, time, link_type) in cases {
@@ -243,7 +243,7 @@ fn pcapng_features() {
         ("own link types", Ng::new().interface(1, 0, &[]).interface(101, 0, &[]).packet(1, 1, b"a").packet(0, 2, b"bcdef"),
             vec![seen(1000, 101, 1, b"a"), seen(2000, 1, 0, b"bcdef")]),
         ("nanoseconds", Ng::new().interface(1, 0, &[(9, &[9])]).packet(0, 1 << 40, b"a"), vec![seen(1 << 40, 1, 0, b"a")]),
-        ("2^-10 seconds behind a comment", Ng::new().interface(1, 0, &[(1, b"hello"), (9, &[0x8a])]).packet(0, 512, b"a"),
+        ("2^-10 seconds after a comment", Ng::new().interface(1, 0, &[(1, b"hello"), (9, &[0x8a])]).packet(0, 512, b"a"),
             vec![seen(500_000_000, 1, 0, b"a")]),
         ("offset", Ng::new().interface(1, 0, &[(14, &offset.to_le_bytes())]).packet(0, 1, b"a"), vec![seen(10_000_001_000, 1, 0, b"a")]),
         ("big-endian offset", Ng::big().interface(1, 0, &[(14, &offset.to_be_bytes())]).packet(0, 1, b"a"), vec![seen(10_000_001_000, 1, 0, b"a")]),
@@ -334,21 +334,21 @@ fn secrets_and_drops_are_kept() {
 
 #[test]
 fn what_is_no_capture_is_refused_in_one_line() {
-    let tail = "; give a pcap or pcapng file";
+    let tail = "; expected a pcap or pcapng file";
     #[rustfmt::skip]
     let cases: &[(&str, &[u8], &str)] = &[
-        ("empty",             b"",                             "a.pcap is empty: not even the header of a capture is there; record it again"),
+        ("empty",             b"",                             "a.pcap is empty, without even the header of a capture; record it again"),
         ("text",              "GET / HTTP/1.1\r\n".as_bytes(), "a.pcap is not a capture: it looks like a text file"),
         ("one letter",        b"x",                            "a.pcap is not a capture: it looks like a text file"),
         ("cut character",     &"é".as_bytes()[..1],            "a.pcap is not a capture: it ends after 1 byte"),
         ("accents",           "{\"naïve\": 1}".as_bytes(),     "a.pcap is not a capture: it looks like a text file"),
-        ("noise",             &[0x80, 1, 2, 3, 4, 5, 6, 7, 8], "a.pcap is not a capture: it does not start as one"),
+        ("noise",             &[0x80, 1, 2, 3, 4, 5, 6, 7, 8], "a.pcap is not a capture: it does not start like one"),
         ("half a magic",      &[0xd4, 0xc3],                   "a.pcap is not a capture: it ends after 2 bytes"),
         ("half a header",     &simple()[..23],                 "a.pcap is not a capture: it ends after 23 bytes"),
         ("half a section",    &Ng::new().bytes[..27],          "a.pcap is not a capture: it ends after 27 bytes"),
         ("xz",                b"\xfd7zXZ\0\0\0",               "a.pcap is compressed with xz, which is not supported; decompress it with xz -d"),
         ("snoop",             b"snoop\0\0\0\0\0\0\x02",        "a.pcap is a Solaris snoop capture, which is not supported; convert it with editcap -F pcapng"),
-        ("empty gzip",        &gzip(b""),                      "a.pcap is empty: not even the header of a capture is there; record it again"),
+        ("empty gzip",        &gzip(b""),                      "a.pcap is empty, without even the header of a capture; record it again"),
         ("text in gzip",      &gzip(b"hello"),                 "a.pcap is not a capture: it looks like a text file"),
         ("gzip in zstd",      &zstd(&gzip(&simple())),         "a.pcap is not a capture: it is compressed more than once"),
         ("start of gzip",     &gzip(&simple())[..12],          "a.pcap cannot be decompressed: its gzip data ends too early at byte 12; copy the file again"),
@@ -377,11 +377,11 @@ fn damage_is_told_after_the_whole_packets() {
     let tail = "; only packets before that are read";
     #[rustfmt::skip]
     let cases: &[(&str, &[u8], usize, &str)] = &[
-        ("in a packet",         &bytes[..bytes.len() - 2], 1, "cut off in packet 2 at byte 43: 2 more bytes should follow"),
-        ("in a packet's header", &bytes[..50],             1, "cut off in packet 2 at byte 43: 9 more bytes should follow"),
+        ("in a packet",         &bytes[..bytes.len() - 2], 1, "cut off in packet 2 at byte 43: 2 more bytes are missing"),
+        ("in a packet's header", &bytes[..50],             1, "cut off in packet 2 at byte 43: 9 more bytes are missing"),
         ("absurd length",       &long,                     1, "damaged at byte 43: a packet of 1073741824 bytes is impossible (limit 327680)"),
-        ("pcapng in a packet",  &ng[..60],                 0, "cut off in packet 1 at byte 52: 32 more bytes should follow"),
-        ("pcapng in a type",    &ng[..54],                 0, "cut off in a block at byte 52: 6 more bytes should follow"),
+        ("pcapng in a packet",  &ng[..60],                 0, "cut off in packet 1 at byte 52: 32 more bytes are missing"),
+        ("pcapng in a type",    &ng[..54],                 0, "cut off in a block at byte 52: 6 more bytes are missing"),
         ("uneven block",        &uneven,                   1, "damaged at byte 92: a block of 41 bytes is impossible"),
         ("ends of a block",     &ends,                     1, "damaged at byte 92: a block's length is 32 at its start and 0 at its end"),
         ("version of a section", &[&ng[..], b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d\0\x02\0\x01\0\0\0\0\0\0\0\0\0\0\0\0"].concat(), 3,
@@ -389,10 +389,10 @@ fn damage_is_told_after_the_whole_packets() {
         ("order of a section",  &[&ng[..], b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4e\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"].concat(), 3,
             "damaged at byte 220: 0x1a2b3c4e is not a byte order mark"),
         ("gzip checksum",       &checksum,                 2, "damaged: its gzip data is corrupt at byte"),
-        ("gzip, noise behind",  &[gzip(&bytes), vec![7; 99]].concat(), 2, "damaged: its gzip data is corrupt at byte"),
+        ("gzip, noise after",  &[gzip(&bytes), vec![7; 99]].concat(), 2, "damaged: its gzip data is corrupt at byte"),
         ("gzip without its end", &gzip(&bytes)[..at + 4],  2, "damaged: its gzip data ends too early at byte"),
         ("zstd without its end", &[zstd(&bytes), zstd(&bytes)[..7].to_vec()].concat(), 2, "damaged: its zstd data ends too early at byte"),
-        ("zstd, noise behind",  &[zstd(&bytes), vec![7; 99]].concat(), 2, "damaged: its zstd data is corrupt at byte"),
+        ("zstd, noise after",  &[zstd(&bytes), vec![7; 99]].concat(), 2, "damaged: its zstd data is corrupt at byte"),
     ];
     for (name, bytes, packets, expected) in cases {
         let (read, error) = read(bytes);
@@ -470,7 +470,7 @@ fn files_are_opened_by_content() {
     assert_eq!(length(&path("nothing")), None);
     let complaint = |name: &str| open(&path(name)).map(|_| ()).unwrap_err().to_string();
     assert!(complaint("nothing").ends_with("nothing: no such file; check the path"));
-    assert!(complaint("").ends_with(" is a directory; give a capture file in it"));
+    assert!(complaint("").ends_with(" is a directory; name a capture file in it"));
 }
 
 /// Lines of the sources that name the crate `pcap`, or anything else by that name.

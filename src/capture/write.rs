@@ -11,32 +11,32 @@ use crate::stream::Timestamp;
 #[derive(Debug)]
 pub struct PcapngWriter<W> {
     out: W,
-    /// The number and link type that packets give for each interface, in the order of their numbers in the file.
+    /// The packets' number and link type of each interface, in the order of the file.
     interfaces: Vec<(u32, LinkType)>,
     /// Bytes written so far.
     length: u64,
 }
 
 impl<W: Write> PcapngWriter<W> {
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn new(out: W) -> io::Result<Self> {
         Self::with_comment(out, "")
     }
 
-    /// Begins a file with a comment, which capture tools show.
+    /// Starts a file with a comment, which capture tools show.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn with_comment(out: W, comment: &str) -> io::Result<Self> {
         let mut body = Vec::new();
         body.extend_from_slice(&BYTE_ORDER.to_le_bytes());
         body.extend_from_slice(&VERSION.map(u16::to_le_bytes).concat());
-        // The section's length is not told.
+        // The section's length is not specified.
         body.extend_from_slice(&u64::MAX.to_le_bytes());
         if !comment.is_empty() {
             option(&mut body, COMMENT, comment.as_bytes());
@@ -50,29 +50,30 @@ impl<W: Write> PcapngWriter<W> {
 
     /// Describes an interface, whose packets have this number.
     ///
-    /// Interfaces that are not described are, as far as their packets tell, when the first of those comes.
+    /// An interface that was not described is described by its first packet.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn interface(&mut self, number: u32, interface: &Interface) -> io::Result<()> {
         let mut options = Vec::new();
         option(&mut options, INTERFACE_NAME, interface.name.as_bytes());
         if let Some(filter) = &interface.filter {
-            // The first byte says that tcpdump's syntax follows.
+            // The first byte means that tcpdump's syntax follows.
             option(&mut options, INTERFACE_FILTER, &[&[0], filter.as_bytes()].concat());
         }
         self.describe(number, interface.link_type, interface.snap_length, &options)?;
         Ok(())
     }
 
-    /// Says how many packets an interface gave and lost between two times (an Interface Statistics Block).
+    /// Writes how many packets an interface captured and lost between two times (an Interface
+    /// Statistics Block).
     ///
-    /// Nothing is written of interfaces that were not described.
+    /// Writes nothing for an interface that was not described.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn statistics(
         &mut self,
         number: u32,
@@ -98,7 +99,7 @@ impl<W: Write> PcapngWriter<W> {
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn push(&mut self, packet: &Packet<'_>) -> io::Result<()> {
         let key = (packet.interface, packet.link_type);
         let known = self.interfaces.iter().position(|it| *it == key);
@@ -116,11 +117,11 @@ impl<W: Write> PcapngWriter<W> {
         self.block(ENHANCED_PACKET, &body)
     }
 
-    /// Writes secrets, for the packets behind them (a Decryption Secrets Block).
+    /// Writes secrets for the packets that follow (a Decryption Secrets Block).
     ///
     /// # Errors
     ///
-    /// When they cannot be written.
+    /// If they cannot be written.
     pub fn secrets(&mut self, secrets: &Secrets) -> io::Result<()> {
         let mut body = Vec::with_capacity(secrets.data.len().saturating_add(12));
         body.extend_from_slice(&secrets.kind.to_le_bytes());
@@ -130,21 +131,21 @@ impl<W: Write> PcapngWriter<W> {
         self.block(DECRYPTION_SECRETS, &body)
     }
 
-    /// Bytes written so far, those that are buffered included.
+    /// Bytes written so far, including buffered ones.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Where it is written to.
+    /// The underlying writer.
     pub(super) fn get_ref(&self) -> &W {
         &self.out
     }
 
-    /// Hands over what is buffered.
+    /// Flushes buffered bytes.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -153,12 +154,12 @@ impl<W: Write> PcapngWriter<W> {
     ///
     /// # Errors
     ///
-    /// When what is buffered cannot be written.
+    /// If buffered bytes cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()
     }
 
-    /// Writes an Interface Description Block; gives the interface's number in the file.
+    /// Writes an Interface Description Block; returns the interface's number in the file.
     fn describe(
         &mut self,
         number: u32,
@@ -168,7 +169,7 @@ impl<W: Write> PcapngWriter<W> {
     ) -> io::Result<usize> {
         let mut body = Vec::new();
         body.extend_from_slice(&link_type.0.to_le_bytes());
-        // 0 is no limit on the length of packets.
+        // 0 means no limit on the length of packets.
         body.extend_from_slice(&snap_length.to_le_bytes());
         body.extend_from_slice(options);
         option(&mut body, TIME_RESOLUTION, &[NANOSECONDS]);
@@ -178,7 +179,7 @@ impl<W: Write> PcapngWriter<W> {
         Ok(self.interfaces.len().saturating_sub(1))
     }
 
-    /// Writes a block, whose body is a multiple of four bytes.
+    /// Writes a block, whose body must be a multiple of four bytes long.
     fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
         let length = number_of(body.len()).saturating_add(BLOCK_FRAME);
         self.out.write_all(&kind.to_le_bytes())?;
@@ -190,7 +191,7 @@ impl<W: Write> PcapngWriter<W> {
     }
 }
 
-/// Appends an option of a block, as far as its length can be told.
+/// Appends an option of a block, cut to the longest possible length.
 fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
     let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
     body.extend_from_slice(&code.to_le_bytes());
@@ -214,7 +215,7 @@ const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const DECRYPTION_SECRETS: u32 = 10;
 
-/// Tells the order of bytes.
+/// The byte-order magic.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
 /// Major and minor version.
@@ -253,13 +254,13 @@ const ACCEPTED: u16 = 6;
 /// `isb_osdrop`.
 const LOST_BY_SYSTEM: u16 = 7;
 
-/// Who writes.
+/// The name and version of this program.
 pub(super) const PROGRAM: &str = concat!("wslens ", env!("CARGO_PKG_VERSION"));
 
 /// `opt_endofopt`, without a value.
 const END_OF_OPTIONS: [u8; 4] = [0; 4];
 
-/// Bytes of a block beside its body: its type, and its length twice.
+/// Bytes of a block around its body: its type, and its length twice.
 const BLOCK_FRAME: u32 = 12;
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use crate::capture::clock;
 use crate::capture::{Error, Interface};
 use crate::stream::{Timestamp, length_u64};
 
-/// Takes packets of one interface, until it is told to stop.
+/// Takes packets of one interface until stopped.
 pub(super) struct CaptureThread {
-    /// The interface, by its place among those captured on.
+    /// Index of the interface among those captured on.
     source: usize,
     capture: Capture<Active>,
     interface: Interface,
     until: Until,
-    /// The system's counts when they were looked at last.
+    /// The system's counts when last read.
     counted: DropCounts,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Until {
 }
 
 impl Until {
-    /// Until `stop` is set, or so much time has passed from now on.
+    /// Until `stop` is set, or the duration has passed.
     pub(super) fn new(stop: Arc<AtomicBool>, duration: Option<Duration>) -> Self {
         Self { stop, deadline: duration.and_then(|duration| now().checked_add(duration)) }
     }
@@ -41,7 +41,7 @@ impl Until {
         self.stop.load(Ordering::Relaxed) || self.deadline.is_some_and(|it| now() >= it)
     }
 
-    /// How long to wait for packets at a time.
+    /// How long one poll waits for packets.
     fn poll_timeout(&self) -> Duration {
         self.deadline.map_or(POLL_TIMEOUT, |deadline| {
             deadline.saturating_duration_since(now()).clamp(SHORT_POLL_TIMEOUT, POLL_TIMEOUT)
@@ -56,13 +56,13 @@ struct DropCounts {
     interface: u32,
 }
 
-/// What came of asking for packets.
+/// The result of requesting packets.
 enum Came {
-    /// Some.
+    /// At least one packet.
     Packets,
-    /// None yet.
+    /// No packet yet.
     Nothing,
-    /// None will.
+    /// No more packets.
     End,
 }
 
@@ -108,7 +108,7 @@ impl CaptureThread {
         }
     }
 
-    /// Takes what the kernel has, as far as one batch goes.
+    /// Takes the packets that the kernel has, up to one batch.
     fn fill(&mut self, batch: &mut Batch) -> Result<Came, Error> {
         loop {
             let before = batch.len();
@@ -138,7 +138,7 @@ impl CaptureThread {
         }
     }
 
-    /// Counts packets that came, and those that the system says it has lost.
+    /// Counts captured packets, and those that the system reports as lost.
     fn count(&mut self, captured: usize) {
         let Stat { dropped, if_dropped, .. } = self.capture.stats().unwrap_or(Stat {
             received: 0,
@@ -154,13 +154,13 @@ impl CaptureThread {
     }
 }
 
-/// The end of a capture: what the kernel has by now is still taken.
+/// The end of a capture: packets already in the kernel are still taken.
 struct CaptureEnd {
-    /// When it was told.
-    told: Timestamp,
-    /// When the kernel has given everything of before.
+    /// When the capture was stopped.
+    stopped: Timestamp,
+    /// When the kernel has delivered everything from before.
     quiet: Instant,
-    /// When there is an end to it in any case.
+    /// When to end at the latest.
     latest: Instant,
 }
 
@@ -168,16 +168,16 @@ impl CaptureEnd {
     fn new() -> Self {
         let now = now();
         Self {
-            told: clock::wall(),
+            stopped: clock::wall(),
             quiet: now.checked_add(2 * TIMEOUT).unwrap_or(now),
             latest: now.checked_add(LAST_PACKETS).unwrap_or(now),
         }
     }
 
-    /// Whether packets of before can no longer come, when the last one that came is of `latest`.
+    /// Whether no more packets from before can arrive, if the last one is of time `latest`.
     fn is_reached(&self, latest: Option<Timestamp>) -> bool {
         match latest {
-            Some(time) => time > self.told || now() >= self.latest,
+            Some(time) => time > self.stopped || now() >= self.latest,
             None => now() >= self.quiet,
         }
     }
@@ -190,7 +190,7 @@ fn time(packet: &::pcap::Packet<'_>) -> Timestamp {
     Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(fraction.saturating_mul(UNIT)))
 }
 
-/// Waits until the kernel has packets, at most for so long.
+/// Waits until the kernel has packets, at most for `poll_timeout`.
 #[cfg(target_os = "linux")]
 fn wait(capture: &Capture<Active>, poll_timeout: Duration) {
     use std::os::fd::AsFd;
@@ -199,47 +199,44 @@ fn wait(capture: &Capture<Active>, poll_timeout: Duration) {
 
     let descriptor = PollFd::new(capture.as_fd(), PollFlags::POLLIN);
     let timeout = PollTimeout::try_from(poll_timeout).unwrap_or(PollTimeout::ZERO);
-    // What is wrong with the interface shows when packets are asked for; a signal is no matter.
+    // Errors of the interface appear when packets are requested; a signal does not matter.
     let ready = poll(&mut [descriptor], timeout);
     if ready.is_err_and(|error| error != nix::errno::Errno::EINTR) {
         std::thread::sleep(SHORT_POLL_TIMEOUT);
     }
 }
 
-/// Other systems do not all tell the moment at which packets can be read.
+/// Not all other systems signal when packets can be read.
 #[cfg(not(target_os = "linux"))]
 fn wait(_: &Capture<Active>, poll_timeout: Duration) {
     std::thread::sleep(poll_timeout.min(SHORT_POLL_TIMEOUT));
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a capture goes on is a matter of wall time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the duration of a capture is wall time")]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// How long the kernel collects packets before it gives them, in milliseconds: as long as is not
-/// noticed on a screen, and long enough for many packets to be given at once.
+/// How long the kernel collects packets before it delivers them, in milliseconds: too short to be
+/// noticed on a screen, and long enough to deliver many packets at once.
 pub(super) const TIMEOUT_MILLISECONDS: i32 = 10;
 
 /// [`TIMEOUT_MILLISECONDS`].
 const TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How often a thread looks whether it is to stop, where no packets come.
+/// How often a thread checks whether to stop if no packets arrive.
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// The same where it will be soon.
+/// The same shortly before the end.
 const SHORT_POLL_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// How long the last packets may take to be read.
 const LAST_PACKETS: Duration = Duration::from_secs(2);
 
-/// Time between two looks at the system's counts.
+/// Time between two reads of the system's counts.
 const COUNT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Packets asked of libpcap at once; with the usual snap length no more than 16 MiB.
+/// Packets requested from libpcap at once; with the default snap length at most 16 MiB.
 const PACKETS_AT_ONCE: usize = 64;
 
 /// Nanoseconds of one unit of a time's fraction.
@@ -253,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_over_when_told_or_when_the_time_has_passed() {
+    fn it_is_over_when_stopped_or_when_the_time_has_passed() {
         let stop = Arc::new(AtomicBool::new(false));
         let until = Until::new(Arc::clone(&stop), None);
         assert!(!until.is_over());
@@ -267,10 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn the_end_comes_with_the_first_packet_behind_it() {
+    fn the_end_comes_with_the_first_packet_after_it() {
         let ending = CaptureEnd::new();
-        assert!(!ending.is_reached(Some(Timestamp(ending.told.0 - 1))));
-        assert!(ending.is_reached(Some(Timestamp(ending.told.0 + 1))));
+        assert!(!ending.is_reached(Some(Timestamp(ending.stopped.0 - 1))));
+        assert!(ending.is_reached(Some(Timestamp(ending.stopped.0 + 1))));
         assert!(!ending.is_reached(None));
         let ending = CaptureEnd { quiet: now(), ..ending };
         assert!(ending.is_reached(None));

@@ -1,21 +1,21 @@
-//! Each packet of the loopback interface once, on Linux.
+//! Captures each packet of the loopback interface only once, on Linux.
 //!
-//! Linux shows a packet there as it leaves and as it comes. libpcap hides the first, but only behind the
-//! kernel's buffer: half of that is then filled in vain, and what did not fit is counted twice. Its
-//! own word `inbound` does not help: it loses the packets that come while a filter is set, since
-//! libpcap looks at these itself and cannot tell their way. So the kernel gets a filter of ours, in front
-//! of the user's.
+//! Linux delivers a packet there when it leaves and when it arrives. libpcap hides the first, but
+//! only after the kernel's buffer: half of the buffer is then wasted, and drops are counted twice. Its
+//! filter word `inbound` does not help: it loses the packets that arrive while a filter is being set,
+//! because libpcap filters these itself and does not know their direction. So the kernel gets a
+//! filter of ours before the user's.
 
 use std::io;
 
 use ::pcap::{Active, Capture};
 use socket2::{SockFilter, SockRef};
 
-/// Keeps packets that leave out of the kernel's buffer.
+/// Excludes outgoing packets from the kernel's buffer.
 ///
 /// # Errors
 ///
-/// When the filter cannot be read or the kernel does not take ours; packets then take the buffer twice.
+/// If the filter cannot be parsed or the kernel rejects ours; each packet then uses the buffer twice.
 pub(super) fn drop_outgoing_copies(
     capture: &Capture<Active>,
     filter: Option<&str>,
@@ -31,7 +31,7 @@ pub(super) fn drop_outgoing_copies(
         Some(filter) => {
             let compiled = capture.compile(filter, true).map_err(io::Error::other)?;
             for instruction in compiled.get_instructions() {
-                // The crate shows its parts as text only.
+                // The crate exposes its parts only as text.
                 let words = instruction.to_string();
                 program.push(parsed(&words).ok_or_else(|| io::Error::other(words))?);
             }
@@ -60,7 +60,7 @@ const JUMP_IF_EQUAL: u16 = 0x15;
 /// `BPF_RET | BPF_K`.
 const RETURN: u16 = 0x06;
 
-/// `SKF_AD_OFF + SKF_AD_PKTTYPE`: where the kernel keeps a packet's way.
+/// `SKF_AD_OFF + SKF_AD_PKTTYPE`: where the kernel keeps a packet's direction.
 const PACKET_TYPE: u32 = 0xffff_f004;
 
 /// `PACKET_OUTGOING`.

@@ -1,4 +1,4 @@
-//! What interfaces there are, and what each is good for.
+//! Network interfaces, and what each is used for.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 pub struct Device {
     /// The name to open it by.
     pub name: String,
-    /// What it is, in the system's words.
+    /// The system's description.
     pub description: Option<String>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
@@ -15,7 +15,7 @@ pub struct Device {
     pub link: Link,
     /// Whether it is the machine's own loopback interface.
     pub loopback: bool,
-    /// Whether it is a radio.
+    /// Whether it is wireless.
     pub wireless: bool,
 }
 
@@ -30,14 +30,14 @@ pub enum Link {
     Off,
 }
 
-/// What an interface is good for.
+/// What an interface is used for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InterfacePurpose {
     /// Connections within this machine.
     Loopback,
     /// Everything.
     Any,
-    /// Containers, all those of one network.
+    /// All containers of one network.
     ContainerBridge,
     /// One container.
     ContainerEnd,
@@ -45,19 +45,19 @@ pub enum InterfacePurpose {
     MachineBridge,
     /// One virtual machine, or a tunnel.
     Tunnel,
-    /// Other machines, by radio.
+    /// Other machines, wireless.
     Wireless,
-    /// Other machines, by cable.
+    /// Other machines, wired.
     Network,
-    /// No network traffic: a bus, a radio of another kind, the system's log.
+    /// Not network traffic: a bus, another kind of radio, the system's log.
     Other,
 }
 
-/// The interface of all interfaces: on Linux, and nowhere else.
+/// The pseudo-interface for all interfaces, on Linux only.
 pub const ANY: &str = "any";
 
 impl Device {
-    /// What it is good for, as far as its name and the system tell.
+    /// What it is used for, judging by its name and the system.
     pub fn purpose(&self) -> InterfacePurpose {
         if self.loopback {
             return InterfacePurpose::Loopback;
@@ -73,18 +73,18 @@ impl Device {
 }
 
 impl InterfacePurpose {
-    /// All of them, with the word for programs and the words for people.
+    /// All of them, with the name in ndjson and the text for people.
     #[rustfmt::skip]
     pub const TABLE: [(Self, &'static str, &'static str); 9] = [
         (Self::Loopback,        "loopback",         "clients and servers on this machine"),
-        (Self::Any,             "any",              "all interfaces at once; what passes two of them comes twice and is used once"),
+        (Self::Any,             "any",              "all interfaces at once; a packet seen on two of them is used once"),
         (Self::ContainerBridge, "container_bridge", "containers of one network, and their ports"),
         (Self::ContainerEnd,    "container_end",    "one container"),
         (Self::MachineBridge,   "machine_bridge",   "virtual machines"),
-        (Self::Tunnel,          "tunnel",           "a tunnel or a virtual machine: what is inside it"),
-        (Self::Wireless,        "wireless",         "other machines, by radio"),
+        (Self::Tunnel,          "tunnel",           "traffic inside a tunnel or a virtual machine"),
+        (Self::Wireless,        "wireless",         "other machines, wireless"),
         (Self::Network,         "network",          "other machines"),
-        (Self::Other,           "other",            "no network traffic that could be WebSocket"),
+        (Self::Other,           "other",            "not network traffic"),
     ];
 
     /// The word for programs.
@@ -114,7 +114,7 @@ impl Link {
     }
 }
 
-/// What the loopback interface of this machine is called, also where the system does not tell.
+/// The name of this machine's loopback interface; the usual name if the system does not list it.
 pub fn loopback() -> String {
     let devices = super::devices().unwrap_or_default();
     let found = devices.into_iter().find(|device| device.loopback);
@@ -130,7 +130,7 @@ const LOOPBACK: &str = if cfg!(target_os = "linux") {
     "lo0"
 };
 
-/// How the names of interfaces begin that are made by well-known programs.
+/// Name prefixes of interfaces created by well-known programs.
 #[rustfmt::skip]
 const NAMES: &[(&str, InterfacePurpose)] = &[
     ("docker",      InterfacePurpose::ContainerBridge),
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn purposes_are_told_by_name_and_kind() {
+    fn purposes_follow_from_name_and_kind() {
         let device = |name: &str| Device {
             name: name.to_owned(),
             description: None,

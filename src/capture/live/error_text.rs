@@ -1,4 +1,4 @@
-//! From libpcap's messages to what is wrong and what to do.
+//! Turns libpcap's messages into errors with a remedy.
 //!
 //! libpcap gives no error codes through the `pcap` crate, only texts.
 
@@ -23,13 +23,13 @@ pub(super) enum Doing<'a> {
 /// Who runs the program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Runner {
-    /// The user who may do everything, unless in a container.
+    /// Root, who may do everything except in some containers.
     Root,
     /// Anyone else.
     User,
 }
 
-/// Makes an error of a message of libpcap. `program` is the path of the running program.
+/// Turns a message of libpcap into an error. `program` is the path of the running program.
 pub(super) fn error_from_text(doing: Doing<'_>, text: &str, program: &Path, user: Runner) -> Error {
     let text = text.trim().trim_start_matches("libpcap error: ").trim_end_matches('.');
     let lower = text.to_ascii_lowercase();
@@ -40,9 +40,9 @@ pub(super) fn error_from_text(doing: Doing<'_>, text: &str, program: &Path, user
             format!("the capture filter \"{filter}\" is wrong: {text}")
         }
         (Doing::Opening(device), Some(message)) => message.problem.replace("{device}", device),
-        (Doing::Opening(device), None) => format!("{device} cannot be captured on: {text}"),
-        (Doing::Reading(device), _) => format!("capturing on {device} failed: {text}"),
-        (Doing::Listing, _) => format!("the interfaces cannot be listed: {text}"),
+        (Doing::Opening(device), None) => format!("cannot capture on {device}: {text}"),
+        (Doing::Reading(device), _) => format!("capture on {device} failed: {text}"),
+        (Doing::Listing, _) => format!("interfaces cannot be listed: {text}"),
     };
     let remedy = match (doing, message) {
         (Doing::Filtering(_), _) => "see man pcap-filter, for example \"tcp port 8080\"".to_owned(),
@@ -57,10 +57,10 @@ pub(super) fn error_from_text(doing: Doing<'_>, text: &str, program: &Path, user
         (Doing::Reading(_), _)
             if ["disappeared", "not up", "went down"].iter().any(|it| lower.contains(it)) =>
         {
-            "it was removed or switched off meanwhile".to_owned()
+            "it was removed or switched off during the capture".to_owned()
         }
         (Doing::Listing | Doing::Reading(_), _) => {
-            "see whether tcpdump works on this machine".to_owned()
+            "check whether tcpdump works on this machine".to_owned()
         }
     };
     Error::Live { problem: printable(&problem), remedy: printable(&remedy) }
@@ -78,11 +78,11 @@ struct LibpcapMessage {
 enum Remedy {
     /// This.
     Words(&'static str),
-    /// What gives the right to capture on this system.
+    /// How to get permission to capture on this system.
     Permission,
 }
 
-/// What gives the right to capture.
+/// How to get permission to capture.
 fn how_to_be_permitted(user: Runner) -> &'static str {
     match user {
         Runner::User if cfg!(target_os = "linux") => {
@@ -102,12 +102,12 @@ fn how_to_be_permitted(user: Runner) -> &'static str {
         }
         Runner::Root => {
             "root lacks CAP_NET_RAW here: start the container with it (docker run \
-             --cap-add NET_RAW), or capture outside of it"
+             --cap-add NET_RAW), or capture outside the container"
         }
     }
 }
 
-/// A path as a shell reads it.
+/// A path quoted for a shell.
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |it: char| it.is_alphanumeric() || matches!(it, '/' | '.' | '-' | '_' | '\\' | ':');
@@ -136,13 +136,13 @@ mod tests {
                 "there is no interface eth7; wslens interfaces lists what can be captured"),
             (Opening("eth0"), "libpcap error: That device is not up",
                 "the interface eth0 is down; switch it on with sudo ip link set eth0 up"),
-            (Opening("a\nb"), "strange", "a\\nb cannot be captured on: strange; wslens interfaces lists what can be captured"),
+            (Opening("a\nb"), "strange", "cannot capture on a\\nb: strange; wslens interfaces lists what can be captured"),
             (Filtering("tcp prot 1"), "libpcap error: can't parse filter expression: syntax error",
                 "the capture filter \"tcp prot 1\" is wrong: can't parse filter expression: syntax error; see man pcap-filter, for example \"tcp port 8080\""),
-            (Reading("eth0"), "", "capturing on eth0 failed: libpcap gives no reason; see whether tcpdump works on this machine"),
+            (Reading("eth0"), "", "capture on eth0 failed: libpcap gives no reason; check whether tcpdump works on this machine"),
             (Reading("veth0"), "libpcap error: The interface disappeared",
-                "capturing on veth0 failed: The interface disappeared; it was removed or switched off meanwhile"),
-            (Listing, "x", "the interfaces cannot be listed: x; see whether tcpdump works on this machine"),
+                "capture on veth0 failed: The interface disappeared; it was removed or switched off during the capture"),
+            (Listing, "x", "interfaces cannot be listed: x; check whether tcpdump works on this machine"),
         ];
         for (doing, text, expected) in cases {
             assert_eq!(
@@ -155,15 +155,15 @@ mod tests {
     #[test]
     fn missing_permission_names_the_program() {
         let text = "libpcap error: socket: Operation not permitted";
-        let said = |program: &str, user| {
+        let message = |program: &str, user| {
             error_from_text(Doing::Opening("lo"), text, Path::new(program), user).to_string()
         };
-        let error = said("/opt/wslens", Runner::User);
+        let error = message("/opt/wslens", Runner::User);
         assert!(error.starts_with("capturing on lo is not permitted; run "), "{error}");
         assert!(error.contains("/opt/wslens"), "{error}");
-        let error = said("/opt/my tools/wslens", Runner::User);
+        let error = message("/opt/my tools/wslens", Runner::User);
         assert!(cfg!(windows) || error.contains(" '/opt/my tools/wslens',"), "{error}");
-        let error = said("/opt/wslens", Runner::Root);
+        let error = message("/opt/wslens", Runner::Root);
         assert!(error.contains("--cap-add NET_RAW") && !error.contains("sudo"), "{error}");
     }
 }

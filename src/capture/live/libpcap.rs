@@ -16,11 +16,11 @@ use super::queue::Queue;
 use super::{ANY, CaptureOptions, CaptureScope, Device, Link};
 use crate::capture::{Error, Interface, LinkType, Losses, PacketSource};
 
-/// Lists the interfaces that packets can be captured on. Needs no privileges.
+/// Lists the interfaces that can be captured. Needs no privileges.
 ///
 /// # Errors
 ///
-/// [`Error::Live`] when the system does not tell.
+/// [`Error::Live`] if the system does not list them.
 pub fn devices() -> Result<Vec<Device>, Error> {
     let list = ::pcap::Device::list().map_err(|error| failed(Doing::Listing, &error))?;
     let devices = list.into_iter().map(|device| Device {
@@ -46,9 +46,9 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     Ok(devices.collect())
 }
 
-/// Interfaces that were opened and are not captured on yet.
+/// Interfaces that were opened, but not started yet.
 ///
-/// Between opening and capturing lies the moment to give up privileges, which only opening needs.
+/// Privileges are dropped between opening and starting, because only opening needs them.
 pub struct OpenInterfaces {
     captures: Vec<Capture<Active>>,
     interfaces: Vec<Interface>,
@@ -58,8 +58,8 @@ pub struct OpenInterfaces {
 ///
 /// # Errors
 ///
-/// [`Error::Live`] when an interface does not exist, is down or may not be captured on, and when
-/// the filter is wrong.
+/// [`Error::Live`] if an interface does not exist, is down or may not be captured, and if the filter
+/// is invalid.
 pub fn open(names: &[String], options: &CaptureOptions) -> Result<OpenInterfaces, Error> {
     let mut opened = OpenInterfaces { captures: Vec::new(), interfaces: Vec::new() };
     for name in names {
@@ -77,20 +77,20 @@ pub fn open(names: &[String], options: &CaptureOptions) -> Result<OpenInterfaces
 }
 
 impl OpenInterfaces {
-    /// What was opened, in the order in which it was asked for.
+    /// The opened interfaces, in the order in which they were requested.
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
 
-    /// Captures, with a thread for each interface.
+    /// Starts the capture, with a thread for each interface.
     ///
-    /// The source waits for packets until `stop` is set, which the threads look at every
-    /// few milliseconds, or the time of [`CaptureOptions::duration`] is over. Packets that the kernel
-    /// has by then are still given.
+    /// The source waits for packets until `stop` is set, which the threads check every few
+    /// milliseconds, or [`CaptureOptions::duration`] is over. Packets that are in the kernel by then
+    /// are still returned.
     ///
     /// # Errors
     ///
-    /// [`Error::Live`] when the system gives no thread.
+    /// [`Error::Live`] if the system does not create a thread.
     pub fn start(
         self,
         options: &CaptureOptions,
@@ -109,10 +109,10 @@ impl OpenInterfaces {
             if let Err(cause) = spawned {
                 return Err(Error::Live {
                     problem: format!(
-                        "there is no thread to capture {} in: {cause}",
+                        "no thread can be started to capture on {}: {cause}",
                         interface.name
                     ),
-                    remedy: "see the limits of this user (ulimit -u)".to_owned(),
+                    remedy: "check the limits of this user (ulimit -u)".to_owned(),
                 });
             }
         }
@@ -123,7 +123,7 @@ impl OpenInterfaces {
 fn open_one(name: &str, options: &CaptureOptions) -> Result<Capture<Active>, Error> {
     let mut capture = activate(name, options, options.scope)
         .or_else(|error| match options.scope {
-            // Some interfaces cannot do that, which is no reason not to capture.
+            // Some interfaces do not support that, but can still be captured.
             CaptureScope::Promiscuous => {
                 activate(name, options, CaptureScope::Own).map_err(|_| error)
             }
@@ -132,7 +132,7 @@ fn open_one(name: &str, options: &CaptureOptions) -> Result<Capture<Active>, Err
         .and_then(Capture::setnonblock)
         .map_err(|error| not_opened(name, &error))?;
     if name == ANY {
-        // The newer form says of each packet which interface it passed. Older systems lack it.
+        // The newer header contains the interface of each packet. Older systems do not have it.
         capture.set_datalink(Linktype(LINUX_SLL2)).ok();
     }
     if let Some(filter) = &options.filter {
@@ -140,7 +140,7 @@ fn open_one(name: &str, options: &CaptureOptions) -> Result<Capture<Active>, Err
     }
     #[cfg(target_os = "linux")]
     if is_loopback(name) {
-        // Without it, packets take more of the kernel's buffer, and are the same.
+        // Without it, packets use more of the kernel's buffer; the result is the same.
         drop_outgoing_copies(&capture, options.filter.as_deref(), options.snap_length).ok();
     }
     Ok(capture)
@@ -148,8 +148,8 @@ fn open_one(name: &str, options: &CaptureOptions) -> Result<Capture<Active>, Err
 
 /// Why an interface was not opened.
 ///
-/// Without the right to capture, the system does not say that there is no such interface, so the
-/// list is asked.
+/// Without permission to capture, the system does not report that an interface does not exist, so
+/// the list is checked.
 fn not_opened(name: &str, error: &::pcap::Error) -> Error {
     let doing = Doing::Opening(name);
     let listed = devices().unwrap_or_default();
@@ -175,13 +175,13 @@ fn activate(
         .promisc(scope == CaptureScope::Promiscuous)
         .snaplen(length(options.snap_length))
         .buffer_size(length(options.buffer_length))
-        // Not immediate: that fits only a few packets into the buffer.
+        // Not immediate mode: with it, only a few packets fit into the buffer.
         .timeout(TIMEOUT_MILLISECONDS)
         .precision(PRECISION)
         .open()
 }
 
-/// The registry's value for a value of libpcap, which differ for a few types.
+/// The registry's value for a value of libpcap; they differ for a few types.
 fn link_type(data_link: i32) -> LinkType {
     match data_link {
         // DLT_RAW of Linux and macOS, and of OpenBSD.
@@ -190,7 +190,7 @@ fn link_type(data_link: i32) -> LinkType {
     }
 }
 
-/// What a failure of libpcap means.
+/// Turns a failure of libpcap into an error.
 pub(super) fn failed(doing: Doing<'_>, error: &::pcap::Error) -> Error {
     let text = match error {
         ::pcap::Error::PcapError(text) => text.clone(),
@@ -210,14 +210,14 @@ fn runner() -> Runner {
     Runner::User
 }
 
-/// What libpcap says of an interface that is not there, where it may look.
+/// libpcap's message for an interface that does not exist.
 const NO_SUCH_DEVICE: &str = "No such device exists";
 
 /// `LINKTYPE_LINUX_SLL2`.
 const LINUX_SLL2: i32 = 276;
 
-/// The precision of times. Only Linux is known to grant nanoseconds, and what is not granted is
-/// not reported.
+/// The precision of times. Only Linux is known to support nanoseconds, and libpcap does not report
+/// what it uses.
 #[cfg(target_os = "linux")]
 const PRECISION: Precision = Precision::Nano;
 #[cfg(not(target_os = "linux"))]

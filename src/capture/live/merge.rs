@@ -1,4 +1,4 @@
-//! Packets of all interfaces that are captured on, in the order of their times.
+//! Merges the packets of all captured interfaces in the order of their times.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,41 +9,41 @@ use crate::capture::clock;
 use crate::capture::{Error, Interface, Packet, PacketSource, Secrets, SkippedBlocks};
 use crate::stream::{PacketId, Timestamp, length_u64};
 
-/// Gives what the threads capture.
+/// Returns the packets captured by the threads.
 ///
-/// Those of one interface come as they are; where there are several, a packet waits a moment for
-/// earlier ones of the others.
+/// With a single interface they are returned as they arrive; with several, a packet waits briefly
+/// for earlier ones of the others.
 pub(super) struct Merged {
     queue: Arc<Queue>,
     name: String,
     interfaces: Vec<Interface>,
     lanes: Vec<Lane>,
-    /// No more batches will come.
+    /// No more batches follow.
     ended: bool,
     packets: u64,
-    /// Bytes of all packets given.
+    /// Bytes of all returned packets.
     captured: u64,
     skipped_blocks: SkippedBlocks,
 }
 
-/// What was taken from the queue of one interface.
+/// Batches taken from the queue for one interface.
 #[derive(Default)]
 struct Lane {
     batches: VecDeque<Batch>,
-    /// Place of the next packet in the first batch.
+    /// Index of the next packet in the first batch.
     next: usize,
-    /// Time of the last packet given.
+    /// Time of the last returned packet.
     latest: Timestamp,
 }
 
-/// Whether a packet can be given.
+/// Whether a packet can be returned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Turn {
-    /// That of this interface.
+    /// The packet of this interface.
     Of(usize),
-    /// That of this interface, which has waited long enough: only what is in the queue can be earlier.
+    /// The packet of this interface, which has waited long enough: only queued packets can be earlier.
     Late(usize),
-    /// Not before another batch has come, or for so long.
+    /// None before another batch arrives, or this time has passed.
     Wait(Option<Duration>),
 }
 
@@ -62,7 +62,7 @@ impl Merged {
         }
     }
 
-    /// Whose packet is next at a time of the clock.
+    /// Which packet is next at the clock's time.
     fn turn(&self, clock: impl FnOnce() -> Timestamp) -> Turn {
         let heads = self
             .lanes
@@ -87,7 +87,7 @@ impl Merged {
         Turn::Wait(Some(Duration::from_nanos(release.saturating_sub(now))))
     }
 
-    /// How many batches were taken and not read.
+    /// How many taken batches are not read yet.
     fn held(&self) -> usize {
         self.lanes.iter().map(|lane| lane.batches.len()).sum()
     }
@@ -129,7 +129,7 @@ impl Lane {
 
 impl PacketSource for Merged {
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
-        // The packet that was given last borrowed from its batch until now.
+        // The last returned packet borrowed from its batch until now.
         for lane in &mut self.lanes {
             if lane.batches.front().is_some_and(|batch| lane.next >= batch.len()) {
                 lane.next = 0;
@@ -194,14 +194,14 @@ impl Drop for Merged {
     }
 }
 
-/// How long a packet waits for earlier ones of other interfaces, in nanoseconds: as long as the
-/// kernel may keep those, and a little more.
+/// How long a packet waits for earlier ones of other interfaces, in nanoseconds: a little longer
+/// than the kernel may hold those back.
 const REORDERING_DELAY: u64 = 25_000_000;
 
-/// Batches that are taken from the queue to look for earlier packets.
+/// The most batches taken from the queue to look for earlier packets.
 const HELD_BATCHES: usize = 64;
 
-/// A packet whose time lies further ahead does not wait, in nanoseconds.
+/// A packet whose time is further in the future does not wait, in nanoseconds.
 const FUTURE: u64 = 1_000_000_000;
 
 #[cfg(test)]

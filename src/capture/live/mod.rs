@@ -1,12 +1,12 @@
-//! Packets of network interfaces, as they come.
+//! Live capture from network interfaces.
 //!
-//! A thread for each interface takes packets from the kernel ([`OpenInterfaces::start`]); they wait in a queue that is
-//! bounded in bytes, and one source gives them all in the order of their times. When the reader is slower than
-//! the network, the queue fills, then the kernel's buffer, and then the kernel counts what it
-//! drops: [`PacketSource::dropped`](crate::capture::PacketSource::dropped) tells.
+//! A thread for each interface takes packets from the kernel ([`OpenInterfaces::start`]); they wait
+//! in a queue bounded in bytes, and one source returns them all in the order of their times. If the
+//! reader is slower than the network, the queue fills up, then the kernel's buffer, and then the
+//! kernel counts what it drops ([`PacketSource::dropped`](crate::capture::PacketSource::dropped)).
 //!
-//! `libpcap.rs` is compiled where the build found libpcap, and `unavailable.rs` with the same functions
-//! elsewhere.
+//! `libpcap.rs` is compiled if the build found libpcap, else `unavailable.rs` with the same
+//! functions.
 
 #[cfg(libpcap)]
 mod capture_thread;
@@ -36,15 +36,15 @@ pub use unavailable::{OpenInterfaces, devices, open};
 /// How to capture.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CaptureOptions {
-    /// Which packets to capture, in the syntax of tcpdump; all of them without it.
+    /// Which packets to capture, in tcpdump's syntax; all of them if absent.
     pub filter: Option<String>,
     /// Whose packets to capture.
     pub scope: CaptureScope,
     /// The longest part of a packet that is captured, in bytes.
     pub snap_length: u32,
-    /// Memory that the kernel keeps packets of each interface in until they are read, in bytes.
+    /// The kernel's packet buffer for each interface, in bytes.
     pub buffer_length: u32,
-    /// How long to capture; until told to stop without it.
+    /// How long to capture; until stopped if absent.
     pub duration: Option<Duration>,
 }
 
@@ -63,18 +63,18 @@ impl Default for CaptureOptions {
 /// Whose packets to capture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CaptureScope {
-    /// All that the interface sees. Falls back to [`CaptureScope::Own`] where it cannot do that.
+    /// Everything that the interface sees. Falls back to [`CaptureScope::Own`] if not supported.
     Promiscuous,
     /// Those from and to this machine.
     Own,
 }
 
-/// The longest part of a packet that is captured unless asked otherwise, in bytes.
+/// The default of the longest part of a packet that is captured, in bytes.
 ///
 /// tcpdump's. With 64 KiB, the large packets of loopback interfaces are cut.
 pub const SNAP_LENGTH: u32 = 262_144;
 
-/// The kernel's memory for packets of an interface unless asked otherwise, in bytes.
+/// The default size of the kernel's packet buffer of an interface, in bytes.
 ///
 /// With libpcap's 2 MiB, a burst on a loopback interface overflows the buffer.
 pub const BUFFER_LENGTH: u32 = 32 << 20;

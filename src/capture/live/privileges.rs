@@ -1,8 +1,8 @@
-//! Giving up the rights of root, once what needs them is open.
+//! Dropping root privileges after everything that needs them is open.
 //!
-//! Capturing needs rights that reading packets from strangers must not have. So after the
-//! interfaces are open, and before the first packet is read, the process becomes the user who
-//! started it (`SUDO_UID`), or nobody. Reading a file gives up nothing.
+//! Capturing needs privileges, but packets from strangers must not be decoded with them. So after
+//! the interfaces are open, and before the first packet is read, the process switches to the user
+//! who started it (`SUDO_UID`), or to nobody. Reading a file drops no privileges.
 
 use std::fs::File;
 use std::io;
@@ -14,19 +14,19 @@ use self::elsewhere as system;
 use self::unix as system;
 use crate::capture::Error;
 
-/// A user that the process can become.
+/// A user to which the process can switch.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
     uid: u32,
     gid: u32,
-    /// The name, where the system knows one.
+    /// The name, if the system knows one.
     name: Option<String>,
 }
 
-/// Who the process is to become; `None` where it has no rights that are worth giving up.
+/// The user to switch to; `None` if the process has no privileges to drop.
 ///
-/// The real user where the program is set-uid, who called sudo, and nobody for root itself. In a
-/// user namespace that holds a single user, root is that user already, and there is nobody else.
+/// The real user if the program is set-uid, the caller of sudo, or nobody if root itself started it.
+/// In a user namespace with a single user, root already is that user, and there is no other.
 pub fn unprivileged_user() -> Option<User> {
     system::unprivileged_user()
 }
@@ -36,33 +36,36 @@ impl User {
     ///
     /// # Errors
     ///
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn own(&self, file: &File) -> io::Result<()> {
         system::own(self, file)
     }
 
-    /// Becomes the user, for good and in all threads: first the groups, then the group, then the
-    /// user; and sees that there is no way back.
+    /// Switches to the user permanently and in all threads: first the groups, then the group, then the
+    /// user; and verifies that this cannot be undone.
     ///
     /// # Errors
     ///
-    /// [`Error::Live`] when the system refuses, or would let it be undone.
+    /// [`Error::Live`] if the system refuses, or would allow to undo it.
     pub fn switch_to(&self) -> Result<(), Error> {
         system::switch_to(self).map_err(|cause| Error::Live {
-            problem: format!("the rights of root cannot be given up for {}: {cause}", self.words()),
+            problem: format!(
+                "root privileges cannot be dropped in favor of {}: {cause}",
+                self.display_name()
+            ),
             remedy: "run wslens as a user who may capture, or with --keep-rights if you trust \
                      what is captured"
                 .to_owned(),
         })
     }
 
-    /// Whether the user may make files in a folder, asked after [`User::switch_to`].
+    /// Whether the user may create files in a directory; valid after [`User::switch_to`].
     pub fn may_write(&self, folder: &Path) -> bool {
         system::may_write(folder)
     }
 
     /// The user's name, or number.
-    pub fn words(&self) -> String {
+    pub fn display_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("user {}", self.uid))
     }
 }
@@ -113,14 +116,14 @@ mod unix {
         if is_user && is_group && !back {
             return Ok(());
         }
-        Err(io::Error::other("the system lets it be undone"))
+        Err(io::Error::other("the system would allow to undo it"))
     }
 
     pub(super) fn may_write(folder: &Path) -> bool {
         access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
     }
 
-    /// Replaces the groups of root by those of the user.
+    /// Replaces root's groups by those of the user.
     #[cfg(not(target_vendor = "apple"))]
     fn set_groups(user: &User) -> io::Result<()> {
         use nix::unistd::{initgroups, setgroups};
@@ -143,7 +146,7 @@ mod unix {
         entry.map_or((NOBODY, Some(NOBODY)), |it| (it.uid.as_raw(), Some(it.gid.as_raw())))
     }
 
-    /// What the process knows of who started it.
+    /// What the process knows about who started it.
     #[derive(Clone, Debug, Default)]
     struct ProcessOwner {
         real: u32,
@@ -151,11 +154,11 @@ mod unix {
         real_group: u32,
         sudo_user: Option<u32>,
         sudo_group: Option<u32>,
-        /// Which users there are in this user namespace.
+        /// The users of this user namespace.
         map: String,
     }
 
-    /// Who is to be become.
+    /// The user to switch to.
     #[derive(Clone, Copy, Debug, Eq, PartialEq)]
     enum TargetUser {
         Known { uid: u32, gid: Option<u32> },
@@ -176,14 +179,14 @@ mod unix {
             }
         }
 
-        /// Whether root is the only user that there is.
+        /// Whether root is the only user.
         fn is_alone(&self) -> bool {
             let words: Vec<&str> = self.map.split_whitespace().collect();
             matches!(words.as_slice(), [_, _, "1"])
         }
     }
 
-    /// The user without rights, where the system lists none.
+    /// The unprivileged user, if the system lists none.
     const NOBODY: u32 = 65_534;
 
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is between the threads that capture and the one that reads: a queue of batches, bounded in bytes.
+//! The queue between the capturing threads and the reader, bounded in bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,14 @@ use crate::stream::Timestamp;
 
 /// Batches that were captured and not read yet.
 ///
-/// When it is full, the threads that capture wait: the kernel's buffer takes what comes, and counts
-/// what does not fit there.
+/// If it is full, the capturing threads wait: packets stay in the kernel's buffer, and the kernel
+/// counts those that do not fit.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<QueueState>,
-    /// A batch came, or the last source ended.
+    /// Signals that a batch was added, or that the last source ended.
     filled: Condvar,
-    /// A batch was taken.
+    /// Signals that a batch was taken.
     emptied: Condvar,
 }
 
@@ -25,29 +25,29 @@ struct QueueState {
     batches: VecDeque<Batch>,
     /// Bytes of the packets in `batches`.
     bytes: usize,
-    /// Batches to be filled again.
+    /// Batches for reuse.
     spare: Vec<Batch>,
     /// How many interfaces are still being captured on.
     sources: usize,
-    /// Nobody reads any more.
+    /// The reader is gone.
     closed: bool,
-    /// Why the first interface that failed did so.
+    /// Error of the first interface that failed.
     failure: Option<Error>,
 }
 
-/// What there is to be read.
+/// The result of taking from the queue.
 #[derive(Debug)]
 pub(super) enum Taken {
     /// The next batch.
     Batch(Batch),
-    /// None came in the given time.
+    /// No batch within the given time.
     Nothing,
-    /// None will come any more.
+    /// No more batches follow.
     End,
 }
 
 impl Queue {
-    /// Makes an empty one for batches of so many interfaces.
+    /// Creates an empty queue for a number of interfaces.
     pub(super) fn new(sources: usize) -> Self {
         let state = QueueState {
             batches: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Queue {
         batch
     }
 
-    /// Adds a batch; waits while the queue is full. False when nobody reads any more.
+    /// Adds a batch; waits while the queue is full. Returns false if the reader is gone.
     pub(super) fn push(&self, batch: Batch) -> bool {
         let mut state = self.state();
         while state.bytes >= QUEUE_BYTES && !state.closed {
@@ -84,7 +84,7 @@ impl Queue {
         true
     }
 
-    /// Says that an interface gives nothing more, and why if it failed.
+    /// Ends an interface, with the error if it failed.
     pub(super) fn end(&self, failure: Option<Error>) {
         let mut state = self.state();
         state.sources = state.sources.saturating_sub(1);
@@ -95,7 +95,7 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Takes the oldest batch; waits for it, at most for so long.
+    /// Takes the oldest batch; waits for it, at most for `timeout`.
     pub(super) fn take(&self, timeout: Option<Duration>) -> Taken {
         let mut state = self.state();
         loop {
@@ -126,10 +126,10 @@ impl Queue {
         }
     }
 
-    /// Gives back a batch that was read.
+    /// Returns a batch for reuse.
     pub(super) fn give_back(&self, mut batch: Batch) {
         batch.clear();
-        // One that held uncommonly large packets would keep its memory for ever.
+        // A batch with unusually large packets would keep its memory forever.
         if batch.bytes.capacity() <= SPARE_BYTES {
             let mut state = self.state();
             if state.spare.len() < SPARE_BATCHES {
@@ -138,32 +138,32 @@ impl Queue {
         }
     }
 
-    /// Whether a batch is there.
+    /// Whether a batch is available.
     pub(super) fn is_ready(&self) -> bool {
         !self.state().batches.is_empty()
     }
 
-    /// Why an interface failed; once.
+    /// Takes the error of an interface.
     pub(super) fn take_failure(&self) -> Option<Error> {
         self.state().failure.take()
     }
 
-    /// Says that nobody reads any more.
+    /// Closes the queue, because the reader is gone.
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.emptied.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
-        // Nothing in here is ever left half done.
+        // No operation leaves an inconsistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Packets taken from the kernel at once, in memory that is used again for the next ones.
+/// Packets taken from the kernel at once, in memory that is reused.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The interface, by its place among those captured on.
+    /// Index of the interface among those captured on.
     pub(super) source: usize,
     bytes: Vec<u8>,
     headers: Vec<BatchHeader>,
@@ -186,12 +186,12 @@ impl Batch {
         self.headers.push(BatchHeader { time, original_length, start, end: self.bytes.len() });
     }
 
-    /// How many packets there are.
+    /// The number of packets.
     pub(super) fn len(&self) -> usize {
         self.headers.len()
     }
 
-    /// Whether as many bytes are there as are worth handing over.
+    /// Whether it has enough bytes to be handed over.
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() >= BATCH_BYTES
     }
@@ -201,7 +201,7 @@ impl Batch {
         self.headers.last().map(|header| header.time)
     }
 
-    /// A packet, by its place.
+    /// A packet by index.
     pub(super) fn header(&self, index: usize) -> Option<BatchHeader> {
         self.headers.get(index).copied()
     }
@@ -217,17 +217,16 @@ impl Batch {
     }
 }
 
-/// Bytes of packets that wait in the queue before the threads that capture do: some hundred
-/// milliseconds of a very busy interface.
+/// Bytes of packets in a full queue: a few hundred milliseconds of a very busy interface.
 const QUEUE_BYTES: usize = 32 << 20;
 
-/// Bytes that a batch holds before it is handed over, when packets come faster than they are read.
+/// Bytes of a full batch, if packets arrive faster than they are read.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// A batch that took more memory is not kept, in bytes.
+/// Batches with more memory than this are not reused, in bytes.
 const SPARE_BYTES: usize = 4 * BATCH_BYTES;
 
-/// Batches that are kept to be filled again.
+/// The most batches kept for reuse.
 const SPARE_BATCHES: usize = 64;
 
 #[cfg(test)]

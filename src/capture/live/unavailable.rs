@@ -1,4 +1,4 @@
-//! Stands in for live capture where libpcap was not found when wslens was built.
+//! Replaces live capture if libpcap was not found when wslens was built.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +14,7 @@ pub enum OpenInterfaces {}
 ///
 /// # Errors
 ///
-/// [`Error::Live`] always: this build cannot capture, and says what to install.
+/// Always [`Error::Live`], which says what to install.
 pub fn devices() -> Result<Vec<Device>, Error> {
     Err(not_built_in())
 }
@@ -23,18 +23,18 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Live`] always: this build cannot capture, and says what to install.
+/// Always [`Error::Live`], which says what to install.
 pub fn open(_names: &[String], _options: &CaptureOptions) -> Result<OpenInterfaces, Error> {
     Err(not_built_in())
 }
 
 impl OpenInterfaces {
-    /// What was opened.
+    /// The opened interfaces.
     pub fn interfaces(&self) -> &[Interface] {
         match *self {}
     }
 
-    /// Captures.
+    /// Starts the capture.
     ///
     /// # Errors
     ///
@@ -52,8 +52,8 @@ fn not_built_in() -> Error {
     Error::Live {
         problem: "live capture is not built in".to_owned(),
         remedy: "install libpcap (Debian: apt install libpcap-dev; Fedora: dnf install \
-                 libpcap-devel; Arch: pacman -S libpcap; Alpine: apk add libpcap-dev; macOS: it \
-                 is there) and build again, or use tcpdump -U -w - | wslens -"
+                 libpcap-devel; Arch: pacman -S libpcap; Alpine: apk add libpcap-dev; macOS: \
+                 included) and build again, or use tcpdump -U -w - | wslens -"
             .to_owned(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct SectionHeader {
     pub(super) minor: u16,
 }
 
-/// Reads a Section Header Block (4.1), behind the byte order mark.
+/// Parses a Section Header Block (4.1), after the byte order mark.
 pub(super) fn section(input: &[u8], order: ByteOrder) -> IResult<&[u8], SectionHeader> {
     let order = order.endianness();
     let (input, (major, minor)) = (u16(order), u16(order)).parse(input)?;
@@ -59,7 +59,7 @@ fn seconds(input: &[u8], order: ByteOrder) -> IResult<&[u8], i64> {
     i64(order.endianness()).parse(input)
 }
 
-/// What a packet's block says about it.
+/// The fields of a packet's block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct PacketFields {
     /// Its number in the section.
@@ -124,7 +124,7 @@ pub(super) fn secrets(input: &[u8], order: ByteOrder) -> IResult<&[u8], Secrets>
     Ok((input, Secrets { kind, data: data.to_vec() }))
 }
 
-/// The options of a block (3.5), up to the end mark or the first that is cut off.
+/// The options of a block (3.5), up to the end mark or the first truncated one.
 struct BlockOptions<'a> {
     rest: &'a [u8],
     order: ByteOrder,
@@ -175,7 +175,7 @@ const IF_TSRESOL: u16 = 9;
 /// `if_tsoffset`: seconds to be added to the time.
 const IF_TSOFFSET: u16 = 14;
 
-/// The unit of time of an interface that names none: 10^-6 seconds.
+/// The default unit of time of an interface: 10^-6 seconds.
 const MICROSECONDS: u8 = 6;
 
 /// `isb_ifdrop`: packets lost by the interface.

@@ -10,7 +10,7 @@ pub(super) struct InterfaceClock {
     offset: i128,
 }
 
-/// What makes nanoseconds of ticks.
+/// How to convert ticks to nanoseconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Scale {
     Multiply(u64),
@@ -20,7 +20,7 @@ enum Scale {
 }
 
 impl Default for InterfaceClock {
-    /// Microseconds since 1970: what holds for an interface that says nothing.
+    /// Microseconds since 1970: the default of an interface.
     fn default() -> Self {
         Self::new(6, 0)
     }

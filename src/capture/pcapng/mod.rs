@@ -1,7 +1,7 @@
 //! pcapng captures: sections, interfaces, packets, secrets.
 //!
-//! A block whose content is damaged but whose ends are known is skipped with a notice. Where even
-//! the ends of a block disagree, nothing behind it can be found, and reading ends with an error.
+//! A block whose content is damaged but whose ends are known is skipped and reported. If even the
+//! ends of a block disagree, nothing after it can be found, and reading ends with an error.
 //!
 //! Source: draft-ietf-opsawg-pcapng.
 
@@ -30,14 +30,8 @@ pub(super) struct Pcapng {
     secrets: Vec<Secrets>,
     secrets_length: usize,
     skipped_blocks: SkippedBlocks,
-    reading: Reading,
-}
-
-/// Whether there may be more packets.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Reading {
-    Going,
-    Over,
+    /// No more packets follow.
+    ended: bool,
 }
 
 /// A packet whose block is the next of the input.
@@ -49,11 +43,11 @@ struct FoundPacket {
     /// Bytes of the block before those of the packet.
     before: usize,
     captured: usize,
-    /// Bytes of the block behind those of the packet.
-    behind: usize,
+    /// Bytes of the block after those of the packet.
+    after: usize,
 }
 
-/// Tells a pcapng capture by its first bytes.
+/// Recognizes a pcapng capture by its first bytes.
 pub(super) fn recognize(first: &[u8]) -> bool {
     first.starts_with(&SECTION_HEADER.to_be_bytes())
 }
@@ -88,11 +82,11 @@ impl Pcapng {
             secrets: Vec::new(),
             secrets_length: 0,
             skipped_blocks: SkippedBlocks::default(),
-            reading: Reading::Going,
+            ended: false,
         })
     }
 
-    /// Reads blocks until one holds a packet, which it leaves in the input.
+    /// Reads blocks until one contains a packet, which it leaves in the input.
     #[inline]
     fn find(&mut self) -> Result<Option<FoundPacket>, Error> {
         loop {
@@ -130,7 +124,7 @@ impl Pcapng {
 
     /// Reads the type and length of a block, and makes the block available.
     ///
-    /// Gives `None` for blocks that are too large for that, after skipping them.
+    /// Returns `None` for blocks that are too large, after skipping them.
     #[inline]
     fn block_header(&mut self) -> Result<Option<(u32, u32)>, Error> {
         let [type_bytes, length_bytes] = self.words();
@@ -183,7 +177,7 @@ impl Pcapng {
         }
     }
 
-    /// Leaves out a block that is not held in memory.
+    /// Skips a block that is too large for memory.
     fn skip_large(&mut self, block_type: u32, length: u32) -> Result<(), Error> {
         let truncated = self.truncated(self.piece(block_type), u64::from(length));
         let damaged = self.input.damaged(Damage::BlockLength { length });
@@ -228,7 +222,7 @@ impl Pcapng {
         Ok(())
     }
 
-    /// Checks what a packet's block says.
+    /// Checks the fields of a packet's block.
     #[inline]
     fn packet(&self, fields: PacketFields, content: usize) -> Result<FoundPacket, Damage> {
         let interface = fields.interface;
@@ -249,11 +243,11 @@ impl Pcapng {
             original: fields.original,
             before: BLOCK_HEADER + blocks::PACKET_FIELDS,
             captured,
-            behind: room - captured + TRAILER,
+            after: room - captured + TRAILER,
         })
     }
 
-    /// The same for a block that gives neither interface nor time nor captured length (4.4).
+    /// The same for a block without interface, time and captured length (4.4).
     fn simple_packet(&self, original: u32, content: usize) -> Result<FoundPacket, Damage> {
         let Some(Some(described)) = self.interfaces.first() else {
             return Err(Damage::UnknownInterface { interface: 0 });
@@ -274,11 +268,11 @@ impl Pcapng {
             original,
             before: BLOCK_HEADER + blocks::SIMPLE_PACKET_FIELDS,
             captured,
-            behind: room - captured + TRAILER,
+            after: room - captured + TRAILER,
         })
     }
 
-    /// Reads a block that holds no packet. Names, comments and unknown blocks are left out.
+    /// Reads a block without a packet. Names, comments and unknown blocks are skipped.
     fn other_block(&mut self, block_type: u32, content: usize) {
         let (body, order) = (self.body(content), self.order);
         match block_type {
@@ -335,7 +329,7 @@ impl Pcapng {
         self.skipped_blocks.add(SkippedBlock { offset: self.input.offset(), after, damage });
     }
 
-    /// What is missing when a block of this type is cut off.
+    /// What is missing if a block of this type is cut off.
     fn piece(&self, block_type: u32) -> TruncatedPart {
         match block_type {
             ENHANCED_PACKET | PACKET | SIMPLE_PACKET => {
@@ -352,13 +346,13 @@ impl Pcapng {
 
 impl PacketSource for Pcapng {
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
-        if self.reading == Reading::Over {
+        if self.ended {
             return Ok(None);
         }
         let found = match self.find() {
             Ok(Some(found)) => found,
             end => {
-                self.reading = Reading::Over;
+                self.ended = true;
                 return end.map(|_| None);
             }
         };
@@ -369,7 +363,7 @@ impl PacketSource for Pcapng {
             time: found.time,
             link_type: found.link_type,
             interface: found.interface,
-            bytes: self.input.take(found.before, found.captured, found.behind),
+            bytes: self.input.take(found.before, found.captured, found.after),
             original_length: found.original,
             file_offset,
         }))
@@ -402,7 +396,7 @@ impl PacketSource for Pcapng {
     }
 }
 
-/// The byte order of a section by the mark in its header; the mark where it is unknown.
+/// The byte order of a section by the mark in its header; the mark itself if it is unknown.
 fn byte_order(section: &[u8]) -> Result<ByteOrder, u32> {
     let mark = section.get(BLOCK_HEADER..).and_then(|rest| rest.first_chunk::<4>());
     let mark = mark.copied().unwrap_or_default();
@@ -445,7 +439,7 @@ const KNOWN: &[u32] = &[
 
 const BYTE_ORDER_MARK: u32 = 0x1a2b_3c4d;
 
-/// The only major version there is.
+/// The only major version.
 const MAJOR_VERSION: u16 = 1;
 
 /// Length of a block's type and length, in bytes.
@@ -460,7 +454,7 @@ const BLOCK_MINIMUM: u32 = 12;
 /// Length of a section's header without options, in bytes, as a block's length.
 const SECTION_MINIMUM: u32 = 28;
 
-/// Where the version stands in a section's header, behind the byte order mark.
+/// Position of the version in a section's header, after the byte order mark.
 const SECTION_FIELDS: usize = 12;
 
 /// Length of a section's header without options, in bytes.
