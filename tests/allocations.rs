@@ -17,7 +17,7 @@ use support::testkit::frame::deflate;
 use support::testkit::frame::frame;
 use support::testkit::packet::ETHERNET;
 use support::testkit::traffic;
-use support::testkit::traffic::Link;
+use support::testkit::traffic::TestLink;
 use wslens::analysis::Analyzer;
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::Sink;
@@ -337,14 +337,14 @@ struct Traffic {
     /// What was made and not yet read: `ready[start..]`.
     ready: Vec<u8>,
     start: usize,
-    connection: traffic::Traffic,
+    connection: traffic::TestTraffic,
     /// The frames that are sent over and over, in turn from client and server.
     frames: Vec<Vec<u8>>,
 }
 
 impl Traffic {
     fn new(payload: Payload, extent: Extent) -> Self {
-        let mut connection = traffic::Traffic::new(Link::Ethernet);
+        let mut connection = traffic::TestTraffic::new(TestLink::Ethernet);
         // A hundred thousand a second, and the server's sequence numbers soon wrap around.
         connection.step = 10_000;
         connection.start.server = 4_000_000_000;

@@ -12,7 +12,7 @@ use support::testkit::file::{pcap, pcap_of};
 use support::testkit::frame::masked_with;
 use support::testkit::head;
 use support::testkit::packet::RAW_IP;
-use support::testkit::traffic::{Link, Traffic};
+use support::testkit::traffic::{TestLink, TestTraffic};
 use wslens::stream::Direction::{ClientToServer, ServerToClient};
 
 mod support;
@@ -35,8 +35,8 @@ fn skipped(why: &str) {
 }
 
 /// Traffic without a link layer, a millisecond from packet to packet, so far.
-fn traffic() -> Traffic {
-    let mut traffic = Traffic::new(Link::RawIp);
+fn traffic() -> TestTraffic {
+    let mut traffic = TestTraffic::new(TestLink::RawIp);
     traffic.step = 1_000_000;
     traffic.dial().answer();
     traffic
@@ -331,7 +331,7 @@ fn capture_without_packets_is_fine() {
 #[test]
 fn link_types_that_are_not_supported_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let mut traffic = Traffic::new(Link::RawIp);
+    let mut traffic = TestTraffic::new(TestLink::RawIp);
     traffic.raw(&[0; 64]).raw(&[0; 64]);
     let path = file(folder.path(), "usb.pcap", &pcap_of(189, &traffic.packets));
     let run = wslens(&["print", &path]);

@@ -20,7 +20,7 @@ use support::conversation::Conversation;
 use support::layout::Layout;
 use support::testkit::file;
 use support::testkit::packet::ETHERNET;
-use support::testkit::traffic::Traffic;
+use support::testkit::traffic::TestTraffic;
 
 /// Bytes that wait for a hole to be filled; a release build has the time for more.
 const WAITING: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000 };
@@ -73,7 +73,7 @@ fn peak(stream: Holes) -> u64 {
 /// A capture that is made while it is read: connections whose clients send segments in turn, some of
 /// which are missing, and nobody acknowledges any.
 struct Holes {
-    lines: Vec<Traffic>,
+    lines: Vec<TestTraffic>,
     /// Bytes to be read.
     ready: Vec<u8>,
     /// Segments that each connection has still to send.

@@ -44,7 +44,7 @@ use support::seen::read;
 use support::seen::see;
 use support::testkit::file;
 use support::testkit::random::Random;
-use support::testkit::traffic::Packet;
+use support::testkit::traffic::TestPacket;
 
 #[test]
 fn segment_size_changes_nothing() {
@@ -110,11 +110,11 @@ fn packets_may_come_twice() {
         for distance in [0, 1, 3, 7] {
             let layout = Layout { segments: vec![70], ..Layout::default() };
             let once = packets(&conversation, &layout);
-            let mut twice: Vec<Packet> = Vec::new();
+            let mut twice: Vec<TestPacket> = Vec::new();
             for (index, packet) in once.iter().enumerate() {
                 twice.push(packet.clone());
                 if let Some(earlier) = index.checked_sub(distance) {
-                    twice.push(Packet { time: packet.time + 1, ..once[earlier].clone() });
+                    twice.push(TestPacket { time: packet.time + 1, ..once[earlier].clone() });
                 }
             }
             let what = format!("every packet again, {distance} packets later");
@@ -345,7 +345,7 @@ fn short() -> Vec<Conversation> {
 }
 
 /// Bytes are sent again while new ones are: ranges that begin and end anywhere.
-fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet> {
+fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<TestPacket> {
     let mut line = Layout::default().open();
     let mut sent: PerDirection<Vec<u8>> = PerDirection::default();
     for (direction, bytes) in &conversation.turns {
@@ -374,7 +374,7 @@ fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<Packet
 }
 
 /// Shuffles packets within windows, but for the TCP handshake.
-fn shuffle(packets: &mut [Packet], random: &mut Random) {
+fn shuffle(packets: &mut [TestPacket], random: &mut Random) {
     for window in packets[OPENING..].chunks_mut(8) {
         random.shuffle(window);
     }
@@ -382,7 +382,7 @@ fn shuffle(packets: &mut [Packet], random: &mut Random) {
 }
 
 #[track_caller]
-fn assert_whole(conversation: &Conversation, packets: &[Packet], what: &str) {
+fn assert_whole(conversation: &Conversation, packets: &[TestPacket], what: &str) {
     assert_said(conversation, &see(packets, keeping()), what);
 }
 

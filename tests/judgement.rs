@@ -37,7 +37,7 @@ use support::layout::restamp;
 use support::seen::keeping;
 use support::seen::push;
 use support::testkit::random::Random;
-use support::testkit::traffic::Packet;
+use support::testkit::traffic::TestPacket;
 
 #[test]
 fn healthy_conversations_break_no_rule() {
@@ -136,7 +136,7 @@ fn errors(found: &[Broken]) -> Vec<Broken> {
 }
 
 /// What the rules find in packets that come without a file.
-fn judge(packets: &[Packet]) -> Vec<Broken> {
+fn judge(packets: &[TestPacket]) -> Vec<Broken> {
     let mut bench = Bench { checker: Checker::new(Settings::default()), found: Found::default() };
     let mut analyzer = Analyzer::new(keeping());
     push(&mut analyzer, packets, 0, &mut bench);

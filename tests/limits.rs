@@ -35,8 +35,8 @@ use support::layout::packets;
 use support::seen::see;
 use support::testkit::frame::deflate;
 use support::testkit::frame::frame;
-use support::testkit::traffic::Packet;
-use support::testkit::traffic::Traffic;
+use support::testkit::traffic::TestPacket;
+use support::testkit::traffic::TestTraffic;
 
 #[test]
 fn the_connection_that_was_not_used_for_long_makes_room() {
@@ -164,9 +164,9 @@ fn http_heads_are_kept_up_to_the_limit() {
 
 /// Connections whose first message lacks a packet, which nobody acknowledges, and `messages`
 /// messages of 1,000 bytes behind it, all connections in turn; and how many of them are whole.
-fn hole(connections: u16, messages: usize) -> (Vec<Packet>, usize) {
+fn hole(connections: u16, messages: usize) -> (Vec<TestPacket>, usize) {
     let conversation = Conversation::plain("hole");
-    let mut lines: Vec<Traffic> = (0..connections)
+    let mut lines: Vec<TestTraffic> = (0..connections)
         .map(|port| Layout { ports: (40_000 + port, 8_080), ..Layout::default() })
         .map(|layout| layout.open())
         .collect();
@@ -186,7 +186,7 @@ fn hole(connections: u16, messages: usize) -> (Vec<Packet>, usize) {
             line.segment(ClientToServer, &message);
         }
     }
-    let mut carried: Vec<Packet> = Vec::new();
+    let mut carried: Vec<TestPacket> = Vec::new();
     for (line, before) in lines.iter().zip(&before) {
         carried.extend(line.packets.iter().take(*before).cloned());
     }

@@ -50,7 +50,7 @@ use support::reopened::assert_reopens;
 use support::reopened::record;
 use support::seen::keeping;
 use support::testkit::random::Random;
-use support::testkit::traffic::Packet;
+use support::testkit::traffic::TestPacket;
 
 #[test]
 fn every_row_of_every_sample_opens_to_what_was_seen() {
@@ -104,7 +104,7 @@ fn packets_that_come_twice_open() {
         for distance in [0, 1, 3, 7] {
             let layout = Layout { segments: vec![70], ..Layout::default() };
             let once = packets(&conversation, &layout);
-            let mut twice: Vec<Packet> = Vec::new();
+            let mut twice: Vec<TestPacket> = Vec::new();
             for (index, packet) in once.iter().enumerate() {
                 twice.push(packet.clone());
                 if let Some(earlier) = index.checked_sub(distance) {
@@ -405,7 +405,7 @@ fn a_capture_that_has_changed_is_told_as_such() {
 }
 
 /// Cuts a packet of IPv4 in two, where it is large enough.
-fn fragments(packet: &Packet, identification: u16) -> Vec<Packet> {
+fn fragments(packet: &TestPacket, identification: u16) -> Vec<TestPacket> {
     let (headers, datagram) = packet.bytes.split_at(ETHERNET + IP);
     if datagram.len() < 40 {
         return vec![packet.clone()];
@@ -419,7 +419,7 @@ fn fragments(packet: &Packet, identification: u16) -> Vec<Packet> {
         bytes[ETHERNET + 6..][..2].copy_from_slice(&((offset / 8) as u16).to_be_bytes());
         bytes[ETHERNET + 6] |= more;
         bytes.extend(part);
-        Packet { bytes, ..packet.clone() }
+        TestPacket { bytes, ..packet.clone() }
     });
     made.to_vec()
 }
@@ -443,7 +443,7 @@ fn is_client(told: &&support::reopened::Told) -> bool {
     told.direction == Direction::ClientToServer
 }
 
-fn assert_opens(carried: &[Packet], what: &str) {
+fn assert_opens(carried: &[TestPacket], what: &str) {
     let both = record(carried, keeping());
     assert_reopens(&both, &Memory::new(carried), what);
 }

@@ -9,8 +9,8 @@ use support::testkit::frame::masked;
 use support::testkit::head;
 use support::testkit::packet::Checksum;
 use support::testkit::packet::fill_checksums;
-use support::testkit::traffic::Link;
-use support::testkit::traffic::Traffic;
+use support::testkit::traffic::TestLink;
+use support::testkit::traffic::TestTraffic;
 use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
 use wslens::stream::Side;
@@ -19,7 +19,7 @@ mod support;
 
 #[test]
 fn the_example_of_the_documentation_is_a_capture() {
-    let mut traffic = Traffic::new(Link::Ethernet);
+    let mut traffic = TestTraffic::new(TestLink::Ethernet);
     traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(Side::Server);
     let capture: Vec<u8> = file::pcap(&traffic.packets);
 
@@ -33,7 +33,7 @@ fn the_example_of_the_documentation_is_a_capture() {
 #[test]
 fn another_parser_reads_the_same_from_the_packets() {
     for (client, server) in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
-        let mut traffic = Traffic::new(Link::Ethernet);
+        let mut traffic = TestTraffic::new(TestLink::Ethernet);
         traffic.between(client, server).upgraded().client(b"odd").server(b"even").close();
         let mut next = None;
         for packet in &mut traffic.packets {

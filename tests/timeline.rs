@@ -40,7 +40,7 @@ use support::layout::Layout;
 use support::seen::borrowed;
 use support::testkit::frame::frame;
 use support::testkit::packet::ETHERNET;
-use support::testkit::traffic::Packet;
+use support::testkit::traffic::TestPacket;
 
 /// Messages of the long capture.
 const MESSAGES: u64 = 1_000_000;
@@ -244,7 +244,7 @@ fn an_upgrade_behind_much_http_opens() {
 }
 
 /// Hands over the packets of a connection whose client sends short texts, many in a segment.
-fn many(mut each: impl FnMut(&Packet)) {
+fn many(mut each: impl FnMut(&TestPacket)) {
     let conversation = Conversation::plain("many");
     let mut line = Layout::default().open();
     for (direction, bytes) in &conversation.turns {
@@ -260,7 +260,7 @@ fn many(mut each: impl FnMut(&Packet)) {
     line.packets.iter().for_each(each);
 }
 
-fn push(packet: &Packet, before: u64, pipeline: &mut Pipeline, timeline: &mut Timeline) {
+fn push(packet: &TestPacket, before: u64, pipeline: &mut Pipeline, timeline: &mut Timeline) {
     let packet = borrowed(packet, before + 1, ETHERNET);
     let file_offset = 40 + before * 620;
     let packet = capture::Packet { file_offset, ..packet };

@@ -14,7 +14,7 @@ use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
 use crate::stream::{PacketId, Timestamp};
 pub(super) use crate::testkit::frame::{masked, masked_with, plain};
-use crate::testkit::traffic::{Link, Traffic};
+use crate::testkit::traffic::{TestLink, TestTraffic};
 
 /// One row of a group's table: what happens, and exactly what is found.
 pub(super) struct RuleCase {
@@ -56,7 +56,7 @@ pub(super) fn check(tables: &[&[Rule]], cases: &[RuleCase]) {
 
 /// Traffic while it is written, and what the rules are asked with.
 pub(super) struct Scenario {
-    traffic: Traffic,
+    traffic: TestTraffic,
     /// Of all packets.
     pub(super) link_type: u32,
     pub(super) settings: Settings,
@@ -64,15 +64,15 @@ pub(super) struct Scenario {
 }
 
 impl Deref for Scenario {
-    type Target = Traffic;
+    type Target = TestTraffic;
 
-    fn deref(&self) -> &Traffic {
+    fn deref(&self) -> &TestTraffic {
         &self.traffic
     }
 }
 
 impl DerefMut for Scenario {
-    fn deref_mut(&mut self) -> &mut Traffic {
+    fn deref_mut(&mut self) -> &mut TestTraffic {
         &mut self.traffic
     }
 }
@@ -80,8 +80,8 @@ impl DerefMut for Scenario {
 impl Scenario {
     pub(super) fn new() -> Self {
         Self {
-            traffic: Traffic::new(Link::RawIp),
-            link_type: Link::RawIp.number(),
+            traffic: TestTraffic::new(TestLink::RawIp),
+            link_type: TestLink::RawIp.number(),
             settings: Settings::default(),
             options: AnalyzerOptions { keep: 1 << 16, ..AnalyzerOptions::default() },
         }

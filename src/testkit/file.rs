@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::GzEncoder;
 
 use super::packet::ETHERNET;
-use super::traffic::Packet;
+use super::traffic::TestPacket;
 
 /// Resolution of the times in classic pcap.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,12 +45,12 @@ pub(crate) fn pcap_packet(file: &mut Vec<u8>, time: u64, bytes: &[u8]) {
 }
 
 /// Packets of Ethernet, captured whole, in classic pcap with nanoseconds.
-pub(crate) fn pcap(packets: &[Packet]) -> Vec<u8> {
+pub(crate) fn pcap(packets: &[TestPacket]) -> Vec<u8> {
     pcap_of(ETHERNET, packets)
 }
 
 /// The same for another link type.
-pub(crate) fn pcap_of(link_type: u32, packets: &[Packet]) -> Vec<u8> {
+pub(crate) fn pcap_of(link_type: u32, packets: &[TestPacket]) -> Vec<u8> {
     let mut file = pcap_header(link_type);
     for packet in packets {
         pcap_packet(&mut file, packet.time, &packet.bytes);
@@ -59,7 +59,7 @@ pub(crate) fn pcap_of(link_type: u32, packets: &[Packet]) -> Vec<u8> {
 }
 
 /// pcapng with one section and one interface of Ethernet and nanoseconds.
-pub(crate) fn pcapng(packets: &[Packet]) -> Vec<u8> {
+pub(crate) fn pcapng(packets: &[TestPacket]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut section = 0x1a2b_3c4d_u32.to_le_bytes().to_vec();
     section.extend([1, 0, 0, 0]);

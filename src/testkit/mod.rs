@@ -19,7 +19,7 @@
 //! A capture file of one connection on which a client says Hello and the server resets:
 //!
 //! ```ignore
-//! let mut traffic = Traffic::new(Link::Ethernet);
+//! let mut traffic = TestTraffic::new(TestLink::Ethernet);
 //! traffic.upgraded().client(&masked(0x81, b"Hello")).wait(20).reset(Side::Server);
 //! let capture: Vec<u8> = file::pcap(&traffic.packets);
 //! ```

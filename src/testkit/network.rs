@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::packet::{ACK, ICMP, ICMPV6, PSH, RST, SYN, UDP, host, udp_between};
 use super::stream::Direction::{ClientToServer, ServerToClient};
 use super::stream::{Direction, Side};
-use super::traffic::Traffic;
+use super::traffic::TestTraffic;
 
-impl Traffic {
+impl TestTraffic {
     /// Sets the addresses of client and server for all that comes.
     pub(crate) fn between(&mut self, client: &str, server: &str) -> &mut Self {
         self.hosts = [client, server].map(|host| host.parse().unwrap());

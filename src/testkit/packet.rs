@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Segment<'a> {
+pub(crate) struct TestSegment<'a> {
     /// Of its source and its destination.
     pub(crate) ports: [u16; 2],
     pub(crate) sequence: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-impl Segment<'_> {
+impl TestSegment<'_> {
     /// Appends header and payload; the checksum is 0, as where it is left to the network card.
     pub(crate) fn push_to(&self, to: &mut Vec<u8>) {
         to.extend(self.ports[0].to_be_bytes());
@@ -47,7 +47,7 @@ impl Segment<'_> {
 /// A segment from port 50000 to port 80.
 pub(crate) fn tcp(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Segment {
+    TestSegment {
         ports: [50_000, 80],
         sequence: 1_000,
         acknowledgment: 2_000,

@@ -6,13 +6,13 @@ use super::frame::masked;
 use super::head;
 use super::packet::{ACK, FIN, PSH, RST, SYN, TCP};
 use super::packet::{ETHERNET, RAW_IP};
-use super::packet::{Segment, host, push_ethernet_header, push_ip_header};
+use super::packet::{TestSegment, host, push_ethernet_header, push_ip_header};
 use super::stream::Direction::{ClientToServer, ServerToClient};
 use super::stream::{Direction, PerDirection, Side};
 
 /// One captured packet.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Packet {
+pub(crate) struct TestPacket {
     /// Nanoseconds since 1970.
     pub(crate) time: u64,
     /// What was captured of it.
@@ -26,13 +26,13 @@ pub(crate) struct Packet {
 
 /// What stands before the IP header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Link {
+pub(crate) enum TestLink {
     /// Nothing.
     RawIp,
     Ethernet,
 }
 
-impl Link {
+impl TestLink {
     /// Its number in captures.
     pub(crate) fn number(self) -> u32 {
         match self {
@@ -46,9 +46,9 @@ impl Link {
 ///
 /// Methods send what the last connection sends next; all return the traffic, so that they can be chained.
 #[derive(Clone, Debug)]
-pub(crate) struct Traffic {
-    pub(crate) packets: Vec<Packet>,
-    pub(crate) link: Link,
+pub(crate) struct TestTraffic {
+    pub(crate) packets: Vec<TestPacket>,
+    pub(crate) link: TestLink,
     /// Addresses of client and server.
     pub(crate) hosts: [IpAddr; 2],
     /// Ports of client and server; the client's grows with each connection.
@@ -65,8 +65,8 @@ pub(crate) struct Traffic {
     pub(crate) window: u16,
 }
 
-impl Traffic {
-    pub(crate) fn new(link: Link) -> Self {
+impl TestTraffic {
+    pub(crate) fn new(link: TestLink) -> Self {
         let start = PerDirection { client: 1_000, server: 900_000 };
         Self {
             packets: Vec::new(),
@@ -254,12 +254,12 @@ impl Traffic {
         let (time, original_length) = (self.time, bytes.len());
         let direction = ClientToServer;
         let bytes = bytes.to_vec();
-        self.packets.push(Packet { time, bytes, original_length, direction, payload: 0 });
+        self.packets.push(TestPacket { time, bytes, original_length, direction, payload: 0 });
         self
     }
 
     /// A copy of the latest packet that fits.
-    pub(super) fn latest(&self, fits: impl Fn(&Packet) -> bool) -> Packet {
+    pub(super) fn latest(&self, fits: impl Fn(&TestPacket) -> bool) -> TestPacket {
         self.packets.iter().rev().find(|packet| fits(packet)).unwrap().clone()
     }
 
@@ -278,7 +278,7 @@ impl Traffic {
         payload: &[u8],
     ) {
         let received = *self.next.get(direction.reverse());
-        let segment = Segment {
+        let segment = TestSegment {
             ports: along(direction, self.ports),
             sequence,
             acknowledgment: if flags & ACK == 0 { 0 } else { received },
@@ -301,7 +301,7 @@ impl Traffic {
     /// The headers of Ethernet and IP, with room for `length` bytes.
     fn begin(&self, hosts: [IpAddr; 2], protocol: u8, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(54 + length);
-        if self.link == Link::Ethernet {
+        if self.link == TestLink::Ethernet {
             push_ethernet_header(&mut bytes, hosts);
         }
         push_ip_header(&mut bytes, hosts, protocol, length);
@@ -317,7 +317,13 @@ impl Traffic {
     ) {
         rest(&mut bytes);
         let original_length = bytes.len();
-        self.packets.push(Packet { time: self.time, bytes, original_length, direction, payload });
+        self.packets.push(TestPacket {
+            time: self.time,
+            bytes,
+            original_length,
+            direction,
+            payload,
+        });
         self.time += self.step;
     }
 }

@@ -4,9 +4,9 @@ use wslens::stream::PerDirection;
 use wslens::stream::Side;
 
 use super::conversation::Conversation;
-use super::testkit::traffic::Link;
-use super::testkit::traffic::Packet;
-use super::testkit::traffic::Traffic;
+use super::testkit::traffic::TestLink;
+use super::testkit::traffic::TestPacket;
+use super::testkit::traffic::TestTraffic;
 
 /// How a conversation is carried.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Layout {
 
 impl Default for Layout {
     fn default() -> Self {
-        let Traffic { start, time, .. } = Traffic::new(Link::Ethernet);
+        let TestTraffic { start, time, .. } = TestTraffic::new(TestLink::Ethernet);
         Self {
             version: Version::V4,
             segments: vec![1448],
@@ -58,8 +58,8 @@ pub(crate) const OPENING: usize = 3;
 
 impl Layout {
     /// Opens a connection.
-    pub(crate) fn open(&self) -> Traffic {
-        let mut traffic = Traffic::new(Link::Ethernet);
+    pub(crate) fn open(&self) -> TestTraffic {
+        let mut traffic = TestTraffic::new(TestLink::Ethernet);
         if self.version == Version::V6 {
             traffic.between("fd00::1", "fd00::2");
         }
@@ -72,7 +72,7 @@ impl Layout {
 }
 
 /// Cuts a conversation into packets.
-pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<Packet> {
+pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<TestPacket> {
     let mut traffic = layout.open();
     let mut sizes = layout.segments.iter().copied().cycle();
     for (direction, bytes) in &conversation.turns {
@@ -94,7 +94,7 @@ pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<Packe
 }
 
 /// Gives packets the times at which they stand, as a capturing machine would.
-pub(crate) fn restamp(packets: &mut [Packet]) {
+pub(crate) fn restamp(packets: &mut [TestPacket]) {
     let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();
     times.sort_unstable();
     for (packet, time) in packets.iter_mut().zip(times) {

@@ -37,7 +37,7 @@ use wslens::websocket::Utf8;
 
 use super::seen::borrowed;
 use super::testkit::packet::ETHERNET;
-use super::testkit::traffic::Packet;
+use super::testkit::traffic::TestPacket;
 
 /// A message as the sink saw it.
 #[derive(Debug)]
@@ -133,12 +133,12 @@ impl Findings for Both {
 
 /// Packets in memory, which counts how often it is asked.
 pub(crate) struct Memory<'p> {
-    packets: &'p [Packet],
+    packets: &'p [TestPacket],
     pub(crate) asked: Cell<u64>,
 }
 
 impl<'p> Memory<'p> {
-    pub(crate) fn new(packets: &'p [Packet]) -> Self {
+    pub(crate) fn new(packets: &'p [TestPacket]) -> Self {
         Self { packets, asked: Cell::new(0) }
     }
 }
@@ -154,7 +154,7 @@ impl PacketStore for Memory<'_> {
 }
 
 /// Records packets that come without a file.
-pub(crate) fn record(packets: &[Packet], options: AnalyzerOptions) -> Both {
+pub(crate) fn record(packets: &[TestPacket], options: AnalyzerOptions) -> Both {
     let mut both = Both::default();
     let mut pipeline = Pipeline::new(options, Settings::default());
     for (packet, number) in packets.iter().zip(0..) {

@@ -21,7 +21,7 @@ use wslens::websocket::Inflation;
 
 use super::conversation::Said;
 use super::testkit::packet::ETHERNET;
-use super::testkit::traffic::Packet;
+use super::testkit::traffic::TestPacket;
 
 /// Everything about messages, and what went wrong.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ pub(crate) fn keeping() -> AnalyzerOptions {
 /// Hands packets to an analyzer.
 pub(crate) fn push<S: Sink>(
     analyzer: &mut Analyzer,
-    packets: &[Packet],
+    packets: &[TestPacket],
     before: u64,
     sink: &mut S,
 ) {
@@ -82,7 +82,7 @@ pub(crate) fn push<S: Sink>(
 }
 
 /// A packet as a reader of captures gives it.
-pub(crate) fn borrowed(packet: &Packet, number: u64, link_type: u32) -> capture::Packet<'_> {
+pub(crate) fn borrowed(packet: &TestPacket, number: u64, link_type: u32) -> capture::Packet<'_> {
     capture::Packet {
         id: PacketId(number),
         time: Timestamp(packet.time),
@@ -95,7 +95,7 @@ pub(crate) fn borrowed(packet: &Packet, number: u64, link_type: u32) -> capture:
 }
 
 /// What is seen of packets that come without a file.
-pub(crate) fn see(packets: &[Packet], options: AnalyzerOptions) -> Seen {
+pub(crate) fn see(packets: &[TestPacket], options: AnalyzerOptions) -> Seen {
     let mut seen = Seen::default();
     let mut analyzer = Analyzer::new(options);
     push(&mut analyzer, packets, 0, &mut seen);

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use super::testkit::packet::Checksum;
-use super::testkit::packet::Segment;
 use super::testkit::packet::TCP;
+use super::testkit::packet::TestSegment;
 use super::testkit::packet::UDP;
 use super::testkit::packet::fill_checksums;
 use super::testkit::packet::push_ethernet_header;
@@ -38,7 +38,7 @@ impl Sender {
     }
 
     /// The packet of a TCP segment.
-    pub(super) fn tcp(&mut self, segment: &Segment<'_>) -> &[u8] {
+    pub(super) fn tcp(&mut self, segment: &TestSegment<'_>) -> &[u8] {
         self.begin(TCP, segment.length());
         segment.push_to(&mut self.bytes);
         self.complete()

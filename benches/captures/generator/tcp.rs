@@ -8,7 +8,7 @@ use wslens::stream::Direction;
 use super::sender::Sender;
 use super::tap::Tap;
 use super::testkit::packet::Checksum;
-use super::testkit::packet::Segment;
+use super::testkit::packet::TestSegment;
 
 /// What happens to a segment on its way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -223,7 +223,7 @@ impl Tcp {
         options[at..at + 4].copy_from_slice(&sender.stamp.to_be_bytes());
         options[at + 4..at + 8].copy_from_slice(&receiver.stamp.to_be_bytes());
         let acknowledging = flags & Flags::ACK.0 != 0;
-        let segment = Segment {
+        let segment = TestSegment {
             ports: sender.sender.ports,
             sequence,
             acknowledgment: if acknowledging { receiver.received } else { 0 },

@@ -1,8 +1,113 @@
-//! What is remembered of several connections.
+//! What is remembered of several connections, in packet order.
+//!
+//! Rules that compare connections see this; what is remembered of one connection (`state`) never does.
 
 pub(crate) mod attempts;
+pub(crate) mod broken_handshakes;
 pub(crate) mod dns_names;
 pub(crate) mod handshake_keys;
 pub(crate) mod proxied_requests;
 pub(crate) mod server_restarts;
 pub(crate) mod tls_ports;
+
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Nature};
+use crate::findings::across::attempts::Attempts;
+use crate::findings::across::broken_handshakes::BrokenHandshakes;
+use crate::findings::across::dns_names::DnsNames;
+use crate::findings::across::handshake_keys::HandshakeKeys;
+use crate::findings::across::proxied_requests::ProxiedRequests;
+use crate::findings::across::server_restarts::ServerRestarts;
+use crate::findings::across::tls_ports::TlsPorts;
+use crate::findings::engine::broken_rule::BrokenRule;
+use crate::findings::state::attempt_outcome::AttemptOutcome;
+use crate::stream::Direction;
+use crate::tls::Observation;
+
+/// What is remembered of all connections.
+#[derive(Debug, Default)]
+pub(crate) struct Across {
+    /// Attempts to connect that have ended.
+    pub(crate) attempts: Attempts,
+    /// Rules that handshakes have broken.
+    pub(crate) broken_handshakes: BrokenHandshakes,
+    /// Names that were looked up.
+    pub(crate) names: DnsNames,
+    /// The keys of handshakes.
+    pub(crate) keys: HandshakeKeys,
+    /// Requests that pass through proxies.
+    pub(crate) proxied_requests: ProxiedRequests,
+    /// Closes of servers that go away.
+    pub(crate) restarts: ServerRestarts,
+    /// Servers that speak TLS.
+    pub(crate) tls_ports: TlsPorts,
+    /// Ids of all rules that were broken, on any connection.
+    reported: Vec<&'static str>,
+}
+
+impl Across {
+    /// Remembers the end of a connection, before the rules are asked about it.
+    pub(crate) fn ending(
+        &mut self,
+        connection: &Connection,
+        ending: Ending,
+        outcome: AttemptOutcome,
+    ) {
+        self.names.latest = self.names.latest.max(ending.watched_until);
+        if let (Nature::WebSocket | Nature::UpgradeRequested, Some(lookup)) =
+            (connection.nature, &connection.lookup)
+        {
+            self.names.used(&lookup.name);
+        }
+        self.attempts.ended(connection, ending, outcome);
+    }
+
+    /// Remembers an event, after the rules were asked about it.
+    pub(crate) fn observe(&mut self, connection: &Connection, event: &ConnectionEvent<'_>) {
+        let id = connection.id;
+        match event {
+            ConnectionEvent::UpgradeRequested(handshake) => {
+                self.names.wanted(handshake);
+                if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
+                    self.keys.asked(key, id, request.span.first.packet);
+                }
+                self.proxied_requests.asked(connection, handshake);
+            }
+            ConnectionEvent::HandshakeEnded(handshake) => {
+                if let Some(key) = handshake.key() {
+                    self.keys.answered(key, id);
+                }
+                self.proxied_requests.answered(id, handshake);
+                self.broken_handshakes.answered(id, handshake);
+            }
+            ConnectionEvent::Message(direction, message) => {
+                self.restarts.message(connection, *direction, message);
+            }
+            ConnectionEvent::Tls(_, Observation::ServerHello(..)) => {
+                self.tls_ports.add(connection.server, id);
+            }
+            ConnectionEvent::Ended(_) => {
+                self.proxied_requests.ended(id);
+                self.broken_handshakes.ended(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Remembers that a connection has broken a rule.
+    pub(crate) fn note(
+        &mut self,
+        connection: ConnectionId,
+        rule: BrokenRule,
+        direction: Option<Direction>,
+    ) {
+        if !self.reported.contains(&rule.id) {
+            self.reported.push(rule.id);
+        }
+        self.broken_handshakes.note(connection, rule, direction);
+    }
+
+    /// Whether a rule was broken on any connection, so that it need not be reported for the whole capture.
+    pub(crate) fn is_reported(&self, id: &str) -> bool {
+        self.reported.contains(&id)
+    }
+}

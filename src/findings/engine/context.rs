@@ -1,57 +1,52 @@
 //! What a rule is shown: the event, and what is remembered.
 
-use crate::analysis::event::Connection;
-use crate::findings::across::attempts::Attempts;
-use crate::findings::across::dns_names::DnsNames;
-use crate::findings::across::handshake_keys::HandshakeKeys;
-use crate::findings::across::proxied_requests::ProxiedRequests;
-use crate::findings::across::server_restarts::ServerRestarts;
-use crate::findings::across::tls_ports::TlsPorts;
+use crate::analysis::event::{Connection, Ending};
+use crate::findings::across::Across;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::capture::CaptureMemory;
 use crate::findings::state::connection::{ConnectionState, PeerState};
 use crate::stream::Direction;
 use crate::websocket::{Frame, Message};
 
-/// An event on a connection, before it is remembered, and all that was remembered before it.
+/// An event on a connection, before it is remembered, and what was remembered of this connection before it.
+///
+/// Nothing of other connections is in it: rules that see only this can run on any thread.
 #[derive(Debug)]
 pub(crate) struct RuleContext<'a, T> {
     pub(crate) connection: &'a Connection,
     /// What is remembered of this connection.
     pub(crate) state: &'a ConnectionState,
-    /// What is remembered of the handshakes of all connections.
-    pub(crate) keys: &'a HandshakeKeys,
-    /// Where TLS is spoken.
-    pub(crate) tls_ports: &'a TlsPorts,
-    /// What is remembered of requests that go through proxies.
-    pub(crate) proxied_requests: &'a ProxiedRequests,
-    /// Attempts to connect that have ended.
-    pub(crate) attempts: &'a Attempts,
     pub(crate) settings: &'a Settings,
     pub(crate) subject: T,
+}
+
+/// An event on a connection, and what is remembered of all connections up to it, in packet order.
+///
+/// The state of the connection itself is not in it, since that may be further by then; only at its end it is
+/// known (see [`EndSeen`]).
+#[derive(Debug)]
+pub(crate) struct ComparisonContext<'a, T> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) across: &'a Across,
+    pub(crate) settings: &'a Settings,
+    pub(crate) subject: T,
+}
+
+/// The end of a connection, and what was remembered of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndSeen<'a> {
+    pub(crate) ending: Ending,
+    pub(crate) state: &'a ConnectionState,
 }
 
 /// The whole capture, at its end.
 #[derive(Debug)]
 pub(crate) struct CaptureContext<'a> {
     pub(crate) state: &'a CaptureMemory,
-    /// Attempts to connect.
-    pub(crate) attempts: &'a Attempts,
-    /// Names that were asked for.
-    pub(crate) names: &'a DnsNames,
-    /// Closes of servers that went away.
-    pub(crate) restarts: &'a ServerRestarts,
+    /// What is remembered of all connections.
+    pub(crate) across: &'a Across,
     /// What only the reader of the capture knows.
     pub(crate) reading: &'a Reading<'a>,
-    /// Rules that connections have broken.
-    pub(crate) reported: &'a [&'static str],
-}
-
-impl CaptureContext<'_> {
-    /// Whether a connection has this finding, so that it needs not be told of the whole capture.
-    pub(crate) fn is_reported(&self, id: &str) -> bool {
-        self.reported.contains(&id)
-    }
 }
 
 /// A frame, and who sent it.
@@ -91,5 +86,17 @@ impl<T> RuleContext<'_, T> {
     /// What is remembered of the receiver of a direction.
     pub(crate) fn receiver(&self, direction: Direction) -> &PeerState {
         self.state.sides.get(direction.reverse())
+    }
+}
+
+impl<'a> ComparisonContext<'a, EndSeen<'a>> {
+    /// What is known of this connection alone.
+    pub(crate) fn own(&self) -> RuleContext<'a, Ending> {
+        RuleContext {
+            connection: self.connection,
+            state: self.subject.state,
+            settings: self.settings,
+            subject: self.subject.ending,
+        }
     }
 }

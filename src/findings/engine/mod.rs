@@ -1,6 +1,8 @@
 //! How rules are evaluated: what a rule is, when it is asked, what it is shown, and what it reports.
 
+pub(crate) mod broken_rule;
 pub(crate) mod checker;
+pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod header_class;
@@ -8,4 +10,5 @@ pub(crate) mod partial_header;
 pub(crate) mod rule;
 pub(crate) mod rule_name;
 pub(crate) mod snippet;
+pub(crate) mod trigger;
 pub(crate) mod violation;

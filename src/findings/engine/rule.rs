@@ -1,11 +1,8 @@
 //! What a rule is: an entry in the table of its group.
 
-use crate::analysis::event::{ConnectionEvent, Ending};
-use crate::findings::engine::context::{
-    CaptureContext, FrameSeen, InvalidUtf8, MessageSeen, NotAFrame, RuleContext,
-};
-use crate::findings::engine::violation::Violations;
-use crate::http::Handshake;
+use crate::findings::engine::broken_rule::BrokenRule;
+use crate::findings::engine::trigger::Check;
+use crate::stream::PerDirection;
 
 /// One requirement, what breaking it means, and how it is noticed.
 #[derive(Debug)]
@@ -93,67 +90,25 @@ pub enum Example {
     Text(&'static str),
 }
 
-/// When a rule is asked, and the question. It adds a fault for each offence that it sees.
-///
-/// A rule sees what was observed and what is remembered of the connection, never bytes of a stream.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Check {
-    /// Asked of every frame, as soon as its header is whole, about nothing but that header, its sender
-    /// and what was negotiated: of several frames that are alike in these, only the first is shown.
-    Header(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
-    /// Asked of every frame that is a fragment, or comes while a fragmented message is open.
-    Fragment(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
-    /// Asked of every frame that comes after its sender's own Close.
-    Late(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
-    /// Asked of every frame, as soon as its header is whole.
-    Frame(fn(&RuleContext<'_, FrameSeen<'_>>, &mut Violations)),
-    /// Asked of every text and binary message of several frames, whole or given up.
-    Fragmented(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
-    /// Asked of every text and binary message of a subprotocol that can be read.
-    Content(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
-    /// Asked of every text and binary message that is compressed.
-    Compressed(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
-    /// Asked of every Close.
-    Close(fn(&RuleContext<'_, MessageSeen<'_>>, &mut Violations)),
-    /// Asked when a text stops being UTF-8.
-    InvalidUtf8(fn(&RuleContext<'_, InvalidUtf8>, &mut Violations)),
-    /// Asked when text stands where a frame should start.
-    NotAFrame(fn(&RuleContext<'_, NotAFrame<'_>>, &mut Violations)),
-    /// Asked of every upgrade request, as soon as its head is whole.
-    Request(fn(&RuleContext<'_, &Handshake>, &mut Violations)),
-    /// Asked of every handshake that has ended, with its response or without.
-    Response(fn(&RuleContext<'_, &Handshake>, &mut Violations)),
-    /// Asked of what else happens on a connection: gaps, lost boundaries, limits.
-    Incident(fn(&RuleContext<'_, &ConnectionEvent<'_>>, &mut Violations)),
-    /// Asked of every connection that matters, when it or the capture ends.
-    End(fn(&RuleContext<'_, Ending>, &mut Violations)),
-    /// Asked once, when the capture ends.
-    Capture(fn(&CaptureContext<'_>, &mut Violations)),
-}
-
 impl Rule {
-    /// Whether a receiver that notices the fault must fail the connection (RFC 6455 §7.1.7). What is
-    /// wrong about a frame only because of the handshake is none of its receiver's business.
-    pub(crate) fn is_fatal(&self) -> bool {
-        self.severity == Severity::Error
-            && self.group() != "HS"
-            && self.checks.iter().any(|check| match check {
-                Check::Header(_)
-                | Check::Frame(_)
-                | Check::Fragment(_)
-                | Check::Late(_)
-                | Check::Fragmented(_)
-                | Check::Content(_)
-                | Check::Compressed(_)
-                | Check::InvalidUtf8(_)
-                | Check::NotAFrame(_) => true,
-                Check::Close(_)
-                | Check::Request(_)
-                | Check::Response(_)
-                | Check::Incident(_)
-                | Check::End(_)
-                | Check::Capture(_) => false,
-            })
+    /// What is remembered of it when it was broken.
+    pub(crate) fn broken(&self) -> BrokenRule {
+        let has = |wanted: fn(Check) -> bool| self.checks.iter().any(|check| wanted(*check));
+        BrokenRule {
+            id: self.id,
+            title: self.title,
+            blames: self.applies_to != AppliesTo::Nobody && self.severity != Severity::Note,
+            // What is wrong with a frame only because of the handshake does not concern its receiver.
+            is_fatal: self.severity == Severity::Error
+                && self.group() != "HS"
+                && has(Check::is_fatal),
+            is_about_heads: PerDirection {
+                client: has(|check| matches!(check, Check::Request(_) | Check::CompareRequest(_))),
+                server: has(|check| {
+                    matches!(check, Check::Response(_) | Check::CompareResponse(_))
+                }),
+            },
+        }
     }
 
     /// Whether this is to be told rather than `other` where only one can be: the worse one, and of rules

@@ -30,8 +30,8 @@ pub fn judge_frames(
     let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
     let mut found = SnippetFindings::default();
     checker.remember(connection.slot);
-    if let Some(slot) = checker.slot(connection.slot) {
-        let state = &mut slot.state;
+    if let Some(own) = checker.of_connection(connection.slot) {
+        let state = &mut own.state;
         state.sides.get_mut(direction).open = OpenMessage::Unknown;
         let is_deflate = compression != Compression::None;
         state.handshake.reserved_bits = Some(if is_deflate { 0b100 } else { 0 });

@@ -4,7 +4,8 @@ use crate::analysis::event::{ConnectionEvent, Limit, Nature, Recognition};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::state::connection::PeerState;
 use crate::findings::words::{counted, duration, packets_in_words};
 use crate::stream::{Direction, GapCause, Span};
@@ -74,7 +75,7 @@ pub(super) static RULES: &[Rule] = &[
             }),
             Check::Capture(|context, violations| {
                 let packets = context.state.cut_packets;
-                if packets > 0 && !context.is_reported("CAP-02") {
+                if packets > 0 && !context.across.is_reported("CAP-02") {
                     violations.add(format!("{}, of no WebSocket", counted(packets, "packet")));
                 }
             }),
@@ -231,7 +232,7 @@ pub(super) static RULES: &[Rule] = &[
             Check::Capture(|context, violations| {
                 let (steps, largest) =
                     (context.state.clock_steps, context.state.largest_clock_step);
-                if steps > 0 && !context.is_reported("CAP-07") {
+                if steps > 0 && !context.across.is_reported("CAP-07") {
                     violations.add(format!(
                         "{} earlier than the packet before, of another connection, by {} at most",
                         counted(steps, "packet"),

@@ -2,7 +2,8 @@
 
 use crate::analysis::event::TcpState;
 use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::state::connection::{FramePart, OpenMessage, UnfinishedFrame};
 use crate::findings::state::masking_keys::Pattern;

@@ -1,7 +1,8 @@
 //! Rules about messages (WS-M).
 
 use crate::findings::engine::context::MessageSeen;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::state::connection::{FragmentedMessage, OpenMessage, PeerState};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
+use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::engine::header_class::HeaderClasses;
-use crate::findings::engine::rule::{AppliesTo, Rule, Severity};
 use crate::findings::state::handshake::HandshakeState;
 use crate::findings::state::health::HealthState;
 use crate::findings::state::masking_keys::MaskingKeys;
@@ -142,7 +142,7 @@ pub(crate) struct StrayPong {
 /// A breach of a rule for which the receiver must fail the connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PastViolation {
-    pub(crate) rule: &'static Rule,
+    pub(crate) rule: BrokenRule,
     pub(crate) span: Span,
 }
 
@@ -285,16 +285,16 @@ impl ConnectionState {
     }
 
     /// Remembers a broken rule, where others ask for it.
-    pub(crate) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>, span: Span) {
+    pub(crate) fn note(&mut self, rule: BrokenRule, direction: Option<Direction>, span: Span) {
         self.handshake.note(rule, direction);
-        if rule.applies_to == AppliesTo::Nobody || rule.severity == Severity::Note {
+        if !rule.blames {
             return;
         }
         let Some(direction) = direction else { return };
         let side = self.sides.get_mut(direction);
         side.latest_violation = Some(Box::new(PastViolation { rule, span }));
         // Behind its own Close nobody has to mind what it sends.
-        if rule.is_fatal() && side.close.is_none() {
+        if rule.is_fatal && side.close.is_none() {
             side.fatal_violation.get_or_insert_with(|| Box::new(PastViolation { rule, span }));
         }
     }

@@ -1,7 +1,7 @@
 //! What the rules remember of a connection's opening handshake.
 
 use crate::analysis::event::Connection;
-use crate::findings::engine::rule::{Check, Rule};
+use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::rules::handshake::fields_read::attempt;
 use crate::http::Handshake;
 use crate::stream::{Direction, Span};
@@ -17,15 +17,13 @@ pub(crate) struct HandshakeState {
     /// What was agreed for permessage-deflate, where it was accepted.
     pub(crate) deflate: Option<DeflateParams>,
     /// Rules that the request of the handshake under way broke.
-    pub(crate) request_violations: Vec<&'static str>,
+    pub(crate) request_violations: Vec<BrokenRule>,
     /// Rules that its response broke.
-    pub(crate) response_violations: Vec<&'static str>,
+    pub(crate) response_violations: Vec<BrokenRule>,
     /// The request for a WebSocket that has no response so far.
     pub(crate) asked: Option<PendingRequest>,
     /// The latest handshake that was refused.
     pub(crate) refused: Option<Box<Handshake>>,
-    /// Rules that its request broke.
-    pub(crate) refused_violations: Vec<&'static str>,
 }
 
 /// A request for a WebSocket that waits for its response.
@@ -38,16 +36,14 @@ pub(crate) struct PendingRequest {
 
 impl HandshakeState {
     /// Remembers a broken rule, if it is one about the request or the response.
-    pub(crate) fn note(&mut self, rule: &'static Rule, direction: Option<Direction>) {
-        let is_request = rule.checks.iter().any(|check| matches!(check, Check::Request(_)));
-        let is_response = rule.checks.iter().any(|check| matches!(check, Check::Response(_)));
-        let violations = match direction {
-            Some(Direction::ClientToServer) if is_request => &mut self.request_violations,
-            Some(Direction::ServerToClient) if is_response => &mut self.response_violations,
-            Some(Direction::ClientToServer | Direction::ServerToClient) | None => return,
+    pub(crate) fn note(&mut self, rule: BrokenRule, direction: Option<Direction>) {
+        let Some(direction) = direction.filter(|it| *rule.is_about_heads.get(*it)) else { return };
+        let broken = match direction {
+            Direction::ClientToServer => &mut self.request_violations,
+            Direction::ServerToClient => &mut self.response_violations,
         };
-        if !violations.contains(&rule.id) {
-            violations.push(rule.id);
+        if !broken.contains(&rule) {
+            broken.push(rule);
         }
     }
 
@@ -74,7 +70,6 @@ impl HandshakeState {
             // Another may follow on the same connection.
             *self = Self {
                 refused: attempt(handshake).map(|_| Box::new(handshake.clone())),
-                refused_violations: std::mem::take(&mut self.request_violations),
                 ..Self::default()
             };
             return;

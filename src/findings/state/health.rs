@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::findings::state::compressibility::squeezed;
 use crate::findings::state::response_times::ResponseTimes;
+use crate::findings::state::silent_period::SilentPeriod;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, PerDirection, Timestamp, length_u64};
 use crate::websocket::extension::{self, PERMESSAGE_DEFLATE};
@@ -30,17 +31,6 @@ pub(crate) struct HealthState {
     pub(crate) response_times: ResponseTimes,
     /// What was said, and how well it would deflate.
     pub(crate) content: ContentSample,
-}
-
-/// A time without frames.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct SilentPeriod {
-    /// How long, in nanoseconds.
-    pub(crate) length: u64,
-    /// The packet before it.
-    pub(crate) after: Origin,
-    /// The packet that ended it.
-    pub(crate) until: Origin,
 }
 
 /// How long it took until Pings were answered.

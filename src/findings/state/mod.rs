@@ -1,5 +1,6 @@
 //! What is remembered of one connection.
 
+pub(crate) mod attempt_outcome;
 pub(crate) mod capture;
 pub(crate) mod compressibility;
 pub(crate) mod connection;
@@ -7,3 +8,4 @@ pub(crate) mod handshake;
 pub(crate) mod health;
 pub(crate) mod masking_keys;
 pub(crate) mod response_times;
+pub(crate) mod silent_period;

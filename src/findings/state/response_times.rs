@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::findings::state::health::SilentPeriod;
+use crate::findings::state::silent_period::SilentPeriod;
 use crate::stream::{Direction, Origin, Span, Timestamp};
 
 /// Counts of messages and waiting times, by time.

@@ -1,5 +1,7 @@
 use super::*;
 use crate::stream::length_usize;
+use crate::testkit::frame::deflate;
+use crate::testkit::random::Random;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 const TAKEOVER: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };
@@ -17,14 +19,6 @@ fn inflate(inflater: &mut Inflater, spares: &mut Spares, pieces: &[&[u8]]) -> Ve
     }
     inflater.end(spares, &mut |out| all.extend_from_slice(out));
     all
-}
-
-fn deflate(compressor: &mut Compress, message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + 1024);
-    compressor.compress_vec(message, &mut out, FlushCompress::Sync).unwrap();
-    assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
-    out.truncate(out.len() - 4);
-    out
 }
 
 // RFC 7692 §7.2.3, all of its examples but the one that needs a message before it.
@@ -139,7 +133,7 @@ fn a_reference_is_forgotten_only_where_something_was_sent_before() {
 fn lost_history_is_whole_again_once_enough_was_put_out() {
     let mut spares = Spares::default();
     let mut compressor = Compress::new(Compression::best(), false);
-    let noise = Random(5).data(0, 20_000);
+    let noise = data(&mut Random(5), 0, 20_000);
     let wires: Vec<Vec<u8>> = (0..2).map(|_| deflate(&mut compressor, &noise)).collect();
     let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
     inflater.abandon(&mut spares);
@@ -247,59 +241,44 @@ fn with_tail(wire: &[u8]) -> Vec<u8> {
     [wire, &[0, 0, 0xff, 0xff]].concat()
 }
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        length_usize(self.next() % length_u64(bound))
-    }
-
-    /// Bytes that compress in one of several ways.
-    fn data(&mut self, kind: usize, length: usize) -> Vec<u8> {
-        let mut data: Vec<u8> = Vec::new();
-        while data.len() < length {
-            match kind % 6 {
-                // Not at all.
-                0 => data.push(self.next().to_le_bytes()[3]),
-                // Literals with few values, some much more frequent than others.
-                1 => data.push(1 << (self.next().trailing_zeros() & 7)),
-                // JSON-like.
-                2 => data.extend(
-                    format!("{{\"price\":{},\"size\":{}}},", self.below(9999), self.below(50))
-                        .bytes(),
-                ),
-                // Runs, and repetitions of a few bytes.
-                3 => {
-                    let unit = self.next().to_le_bytes();
-                    let unit = &unit[..=self.below(8)];
-                    for _ in 0..self.below(300) {
-                        data.extend_from_slice(unit);
-                    }
+/// Bytes that compress in one of several ways.
+fn data(random: &mut Random, kind: usize, length: usize) -> Vec<u8> {
+    let mut data: Vec<u8> = Vec::new();
+    while data.len() < length {
+        match kind % 6 {
+            // Not at all.
+            0 => data.push(random.next().to_le_bytes()[3]),
+            // Literals with few values, some much more frequent than others.
+            1 => data.push(1 << (random.next().trailing_zeros() & 7)),
+            // JSON-like.
+            2 => data.extend(
+                format!("{{\"price\":{},\"size\":{}}},", random.below(9999), random.below(50))
+                    .bytes(),
+            ),
+            // Runs, and repetitions of a few bytes.
+            3 => {
+                let unit = random.next().to_le_bytes();
+                let unit = &unit[..=random.below(8)];
+                for _ in 0..random.below(300) {
+                    data.extend_from_slice(unit);
                 }
-                // Repetitions from far back.
-                4 if data.len() > 40_000 && self.below(3) > 0 => {
-                    let start = data.len() - 1 - self.below(40_000);
-                    let end = data.len().min(start + 3 + self.below(300));
-                    data.extend_from_within(start..end);
-                }
-                // Codes of very different lengths: their longest need subtables.
-                5 => {
-                    let rare = self.next().trailing_zeros().min(20);
-                    data.push(u8::try_from(rare * 12 + u32::from(self.below(3) == 0)).unwrap());
-                }
-                _ => data.extend(self.next().to_le_bytes()),
             }
+            // Repetitions from far back.
+            4 if data.len() > 40_000 && random.below(3) > 0 => {
+                let start = data.len() - 1 - random.below(40_000);
+                let end = data.len().min(start + 3 + random.below(300));
+                data.extend_from_within(start..end);
+            }
+            // Codes of very different lengths: their longest need subtables.
+            5 => {
+                let rare = random.next().trailing_zeros().min(20);
+                data.push(u8::try_from(rare * 12 + u32::from(random.below(3) == 0)).unwrap());
+            }
+            _ => data.extend(random.next().to_le_bytes()),
         }
-        data.truncate(length);
-        data
     }
+    data.truncate(length);
+    data
 }
 
 fn compressed(compressor: &mut Compress, message: &[u8], flush: FlushCompress) -> Vec<u8> {
@@ -319,7 +298,7 @@ fn what_flate2_compresses_inflates_to_the_same() {
         let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
         for round in 0..6 {
             let length = [0, 1, 50, 1_900, 20_000, 100_000][random.below(6)];
-            let message = random.data(case + round, length);
+            let message = data(&mut random, case + round, length);
             let flush = match random.below(4) {
                 0 => FlushCompress::Finish,
                 1 => FlushCompress::Full,
@@ -356,7 +335,7 @@ fn output_comes_as_early_as_it_can_however_the_message_is_cut() {
     let mut random = Random(77);
     let mut spares = Spares::default();
     for case in 0..12 {
-        let message = random.data(case, 400);
+        let message = data(&mut random, case, 400);
         let level = Compression::new(u32::try_from(case % 10).unwrap());
         let wire = deflate(&mut Compress::new(level, false), &message);
         for cut in 0..=wire.len() {
@@ -379,19 +358,19 @@ fn output_comes_as_early_as_it_can_however_the_message_is_cut() {
 fn random_and_damaged_messages_are_judged_as_by_flate2() {
     let mut random = Random(0xbad);
     let mut spares = Spares::default();
-    let history = random.data(2, 500);
+    let history = data(&mut random, 2, 500);
     let before = deflate(&mut Compress::new(Compression::best(), false), &history);
     let mut invalid = 0;
     for case in 0..6_000_usize {
         let mut wire = if case % 3 == 0 {
             let length = 1 + random.below(120);
-            let mut wire = random.data(0, length);
+            let mut wire = data(&mut random, 0, length);
             // Mostly a dynamic block, with any codes.
             wire[0] = if case % 2 == 0 { wire[0] & !7 | 4 } else { wire[0] };
             wire
         } else {
             let length = random.below(600);
-            let message = random.data(case, length);
+            let message = data(&mut random, case, length);
             let level = Compression::new(u32::try_from(random.below(10)).unwrap());
             deflate(&mut Compress::new(level, false), &message)
         };
@@ -457,7 +436,7 @@ fn the_farthest_reference_is_known() {
     let mut spares = Spares::default();
     let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
     let mut compressor = Compress::new(Compression::best(), false);
-    let noise = Random(5).data(0, 32_000);
+    let noise = data(&mut Random(5), 0, 32_000);
     for (message, farthest) in
         [(&noise[..], 0), (&noise[..200], 32_000), (b"-", 0), (&noise[..200], 201)]
     {
@@ -470,7 +449,7 @@ fn the_farthest_reference_is_known() {
 #[test]
 fn no_more_than_the_limit_comes_out() {
     let mut spares = Spares::default();
-    let message = Random(9).data(3, 200_000);
+    let message = data(&mut Random(9), 3, 200_000);
     let wire = deflate(&mut Compress::new(Compression::fast(), false), &message);
     for limit in [0, 1, 65_000, 65_536, 150_000, 199_999, 200_000] {
         let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, limit);

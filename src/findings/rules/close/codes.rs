@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::findings::engine::context::{MessageSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::state::connection::PastViolation;
 use crate::findings::words::packets_in_words;
 use crate::stream::{Direction, Side};

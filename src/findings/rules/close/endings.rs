@@ -1,8 +1,9 @@
 //! How a WebSocket ends: the closing handshake, and what TCP does around it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
-use crate::findings::engine::context::{FrameSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{ComparisonContext, EndSeen, FrameSeen, RuleContext};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::rules::close::codes::is_failure;
 use crate::findings::rules::frame::has_ended;
@@ -124,10 +125,12 @@ pub(super) static RULES: &[Rule] = &[
             proxy's idle timeout is likely: send Pings more often than that. Otherwise look at the \
             log of the side that closed, and let it send a Close when it shuts down.",
         example: Example::Text("server: FIN, and no Close before it"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
+            let is_failed_at_once = failed_at_once(context);
+            let context = &context.own();
             let is_closed =
                 matches!(context.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_));
-            if !is_closed || !is_over(context) || failed_at_once(context) {
+            if !is_closed || !is_over(context) || is_failed_at_once {
                 return;
             }
             let sides = &context.state.sides;
@@ -268,11 +271,10 @@ fn is_over(context: &RuleContext<'_, Ending>) -> bool {
 }
 
 /// Whether the peers left at once because of a handshake that broke rules: those are told.
-fn failed_at_once(context: &RuleContext<'_, Ending>) -> bool {
+fn failed_at_once(context: &ComparisonContext<'_, EndSeen<'_>>) -> bool {
     let frames = &context.connection.frames;
-    !context.state.handshake.response_violations.is_empty()
-        && frames.client == 0
-        && frames.server == 0
+    let broken = context.across.broken_handshakes.response(context.connection.id);
+    !broken.is_empty() && frames.client == 0 && frames.server == 0
 }
 
 /// Whether the sender of a direction was the first to end TCP.

@@ -1,6 +1,7 @@
 //! Pings and their Pongs.
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::{Direction, Side};
 

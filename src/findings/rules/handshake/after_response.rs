@@ -1,9 +1,10 @@
 //! What one side does though the other has not answered, or has answered wrongly.
 
+use crate::findings::engine::broken_rule::{BrokenRule, in_words};
 use crate::findings::engine::context::FrameSeen;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::acceptance;
-use crate::findings::rules::rule;
 use crate::findings::words::{counted, packets_in_words};
 use crate::stream::{Direction, Side, Span};
 
@@ -57,8 +58,9 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Sec-WebSocket-Key: c2hvcnQta2V5\nserver: HTTP/1.1 101 Switching Protocols",
         ),
-        checks: &[Check::Response(|context, violations| {
-            let broken = grave(&context.state.handshake.request_violations, &MUST_REFUSE);
+        checks: &[Check::CompareResponse(|context, violations| {
+            let request = context.across.broken_handshakes.request(context.connection.id);
+            let broken = grave(request, &MUST_REFUSE);
             if acceptance(context.subject).is_some() && !broken.is_empty() {
                 let broken = in_words(&broken);
                 violations.add(format!("101 although the request broke {broken}"));
@@ -96,8 +98,8 @@ pub(super) static RULES: &[Rule] = &[
             let Some(response) = facts.accepted else { return };
             let mut broken = grave(&facts.response_violations, &MUST_FAIL);
             // Who makes no valid offer has no better answer to expect.
-            if facts.request_violations.iter().any(|id| id.starts_with("PMD-")) {
-                broken.retain(|id| *id != "PMD-07");
+            if facts.request_violations.iter().any(|rule| rule.id.starts_with("PMD-")) {
+                broken.retain(|rule| rule.id != "PMD-07");
             }
             if context.connection.has_received(Direction::ServerToClient, response.end)
                 && frame.span.first.packet > response.last.packet
@@ -111,17 +113,8 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// Those of the broken rules that are in a list.
-fn grave(broken: &[&'static str], list: &[&str]) -> Vec<&'static str> {
-    broken.iter().copied().filter(|id| list.contains(id)).collect()
-}
-
-/// Rules with their titles.
-fn in_words(ids: &[&'static str]) -> String {
-    let words = ids.iter().map(|id| match rule(id) {
-        Some(rule) => format!("{id} ({})", rule.title),
-        None => (*id).to_owned(),
-    });
-    words.collect::<Vec<_>>().join(", ")
+fn grave(broken: &[BrokenRule], list: &[&str]) -> Vec<BrokenRule> {
+    broken.iter().copied().filter(|rule| list.contains(&rule.id)).collect()
 }
 
 /// What a server must refuse (RFC 6455 §4.2.1): method, target, version, Host, Upgrade, Connection,
@@ -141,15 +134,15 @@ pub(super) const MUST_FAIL: [&str; 15] = [
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// Is answered with 101 and a wrong Sec-WebSocket-Accept.
-    fn misled(s: &mut Traffic) -> &mut Traffic {
+    fn misled(s: &mut TestTraffic) -> &mut TestTraffic {
         s.ask("").server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n\r\n")
     }
 
     /// Asks with another version, and is accepted.
-    fn humored(s: &mut Traffic, version: &str) {
+    fn humored(s: &mut TestTraffic, version: &str) {
         let (key, accept) = s.open().fresh_key();
         s.client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n\r\n").as_bytes());
         s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());

@@ -1,7 +1,8 @@
 //! What is unwise in a handshake, or odd.
 
 use crate::findings::across::handshake_keys::KeyStage;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{answer, attempt, lacks, place, shown};
 use crate::findings::words::counted;
@@ -27,13 +28,13 @@ pub(super) static RULES: &[Rule] = &[
             "connection 1: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              connection 2: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
-        checks: &[Check::Request(|context, violations| {
+        checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(key) = context.subject.key() else { return };
             let bytes = key_bytes(key).filter(|bytes| bytes.len() == KEY_LENGTH);
             let Some(bytes) = bytes else { return };
             // A proxy passes a handshake on with its key while it waits itself.
-            let used = context.keys.used(key).filter(|used| {
+            let used = context.across.keys.used(key).filter(|used| {
                 used.connection != context.connection.id && used.stage == KeyStage::Answered
             });
             let violation = match (used, bytes.split_first()) {

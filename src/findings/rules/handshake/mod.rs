@@ -8,6 +8,7 @@ pub(crate) mod fields_read;
 mod no_response;
 mod proxies;
 mod refusals;
+mod refused_request;
 mod request;
 mod response;
 mod socket_io;

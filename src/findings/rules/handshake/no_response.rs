@@ -2,11 +2,12 @@
 //! (HS-50 to HS-52, HS-54).
 
 use crate::analysis::event::{Ending, Nature, TcpState};
-use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{ComparisonContext, EndSeen, RuleContext};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_FAIL;
 use crate::findings::rules::handshake::fields_read::acceptance;
-use crate::findings::rules::tls;
+use crate::findings::rules::tls::mistaken::explains;
 use crate::findings::state::handshake::PendingRequest;
 use crate::findings::words::{counted, duration};
 use crate::stream::{Direction, Origin, Side, Span};
@@ -27,8 +28,9 @@ pub(super) static RULES: &[Rule] = &[
             node's inspector, `jstack`), the queue of unread bytes in `ss -tn` (Recv-Q). Give \
             handshakes a time limit on the server, too, and answer 503 where it is reached.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nclient, 10 s later: FIN"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let context = &context.own();
             let (who, at) = match context.connection.state {
                 TcpState::HalfClosed(Direction::ClientToServer)
                 | TcpState::Closed(Direction::ClientToServer)
@@ -127,7 +129,7 @@ pub(super) static RULES: &[Rule] = &[
                     .handshake
                     .response_violations
                     .iter()
-                    .any(|id| MUST_FAIL.contains(id))
+                    .any(|rule| MUST_FAIL.contains(&rule.id))
             {
                 return;
             }
@@ -160,8 +162,9 @@ pub(super) static RULES: &[Rule] = &[
             port. Look at the server's log for a crash or an \
             exception while it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let context = &context.own();
             let bytes = context.connection.bytes.server.saturating_sub(said);
             let closed = match context.connection.state {
                 TcpState::HalfClosed(Direction::ServerToClient)
@@ -202,7 +205,8 @@ pub(super) static RULES: &[Rule] = &[
 
 /// The request for a WebSocket that got no response, where the server has received it and nothing more
 /// exact says why.
-fn unanswered(context: &RuleContext<'_, Ending>) -> Option<PendingRequest> {
+fn unanswered(compared: &ComparisonContext<'_, EndSeen<'_>>) -> Option<PendingRequest> {
+    let context = &compared.own();
     let connection = context.connection;
     let asked = context.state.handshake.asked?;
     let is_received = connection.has_received(Direction::ClientToServer, asked.request.end);
@@ -214,7 +218,7 @@ fn unanswered(context: &RuleContext<'_, Ending>) -> Option<PendingRequest> {
         && !is_open
         && context.subject.unseen.is_none()
         && context.state.recognized.is_none()
-        && !tls::explains(context))
+        && !explains(compared))
     .then_some(asked)
 }
 

@@ -1,8 +1,9 @@
 //! Proxies that pass an upgrade request on without what makes it one (HS-49).
 
 use crate::findings::across::proxied_requests::Proxied;
-use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::context::ComparisonContext;
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Side};
@@ -28,7 +29,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
     ),
     checks: &[
-        Check::Request(|context, violations| {
+        Check::CompareRequest(|context, violations| {
             let Some((request, proxied)) = passed_on(context) else { return };
             let before = match proxied {
                 Proxied::Of(request) => format!(
@@ -41,9 +42,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
             };
             violations.add(format!("{before}: {}", lost(request)));
         }),
-        Check::End(|context, violations| {
-            let Some(refused) = context.state.handshake.refused.as_deref() else { return };
-            let Some(stripped) = context.proxied_requests.stripped(context.connection.id) else {
+        Check::CompareEnd(|context, violations| {
+            let Some(refused) = context.subject.state.handshake.refused.as_deref() else { return };
+            let Some(stripped) = context.across.proxied_requests.stripped(context.connection.id)
+            else {
                 return;
             };
             let status = refused.status().unwrap_or_default();
@@ -63,10 +65,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
 
 /// The request, where a proxy has passed it on without the upgrade, and how that is known.
 pub(super) fn passed_on<'a>(
-    context: &RuleContext<'a, &'a Handshake>,
+    context: &ComparisonContext<'a, &'a Handshake>,
 ) -> Option<(&'a Head, Proxied<'a>)> {
     let request = attempt(context.subject)?;
-    Some((request, context.proxied_requests.proxied(context.connection, request)?))
+    Some((request, context.across.proxied_requests.proxied(context.connection, request)?))
 }
 
 /// What a request has lost, in words.

@@ -2,16 +2,16 @@
 //!
 //! Nobody breaks a rule by refusing: these explain why the connection failed.
 
-use crate::analysis::event::Ending;
 use crate::findings::across::attempts::Attempt;
-use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
-use crate::findings::rules::handshake::fields_read::{attempt, path, sent, shown};
-use crate::findings::rules::handshake::socket_io;
-use crate::findings::rules::rule;
-use crate::findings::rules::tls;
-use crate::http::{Head, plain_body};
-use crate::stream::Direction;
+use crate::findings::engine::broken_rule::in_words;
+use crate::findings::engine::context::{ComparisonContext, EndSeen};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
+use crate::findings::rules::handshake::fields_read::{path, sent, shown};
+use crate::findings::rules::handshake::refused_request::{
+    RefusedRequest, answered, is_engine_io_missing,
+};
+use crate::findings::rules::tls::mistaken::explains;
 
 /// HS-40 to HS-48.
 pub(super) static RULES: &[Rule] = &[
@@ -30,22 +30,13 @@ pub(super) static RULES: &[Rule] = &[
             location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
             proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
         example: Example::Text("server: HTTP/1.1 400 Bad Request"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 400) else { return };
-            let broken: Vec<String> = context
-                .state
-                .handshake
-                .refused_violations
-                .iter()
-                .map(|id| {
-                    rule(id)
-                        .map_or_else(|| (*id).to_owned(), |rule| format!("{id} ({})", rule.title))
-                })
-                .collect();
+            let broken = context.across.broken_handshakes.refused(context.connection.id);
             let why = if broken.is_empty() {
                 "nothing that RFC 6455 requires is missing from the request".to_owned()
             } else {
-                format!("the request broke {}", broken.join(", "))
+                format!("the request broke {}", in_words(broken))
             };
             refusal.tell(violations, &why);
         })],
@@ -66,7 +57,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 401 Unauthorized\nserver: WWW-Authenticate: Basic",
         ),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 401 | 407)) else {
                 return;
             };
@@ -101,7 +92,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Origin: http://localhost:3000\nserver: HTTP/1.1 403 Forbidden",
         ),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
             refusal.tell(violations, &format!("{origin}; {host}"));
@@ -121,7 +112,7 @@ pub(super) static RULES: &[Rule] = &[
             letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
             (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
         example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 404 | 410)) else {
                 return;
             };
@@ -129,7 +120,7 @@ pub(super) static RULES: &[Rule] = &[
             let served = refusal
                 .request
                 .header("Host")
-                .and_then(|host| context.proxied_requests.served(host));
+                .and_then(|host| context.across.proxied_requests.served(host));
             let mut why = format!("path {}; {}", shown(asked), sent(refusal.response, "Server"));
             if let Some(served) = served.filter(|served| *served.path != *asked) {
                 let other = served.connection.0;
@@ -155,7 +146,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
         ),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 426) else { return };
             let (request, response) = (refusal.request, refusal.response);
             let why = format!(
@@ -184,7 +175,7 @@ pub(super) static RULES: &[Rule] = &[
             (nginx limit_conn, limit_req), of file descriptors, and at health checks: they must \
             not ask the WebSocket path with plain HTTP.",
         example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 429 | 503)) else {
                 return;
             };
@@ -208,7 +199,7 @@ pub(super) static RULES: &[Rule] = &[
             for it is right (localhost is the proxy's own container), and whether both speak plain \
             HTTP or both TLS.",
         example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 502 | 504)) else {
                 return;
             };
@@ -235,7 +226,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 301 Moved Permanently\nserver: Location: https://example.com/chat",
         ),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| (300..400).contains(&status)) else {
                 return;
             };
@@ -260,7 +251,7 @@ pub(super) static RULES: &[Rule] = &[
             server to this HTTP server and path, or route the path to it; with a proxy in between, \
             see HS-49.",
         example: Example::Text("server: HTTP/1.1 200 OK\nserver: Content-Type: text/html"),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, is_unusual) else { return };
             let why = format!(
                 "{}; {}",
@@ -272,57 +263,19 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-/// A response that refused an upgrade, with what it answers.
-pub(super) struct RefusedRequest<'a> {
-    pub(super) request: &'a Head,
-    pub(super) response: &'a Head,
-    status: u16,
-    /// The beginning of its body, without chunks.
-    pub(super) body: Vec<u8>,
-}
-
-impl RefusedRequest<'_> {
-    fn tell(&self, violations: &mut crate::findings::engine::violation::Violations, why: &str) {
-        let reason = self.response.reason().unwrap_or_default();
-        let reason = String::from_utf8_lossy(reason);
-        let mut evidence = format!("{} {}", self.status, reason.trim()).trim_end().to_owned();
-        evidence.push_str(": ");
-        evidence.push_str(why);
-        if let Some(words) = words_of(&self.body) {
-            evidence.push_str("; the body says ");
-            evidence.push_str(&shown(words.as_bytes()));
-        }
-        violations
-            .add(evidence)
-            .direction(Direction::ServerToClient)
-            .side(None)
-            .span(self.response.span);
-    }
-}
-
 /// What refused the upgrade of a connection, where its status counts and nothing more exact says why.
 fn refusal<'a>(
-    context: &RuleContext<'a, Ending>,
+    context: &ComparisonContext<'a, EndSeen<'a>>,
     counts: fn(u16) -> bool,
 ) -> Option<RefusedRequest<'a>> {
     let refusal = answered(context)?;
-    let facts = &context.state.handshake;
+    let broken = context.across.broken_handshakes.refused(context.connection.id);
     let is_told = !counts(refusal.status)
-        || facts.refused_violations.contains(&"HS-49")
-        || context.proxied_requests.stripped(context.connection.id).is_some()
-        || socket_io::is_engine_io_missing(&refusal)
-        || tls::explains(context);
+        || broken.iter().any(|rule| rule.id == "HS-49")
+        || context.across.proxied_requests.stripped(context.connection.id).is_some()
+        || is_engine_io_missing(&refusal)
+        || explains(context);
     (!is_told).then_some(refusal)
-}
-
-/// What refused the upgrade of a connection.
-pub(super) fn answered<'a>(context: &RuleContext<'a, Ending>) -> Option<RefusedRequest<'a>> {
-    let facts = &context.state.handshake;
-    let handshake = facts.refused.as_deref().filter(|_| facts.accepted.is_none())?;
-    let (request, response) = attempt(handshake).zip(handshake.response.as_ref())?;
-    let status = response.status()?;
-    let raw = context.connection.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
-    Some(RefusedRequest { request, response, status, body: plain_body(response, raw) })
 }
 
 /// A status that none of the other rules is about.
@@ -332,40 +285,17 @@ fn is_unusual(status: u16) -> bool {
 
 /// An attempt of the proxy that failed while the client waited for this response.
 fn behind<'a>(
-    context: &RuleContext<'a, Ending>,
+    context: &ComparisonContext<'a, EndSeen<'a>>,
     refusal: &RefusedRequest<'_>,
 ) -> Option<&'a Attempt> {
     let proxy = context.connection.server.ip();
     let (from, to) = (refusal.request.span.first.time, refusal.response.span.last.time);
-    context.attempts.all().find(|attempt| {
+    context.across.attempts.all().find(|attempt| {
         attempt.client.ip() == proxy
             && attempt.id != context.connection.id
             && attempt.outcome.is_failure()
             && (from..=to).contains(&attempt.first.time)
     })
-}
-
-/// The words at the beginning of a body: the title of a page, or its first text.
-fn words_of(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
-    let text = match text.split_once("<title>") {
-        Some((_, behind)) => behind.split("</title>").next().unwrap_or(behind).to_owned(),
-        None => without_tags(&text),
-    };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let words = words.join(" ");
-    let is_text = words.chars().filter(|it| it.is_control() || *it == '\u{fffd}').count() == 0;
-    (is_text && !words.is_empty()).then_some(words)
-}
-
-fn without_tags(text: &str) -> String {
-    let mut out = String::new();
-    for (place, part) in text.split('<').enumerate() {
-        let part = if place == 0 { Some(part) } else { part.split_once('>').map(|(_, text)| text) };
-        out.push_str(part.unwrap_or_default());
-        out.push(' ');
-    }
-    out
 }
 
 #[cfg(test)]
@@ -407,20 +337,5 @@ mod tests {
     #[test]
     fn each_status_is_explained_once_and_nothing_else_is() {
         check(&[RULES], CASES);
-    }
-
-    #[test]
-    fn the_words_of_a_body_are_found() {
-        #[rustfmt::skip]
-        let rows: &[(&str, Option<&str>)] = &[
-            ("Unauthorized", Some("Unauthorized")),
-            ("<html>\r\n<head><title>400 Bad Request</title></head>\r\n<body>", Some("400 Bad Request")),
-            ("<!doctype html><h1>Not\n here</h1>", Some("Not here")),
-            ("\u{1}\u{2}", None),
-            ("", None),
-        ];
-        for (body, expected) in rows {
-            assert_eq!(words_of(body.as_bytes()).as_deref(), *expected, "{body}");
-        }
     }
 }

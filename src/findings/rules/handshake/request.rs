@@ -1,6 +1,7 @@
 //! What the request must say.
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{
     attempt, lacks, lacks_token, path, place, sent, shown,
 };
@@ -43,7 +44,7 @@ pub(super) static RULES: &[Rule] = &[
             Connection on: for a long time nginx spoke HTTP/1.0 to the servers behind it unless \
             told otherwise. Else look for an old proxy or a hand-written client.",
         example: Example::Text("GET /chat HTTP/1.0"),
-        checks: &[Check::Request(|context, violations| {
+        checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
             if passed_on(context).is_some() {
@@ -124,7 +125,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "GET /chat HTTP/1.1\nConnection: Upgrade\nSec-WebSocket-Version: 13",
         ),
-        checks: &[Check::Request(|context, violations| {
+        checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
             if passed_on(context).is_some() {
@@ -150,7 +151,7 @@ pub(super) static RULES: &[Rule] = &[
             Connection \"upgrade\";` (its default is `close`); other proxies and load balancers \
             have a switch for WebSocket.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive"),
-        checks: &[Check::Request(|context, violations| {
+        checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
             if passed_on(context).is_some() {

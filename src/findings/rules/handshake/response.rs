@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
 use crate::findings::rules::handshake::fields_read::{
     acceptance, attempt, lacks, lacks_token, place, sent, shown,
@@ -277,7 +278,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Version: 8\nserver: HTTP/1.1 426 Upgrade Required\n\
              server: Upgrade: websocket",
         ),
-        checks: &[Check::Response(|context, violations| {
+        checks: &[Check::CompareResponse(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(response) = context.subject.response.as_ref() else { return };
             let name = "Sec-WebSocket-Version";
@@ -288,8 +289,11 @@ pub(super) static RULES: &[Rule] = &[
                 Some(UPGRADE_REQUIRED) => true,
                 // It may have other reasons.
                 Some(BAD_REQUEST) => {
-                    let violations = context.state.handshake.request_violations.iter();
-                    violations.filter(|id| MUST_REFUSE.contains(id)).all(|id| *id == "HS-12")
+                    let broken =
+                        context.across.broken_handshakes.request(context.connection.id).iter();
+                    broken
+                        .filter(|rule| MUST_REFUSE.contains(&rule.id))
+                        .all(|rule| rule.id == "HS-12")
                 }
                 Some(_) | None => false,
             };

@@ -1,9 +1,12 @@
 //! socket.io and plain WebSocket, mixed up (HS-53).
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
-use crate::findings::rules::handshake::refusals::{RefusedRequest, answered};
-use crate::findings::rules::tls;
+use crate::findings::rules::handshake::refused_request::{
+    answered, is_engine_io_missing, is_of_engine_io,
+};
+use crate::findings::rules::tls::mistaken::explains;
 use crate::http::names_engine_io;
 use crate::stream::Direction;
 
@@ -24,8 +27,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: GET /socket.io/ HTTP/1.1\nserver: HTTP/1.1 400 Bad Request\nserver: \
          {\"code\":0,\"message\":\"Transport unknown\"}",
     ),
-    checks: &[Check::End(|context, violations| {
-        if let Some(refusal) = answered(context).filter(|_| !tls::explains(context)) {
+    checks: &[Check::CompareEnd(|context, violations| {
+        if let Some(refusal) = answered(context).filter(|_| !explains(context)) {
             let target = refusal.request.target().unwrap_or_default();
             let evidence = if is_engine_io_missing(&refusal) {
                 format!(
@@ -49,8 +52,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
                 .span(refusal.response.span);
             return;
         }
-        let facts = &context.state.handshake;
-        let Some((accepted, first)) = facts.accepted.zip(context.state.unopened) else { return };
+        let state = context.subject.state;
+        let Some((accepted, first)) = state.handshake.accepted.zip(state.unopened) else { return };
         violations
             .add(format!(
                 "a socket.io client was accepted, and the server's first message ({}) is no open \
@@ -63,40 +66,22 @@ pub(super) static RULES: &[Rule] = &[Rule {
     })],
 }];
 
-/// Whether a server of Engine.IO refused a request that is none of Engine.IO.
-pub(super) fn is_engine_io_missing(refusal: &RefusedRequest<'_>) -> bool {
-    !names_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
-}
-
-/// Whether a body is an error of Engine.IO.
-fn is_of_engine_io(body: &[u8]) -> bool {
-    ERRORS.iter().any(|error| memchr::memmem::find(body, error.as_bytes()).is_some())
-}
-
-/// The messages of Engine.IO's errors 0 to 5.
-const ERRORS: &[&str] = &[
-    "Transport unknown",
-    "Session ID unknown",
-    "Bad handshake method",
-    "Unsupported protocol version",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, plain};
     use crate::stream::Side;
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     const UNKNOWN: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 17\r\n\r\nTransport unknown";
 
-    fn socket_io(s: &mut Traffic) -> &mut Traffic {
+    fn socket_io(s: &mut TestTraffic) -> &mut TestTraffic {
         let (key, _) = s.open().fresh_key();
         s.client(format!("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes())
     }
 
-    fn accepted(s: &mut Traffic) -> &mut Traffic {
+    fn accepted(s: &mut TestTraffic) -> &mut TestTraffic {
         let (_, accept) = socket_io(s).fresh_key();
         s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
     }

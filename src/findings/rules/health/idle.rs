@@ -2,9 +2,10 @@
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::frame::has_ended;
-use crate::findings::state::health::SilentPeriod;
+use crate::findings::state::silent_period::SilentPeriod;
 use crate::findings::words::{counted, duration};
 use crate::stream::{Origin, Side};
 

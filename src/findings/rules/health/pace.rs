@@ -1,6 +1,7 @@
 //! Answers that come late: Pongs, and messages under load.
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::SLOW_PONG;
 use crate::findings::words::{counted, duration};
 use crate::stream::Direction;
@@ -98,10 +99,10 @@ fn rate(per_thousand_seconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, masked, plain};
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// Messages and answers, so many in each of some seconds, each answered after so many milliseconds.
-    fn asks(s: &mut Traffic, seconds: u64, each: u64, wait: u64) {
+    fn asks(s: &mut TestTraffic, seconds: u64, each: u64, wait: u64) {
         for _ in 0..seconds {
             for number in 0..each {
                 s.client(&masked(0x81, &number.to_be_bytes().map(|byte| b'a' + byte % 26)));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::words::duration;
 
 /// OPS-05.
@@ -20,7 +21,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         take no new ones meanwhile.",
     example: Example::Text("server: Close 1001 on twelve connections within a second"),
     checks: &[Check::Capture(|context, violations| {
-        for group in context.restarts.groups() {
+        for group in context.across.restarts.groups() {
             let Some((first, last)) = group.first().zip(group.last()) else { continue };
             let codes: BTreeSet<u16> = group.iter().map(|going_away| going_away.code).collect();
             let codes: Vec<String> = codes.iter().map(u16::to_string).collect();

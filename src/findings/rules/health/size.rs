@@ -1,6 +1,7 @@
 //! Text that is sent as it is, though it could be compressed.
 
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::DeflateUse;
 
 /// OPS-06.
@@ -57,10 +58,10 @@ const WORTH_IT: u64 = 30;
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, masked, plain};
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// 80 KB of text or of what is no text, in messages of 1 KB.
-    fn much(s: &mut Traffic, first: u8, content: impl Fn(u64) -> String) {
+    fn much(s: &mut TestTraffic, first: u8, content: impl Fn(u64) -> String) {
         for number in 0..80 {
             s.server(&plain(first, content(number).as_bytes()));
         }

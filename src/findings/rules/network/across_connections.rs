@@ -1,9 +1,11 @@
 //! What only several connections, or connections and DNS together, show.
 
 use crate::decode::DnsCode;
-use crate::findings::across::attempts::{Attempt, AttemptOutcome, Attempts};
+use crate::findings::across::attempts::{Attempt, Attempts};
 use crate::findings::across::dns_names::QueriedName;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
+use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::words::{counted, duration};
 
 /// NET-04, NET-05, NET-11.
@@ -24,7 +26,7 @@ pub(super) static RULES: &[Rule] = &[
             write the address that is served into the URL: ws://127.0.0.1:8080.",
         example: Example::Text("SYN to [::1]:8080: RST\nSYN to 127.0.0.1:8080: SYN, ACK"),
         checks: &[Check::Capture(|context, violations| {
-            for one in one_sided(context.attempts) {
+            for one in one_sided(&context.across.attempts) {
                 let OneSided { refused, served, times } = one;
                 let again = if times > 1 { format!(", {times} times") } else { String::new() };
                 let gap = refused.first.time.0.abs_diff(served.first.time.0);
@@ -59,7 +61,7 @@ pub(super) static RULES: &[Rule] = &[
             configured (`resolvectl status`, /etc/resolv.conf) and whether UDP port 53 is open.",
         example: Example::Text("client: A? ws.example.tset\nresolver: NXDOMAIN"),
         checks: &[Check::Capture(|context, violations| {
-            let (names, attempts) = (context.names, context.attempts);
+            let (names, attempts) = (&context.across.names, &context.across.attempts);
             let mut failed: Vec<&QueriedName> = names
                 .failed()
                 .filter(|asked| !attempts.has_websocket || names.is_related(&asked.name))
@@ -93,7 +95,7 @@ pub(super) static RULES: &[Rule] = &[
             so, and reset only after a connection has lasted.",
         example: Example::Text("8 attempts, one every 120 ms, all refused"),
         checks: &[Check::Capture(|context, violations| {
-            for Loop { attempts, interval } in loops(context.attempts) {
+            for Loop { attempts, interval } in loops(&context.across.attempts) {
                 let Some((first, last)) = attempts.first().zip(attempts.last()) else { continue };
                 let count = |outcome: AttemptOutcome| {
                     attempts.iter().filter(|it| it.outcome == outcome).count()

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::analysis::event::{Connection, ConnectionEvent, TcpState};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::duration;
 use crate::http::Handshake;

@@ -3,7 +3,8 @@
 use crate::analysis::event::{Ending, Nature, Outcome, TcpState};
 use crate::decode::IcmpMeaning;
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::words::{after, counted, duration};
 use crate::stream::{Direction, Side};
 

@@ -2,7 +2,8 @@
 
 use crate::analysis::event::{Connection, Ending, Nature, TcpState, Unanswered};
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::words::{counted, duration, share};
 use crate::stream::{Direction, Origin, Side, Span};
 

@@ -1,9 +1,10 @@
 //! Certificates in the clear, and old versions (TLS-04, TLS-07).
 
-use super::{failure, is_accepted};
 use crate::analysis::event::{Connection, ConnectionEvent};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::rules::tls::failure::{failure, is_accepted};
 use crate::stream::{Direction, Side, Timestamp};
 use crate::text::clock::Rfc3339;
 use crate::tls::{Certificate, Facts, Observation, Seen, Version};
@@ -159,10 +160,10 @@ mod tests {
         EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
         server_hello,
     };
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// The whole handshake, a request and its answer.
-    fn works<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
+    fn works<'a>(s: &'a mut TestTraffic, certificate: &str) -> &'a mut TestTraffic {
         s.open()
             .client(&hello())
             .server(&flight(certificate))
@@ -172,7 +173,7 @@ mod tests {
     }
 
     /// The client leaves when it has the certificate.
-    fn refuses<'a>(s: &'a mut Traffic, certificate: &str) -> &'a mut Traffic {
+    fn refuses<'a>(s: &'a mut TestTraffic, certificate: &str) -> &'a mut TestTraffic {
         s.open().client(&hello()).server(&flight(certificate)).end(Side::Client)
     }
 

@@ -1,10 +1,11 @@
 //! TLS where there is none, and none where there is (TLS-01, TLS-02).
 
-use super::{ServerSilence, TlsFailure, failure};
 use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
-use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::context::{ComparisonContext, EndSeen};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::rules::tls::failure::{ServerSilence, TlsFailure, failure};
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::{Direction, Origin, Side, Span};
 use crate::tls::Facts;
@@ -53,12 +54,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                      something else, or it hangs",
                     duration(time)
                 ),
-                Some(
-                    TlsFailure::AskedInTheClear
-                    | TlsFailure::Alert(..)
-                    | TlsFailure::HiddenAlert(..)
-                    | TlsFailure::Left(_),
-                )
+                Some(TlsFailure::Alert(..) | TlsFailure::HiddenAlert(..) | TlsFailure::Left(_))
                 | None => return,
             };
             violations.add(evidence).direction(Direction::ClientToServer).span(hello.span);
@@ -77,12 +73,12 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
         ),
-        checks: &[Check::End(|context, violations| {
+        checks: &[Check::CompareEnd(|context, violations| {
             let connection = context.connection;
             let (evidence, span) = match proof(context) {
                 Some(Proof::Words(words)) => {
                     let offset = connection.refusal.as_ref().map_or(0, |it| it.offset);
-                    let refused = context.state.handshake.refused.as_deref();
+                    let refused = context.subject.state.handshake.refused.as_deref();
                     let answer = refused.and_then(|handshake| handshake.response.as_ref());
                     let at = answer.map_or(connection.last, |head| head.span.last);
                     let span = Span { start: offset, end: offset, first: at, last: at };
@@ -116,8 +112,13 @@ pub(in crate::findings) const RULES: &[Rule] = &[
     },
 ];
 
+/// Whether a rule about TLS says why a connection failed, so that no general rule needs to.
+pub(in crate::findings) fn explains(context: &ComparisonContext<'_, EndSeen<'_>>) -> bool {
+    proof(context).is_some() || failure(&context.own()).is_some()
+}
+
 /// What shows that a server which was asked in the clear speaks TLS.
-pub(super) enum Proof<'a> {
+enum Proof<'a> {
     /// It says so.
     Words(&'static str),
     /// It answered with TLS.
@@ -127,7 +128,7 @@ pub(super) enum Proof<'a> {
 }
 
 /// What shows that a server speaks TLS, where it was asked in the clear.
-pub(super) fn proof<'a, T>(context: &RuleContext<'a, T>) -> Option<Proof<'a>> {
+fn proof<'a>(context: &ComparisonContext<'a, EndSeen<'a>>) -> Option<Proof<'a>> {
     let connection = context.connection;
     if connection.transport != Transport::Tcp || connection.nature != Nature::UpgradeRequested {
         return None;
@@ -138,8 +139,8 @@ pub(super) fn proof<'a, T>(context: &RuleContext<'a, T>) -> Option<Proof<'a>> {
     if let Some(words) = said_so(connection) {
         return Some(Proof::Words(words));
     }
-    let (side, at) = context.state.ended?;
-    let other = context.tls_ports.connection(connection.server)?;
+    let (side, at) = context.subject.state.ended?;
+    let other = context.across.tls_ports.connection(connection.server)?;
     let is_silent = side == Side::Server && connection.bytes.server == 0;
     is_silent.then_some(Proof::Elsewhere(other, at))
 }

@@ -1,8 +1,9 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
-use super::{TlsFailure, failure};
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::rules::tls::failure::{TlsFailure, failure};
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::{Direction, Side, Span};
 use crate::tls::{Alert, Facts, alert as alerts};
@@ -53,12 +54,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                         .direction(Direction::ServerToClient)
                         .span(span);
                 }
-                Some(
-                    TlsFailure::Foreign(_)
-                    | TlsFailure::Silence(_)
-                    | TlsFailure::AskedInTheClear
-                    | TlsFailure::Left(_),
-                )
+                Some(TlsFailure::Foreign(_) | TlsFailure::Silence(_) | TlsFailure::Left(_))
                 | None => {}
             }
         })],

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::failure;
 use crate::analysis::event::{Ending, Nature, Transport};
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Check, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::trigger::Check;
+use crate::findings::rules::tls::failure::failure;
 use crate::stream::Span;
 use crate::tls::{Facts, Known};
 
@@ -120,17 +121,17 @@ mod tests {
     use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::stream::Side;
     use crate::testkit::tls::{hello, sealed, server_hello};
-    use crate::testkit::traffic::Traffic;
+    use crate::testkit::traffic::TestTraffic;
 
     /// The random of the `ClientHello`, as it stands in a key log.
     const RANDOM: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-    fn plays<'a>(s: &'a mut Scenario, log: &str) -> &'a mut Traffic {
+    fn plays<'a>(s: &'a mut Scenario, log: &str) -> &'a mut TestTraffic {
         s.options.keylog.add(log.as_bytes()).unwrap();
         speaks(s)
     }
 
-    fn speaks(s: &mut Traffic) -> &mut Traffic {
+    fn speaks(s: &mut TestTraffic) -> &mut TestTraffic {
         s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
         s.client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).end(Side::Client)
     }
