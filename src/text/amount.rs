@@ -30,12 +30,14 @@ pub fn counted(out: &mut String, number: u64, noun: &str) {
     }
 }
 
-/// Appends a size with a unit that suits it: `812 B`, `3.2 kB`, `1.4 GB` (powers of 1000).
+/// Appends a size with a unit that suits it, rounded to one decimal: `812 B`, `3.2 kB`, `1.4 GB`
+/// (powers of 1000).
 pub fn size(out: &mut String, bytes: u64) {
     let mut unit = 1_u64;
     let mut name = "B";
     for next in ["kB", "MB", "GB", "TB"] {
-        if bytes / unit < GROUP {
+        // What would be rounded up to 1000.0 has the next unit.
+        if bytes.saturating_add(unit / 20) / unit < GROUP {
             break;
         }
         unit = unit.saturating_mul(GROUP);
@@ -44,32 +46,47 @@ pub fn size(out: &mut String, bytes: u64) {
     if unit == 1 {
         write!(out, "{bytes} B").ok();
     } else {
-        write!(out, "{}.{} {name}", bytes / unit, bytes % unit / (unit / 10)).ok();
+        tenths(out, bytes, unit, name);
     }
 }
 
-/// Appends nanoseconds with a unit that suits them: `47 µs`, `0.3 ms`, `1.2 s`, `2m11s`.
+/// Appends nanoseconds with a unit that suits them: `47 µs`, `0.3 ms`, `1.2 s`, `2m11s`, `3h05m`.
+///
+/// All durations that people read are written by this rule: rounded (half up) to microseconds, to tenths
+/// of a millisecond or of a second, to seconds, to minutes. What rounds up to the next unit is written in
+/// it: 999.96 ms is `1.0 s`. Minutes begin at two: timeouts of 60 or 100 s are known by their seconds.
 pub fn duration(out: &mut String, nanoseconds: u64) {
-    const MICROSECOND: u64 = 1_000;
-    const MILLISECOND: u64 = 1_000_000;
-    const SECOND: u64 = 1_000_000_000;
-    const MINUTE: u64 = 60 * SECOND;
     match nanoseconds {
-        0..100_000 => write!(out, "{} µs", nanoseconds / MICROSECOND),
-        100_000..SECOND => {
-            write!(out, "{}.{} ms", nanoseconds / MILLISECOND, nanoseconds / 100_000 % 10)
+        0..99_500 => {
+            write!(out, "{} µs", rounded(nanoseconds, MICROSECOND)).ok();
         }
-        SECOND..MINUTE => {
-            write!(out, "{}.{} s", nanoseconds / SECOND, nanoseconds / 100_000_000 % 10)
+        99_500..999_950_000 => tenths(out, nanoseconds, MILLISECOND, "ms"),
+        999_950_000..119_950_000_000 => tenths(out, nanoseconds, SECOND, "s"),
+        119_950_000_000..3_599_500_000_000 => {
+            let seconds = rounded(nanoseconds, SECOND);
+            write!(out, "{}m{:02}s", seconds / 60, seconds % 60).ok();
         }
-        MINUTE.. => {
-            write!(out, "{}m{:02}s", nanoseconds / MINUTE, nanoseconds % MINUTE / SECOND)
+        3_599_500_000_000.. => {
+            let minutes = rounded(nanoseconds, MINUTE);
+            write!(out, "{}h{:02}m", minutes / 60, minutes % 60).ok();
         }
     }
-    .ok();
 }
 
-/// Appends nanoseconds as seconds with six decimals: `0.001022`.
+/// Appends a number of units with one decimal, rounded.
+fn tenths(out: &mut String, number: u64, unit: u64, name: &str) {
+    let tenths = rounded(number, unit / 10);
+    write!(out, "{}.{} {name}", tenths / 10, tenths % 10).ok();
+}
+
+/// How many units a number is, rounded half up.
+fn rounded(number: u64, unit: u64) -> u64 {
+    number.saturating_add(unit / 2).checked_div(unit).unwrap_or(number)
+}
+
+/// Appends nanoseconds as seconds with six decimals, cut off as in Wireshark: `0.001022`.
+///
+/// This is a place on the time axis, not an amount.
 pub fn seconds(out: &mut String, nanoseconds: u64) {
     write!(out, "{}.", nanoseconds / 1_000_000_000).ok();
     let microseconds = nanoseconds / 1_000 % 1_000_000;
@@ -79,8 +96,14 @@ pub fn seconds(out: &mut String, nanoseconds: u64) {
     }
 }
 
-/// What the commas stand between.
+/// The step from one unit of size to the next, and from one comma to the next.
 const GROUP: u64 = 1000;
+
+/// Nanoseconds.
+const MICROSECOND: u64 = 1_000;
+const MILLISECOND: u64 = 1_000 * MICROSECOND;
+const SECOND: u64 = 1_000 * MILLISECOND;
+const MINUTE: u64 = 60 * SECOND;
 
 #[cfg(test)]
 mod tests {
@@ -113,23 +136,41 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_durations_have_fitting_units() {
+    fn sizes_and_durations_are_rounded_and_have_fitting_units() {
         let sizes = [
             (0, "0 B"),
             (999, "999 B"),
             (1000, "1.0 kB"),
+            (1_049, "1.0 kB"),
+            (1_050, "1.1 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
             (1_449_999, "1.4 MB"),
             (3_210_000_000, "3.2 GB"),
+            (18_446_744_000_000_000_000, "18446744.0 TB"),
         ];
         for (bytes, expected) in sizes {
             assert_eq!(text(|out| size(out, bytes)), expected);
         }
         let durations = [
             (0, "0 µs"),
-            (47_900, "47 µs"),
+            (499, "0 µs"),
+            (47_900, "48 µs"),
+            (99_499, "99 µs"),
+            (99_500, "0.1 ms"),
             (312_000, "0.3 ms"),
+            (1_550_000, "1.6 ms"),
+            (999_949_999, "999.9 ms"),
+            (999_950_000, "1.0 s"),
             (1_204_000_000, "1.2 s"),
+            (61_240_000_000, "61.2 s"),
+            (119_949_999_999, "119.9 s"),
+            (119_950_000_000, "2m00s"),
             (131_000_000_000, "2m11s"),
+            (3_599_499_999_999, "59m59s"),
+            (3_599_500_000_000, "1h00m"),
+            (11_100_000_000_000, "3h05m"),
+            (u64::MAX, "5124095h34m"),
         ];
         for (nanoseconds, expected) in durations {
             assert_eq!(text(|out| duration(out, nanoseconds)), expected);

@@ -3,3 +3,4 @@
 pub mod amount;
 pub mod clock;
 pub mod escape;
+pub mod words;

@@ -94,6 +94,12 @@ impl Opcode {
         })
     }
 
+    /// The name of an opcode on the wire, or its number if it is reserved: `text`, `opcode 0x3`.
+    pub fn describe(nibble: u8) -> String {
+        Self::from_wire(nibble)
+            .map_or_else(|| format!("opcode {nibble:#x}"), |opcode| opcode.name().to_owned())
+    }
+
     /// The name used in output.
     pub fn name(self) -> &'static str {
         match self {

@@ -2,8 +2,8 @@
 
 use crate::http::Handshake;
 use crate::http::accept::{GUID, accept, accept_digest, key_bytes, mistake};
+use crate::text::words;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::words;
 use crate::tui::theme::Role;
 
 /// Adds the steps, and compares with what the server sent (RFC 6455 §4.2.2).

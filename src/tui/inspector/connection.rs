@@ -1,10 +1,11 @@
 //! The Connection tab: addresses, phases, the end, and what was sent each way.
 
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
+use crate::text::words;
 use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
+use crate::tui::inspector::InspectorContext;
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::inspector::phases::{ending, phases};
-use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::theme::Role;
 use crate::websocket::Compression;
 
@@ -213,7 +214,7 @@ fn compression(page: &mut Page, connection: &ConnectionRow) {
             continue;
         }
         let percent = words::percent(saved.wire, saved.content);
-        let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+        let percent = percent.map(|percent| format!(" ({percent})")).unwrap_or_default();
         let text = format!(
             "{} compressed: {} were sent as {}{percent}",
             words::counted(saved.messages, "message"),

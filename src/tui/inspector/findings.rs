@@ -1,9 +1,10 @@
 //! The Findings tab: what breaks the rules in the row, and elsewhere on its connection.
 
 use crate::findings::Severity;
+use crate::text::words;
 use crate::timeline::FindingRow;
+use crate::tui::inspector::InspectorContext;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::theme::{Role, Theme};
 
 /// The page of a row's findings.

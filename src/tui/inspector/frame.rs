@@ -5,10 +5,11 @@ use crate::describe::frame::drawing::{
     BitsPerRow, Borders, DrawnLine, FramePart, Labels, LineKind, Look, draw,
 };
 use crate::stream::{Direction, length_u64};
+use crate::text::words;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
 use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::inspector::{InspectorContext, findings, hexdump, words};
+use crate::tui::inspector::{InspectorContext, findings, hexdump};
 use crate::tui::theme::{Glyphs, Role};
 
 /// The page of a frame.

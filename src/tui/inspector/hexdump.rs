@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::describe::frame::{FieldKind, FrameField};
 use crate::stream::length_u64;
+use crate::text::words;
 use crate::timeline::{Opened, OpenedFrame, WirePiece};
 use crate::tui::inspector::frame_parts::{self, Parts};
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::words;
 use crate::tui::inspector::{InspectorContext, Shown};
 use crate::tui::theme::{Role, Symbols};
 

@@ -17,7 +17,6 @@ mod message;
 pub mod page;
 mod phases;
 mod summary;
-mod words;
 
 use ratatui::layout::Rect;
 

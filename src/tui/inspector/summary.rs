@@ -3,10 +3,11 @@
 use crate::analysis::event::{Limit, Outcome, Recognition};
 use crate::findings::Severity;
 use crate::stream::Direction;
+use crate::text::words;
 use crate::timeline::{MessageFacts, Opened, Row, RowKind};
 use crate::tui::inspector::frame::way;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{InspectorContext, findings, words};
+use crate::tui::inspector::{InspectorContext, findings};
 use crate::tui::theme::Role;
 use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
 
@@ -51,7 +52,7 @@ fn title(page: &mut Page, row: &Row, opened: &Opened, form: Option<&str>) {
             opened.message.is_some_and(|message| message.inflation == Inflation::Done);
         if is_inflated {
             let percent = words::percent(row.wire_length, row.length);
-            let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+            let percent = percent.map(|percent| format!(" ({percent})")).unwrap_or_default();
             facts.push(format!("deflated to {}{percent}", words::grouped(row.wire_length)));
         } else if row.compressed {
             facts.push(format!("{} compressed", words::counted(row.wire_length, "byte")));

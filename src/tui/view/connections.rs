@@ -6,13 +6,13 @@ use ratatui::text::{Line, Span};
 
 use crate::analysis::event::{Outcome, TcpState};
 use crate::stream::PerDirection;
+use crate::text::words;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::connections::{Backwards, Column, duration, state};
 use crate::tui::layout::{connection_lines, inside};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::{self, Focused};
-use crate::tui::view::words;
 
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
@@ -133,7 +133,7 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
         }
         Column::Messages => match sum(&it.messages) {
             0 => Span::styled(pane::right("-", width), dim),
-            count => Span::raw(pane::right(&words::number(count), width)),
+            count => Span::raw(pane::right(&words::grouped(count), width)),
         },
         Column::Bytes => match sum(&it.bytes) {
             0 => Span::styled(pane::right("-", width), dim),

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::text::words;
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
 use crate::tui::findings::{FindingEntry, Groups};
@@ -14,7 +15,6 @@ use crate::tui::theme::Role;
 use crate::tui::view::inspector;
 use crate::tui::view::pane;
 use crate::tui::view::timeline::direction_symbol;
-use crate::tui::view::words;
 
 /// Draws the list.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
@@ -29,7 +29,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let folded: u64 = timeline.folded_findings().iter().map(|it| it.count).sum();
     let more = match folded {
         0 => String::new(),
-        folded => format!(", {} more alike", words::number(folded)),
+        folded => format!(", {} more alike", words::grouped(folded)),
     };
     let left = format!(" Findings {by}  {}{more} ", words::counted(count, "finding"));
     pane::window(frame, theme, area, left, " Tab groups  Esc closes ");

@@ -6,12 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::stream::Direction;
+use crate::text::words;
 use crate::timeline::{Bucket, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
 use crate::tui::theme::{Role, Symbols};
 use crate::tui::view::pane::{self, Focused};
-use crate::tui::view::words;
 
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {

@@ -5,6 +5,7 @@ use ratatui::text::Span;
 
 use crate::analysis::event::{Outcome, StartedBy};
 use crate::stream::Direction;
+use crate::text::words::{counted, duration, grouped, size};
 use crate::timeline::{Row, RowKind, Timeline};
 use crate::tui::app::App;
 use crate::tui::preview::Preview;
@@ -53,8 +54,7 @@ pub(super) fn arrow(app: &App, row: &Row, width: usize) -> Vec<Span<'static>> {
 /// What an arrow carries: a badge, and how much.
 fn label(app: &App, row: &Row) -> (String, Style) {
     let theme = app.theme;
-    let sized =
-        |badge: &str| format!("{}{}", left(badge, BADGE), right(&words::size(row.length), SIZE));
+    let sized = |badge: &str| format!("{}{}", left(badge, BADGE), right(&size(row.length), SIZE));
     match row.kind {
         RowKind::Message(opcode) => {
             let role = match opcode {
@@ -137,7 +137,7 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
         say("incomplete  ".to_owned(), theme.style(Role::Warning));
     }
     if row.frames > 1 && row.is_message() {
-        say(format!("{} frames  ", words::number(row.frames)), dim);
+        say(format!("{} frames  ", grouped(row.frames)), dim);
     }
     let excerpt = app.previews.get(row.id).and_then(|preview| excerpt(row, preview));
     if let Some(bytes) = excerpt {
@@ -166,7 +166,7 @@ fn answered(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
         _ => app.answers.request(row.id),
     };
     let partner = timeline.row(request?)?;
-    Some(format!("after {}", words::duration(row.time.since(partner.time))))
+    Some(format!("after {}", duration(row.time.since(partner.time))))
 }
 
 fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
@@ -175,12 +175,12 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
     let text = theme.style(Role::Text);
     match row.kind {
         RowKind::Gap => {
-            let missing = format!("{} missing", words::counted(row.length, "byte"));
+            let missing = format!("{} missing", counted(row.length, "byte"));
             (missing, theme.style(Role::Warning))
         }
         RowKind::SyncLost => ("frames cannot be told apart from here".to_owned(), dim),
         RowKind::SyncFound => {
-            (format!("frames again, {} skipped", words::counted(row.length, "byte")), dim)
+            (format!("frames again, {} skipped", counted(row.length, "byte")), dim)
         }
         RowKind::NoResponse => ("the upgrade request was not answered".to_owned(), dim),
         RowKind::Conflict => ("the same bytes came twice, and differ".to_owned(), dim),

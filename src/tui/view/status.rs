@@ -6,6 +6,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::findings::Severity;
+use crate::text::words::{counted, grouped, size};
 use crate::timeline::Timeline;
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -15,7 +16,6 @@ use crate::tui::rates::Rates;
 use crate::tui::rows::{Following, Holding, RowDetail};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::safe;
-use crate::tui::view::words::{counted, number, size};
 use crate::tui::world::{LoadProgress, LoadStage, StatusNotice, Tone};
 
 /// Draws the first line.
@@ -25,7 +25,7 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let mut right = progress(&app.reading, theme);
     if app.reading.dropped > 0 {
         let symbol = theme.mark(Severity::Warning);
-        let text = format!("{symbol} {} dropped  ", number(app.reading.dropped));
+        let text = format!("{symbol} {} dropped  ", grouped(app.reading.dropped));
         right.spans.insert(0, Span::styled(text, theme.style(Role::Warning)));
     }
     let counts = timeline.counts();
@@ -43,7 +43,7 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     ];
     for (severity, count) in severities {
         if count > 0 {
-            let text = format!("{} {}", theme.mark(severity), number(count));
+            let text = format!("{} {}", theme.mark(severity), grouped(count));
             let style = theme.severity(severity);
             let is_new = app.news.fresh() == Some(severity);
             let style = if is_new { style.add_modifier(Modifier::REVERSED) } else { style };
@@ -241,7 +241,7 @@ fn state(app: &App, timeline: &Timeline) -> Line<'static> {
         words.push(speed(&app.reading.rates, if is_roomy { Speed::Whole } else { Speed::Short }));
     }
     if app.rows.holding() == Holding::Yes {
-        words.push(format!("PAUSED +{}", number(app.rows.waiting(timeline).into())));
+        words.push(format!("PAUSED +{}", grouped(app.rows.waiting(timeline).into())));
     } else if is_live && app.rows.following() == Following::Yes {
         words.push("FOLLOWING".to_owned());
     } else if is_live {
@@ -264,7 +264,7 @@ enum Speed {
 
 /// How fast packets come.
 fn speed(rates: &Rates, speed: Speed) -> String {
-    let (packets, messages) = (number(rates.packets), number(rates.messages));
+    let (packets, messages) = (grouped(rates.packets), grouped(rates.messages));
     match speed {
         Speed::Whole => format!("{packets} pkt/s {messages} msg/s {}/s", size(rates.bytes)),
         Speed::Short => format!("{messages} msg/s"),

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::stream::{Direction, Timestamp};
 use crate::text::clock::Rfc3339;
+use crate::text::words;
 use crate::timeline::{Row, RowKind, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
@@ -12,7 +13,6 @@ use crate::tui::rows::RowDetail;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::pane::{self, Focused};
 use crate::tui::view::row::{arrow, story};
-use crate::tui::view::words;
 use crate::tui::world::TimeDisplay;
 
 /// Draws it: only the rows that are visible.
@@ -71,7 +71,7 @@ fn position(app: &App, timeline: &Timeline) -> String {
     let at = app.rows.cursor().saturating_add(1).min(all);
     let percent = app.rows.percent(timeline);
     let looked = if percent < 100 { format!("  {percent} % looked at") } else { String::new() };
-    let number = |count: usize| words::number(u64::try_from(count).unwrap_or(u64::MAX));
+    let number = |count: usize| words::grouped(u64::try_from(count).unwrap_or(u64::MAX));
     format!(" {} of {}{looked} ", number(at), number(all))
 }
 

@@ -2,40 +2,8 @@
 
 use crate::analysis::event::{Limit, Outcome, Recognition, Transport};
 use crate::stream::Direction;
-use crate::text::amount;
 use crate::timeline::ConnectionRow;
 use crate::websocket::Opcode;
-
-/// A number with separators.
-pub(super) fn number(number: u64) -> String {
-    written(|out| amount::grouped(out, number))
-}
-
-/// A size with its unit.
-pub(super) fn size(bytes: u64) -> String {
-    written(|out| amount::size(out, bytes))
-}
-
-/// A duration with its unit.
-pub(super) fn duration(nanoseconds: u64) -> String {
-    written(|out| amount::duration(out, nanoseconds))
-}
-
-/// Seconds with six decimals.
-pub(super) fn seconds(nanoseconds: u64) -> String {
-    written(|out| amount::seconds(out, nanoseconds))
-}
-
-/// A number with its noun.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    written(|out| amount::counted(out, number, noun))
-}
-
-fn written(write: impl FnOnce(&mut String)) -> String {
-    let mut out = String::new();
-    write(&mut out);
-    out
-}
 
 /// The badge of an opcode.
 pub(super) fn badge(opcode: Opcode) -> &'static str {

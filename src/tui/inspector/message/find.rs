@@ -1,11 +1,12 @@
 //! Searching in the content of one row.
 
 use crate::stream::length_u64;
+use crate::text::words;
+use crate::tui::inspector::InspectorContext;
 use crate::tui::inspector::document::Document;
 use crate::tui::inspector::message::MessageView;
 use crate::tui::inspector::message::content_view::{ContentView, content};
 use crate::tui::inspector::page::{Page, PageLine};
-use crate::tui::inspector::{InspectorContext, words};
 use crate::tui::search::Needle;
 use crate::tui::theme::Role;
 
