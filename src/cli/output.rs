@@ -24,9 +24,9 @@ pub(super) struct ColorArgs {
 enum When {
     /// on a terminal
     Auto,
-    /// always
+    /// also in files and pipes
     Always,
-    /// never
+    /// nowhere
     Never,
 }
 

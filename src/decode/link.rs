@@ -34,8 +34,8 @@ pub(super) fn first_header(
 ) -> Result<(Header, Wire<'_>), Reason> {
     match link_type.0 {
         ETHERNET => Ok((Header::Ethernet, wire)),
-        NULL => loopback(wire, ByteOrder::Either),
-        LOOP => loopback(wire, ByteOrder::Big),
+        NULL => loopback(wire, FamilyByteOrder::Either),
+        LOOP => loopback(wire, FamilyByteOrder::Big),
         RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => Ok((Header::Ip, wire)),
         LINUX_SLL => linux_cooked(wire),
         LINUX_SLL2 => linux_cooked_2(wire),
@@ -52,7 +52,7 @@ pub(super) fn first_header(
 
 /// Which byte order a loopback header has.
 #[derive(Clone, Copy, Debug)]
-enum ByteOrder {
+enum FamilyByteOrder {
     /// That of the machine which captured, so it must be guessed.
     Either,
     /// Network byte order.
@@ -60,13 +60,13 @@ enum ByteOrder {
 }
 
 /// An address family in four bytes, as the capturing system numbers it.
-fn loopback(wire: Wire<'_>, order: ByteOrder) -> Result<(Header, Wire<'_>), Reason> {
+fn loopback(wire: Wire<'_>, order: FamilyByteOrder) -> Result<(Header, Wire<'_>), Reason> {
     let (family, rest) = wire.header()?;
     let big = u32::from_be_bytes(*family);
     let family = match order {
         // Families are small numbers, so only one order makes sense.
-        ByteOrder::Either => big.min(big.swap_bytes()),
-        ByteOrder::Big => big,
+        FamilyByteOrder::Either => big.min(big.swap_bytes()),
+        FamilyByteOrder::Big => big,
     };
     if FAMILIES.contains(&family) { Ok((Header::Ip, rest)) } else { Err(Reason::NotTcp) }
 }

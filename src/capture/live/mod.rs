@@ -31,7 +31,7 @@ pub use device::{ANY, Device, InterfacePurpose, Link, loopback};
 #[cfg(libpcap)]
 pub use libpcap::{OpenInterfaces, devices, open};
 #[cfg(not(libpcap))]
-pub use unavailable::{OpenInterfaces, devices, open};
+pub use unavailable::{NoInterfaces as OpenInterfaces, devices, open};
 
 /// How to capture.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@ use crate::capture::{Error, Interface, PacketSource};
 
 /// Interfaces that were opened: none in this build.
 #[derive(Debug)]
-pub enum OpenInterfaces {}
+pub enum NoInterfaces {}
 
 /// Lists the interfaces that packets can be captured on.
 ///
@@ -24,11 +24,11 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 /// # Errors
 ///
 /// Always [`Error::Live`], which says what to install.
-pub fn open(_names: &[String], _options: &CaptureOptions) -> Result<OpenInterfaces, Error> {
+pub fn open(_names: &[String], _options: &CaptureOptions) -> Result<NoInterfaces, Error> {
     Err(not_built_in())
 }
 
-impl OpenInterfaces {
+impl NoInterfaces {
     /// The opened interfaces.
     pub fn interfaces(&self) -> &[Interface] {
         match *self {}
