@@ -1,4 +1,4 @@
-//! DNS messages (RFC 1035), as far as they tell which addresses a name has.
+//! DNS messages (RFC 1035), as far as they contain the addresses of a name.
 //!
 //! Multicast DNS (RFC 6762) and LLMNR (RFC 4795) have the same form.
 
@@ -19,37 +19,37 @@ pub struct DnsMessage {
     pub destination: Endpoint,
     /// The number that an answer has in common with its question; 0 in multicast DNS.
     pub id: u16,
-    /// Whether it asks or answers.
+    /// Whether it is a query or a response.
     pub role: DnsRole,
-    /// How the question fared (RCODE); 0 in a question.
+    /// The response code (RCODE); 0 in a query.
     pub code: DnsCode,
     /// The first question.
     pub question: Option<DnsQuestion>,
     /// The addresses among the answers, at most 64 of them.
     pub addresses: Vec<DnsAddress>,
-    /// Whether the answer did not fit into a datagram, and has to be asked for over TCP.
+    /// Whether the response did not fit into a datagram, and must be requested over TCP.
     pub truncated: DnsExtent,
 }
 
-/// Whether a message asks or answers.
+/// Whether a message is a query or a response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DnsRole {
-    /// It asks.
+    /// A query.
     Question,
-    /// It answers.
+    /// A response.
     Answer,
 }
 
-/// Whether a message is all of what its sender has to say.
+/// Whether a message is complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DnsExtent {
-    /// It is.
+    /// It is complete.
     Whole,
     /// The TC bit is set (RFC 1035 §4.1.1).
     Truncated,
 }
 
-/// How a question fared (RFC 1035 §4.1.1, RCODE).
+/// A response code (RFC 1035 §4.1.1, RCODE).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct DnsCode(pub u8);
 
@@ -60,23 +60,23 @@ impl DnsCode {
     pub const SERVER_FAILURE: Self = Self(2);
     /// The name does not exist.
     pub const NO_SUCH_NAME: Self = Self(3);
-    /// The server does not want to answer.
+    /// The server refuses to answer.
     pub const REFUSED: Self = Self(5);
 
-    /// The name in the registry of IANA, where it has a well-known one.
+    /// The name in IANA's registry, if it is a well-known one.
     pub fn name(self) -> Option<&'static str> {
         let names = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
         names.get(usize::from(self.0)).copied()
     }
 }
 
-/// What is asked.
+/// A question.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DnsQuestion {
-    /// The name, in lower case and without the final dot. Bytes that are no printable ASCII are
+    /// The name, in lower case and without the final dot. Bytes that are not printable ASCII are
     /// written as `\DDD` (RFC 1035 §5.1).
     pub name: String,
-    /// The type of records that are asked for.
+    /// The requested type of records.
     pub kind: DnsKind,
 }
 
@@ -90,7 +90,7 @@ impl DnsKind {
     /// IPv6 addresses (RFC 3596).
     pub const AAAA: Self = Self(28);
 
-    /// Whether it asks for addresses.
+    /// Whether it requests addresses.
     pub fn is_address(self) -> bool {
         self == Self::A || self == Self::AAAA
     }
@@ -99,13 +99,13 @@ impl DnsKind {
 /// An address of a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DnsAddress {
-    /// The name, as that of a question; behind an alias (CNAME) not the one that was asked for.
+    /// The name, in the form of a question's; after an alias (CNAME) not the requested one.
     pub name: String,
     /// The address.
     pub address: IpAddr,
 }
 
-/// Reads a DNS message, as far as it was captured; `None` where it is none.
+/// Parses a DNS message, as far as it was captured; `None` if it is not one.
 pub(super) fn message(source: Endpoint, destination: Endpoint, bytes: &[u8]) -> Option<DnsMessage> {
     let (rest, header) = header(bytes).ok()?;
     let mut message = DnsMessage {
@@ -144,7 +144,7 @@ pub(super) fn message(source: Endpoint, destination: Endpoint, bytes: &[u8]) -> 
     Some(message)
 }
 
-/// The counts of authorities and additional records are passed over.
+/// The counts of authorities and additional records are skipped.
 struct Header {
     id: u16,
     flags: u16,
@@ -166,7 +166,7 @@ fn question<'a>(whole: &'a [u8], bytes: &'a [u8]) -> Option<(&'a [u8], DnsQuesti
     Some((rest, DnsQuestion { name, kind: DnsKind(kind) }))
 }
 
-/// RFC 1035 §4.1.3; the address where it is one.
+/// RFC 1035 §4.1.3; the address if it is one.
 fn record<'a>(whole: &'a [u8], bytes: &'a [u8]) -> Option<(&'a [u8], Option<DnsAddress>)> {
     let (rest, name) = name(whole, bytes)?;
     let (rest, (kind, _)) = pair(rest).ok()?;
@@ -194,8 +194,8 @@ fn data(bytes: &[u8], length: u16) -> IResult<&[u8], &[u8]> {
 
 /// Reads a name, following pointers into the whole message (RFC 1035 §4.1.4).
 ///
-/// A pointer that does not point before the name that it stands in ends the reading, so that no
-/// message makes a loop.
+/// A pointer that does not point before its own name ends the parsing, so that no message causes a
+/// loop.
 fn name<'a>(whole: &'a [u8], bytes: &'a [u8]) -> Option<(&'a [u8], String)> {
     let mut text = String::new();
     let mut at = bytes;
@@ -232,7 +232,7 @@ fn byte(bytes: &[u8]) -> IResult<&[u8], u8> {
     be_u8.parse(bytes)
 }
 
-/// Appends a label in the form that people read.
+/// Appends a label in readable form.
 fn write_label(text: &mut String, label: &[u8]) {
     if !text.is_empty() {
         text.push('.');
@@ -250,16 +250,16 @@ fn write_label(text: &mut String, label: &[u8]) {
     }
 }
 
-/// Bit of the flags: it answers.
+/// Bit of the flags: a response.
 const RESPONSE: u16 = 0x8000;
 
 /// Bits of the flags: what kind of request it is; 0 for a query.
 const OPCODE_BITS: u16 = 0x7800;
 
-/// Bit of the flags: more than fitted.
+/// Bit of the flags: truncated.
 const TRUNCATED: u16 = 0x0200;
 
-/// Bits of the second byte of the flags: how the question fared.
+/// Bits of the second byte of the flags: the response code.
 const CODE_BITS: u8 = 0x0f;
 
 /// Bytes of a label (RFC 1035 §2.3.4).
@@ -271,7 +271,7 @@ const LONGEST_NAME: usize = 255;
 /// The first two bits of a pointer.
 const POINTER: u8 = 0xc0;
 
-/// More questions than this are no DNS; nearly all have one, multicast DNS asks for several.
+/// More questions than this are not DNS; nearly all messages have one, multicast DNS has several.
 const MOST_QUESTIONS: u16 = 64;
 
 /// Addresses that are read from one message.
@@ -308,7 +308,7 @@ mod tests {
         let answer = join(&[
             b"\x12\x34\x85\x80\0\x01\0\x03\0\0\0\0",
             QUESTION,
-            // An alias, and two addresses behind it; 12 is where the question's name begins.
+            // An alias, and two addresses after it; 12 is the position of the question's name.
             b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x04\x01b\xc0\x0e",
             b"\x01b\xc0\x0e\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0\x02",
             b"\xc0\x0c\0\x1c\0\x01\0\0\0\x3c\0\x10\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02",

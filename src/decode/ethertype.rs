@@ -1,4 +1,4 @@
-//! What may stand between a link layer and IP: tags, labels, PPP, each named by a number.
+//! Headers between a link layer and IP: tags, labels, PPP, each identified by a number.
 
 use super::Reason;
 use super::wire::Wire;
@@ -16,7 +16,7 @@ pub(super) enum Header {
     Ppp,
     /// An MPLS label.
     Mpls,
-    /// An IP header of the version that its first bits say.
+    /// An IP header of the version in its first bits.
     Ip,
 }
 
@@ -32,7 +32,7 @@ impl Header {
         Err(Reason::TooDeep)
     }
 
-    /// Reads one header and says which one follows.
+    /// Parses one header and returns which one follows.
     fn read(self, wire: Wire<'_>) -> Result<(Self, Wire<'_>), Reason> {
         match self {
             Self::Ethernet => {
@@ -103,8 +103,8 @@ fn ppp(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     }
 }
 
-/// RFC 3032, section 2.1. Nothing says what follows the last label; RFC 4928, section 3, tells IP
-/// from a pseudowire by its first four bits.
+/// RFC 3032, section 2.1. Nothing specifies what follows the last label; RFC 4928, section 3,
+/// distinguishes IP from a pseudowire by the first four bits.
 fn mpls(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     let (label, rest) = wire.header::<MPLS_LABEL>()?;
     if label[2] & MPLS_BOTTOM_OF_STACK == 0 {
@@ -149,13 +149,13 @@ const MPLS_LABEL: usize = 4;
 /// In the third byte of a label: the last one (RFC 3032, section 2.1).
 const MPLS_BOTTOM_OF_STACK: u8 = 0x01;
 
-/// Stands before the Ethernet frame of a pseudowire (RFC 4448, section 4.6).
+/// The control word before the Ethernet frame of a pseudowire (RFC 4448, section 4.6).
 const PSEUDOWIRE_CONTROL_WORD: usize = 4;
 
 /// Control byte, short length and packet number of a `MACsec` tag.
 const MACSEC_TAG: usize = 6;
 
-/// Length of the secure channel identifier, where there is one.
+/// Length of the secure channel identifier, if there is one.
 const MACSEC_CHANNEL_LENGTH: usize = 8;
 
 /// TCI bit SC: a secure channel identifier follows.

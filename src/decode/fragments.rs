@@ -1,4 +1,4 @@
-//! IP fragments, put together within limits.
+//! Reassembly of IP fragments within limits.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub struct Limits {
     /// Bytes reserved for all of them together.
     pub bytes: usize,
     /// Nanoseconds of capture time after which an incomplete datagram is given up. Identification
-    /// numbers come round again, so fragments far apart need not belong together.
+    /// numbers are reused, so fragments far apart need not belong together.
     pub age: u64,
 }
 
@@ -61,17 +61,17 @@ impl Fragments {
         Self { limits, ..Self::default() }
     }
 
-    /// Keeps a fragment; gives the payload of its datagram when that is whole.
+    /// Keeps a fragment; returns the payload of its datagram once that is complete.
     ///
-    /// Where fragments overlap, the later one counts. (RFC 5722 wants such datagrams dropped, but
-    /// which fragment the receiver saw first cannot be known.)
+    /// If fragments overlap, the later one counts. (RFC 5722 requires such datagrams to be dropped, but
+    /// which fragment the receiver saw first is not known.)
     ///
     /// # Errors
     ///
-    /// - [`Reason::FragmentKept`] when more fragments are needed.
-    /// - [`Reason::FragmentLimit`] when, besides, a datagram was given up.
-    /// - [`Reason::Malformed`] when it contradicts the fragments before.
-    /// - [`Reason::NotTcp`] when its datagram cannot carry TCP.
+    /// - [`Reason::FragmentKept`] if more fragments are needed.
+    /// - [`Reason::FragmentLimit`] if also a datagram was given up.
+    /// - [`Reason::Malformed`] if it contradicts earlier fragments.
+    /// - [`Reason::NotTcp`] if its datagram cannot carry TCP.
     pub(super) fn insert(
         &mut self,
         datagram: &Datagram<'_>,
@@ -91,14 +91,14 @@ impl Fragments {
             identification: fragment.identification,
         };
         if !carries {
-            // Only the first fragment of UDP has the ports; it speaks for the others.
+            // Only the first fragment of UDP has the ports; it decides for the others.
             self.remove(&key);
             self.push(key, Kept::new(Content::Ignored, time));
             self.enforce();
             return Err(Reason::NotTcp);
         }
         if first.is_some() && self.is_ignored(&key) {
-            // The number came round again, this time with a tunnel.
+            // The number was reused, this time for a tunnel.
             self.remove(&key);
         }
         if !self.datagrams.contains_key(&key) {
@@ -145,7 +145,7 @@ impl Fragments {
         let result = if missing == 0 {
             buffer.add(fragment.offset, fragment.more, bytes)
         } else {
-            // Zeros stand for what the snap length cut, so that all fragments can be counted.
+            // Zeros replace what the snap length cut, so that all fragments can be counted.
             let start = usize::from(fragment.offset.byte_offset());
             let length = bytes.len().saturating_add(missing);
             if start.saturating_add(length) > MAX_IP_DEFRAG_LEN {
@@ -165,7 +165,7 @@ impl Fragments {
         })
     }
 
-    /// Takes the payload of a datagram out if it is whole.
+    /// Removes the payload of a datagram if it is complete.
     fn complete(&mut self, key: &Key) -> Option<Whole> {
         match &self.datagrams.get(key)?.content {
             Content::Incomplete { buffer, .. } if buffer.is_complete() => {}
@@ -219,7 +219,7 @@ impl Fragments {
         }
     }
 
-    /// Gives up the oldest datagram and says whether there was one.
+    /// Gives up the oldest datagram; returns whether there was one.
     fn drop_oldest(&mut self) -> bool {
         let Some((_, key)) = self.order.pop_first() else { return false };
         if let Some(Kept { content: Content::Incomplete { .. }, .. }) = self.remove(&key) {
@@ -271,7 +271,7 @@ enum Content {
     /// Its fragments.
     Incomplete {
         buffer: IpDefragBuf,
-        /// Up to where no fragment was cut by the snap length.
+        /// The position up to which no fragment was cut by the snap length.
         intact: usize,
     },
     /// Nothing: it cannot carry TCP.
@@ -380,7 +380,7 @@ mod tests {
     fn contradictions_are_malformed() {
         let payload = [7; 96];
         for (name, first, second) in
-            [("behind the end", 32..64, 64..96), ("two ends", 32..64, 32..56)]
+            [("after the end", 32..64, 64..96), ("two ends", 32..64, 32..56)]
         {
             let mut fragments = Fragments::default();
             let end = |range: Range<usize>| ipv4_fragment(TCP, 1, &payload[..range.end], range);

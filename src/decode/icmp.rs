@@ -1,4 +1,4 @@
-//! ICMP errors: which packet they quote, and what they say of it.
+//! ICMP errors: which packet they quote, and what they report about it.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use super::{Endpoint, Reason};
 pub struct IcmpError {
     /// Who sent it: the host itself, or a router or firewall on the way.
     pub reporter: IpAddr,
-    /// What it says.
+    /// What it reports.
     pub kind: IcmpKind,
     /// Sender of the segment that it quotes.
     pub source: Endpoint,
@@ -65,7 +65,7 @@ impl IcmpKind {
         }
     }
 
-    /// What the standards call it (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).
+    /// Its name in the standards (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).
     pub fn name(self) -> &'static str {
         let names: &[&str] = match (self.version, self.number) {
             (IcmpVersion::V4, UNREACHABLE_4) => NAMES_4,
@@ -79,8 +79,8 @@ impl IcmpKind {
     }
 }
 
-/// Reads the error in a datagram of ICMP or `ICMPv6`. What is no error, or is one about something
-/// else than TCP, is none of our business.
+/// Parses the error in a datagram of ICMP or `ICMPv6`; ignores everything that is not an error about
+/// TCP.
 pub(super) fn error(datagram: &Datagram<'_>) -> Result<IcmpError, Reason> {
     let version = match datagram.protocol {
         IpNumber::ICMP => IcmpVersion::V4,
@@ -196,7 +196,7 @@ mod tests {
             ("eight bytes of TCP",    over_4(3, 1, &quoted_4[..28]), "10.0.0.2:80", "host unreachable",        IcmpMeaning::Unreachable),
             ("path MTU",              over_4(3, 4, &quoted_4),       "10.0.0.2:80", "fragmentation needed",    IcmpMeaning::TooBig),
             ("time exceeded",         over_4(11, 0, &quoted_4),      "10.0.0.2:80", "time to live exceeded",   IcmpMeaning::TimeExceeded),
-            ("a code nobody knows",   over_4(3, 99, &quoted_4),      "10.0.0.2:80", "destination unreachable", IcmpMeaning::Unreachable),
+            ("an unknown code",   over_4(3, 99, &quoted_4),      "10.0.0.2:80", "destination unreachable", IcmpMeaning::Unreachable),
             ("IPv6",                  over_6(1, 4, &quoted_6),       "[::2]:80",    "port unreachable",        IcmpMeaning::Unreachable),
             ("IPv6, too big",         over_6(2, 0, &quoted_6),       "[::2]:80",    "packet too big",          IcmpMeaning::TooBig),
         ];

@@ -1,6 +1,6 @@
 //! IPv4 and IPv6 with their extension headers, and TCP.
 //!
-//! Lengths come from the IP header, not from the capture: padding is no payload, and what the snap
+//! Lengths come from the IP header, not from the capture: padding is not payload, and what the snap
 //! length cut off is counted as missing. Checksums are ignored, because network cards compute them
 //! after the capture was taken.
 
@@ -23,7 +23,7 @@ pub(super) struct Datagram<'a> {
     pub(super) protocol: IpNumber,
     /// What follows the last IP header.
     pub(super) payload: Wire<'a>,
-    /// Set when the payload is not whole.
+    /// Set if the payload is not complete.
     pub(super) fragment: Option<Fragment>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Datagram<'a> {
     /// The datagram whose fragments were put together to `payload`.
     pub(super) fn reassembled(self, payload: Wire<'a>) -> Result<Self, Reason> {
         let whole = Self { payload, fragment: None, ..self }.skip_extensions()?;
-        // A fragment header inside a reassembled payload cannot be meant seriously.
+        // A fragment header inside a reassembled payload is nonsense.
         if whole.fragment.is_some() { Err(Reason::Malformed) } else { Ok(whole) }
     }
 
@@ -125,7 +125,7 @@ impl<'a> Datagram<'a> {
         .skip_extensions()
     }
 
-    /// Goes past extension headers, up to a header that says the payload is a fragment.
+    /// Skips extension headers, up to a header that marks the payload as a fragment.
     fn skip_extensions(mut self) -> Result<Self, Reason> {
         while self.fragment.is_none() {
             let bytes = self.payload.bytes;
@@ -145,7 +145,7 @@ impl<'a> Datagram<'a> {
                 IpNumber::IPV6_FRAGMENTATION_HEADER => {
                     let header = Ipv6FragmentHeaderSlice::from_slice(bytes)
                         .map_err(|_| self.payload.too_short())?;
-                    // "Atomic" fragments (RFC 6946) are whole.
+                    // "Atomic" fragments (RFC 6946) are complete.
                     self.fragment = header.is_fragmenting_payload().then(|| Fragment {
                         identification: header.identification(),
                         offset: header.fragment_offset(),
@@ -162,10 +162,10 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// The TCP segment in an IP datagram without options and extension headers that is no fragment:
+/// The TCP segment in an IP datagram without options and extension headers that is not a fragment:
 /// nearly every packet.
 ///
-/// `None` says only that [`Datagram::read`] must be asked. That way gives the same segments (a test
+/// `None` means only that [`Datagram::read`] must be used. It gives the same segments (a test
 /// compares them) and costs more than twice as much.
 #[inline]
 pub(super) fn plain_segment(wire: Wire<'_>) -> Option<Segment<'_>> {
@@ -208,7 +208,7 @@ fn plain_version_6(wire: Wire<'_>) -> Option<Segment<'_>> {
     )
 }
 
-/// Reads a TCP header, if it was captured whole, and takes the rest for payload.
+/// Reads a TCP header, if it was captured completely, and takes the rest as payload.
 #[inline]
 fn plain_tcp(
     source: impl Fn(u16) -> Endpoint,

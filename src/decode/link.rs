@@ -27,7 +27,7 @@ pub(super) fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     }
 }
 
-/// Reads what is special to the link type and says which header follows.
+/// Parses what is specific to the link type and returns which header follows.
 pub(super) fn first_header(
     link_type: LinkType,
     wire: Wire<'_>,
@@ -42,7 +42,7 @@ pub(super) fn first_header(
         PPP => Ok((Header::Ppp, wire)),
         PPP_HDLC if wire.bytes.starts_with(&PPP_ADDRESS_CONTROL) => Ok((Header::Ppp, wire)),
         PPP_HDLC | C_HDLC => next_type(wire.skip(HDLC_ADDRESS_CONTROL)?),
-        // A direction stands in place of the address.
+        // A direction takes the place of the address.
         PPP_PPPD => Ok((Header::Ppp, wire.skip(PPP_ADDRESS_CONTROL.len())?)),
         IEEE802_11 => wifi::frame(wire),
         IEEE802_11_RADIOTAP => wifi::radiotap(wire),
@@ -53,7 +53,7 @@ pub(super) fn first_header(
 /// Which byte order a loopback header has.
 #[derive(Clone, Copy, Debug)]
 enum FamilyByteOrder {
-    /// That of the machine which captured, so it must be guessed.
+    /// That of the capturing machine, so it must be guessed.
     Either,
     /// Network byte order.
     Big,

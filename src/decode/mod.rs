@@ -1,4 +1,4 @@
-//! One packet to at most one TCP segment, or to what tells of connections: a DNS message, an ICMP error.
+//! Decodes one packet to at most one TCP segment, or a DNS message or ICMP error about connections.
 //!
 //! Link layers and tunnels are ours; IP, its fragments and TCP are read by etherparse. The one shape
 //! that nearly all packets have (IP without options, TCP) is tried first and takes a short cut.
@@ -146,7 +146,7 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Captured payload.
     pub payload: &'a [u8],
-    /// Payload bytes that were on the wire behind `payload` but were not captured (snap length).
+    /// Payload bytes that were on the wire after `payload` but were not captured (snap length).
     pub missing: u32,
 }
 
@@ -173,7 +173,7 @@ impl Flags {
 /// Why a packet gave no segment.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// Neither TCP nor anything that tells of it (ARP, most of UDP, an unknown `EtherType`, ...):
+    /// Neither TCP nor anything about it (ARP, most of UDP, an unknown `EtherType`, ...):
     /// none of our business.
     NotTcp,
     /// The link type is not supported; its number.

@@ -1,4 +1,4 @@
-//! What an IP datagram that is not TCP may carry: mostly something that leads to another IP header.
+//! What an IP datagram other than TCP may carry: mostly another IP header.
 
 use etherparse::IpNumber;
 
@@ -20,7 +20,7 @@ pub(super) fn open<'a>(datagram: &Datagram<'a>) -> Result<(Header, Wire<'a>), Re
     }
 }
 
-/// The DNS message in a datagram of UDP, told by its port.
+/// The DNS message in a UDP datagram, recognized by its port.
 pub(super) fn dns(datagram: &Datagram<'_>) -> Option<DnsMessage> {
     let (header, rest) = datagram.payload.header::<UDP_LENGTH>().ok()?;
     let source = u16::from_be_bytes([header[0], header[1]]);
@@ -58,7 +58,7 @@ pub(super) fn may_carry_tcp(protocol: IpNumber, first: Option<Wire<'_>>) -> bool
     }
 }
 
-/// Tunnels on top of UDP, told by their ports.
+/// Tunnels over UDP, recognized by their ports.
 #[derive(Clone, Copy, Debug)]
 enum UdpTunnel {
     Vxlan,
@@ -161,7 +161,7 @@ const VXLAN_LENGTH: usize = 8;
 /// Bit I: the network identifier is valid.
 const VXLAN_VALID: u8 = 0x08;
 
-/// The part of the header that is always there.
+/// The fixed part of the header.
 const GENEVE_LENGTH: usize = 8;
 
 /// Version bits in the first byte.

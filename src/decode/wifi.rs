@@ -1,4 +1,4 @@
-//! IEEE 802.11 data frames, bare or behind a radiotap header.
+//! IEEE 802.11 data frames, with or without a radiotap header.
 
 use super::Reason;
 use super::ethertype::Header;
@@ -6,7 +6,7 @@ use super::wire::Wire;
 
 /// Reads a frame's MAC header (IEEE 802.11, clause 9.2.4).
 ///
-/// Only unencrypted data frames lead to IP. The others are named where they may hide TCP.
+/// Only unencrypted data frames lead to IP. Others are reported if they may contain TCP.
 pub(super) fn frame(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     let (&[kind, flags], _) = wire.header::<2>()?;
     if kind & (VERSION | TYPE) != TYPE_DATA || kind & SUBTYPE_NO_DATA != 0 {
@@ -31,7 +31,7 @@ pub(super) fn frame(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     Ok((Header::Llc, rest.skip(if flags & ORDER == 0 { 0 } else { HT_CONTROL })?))
 }
 
-/// Reads a radiotap header (<https://www.radiotap.org>) and the frame behind it.
+/// Reads a radiotap header (<https://www.radiotap.org>) and the frame after it.
 pub(super) fn radiotap(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     let (header, _) = wire.header::<RADIOTAP_LENGTH>()?;
     let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
@@ -47,7 +47,7 @@ pub(super) fn radiotap(wire: Wire<'_>) -> Result<(Header, Wire<'_>), Reason> {
     Ok((link, payload.skip(read.next_multiple_of(4) - read)?))
 }
 
-/// The flags field of a radiotap header; 0 where there is none.
+/// The flags field of a radiotap header; 0 if there is none.
 fn radiotap_flags(wire: Wire<'_>) -> Result<u8, Reason> {
     let mut rest = wire.skip(RADIOTAP_LENGTH - PRESENT_WORD)?;
     let mut first = None;

@@ -1,8 +1,8 @@
-//! The rest of a packet while its headers are read one by one.
+//! The rest of a packet while its headers are parsed one by one.
 
 use super::Reason;
 
-/// Captured bytes from some header on, and how much of the packet the capture does not hold.
+/// Captured bytes from some header on, and how much of the packet was not captured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Wire<'a> {
     /// What was captured.
@@ -21,7 +21,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// The bytes behind the first `length` ones.
+    /// The bytes after the first `length` ones.
     #[inline]
     pub(super) fn skip(self, length: usize) -> Result<Self, Reason> {
         match self.bytes.get(length..) {
@@ -30,9 +30,9 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Takes a header's word for it that `length` bytes belong to it, captured or not.
+    /// Cuts to the `length` bytes that a header announces, captured or not.
     ///
-    /// This is where the padding of short Ethernet frames is left behind.
+    /// This removes the padding of short Ethernet frames.
     #[inline]
     pub(super) fn limit(self, length: usize) -> Self {
         match self.bytes.get(..length) {
@@ -55,7 +55,7 @@ mod tests {
     fn lengths_divide_bytes_into_captured_and_missing() {
         let wire = Wire { bytes: b"abcdef", missing: 4 };
         for (name, length, bytes, missing) in [
-            ("padding is left behind", 3, &b"abc"[..], 0),
+            ("padding is removed", 3, &b"abc"[..], 0),
             ("all that was captured", 6, b"abcdef", 0),
             ("part of what is missing", 8, b"abcdef", 2),
             ("more than was on the wire", 20, b"abcdef", 14),

@@ -14,12 +14,12 @@ pub fn accept(key: &[u8]) -> String {
     STANDARD.encode(accept_digest(key))
 }
 
-/// The SHA-1 on the way to [`accept`]: of the key with the GUID behind it.
+/// The SHA-1 before [`accept`] encodes it: of the key followed by the GUID.
 pub fn accept_digest(key: &[u8]) -> Vec<u8> {
     digest(&[key, GUID])
 }
 
-/// The bytes that `key` stands for; `None` where it is not base64. A correct one has
+/// The bytes that `key` encodes; `None` if it is not base64. A correct one has
 /// [`KEY_LENGTH`].
 pub fn key_bytes(key: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(key).ok()
@@ -64,7 +64,7 @@ pub enum Mistake {
     Padding,
     /// The letter case of the right value was changed.
     LetterCase,
-    /// The right value stands in quotes.
+    /// The right value, but in quotes.
     Quoted,
     /// SHA-256 was used.
     Sha256,
@@ -72,7 +72,7 @@ pub enum Mistake {
 
 /// What the server did wrong that answered `key` with the Sec-WebSocket-Accept `seen`.
 ///
-/// `None` where `seen` is right, or wrong in a way that is not known. Tries less than 2,000 digests.
+/// `None` if `seen` is right, or wrong in an unknown way. Tries less than 2,000 digests.
 pub fn mistake(key: &[u8], seen: &[u8]) -> Option<Mistake> {
     let right = accept(key);
     if seen == right.as_bytes() {
@@ -168,7 +168,7 @@ fn typing_errors() -> impl Iterator<Item = Vec<u8>> {
             behind.split_first().map(|(next, rest)| [before, &[*next, *right], rest].concat());
         replaced.chain([left_out, doubled]).chain(exchanged)
     });
-    // The GUID ends with two equal letters: exchanging them is no error.
+    // The GUID ends with two equal letters: exchanging them is not an error.
     std::iter::once(dashless).chain(edited).filter(|guid| guid != GUID)
 }
 
@@ -200,7 +200,7 @@ impl fmt::Display for Mistake {
             Self::UrlSafe => "the URL-safe alphabet of base64 was used",
             Self::Padding => "the number of = at the end is wrong",
             Self::LetterCase => "the letter case was changed",
-            Self::Quoted => "the value stands in quotes",
+            Self::Quoted => "the value is in quotes",
             Self::Sha256 => "SHA-256 was used instead of SHA-1",
         };
         f.write_str(text)
@@ -256,28 +256,28 @@ const SHA1_LENGTH: usize = 20;
 /// What may be typed for a letter of the GUID.
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef_ ";
 
-/// What careless servers hash before and behind the key, and that in words.
+/// What careless servers hash before and after the key, with a description.
 const BESIDE_KEY: &[(&[u8], &[u8], &str)] = &[
-    (b"", b" ", "a space behind it"),
-    (b"", b"\r", "a CR behind it"),
-    (b"", b"\n", "a LF behind it"),
-    (b"", b"\r\n", "the line end behind it"),
-    (b"", b"\0", "a NUL behind it"),
+    (b"", b" ", "a space after it"),
+    (b"", b"\r", "a CR after it"),
+    (b"", b"\n", "a LF after it"),
+    (b"", b"\r\n", "the line end after it"),
+    (b"", b"\0", "a NUL after it"),
     (b" ", b"", "the space before it"),
-    (b" ", b"\r", "the space before it and a CR behind it"),
-    (b" ", b"\r\n", "the space before it and the line end behind it"),
+    (b" ", b"\r", "the space before it and a CR after it"),
+    (b" ", b"\r\n", "the space before it and the line end after it"),
     (b" ", b" ", "spaces around it"),
     (b"\"", b"\"", "quotes around it"),
     (b"'", b"'", "quotes around it"),
     (b"Sec-WebSocket-Key: ", b"", "the header's name before it"),
 ];
 
-/// What they hash before and behind the GUID, and that in words.
+/// What they hash before and after the GUID, with a description.
 const BESIDE_GUID: &[(&[u8], &[u8], &str)] = &[
-    (b"", b" ", "a space behind it"),
-    (b"", b"\n", "a LF behind it"),
-    (b"", b"\r\n", "a line end behind it"),
-    (b"", b"\0", "a NUL behind it"),
+    (b"", b" ", "a space after it"),
+    (b"", b"\n", "a LF after it"),
+    (b"", b"\r\n", "a line end after it"),
+    (b"", b"\0", "a NUL after it"),
     (b"-", b"", "a dash before it"),
     (b"+", b"", "a plus sign before it"),
     (b"{", b"}", "braces around it"),
@@ -314,14 +314,14 @@ mod tests {
             (KEY,    "C+s8yZIB99z7U9vZnrrVNGbbJDo=", "the key was decoded from base64 before hashing"),
             (KEY,    "buQqAqC71o/D/Kv2XxexECLAv1s=", "the key was turned into lower case before hashing"),
             (KEY,    "dtREbN5hQ7/W6sIBAyNN5/abGT4=", "the == at the end of the key was left out"),
-            (KEY,    "mBZWFLsjqrndB03ya0dItzCAXEQ=", "the key was hashed with a space behind it"),
-            (KEY,    "q4KGgR2gKo9ikbHR5flCCeAa5Uk=", "the key was hashed with the line end behind it"),
-            (KEY,    "AhzgizHUmLjM60UwDuehOf2oNNk=", "the key was hashed with a CR behind it"),
+            (KEY,    "mBZWFLsjqrndB03ya0dItzCAXEQ=", "the key was hashed with a space after it"),
+            (KEY,    "q4KGgR2gKo9ikbHR5flCCeAa5Uk=", "the key was hashed with the line end after it"),
+            (KEY,    "AhzgizHUmLjM60UwDuehOf2oNNk=", "the key was hashed with a CR after it"),
             (KEY,    "pE+efUGyz8Ep0ptA+f7/+eFNYqE=", "the key was hashed with the space before it"),
             (KEY,    "0g1hYgetaXe6Ke4x86LqJbcjBS4=", "the key was hashed with quotes around it"),
             (KEY,    "L5JJlGyRfj9P724AUNjXxzZSsM8=", "the key was hashed with the header's name before it"),
-            (KEY,    "MAy/1cB3OTAM7jC+3hhZepAmKkc=", "the GUID was hashed with a LF behind it"),
-            (KEY,    "lTKxuAlr+7CbbVp+WUD/cm05Tk4=", "the GUID was hashed with a NUL behind it"),
+            (KEY,    "MAy/1cB3OTAM7jC+3hhZepAmKkc=", "the GUID was hashed with a LF after it"),
+            (KEY,    "lTKxuAlr+7CbbVp+WUD/cm05Tk4=", "the GUID was hashed with a NUL after it"),
             (KEY,    "rB+q8t+h9ndW5OCNqp6oQkD46iU=", "the GUID was hashed with braces around it"),
             (KEY,    "6dyrGP3VKbKJAjJ5xKqCGhGnHKM=", "the GUID was hashed with a dash before it"),
             (KEY,    "igo7Q+4qHsNs290QBc28M/DzSy8=", "the GUID was mistyped as 258EAFA5E91447DA95CAC5AB0DC85B11"),
@@ -341,7 +341,7 @@ mod tests {
             (KEY,    "HSmrc0sMlYUkAGmm5OPpG2HaGWk",  "the number of = at the end is wrong"),
             (KEY,    "HSmrc0sMlYUkAGmm5OPpG2HaGWk==", "the number of = at the end is wrong"),
             (KEY,    "hsmrc0smlyukagmm5oppg2hagwk=", "the letter case was changed"),
-            (KEY,    "\"HSmrc0sMlYUkAGmm5OPpG2HaGWk=\"", "the value stands in quotes"),
+            (KEY,    "\"HSmrc0sMlYUkAGmm5OPpG2HaGWk=\"", "the value is in quotes"),
             (KEY,    "7fUFHnzv333FhMQpffrsE0bP7AVkYw6/kP87iq07nU0=", "SHA-256 was used instead of SHA-1"),
             (KEY,    "edf5051e7cefdf7dc584c4297dfaec1346cfec0564630ebf90ff3b8aad3b9d4d", "SHA-256 was used instead of SHA-1"),
         ];
@@ -365,7 +365,7 @@ mod tests {
             ("SHA-256 of something else",    KEY,    b"JLbYQLHf++0BLYUx2WDRxpoBIbDXD9LtXK+AEwn/F1E="),
             ("MD5",                          KEY,    b"89Epzw1SCIKH3uPmBX+hjQ=="),
             ("no key",                       b"",    b"HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
-            ("a key that is no base64",      b"\xff", b"HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
+            ("a key that is not base64",      b"\xff", b"HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
         ];
         for (name, key, seen) in rows {
             assert_eq!(mistake(key, seen), None, "{name}");

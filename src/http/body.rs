@@ -1,4 +1,4 @@
-//! Bodies are passed over, not kept: how long they are, and where they end.
+//! Bodies, which are skipped and not kept: their lengths and ends.
 
 use memchr::memchr;
 
@@ -28,7 +28,7 @@ pub(super) enum Framing {
     Unknown,
 }
 
-/// Where in a chunked body the next byte lies.
+/// Where the next byte is in a chunked body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ChunkedState {
     /// In the digits of a size; the value of those before it.
@@ -37,7 +37,7 @@ pub(super) enum ChunkedState {
     SizeEnd(u64),
     /// In the data of a chunk, with so many bytes to come.
     Data(u64),
-    /// In the line end behind the data.
+    /// In the line end after the data.
     DataEnd,
     /// In a line of the trailer section that is empty so far.
     TrailerStart,
@@ -59,11 +59,11 @@ pub(super) enum Passed {
 /// What became of a gap in a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Missing {
-    /// It lies inside.
+    /// It is inside the body.
     Inside,
     /// It ends with the body.
     Whole,
-    /// It hides where the body ends, and so many bytes behind the last known place.
+    /// It hides the end of the body; this many bytes follow the last known position.
     Beyond(u64),
 }
 
@@ -99,7 +99,7 @@ impl Framing {
 }
 
 impl Body {
-    /// Passes over the bytes of it that `bytes` begin with.
+    /// Skips the bytes of it that `bytes` begin with.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Passed {
         match self {
             Self::UntilClose => Passed::All,
@@ -111,7 +111,7 @@ impl Body {
         }
     }
 
-    /// Passes over missing bytes.
+    /// Skips missing bytes.
     pub(super) fn gap(&mut self, length: u64) -> Missing {
         let (remaining, whole) = match self {
             Self::UntilClose => return Missing::Inside,
@@ -194,7 +194,7 @@ impl ChunkedState {
     }
 }
 
-/// The beginning of a response's body without the framing of chunks (RFC 9112 §7.1); empty where it is
+/// The beginning of a response's body without the framing of chunks (RFC 9112 §7.1); empty if it is
 /// compressed. `raw` is what followed the head, as far as it is known.
 pub fn plain_body(response: &Head, raw: &[u8]) -> Vec<u8> {
     let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
@@ -220,7 +220,7 @@ fn without_chunks(raw: &[u8]) -> Vec<u8> {
         let behind = behind.get(1..).unwrap_or_default();
         let (chunk, behind) = behind.split_at(size.min(behind.len()));
         data.extend_from_slice(chunk);
-        // The line end behind the data.
+        // The line end after the data.
         rest =
             behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n")).unwrap_or_default();
     }

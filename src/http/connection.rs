@@ -11,9 +11,9 @@ use super::line::{HeadView, Start};
 use super::probe::{Match, looks_like_head};
 use crate::stream::{Buffer, Chunk, Direction, Gap, length_u64};
 
-/// Follows requests and responses, and says when the connection stops being HTTP.
+/// Follows requests and responses, and reports when the connection stops being HTTP.
 ///
-/// Heads without traces of a WebSocket are read where they lie and forgotten; bodies are passed
+/// Heads without traces of a WebSocket are parsed in place and dropped; bodies are passed
 /// over. How the bytes were cut into chunks never changes what is observed.
 #[derive(Debug)]
 pub struct Http1Decoder {
@@ -32,14 +32,14 @@ pub struct Http1Decoder {
 /// Something observed in the conversation.
 #[derive(Clone, Copy, Debug)]
 pub enum Observation<'a> {
-    /// The head of a request that asks for a WebSocket or bears traces of one is whole.
+    /// The head of a request for a WebSocket, or with traces of one, is complete.
     UpgradeRequested(&'a Handshake),
     /// The head of its final response is whole, or none came. Without a request in it, a response
     /// bears traces of a WebSocket and its request was not captured.
     HandshakeEnded(&'a Handshake),
     /// A CONNECT was answered with something other than 2xx, or not at all.
     TunnelRefused(&'a Handshake),
-    /// A head is larger than [`MAX_HEAD`](super::head::MAX_HEAD); it was let go.
+    /// A head is larger than [`MAX_HEAD`](super::head::MAX_HEAD); it was dropped.
     HeadTooLarge(Direction),
 }
 
@@ -48,7 +48,7 @@ pub enum Observation<'a> {
 pub enum Progress {
     /// All of it was read or held.
     Continue,
-    /// All of it was passed over: where the next head of this direction begins is not known. It is
+    /// All of it was skipped: the position of the next head of this direction is not known. It is
     /// looked for at the beginning of each chunk.
     Lost,
     /// A WebSocket from here on (101). The decoder is done.
@@ -90,7 +90,7 @@ enum Attention {
     Done,
 }
 
-/// Where reading stands after one step.
+/// The state of parsing after one step.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// So many bytes were consumed, and there may be more.
@@ -172,7 +172,7 @@ impl Http1Decoder {
         Progress::Continue
     }
 
-    /// Passes over bytes of `direction` that the capture does not hold.
+    /// Skips bytes of `direction` that are missing from the capture.
     ///
     /// After [`Progress::Lost`] of the server, the response that [`Http1Decoder::awaiting_response`]
     /// waits for may have been among them.
@@ -202,7 +202,7 @@ impl Http1Decoder {
         self.exchange.as_deref().filter(|_| last == Some(&Pending::Handshake))
     }
 
-    /// The handshake (or CONNECT) that ended HTTP on this connection, for whoever goes on with it:
+    /// The handshake (or CONNECT) that ended HTTP on this connection, for the layer that continues:
     /// after [`Progress::Upgraded`], [`Progress::SwitchedOther`], [`Progress::Tunnel`] or
     /// [`Http1Decoder::finish`].
     pub fn take_handshake(&mut self) -> Option<Handshake> {
@@ -211,7 +211,7 @@ impl Http1Decoder {
 
     /// The bytes of `direction` that were pushed before the current chunk and not read as HTTP.
     ///
-    /// Of the client: what it sent behind a request whose response was pending. Of either: the
+    /// For the client: what it sent after a request whose response was pending. For either: the
     /// beginning of what turned out not to be HTTP, or of a head that is not whole.
     pub fn take_held(&mut self, direction: Direction) -> Buffer {
         std::mem::take(&mut self.side(direction).held)
@@ -356,7 +356,7 @@ impl Http1Decoder {
             return Step::Next(whole.consumed);
         }
         if status == SWITCHING_PROTOCOLS && self.exchange.is_some() {
-            // Only the last request can have asked for it.
+            // Only the last request can have requested it.
             self.pending.retain(|pending| !pending.is_plain());
         }
         let answered = self.pending.pop_front();
@@ -461,10 +461,10 @@ fn has_no_body(status: u16, answered: Option<Pending>, exchange: Option<&Handsha
         || exchange.and_then(Handshake::method) == Some(b"HEAD")
 }
 
-/// Bytes of the client that are held back while a response is pending, unless told otherwise.
+/// Bytes of the client that are held back while a response is pending, by default.
 pub const EARLY_LIMIT: usize = 64 * 1024;
 
-/// Requests without a response; with more than that, the connection is passed over.
+/// Requests without a response; with more than that, the connection is skipped.
 const MAX_PIPELINED: usize = 256;
 
 /// Interim responses are from here (RFC 9110 §15.2) ...
@@ -588,7 +588,7 @@ mod tests {
     const CONVERSATIONS: &[(&str, Turns<'static>, &[&str])] = &[
         ("upgrade", &[(Client, ASK), (Server, YES)],
             &["asked /chat - @0/0 interim 0 early 0", "ended /chat 101 @0/0 interim 0 early 0", "upgraded at 81"]),
-        ("frames behind the 101", &[(Client, ASK), (Server, YES), (Server, "\u{1}\u{2}")],
+        ("frames after the 101", &[(Client, ASK), (Server, YES), (Server, "\u{1}\u{2}")],
             &["asked /chat - @0/0 interim 0 early 0", "ended /chat 101 @0/0 interim 0 early 0", "upgraded at 81"]),
         ("early bytes", &[(Client, ASK), (Client, "early"), (Server, YES)],
             &["asked /chat - @0/0 interim 0 early 0", "ended /chat 101 @0/0 interim 0 early 5", "upgraded at 81", "held 73 early"]),
@@ -644,7 +644,7 @@ mod tests {
             for cut in (0..=length).rev().chain([usize::MAX]) {
                 let mut session = Session::new();
                 for (direction, text) in *turns {
-                    // usize::MAX stands for byte by byte.
+                    // usize::MAX means byte by byte.
                     let cuts = text.as_bytes().chunks(if cut == usize::MAX { 1 } else { length });
                     for piece in cuts {
                         let (head, tail) = piece.split_at(cut.min(piece.len()));

@@ -1,4 +1,4 @@
-//! One direction of an HTTP/1.x conversation: heads, and bodies that are passed over.
+//! One direction of an HTTP/1.x conversation: heads, and bodies that are skipped.
 
 use std::borrow::Cow;
 
@@ -34,19 +34,19 @@ pub(super) enum Reading {
 /// What was read.
 #[derive(Debug)]
 pub(super) enum Read<'a> {
-    /// So many bytes were passed over or held.
+    /// This many bytes were skipped or held.
     Next(usize),
     /// A head.
     Head(Whole<'a>),
     /// A head larger than is read.
     TooLarge,
-    /// Bytes where no head begins.
+    /// Bytes that are not the beginning of a head.
     Lost,
-    /// The same where the first head had to begin.
+    /// The same at the position of the first head.
     NotHttp,
 }
 
-/// Whether it is known where the next head begins.
+/// Whether the position of the next head is known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Sync {
     Kept,
@@ -63,7 +63,7 @@ pub(super) struct Whole<'a> {
 }
 
 impl Half {
-    /// A side of which it is not known where the next head begins.
+    /// A side whose next head is at an unknown position.
     pub(super) fn lost() -> Self {
         Self { reading: Reading::Lost, ..Self::default() }
     }
@@ -86,7 +86,7 @@ impl Half {
         }
     }
 
-    /// Goes on behind a head.
+    /// Continues after a head.
     pub(super) fn follow(&mut self, framing: Framing) -> Sync {
         self.reading = match framing {
             Framing::Nothing => Reading::Head,
@@ -96,7 +96,7 @@ impl Half {
         Sync::Kept
     }
 
-    /// Passes over missing bytes of a body; how many lie where no body is known to be.
+    /// Skips missing bytes of a body; returns how many are outside of any known body.
     pub(super) fn gap(&mut self, length: u64) -> u64 {
         let Reading::Body(body) = &mut self.reading else { return length };
         match body.gap(length) {

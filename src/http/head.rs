@@ -16,7 +16,7 @@ use crate::stream::{Span, length_u64};
 pub struct Head {
     /// The bytes from the start line to the empty line, both included.
     pub raw: Vec<u8>,
-    /// Where it lies in its stream.
+    /// Its position in its stream.
     pub span: Span,
     /// Its first line.
     pub start: StartLine,
@@ -33,7 +33,7 @@ pub enum StartLine {
     Request {
         /// The first word.
         method: Range<usize>,
-        /// What stands between method and version, inner spaces included.
+        /// Everything between method and version, including inner spaces.
         target: Range<usize>,
         /// The last word if it begins with `HTTP/`, else empty (HTTP/0.9).
         version: Range<usize>,
@@ -42,7 +42,7 @@ pub enum StartLine {
     Response {
         /// The first word, which begins with `HTTP/`.
         version: Range<usize>,
-        /// The status code; 0 where it is not three digits.
+        /// The status code; 0 if it is not three digits.
         status: u16,
         /// The reason phrase, often empty.
         reason: Range<usize>,
@@ -81,7 +81,7 @@ pub struct Oddities {
     pub over_limit: Occurrences,
 }
 
-/// How often something occurred, and where first.
+/// How often something occurred, and its first position.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Occurrences {
     /// How often.
@@ -140,7 +140,7 @@ impl Head {
         }
     }
 
-    /// The version, for example `HTTP/1.1`; empty where there is none.
+    /// The version, for example `HTTP/1.1`; empty if there is none.
     pub fn version(&self) -> &[u8] {
         match &self.start {
             StartLine::Request { version, .. } | StartLine::Response { version, .. } => {
@@ -149,7 +149,7 @@ impl Head {
         }
     }
 
-    /// The status of a response; 0 where it is not three digits.
+    /// The status of a response; 0 if it is not three digits.
     pub fn status(&self) -> Option<u16> {
         match &self.start {
             StartLine::Request { .. } => None,
@@ -186,7 +186,7 @@ impl Head {
         self.fields().filter_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
     }
 
-    /// The values of all fields called `name` joined with `, ` (RFC 9110 §5.3); `None` where
+    /// The values of all fields called `name` joined with `, ` (RFC 9110 §5.3); `None` if
     /// there is no such field.
     pub fn joined(&self, name: &str) -> Option<Vec<u8>> {
         let values: Vec<&[u8]> = self.all(name).collect();
@@ -260,7 +260,7 @@ fn has_bare_cr(value: &[u8]) -> bool {
 /// Bytes of the largest head that is read. Servers commonly refuse more than 8 to 64 KiB.
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// Fields of a head that are kept; those behind them are counted.
+/// Fields of a head that are kept; those after them are counted.
 pub const MAX_HEADERS: usize = 256;
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl HeadSummary {
         summary
     }
 
-    /// Servers offer upgrades to HTTP/2 in any response, so there only WebSocket's own say anything.
+    /// Servers offer upgrades to HTTP/2 in any response, so there only WebSocket's own are evidence.
     pub(super) fn traces(&self) -> Traces {
         match (self.upgrade, self.own, self.place) {
             (Upgrade::WebSocket, _, _) => Traces::UpgradeRequested,

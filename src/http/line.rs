@@ -1,6 +1,6 @@
 //! Lines of a head, read leniently and without copying.
 //!
-//! Nothing here can fail: whatever stands in a line becomes some start line or some field, and
+//! Nothing here can fail: whatever a line contains becomes some start line or some field, and
 //! what was odd about it stays visible in the bytes.
 
 use std::ops::Range;
@@ -18,7 +18,7 @@ use nom::{IResult, Parser};
 pub(super) struct HeadView<'a> {
     /// Its first line.
     pub(super) start: Start<'a>,
-    /// Everything behind the first line.
+    /// Everything after the first line.
     fields: &'a [u8],
 }
 
@@ -55,11 +55,11 @@ impl<'a> Start<'a> {
 pub(super) struct Field<'a> {
     /// All of it, without the line end.
     pub(super) line: &'a [u8],
-    /// The name without whitespace around it; `None` where the line has no colon.
+    /// The name without whitespace around it; `None` if the line has no colon.
     pub(super) name: Option<&'a [u8]>,
-    /// Whitespace stands between name and colon (forbidden by RFC 9112 §5.1).
+    /// There is whitespace between name and colon (forbidden by RFC 9112 §5.1).
     pub(super) space_before_colon: bool,
-    /// The value without whitespace around it; line ends inside it where it is folded.
+    /// The value without whitespace around it; with line ends inside it if it is folded.
     pub(super) value: &'a [u8],
 }
 
@@ -92,7 +92,7 @@ pub(super) struct HeadEnd {
 
 impl HeadEnd {
     /// Looks on in `bytes`, which begin with all bytes of earlier calls. Gives the place of the
-    /// head: from behind empty lines (RFC 9112 §2.2) to behind its own empty line.
+    /// head: from after empty lines (RFC 9112 §2.2) to after its own empty line.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
         while let Some(at) = bytes.get(self.searched..).and_then(|rest| memchr(b'\n', rest)) {
             let end = self.searched.saturating_add(at);
@@ -119,7 +119,7 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     bytes.get(start..end).unwrap_or_default()
 }
 
-/// Whether `byte` may stand in a token (RFC 9110 §5.6.2).
+/// Whether `byte` may occur in a token (RFC 9110 §5.6.2).
 pub fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

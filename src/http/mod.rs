@@ -1,5 +1,5 @@
 //! The opening handshake: heads of HTTP/1.x requests and responses, and what a WebSocket needs of
-//! them. Facts only; rules judge.
+//! them. Facts only; rules evaluate them.
 
 pub mod accept;
 mod body;
@@ -46,7 +46,7 @@ impl Handshake {
         self.request.as_ref()?.header("Host")
     }
 
-    /// The status of the response; 0 where it is not three digits.
+    /// The status of the response; 0 if it is not three digits.
     pub fn status(&self) -> Option<u16> {
         self.response.as_ref().and_then(Head::status)
     }
@@ -106,7 +106,7 @@ impl Handshake {
         })
     }
 
-    /// How much of a WebSocket the request is; the response where the request is absent.
+    /// How much of a WebSocket the request is; of the response if the request is missing.
     pub fn traces(&self) -> Traces {
         self.request.as_ref().or(self.response.as_ref()).map_or(Traces::None, Head::traces)
     }

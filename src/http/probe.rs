@@ -12,11 +12,11 @@ pub enum Match {
     Yes,
     /// They are not; more bytes will not change that.
     No,
-    /// Too few bytes to tell.
+    /// Too few bytes to decide.
     NeedMore,
 }
 
-/// Whether `bytes` begin with a request line, perhaps behind empty lines (RFC 9112 §2.2).
+/// Whether `bytes` begin with a request line, perhaps after empty lines (RFC 9112 §2.2).
 ///
 /// A common method with a path is enough. Anything else must be a token and a line with a version
 /// of HTTP, because other protocols have commands such as `GET key` or `OPTIONS rtsp://...`.
@@ -42,7 +42,7 @@ pub fn looks_like_request(bytes: &[u8]) -> Match {
     }
 }
 
-/// Whether `bytes` begin with a status line, perhaps behind empty lines.
+/// Whether `bytes` begin with a status line, perhaps after empty lines.
 pub fn looks_like_response(bytes: &[u8]) -> Match {
     let bytes = behind_empty_lines(bytes);
     let agrees = bytes.iter().zip(STATUS_LINE).all(|(seen, wanted)| seen == wanted);
@@ -69,7 +69,7 @@ fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
 /// Longest method that is taken for one. The longest registered is `UPDATEREDIRECTREF`.
 const MAX_METHOD: usize = 24;
 
-/// Longest request line that is looked at when the method and target alone do not tell.
+/// Longest request line that is examined if the method and target alone are not enough.
 const MAX_LINE: usize = 4096;
 
 /// Methods that with a path make a request: RFC 9110 §9 and RFC 5789.
@@ -119,7 +119,7 @@ mod tests {
             assert_eq!(looks_like_request(bytes), *expected, "{}", bytes.escape_ascii());
             if *expected == Match::Yes {
                 let early = (0..bytes.len()).any(|n| looks_like_request(&bytes[..n]) == Match::No);
-                assert!(!early, "{}: a prefix said no", bytes.escape_ascii());
+                assert!(!early, "{}: a prefix was rejected", bytes.escape_ascii());
             }
         }
         let long = [b"CONNECT ".to_vec(), vec![b'a'; MAX_LINE]].concat();

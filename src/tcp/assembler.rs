@@ -17,11 +17,11 @@ pub struct Assembler {
     /// Stream offset of the next byte to be handed over.
     next: u64,
     recent: Recent,
-    /// What waits behind a hole; absent while there is no hole, as nearly always.
+    /// What waits after a hole; absent while there is no hole, as nearly always.
     waiting: Option<Box<Waiting>>,
 }
 
-/// Bytes behind holes.
+/// Bytes after holes.
 #[derive(Debug, Default)]
 struct Waiting {
     /// By their offset.
@@ -57,7 +57,7 @@ pub enum Repetition {
 pub struct Kept {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Bytes behind them that the snap length cut off.
+    /// Bytes after them that the snap length cut off.
     pub cut: u32,
     /// The packet that carried them.
     pub origin: Origin,
@@ -65,10 +65,10 @@ pub struct Kept {
     pub acknowledges: u64,
 }
 
-/// What a segment says beside its payload.
+/// What a segment contains besides its payload.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SegmentMeta {
-    /// Bytes behind the payload that were not captured.
+    /// Bytes after the payload that were not captured.
     pub cut: u32,
     /// Stream offset of the other direction that the sender had received.
     pub acknowledges: u64,
@@ -80,7 +80,7 @@ impl Assembler {
         self.next
     }
 
-    /// Whether nothing is kept behind holes.
+    /// Whether nothing is kept after holes.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_none()
@@ -94,17 +94,17 @@ impl Assembler {
         })
     }
 
-    /// Where the bytes behind the first hole begin.
+    /// Position of the bytes after the first hole.
     pub fn first_kept(&self) -> Option<u64> {
         self.waiting.as_ref()?.kept.first_key_value().map(|(offset, _)| *offset)
     }
 
-    /// The packet that brought the bytes behind the first hole.
+    /// The packet with the bytes after the first hole.
     pub fn first_kept_origin(&self) -> Option<Origin> {
         self.waiting.as_ref()?.kept.first_key_value().map(|(_, kept)| kept.origin)
     }
 
-    /// Takes bytes if they are the next of the stream and nothing waits behind a hole: the common
+    /// Takes bytes if they are the next of the stream and nothing waits after a hole: the common
     /// case. The caller takes them on.
     #[inline]
     pub fn advance(&mut self, chunk: Chunk<'_>) -> bool {
@@ -229,22 +229,22 @@ impl Waiting {
     }
 }
 
-/// Fingerprints of the last ranges that were handed over, to tell a retransmission from a forgery.
+/// Fingerprints of the last ranges that were handed over, to distinguish a retransmission from a forgery.
 ///
-/// The bytes themselves are gone. A repeated range is compared where its borders are those of
-/// earlier segments, one or several of them; otherwise nothing is said about it.
+/// The bytes themselves are gone. A repeated range is compared if its borders are those of
+/// one or several earlier segments; otherwise nothing is reported.
 ///
 /// Kept small, for every segment writes one: 12 bytes each, 192 for a direction.
 #[derive(Debug, Default)]
 struct Recent {
     ranges: Vec<Fingerprint>,
-    /// Where the oldest stands, once the vector is a full ring.
+    /// Position of the oldest, once the vector is a full ring.
     oldest: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Fingerprint {
-    /// The low half of the stream offset: what is compared lies within a window of it.
+    /// The low half of the stream offset: compared ranges are within a window of it.
     offset: u32,
     length: u32,
     hash: u32,
@@ -338,7 +338,7 @@ mod tests {
         ("swapped", &[(2, b"cd"), (0, b"ab")], b"abcd", &[]),
         ("twice", &[(0, b"ab"), (0, b"ab"), (2, b"c")], b"abc", &[]),
         ("retransmitted with more", &[(0, b"ab"), (0, b"abcd")], b"abcd", &[]),
-        ("overlap from behind", &[(0, b"abc"), (2, b"cde")], b"abcde", &[]),
+        ("overlap from the end", &[(0, b"abc"), (2, b"cde")], b"abcde", &[]),
         ("hole", &[(0, b"ab"), (3, b"d")], b"ab", &[]),
         ("hole filled by one that covers more", &[(0, b"a"), (2, b"c"), (1, b"bcd")], b"abcd", &[]),
         ("several holes, filled backwards", &[(6, b"g"), (4, b"e"), (2, b"c"), (5, b"f"), (3, b"d"), (0, b"ab")], b"abcdefg", &[]),
@@ -346,7 +346,7 @@ mod tests {
         ("covers two kept ranges", &[(1, b"b"), (3, b"d"), (0, b"abcde")], b"abcde", &[]),
         ("keep-alive: one old byte", &[(0, b"ab"), (1, b"\0"), (2, b"c")], b"abc", &[]),
         ("the first bytes win", &[(0, b"abc"), (0, b"aXc"), (3, b"d")], b"abcd", &[(0, 3)]),
-        ("the first bytes win behind a hole", &[(2, b"cd"), (2, b"XX"), (0, b"ab")], b"abcd", &[(2, 4)]),
+        ("the first bytes win after a hole", &[(2, b"cd"), (2, b"XX"), (0, b"ab")], b"abcd", &[(2, 4)]),
         ("two segments sent again as one, with other bytes", &[(0, b"ab"), (2, b"cd"), (0, b"abXd")], b"abcd", &[(2, 4)]),
     ];
 

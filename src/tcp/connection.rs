@@ -7,7 +7,7 @@ use crate::tcp::seq;
 
 /// One TCP connection: segments in, pieces of its two streams out.
 ///
-/// Gap policy: bytes behind a hole are held back while the hole may still be filled. A hole is
+/// Gap policy: bytes after a hole are held back while the hole may still be filled. A hole is
 /// declared a gap when the receiver has acknowledged it (so the bytes arrived, and the capture
 /// missed them) and some time was given to packets that were recorded in another order; when a
 /// limit on kept bytes is reached; or when the connection ends.
@@ -36,7 +36,7 @@ pub enum TcpState {
 }
 
 impl TcpState {
-    /// The same state where client and server are the other way round.
+    /// The same state with client and server swapped.
     #[must_use]
     pub fn swapped(self) -> Self {
         match self {
@@ -53,7 +53,7 @@ impl TcpState {
 pub struct Arrival<'a> {
     /// Bytes that are next in their stream.
     pub ready: Option<Chunk<'a>>,
-    /// Bytes behind `ready` that the snap length cut off.
+    /// Bytes after `ready` that the snap length cut off.
     pub cut: Option<Gap>,
     /// Bytes seen before with other content.
     pub conflict: Option<Span>,
@@ -82,7 +82,7 @@ pub enum ArrivalKind {
     Repeated,
     /// One byte that was seen before, the last one: a keep-alive (RFC 9293 §3.8.4).
     KeepAlive,
-    /// New bytes that fill a hole so long after those behind it that they were not only overtaken:
+    /// New bytes that fill a hole so long after the later bytes that they were not only overtaken:
     /// a retransmission of what was lost before it was captured.
     Late,
     /// The same packet, captured twice.
@@ -243,7 +243,7 @@ impl Connection {
         half.seen = true;
         self.acknowledge(direction, segment, origin);
         let mut arrival = self.payload(direction, segment, origin);
-        // The same header with other content is no second copy.
+        // The same header with other content is not a second copy.
         if duplicate && arrival.conflict.is_none() {
             arrival.kind = ArrivalKind::Duplicate;
         }
@@ -261,7 +261,7 @@ impl Connection {
         !half.assembler.is_empty() || half.acknowledged > half.assembler.next()
     }
 
-    /// The next part of a direction's stream, if it can be told already.
+    /// The next part of a direction's stream, if it is known already.
     pub fn poll(&mut self, direction: Direction, now: Origin, pressure: Pressure) -> Option<Piece> {
         let half = self.halves.get_mut(direction);
         if let Some((offset, kept)) = half.assembler.pop() {
@@ -307,13 +307,13 @@ impl Connection {
         })
     }
 
-    /// Forgets all kept bytes: nobody is interested in this connection's content.
+    /// Drops all kept bytes, because this connection's content is not needed.
     pub fn ignore(&mut self) {
         self.halves.client.assembler.clear();
         self.halves.server.assembler.clear();
     }
 
-    /// Takes one segment of a connection whose content nobody is interested in: only its end counts.
+    /// Takes one segment of a connection whose content is not needed: only its end counts.
     ///
     /// Returns whether the state changed.
     pub fn push_ignored(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
@@ -474,7 +474,7 @@ impl Half {
             })
     }
 
-    /// The gap of `cut` bytes behind what was just handed over, as far as nothing kept fills it.
+    /// The gap of `cut` bytes after what was just handed over, as far as no kept bytes fill it.
     pub(super) fn cut_gap(&mut self, cut: u32, origin: Origin) -> Option<Gap> {
         if cut == 0 {
             return None;
@@ -487,14 +487,14 @@ impl Half {
 }
 
 impl Connection {
-    /// The gap behind kept bytes that were cut by the snap length, after they were handed over.
+    /// The gap after kept bytes that were cut by the snap length, after they were handed over.
     pub fn cut_after(&mut self, direction: Direction, kept: &Kept) -> Option<Gap> {
         self.halves.get_mut(direction).cut_gap(kept.cut, kept.origin)
     }
 }
 
 impl Signature {
-    /// Plain acknowledgements may well be sent twice and are not judged.
+    /// Plain acknowledgements may well be sent twice and are not compared.
     fn of(segment: &Segment<'_>, origin: Origin) -> Self {
         let telling = !segment.payload.is_empty()
             || segment.flags.has(Flags::SYN)

@@ -1,10 +1,10 @@
 //! Sequence numbers: 32 bits on the wire, 64-bit offsets in a stream.
 
-/// The stream offset that a sequence number stands for.
+/// The stream offset of a sequence number.
 ///
 /// `start` is the sequence number of offset 0, `near` an offset close to the wanted one: of all
-/// offsets that have this number (they lie 4 GiB apart), the one nearest to it is meant
-/// (RFC 9293 §3.4). Negative where the number lies before the start.
+/// offsets that have this number (they are 4 GiB apart), the one nearest to it is meant
+/// (RFC 9293 §3.4). Negative if the number is before the start.
 pub fn offset(sequence: u32, start: u32, near: u64) -> i64 {
     let expected = start.wrapping_add(low_half(near));
     let distance = sequence.wrapping_sub(expected).cast_signed();

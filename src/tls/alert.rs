@@ -1,8 +1,8 @@
-//! Alerts: how one side says that it gives up, and why.
+//! Alerts: how one side reports that it gives up, and why.
 
 use std::fmt;
 
-/// An alert as it stands on the wire, legal or not (RFC 8446 §6, RFC 5246 §7.2).
+/// An alert as on the wire, legal or not (RFC 8446 §6, RFC 5246 §7.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Alert {
     /// 1 is a warning, 2 is fatal. TLS 1.3 goes by the description alone.
@@ -12,17 +12,17 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// The name of its description in the standards; `None` where they define none.
+    /// The name of its description in the standards; `None` if they define none.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(number, _)| *number == self.description).map(|(_, name)| *name)
     }
 
-    /// Whether its level says that the connection cannot go on.
+    /// Whether its level ends the connection.
     pub fn is_fatal(self) -> bool {
         self.level == FATAL
     }
 
-    /// Whether it only says goodbye: `close_notify` or `user_canceled` (RFC 8446 §6.1).
+    /// Whether it only announces the end: `close_notify` or `user_canceled` (RFC 8446 §6.1).
     pub fn is_closure(self) -> bool {
         matches!(self.description, CLOSE_NOTIFY | USER_CANCELED)
     }
@@ -54,11 +54,11 @@ pub const CERTIFICATE_REVOKED: u8 = 44;
 pub const CERTIFICATE_EXPIRED: u8 = 45;
 /// Something else is wrong with the certificate.
 pub const CERTIFICATE_UNKNOWN: u8 = 46;
-/// The certificate was issued by nobody whom the sender trusts.
+/// The certificate was issued by an authority that the sender does not trust.
 pub const UNKNOWN_CA: u8 = 48;
 /// The version that was offered is not supported.
 pub const PROTOCOL_VERSION: u8 = 70;
-/// The server asks for more security than the client has.
+/// The server requires more security than the client offers.
 pub const INSUFFICIENT_SECURITY: u8 = 71;
 /// The peer has a failure of its own.
 pub const INTERNAL_ERROR: u8 = 80;
@@ -66,7 +66,7 @@ pub const INTERNAL_ERROR: u8 = 80;
 pub const USER_CANCELED: u8 = 90;
 /// The server has no such name.
 pub const UNRECOGNIZED_NAME: u8 = 112;
-/// The server asks for a certificate and the client has none.
+/// The server requires a certificate and the client has none.
 pub const CERTIFICATE_REQUIRED: u8 = 116;
 /// The two sides have no application protocol (ALPN) in common.
 pub const NO_APPLICATION_PROTOCOL: u8 = 120;

@@ -1,4 +1,4 @@
-//! What a certificate says of itself (RFC 5280). Signatures are not verified: nobody's trust is known here.
+//! The fields of a certificate (RFC 5280). Signatures are not verified: the trust store is not known.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// When it ceases to be valid.
     pub not_after: Timestamp,
-    /// Whether its issuer is its subject: nobody else vouches for it.
+    /// Whether its issuer is its subject: no authority vouches for it.
     pub is_self_signed: bool,
     /// Whether it may sign others (the extension basicConstraints).
     pub is_authority: bool,
@@ -55,7 +55,7 @@ impl fmt::Display for CertificateName {
 }
 
 impl Certificate {
-    /// Reads the body of a Certificate message of TLS 1.2 or older (RFC 5246 §7.4.2); `None` where it holds
+    /// Reads the body of a Certificate message of TLS 1.2 or older (RFC 5246 §7.4.2); `None` if it contains
     /// no certificate that can be read.
     pub(super) fn parse_message(body: &[u8]) -> Option<Self> {
         let (_, mut list) = vector24(body).ok()?;
@@ -91,7 +91,7 @@ impl Certificate {
         })
     }
 
-    /// Whether it is valid for a name or address that a client asked for (RFC 9525 §6.3, §6.5).
+    /// Whether it is valid for a name or address that a client requested (RFC 9525 §6.3, §6.5).
     ///
     /// Only the names of subjectAltName count: clients of today do not look at the subject.
     pub fn is_for(&self, asked: &str) -> bool {
@@ -117,7 +117,7 @@ fn name(name: &GeneralName) -> Option<CertificateName> {
     }
 }
 
-/// Whether a name fits a pattern: a wildcard stands for the whole leftmost label, and for one only.
+/// Whether a name matches a pattern: a wildcard matches the whole leftmost label, and only one.
 fn fits(pattern: &str, name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     match pattern.strip_prefix("*.") {
@@ -128,7 +128,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Bytes behind their length in three bytes.
+/// Bytes after their length in three bytes.
 fn vector24(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (input, length) = be_u24(input)?;
     take(length)(input)
@@ -149,7 +149,7 @@ mod tests {
         Certificate::parse_message(&chain(&[text])).unwrap()
     }
 
-    /// Midnight of the first day of a year, as `date -u -d YEAR-01-01 +%s` says.
+    /// Midnight of the first day of a year, as printed by `date -u -d YEAR-01-01 +%s`.
     fn new_year(seconds: u64) -> Timestamp {
         Timestamp(seconds * NANOSECONDS)
     }

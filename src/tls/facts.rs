@@ -14,11 +14,11 @@ use crate::stream::{Direction, Origin, PerDirection, Span, length_u64};
 pub struct Facts {
     /// What the client offered at first.
     pub client_hello: Option<Seen<ClientHello>>,
-    /// What the server chose; a `HelloRetryRequest` where no more came.
+    /// What the server chose; a `HelloRetryRequest` if nothing else followed.
     pub server_hello: Option<Seen<ServerHello>>,
-    /// The server's certificate, where it was in the clear.
+    /// The server's certificate, if it was not encrypted.
     pub certificate: Option<Seen<Certificate>>,
-    /// The first alert in the clear of each side that is no mere goodbye.
+    /// The first unencrypted alert of each side, other than a mere goodbye.
     pub alerts: PerDirection<Option<Seen<Alert>>>,
     /// The record that ended the handshake.
     pub established: Option<Span>,
@@ -30,12 +30,12 @@ pub struct Facts {
     pub known: Known,
 }
 
-/// Something seen, and where.
+/// An observation and its position.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Seen<T> {
     /// What it is.
     pub what: T,
-    /// Where it lies.
+    /// Its position.
     pub span: Span,
 }
 
@@ -61,13 +61,13 @@ pub struct SideFacts {
 /// The latest record of a side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LastRecord {
-    /// What it says that it carries.
+    /// The content type that it declares.
     pub kind: ContentType,
-    /// Bytes behind its header.
+    /// Bytes after its header.
     pub length: u16,
     /// Whether it is encrypted.
     pub is_protected: bool,
-    /// Where it lies.
+    /// Its position.
     pub span: Span,
 }
 
@@ -78,7 +78,7 @@ pub struct Foreign {
     pub direction: Direction,
     /// Its beginning: at most [`MOST_FOREIGN`] bytes.
     pub bytes: Vec<u8>,
-    /// Where that lies.
+    /// The position of that.
     pub span: Span,
 }
 
@@ -149,12 +149,12 @@ impl Facts {
         };
     }
 
-    /// The version that both speak, once the server has said so.
+    /// The negotiated version, once the server has chosen it.
     pub fn version(&self) -> Option<Version> {
         self.server_hello.as_ref().map(|hello| hello.what.version)
     }
 
-    /// The name of the server that the client asked for.
+    /// The server name requested by the client.
     pub fn server_name(&self) -> Option<&[u8]> {
         self.client_hello.as_ref()?.what.server_name.as_deref()
     }

@@ -11,7 +11,7 @@ use crate::stream::{Chunk, Gap, Span, length_usize};
 pub(super) struct Half {
     state: State,
     messages: Messages,
-    /// Whether some bytes of the handshake are missing: messages cannot be told apart any more.
+    /// Whether some bytes of the handshake are missing: message boundaries are no longer known.
     is_cut: bool,
     /// Whether its sender encrypts from here on.
     is_protected: bool,
@@ -88,7 +88,7 @@ impl Half {
         }
     }
 
-    /// Passes over missing bytes, where it is known what they are.
+    /// Skips missing bytes, if it is known what they are.
     pub(super) fn gap(&mut self, gap: Gap) {
         match &mut self.state {
             State::Body(open) if length_usize(gap.length) <= open.left => {
@@ -186,7 +186,7 @@ impl Half {
 }
 
 impl Open {
-    /// The alert in it, where it is in the clear: encryption makes it longer.
+    /// The alert in it, if unencrypted: encryption makes it longer.
     fn alert(&self) -> Option<Alert> {
         let [level, description] = self.alert;
         let is_clear = self.header.kind == ContentType::Alert

@@ -22,7 +22,7 @@ pub struct ClientHello {
     pub suites: u16,
     /// The versions in the extension `supported_versions`, in the client's order; at most [`MOST_LISTED`].
     pub versions: Vec<Version>,
-    /// The name of the server that it wants (SNI, RFC 6066 §3).
+    /// The requested server name (SNI, RFC 6066 §3).
     pub server_name: Option<Vec<u8>>,
     /// The application protocols that it offers (ALPN, RFC 7301); at most [`MOST_LISTED`].
     pub protocols: Vec<Vec<u8>>,
@@ -33,18 +33,18 @@ pub struct ClientHello {
 /// What a server chose (RFC 8446 §4.1.3, RFC 5246 §7.4.1.3).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ServerHello {
-    /// The version that both speak from here on: that of the extension `supported_versions` where it is there.
+    /// The negotiated version: that of the extension `supported_versions`, if present.
     pub version: Version,
     /// The cipher suite.
     pub suite: u16,
-    /// The application protocol (ALPN), where it is in the clear: not in TLS 1.3.
+    /// The application protocol (ALPN), if unencrypted: not in TLS 1.3.
     pub protocol: Option<Vec<u8>>,
-    /// Whether it asks for another `ClientHello` (a `HelloRetryRequest`, RFC 8446 §4.1.4).
+    /// Whether it requests another `ClientHello` (a `HelloRetryRequest`, RFC 8446 §4.1.4).
     pub retry: bool,
 }
 
 impl ClientHello {
-    /// Reads the body of the message; `None` where it is none.
+    /// Parses the body of the message; `None` if it is malformed.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let (_, (fixed, suites, _, extensions)) =
             (fixed, vector16, vector8, opt(vector16)).parse(body).ok()?;
@@ -75,7 +75,7 @@ impl ClientHello {
 }
 
 impl ServerHello {
-    /// Reads the body of the message; `None` where it is none.
+    /// Parses the body of the message; `None` if it is malformed.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let (_, ((version, random), suite, _, extensions)) =
             (fixed, be_u16, be_u8, opt(vector16)).parse(body).ok()?;
@@ -142,12 +142,12 @@ fn versions(content: &[u8]) -> Vec<Version> {
     versions.filter(|version| !version.is_grease()).take(MOST_LISTED).collect()
 }
 
-/// Bytes behind their length in one byte.
+/// Bytes after their length in one byte.
 fn vector8(input: &[u8]) -> IResult<&[u8], &[u8]> {
     length_data(be_u8).parse(input)
 }
 
-/// Bytes behind their length in two bytes, or as many of them as there are.
+/// Bytes after their length in two bytes, or as many of them as there are.
 fn vector16(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (input, length) = be_u16(input)?;
     let length = usize::from(length);
@@ -192,7 +192,7 @@ mod tests {
     fn client_hellos_tell_what_they_offer() {
         let hello = ClientHello::parse(body(&tls::hello())).unwrap();
         assert_eq!((hello.legacy_version, hello.random[31]), (Version::TLS_1_2, 0x1f));
-        assert_eq!(hello.suites, 2, "one of three is no suite but a test");
+        assert_eq!(hello.suites, 2, "one of three is not a suite but GREASE");
         assert_eq!(hello.versions, [Version::TLS_1_3, Version::TLS_1_2]);
         assert_eq!(hello.highest_version(), Version::TLS_1_3);
         assert_eq!(hello.server_name.as_deref(), Some(&b"example.org"[..]));

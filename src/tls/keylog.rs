@@ -25,7 +25,7 @@ pub struct LoggedSecret {
     pub secret: Vec<u8>,
 }
 
-/// Why a text is no key log.
+/// Why a text is not a key log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyLogError {
     /// The first line that is neither a secret nor a comment, from 1.
@@ -35,7 +35,7 @@ pub struct KeyLogError {
 impl KeyLog {
     /// Adds the secrets of a key log.
     ///
-    /// Lines that cannot be read are passed over as long as others can: a log may be cut, or hold labels
+    /// Lines that cannot be parsed are skipped if others can: a log may be cut, or contain labels
     /// that came later than this program.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl KeyLog {
         }
     }
 
-    /// The secrets of the connection whose `ClientHello` has this random; empty where there are none.
+    /// The secrets of the connection whose `ClientHello` has this random; empty if there are none.
     pub fn secrets(&self, client_random: &[u8; 32]) -> &[LoggedSecret] {
         self.secrets.get(client_random).map_or(&[], Vec::as_slice)
     }

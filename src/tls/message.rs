@@ -2,7 +2,7 @@
 
 use crate::stream::{Chunk, Span, length_usize};
 
-/// Puts the messages of one direction together; those of no interest are passed over.
+/// Reassembles the messages of one direction; skips irrelevant ones.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     state: State,
@@ -34,7 +34,7 @@ impl Default for State {
 }
 
 impl Messages {
-    /// Takes some bytes of records of the handshake, which carry on where the last ones ended; gives the
+    /// Takes some bytes of records of the handshake, which continue the last ones; returns the
     /// first message that they complete and what is left.
     pub(super) fn push<'a>(&mut self, chunk: Chunk<'a>) -> Option<(Message, Chunk<'a>)> {
         let mut chunk = chunk;

@@ -1,5 +1,5 @@
 //! What TLS shows of itself without its secrets: records, hellos, certificates and alerts in the clear, and
-//! key logs. Facts only; rules judge.
+//! key logs. Facts only; rules evaluate them.
 //!
 //! Nothing is decrypted here. RFC 8446 (TLS 1.3) and RFC 5246 (TLS 1.2) are the standards meant.
 

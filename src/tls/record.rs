@@ -6,17 +6,17 @@ use nom::number::streaming::{be_u8, be_u16};
 
 use super::version::Version;
 
-/// The header of a record, as it stands on the wire (RFC 8446 §5.1, RFC 5246 §6.2.1).
+/// The header of a record, as on the wire (RFC 8446 §5.1, RFC 5246 §6.2.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct RecordHeader {
     pub(super) kind: ContentType,
     /// The version that the record claims; TLS 1.3 pretends to be 1.2 or older here.
     pub(super) version: Version,
-    /// Bytes behind the header.
+    /// Bytes after the header.
     pub(super) length: u16,
 }
 
-/// What a record says that it carries. TLS 1.3 calls all that is encrypted application data.
+/// The content type that a record declares. In TLS 1.3 all encrypted records are application data.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ContentType {
     /// 20: from here on its sender encrypts; without meaning in TLS 1.3.
@@ -44,7 +44,7 @@ impl ContentType {
     }
 }
 
-/// What the bytes at a place where a record should begin are.
+/// What the bytes are at a position where a record should begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Header {
     Whole(RecordHeader),

@@ -26,9 +26,9 @@ pub struct Session {
 /// Something observed.
 #[derive(Clone, Copy, Debug)]
 pub enum Observation<'a> {
-    /// The first message of the client, or another one that the server asked for.
+    /// The first message of the client, or another one requested by the server.
     ClientHello(&'a ClientHello, Span),
-    /// The first message of the server, or that it asks for another `ClientHello`.
+    /// The first message of the server, or its request for another `ClientHello`.
     ServerHello(&'a ServerHello, Span),
     /// The server's certificate, in TLS 1.2 and older.
     Certificate(&'a Certificate, Span),
@@ -38,7 +38,7 @@ pub enum Observation<'a> {
     Established(Span),
     /// A record is whole.
     Record(RecordSeen),
-    /// No TLS, but these bytes; told of every chunk of them.
+    /// Not TLS, but these bytes; reported for every chunk of them.
     Foreign(&'a [u8], Span),
     /// Where the next record begins is not known: nothing more is read in this direction.
     Lost,
@@ -63,15 +63,15 @@ impl Observation<'_> {
 /// A record that is whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RecordSeen {
-    /// What it says that it carries.
+    /// The content type that it declares.
     pub kind: ContentType,
-    /// Bytes behind its header.
+    /// Bytes after its header.
     pub length: u16,
     /// Whether it is encrypted.
     pub is_protected: bool,
-    /// Whether it must be application data, as far as can be told.
+    /// Whether it must be application data, as far as is known.
     pub is_data: bool,
-    /// Where it lies.
+    /// Its position.
     pub span: Span,
 }
 
@@ -211,7 +211,7 @@ fn foreign(held: &[u8], chunk: Chunk<'_>, out: &mut impl FnMut(Observation<'_>))
 pub(super) const HIDDEN_ALERT: u16 = 2 + 1 + 16;
 
 /// Bytes of the shortest encrypted record of TLS 1.3 that holds a Finished: a header of 4, 32 of SHA-256, its
-/// type, and 16 of the cipher (8 where it is one of the rare `CCM_8`).
+/// type, and 16 of the cipher (8 for the rare `CCM_8`).
 pub(super) const LEAST_FINISHED: u16 = 4 + 32 + 1 + 8;
 
 #[cfg(test)]
@@ -224,7 +224,7 @@ mod tests {
     };
     use Direction::{ClientToServer as C, ServerToClient as S};
 
-    /// Feeds what each side says, in pieces of at most `size` bytes, and tells what is observed.
+    /// Feeds the bytes of each side, in pieces of at most `size`, and returns what is observed.
     fn feed(session: &mut Session, said: &[(Direction, Vec<u8>)], size: usize) -> Vec<String> {
         let mut seen = Vec::new();
         let mut offsets = PerDirection::<u64>::default();
@@ -282,7 +282,7 @@ mod tests {
             (C, hello()), (S, [server_hello(0x0304), record(20, &[1]), sealed(900)].concat()),
             (C, [record(20, &[1]), sealed(53)].concat()), (S, sealed(250)), (C, sealed(300)), (S, sealed(200)),
         ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.3", "established in 3", "data of 300", "data of 200"]),
-        ("a hello that the server asks for again", || vec![
+        ("a hello that the server requests again", || vec![
             (C, hello()), (S, [retry_request(), record(20, &[1])].concat()), (C, [record(20, &[1]), client_hello(&[0x0304], None)].concat()),
             (S, [server_hello(0x0304), sealed(900)].concat()), (C, sealed(53)),
         ], &["ClientHello TLS 1.3 at 5", "HelloRetryRequest TLS 1.3", "ClientHello TLS 1.3 at 120", "ServerHello TLS 1.3", "established in 5"]),
@@ -293,7 +293,7 @@ mod tests {
             &["ClientHello TLS 1.3 at 5", "fatal alert protocol_version (70)"]),
         ("HTTP", || vec![(C, hello()), (S, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())],
             &["ClientHello TLS 1.3 at 5", "foreign"]),
-        ("nonsense behind a record", || vec![(C, [hello(), b"GET / HTTP/1.1".to_vec()].concat())],
+        ("nonsense after a record", || vec![(C, [hello(), b"GET / HTTP/1.1".to_vec()].concat())],
             &["ClientHello TLS 1.3 at 5", "lost"]),
     ];
 
@@ -320,7 +320,7 @@ mod tests {
         let mut session = Session::default();
         let said = ROWS[0].1();
         feed(&mut session, &said[..5], 1000);
-        assert!(!session.is_settled(), "the server has said nothing");
+        assert!(!session.is_settled(), "the server has sent nothing");
         feed(&mut session, &said[5..], 1000);
         assert!(session.is_settled());
     }

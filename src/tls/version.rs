@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A protocol version as it stands on the wire, known or not (RFC 8446 §4.1.2, §4.2.1).
+/// A protocol version as on the wire, known or not (RFC 8446 §4.1.2, §4.2.1).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub u16);
 

@@ -14,7 +14,7 @@ pub struct Close<'a> {
 /// `payload` is unmasked. An empty payload is legal and means "no code given", which is not the
 /// same as code 1005 on the wire. A payload of one byte breaks a rule; it has neither.
 ///
-/// Source: RFC 6455 §5.5.1. The code is not judged here.
+/// Source: RFC 6455 §5.5.1. The code is not checked here.
 pub fn close_payload(payload: &[u8]) -> Close<'_> {
     match payload {
         [high, low, reason @ ..] => Close { code: Some(u16::from_be_bytes([*high, *low])), reason },

@@ -11,7 +11,7 @@ pub struct CloseCode {
     pub last: u16,
     /// The registered name, without abbreviations; for a range, what it is for.
     pub name: &'static str,
-    /// What it says, in whole sentences.
+    /// Its meaning, in full sentences.
     pub meaning: &'static str,
     /// When it is seen in practice.
     pub cause: &'static str,
@@ -19,7 +19,7 @@ pub struct CloseCode {
     pub remedy: &'static str,
     /// Who may send it.
     pub sender: Sender,
-    /// Whether it may stand in a Close frame.
+    /// Whether it may occur in a Close frame.
     pub wire: Wire,
     /// Where it is defined.
     pub source: &'static str,
@@ -38,7 +38,7 @@ pub enum Sender {
     Nobody,
 }
 
-/// Whether a close code may stand in a Close frame.
+/// Whether a close code may occur in a Close frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wire {
     /// It may.
@@ -62,12 +62,12 @@ impl CloseCode {
     }
 }
 
-/// An HTTP error status, as it is seen where somebody took it for a close code.
+/// An HTTP error status that some programs use as a close code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HttpStatus {
     /// Its name in RFC 9110 §15 or RFC 6585; for one that neither names, the name of its class.
     pub name: &'static str,
-    /// The close code that says the same, where there is one.
+    /// The close code with the same meaning, if there is one.
     pub close_code: Option<u16>,
 }
 
@@ -275,7 +275,7 @@ const REGISTERED: &[CloseCode] = &[
     },
 ];
 
-/// What lies between the registered codes.
+/// The ranges between the registered codes.
 const RANGES: &[CloseCode] = &[
     CloseCode {
         name: "unused range",
@@ -320,7 +320,7 @@ const RANGES: &[CloseCode] = &[
     },
 ];
 
-/// What lies behind all ranges.
+/// Codes beyond all ranges.
 const BEYOND: CloseCode = CloseCode {
     name: "out of range",
     meaning: "The standard defines codes up to 4999. Those above are in no range at all.",
@@ -359,7 +359,7 @@ const HYBI: &str = "hybi mailing list; IANA registry";
 const IANA: &str = "IANA registry";
 const RANGE_SOURCE: &str = "RFC 6455 §7.4.2";
 
-/// HTTP statuses that are seen as close codes, their names, and the close codes that say the same.
+/// HTTP statuses that are seen as close codes, their names, and the close codes with the same meaning.
 #[rustfmt::skip]
 const HTTP_STATUSES: &[(u16, &str, Option<u16>)] = &[
     (400, "Bad Request",           Some(1008)),

@@ -6,7 +6,7 @@ use crate::stream::{length_u64, length_usize};
 use crate::websocket::message::Utf8;
 use crate::websocket::utf8::Utf8Checker;
 
-/// Collects what is asked for of a message's content: its beginning, its digest, whether it is UTF-8.
+/// Collects what is needed of a message's content: its beginning, its digest, whether it is UTF-8.
 ///
 /// A content that comes in one piece is never copied.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ enum DigestState {
 }
 
 impl Content {
-    /// Starts a content of which `keep` bytes are kept, in `buffer` where they come in pieces.
+    /// Starts a content of which `keep` bytes are kept, in `buffer` if they arrive in pieces.
     pub(super) fn new(keep: usize, wants: Wants, buffer: Vec<u8>) -> Self {
         Self {
             utf8: wants.utf8.then(Utf8Checker::default),
@@ -40,12 +40,12 @@ impl Content {
         }
     }
 
-    /// Whether anything is asked for of the bytes, so that they must be unmasked.
+    /// Whether anything is needed of the bytes, so that they must be unmasked.
     pub(super) fn wants_bytes(&self) -> bool {
         self.keep > 0 || self.utf8.is_some() || !matches!(self.digest, DigestState::Unwanted)
     }
 
-    /// Takes the next piece; returns the offset of the first byte that is no UTF-8, once.
+    /// Takes the next piece; returns the offset of the first byte that is not UTF-8, once.
     pub(super) fn push(&mut self, piece: &[u8]) -> Option<u64> {
         let invalid = self.judge(piece);
         if !self.torn {
@@ -59,19 +59,19 @@ impl Content {
         invalid
     }
 
-    /// Counts bytes whose values nobody asked for.
+    /// Counts bytes whose values are not needed.
     pub(super) fn skip(&mut self, length: u64) {
         self.length = self.length.saturating_add(length);
     }
 
-    /// Bytes are missing here: what follows is counted, and no longer kept or judged.
+    /// Bytes are missing here: what follows is counted, but no longer kept or validated.
     pub(super) fn tear(&mut self) {
         self.torn = true;
         self.utf8 = None;
         self.digest = DigestState::Unwanted;
     }
 
-    /// Takes the last piece and ends the content. The answer borrows the piece where it can.
+    /// Takes the last piece and ends the content. The result borrows the piece if possible.
     pub(super) fn finish<'a>(&'a mut self, last: &'a [u8]) -> Finished<'a> {
         let fits = last.len() <= self.keep || matches!(self.digest, DigestState::Unwanted);
         let whole = self.kept.is_empty() && self.length == 0 && !self.torn && fits;
@@ -145,12 +145,12 @@ impl Content {
     }
 }
 
-/// What is asked of a content beside its first bytes.
+/// What is needed of a content besides its first bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wants {
     /// Whether it is UTF-8.
     pub(super) utf8: bool,
-    /// A SHA-256, where not all of it is kept.
+    /// A SHA-256, if not all of it is kept.
     pub(super) digest: bool,
 }
 
@@ -161,7 +161,7 @@ pub(super) struct Finished<'a> {
     pub(super) sha256: Option<[u8; 32]>,
     pub(super) length: u64,
     pub(super) utf8: Utf8,
-    /// Set where the last piece brought, or left out, the byte that made the text invalid.
+    /// Set if the last piece contained, or lacked, the byte that made the text invalid.
     pub(super) newly_invalid: Option<u64>,
 }
 

@@ -16,7 +16,7 @@ use crate::websocket::sync::{
 /// Turns one direction of a byte stream into frames and messages.
 ///
 /// Does no I/O and reads no clock. How the bytes were cut into chunks never changes what comes out,
-/// except where frame boundaries have to be found again after a gap. Payloads are streamed: a
+/// except when frame boundaries must be found again after a gap. Payloads are streamed: a
 /// declared length costs nothing, and at most [`Settings::keep`] bytes of a message are kept.
 #[derive(Debug)]
 pub struct Decoder {
@@ -70,12 +70,12 @@ pub enum Observation<'a> {
     },
     /// A message or control frame is whole, or never will be.
     Message(&'a Message<'a>),
-    /// Frames cannot be told apart from here on.
+    /// Frame boundaries are unknown from here on.
     SyncLost(Span),
     /// Frame boundaries were found again; the span is what was skipped.
     SyncFound(Span),
-    /// Text stands where a frame should start. It is given as far as it was seen at once, and the
-    /// rest of the stream is passed over.
+    /// Text in place of a frame. It is returned as far as it was received at once, and the
+    /// rest of the stream is skipped.
     NotAFrame(&'a [u8], Span),
 }
 
@@ -102,7 +102,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Makes the shared part for decoders that want `settings`.
+    /// Creates the shared part for decoders with these `settings`.
     pub fn new(settings: Settings) -> Self {
         Self { settings, spares: Spares::default(), plain: Vec::new(), buffers: Vec::new() }
     }
@@ -133,7 +133,7 @@ pub enum Compression {
 /// Where a direction starts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Start {
-    /// At a frame boundary: behind the handshake.
+    /// At a frame boundary: after the handshake.
     Boundary,
     /// Anywhere: a boundary has to be found.
     Anywhere,
@@ -528,7 +528,7 @@ impl Decoder {
         sink(Observation::FrameEnded(&self.cut.frame));
     }
 
-    /// Ends the current frame, and its message where it is the last of one.
+    /// Ends the current frame, and its message if it is the last of one.
     fn end_frame_and_message(
         &mut self,
         shared: &mut Shared,
@@ -572,7 +572,7 @@ impl Decoder {
         shared.give_back(message.content.into_buffer());
     }
 
-    /// Text stands where a frame should start: nothing after it can be read.
+    /// There is text in place of a frame: nothing after it can be decoded.
     fn text(
         &mut self,
         chunk: Chunk<'_>,
@@ -633,7 +633,7 @@ impl Decoder {
         lost.extend(chunk.end(), chunk.origin);
     }
 
-    /// What compressed messages to come may refer to; `None` within a message, and where none was
+    /// What compressed messages to come may refer to; `None` within a message, and if none was
     /// compressed so far.
     fn history_between(&self) -> Option<History<'_>> {
         let inflater = self.inflater.as_deref().filter(|_| !self.within_message)?;
@@ -688,7 +688,7 @@ impl Decoder {
     }
 }
 
-/// The unmasked bytes: the chunk's own where they are not masked.
+/// The unmasked bytes: the chunk's own if they are not masked.
 fn plain<'a>(
     bytes: &'a [u8],
     mask: Option<[u8; 4]>,

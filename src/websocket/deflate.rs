@@ -40,7 +40,7 @@ pub enum Failure {
         /// How much of the message had come out before it, in bytes: less than `distance`.
         available: u32,
     },
-    /// It is no valid DEFLATE stream.
+    /// It is not a valid DEFLATE stream.
     Invalid {
         /// The compressed byte, counted from the message's start, up to which it could be read.
         offset: u64,
@@ -55,7 +55,7 @@ impl Inflater {
     /// Makes the inflater of a direction whose peer agreed to `params`.
     ///
     /// `limit` is the most that one message may inflate to, in bytes. With `history` missing, a
-    /// reference to what was sent earlier is no mistake of the peer's.
+    /// reference to what was sent earlier is not a mistake of the peer's.
     pub fn new(params: SideParams, history: HistoryStart, limit: u64) -> Self {
         let complete = match history {
             HistoryStart::Seen => true,
@@ -73,7 +73,7 @@ impl Inflater {
         }
     }
 
-    /// Makes an inflater that goes on where another one stood.
+    /// Creates an inflater that resumes where another one stopped.
     pub fn resume(params: SideParams, history: History<'_>, limit: u64) -> Self {
         let mut it = Self::new(params, history.start, limit);
         it.earlier = history.earlier;
@@ -100,7 +100,7 @@ impl Inflater {
 
     /// Inflates the next bytes of the message; `output` takes what comes out, in pieces.
     ///
-    /// All comes out that these bytes tell. After a failure, nothing does any more until the next
+    /// Outputs everything that these bytes determine. After a failure, outputs nothing until the next
     /// message.
     pub fn push(&mut self, spares: &mut Spares, input: &[u8], output: &mut impl FnMut(&[u8])) {
         self.consumed = self.consumed.saturating_add(length_u64(input.len()));
@@ -110,7 +110,7 @@ impl Inflater {
     /// Ends the message: the last bytes come out.
     pub fn end(&mut self, spares: &mut Spares, output: &mut impl FnMut(&[u8])) {
         let sent = self.stream.pause();
-        // The last of them may be what a flush leaves, which the tail tells of.
+        // The last of them may be left by a flush, which the tail reports.
         let flushed = u64::from(sent == Pause::Flushed);
         self.ending.behind_final = self.stream.blocks_behind_final() > flushed;
         // RFC 7692 §7.2.2: append four octets of 0x00 0x00 0xff 0xff to the tail end.
@@ -137,11 +137,11 @@ impl Inflater {
         self.failure
     }
 
-    /// The largest distance at which the message repeats earlier output, so far, in bytes; 0 where
+    /// The largest distance at which the message repeats earlier output, so far, in bytes; 0 if
     /// it repeats nothing.
     ///
     /// More than the window that was negotiated holds (RFC 7692 §7.1.2) is a mistake of the
-    /// sender's, which shows only where the receiver has no larger one.
+    /// sender's, which matters only if the receiver does not have a larger one.
     pub fn farthest(&self) -> u32 {
         self.stream.farthest()
     }
@@ -195,7 +195,7 @@ impl Inflater {
     }
 }
 
-/// What an inflater remembers between two messages: enough to go on there another time.
+/// The state of an inflater between two messages, from which it can be resumed.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
     /// The last output, up to 32 KiB of it; empty without context takeover.

@@ -13,8 +13,8 @@ use nom::{IResult, Offset, Parser};
 pub struct ExtensionList {
     /// In order; one that is malformed is there with the parameters before the fault.
     pub extensions: Vec<Extension>,
-    /// Offset in the value of the first byte that does not match the grammar. Reading goes on
-    /// behind the next comma.
+    /// Offset in the value of the first byte that does not match the grammar. Reading continues
+    /// after the next comma.
     pub malformed: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ pub struct Param {
 /// Reads the value of Sec-WebSocket-Extensions; several fields of that name are joined with `, `
 /// before.
 ///
-/// Empty list members are passed over (RFC 9110 §5.6.1.2). A value without any extension is
+/// Empty list members are skipped (RFC 9110 §5.6.1.2). A value without any extension is
 /// malformed at its end.
 pub fn parse(value: &[u8]) -> ExtensionList {
     let mut list = ExtensionList::default();
@@ -102,7 +102,7 @@ impl Default for SideParams {
 }
 
 impl DeflateParams {
-    /// What the first `permessage-deflate` of a response says; `None` where it has none.
+    /// What the first `permessage-deflate` of a response says; `None` if it has none.
     ///
     /// Parameters with a value that the standard does not allow count as absent: a larger window
     /// and a kept context decode what a smaller one and none do.
@@ -302,7 +302,7 @@ mod tests {
             ("server window",      "permessage-deflate; server_max_window_bits=10",     both(usual, side(false, 10))),
             ("client window",      "permessage-deflate; client_max_window_bits=8",      both(side(false, 8), usual)),
             ("quoted window",      "permessage-deflate; client_max_window_bits=\"9\"",  both(side(false, 9), usual)),
-            ("behind another",     "foo, permessage-deflate; server_max_window_bits=9", both(usual, side(false, 9))),
+            ("after another",     "foo, permessage-deflate; server_max_window_bits=9", both(usual, side(false, 9))),
             ("first of two",       "permessage-deflate, permessage-deflate; server_max_window_bits=9", both(usual, usual)),
             ("too small",          "permessage-deflate; client_max_window_bits=7",      both(usual, usual)),
             ("too large",          "permessage-deflate; client_max_window_bits=16",     both(usual, usual)),

@@ -66,7 +66,7 @@ pub const MAX_HEADER_LENGTH: usize = 14;
 /// Opcodes that RFC 6455 §5.2 defines.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Opcode {
-    /// 0: goes on with the fragmented message that is open.
+    /// 0: continues the fragmented message that is open.
     Continuation,
     /// 1: UTF-8 text.
     Text,

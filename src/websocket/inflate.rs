@@ -1,7 +1,7 @@
-//! Inflation (RFC 1951) that can stop and go on at any byte, and knows what it repeats.
+//! Inflation (RFC 1951) that can stop and continue at any byte, and knows what it repeats.
 //!
 //! Inflaters for files forget their output after each call, or copy it to a window of their own;
-//! messages are so short that this would take most of the time. Here output stays where it is.
+//! messages are so short that this would take most of the time. Here output stays in place.
 
 mod bits;
 mod fault;
@@ -33,7 +33,7 @@ pub(super) struct Stream {
     empty: bool,
     /// Output of the message up to the end of its first last block, in bytes.
     final_at: Option<u64>,
-    /// Blocks of the message that ended behind that one.
+    /// Blocks of the message that ended after that one.
     behind_final: u64,
     /// The first two bytes of the message, as far as seen, the first one higher.
     lead: u16,
@@ -47,12 +47,12 @@ pub(super) struct Stream {
     farthest: usize,
 }
 
-/// Where a stream stands between two bytes.
+/// The state of a stream between two bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Pause {
-    /// Behind a stored block without bytes: what a flush ends with.
+    /// After a stored block without bytes: what a flush ends with.
     Flushed,
-    /// Behind a last block (BFINAL) and its padding, with another stream to come.
+    /// After a last block (BFINAL) and its padding, with another stream to come.
     Final,
     /// Anywhere else: at the start, within a block or its header.
     Within,
@@ -172,17 +172,17 @@ impl Stream {
         self.window.put_out()
     }
 
-    /// Output of the message behind its first last block (BFINAL), in bytes; `None` without one.
+    /// Output of the message after its first last block (BFINAL), in bytes; `None` without one.
     pub(super) fn behind_final(&self) -> Option<u64> {
         self.final_at.map(|at| self.put_out().saturating_sub(at))
     }
 
-    /// Whole blocks of the message, so far, behind its first last block.
+    /// Whole blocks of the message, so far, after its first last block.
     pub(super) fn blocks_behind_final(&self) -> u64 {
         self.behind_final
     }
 
-    /// Where it stands, with all bytes read that were pushed.
+    /// Its state, after all pushed bytes were read.
     pub(super) fn pause(&self) -> Pause {
         match self.block {
             Block::Header if self.bits.count() > 0 => Pause::Within,
@@ -202,7 +202,7 @@ impl Stream {
         self.window.memory() + self.partial.capacity()
     }
 
-    /// The fault, more exactly where the first bytes tell what the message is instead.
+    /// The fault, more specific if the first bytes show what the message is instead.
     fn named(&self, fault: Fault) -> Fault {
         let [method, flags] = self.lead.to_be_bytes();
         // RFC 1950 §2.2: method 8, a window of up to 32 KiB, and a multiple of 31.
@@ -272,7 +272,7 @@ impl Stream {
             0b00 => Block::StoredHeader,
             0b01 => Block::Fixed,
             0b10 => Block::Codes,
-            // Two bytes tell whether it is gzip, however they are cut.
+            // Two bytes are enough to recognize gzip, however they are cut.
             _ if self.seen == 1 => return Ok(Some(Stop::Input)),
             _ => return Err(Fault::Invalid(DeflateFault::BlockType)),
         };

@@ -3,7 +3,7 @@
 /// XORs `bytes` with the masking key, in place.
 ///
 /// `phase` is the position of the first byte within its frame's payload: a piece in the middle of
-/// a frame goes on with the key where the piece before it stopped. RFC 6455 §5.3.
+/// a frame continues with the key where the previous piece stopped. RFC 6455 §5.3.
 pub fn unmask(bytes: &mut [u8], key: [u8; 4], phase: u64) {
     let [a, b, c, d] = key;
     let key = match phase & 3 {

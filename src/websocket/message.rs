@@ -19,22 +19,22 @@ pub struct Message<'a> {
     pub compressed: bool,
     /// Payload bytes on the wire, as far as seen.
     pub wire_length: u64,
-    /// Content bytes: after inflation where it is compressed, as far as it could be inflated.
+    /// Content bytes: after inflation if compressed, as far as it could be inflated.
     pub length: u64,
-    /// Whether every byte of it was seen, its last frame included, and (where it is compressed) inflated.
+    /// Whether every byte of it, including its last frame, was captured and, if compressed, inflated.
     pub complete: bool,
     /// The first bytes of the content, unmasked and inflated: all of it up to the limit that the
     /// decoder was given. Of an incomplete message, what is contiguous from its start.
     pub content: &'a [u8],
-    /// SHA-256 of the whole content, where the content is longer than `content` and a digest was asked for.
+    /// SHA-256 of the whole content, if the content is longer than `content` and a digest was requested.
     pub sha256: Option<[u8; 32]>,
     /// How inflation went.
     pub inflation: Inflation,
-    /// The largest distance at which it repeats earlier output, in bytes; 0 where it is not
+    /// The largest distance at which it repeats earlier output, in bytes; 0 if it is not
     /// compressed or repeats nothing. A reference that could not be followed does not count.
     pub reach: u32,
     /// Base-2 logarithm of the LZ77 window, in bytes, that its sender agreed to (RFC 7692 §7.1.2),
-    /// 15 where no parameter says less; `None` where it is not compressed, or the negotiation was
+    /// 15 if no parameter limits it; `None` if it is not compressed, or the negotiation was
     /// not seen.
     pub window_bits: Option<u8>,
     /// How its compressed payload ends.
@@ -43,8 +43,8 @@ pub struct Message<'a> {
     pub utf8: Utf8,
     /// Code and reason of a Close.
     pub close: Option<Close<'a>>,
-    /// What compressed messages behind this one may refer to; `None` where no message was compressed
-    /// so far, where another message is still open, and where this one was given up.
+    /// What compressed messages after this one may refer to; `None` if no message was compressed
+    /// so far, if another message is still open, and if this one was given up.
     pub history: Option<History<'a>>,
     /// From the first header byte of its first frame to its last byte seen.
     pub span: Span,
@@ -96,7 +96,7 @@ pub enum Inflation {
         /// How many bytes of the message had come out before it: less than `distance`.
         available: u32,
     },
-    /// It is no valid DEFLATE stream; the offset counts compressed bytes from its start.
+    /// It is not a valid DEFLATE stream; the offset counts compressed bytes from its start.
     Invalid {
         /// Where in the compressed message.
         offset: u64,
@@ -112,7 +112,7 @@ pub enum Inflation {
 pub struct DeflateEnding {
     /// What became of the 00 00 ff ff at its end.
     pub tail: Tail,
-    /// Whether another block, or what is no DEFLATE, came behind a block with BFINAL = 1: receivers
+    /// Whether another block, or what is not DEFLATE, came after a block with BFINAL = 1: receivers
     /// that leave inflation to zlib stop at that block. The byte 00 that has to follow such a block
     /// (RFC 7692 §7.2.3.4) is neither.
     pub behind_final: bool,
@@ -136,12 +136,12 @@ pub enum Tail {
     Torn,
 }
 
-/// Whether a text message is UTF-8, as far as judged.
+/// Whether a text message is UTF-8, as far as validated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Utf8 {
     /// Not a text.
     NotText,
-    /// UTF-8 as far as it could be judged.
+    /// UTF-8 as far as it could be validated.
     Valid,
     /// The byte at this offset of the content cannot follow (or, at its very end, is missing).
     Invalid {

@@ -1,4 +1,4 @@
-//! Finding frame boundaries where nothing says where they are: after a gap that hid a header, and
+//! Finding unknown frame boundaries: after a gap that hid a header, and
 //! in captures that start in the middle of a connection.
 
 use crate::websocket::frame::{FrameHeader, Opcode, frame_header};
@@ -7,7 +7,7 @@ use crate::websocket::mask::unmask;
 /// What is known of a direction's frames.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Expectation {
-    /// Whether its frames are masked, where that is known.
+    /// Whether its frames are masked, if known.
     pub masked: Option<Masked>,
     /// Whether RSV1 may be set.
     pub rsv1: Rsv1,
@@ -45,9 +45,9 @@ pub struct Run {
 /// How a run of frames ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RunEnd {
-    /// Exactly where the bytes end.
+    /// Exactly at the end of the bytes.
     Exact,
-    /// The last frame goes on beyond the bytes, or its header is cut.
+    /// The last frame continues beyond the bytes, or its header is cut.
     Open,
 }
 
@@ -58,7 +58,7 @@ impl Run {
     pub fn is_convincing(&self, bytes: &[u8]) -> bool {
         match self.end {
             RunEnd::Exact => true,
-            // One frame that goes on must say so in a wide length: a narrow one holds no evidence.
+            // One frame that continues must have a wide length: a narrow one is not evidence.
             RunEnd::Open => {
                 self.frames > 1
                     || frame_header(bytes).is_ok_and(|(_, header)| header.length_bits() > 7)
@@ -152,13 +152,13 @@ fn is_plausible_payload(header: &FrameHeader, payload: &[u8]) -> bool {
     }
 }
 
-/// A length above this is no evidence for a frame, in bytes.
+/// A length above this is not evidence for a frame, in bytes.
 const PLAUSIBLE_LENGTH: u64 = 1 << 30;
 
-/// Bytes looked at to tell text from frames.
+/// Bytes examined to distinguish text from frames.
 const TEXT_SAMPLE: usize = 16;
 
-/// Bytes of a payload looked at.
+/// Bytes of a payload examined.
 const PAYLOAD_SAMPLE: usize = 64;
 
 #[cfg(test)]
@@ -175,11 +175,11 @@ mod tests {
         ("one text frame", b"\x81\x05Hello", SERVER, Some((1, RunEnd::Exact))),
         ("text and ping", b"\x81\x05Hello\x89\x00", SERVER, Some((2, RunEnd::Exact))),
         ("masked text", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", ANY, Some((1, RunEnd::Exact))),
-        ("frame that goes on", b"\x82\x7e\x01\x00abc", SERVER, Some((1, RunEnd::Open))),
+        ("frame that continues", b"\x82\x7e\x01\x00abc", SERVER, Some((1, RunEnd::Open))),
         ("cut header after a frame", b"\x81\x01a\x81", SERVER, Some((1, RunEnd::Open))),
-        ("compressed where allowed", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", ANY, Some((1, RunEnd::Exact))),
-        ("compressed where forbidden", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", SERVER, None),
-        ("masked where it must not be", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", SERVER, None),
+        ("compressed if allowed", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", ANY, Some((1, RunEnd::Exact))),
+        ("compressed but forbidden", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", SERVER, None),
+        ("masked but must not be", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", SERVER, None),
         ("reserved opcode", b"\x83\x01a", SERVER, None),
         ("text that is not UTF-8", b"\x81\x02\xff\xff", SERVER, None),
         ("Close with an impossible code", b"\x88\x02\x00\x01", SERVER, None),

@@ -1,4 +1,4 @@
-//! UTF-8 judged as bytes arrive.
+//! UTF-8 validation as bytes arrive.
 
 use crate::stream::length_u64;
 
@@ -48,7 +48,7 @@ impl Utf8Checker {
         None
     }
 
-    /// Ends the text; returns the offset where the rest of a character is missing, if one is.
+    /// Ends the text; returns the offset of an incomplete last character, if there is one.
     pub fn finish(&mut self) -> Option<u64> {
         if self.invalid.is_none() && self.partial_length > 0 {
             self.invalid = Some(self.checked);

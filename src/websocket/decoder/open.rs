@@ -1,4 +1,4 @@
-//! A message while it arrives, and what its end tells.
+//! A message while it arrives, and the results at its end.
 
 use crate::stream::Span;
 use crate::websocket::close::close_payload;
@@ -32,7 +32,7 @@ impl About {
     }
 }
 
-/// What a message's end tells beside its content.
+/// The results at a message's end besides its content.
 #[derive(Clone, Copy)]
 pub(super) struct Facts {
     complete: bool,
@@ -143,5 +143,5 @@ pub(super) fn emit(
     sink(Observation::Message(&message));
 }
 
-/// Bytes kept of a control frame whatever is asked for: a Close is read in any case.
+/// Bytes kept of a control frame in any case, because a Close is always parsed.
 const CONTROL_KEEP: usize = 125;

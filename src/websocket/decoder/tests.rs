@@ -14,7 +14,7 @@ enum Given<'a> {
 }
 use Given::{Bytes, Gap as Hole};
 
-/// Decodes a direction, each byte string as one chunk, and tells what was observed in a few words.
+/// Decodes a direction, each byte string as one chunk, and describes what was observed in a few words.
 fn observe(
     given: &[Given<'_>],
     compression: Compression,
@@ -325,7 +325,7 @@ fn messages_tell_how_they_were_compressed() {
 
 #[test]
 fn a_wrong_guess_of_a_boundary_is_taken_back() {
-    // 126 bytes of payload are promised, and what follows them is no header.
+    // 126 bytes of payload are promised, and what follows them is not a header.
     let mut bytes = b"\x82\x7e\x00\x7e".to_vec();
     bytes.extend_from_slice(&[7; 126]);
     bytes.extend_from_slice(&[0x7f; 10]);

@@ -53,14 +53,14 @@ const ENDINGS: &[(&str, &[u8], Tail, bool)] = &[
     ("BFINAL = 1, then an empty block",     &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0x00], Tail::Removed, true),
     ("the last block has BFINAL = 1",       &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x04],                         Tail::Removed, false),
     ("00 00 ff ff is still there",          &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff], Tail::Kept,    false),
-    ("only 00 behind BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],                   Tail::Removed, false),
-    ("nothing behind BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],                         Tail::Final,   false),
-    ("content behind BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], Tail::Removed, true),
+    ("only 00 after BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],                   Tail::Removed, false),
+    ("nothing after BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],                         Tail::Final,   false),
+    ("content after BFINAL = 1",           &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], Tail::Removed, true),
     ("no bytes at all",                     &[],                                                                 Tail::Torn,    false),
     ("cut within a stored block",           &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48],                               Tail::Torn,    false),
     ("cut within a compressed block",       &[0xf2, 0x48, 0xcd],                                                 Tail::Torn,    false),
     ("no DEFLATE",                          &[0x06],                                                             Tail::Unknown, false),
-    ("no DEFLATE behind BFINAL = 1",        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x06],                   Tail::Unknown, true),
+    ("no DEFLATE after BFINAL = 1",        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x06],                   Tail::Unknown, true),
 ];
 
 #[test]
@@ -126,7 +126,7 @@ fn a_reference_is_forgotten_only_where_something_was_sent_before() {
 
     let mut kept = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
     inflate(&mut kept, &mut spares, &[reference]);
-    assert_eq!(kept.failure(), Some(before_start), "nobody agreed to forget");
+    assert_eq!(kept.failure(), Some(before_start), "no reset was negotiated");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn directions_in_turn_have_each_their_history_and_little_memory() {
         assert!(inflater.stream.memory() <= MEMORY);
     }
 }
-/// What flate2 makes of a message behind `history`: its output, and whether it finds no fault.
+/// What flate2 makes of a message after `history`: its output, and whether it finds no fault.
 fn oracle(history: &[u8], wire: &[u8]) -> (Vec<u8>, bool) {
     let mut inflater = Decompress::new(false);
     let mut all = history.to_vec();
@@ -398,7 +398,7 @@ fn random_and_damaged_messages_are_judged_as_by_flate2() {
 #[rustfmt::skip]
 const INVALID: &[(&str, &[u8], u64, DeflateFault)] = &[
     ("block type 3",                          &[0x06, 0x00],                               0, DeflateFault::BlockType),
-    ("block type 3 behind an empty block",    &[0x00, 0x00, 0x00, 0xff, 0xff, 0x06],       5, DeflateFault::BlockType),
+    ("block type 3 after an empty block",    &[0x00, 0x00, 0x00, 0xff, 0xff, 0x06],       5, DeflateFault::BlockType),
     ("lengths of a stored block differ",      &[0x00, 0x01, 0x00, 0xff, 0xff],             1, DeflateFault::StoredLength),
     ("287 literals and lengths",              &[0xf4, 0xff, 0xff, 0xff],                   0, DeflateFault::CodeCounts),
     ("four codes of one bit",                 &[0x04, 0x00, 0x92, 0x04],                   3, DeflateFault::LengthCode),
@@ -410,7 +410,7 @@ const INVALID: &[(&str, &[u8], u64, DeflateFault)] = &[
     ("symbol 286",                            &[0x1a, 0x03],                               0, DeflateFault::Symbol),
     ("distance 30",                           &[0x4a, 0x04, 0x3e],                         1, DeflateFault::Distance),
     ("distance without history",              &[0x02, 0x02, 0x00],                         0, DeflateFault::BeforeStart),
-    ("distance 2 behind one byte",            &[0x4a, 0x04, 0x42],                         1, DeflateFault::BeforeStart),
+    ("distance 2 after one byte",            &[0x4a, 0x04, 0x42],                         1, DeflateFault::BeforeStart),
     ("zlib's compress(\"Hello\")",            &[0x78, 0x9c, 0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x05, 0x8c, 0x01, 0xf5], 1, DeflateFault::ZlibHeader),
     ("gzip's header",                         &[0x1f, 0x8b, 0x08, 0x00, 0x00],             0, DeflateFault::GzipHeader),
 ];

@@ -16,7 +16,7 @@ pub(super) enum Whole {
     No,
 }
 
-/// Reads the codes of a dynamic block, behind its first three bits.
+/// Reads the codes of a dynamic block, after its first three bits.
 ///
 /// Where they are not whole, they are read again from their start once there is more.
 pub(super) fn read(codes: &mut Codes, bits: &mut Bits, input: &mut &[u8]) -> Result<Whole, Fault> {

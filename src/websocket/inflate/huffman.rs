@@ -3,7 +3,7 @@
 use crate::stream::length_usize;
 use crate::websocket::inflate::bits::Bits;
 
-/// What the next bits mean: a symbol, or where to look further.
+/// The meaning of the next bits: a symbol, or a subtable.
 ///
 /// Byte 0: bits of the code and of its extra bits. Byte 1: bits of the code, and flags. Bytes 2
 /// and 3: the literal, or what the extra bits are added to.
@@ -71,7 +71,7 @@ impl Entry {
         self.0 & 31
     }
 
-    /// The length or distance that it and its extra bits, which come next, stand for.
+    /// The length or distance encoded by it and the extra bits that follow.
     #[inline]
     pub(super) fn amount(self, bits: Bits) -> usize {
         let with_extra = bits.field(0, self.bits());
@@ -81,13 +81,13 @@ impl Entry {
 
 /// A code as a table of which the first `1 << ROOT` entries are looked up by the next bits.
 ///
-/// Longer codes have subtables behind them. `SIZE` is a power of two, enough for any code.
+/// Longer codes have subtables after them. `SIZE` is a power of two, enough for any code.
 #[derive(Debug)]
 pub(super) struct Code<const ROOT: u32, const SIZE: usize> {
     entries: [Entry; SIZE],
 }
 
-/// Lengths that are no code: too many codes are that short, or too few.
+/// Lengths that are not codes: too many codes are that short, or too few.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct NoCode;
 
@@ -96,7 +96,7 @@ pub(super) struct NoCode;
 pub(super) enum Incomplete {
     /// None but that without any symbol.
     Forbidden,
-    /// That of a single symbol, one bit long (RFC 1951 §3.2.7), too.
+    /// Also that of a single symbol, one bit long (RFC 1951 §3.2.7).
     Single,
 }
 
@@ -106,7 +106,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
         Self { entries: [INVALID; SIZE] }
     }
 
-    /// The entry for the next bits, of a subtable where it is in one.
+    /// The entry for the next bits, possibly of a subtable.
     #[inline]
     pub(super) fn entry(&self, bits: Bits) -> Entry {
         let entry = self.root(bits);
@@ -134,7 +134,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
 
     /// Makes the table of the code whose symbols have these lengths (RFC 1951 §3.2.2).
     ///
-    /// `meanings` are what each symbol stands for. Accepts what zlib accepts.
+    /// `meanings` are the values of the symbols. Accepts what zlib accepts.
     pub(super) fn build(
         &mut self,
         lengths: &[u8],
@@ -162,7 +162,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
         let mut sorted = [Entry::default(); MAX_SYMBOLS];
         sort(lengths, meanings, &counts, &mut sorted);
         let mut symbols = sorted.iter();
-        // The code, its first bit lowest: as it stands in the stream.
+        // The code, its first bit lowest: as it is in the stream.
         let mut code = 0;
         for bits in 1..=ROOT {
             // The table of one bit less, twice, holds all shorter codes.
@@ -188,7 +188,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
         Ok(())
     }
 
-    /// Puts the codes that are longer than `ROOT` where the first of them is `code`.
+    /// Inserts the codes longer than `ROOT`, of which the first is `code`.
     fn build_subtables<'a>(
         &mut self,
         mut code: usize,
@@ -231,7 +231,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
     }
 }
 
-/// What symbols stand for, those with the shortest codes first.
+/// Values of symbols, those with the shortest codes first.
 fn sort(
     lengths: &[u8],
     meanings: &[Entry],
@@ -287,7 +287,7 @@ pub(super) type Distances = Code<8, 512>;
 /// The code of code lengths, of up to 7 bits.
 pub(super) type Lengths = Code<7, 128>;
 
-/// What literals and lengths stand for (RFC 1951 §3.2.5).
+/// Values of literals and lengths (RFC 1951 §3.2.5).
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const LITERALS: [Entry; 288] = {
     let mut all = [Entry::new(Entry::INVALID, 0, 0); 288];
@@ -307,7 +307,7 @@ pub(super) const LITERALS: [Entry; 288] = {
     all
 };
 
-/// What distance codes stand for (RFC 1951 §3.2.5).
+/// Values of distance codes (RFC 1951 §3.2.5).
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const DISTANCES: [Entry; 32] = {
     let mut all = [Entry::new(Entry::INVALID, 0, 0); 32];
@@ -320,7 +320,7 @@ pub(super) const DISTANCES: [Entry; 32] = {
     all
 };
 
-/// What symbols of the code of code lengths stand for: themselves.
+/// Values of the symbols of the code-length code: themselves.
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
 pub(super) const LENGTHS: [Entry; 19] = {
     let mut all = [Entry::new(0, 0, 0); 19];

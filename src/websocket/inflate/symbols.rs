@@ -29,7 +29,7 @@ impl Codes {
         Self { literals: Literals::new(), distances: Distances::new() }
     }
 
-    /// Reads symbols while they are whole and there is room for what they stand for.
+    /// Reads symbols while they are complete and there is room for their output.
     ///
     /// Raises `farthest` to the largest distance. At a fault, its symbol is not taken.
     pub(super) fn read(
@@ -175,5 +175,5 @@ impl Codes {
     }
 }
 
-/// Input that is read without care only where this many bytes are there: two words.
+/// Input is read without checks only if this many bytes are available: two words.
 const AHEAD: usize = 16;

@@ -82,7 +82,7 @@ impl Window {
         self.buffer.len().saturating_sub(self.end)
     }
 
-    /// The whole buffer and where its output ends, for who writes there.
+    /// The whole buffer and the end of its output, for writing there.
     #[inline]
     pub(super) fn parts(&mut self) -> (&mut [u8], &mut usize) {
         (&mut self.buffer, &mut self.end)
@@ -142,7 +142,7 @@ impl Window {
     }
 }
 
-/// Copies `length` bytes from `distance` bytes back to `end`: those it writes included, where they
+/// Copies `length` bytes from `distance` bytes back to `end`: including those it writes, if they
 /// overlap (RFC 1951 §3.2.3).
 ///
 /// Up to [`STEP`] bytes more may be overwritten.
@@ -164,7 +164,7 @@ pub(super) fn repeat(buffer: &mut [u8], end: usize, distance: usize, length: usi
     }
 }
 
-/// The same, where the copy overlaps itself soon.
+/// The same, if the copy overlaps itself early.
 fn repeat_near(buffer: &mut [u8], start: usize, distance: usize, length: usize) {
     let stop = start.saturating_add(distance).saturating_add(length);
     let Some(area) = buffer.get_mut(start..stop) else { return };

@@ -9,8 +9,8 @@ use crate::websocket::subprotocol::{Misfit, Reason};
 
 /// Judges a message of which `unseen` bytes follow `content`.
 ///
-/// How deep values are nested, and how large numbers are, is not limited. What is no UTF-8 within
-/// strings is passed over: that of a text is judged elsewhere.
+/// How deep values are nested, and how large numbers are, is not limited. What is not UTF-8 within
+/// strings is skipped: that of a text is validated elsewhere.
 pub(super) fn judge(opcode: Opcode, content: &[u8], unseen: u64) -> Option<Misfit> {
     if opcode == Opcode::Binary {
         return Some(Misfit::at(0, Reason::BinaryMessage));
@@ -35,9 +35,9 @@ fn offset(content: &[u8], error: &Error) -> usize {
     let earlier = error.line().saturating_sub(1);
     let lines = content.split_inclusive(|byte| *byte == b'\n').take(earlier);
     let start: usize = lines.map(<[u8]>::len).sum();
-    // Control characters within strings are told one byte too early: where reading stopped.
+    // Control characters within strings are reported one byte too early: where parsing stopped.
     let behind = usize::from(!error.to_string().starts_with("control character"));
-    // Column 0 stands for the line feed before the line.
+    // Column 0 means the line feed before the line.
     start.saturating_add(error.column()).saturating_sub(behind)
 }
 

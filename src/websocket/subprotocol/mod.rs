@@ -1,7 +1,7 @@
 //! Subprotocols (RFC 6455 §1.9): whether messages are what the negotiated name promises.
 //!
-//! Only the form is looked at, never the meaning. One file for each kind of payload; names that
-//! [`REGISTRY`] lacks are not looked at.
+//! Only the form is examined, never the meaning. One file for each kind of payload; names that
+//! [`REGISTRY`] lacks are not examined.
 
 mod json;
 mod mqtt;
@@ -79,7 +79,7 @@ enum State {
 /// What does not fit the subprotocol in a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Misfit {
-    /// Offset in the content, in bytes; its length where something is missing at the end.
+    /// Offset in the content, in bytes; its length if something is missing at the end.
     pub offset: u64,
     /// What it is.
     pub reason: Reason,
@@ -88,11 +88,11 @@ pub struct Misfit {
 /// Why a message does not parse as its subprotocol.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Reason {
-    /// A binary message where texts are spoken.
+    /// A binary message in a text protocol.
     BinaryMessage,
-    /// A text message where binary messages are spoken.
+    /// A text message in a binary protocol.
     TextMessage,
-    /// This byte cannot stand here in JSON.
+    /// This byte is not allowed here in JSON.
     JsonSyntax,
     /// The JSON value is not whole.
     JsonEnd,
@@ -110,16 +110,16 @@ pub enum Reason {
     StompHeader,
     /// A NUL before the empty line that ends the headers.
     StompHeaders,
-    /// A content-length that is no number.
+    /// A content-length that is not a number.
     StompLength,
-    /// The body is longer than content-length says.
+    /// The body is longer than content-length.
     StompBody,
     /// The frame does not end with a NUL.
     StompNul,
 }
 
 impl Reader {
-    /// Makes the reader for one direction of a connection with the subprotocol `name`; `None` where
+    /// Makes the reader for one direction of a connection with the subprotocol `name`; `None` if
     /// [`REGISTRY`] has no such name.
     pub fn for_name(name: &str) -> Option<Self> {
         let entry = REGISTRY.iter().find(|entry| entry.name == name)?;
@@ -135,8 +135,8 @@ impl Reader {
     /// Reads the next message; returns the first thing in it that does not fit.
     ///
     /// `content` is the start of a content of `length` bytes. Where it is less than all, JSON and
-    /// STOMP are not judged. Control frames are passed over. A message that is incomplete, or lost,
-    /// must not be given: [`Reader::lose`] says so instead.
+    /// STOMP are not checked. Control frames are skipped. A message that is incomplete, or lost,
+    /// must not be passed here, but to [`Reader::lose`].
     pub fn read(&mut self, opcode: Opcode, content: &[u8], length: u64) -> Option<Misfit> {
         match opcode {
             Opcode::Text | Opcode::Binary => {}
@@ -152,7 +152,7 @@ impl Reader {
 
     /// Says that messages are missing, wholly or in part.
     ///
-    /// MQTT packets cannot be told apart any more, so nothing is said about them from here on.
+    /// MQTT packets can no longer be told apart, so nothing more is reported about them.
     pub fn lose(&mut self) {
         match &mut self.state {
             State::Json => {}
@@ -172,8 +172,8 @@ impl Reason {
     /// The reason in plain words: a clause without a full stop.
     pub fn text(self) -> &'static str {
         match self {
-            Self::BinaryMessage => "a binary message, where each message is a text",
-            Self::TextMessage => "a text message, where each message is binary",
+            Self::BinaryMessage => "a binary message, but each message must be text",
+            Self::TextMessage => "a text message, but each message must be binary",
             Self::JsonSyntax => "not JSON from this byte on",
             Self::JsonEnd => "the JSON value is cut short",
             Self::JsonMore => "something follows the JSON value",
@@ -183,7 +183,7 @@ impl Reason {
             Self::StompCommand => "no STOMP command",
             Self::StompHeader => "a STOMP header without a colon",
             Self::StompHeaders => "no empty line ends the STOMP headers",
-            Self::StompLength => "the STOMP content-length is no number",
+            Self::StompLength => "the STOMP content-length is not a number",
             Self::StompBody => "the STOMP body is longer than its content-length",
             Self::StompNul => "no NUL ends the STOMP frame",
         }

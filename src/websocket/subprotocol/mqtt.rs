@@ -27,7 +27,7 @@ enum Next {
     Length { bits: u32, value: u64 },
     /// One of as many bytes of the packet.
     Body(u64),
-    /// Unknown: packets cannot be told apart any more.
+    /// Unknown: packets can no longer be told apart.
     Lost,
 }
 
@@ -43,7 +43,7 @@ impl Packets {
 
     /// Reads a message of which `unseen` bytes follow `content`.
     ///
-    /// Behind the first misfit, packets cannot be told apart, and nothing more is said.
+    /// After the first misfit, packet boundaries are unknown, and nothing more is reported.
     pub(super) fn read(&mut self, opcode: Opcode, content: &[u8], unseen: u64) -> Option<Misfit> {
         if self.next == Next::Lost {
             return None;
@@ -90,7 +90,7 @@ impl Packets {
                     }
                 }
                 Next::Body(left) => {
-                    // This byte, and those behind it that are of the packet, too.
+                    // This byte, and the following bytes of the packet.
                     let others = length_usize(left.saturating_sub(1)).min(behind.len());
                     rest = behind.get(others..).unwrap_or_default();
                     match left.saturating_sub(1).saturating_sub(length_u64(others)) {
@@ -112,7 +112,7 @@ impl Packets {
         }
         let fits = match kind {
             RESERVED => return Some(Reason::MqttType),
-            // Bits 1 and 2 are the quality of service, of which there is no 3 (§3.3.1.2).
+            // Bits 1 and 2 are the quality of service, of which 3 is not allowed (§3.3.1.2).
             PUBLISH => flags & 0x06 != 0x06,
             PUBREL | SUBSCRIBE | UNSUBSCRIBE => flags == 0x02,
             _ => flags == 0x00,
@@ -178,7 +178,7 @@ mod tests {
             ("PINGREQ with a flag",              b"\xc1\x00",                 Flags::Fixed, at(0, MqttFlags)),
             ("five bytes of length",             b"\x30\x80\x80\x80\x80\x01", Flags::Fixed, at(4, MqttLength)),
             ("JSON",                             b"{\"a\":1}",                Flags::Fixed, at(0, MqttFlags)),
-            ("a packet shorter than it says",    b"\x20\x01\x00\x00",         Flags::Fixed, at(3, MqttType)),
+            ("a packet shorter than its length",    b"\x20\x01\x00\x00",         Flags::Fixed, at(3, MqttType)),
         ];
         for (name, content, flags, expected) in rows {
             assert_eq!(read(&mut Packets::new(*flags), content), *expected, "{name}");
@@ -193,7 +193,7 @@ mod tests {
         }
         let misfit = Some(Misfit::at(0, Reason::MqttLength));
         assert_eq!(read(&mut packets, b"\x80"), misfit);
-        assert_eq!(read(&mut packets, b"\x00"), None, "only the first is told");
+        assert_eq!(read(&mut packets, b"\x00"), None, "only the first is reported");
     }
 
     #[test]

@@ -24,7 +24,7 @@ enum Next {
 /// How a message ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
-    /// Behind a frame or a heart-beat.
+    /// After a frame or a heart-beat.
     Whole,
     /// Within a frame.
     Within,
@@ -122,9 +122,9 @@ fn frames(content: &[u8]) -> Result<End, Misfit> {
     }
 }
 
-/// The first line without its end, and what is behind it; `None` where no line end is there.
+/// The first line without its end, and what is after it; `None` without a line end.
 ///
-/// Lines end with LF, and since STOMP 1.2 with CR LF, too; nobody means a CR before that.
+/// Lines end with LF, and since STOMP 1.2 with CR LF as well; before that a CR is not part of a line end.
 fn line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     let Some(at) = bytes.iter().position(|byte| *byte == b'\n') else {
         return (bytes, None);
@@ -146,7 +146,7 @@ fn begins_a_frame(content: &[u8]) -> bool {
     rest.is_empty() || COMMANDS.contains(&line(rest).0)
 }
 
-/// Whether a message ends as frames do: with a NUL, and line ends behind it.
+/// Whether a message ends as frames do: with a NUL, and line ends after it.
 fn ends_a_frame(content: &[u8]) -> bool {
     content.iter().rfind(|byte| !matches!(byte, b'\r' | b'\n')) == Some(&0)
 }
@@ -167,7 +167,7 @@ const COMMANDS: &[&[u8]] = &[
 ];
 
 /// The shortest piece, in bytes, that clients cut a long frame into when it takes several messages:
-/// 8 KiB (@stomp/stompjs), 16 KiB (its predecessor). The standard says nothing about that.
+/// 8 KiB (@stomp/stompjs), 16 KiB (its predecessor). The standard does not specify this.
 const SHORTEST_PIECE: u64 = 1 << 13;
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
         let rows: &[(&str, &[u8], usize, Reason)] = &[
             ("JSON",                        b"{\"a\":1}",                         0,  StompCommand),
             ("a command in lower case",     b"send\n\n\0",                        0,  StompCommand),
-            ("a space behind a command",    b"SEND \n\n\0",                       0,  StompCommand),
+            ("a space after a command",    b"SEND \n\n\0",                       0,  StompCommand),
             ("a NUL only",                  b"\0",                                0,  StompCommand),
             ("a second NUL",                b"ACK\nid:1\n\n\0\0",                 11, StompCommand),
             ("a header without a colon",    b"SEND\na:1\nbcd\n\n\0",              9,  StompHeader),
@@ -220,13 +220,13 @@ mod tests {
             ("a negative content-length",   b"SEND\ncontent-length:-1\n\nhi\0",   5,  StompLength),
             ("no content-length",           b"SEND\ncontent-length:\n\nhi\0",     5,  StompLength),
             ("counted characters, not bytes", "SEND\ncontent-length:2\n\nhé\0".as_bytes(), 25, StompBody),
-            ("a body longer than it says",  b"SEND\ncontent-length:1\n\nhi\0",    24, StompBody),
-            ("a body shorter than it says", b"SEND\ncontent-length:9\n\nhi\0",    26, StompNul),
+            ("a body longer than its length",  b"SEND\ncontent-length:1\n\nhi\0",    24, StompBody),
+            ("a body shorter than its length", b"SEND\ncontent-length:9\n\nhi\0",    26, StompNul),
             ("no NUL",                      b"SEND\na:1\n\nhi",                   12, StompNul),
             ("a line end for a NUL",        b"SEND\na:1\n\nhi\n",                 13, StompNul),
             ("a command only",              b"SEND\n",                            5,  StompNul),
             ("headers only",                b"SEND\na:1\n",                       9,  StompNul),
-            ("no NUL behind the second",    b"ACK\nid:1\n\n\0ACK\nid:2\n\n",      21, StompNul),
+            ("no NUL after the second",    b"ACK\nid:1\n\n\0ACK\nid:2\n\n",      21, StompNul),
         ];
         for (name, content, offset, reason) in rows {
             assert_eq!(read(content), Some(Misfit::at(*offset, *reason)), "{name}");
@@ -250,7 +250,7 @@ mod tests {
         let misfit = Some(Misfit::at(2, Reason::StompNul));
         assert_eq!(frames.read(b"xx", 0), misfit, "the last piece has no NUL");
         assert_eq!(frames.read(b"\n", 0), None, "and the next message is read anew");
-        assert!(read(&frame[..8_000]).is_some(), "nobody cuts such short pieces");
+        assert!(read(&frame[..8_000]).is_some(), "no library cuts such short pieces");
     }
 
     #[test]
