@@ -1,10 +1,12 @@
 //! Analyzer, rules and journal in one: packets in, entries out.
 
+use std::sync::Arc;
+
 use crate::analysis::event::Event;
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, Findings, Reading, Settings};
-use crate::journal::{Builder, Journal, Summary};
+use crate::journal::{Builder, Hindsight, Journal, Summary};
 use crate::tls::KeyLogError;
 
 /// Packets in, entries out.
@@ -34,6 +36,15 @@ impl Pipeline {
     /// As [`KeyLog::add`](crate::tls::KeyLog::add).
     pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
         self.analyzer.add_secrets(text)
+    }
+
+    /// Takes what an earlier pass over the same capture learned, before any packet.
+    #[must_use]
+    pub fn with_hindsight(mut self, hindsight: Option<Arc<Hindsight>>) -> Self {
+        if let Some(hindsight) = hindsight {
+            self.builder.set_hindsight(hindsight);
+        }
+        self
     }
 
     /// Reads one packet, and gives all entries that became known by it.

@@ -120,7 +120,9 @@ fn handshakes_are_asked_by_path_and_so_are_the_messages_behind_them() {
 #[test]
 fn lines_of_text_keep_their_numbers_and_their_marks() {
     let all = lines(&["print", ERRORS]);
-    for expression in ["opcode == text", "rule", "from == client", "kind == handshake", "fin"] {
+    for expression in
+        ["opcode == text", "rule == WS-F", "from == client", "kind == handshake", "fin"]
+    {
         let some = lines(&["print", "-Y", expression, ERRORS]);
         let (summary, rows) = some.split_last().unwrap();
         assert!(rows.iter().all(|row| all.contains(row)), "{expression}: {rows:?}");
@@ -284,4 +286,60 @@ fn the_long_name_and_the_bare_command_take_expressions_too() {
     assert_eq!(lines(&["print", "--where", "opcode == text", DEFLATE]), expected);
     assert_eq!(lines(&["-Y", "opcode == text", DEFLATE]), expected);
     assert_eq!(lines(&[DEFLATE, "--where=opcode == text"]), expected);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a sample is given on standard input")]
+#[test]
+fn what_is_found_late_belongs_to_its_row_in_files_and_is_unknown_in_streams() {
+    // By expression: messages of protocol-errors, resets and strict-server, read from a file and from
+    // standard input.
+    #[rustfmt::skip]
+    let cases: &[(&str, [usize; 3], [usize; 3])] = &[
+        ("rule",                [11, 1, 6],  [8, 0, 6]),
+        ("severity >= warning", [9, 1, 3],   [6, 0, 3]),
+        ("side == server",      [6, 1, 0],   [4, 0, 0]),
+        ("state == reset",      [4, 5, 0],   [0, 1, 0]),
+        ("outcome == aborted",  [0, 1, 12],  [0, 0, 0]),
+    ];
+    let samples = ["protocol-errors", "resets", "strict-server"];
+    for (expression, in_files, in_streams) in cases {
+        let expression = format!("kind == message and {expression}");
+        let paths = samples.map(|name| format!("samples/{name}.pcap"));
+        let counted = |output: &str| output.matches("\"type\":\"message\"").count();
+        let print = ["print", "--format", "ndjson", "-Y", &expression];
+        let files = paths.each_ref().map(|path| {
+            let found = counted(&lines(&[&print[..], &[path]].concat()).join("\n"));
+            let stats = json(&["stats", "-Y", &expression, path]);
+            let matched = &of_type(&stats, "summary")[0]["matched"]["messages"];
+            assert_eq!(matched.as_u64(), u64::try_from(found).ok(), "{expression}: stats {path}");
+            found
+        });
+        let streams = paths.each_ref().map(|path| {
+            let input = std::fs::File::open(format!("{}/{path}", env!("CARGO_MANIFEST_DIR")));
+            let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
+                .args([&print[..], &["-"]].concat())
+                .stdin(input.unwrap())
+                .output()
+                .unwrap();
+            counted(&String::from_utf8(output.stdout).unwrap())
+        });
+        assert_eq!((files, streams), (*in_files, *in_streams), "{expression}");
+    }
+}
+
+#[test]
+fn a_finding_that_is_made_late_marks_its_row_and_is_not_shown_twice() {
+    let rows = lines(&["print", "-Y", "rule == WS-C16", ERRORS]);
+    let marked: Vec<&String> = rows.iter().filter(|row| row.contains("WS-C16")).collect();
+    assert_eq!(marked.len(), 4, "{rows:?}");
+    assert!(marked.iter().all(|row| row.contains(" B  ") || row.contains("close")), "{rows:?}");
+    // Without a filter, a capture is read once.
+    let all = lines(&["print", ERRORS]);
+    assert_eq!(all.iter().filter(|row| row.contains("WS-C16")).count(), 4, "{all:?}");
+    assert!(
+        all.iter().all(|row| !row.contains("WS-C16")
+            || row.contains("(server, packet")
+            || row.contains("(client, packet")),
+        "{all:?}"
+    );
 }

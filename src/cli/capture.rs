@@ -72,6 +72,11 @@ impl CaptureArgs {
         }
     }
 
+    /// Opens the file once more, without recording it: see [`SourceArgs::open_again`].
+    pub(super) fn open_again(&self) -> Option<OpenedCapture> {
+        self.source.open_again(self.file.as_deref()?)
+    }
+
     /// Opens the source.
     ///
     /// # Errors
@@ -171,6 +176,18 @@ impl SourceArgs {
         };
         let source = recorded(source, Vec::new(), self.record.output(Some(path))?)?;
         Ok(OpenedCapture { source, kind, length, count: self.count(), stop: Arc::default() })
+    }
+
+    /// Opens a file once more, without recording it; `None` for what can be read only once. A file that
+    /// cannot be opened is an error when it is opened to be reported.
+    pub(super) fn open_again(&self, path: &Path) -> Option<OpenedCapture> {
+        if path == Path::new("-") {
+            return None;
+        }
+        let length = Some(capture::length(path)?);
+        let source = capture::open(path).ok()?;
+        let (kind, count, stop) = (SourceKind::File, self.count(), Arc::default());
+        Some(OpenedCapture { source, kind, length, count, stop })
     }
 
     /// Opens the interfaces.

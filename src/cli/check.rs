@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use super::ExitStatus;
 use super::capture::{OpenedCapture, SourceArgs, SourceKind, no_capture};
-use super::drive::drive;
+use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
@@ -242,8 +242,16 @@ impl CheckArgs {
             // Several progress bars would overwrite one another.
             opened.length = None;
         }
-        let mut collector = self.collector(inputs.filter);
-        let outcome = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector);
+        let length = opened.length;
+        let again = || {
+            let again = self.source.open_again(&job.path)?;
+            Some(OpenedCapture { length, ..again })
+        };
+        let pipeline = || self.pipeline(inputs);
+        let hindsight = look_ahead(inputs.filter, again, pipeline, Scrolling::No);
+        let mut collector = self.collector(inputs.filter).with_hindsight(hindsight.clone());
+        let pipeline = pipeline().with_hindsight(hindsight);
+        let outcome = drive(opened, pipeline, Scrolling::No, &mut collector);
         let error = outcome.err();
         FileResult { checked: Some(collector.into_checked(name, extent(error.as_ref()))), error }
     }

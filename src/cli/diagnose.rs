@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::capture::{OpenedCapture, SourceArgs, no_capture};
 use super::check::FailOn;
-use super::drive::drive;
+use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
@@ -168,8 +168,16 @@ impl DiagnoseArgs {
             // Progress bars would be mixed with the output.
             opened.length = None;
         }
-        let mut collector = self.collector(inputs);
-        let error = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector).err();
+        let length = opened.length;
+        let again = || {
+            let again = self.source.open_again(&job.path)?;
+            Some(OpenedCapture { length, ..again })
+        };
+        let pipeline = || self.pipeline(inputs);
+        let hindsight = look_ahead(inputs.filter, again, pipeline, Scrolling::No);
+        let mut collector = self.collector(inputs).with_hindsight(hindsight.clone());
+        let pipeline = pipeline().with_hindsight(hindsight);
+        let error = drive(opened, pipeline, Scrolling::No, &mut collector).err();
         (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 

@@ -1,5 +1,6 @@
 //! The loop that every subcommand about a capture runs: packets in, a report out.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,11 @@ use super::progress::{ProgressIndicator, Scrolling};
 use super::{ExitStatus, Remark, signals};
 use crate::capture::{Packet, PacketSource, SkippedBlock, SkippedBlocks};
 use crate::findings::Reading;
+use crate::journal::Hindsight;
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::stream::length_u64;
+use crate::timeline::filter::Filter;
 
 /// Reads a capture to its end, and writes the report.
 ///
@@ -58,6 +61,26 @@ pub(super) fn drive<R: Report>(
             Err(Remark { text, verdict: ExitStatus::Fine }.into())
         }
     }
+}
+
+/// Reads a capture before it is reported, if a filter asks for something that is known only later than
+/// the entry that it concerns. `open` gives nothing for a capture that can be read only once: its
+/// entries are matched with what is known so far.
+pub(super) fn look_ahead(
+    filter: Option<&Filter>,
+    open: impl FnOnce() -> Option<OpenedCapture>,
+    pipeline: impl FnOnce() -> Pipeline,
+    scrolling: Scrolling,
+) -> Option<Arc<Hindsight>> {
+    filter.filter(|filter| filter.needs().is_late())?;
+    let (mut opened, mut pipeline) = (open()?, pipeline());
+    let mut hindsight = Hindsight::new();
+    let progress = ProgressIndicator::new(opened.length, scrolling);
+    // Damage is reported when the capture is read again.
+    read(&mut opened, &progress, &mut pipeline, &mut hindsight).ok();
+    progress.clear();
+    pipeline.finish(&Reading::default(), &mut hindsight);
+    Some(Arc::new(hindsight))
 }
 
 /// Why the loop ended early.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::capture::CaptureArgs;
-use super::drive::drive;
+use super::drive::{drive, look_ahead};
 use super::filter::{FilterArgs, kept};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
@@ -15,7 +15,7 @@ use crate::report::filtered::{Filtered, Intake};
 use crate::report::ndjson::{Ndjson, NdjsonOptions};
 use crate::report::text::{Text, TextOptions};
 use crate::report::{Breadth, Detail, LineFormat, Listing, Report, Selection};
-use crate::timeline::filter::Filter;
+use crate::timeline::filter::{Filter, Matcher};
 use crate::websocket::Digest;
 
 /// Print handshakes and messages, one line each
@@ -156,13 +156,16 @@ fn print<R: Report>(
         keylog: capture.keylog()?,
         ..AnalyzerOptions::default()
     };
-    let pipeline = Pipeline::new(analysis, settings);
+    let pipeline = || Pipeline::new(analysis.clone(), settings);
+    let again = || capture.open_again();
+    let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::Yes);
     let opened = capture.open()?;
     match filter {
-        None => drive(opened, pipeline, Scrolling::Yes, report),
+        None => drive(opened, pipeline(), Scrolling::Yes, report),
         Some(filter) => {
-            let mut filtered = Filtered::new(report, filter, intake);
-            drive(opened, pipeline, Scrolling::Yes, &mut filtered)
+            let matcher = Matcher::new(filter).with_hindsight(hindsight.clone());
+            let mut filtered = Filtered::new(report, matcher, intake);
+            drive(opened, pipeline().with_hindsight(hindsight), Scrolling::Yes, &mut filtered)
         }
     }
 }

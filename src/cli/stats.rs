@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::capture::CaptureArgs;
-use super::drive::drive;
+use super::drive::{drive, look_ahead};
 use super::filter::{FilterArgs, kept};
 use super::output::format_parser;
 use super::progress::Scrolling;
@@ -13,7 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::report::filtered::{Filtered, Intake};
 use crate::report::stats::Stats;
 use crate::report::{Detail, LineFormat, Selection};
-use crate::timeline::filter::FilterNeed;
+use crate::timeline::filter::{FilterNeed, Matcher};
 use crate::websocket::Digest;
 
 /// Count connections, messages, frames and bytes
@@ -48,15 +48,20 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     };
     // Rules are evaluated only if the filter needs them: that takes time, and only numbers are wanted.
     let judges = filter.as_ref().is_some_and(|filter| filter.needs().has(FilterNeed::Findings));
-    let pipeline = if judges {
-        Pipeline::new(analysis, Settings { each: u64::MAX, ..Settings::default() })
-    } else {
-        Pipeline::without_rules(analysis)
+    let pipeline = || {
+        if judges {
+            let settings = Settings { each: u64::MAX, ..Settings::default() };
+            Pipeline::new(analysis.clone(), settings)
+        } else {
+            Pipeline::without_rules(analysis.clone())
+        }
     };
+    let again = || args.capture.open_again();
+    let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::No);
     let mut report = Stats::new(out, args.format, filter.as_ref());
     let opened = args.capture.open()?;
     let Some(filter) = filter else {
-        return drive(opened, pipeline, Scrolling::No, &mut report);
+        return drive(opened, pipeline(), Scrolling::No, &mut report);
     };
     let intake = Intake {
         selection: Selection::default(),
@@ -64,7 +69,9 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         keep: DECODED,
         digest: Digest::Unwanted,
     };
-    drive(opened, pipeline, Scrolling::No, &mut Filtered::new(&mut report, filter, intake))
+    let matcher = Matcher::new(filter).with_hindsight(hindsight.clone());
+    let mut filtered = Filtered::new(&mut report, matcher, intake);
+    drive(opened, pipeline().with_hindsight(hindsight), Scrolling::No, &mut filtered)
 }
 
 /// Bytes kept of each message: one, so that every payload is decoded (unmasked, inflated, validated)

@@ -1,8 +1,12 @@
 //! Events and findings become entries.
 
+use std::sync::Arc;
+
+use foldhash::{HashSet, HashSetExt};
+
 use super::pairs::Pairs;
 use super::summary::Tally;
-use super::{Entry, EntryId, EntryKind, Folded, Found, Journal, Summary, Tunnel};
+use super::{Entry, EntryId, EntryKind, Folded, Found, Hindsight, Journal, Summary, Tunnel};
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
 };
@@ -38,6 +42,10 @@ pub struct Builder {
     pairs: Pairs,
     tally: Tally,
     stage: Stage,
+    /// What an earlier pass over the capture learned.
+    hindsight: Option<Arc<Hindsight>>,
+    /// Numbers of its findings that were given with their entry.
+    attached: HashSet<u64>,
 }
 
 /// Whether events are still to come.
@@ -131,6 +139,8 @@ impl Builder {
             pairs: Pairs::new(),
             tally: Tally::default(),
             stage: Stage::Events,
+            hindsight: None,
+            attached: HashSet::new(),
         }
     }
 
@@ -142,6 +152,12 @@ impl Builder {
     /// What was counted so far, at the end of the capture.
     pub fn summary(&self, totals: Totals, reading: &Reading<'_>) -> Summary {
         self.tally.summary(totals, reading)
+    }
+
+    /// Takes what an earlier pass over the same capture learned, before any event: findings that are
+    /// made late come with the entry that they belong to.
+    pub fn set_hindsight(&mut self, hindsight: Arc<Hindsight>) {
+        self.hindsight = Some(hindsight);
     }
 
     /// Receives events, each after the findings about it, and gives entries to a journal.
@@ -188,6 +204,9 @@ impl Builder {
             ConnectionEvent::FrameEnded(direction, frame) => {
                 self.tally.frames = self.tally.frames.saturating_add(1);
                 self.reach(connection, direction, frame.span.end);
+                if self.hindsight.is_some() {
+                    self.foresee_frame(connection.id, direction, frame);
+                }
                 let (wants, is_plain) = (out.takes_frame(frame), self.is_plain());
                 if wants || !is_plain {
                     let kind = EntryKind::Frame(frame);
@@ -502,6 +521,8 @@ impl Builder {
         let Some(head) = head else { return self.give(entry, out) };
         if let Some(connection) = entry.connection {
             self.reach(connection, direction, head.span.end);
+            let late = self.foresee(connection.id, direction, head.span);
+            self.fresh.extend(late);
         }
         self.give(entry.within(direction, head.span), out);
     }
@@ -519,6 +540,9 @@ impl Builder {
             for found in std::mem::take(&mut self.fresh) {
                 let place = found.finding.direction.zip(found.finding.offset);
                 let is_past = place.is_some_and(|(of, offset)| offset < *offsets.get(of));
+                if is_past && self.attached.remove(&found.number) {
+                    continue;
+                }
                 if is_past {
                     let entry = Entry::new(connection, entry.origin, EntryKind::Finding);
                     self.alone(found, entry, out);
@@ -529,6 +553,32 @@ impl Builder {
             self.fresh = about;
         }
         self.give(entry, out);
+    }
+
+    /// The findings about a part of a stream that will be made later.
+    fn foresee(&mut self, id: ConnectionId, direction: Direction, span: Span) -> Vec<Found> {
+        let Some(hindsight) = &self.hindsight else { return Vec::new() };
+        // What was made already has its entry.
+        let is_late = |found: &&Found| found.number >= self.found;
+        let late = hindsight.late(id, direction, span).filter(is_late);
+        let late: Vec<Found> = late.cloned().collect();
+        self.attached.extend(late.iter().map(|found| found.number));
+        late
+    }
+
+    /// Holds those about a frame as if they had been made at its header.
+    fn foresee_frame(&mut self, id: ConnectionId, direction: Direction, frame: &Frame) {
+        let is_last = if frame.header.fin { IsLast::Yes } else { IsLast::No };
+        for found in self.foresee(id, direction, frame.span) {
+            self.held.push(Held {
+                connection: id,
+                direction,
+                offset: frame.span.start,
+                frame: Some(is_last),
+                given: false,
+                found,
+            });
+        }
     }
 
     /// Notes how far entries reach in a stream.

@@ -5,6 +5,7 @@
 //! entries, in the same order and with the same numbers.
 
 mod build;
+mod hindsight;
 pub mod history;
 mod pairs;
 mod severities;
@@ -12,6 +13,7 @@ mod statistics;
 mod summary;
 
 pub use self::build::{Assembly, Builder};
+pub use self::hindsight::{FinalState, Hindsight};
 pub use self::severities::Severities;
 pub use self::statistics::{Largest, NATURES, OUTCOMES, Statistics, Traffic};
 pub use self::summary::{Matched, Note, Summary, limit_name};

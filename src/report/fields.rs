@@ -152,6 +152,10 @@ host == 10.0.0.0/8 and not (port == 8080) and time > 2.5s
   it ignore case. `..` includes both ends.
 - A message has the header bits (`fin`, `rsv`, `masked`) of its first frame. A frame, if frames are
   shown, has no content: `text`, `hex` and `json` match messages only.
+- A finding belongs to the row whose bytes it names, even if it is found only at the end of the
+  connection, and `state` and `outcome` are those at the end of the connection. A file is read twice
+  if an expression asks for findings (`rule`, `severity`, `side`, `title`, `evidence`), `state` or
+  `outcome`. During live capture and when reading standard input, they are what is known so far.
 - The words `eq`, `ne`, `lt`, `le`, `gt`, `ge` are accepted for `==`, `!=`, `<`, `<=`, `>`, `>=`.
 
 `print` shows the rows that match and, for each connection with a match, the line with its addresses

@@ -6,7 +6,7 @@ use super::{Detail, Report, Selection};
 use crate::analysis::event::Connection;
 use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Matched, Summary};
 use crate::stream::{Direction, Timestamp};
-use crate::timeline::filter::{Filter, Matcher};
+use crate::timeline::filter::Matcher;
 use crate::websocket::{Digest, Frame};
 
 /// What a report takes of a capture.
@@ -36,8 +36,8 @@ pub struct Filtered<'r, R> {
 
 impl<'r, R: Report> Filtered<'r, R> {
     /// Puts a filter before a report that has seen nothing.
-    pub fn new(report: &'r mut R, filter: Filter, intake: Intake) -> Self {
-        Self { report, matcher: Matcher::new(filter), intake, matched: Matched::default() }
+    pub fn new(report: &'r mut R, matcher: Matcher, intake: Intake) -> Self {
+        Self { report, matcher, intake, matched: Matched::default() }
     }
 
     /// The findings of an entry that match for themselves.

@@ -184,10 +184,13 @@ impl<W: Write> Text<W> {
     ) {
         let id = connection.id;
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
-        // A close or an abort that was told by FIN or RST needs no second line.
+        // What a line before reported needs no second one: FIN or RST, or that no response came.
         let told = match ending.outcome {
             Outcome::Aborted if connection.nature == Nature::Unreadable => false,
             Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
+                self.introduced.contains(&id)
+            }
+            Outcome::Timeout if connection.nature == Nature::UpgradeRequested => {
                 self.introduced.contains(&id)
             }
             Outcome::Open | Outcome::Refused | Outcome::Timeout | Outcome::Undecodable => false,

@@ -136,10 +136,14 @@ fn message(opcode: Opcode, start: u64, end: u64) -> Message<'static> {
 
 fn play(frames: TakenFrames, steps: &[PlayedStep]) -> EntryLines {
     let mut lines = EntryLines { frames, ..EntryLines::default() };
-    let mut builder = Builder::new();
+    play_to(&mut Builder::new(), &mut lines, steps);
+    lines
+}
+
+fn play_to(builder: &mut Builder, journal: &mut impl Journal, steps: &[PlayedStep]) {
     let connection = connection();
     for step in steps {
-        let mut assembly = builder.feeding(&mut lines);
+        let mut assembly = builder.feeding(journal);
         let mut send = |what: ConnectionEvent<'_>| {
             assembly.event(&Event {
                 origin: origin(9),
@@ -183,7 +187,6 @@ fn play(frames: TakenFrames, steps: &[PlayedStep]) -> EntryLines {
             })),
         }
     }
-    lines
 }
 
 #[test]
@@ -285,4 +288,31 @@ fn requests_and_responses_are_partners() {
         builder.feeding(&mut lines).event(&Event { origin: origin(9), kind });
     }
     assert_eq!(lines.text, ["0 request", "1 RST", "2 no response with 0"]);
+}
+
+#[test]
+fn what_an_earlier_pass_found_late_comes_with_its_entry() {
+    let steps = [
+        Starts(SERVER, 20, TEXT),
+        Ends(SERVER, 20, TEXT),
+        Says(SERVER, Opcode::Text, 20, 30),
+        Finds("WS-C16", SERVER, 20),
+        End,
+    ];
+    let mut hindsight = Hindsight::new();
+    play_to(&mut Builder::new(), &mut hindsight, &steps);
+    let end = hindsight.end(connection().id).unwrap();
+    assert_eq!((end.outcome, end.state), (Outcome::Open, TcpState::SynSent));
+    let hindsight = Arc::new(hindsight);
+    for (frames, expected) in [
+        (TakenFrames::None, vec!["1 text WS-C16", "2 end"]),
+        (TakenFrames::All, vec!["0 frame WS-C16", "1 text WS-C16, 1 repeated", "2 end"]),
+    ] {
+        let mut lines = EntryLines { frames, ..EntryLines::default() };
+        let mut builder = Builder::new();
+        builder.set_hindsight(Arc::clone(&hindsight));
+        play_to(&mut builder, &mut lines, &steps);
+        assert_eq!(lines.text, expected);
+        assert_eq!(lines.found, ["WS-C16"], "given at once as well");
+    }
 }

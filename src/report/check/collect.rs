@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
 use super::{Checked, Extent, Suspect};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Peers, Rule, RuleName};
-use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Severities, Summary};
+use crate::journal::{Entry, EntryKind, Folded, Found, Hindsight, Journal, Severities, Summary};
 use crate::report::{Report, Selection};
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
@@ -24,7 +25,7 @@ pub struct Choice {
     pub ignore: Vec<RuleName>,
     /// Which connections. What belongs to none always counts.
     pub selection: Selection,
-    /// What findings have to match, one by one; all do where there is none.
+    /// What findings have to match, one by one; all do if there is none.
     pub filter: Option<Filter>,
 }
 
@@ -65,6 +66,13 @@ impl Collector {
             suspects: BTreeMap::new(),
             capture: Vec::new(),
         }
+    }
+
+    /// Takes what an earlier pass over the same capture learned, for the filter.
+    #[must_use]
+    pub fn with_hindsight(mut self, hindsight: Option<Arc<Hindsight>>) -> Self {
+        self.matcher = self.matcher.map(|matcher| matcher.with_hindsight(hindsight));
+        self
     }
 
     /// Takes out what was found so far on connections, so that it can be written at once.

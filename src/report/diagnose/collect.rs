@@ -1,6 +1,7 @@
 //! Collects the stories of a capture's connections.
 
 use std::io;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -10,7 +11,7 @@ use super::{Diagnosis, Extent};
 use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::findings::Finding;
 use crate::journal::history::History;
-use crate::journal::{Entry, EntryKind, Found, Journal, Summary};
+use crate::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
 use crate::report::{Breadth, Report};
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
@@ -64,6 +65,13 @@ impl Collector {
             capture: Vec::new(),
             names: Names::default(),
         }
+    }
+
+    /// Takes what an earlier pass over the same capture learned, for the filter.
+    #[must_use]
+    pub fn with_hindsight(mut self, hindsight: Option<Arc<Hindsight>>) -> Self {
+        self.matcher = self.matcher.map(|matcher| matcher.with_hindsight(hindsight));
+        self
     }
 
     /// Ends the collection.

@@ -101,6 +101,8 @@ pub enum FilterNeed {
     Frames,
     /// The opening handshake of each connection.
     Handshake,
+    /// How each connection ends.
+    End,
 }
 
 /// How a field is read from a row.
@@ -215,12 +217,12 @@ pub static FIELDS: &[FilterField] = &[
         |row| row.connection.map(|it| peers(it).map(host))),
     two("port", &["tcp.port"], FieldType::Number, "TCP port of either peer",
         |row| row.connection.map(|it| peers(it).map(|peer| FieldValue::number(peer.port())))),
-    one("state", &[], FieldType::Name(&names::STATE), "state of TCP at this moment",
-        |row| Some(FieldValue::number(names::state(row.connection?.state)))),
+    needing(FilterNeed::End, &one("state", &[], FieldType::Name(&names::STATE), "last state of the TCP connection",
+        |row| Some(FieldValue::number(names::state(row.state.or_else(|| Some(row.connection?.state))?))))),
     one("transport", &[], FieldType::Name(&names::TRANSPORT), "what carries the WebSocket",
         |row| Some(FieldValue::number(names::transport(row.connection?.transport)))),
-    one("outcome", &[], FieldType::Name(&names::OUTCOME), "what became of the connection; known at its end only",
-        |row| Some(FieldValue::number(names::outcome(row.outcome?)))),
+    needing(FilterNeed::End, &one("outcome", &[], FieldType::Name(&names::OUTCOME), "what became of the connection",
+        |row| Some(FieldValue::number(names::outcome(row.outcome?))))),
     needing(FilterNeed::Handshake, &one("path", &[], FieldType::Text, "path of the upgrade request, without its query",
         |row| Some(FieldValue::text(path(row.handshake?.target()?))))),
     needing(FilterNeed::Handshake, &one("target", &["http.request.uri"], FieldType::Text, "target of the upgrade request, as sent",

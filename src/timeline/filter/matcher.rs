@@ -1,11 +1,13 @@
 //! Asks a filter about entries, with what must be remembered for that.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::analysis::event::{Connection, ConnectionId, StartedBy};
 use crate::findings::{Finding, Peers, Rule};
 use crate::http::Handshake;
-use crate::journal::{Entry, EntryKind};
+use crate::journal::{Entry, EntryKind, Hindsight};
 use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::timeline::filter::fields::FilterNeed;
 use crate::timeline::filter::subject::{EntryClass, FilterSubject};
@@ -24,6 +26,8 @@ pub struct Matcher {
     memories: HashMap<ConnectionId, Memory>,
     /// Open connections of which something matched.
     matched: HashSet<ConnectionId>,
+    /// What an earlier pass over the capture learned.
+    hindsight: Option<Arc<Hindsight>>,
 }
 
 /// What is remembered of an open connection.
@@ -51,7 +55,15 @@ impl Matcher {
             start: Timestamp::default(),
             memories: HashMap::new(),
             matched: HashSet::new(),
+            hindsight: None,
         }
+    }
+
+    /// Takes what an earlier pass over the same capture learned: rows have the final state and outcome of
+    /// their connection.
+    #[must_use]
+    pub fn with_hindsight(self, hindsight: Option<Arc<Hindsight>>) -> Self {
+        Self { hindsight, ..self }
     }
 
     /// The filter that is asked.
@@ -164,7 +176,10 @@ impl Matcher {
 
     fn subject<'a>(&'a self, kind: EntryClass, entry: &Entry<'a>) -> FilterSubject<'a> {
         let memory = entry.connection.and_then(|it| self.memories.get(&it.id));
+        let end = entry.connection.and_then(|it| self.hindsight.as_ref()?.end(it.id));
         let subject = FilterSubject {
+            state: end.map(|end| end.state),
+            outcome: end.map(|end| end.outcome),
             connection: entry.connection,
             direction: entry.direction,
             handshake: memory.and_then(|memory| memory.handshake.as_ref()),

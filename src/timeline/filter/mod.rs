@@ -98,6 +98,11 @@ impl Needs {
         self.0 & bit(need) != 0
     }
 
+    /// Whether it includes something that is known only after the entry that it concerns.
+    pub fn is_late(self) -> bool {
+        self.has(FilterNeed::Findings) || self.has(FilterNeed::End)
+    }
+
     fn add(&mut self, need: FilterNeed) {
         self.0 |= bit(need);
     }
@@ -112,6 +117,7 @@ fn bit(need: FilterNeed) -> u8 {
         FilterNeed::Findings => 0x2,
         FilterNeed::Frames => 0x4,
         FilterNeed::Handshake => 0x8,
+        FilterNeed::End => 0x10,
     }
 }
 

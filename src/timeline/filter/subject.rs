@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::analysis::event::{Connection, Outcome};
+use crate::analysis::event::{Connection, Outcome, TcpState};
 use crate::findings::Finding;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Timestamp};
@@ -28,8 +28,10 @@ pub struct FilterSubject<'a> {
     pub frame: Option<&'a Frame>,
     /// The opening handshake of the connection, as far as known.
     pub handshake: Option<&'a Handshake>,
-    /// What became of the connection, once it has ended.
+    /// What became of the connection, if that is known.
     pub outcome: Option<Outcome>,
+    /// The last state of its TCP, if that is known; otherwise it is that of `connection`.
+    pub state: Option<TcpState>,
     /// What it breaks.
     pub findings: &'a [&'a Finding],
 }
@@ -47,6 +49,7 @@ impl FilterSubject<'_> {
             frame: None,
             handshake: None,
             outcome: None,
+            state: None,
             findings: &[],
         }
     }
