@@ -71,25 +71,6 @@ impl Pipeline {
         Summary { found: summary.found.filter(|_| self.checker.is_some()), ..summary }
     }
 
-    /// Reads one packet, and hands over events and findings as they are.
-    pub fn push_events(&mut self, packet: &Packet<'_>, out: &mut (impl Sink + Findings)) {
-        match &mut self.checker {
-            Some(checker) => self.analyzer.push(packet, &mut Checked { checker, out }),
-            None => self.analyzer.push(packet, out),
-        }
-    }
-
-    /// Ends the capture of which events and findings were handed over as they are.
-    pub fn finish_events(&mut self, reading: &Reading<'_>, out: &mut (impl Sink + Findings)) {
-        match &mut self.checker {
-            Some(checker) => {
-                self.analyzer.finish(&mut Checked { checker, out });
-                checker.finish(reading, out);
-            }
-            None => self.analyzer.finish(out),
-        }
-    }
-
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
         self.analyzer.totals()

@@ -492,9 +492,9 @@ fn read(path: &Path, spool: Option<&Spool>) -> Both {
         let file_offset = spool.map_or(packet.file_offset, |spool| spool.push(&packet).unwrap());
         let packet = capture::Packet { file_offset, ..packet };
         both.timeline.packet(&packet);
-        pipeline.push_events(&packet, &mut both);
+        pipeline.push(&packet, &mut both);
     }
-    pipeline.finish_events(&Reading::default(), &mut both);
+    pipeline.finish(&Reading::default(), &mut both);
     both
 }
 

@@ -489,10 +489,10 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
             packets += 1;
             let packet = borrowed(&packet, packets, ETHERNET);
             timeline.packet(&packet);
-            pipeline.push_events(&packet, &mut timeline);
+            pipeline.push(&packet, &mut timeline);
         }
     }
-    pipeline.finish_events(&Reading::default(), &mut timeline);
+    pipeline.finish(&Reading::default(), &mut timeline);
     assert!(timeline.rows() > 1_000_000);
     let theme = Theme { palette: Palette::Dark, glyphs: Glyphs::Unicode };
     let mut app = App::new("many".to_owned(), theme, LoadStage::Whole);

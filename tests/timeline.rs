@@ -62,7 +62,7 @@ fn a_million_messages_take_tens_of_bytes_each() {
             }
             packets += 1;
         });
-        pipeline.finish_events(&Reading::default(), &mut timeline);
+        pipeline.finish(&Reading::default(), &mut timeline);
     });
     assert!(u64::from(timeline.rows()) >= MESSAGES);
     let each = timeline.memory() as f64 / f64::from(timeline.rows());
@@ -90,7 +90,7 @@ fn an_overview_of_many_messages_leaves_none_out() {
         push(packet, packets, &mut pipeline, &mut timeline);
         packets += 1;
     });
-    pipeline.finish_events(&Reading::default(), &mut timeline);
+    pipeline.finish(&Reading::default(), &mut timeline);
     let counts = timeline.counts();
     let all = Timestamp(counts.start.0)..Timestamp(counts.end.0 + 1);
     let one = [ConnectionId(1)];
@@ -265,7 +265,7 @@ fn push(packet: &TestPacket, before: u64, pipeline: &mut Pipeline, timeline: &mu
     let file_offset = 40 + before * 620;
     let packet = capture::Packet { file_offset, ..packet };
     timeline.packet(&packet);
-    pipeline.push_events(&packet, timeline);
+    pipeline.push(&packet, timeline);
 }
 
 /// Gives the same packet always.

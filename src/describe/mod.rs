@@ -1,3 +1,4 @@
 //! What happened, in words: said once, for printed output and for the screen.
 
 pub mod frame;
+pub mod tls;

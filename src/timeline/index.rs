@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::Connection;
 use crate::findings::Rule;
-use crate::stream::{Direction, Gap, PacketId, PerDirection, Timestamp};
+use crate::journal::EntryId;
+use crate::stream::{Direction, Gap, PacketId, PerDirection};
 use crate::timeline::density::Density;
+use crate::timeline::found::UnplacedFinding;
 use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::RowId;
@@ -64,22 +66,12 @@ impl ResumeState {
 /// What is remembered of a connection while it goes on.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    /// Findings whose row is yet to come.
-    pub(super) pending: Vec<PendingFinding>,
-    /// Pings that no Pong has answered, by sender.
-    pub(super) pings: PerDirection<VecDeque<Unpaired>>,
-    /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole.
-    pub(super) pongs: PerDirection<VecDeque<Unpaired>>,
-    /// The row of the last request.
-    pub(super) request: Option<RowId>,
-    pub(super) end: ReportedEnds,
-}
-
-/// Which ends of a connection were told in rows.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ReportedEnds {
-    pub(super) fin: PerDirection<bool>,
-    pub(super) reset: bool,
+    /// Findings without a row, to mark the end of the connection.
+    pub(super) unplaced: Vec<UnplacedFinding>,
+    /// Rules that were broken before the connection was shown.
+    pub(super) uncounted: Vec<&'static Rule>,
+    /// Rows that later ones may name as their partners.
+    waiting: VecDeque<(EntryId, RowId)>,
 }
 
 /// Where a direction stands.
@@ -87,8 +79,6 @@ pub(super) struct ReportedEnds {
 pub(super) struct DirectionProgress {
     /// Stream offset behind all that has a row.
     pub(super) reached: u64,
-    /// Where the data message starts that is open.
-    pub(super) message: Option<u64>,
     /// Whether the frames after the last resume point follow it without a break.
     pub(super) is_resumable: bool,
     /// Whether boundaries were lost at any time.
@@ -97,24 +87,20 @@ pub(super) struct DirectionProgress {
     pub(super) output: u64,
 }
 
-/// A finding whose row is yet to come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PendingFinding {
-    /// Its place in the list of findings; `None` when that list was full.
-    pub(super) finding: Option<usize>,
-    pub(super) rule: &'static Rule,
-    pub(super) direction: Option<Direction>,
-    pub(super) offset: Option<u64>,
-}
+impl Live {
+    /// Remembers a row that a later one may name as its partner.
+    pub(super) fn await_partner(&mut self, entry: EntryId, row: RowId) {
+        if self.waiting.len() >= MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back((entry, row));
+    }
 
-/// A Ping that waits for its Pong, or a Pong for its Ping.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unpaired {
-    pub(super) row: RowId,
-    pub(super) packet: PacketId,
-    pub(super) time: Timestamp,
-    /// Fingerprint of its payload.
-    pub(super) hash: u64,
+    /// The row of an entry that is named as a partner.
+    pub(super) fn take_partner(&mut self, entry: EntryId) -> Option<RowId> {
+        let place = self.waiting.iter().position(|(id, _)| *id == entry)?;
+        self.waiting.remove(place).map(|(_, row)| row)
+    }
 }
 
 impl ConnectionIndex {
@@ -138,9 +124,6 @@ impl ConnectionIndex {
         std::mem::swap(&mut self.holes.client, &mut self.holes.server);
         std::mem::swap(&mut self.resume_states.client, &mut self.resume_states.server);
         std::mem::swap(&mut self.directions.client, &mut self.directions.server);
-        for pending in &mut self.live().pending {
-            pending.direction = pending.direction.map(Direction::reverse);
-        }
     }
 
     /// Ends the connection: forgets what only a live one needs.
@@ -168,3 +151,7 @@ impl ConnectionIndex {
             .saturating_add(density)
     }
 }
+
+/// Rows of a connection that may wait for their partners: Pings and Pongs of both sides, as many as
+/// entries are paired of, and a request.
+const MAX_WAITING: usize = 257;

@@ -55,6 +55,7 @@ impl Milestones {
             | RowKind::Frame { .. }
             | RowKind::NoResponse
             | RowKind::Tunnel(_)
+            | RowKind::Tls(_)
             | RowKind::Gap
             | RowKind::SyncLost
             | RowKind::SyncFound

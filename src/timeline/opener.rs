@@ -89,7 +89,8 @@ impl<'s> Opener<'s> {
             RowKind::Request | RowKind::Response(_) | RowKind::NoResponse | RowKind::Tunnel(_) => {
                 self.handshake(timeline, &row)
             }
-            RowKind::SyncLost
+            RowKind::Tls(_)
+            | RowKind::SyncLost
             | RowKind::SyncFound
             | RowKind::NotAFrame
             | RowKind::HeaderUnfinished

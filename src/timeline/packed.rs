@@ -4,6 +4,8 @@ use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition};
 use crate::findings::Severity;
 use crate::stream::{Direction, PacketId, Timestamp};
 use crate::timeline::row::{Row, RowId, RowKind, RowScope};
+use crate::timeline::tls::TlsStep;
+use crate::tls::Alert;
 use crate::websocket::Opcode;
 
 /// What most rows need no more than; see [`RowExtent`] for the others.
@@ -54,6 +56,14 @@ enum RowCode {
     NoResponse,
     Tunnel,
     TunnelUnanswered,
+    TlsClientHello,
+    TlsServerHello,
+    TlsHelloRetryRequest,
+    TlsCertificate,
+    /// The level in the high byte of `detail`, the description in the low one.
+    TlsAlert,
+    TlsEstablished,
+    TlsForeign,
     Gap,
     SyncLost,
     SyncFound,
@@ -168,6 +178,13 @@ impl PackedRow {
             | RowCode::NoResponse
             | RowCode::Tunnel
             | RowCode::TunnelUnanswered
+            | RowCode::TlsClientHello
+            | RowCode::TlsServerHello
+            | RowCode::TlsHelloRetryRequest
+            | RowCode::TlsCertificate
+            | RowCode::TlsAlert
+            | RowCode::TlsEstablished
+            | RowCode::TlsForeign
             | RowCode::Gap
             | RowCode::SyncLost
             | RowCode::SyncFound
@@ -207,7 +224,7 @@ impl PackedRow {
     }
 
     fn kind(&self) -> RowKind {
-        let [first, _] = self.detail.to_le_bytes();
+        let [first, second] = self.detail.to_le_bytes();
         let variant = usize::from(self.detail);
         match self.code {
             RowCode::Text => RowKind::Message(Opcode::Text),
@@ -225,6 +242,15 @@ impl PackedRow {
             RowCode::NoResponse => RowKind::NoResponse,
             RowCode::Tunnel => RowKind::Tunnel(Some(self.detail)),
             RowCode::TunnelUnanswered => RowKind::Tunnel(None),
+            RowCode::TlsClientHello => RowKind::Tls(TlsStep::ClientHello),
+            RowCode::TlsServerHello => RowKind::Tls(TlsStep::ServerHello),
+            RowCode::TlsHelloRetryRequest => RowKind::Tls(TlsStep::HelloRetryRequest),
+            RowCode::TlsCertificate => RowKind::Tls(TlsStep::Certificate),
+            RowCode::TlsAlert => {
+                RowKind::Tls(TlsStep::Alert(Alert { level: second, description: first }))
+            }
+            RowCode::TlsEstablished => RowKind::Tls(TlsStep::Established),
+            RowCode::TlsForeign => RowKind::Tls(TlsStep::Foreign),
             RowCode::Gap => RowKind::Gap,
             RowCode::SyncLost => RowKind::SyncLost,
             RowCode::SyncFound => RowKind::SyncFound,
@@ -267,6 +293,17 @@ fn code(row: &Row) -> (RowCode, u16) {
         RowKind::NoResponse => (RowCode::NoResponse, 0),
         RowKind::Tunnel(Some(status)) => (RowCode::Tunnel, status),
         RowKind::Tunnel(None) => (RowCode::TunnelUnanswered, 0),
+        RowKind::Tls(step) => match step {
+            TlsStep::ClientHello => (RowCode::TlsClientHello, 0),
+            TlsStep::ServerHello => (RowCode::TlsServerHello, 0),
+            TlsStep::HelloRetryRequest => (RowCode::TlsHelloRetryRequest, 0),
+            TlsStep::Certificate => (RowCode::TlsCertificate, 0),
+            TlsStep::Alert(Alert { level, description }) => {
+                (RowCode::TlsAlert, u16::from_le_bytes([description, level]))
+            }
+            TlsStep::Established => (RowCode::TlsEstablished, 0),
+            TlsStep::Foreign => (RowCode::TlsForeign, 0),
+        },
         RowKind::Gap => (RowCode::Gap, 0),
         RowKind::SyncLost => (RowCode::SyncLost, 0),
         RowKind::SyncFound => (RowCode::SyncFound, 0),
@@ -390,10 +427,17 @@ mod tests {
             ("no response", RowKind::NoResponse),
             ("tunnel", RowKind::Tunnel(Some(200))),
             ("tunnel without answer", RowKind::Tunnel(None)),
+            ("ClientHello", RowKind::Tls(TlsStep::ClientHello)),
+            ("ServerHello", RowKind::Tls(TlsStep::ServerHello)),
+            ("HelloRetryRequest", RowKind::Tls(TlsStep::HelloRetryRequest)),
+            ("certificate", RowKind::Tls(TlsStep::Certificate)),
+            ("alert", RowKind::Tls(TlsStep::Alert(Alert { level: 2, description: 45 }))),
+            ("established", RowKind::Tls(TlsStep::Established)),
+            ("no TLS", RowKind::Tls(TlsStep::Foreign)),
             ("gap", RowKind::Gap),
             ("sync lost", RowKind::SyncLost),
             ("sync found", RowKind::SyncFound),
-            ("nonsense", RowKind::NotAFrame),
+            ("no frame", RowKind::NotAFrame),
             ("cut header", RowKind::HeaderUnfinished),
             ("conflict", RowKind::Conflict),
             ("fin", RowKind::Fin),

@@ -15,12 +15,12 @@ use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::{Row, RowId};
 use crate::timeline::rows::RowStore;
+use crate::timeline::tls::{TlsRows, TlsSeen};
 
 /// What happened in a capture, a row at a time, in the order in which it became known.
 ///
-/// Told of packets by [`Timeline::packet`], of events as a [`Sink`](crate::analysis::Sink) and of
-/// findings as [`Findings`](crate::findings::Findings); asked in between at any time. Keeps some 50 bytes of a row and 6 of a packet, no
-/// payload: see [`open`](super::open()).
+/// Takes packets by [`Timeline::packet`], and entries as a [`Journal`](crate::journal::Journal): one
+/// row each. Keeps some 50 bytes of a row and 6 of a packet, no payload: see [`open`](super::open()).
 #[derive(Debug)]
 pub struct Timeline {
     pub(super) rows: RowStore,
@@ -34,6 +34,8 @@ pub struct Timeline {
     pub(super) latest: Option<(ConnectionId, usize)>,
     /// Packets that hold a fragment of an IP datagram which later packets complete.
     pub(super) fragments: PacketList,
+    /// What steps of TLS say.
+    pub(super) tls: TlsRows,
     /// The packet being read.
     pub(super) now: Option<PacketPlace>,
     pub(super) findings: Vec<FindingRow>,
@@ -107,6 +109,7 @@ impl Timeline {
             drafts: HashMap::new(),
             latest: None,
             fragments: PacketList::default(),
+            tls: TlsRows::default(),
             now: None,
             findings: Vec::new(),
             folded: Vec::new(),
@@ -136,6 +139,11 @@ impl Timeline {
     /// One row; `None` for a number that no row has.
     pub fn row(&self, id: RowId) -> Option<Row> {
         self.rows.get(id)
+    }
+
+    /// What a step of TLS says; `None` for other rows.
+    pub fn tls_of(&self, row: &Row) -> Option<TlsSeen<'_>> {
+        self.tls.get(row)
     }
 
     /// The rows of a connection, in their order.
@@ -236,6 +244,7 @@ impl Timeline {
             .saturating_add(rows)
             .saturating_add(courses)
             .saturating_add(self.fragments.memory())
+            .saturating_add(self.tls.memory())
             .saturating_add(self.density.memory())
     }
 
@@ -262,7 +271,7 @@ impl Timeline {
         self.indexes.push(self.drafts.remove(&connection.id).unwrap_or_default());
         self.positions.insert(connection.id, at);
         self.latest = Some((connection.id, at));
-        self.count_pending(at);
+        self.count_uncounted(at);
         at
     }
 

@@ -3,6 +3,7 @@
 use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition};
 use crate::findings::Severity;
 use crate::stream::{Direction, PacketId, Timestamp};
+use crate::timeline::tls::TlsStep;
 use crate::websocket::Opcode;
 
 /// Number of a row, from 0 in the order in which things became known.
@@ -75,6 +76,8 @@ pub enum RowKind {
     NoResponse,
     /// An HTTP proxy was asked for a tunnel, with the status that it answered, if it did.
     Tunnel(Option<u16>),
+    /// A step of TLS that can be read without its secrets.
+    Tls(TlsStep),
     /// Bytes are missing.
     Gap,
     /// Frames cannot be told apart from here on.

@@ -176,7 +176,8 @@ fn kind(row: &Row) -> EntryClass {
         }
         RowKind::Gap => EntryClass::Gap,
         RowKind::Ended(_) => EntryClass::End,
-        RowKind::SyncLost
+        RowKind::Tls(_)
+        | RowKind::SyncLost
         | RowKind::SyncFound
         | RowKind::NotAFrame
         | RowKind::HeaderUnfinished

@@ -142,7 +142,7 @@ impl SharedTimeline {
     fn finish(&self, reading: &Reading<'_>) -> bool {
         let Some(mut pipeline) = self.pipeline().take() else { return false };
         let reading = Reading { packets: pipeline.totals().packets, ..*reading };
-        self.with_timeline(|timeline| pipeline.finish_events(&reading, timeline));
+        self.with_timeline(|timeline| pipeline.finish(&reading, timeline));
         true
     }
 
@@ -243,7 +243,7 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
         let Some(pipeline) = pipeline.as_mut() else { return Ok(stopped) };
         shared.with_timeline(|timeline| {
             timeline.packet(&packet);
-            pipeline.push_events(&packet, timeline);
+            pipeline.push(&packet, timeline);
         });
         if is_live && time.since(asked) >= DROPPED_INTERVAL {
             asked = time;

@@ -100,6 +100,7 @@ fn has_content(timeline: &Timeline, row: RowId) -> bool {
         | RowKind::NotAFrame
         | RowKind::HeaderUnfinished => true,
         RowKind::NoResponse
+        | RowKind::Tls(_)
         | RowKind::Gap
         | RowKind::SyncLost
         | RowKind::SyncFound

@@ -5,18 +5,16 @@ use std::collections::HashMap;
 
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::PayloadPacket;
-use wslens::analysis::Sink;
-use wslens::analysis::event::ConnectionEvent;
-use wslens::analysis::event::Event;
-use wslens::analysis::event::EventKind;
+use wslens::analysis::event::Connection;
 use wslens::capture;
 use wslens::capture::PacketPlace;
 use wslens::capture::PacketStore;
-use wslens::findings::Finding;
-use wslens::findings::Findings;
 use wslens::findings::Reading;
-use wslens::findings::Rule;
 use wslens::findings::Settings;
+use wslens::journal::Entry;
+use wslens::journal::EntryKind;
+use wslens::journal::Found;
+use wslens::journal::Journal;
 use wslens::pipeline::Pipeline;
 use wslens::stream::Direction;
 use wslens::timeline::OpenLimits;
@@ -30,6 +28,7 @@ use wslens::timeline::RowScope;
 use wslens::timeline::Timeline;
 use wslens::timeline::open;
 use wslens::websocket::DeflateEnding;
+use wslens::websocket::Frame;
 use wslens::websocket::FrameHeader;
 use wslens::websocket::Inflation;
 use wslens::websocket::Opcode;
@@ -74,18 +73,19 @@ pub(crate) struct Both {
     findings: u64,
 }
 
-impl Sink for Both {
-    fn event(&mut self, event: &Event<'_>) {
-        self.timeline.event(event);
-        let EventKind::Connection(connection, what) = event.kind else { return };
-        match what {
-            ConnectionEvent::FrameEnded(direction, frame) => {
-                let place = (connection.id.0, direction, frame.span.start);
+impl Journal for Both {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.timeline.entry(entry);
+        let direction = entry.direction;
+        match entry.kind {
+            EntryKind::Frame(frame) => {
+                let id = entry.connection.unwrap().id.0;
+                let place = (id, direction.unwrap(), frame.span.start);
                 self.frames.insert(place, (frame.header, frame.received));
             }
-            ConnectionEvent::Message(direction, message) => self.messages.push(Told {
+            EntryKind::Message(message) => self.messages.push(Told {
                 opcode: message.opcode,
-                direction,
+                direction: direction.unwrap(),
                 offset: message.span.start,
                 frames: message.frames,
                 compressed: message.compressed,
@@ -99,35 +99,34 @@ impl Sink for Both {
                 close_code: message.close.and_then(|close| close.code),
                 packets: [message.span.first.packet.0, message.span.last.packet.0],
             }),
-            ConnectionEvent::UpgradeRequested(handshake) => {
+            EntryKind::Request(handshake) => {
                 self.requests.extend(handshake.request.as_ref().map(|head| head.raw.clone()));
             }
-            ConnectionEvent::HandshakeEnded(handshake) => {
+            EntryKind::Response(handshake) => {
                 self.responses.extend(handshake.response.as_ref().map(|head| head.raw.clone()));
+            }
+            EntryKind::Ended { folded, .. } => {
+                self.findings += folded.iter().map(|folded| folded.count).sum::<u64>();
             }
             _ => {}
         }
     }
 
+    fn takes_frame(&self, _: &Frame) -> bool {
+        true
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        self.timeline.frame_started(connection, direction, frame);
+    }
+
+    fn finding(&mut self, found: &Found) {
+        self.findings += 1;
+        self.timeline.finding(found);
+    }
+
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
         self.timeline.payload_packet(packet);
-    }
-}
-
-impl Findings for Both {
-    fn finding(&mut self, finding: &Finding) {
-        self.findings += 1;
-        self.timeline.finding(finding);
-    }
-
-    fn folded(
-        &mut self,
-        rule: &'static Rule,
-        connection: wslens::analysis::event::ConnectionId,
-        count: u64,
-    ) {
-        self.findings += count;
-        self.timeline.folded(rule, connection, count);
     }
 }
 
@@ -161,9 +160,9 @@ pub(crate) fn record(packets: &[TestPacket], options: AnalyzerOptions) -> Both {
         let packet = borrowed(packet, number + 1, ETHERNET);
         let packet = capture::Packet { file_offset: number, ..packet };
         both.timeline.packet(&packet);
-        pipeline.push_events(&packet, &mut both);
+        pipeline.push(&packet, &mut both);
     }
-    pipeline.finish_events(&Reading::default(), &mut both);
+    pipeline.finish(&Reading::default(), &mut both);
     both
 }
 

@@ -160,6 +160,7 @@ pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
             RowKind::Message(_)
             | RowKind::Frame { .. }
             | RowKind::Tunnel(_)
+            | RowKind::Tls(_)
             | RowKind::Gap
             | RowKind::SyncLost
             | RowKind::SyncFound

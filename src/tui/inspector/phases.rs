@@ -57,6 +57,7 @@ fn name(row: &Row) -> Option<String> {
         | RowKind::NoResponse
         | RowKind::Tunnel(_)
         | RowKind::Gap
+        | RowKind::Tls(_)
         | RowKind::SyncLost
         | RowKind::SyncFound
         | RowKind::NotAFrame

@@ -1,10 +1,12 @@
 //! What a row is, in words: the lines above its content.
 
 use crate::analysis::event::{Limit, Outcome, Recognition};
+use crate::describe::tls::tls_step;
 use crate::findings::Severity;
 use crate::stream::Direction;
+use crate::text::escape::escape;
 use crate::text::words;
-use crate::timeline::{MessageFacts, Opened, Row, RowKind};
+use crate::timeline::{MessageFacts, Opened, Row, RowKind, Timeline, TlsStep};
 use crate::tui::inspector::frame::way;
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::inspector::{InspectorContext, findings};
@@ -33,7 +35,7 @@ pub(super) fn page(context: &InspectorContext<'_>, row: &Row, form: Option<&str>
     partner(&mut page, context, row);
     if row.kind == RowKind::Message(Opcode::Close) {
         close(&mut page, opened);
-    } else if let Some(text) = meaning(row) {
+    } else if let Some(text) = meaning(context.timeline, row) {
         page.blank();
         page.paragraph(0, Role::Text, &text);
     }
@@ -188,6 +190,15 @@ pub(super) fn name(row: &Row) -> String {
         RowKind::NoResponse => "No response",
         RowKind::Tunnel(Some(status)) => return format!("Tunnel through a proxy: {status}"),
         RowKind::Tunnel(None) => "Tunnel through a proxy: no answer",
+        RowKind::Tls(step) => match step {
+            TlsStep::ClientHello => "TLS ClientHello",
+            TlsStep::ServerHello => "TLS ServerHello",
+            TlsStep::HelloRetryRequest => "TLS HelloRetryRequest",
+            TlsStep::Certificate => "TLS certificate",
+            TlsStep::Alert(_) => "TLS alert",
+            TlsStep::Established => "TLS established",
+            TlsStep::Foreign => "No TLS",
+        },
         RowKind::Gap => "Gap",
         RowKind::SyncLost => "Frame boundaries lost",
         RowKind::SyncFound => "Frame boundaries found again",
@@ -209,7 +220,7 @@ fn is_data(kind: RowKind) -> bool {
 }
 
 /// What it means, where its content does not say so.
-fn meaning(row: &Row) -> Option<String> {
+fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
     let sender = match row.direction {
         Some(Direction::ClientToServer) => "The client",
         Some(Direction::ServerToClient) => "The server",
@@ -231,6 +242,13 @@ fn meaning(row: &Row) -> Option<String> {
             None => "Its opcode is reserved; a receiver must fail the connection.".to_owned(),
         },
         RowKind::NoResponse => "No response came to the upgrade request.".to_owned(),
+        RowKind::Tls(_) => {
+            let tls = timeline.tls_of(row)?;
+            let words = tls_step(&tls.seen, tls.duration)?;
+            let mut text = words.name;
+            escape(&words.details, usize::MAX, &mut text);
+            text
+        }
         RowKind::Gap => {
             format!("{length} of what {} sent are not in the capture.", sender.to_lowercase())
         }

@@ -4,9 +4,10 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use crate::analysis::event::{Outcome, StartedBy};
+use crate::describe::tls::{TlsTone, TlsWords, tls_step};
 use crate::stream::Direction;
 use crate::text::words::{counted, duration, grouped, size};
-use crate::timeline::{Row, RowKind, Timeline};
+use crate::timeline::{Row, RowKind, Timeline, TlsStep};
 use crate::tui::app::App;
 use crate::tui::preview::Preview;
 use crate::tui::theme::Role;
@@ -16,10 +17,10 @@ use crate::tui::view::words;
 use crate::websocket::Opcode;
 
 /// The arrow from the sender to the other side, with what it carries at its beginning.
-pub(super) fn arrow(app: &App, row: &Row, width: usize) -> Vec<Span<'static>> {
+pub(super) fn arrow(app: &App, timeline: &Timeline, row: &Row, width: usize) -> Vec<Span<'static>> {
     let theme = app.theme;
     let symbols = theme.symbols();
-    let (label, style) = label(app, row);
+    let (label, style) = label(app, timeline, row);
     let shaft = width.saturating_sub(LABEL).saturating_sub(2);
     let line = symbols.line.repeat(shaft);
     let Some(direction) = row.direction else {
@@ -52,7 +53,7 @@ pub(super) fn arrow(app: &App, row: &Row, width: usize) -> Vec<Span<'static>> {
 }
 
 /// What an arrow carries: a badge, and how much.
-fn label(app: &App, row: &Row) -> (String, Style) {
+fn label(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
     let theme = app.theme;
     let sized = |badge: &str| format!("{}{}", left(badge, BADGE), right(&size(row.length), SIZE));
     match row.kind {
@@ -81,6 +82,14 @@ fn label(app: &App, row: &Row) -> (String, Style) {
         }
         RowKind::NoResponse => ("no answer".to_owned(), theme.style(Role::Error)),
         RowKind::Tunnel(_) => ("CONNECT".to_owned(), theme.style(Role::Handshake)),
+        RowKind::Tls(step) => {
+            let role = match tls_words(timeline, row).map(|words| words.tone) {
+                Some(TlsTone::Failure) => Role::Error,
+                Some(TlsTone::Aside) => Role::Dim,
+                Some(TlsTone::Client | TlsTone::Server) | None => Role::Handshake,
+            };
+            (tls_label(step).to_owned(), theme.style(role))
+        }
         RowKind::Gap => (sized("gap"), theme.style(Role::Warning)),
         RowKind::SyncLost => ("lost".to_owned(), theme.style(Role::Warning)),
         RowKind::SyncFound => ("found".to_owned(), theme.style(Role::Good)),
@@ -174,6 +183,13 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
     let dim = theme.style(Role::Dim);
     let text = theme.style(Role::Text);
     match row.kind {
+        RowKind::Tls(_) => match tls_words(timeline, row) {
+            Some(TlsWords { name, details, tone }) => {
+                let style = if tone == TlsTone::Failure { theme.style(Role::Error) } else { text };
+                (name + &safe(&details, LONGEST), style)
+            }
+            None => (String::new(), dim),
+        },
         RowKind::Gap => {
             let missing = format!("{} missing", counted(row.length, "byte"));
             (missing, theme.style(Role::Warning))
@@ -202,6 +218,24 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
             Some(preview) => content(row, preview, (text, dim)),
             None => (app.theme.symbols().ellipsis.to_owned(), dim),
         },
+    }
+}
+
+/// A step of TLS in the words of printed lines.
+fn tls_words(timeline: &Timeline, row: &Row) -> Option<TlsWords> {
+    let tls = timeline.tls_of(row)?;
+    tls_step(&tls.seen, tls.duration)
+}
+
+fn tls_label(step: TlsStep) -> &'static str {
+    match step {
+        TlsStep::ClientHello => "ClientHello",
+        TlsStep::ServerHello => "ServerHello",
+        TlsStep::HelloRetryRequest => "HelloRetry",
+        TlsStep::Certificate => "certificate",
+        TlsStep::Alert(_) => "alert",
+        TlsStep::Established => "TLS",
+        TlsStep::Foreign => "no TLS",
     }
 }
 

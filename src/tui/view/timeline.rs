@@ -129,7 +129,7 @@ fn line(
         spans.push(Span::styled(pane::right(&number, widths.connection), dim));
     }
     spans.push(Span::raw(" "));
-    spans.extend(arrow(app, row, widths.lanes));
+    spans.extend(arrow(app, timeline, row, widths.lanes));
     spans.push(Span::raw("  "));
     spans.extend(story(app, timeline, row, widths.rest));
     Line::from(spans)

@@ -37,6 +37,7 @@ pub(super) fn content<'a>(context: &InspectorContext<'a>) -> &'a [u8] {
         | RowKind::Response(_)
         | RowKind::NoResponse
         | RowKind::Tunnel(_)
+        | RowKind::Tls(_)
         | RowKind::Gap
         | RowKind::SyncLost
         | RowKind::SyncFound

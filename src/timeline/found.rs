@@ -1,0 +1,205 @@
+//! Findings, and the rows that they are about.
+
+use std::cmp::Ordering;
+
+use crate::findings::{Finding, Rule};
+use crate::journal::{self, Entry, EntryKind, Found};
+use crate::stream::Direction;
+use crate::timeline::record::{FindingRow, Folded, Timeline};
+use crate::timeline::row::{Row, RowId, RowKind, RowScope};
+
+/// A finding that has no row so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnplacedFinding {
+    /// Its number among all findings.
+    number: u64,
+    rule: &'static Rule,
+}
+
+impl From<&Found> for UnplacedFinding {
+    fn from(found: &Found) -> Self {
+        Self { number: found.number, rule: found.finding.rule }
+    }
+}
+
+impl Timeline {
+    /// Keeps and counts a finding as soon as it is made; its row comes later.
+    pub(super) fn keep_finding(&mut self, finding: &Finding) {
+        self.count_finding(finding.rule.severity, 1);
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(FindingRow { finding: finding.clone(), row: None, frame: None });
+        } else {
+            self.counts.findings_let_go = self.counts.findings_let_go.saturating_add(1);
+        }
+        let Some(connection) = finding.connection else { return };
+        match self.position(connection) {
+            Some(at) => self.count_on(at, finding.rule, 1),
+            None => {
+                self.drafts.entry(connection).or_default().live().uncounted.push(finding.rule);
+            }
+        }
+    }
+
+    /// Counts what was found on a connection before it was shown.
+    pub(super) fn count_uncounted(&mut self, at: usize) {
+        let Some(index) = self.indexes.get_mut(at) else { return };
+        for rule in std::mem::take(&mut index.live().uncounted) {
+            self.count_on(at, rule, 1);
+        }
+    }
+
+    /// Counts findings that are only known by their number.
+    pub(super) fn count_folded(&mut self, at: usize, folded: &[journal::Folded]) {
+        let Some(connection) = self.connections.get(at).map(|connection| connection.id) else {
+            return;
+        };
+        for &journal::Folded { rule, count } in folded {
+            self.count_finding(rule.severity, count);
+            if self.folded.len() < MAX_FINDINGS {
+                self.folded.push(Folded { rule, connection, count });
+            }
+            self.count_on(at, rule, count);
+        }
+    }
+
+    /// Marks the row of an entry with what was found about it.
+    ///
+    /// What was found about something past marks the rows of that. Findings about the connection,
+    /// and those whose entry has no row, mark the end of the connection.
+    pub(super) fn attach_findings(&mut self, at: usize, row: Option<RowId>, entry: &Entry<'_>) {
+        let is_end = matches!(entry.kind, EntryKind::Ended { .. });
+        let is_alone = matches!(entry.kind, EntryKind::Finding);
+        for found in entry.findings {
+            let unplaced = UnplacedFinding::from(found);
+            if let Some(row) = row {
+                self.attach(at, unplaced, row);
+            } else if (!is_alone || !self.attach_to_earlier(at, found))
+                && let Some(index) = self.indexes.get_mut(at)
+            {
+                index.live().unplaced.push(unplaced);
+            }
+        }
+        if is_end && let Some(index) = self.indexes.get_mut(at) {
+            let unplaced = std::mem::take(&mut index.live().unplaced);
+            index.end();
+            if let Some(row) = row {
+                for unplaced in unplaced {
+                    self.attach(at, unplaced, row);
+                }
+            }
+        }
+    }
+
+    /// Marks the last row of connections that have ended with what was found of them afterwards.
+    pub(super) fn find_afterwards(&mut self, findings: &[Found]) {
+        for found in findings {
+            let Some(at) = found.finding.connection.and_then(|id| self.position(id)) else {
+                continue;
+            };
+            if let Some(last) = self.connections.get(at).and_then(|connection| connection.last_row)
+            {
+                self.attach(at, found.into(), last);
+            }
+        }
+    }
+
+    /// Marks earlier rows with what was found of them only now; false if there are none.
+    fn attach_to_earlier(&mut self, at: usize, found: &Found) -> bool {
+        let (Some(index), Some(direction), Some(offset)) =
+            (self.indexes.get(at), found.finding.direction, found.finding.offset)
+        else {
+            return false;
+        };
+        if offset >= index.directions.get(direction).reached {
+            return false;
+        }
+        let mut rows: Vec<Row> = Vec::new();
+        for row in index.rows.iter().rev().take(LOOK_BACK).filter_map(|id| self.rows.get(*id)) {
+            if !is_in_stream(&row, direction) || row.offset > offset {
+                continue;
+            }
+            match rows.first().map(|best| best.offset.cmp(&row.offset)) {
+                None | Some(Ordering::Less) => rows = vec![row],
+                Some(Ordering::Equal) => rows.push(row),
+                Some(Ordering::Greater) => {}
+            }
+        }
+        for row in &rows {
+            self.attach(at, found.into(), row.id);
+        }
+        !rows.is_empty()
+    }
+
+    fn attach(&mut self, at: usize, unplaced: UnplacedFinding, id: RowId) {
+        let Some(row) = self.rows.get(id) else { return };
+        let place = usize::try_from(unplaced.number).ok();
+        if let Some(finding) = place.and_then(|place| self.findings.get_mut(place)) {
+            match row.scope {
+                RowScope::Frames => {
+                    finding.frame = Some(id);
+                    finding.row = finding.row.or(Some(id));
+                }
+                RowScope::Messages | RowScope::Both => finding.row = Some(id),
+            }
+        }
+        let severity = unplaced.rule.severity;
+        if row.worst < Some(severity)
+            && let Some(packed) = self.rows.packed_mut(id)
+        {
+            packed.set_worst(Some(severity));
+        }
+        self.density.mark(row.time, severity);
+        if let Some(density) = self.indexes.get_mut(at).and_then(|index| index.density.as_mut()) {
+            density.mark(row.time, severity);
+        }
+        if let Some(connection) = self.connections.get_mut(at)
+            && connection.worst_severity() == Some(severity)
+            && connection.worst_row.is_none()
+        {
+            connection.worst_row = Some(id);
+        }
+    }
+
+    fn count_on(&mut self, at: usize, rule: &'static Rule, count: u64) {
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        connection.findings = connection.findings.saturating_add(count);
+        let is_worse = connection.worst_severity() < Some(rule.severity);
+        if connection.worst.is_none_or(|worst| rule.outranks(worst)) {
+            connection.worst = Some(rule);
+        }
+        if is_worse {
+            connection.worst_row = None;
+        }
+    }
+}
+
+/// Whether a row is in the stream of a direction.
+fn is_in_stream(row: &Row, direction: Direction) -> bool {
+    row.direction == Some(direction)
+        && match row.kind {
+            RowKind::Message(_)
+            | RowKind::Frame { .. }
+            | RowKind::Request
+            | RowKind::Response(_)
+            | RowKind::Tunnel(_)
+            | RowKind::Tls(_)
+            | RowKind::Gap
+            | RowKind::SyncLost
+            | RowKind::SyncFound
+            | RowKind::NotAFrame
+            | RowKind::HeaderUnfinished
+            | RowKind::Conflict => true,
+            RowKind::NoResponse
+            | RowKind::Limit(_)
+            | RowKind::Recognized(_)
+            | RowKind::Fin
+            | RowKind::Reset
+            | RowKind::Ended(_) => false,
+        }
+}
+
+/// Findings kept; further ones are counted.
+const MAX_FINDINGS: usize = 1 << 16;
+
+/// Rows of a connection that are searched for one that a late finding is about.
+const LOOK_BACK: usize = 1 << 16;
