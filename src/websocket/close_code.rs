@@ -88,28 +88,28 @@ impl HttpStatus {
 const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "normal closure",
-        meaning: "The connection has done what it was opened for, and ends in good order.",
-        cause: "An application closed the connection on purpose. Many libraries send it unless they are told \
-                another code; browsers send none then (1005).",
+        meaning: "The purpose of the connection is fulfilled, and it ends normally.",
+        cause: "An application closed the connection on purpose. Many libraries send it \
+                by default; browsers send no code by default (1005).",
         remedy: "Nothing. A client that wanted to stay connected may connect again.",
         ..one(1000)
     },
     CloseCode {
         name: "going away",
-        meaning: "The sender leaves: a server shuts down, or a browser leaves the page.",
+        meaning: "The sender goes away: a server shuts down, or a browser leaves the page.",
         cause: "A tab was closed, reloaded or navigated elsewhere; a server process stops. Some servers and \
-                proxies send it for an idle timeout, too.",
-        remedy: "Nothing when a user left. When servers restart: connect again after a random delay, so that \
-                 not all clients come back at once. When it comes after equal times of silence: send Pings.",
+                proxies also send it after an idle timeout.",
+        remedy: "Nothing if a user left. If servers restart: reconnect after a random delay, so that not all \
+                 clients come back at once. If it always comes after the same time of silence: send Pings.",
         ..one(1001)
     },
     CloseCode {
         name: "protocol error",
         meaning: "The sender of this code found that its peer broke the WebSocket protocol.",
         cause: "An unmasked client frame, a reserved bit or opcode, a fragmented control frame, a message \
-                begun before the last one ended: usually a hand-written implementation, or a proxy that \
+                started before the last one ended: usually a hand-written implementation, or a proxy that \
                 changes bytes.",
-        remedy: "Look at the last frames that the other side sent before it: one of them is the offence.",
+        remedy: "Look at the last frames that the other side sent before it: one of them is the violation.",
         ..one(1002)
     },
     CloseCode {
@@ -124,7 +124,7 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "reserved",
         meaning: "Reserved. A later standard might define it; none has.",
-        cause: "A program that made up a code of its own, or an old draft in which it said that a frame was \
+        cause: "A program with a code of its own, or an old draft in which it meant that a frame was \
                 too large.",
         remedy: "Use 1009 for a message that is too big, and 4000 to 4999 for meanings of your own.",
         sender: Sender::Nobody,
@@ -133,10 +133,10 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "no status received",
-        meaning: "A Close frame came, and it had no code in it. Nobody sent this number: the receiving program \
-                  makes it up to tell its application so.",
+        meaning: "A Close frame without a code was received. This number is never sent: the receiving program \
+                  reports it to its application.",
         cause: "The peer called close() without a code, which many libraries send as an empty Close frame. It \
-                is a closing in good order.",
+                is a normal close.",
         remedy: "Nothing, unless the code was expected: then let the peer send one (1000, or 3000 to 4999). To \
                  say \"no code\" on the wire, send a Close frame with an empty payload.",
         sender: Sender::Nobody,
@@ -145,22 +145,22 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "abnormal closure",
-        meaning: "The connection ended without any Close frame. Nobody sent this number: the receiving program \
-                  makes it up to tell its application so.",
+        meaning: "The connection ended without any Close frame. This number is never sent: the receiving program \
+                  reports it to its application.",
         cause: "The peer crashed or was killed; a proxy or load balancer cut an idle connection; the network \
-                went away; TCP was closed or reset without a closing handshake. Browsers report it, too, when \
-                the opening handshake failed, and do not say why.",
+                went away; TCP was closed or reset without a closing handshake. Browsers also report it if \
+                the opening handshake failed, without saying why.",
         remedy: "Look at who ended TCP (FIN or RST) and how long it had been silent: equal times such as 60 s \
-                 point to a proxy's timeout (send Pings more often than that), anything else to the logs of \
-                 whoever ended it. If the connection never opened, look at the answer to the upgrade request.",
+                 point to a proxy's timeout (send Pings more often than that); otherwise look at the logs of \
+                 the peer that ended it. If the connection never opened, look at the response to the upgrade.",
         sender: Sender::Nobody,
         wire: Wire::Forbidden,
         ..one(1006)
     },
     CloseCode {
         name: "invalid payload data",
-        meaning: "The sender of this code received a message whose content does not fit its type: a text that \
-                  is not UTF-8, above all.",
+        meaning: "The sender of this code received a message whose content does not match its type, usually a \
+                  text that is not UTF-8.",
         cause: "Bytes in another encoding, or binary data, were sent as a text message; a text was cut in the \
                 middle of a character.",
         remedy: "Send bytes as binary messages, and encode text as UTF-8 before it is sent.",
@@ -169,10 +169,10 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "policy violation",
         meaning: "The sender of this code received a message that its policy does not allow. It is the code for \
-                  all that has none of its own, and for those who do not wish to say more.",
+                  everything that has no code of its own, and for peers that give no details.",
         cause: "A missing or expired login, a rate limit, a forbidden origin, a message before the one that \
-                had to come first.",
-        remedy: "Read the reason in the Close frame and the server's log; the code alone does not tell.",
+                must come first.",
+        remedy: "Read the reason in the Close frame and the server's log; the code alone is not enough.",
         ..one(1008)
     },
     CloseCode {
@@ -187,20 +187,20 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "mandatory extension",
         meaning: "The client needed an extension, and the server did not accept it in its handshake. The \
-                  reason ought to list what was needed.",
+                  reason should list the needed extensions.",
         cause: "Rare. A client that insists on an extension such as permessage-deflate.",
-        remedy: "Switch the extension on at the server, or let the client do without. A server does not send \
-                 this code: it can refuse the handshake instead.",
+        remedy: "Enable the extension on the server, or let the client work without it. A server does not \
+                 send this code: it can refuse the handshake instead.",
         sender: Sender::Client,
         ..one(1010)
     },
     CloseCode {
         name: "internal error",
-        meaning: "The sender met something unexpected that keeps it from going on.",
+        meaning: "The sender encountered an unexpected condition and cannot continue.",
         cause: "An exception in the code that handles messages, or a Ping without a Pong in time (`keepalive \
-                ping timeout`). The standard speaks of servers; by erratum 3227 clients may send it, too.",
-        remedy: "Look into the log of whoever sent it, at the time of the last message before it. For a Ping \
-                 without its Pong, see what kept the other side from reading: a blocked event loop, a sleeping \
+                ping timeout`). The standard mentions servers only; by erratum 3227 clients may send it as well.",
+        remedy: "Look at the sender's log at the time of the last message before it. For a Ping without a \
+                 Pong, find out what kept the other side from reading: a blocked event loop, a sleeping \
                  machine, a dead path; or raise the sender's time limit (ping_timeout).",
         source: "RFC 6455 §7.4.1, erratum 3227",
         ..one(1011)
@@ -217,8 +217,8 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "try again later",
-        meaning: "The server cannot serve the client for the moment, for example because it is overloaded.",
-        cause: "A limit on connections or load. It is the nearest to HTTP's 503 and 429.",
+        meaning: "The server cannot serve the client at the moment, for example because it is overloaded.",
+        cause: "A limit on connections or load. It corresponds to HTTP's 503 and 429.",
         remedy: "Connect again later, waiting longer after each attempt, or to another server. Look at the \
                  server's load and limits.",
         sender: Sender::Server,
@@ -227,20 +227,20 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "bad gateway",
-        meaning: "The server is a gateway or proxy, and the server behind it gave no valid answer. It is HTTP's \
-                  502 for a connection that is open already.",
+        meaning: "The server is a gateway or proxy, and the server behind it gave no valid response. It is \
+                  HTTP's 502 for a connection that is already open.",
         cause: "The server behind the proxy is down, restarts, or broke the connection.",
-        remedy: "Look at the server behind, and at the proxy's log for the address that it tried.",
+        remedy: "Look at the server behind the proxy, and at the proxy's log for the address that it tried.",
         sender: Sender::Server,
         source: HYBI,
         ..one(1014)
     },
     CloseCode {
         name: "TLS handshake",
-        meaning: "The connection failed because TLS could not be established. Nobody sent this number: the \
-                  program makes it up to tell its application so.",
+        meaning: "The connection failed because TLS could not be established. This number is never sent: the \
+                  program reports it to its application.",
         cause: "A certificate that is expired, self-signed or for another name; no common version of TLS; \
-                wss:// spoken to a port without TLS. Browsers report 1006 instead.",
+                wss:// used for a port without TLS. Browsers report 1006 instead.",
         remedy: "Look at the TLS alert and the certificate; openssl s_client -connect HOST:PORT shows both.",
         sender: Sender::Nobody,
         wire: Wire::Forbidden,
@@ -248,7 +248,7 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "unauthorized",
-        meaning: "The client has to prove who it is, and has not, or not well enough. It is HTTP's 401.",
+        meaning: "The client must authenticate, and has not, or not successfully. It is HTTP's 401.",
         cause: "A token is missing, expired or wrong. Servers that close after the upgrade use it because a \
                 browser cannot see the HTTP status of a refused handshake.",
         remedy: "Log in again and connect with a fresh token. Do not retry with the same one.",
@@ -258,9 +258,9 @@ const REGISTERED: &[CloseCode] = &[
     },
     CloseCode {
         name: "forbidden",
-        meaning: "The server knows who the client is, and does not allow what it asked for. It is HTTP's 403.",
+        meaning: "The server knows who the client is, and does not allow what it requested. It is HTTP's 403.",
         cause: "A missing permission, or a channel that is not for this user.",
-        remedy: "Look at the permissions of the account. To try again will not help.",
+        remedy: "Look at the permissions of the account. Trying again does not help.",
         sender: Sender::Server,
         source: IANA,
         ..one(3003)
@@ -268,8 +268,8 @@ const REGISTERED: &[CloseCode] = &[
     CloseCode {
         name: "timeout",
         meaning: "The peer took longer than it was allowed to. It is HTTP's 408.",
-        cause: "An answer, a login or a heartbeat of the application did not come in time.",
-        remedy: "Find what was waited for: the messages before the silence say so. Connect again.",
+        cause: "A response, a login or a heartbeat of the application did not arrive in time.",
+        remedy: "Find out what was being waited for from the messages before the silence. Connect again.",
         source: IANA,
         ..one(3008)
     },
@@ -280,7 +280,7 @@ const RANGES: &[CloseCode] = &[
     CloseCode {
         name: "unused range",
         meaning: "Codes below 1000 are not used: the standard leaves them without any meaning.",
-        cause: "A status of another protocol, mostly HTTP, was taken for a close code.",
+        cause: "A status of another protocol, mostly HTTP, was used as a close code.",
         remedy: "Send a registered code that may be sent (1000 to 1003, 1007 to 1014), or one of your own from \
                  4000 to 4999.",
         sender: Sender::Nobody,
@@ -292,7 +292,7 @@ const RANGES: &[CloseCode] = &[
         name: "unregistered",
         meaning: "Codes up to 2999 belong to the protocol, its future versions and its extensions. This one \
                   has not been given a meaning.",
-        cause: "A program that made up a code of its own in the wrong range.",
+        cause: "A program with a code of its own in the wrong range.",
         remedy: "Use 4000 to 4999 for meanings of your own.",
         sender: Sender::Nobody,
         wire: Wire::Undefined,
@@ -302,19 +302,19 @@ const RANGES: &[CloseCode] = &[
     CloseCode {
         name: "library or framework",
         meaning: "Codes from 3000 to 3999 are for libraries, frameworks and applications that register them \
-                  with IANA. This one is not registered; what it means is known to whoever sends it.",
-        cause: "A library or a service has codes of its own and documents them.",
-        remedy: "Look it up in the documentation of the library or service, and read the reason beside it.",
+                  with IANA. This one is not registered; only its sender knows what it means.",
+        cause: "A library or a service with codes of its own, which it documents.",
+        remedy: "Look it up in the documentation of the library or service, and read the reason next to it.",
         source: RANGE_SOURCE,
         ..range(3000, 3999)
     },
     CloseCode {
         name: "private use",
         meaning: "Codes from 4000 to 4999 are for agreements between a client and its server. They cannot be \
-                  registered, so nobody else can know what they mean.",
+                  registered, so only the two know what they mean.",
         cause: "The application closed the connection for a reason of its own. Many add 4000 to an HTTP \
                 status (4401, 4403, 4429).",
-        remedy: "Look it up in the documentation of the service, and read the reason beside it.",
+        remedy: "Look it up in the documentation of the service, and read the reason next to it.",
         source: RANGE_SOURCE,
         ..range(4000, 4999)
     },
@@ -323,8 +323,8 @@ const RANGES: &[CloseCode] = &[
 /// Codes beyond all ranges.
 const BEYOND: CloseCode = CloseCode {
     name: "out of range",
-    meaning: "The standard defines codes up to 4999. Those above are in no range at all.",
-    cause: "A program that made up a code of its own, or the two bytes of the code were sent in the wrong \
+    meaning: "The standard defines codes up to 4999. Codes above that are in no range.",
+    cause: "A program with a code of its own, or the two bytes of the code were sent in the wrong \
             order.",
     remedy: "Use 4000 to 4999 for meanings of your own. Many libraries answer such a code with 1002.",
     sender: Sender::Nobody,
@@ -333,12 +333,12 @@ const BEYOND: CloseCode = CloseCode {
     ..range(5000, u16::MAX)
 };
 
-/// A registered code of the RFC, that anybody may send.
+/// A registered code of the RFC that either peer may send.
 const fn one(code: u16) -> CloseCode {
     CloseCode { source: "RFC 6455 §7.4.1", ..range(code, code) }
 }
 
-/// A range that anybody may send.
+/// A range that either peer may send.
 const fn range(first: u16, last: u16) -> CloseCode {
     CloseCode {
         first,
