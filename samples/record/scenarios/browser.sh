@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="Headless Chromium loads a page from a node HTTP server; its script opens a WebSocket to node ws on the same port
     (the browser offers permessage-deflate, the server declines), exchanges texts and an ArrayBuffer, and closes with 3001.
-    The connection that loaded the page is in the capture too: it is no WebSocket."
+    The connection that loaded the page is in the capture as well; it is not a WebSocket."
 software=(chromium node ws tcpdump)
 filter="tcp port 8103"
 play() {

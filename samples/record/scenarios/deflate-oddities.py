@@ -40,7 +40,7 @@ def flushed(*texts):
 deflated("/larger", "what travels is six times as large as the text: a stored block for each character",
          [(TEXT, b"".join(map(stored, TEXT)) + b"\0")], breaks="PMD-15 server")
 deflated("/tail", "the tail 00 00 ff ff is not removed", [(TEXT, Deflate()(TEXT) + b"\0\0\xff\xff")], breaks="PMD-15 server")
-deflated("/behind-final", "another block, an empty one, stands behind the final block",
+deflated("/behind-final", "another block, an empty one, follows the final block",
          [(TEXT, final(TEXT) + b"\x02\0")], breaks="PMD-15 server")
 deflated("/plain-larger", "a short text that compression would make larger travels plain, after one that gets smaller",
          [(TEXT, Deflate()(TEXT)), ("hi", None)], near="PMD-15")
@@ -49,7 +49,7 @@ deflated("/example-final", "RFC 7692 §7.2.3.4: a final block and the byte 00; s
 deflated("/final", "final blocks followed by the byte 00, in two messages", [(TEXT, final(TEXT) + b"\0")] * 2, near="PMD-15")
 deflated("/stored", "a stored block between compressed ones",
          [(TEXT + "Hello" + TEXT, Deflate()(TEXT) + b"\0\0\xff\xff" + stored("Hello") + Deflate()(TEXT))], near="PMD-15")
-deflated("/blocks", "a text flushed in the middle, so that 00 00 ff ff stands in it", [(2 * TEXT, flushed(TEXT, TEXT))],
+deflated("/blocks", "a text flushed in the middle, so that it contains 00 00 ff ff", [(2 * TEXT, flushed(TEXT, TEXT))],
          near="PMD-15")
 deflated("/empty", "an empty text travels as the byte 00 (RFC 7692 §7.2.3.6)", [("", b"\0"), (TEXT, Deflate()(TEXT))],
          near="PMD-15")

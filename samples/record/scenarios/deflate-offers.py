@@ -28,7 +28,7 @@ def compressed(client=15, server=15):
 def unknown_parameter():
     bad = DEFLATE + "; max_window_bits=10"
     negotiate("/unknown-declined", "an unknown parameter is offered, and declined", bad, breaks="PMD-01 client")
-    negotiate("/unknown-fallback", "an unknown parameter is offered, and the offer behind it accepted",
+    negotiate("/unknown-fallback", "an unknown parameter is offered, and the offer after it accepted",
               f"{bad}, {DEFLATE}", DEFLATE, breaks="PMD-01 client", near="PMD-07")
     negotiate("/unknown-accepted", "an unknown parameter is offered, and accepted", bad, DEFLATE,
               breaks="PMD-01 client", may="HS-25 PMD-07")

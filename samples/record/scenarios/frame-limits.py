@@ -16,7 +16,7 @@ def connect(target, about, **judgement):
 
 def tebibyte(side):
     """A frame that announces 1 TiB, of which a hundred bytes come before its sender ends the connection."""
-    pair = connect(f"/tebibyte-{side}", f"the {side} announces a frame of 1 TiB and ends TCP behind a hundred bytes of it",
+    pair = connect(f"/tebibyte-{side}", f"the {side} announces a frame of 1 TiB and ends TCP after a hundred bytes of it",
                    breaks=f"WS-F14 {side}", may="WS-F15 WS-C12 WS-M02")
     pair.lose(side, "binary", 1 << 40)
     pair.send(side, frame(CODES["binary"], bytes(range(100)), masked=side == "client", declared=1 << 40))
@@ -31,7 +31,7 @@ def fragments(side):
 
 
 def few_fragments():
-    pair = connect("/few", "five fragments, three of them empty, and control frames behind the first", near="WS-F16 WS-F12")
+    pair = connect("/few", "five fragments, three of them empty, and control frames after the first", near="WS-F16 WS-F12")
     pair.say("client", "text", "two parts", pieces=[b"", b"two ", b"", b"parts", b""],
              between=[("ping", "still there?"), ("pong", "")])
     pair.say("server", "pong", "still there?")

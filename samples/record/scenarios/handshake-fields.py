@@ -19,7 +19,7 @@ def once():
          answer={"Accept": ["Sec-WebSocket-Accept: {accept}"] * 2}, breaks="HS-09 server", may="HS-26")
     meet("/protocol-twice", "the response has the same Sec-WebSocket-Protocol twice", ask={"more": [PROTOCOL + "chat"]},
          answer={"more": [PROTOCOL + "chat"] * 2}, breaks="HS-09 server", may="HS-21 HS-26")
-    meet("/protocol-lines", "Sec-WebSocket-Protocol stands twice in the request, with different subprotocols",
+    meet("/protocol-lines", "Sec-WebSocket-Protocol occurs twice in the request, with different subprotocols",
          ask={"more": [PROTOCOL + "chat", PROTOCOL + "superchat"]}, answer={"more": [PROTOCOL + "superchat"]},
          near="HS-09 HS-13 HS-21")
 
@@ -41,13 +41,13 @@ def subprotocols():
 
 
 def extensions():
-    meet("/extension-no-value", "a parameter ends behind its =", ask={"more": [EXTENSIONS + "x-note; level="]},
+    meet("/extension-no-value", "a parameter ends after its =", ask={"more": [EXTENSIONS + "x-note; level="]},
          breaks="HS-14 client", may="HS-25")
     meet("/extension-no-name", "a parameter has no name", ask={"more": [EXTENSIONS + "x-note; =1"]},
          breaks="HS-14 client", may="HS-25")
     meet("/extension-open-quote", "a quoted value is never closed", ask={"more": [EXTENSIONS + 'x-note; level="low']},
          breaks="HS-14 client", may="HS-25")
-    meet("/extension-quoted-space", "what is quoted is no token (RFC 6455 §9.1)",
+    meet("/extension-quoted-space", "the quoted value is not a token (RFC 6455 §9.1)",
          ask={"more": [EXTENSIONS + 'x-note; level="very low"']}, breaks="HS-14 client", may="HS-25")
     meet("/extension-semicolon", "the response ends with a semicolon", ask={"more": [EXTENSIONS + "x-note"]},
          answer={"more": [EXTENSIONS + "x-note;"]}, breaks="HS-14 server", may="HS-26")

@@ -8,7 +8,7 @@ Pair.ports = itertools.count(8200)
 def version():
     meet("/http-1.0", "the request is HTTP/1.0", ask={"start": "GET {target} HTTP/1.0"},
          breaks="HS-02 client", may="HS-25")
-    meet("/http-1.2", "the request is HTTP/1.2: at least 1.1 is asked for", ask={"start": "GET {target} HTTP/1.2"},
+    meet("/http-1.2", "the request is HTTP/1.2: at least 1.1 is required", ask={"start": "GET {target} HTTP/1.2"},
          near="HS-02")
 
 

@@ -37,8 +37,8 @@ def quotes(number):
 
 # These two wait while the others talk.
 began = time.monotonic()
-quiet = opened("/quiet", "nothing is said for half a minute, and nobody sends Pings", breaks="OPS-02")
-alive = opened("/alive", "nothing is said for half a minute, but there was a Ping", near="OPS-02")
+quiet = opened("/quiet", "half a minute of silence without Pings", breaks="OPS-02")
+alive = opened("/alive", "half a minute of silence after a Ping", near="OPS-02")
 quiet.chat()
 beat(alive, "server", "alive?")
 

@@ -1,7 +1,7 @@
 # What applications see as 1006.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
 story="Two messages are echoed; then the server's process is killed (SIGKILL). The kernel ends the connection without a Close
-    frame, and the client's application is told 1006."
+    frame, and the client's application sees 1006."
 software=(node ws tcpdump)
 problems=(WS-C12)
 filter="tcp port 8118"

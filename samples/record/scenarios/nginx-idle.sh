@@ -1,7 +1,7 @@
 # What happens to a quiet connection behind a reverse proxy. Takes a minute.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2209
-story="The same as nginx-proxy, but after one message and its echo nobody says anything more, and nobody sends Pings. nginx has
-    its default of 60 s for proxy_read_timeout: then it ends both legs (8174 and 8175) without a Close."
+story="The same as nginx-proxy, but after one message and its echo no data and no Pings follow. nginx has
+    its default of 60 s for proxy_read_timeout: then it ends both connections (8174 and 8175) without a Close."
 software=(nginx node ws tcpdump)
 problems=(OPS-01 WS-C12)
 filter="tcp port 8174 or tcp port 8175"

@@ -48,7 +48,7 @@ late.answer()
 late.chat()
 late.close()
 
-unused = Pair("nobody says anything after the 101", breaks="HS-52,WS-C12")
+unused = Pair("no data follows the 101", breaks="HS-52,WS-C12")
 unused.ask("/unused")
 unused.answer()
 unused.end("aborted", first="client")

@@ -19,7 +19,7 @@ def reset(pair, side, outcome="aborted"):
             end.close()
 
 
-pair = Pair("the server resets a connection on which nothing was asked yet", breaks="NET-06 server")
+pair = Pair("the server resets a connection before any request", breaks="NET-06 server")
 time.sleep(0.1)
 reset(pair, "server")
 
@@ -32,7 +32,7 @@ reset(pair, "server")
 pair = Pair("somebody looks whether the port is open", near="NET-06 NET-01")
 reset(pair, "client")
 
-pair = Pair("the server refuses, and resets behind that", near="NET-06", may="HS-45")
+pair = Pair("the server refuses, and then resets", near="NET-06", may="HS-45")
 pair.ask("/full")
 wire = pair.head(refusal("503 Service Unavailable", "Content-Length: 0"), ())
 ws_log.log(event="rejected", **pair.who["client"], target="/full", status=503, subprotocol=None, extensions=None)
@@ -46,7 +46,7 @@ pair.lose("server", "text", 5000)
 pair.send("server", frame(CODES["text"], b"x" * 700, masked=False, declared=5000))
 reset(pair, "server")
 
-pair = Pair("the client resets behind both Closes", near="NET-06 NET-07 WS-C12")
+pair = Pair("the client resets after both Closes", near="NET-06 NET-07 WS-C12")
 pair.ask("/bye")
 pair.answer()
 pair.chat()

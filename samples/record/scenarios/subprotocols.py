@@ -30,11 +30,11 @@ def converse(target, about, subprotocol, messages, opcode="text", **judgement):
     pair.close()
 
 
-converse("/graphql-word", "a GraphQL client sends a word that is no JSON", GRAPHQL, (*GRAPHQL_OPENING, ("client", "ping")),
+converse("/graphql-word", "a GraphQL client sends a word that is not JSON", GRAPHQL, (*GRAPHQL_OPENING, ("client", "ping")),
          breaks="WS-M03 client")
 converse("/graphql-cut", "a GraphQL server sends JSON that ends too early", GRAPHQL,
          (*GRAPHQL_OPENING, ("server", '{"id":"1","type":"next","payload":{"data":{"hello":"wor')), breaks="WS-M03 server")
-converse("/graphql", "GraphQL as it should be, with a line end behind the JSON", GRAPHQL,
+converse("/graphql", "valid GraphQL, with a line end after the JSON", GRAPHQL,
          (*GRAPHQL_OPENING,
           ("client", json.dumps({"id": "1", "type": "subscribe", "payload": {"query": "subscription { hello }"}})),
           ("server", json.dumps({"id": "1", "type": "next", "payload": {"data": {"hello": "wörld"}}}, ensure_ascii=False)),
@@ -49,7 +49,7 @@ converse("/mqtt-spread", "MQTT packets over the bounds of messages: one in two m
 
 converse("/stomp-no-end", "a STOMP client sends a frame without the NUL at its end", STOMP,
          (*STOMP_OPENING, ("client", "SEND\ndestination:/queue/a\n\nhello")), breaks="WS-M03 client")
-converse("/stomp", "STOMP as it should be: heart-beats, and line ends behind a frame", STOMP,
+converse("/stomp", "valid STOMP: heart-beats, and line ends after a frame", STOMP,
          (*STOMP_OPENING, ("server", "\n"), ("client", "SEND\ndestination:/queue/a\n\nhello\0\n\n"), ("server", "\n"),
           ("client", "DISCONNECT\r\nreceipt:7\r\n\r\n\0"), ("server", "RECEIPT\nreceipt-id:7\n\n\0")), near="WS-M03")
 

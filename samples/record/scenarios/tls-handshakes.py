@@ -71,12 +71,12 @@ TLS_13 = (TLS.TLSv1_3, TLS.TLSv1_3)
 
 meet("TLS 1.2 and a good certificate", "good", server=TLS_12, outcome="undecodable", near="TLS-03 TLS-04 TLS-07 TLS-08")
 meet("TLS 1.3 and a good certificate", "good", outcome="undecodable", near="TLS-03 TLS-04 TLS-07 TLS-08")
-meet("an expired certificate: the client says so", "expired", server=TLS_12, breaks="TLS-03,TLS-04 server")
+meet("an expired certificate: the client sends an alert", "expired", server=TLS_12, breaks="TLS-03,TLS-04 server")
 meet("a certificate for another name", "other", server=TLS_12, breaks="TLS-03,TLS-04 server")
 meet("a self-signed certificate", "own", server=TLS_12, breaks="TLS-03,TLS-04 server")
 meet("a certificate of an authority that the client does not know", "unknown", server=TLS_12, breaks="TLS-03", near="TLS-04")
 meet("the same in TLS 1.3: the certificate is encrypted, and OpenSSL's alert is not", "unknown", breaks="TLS-03", near="TLS-08")
-meet("a client that looks at the certificate after the handshake, and says nothing", "own", server=TLS_12, looks="later",
+meet("a client that checks the certificate after the handshake, and sends no alert", "own", server=TLS_12, looks="later",
      outcome="undecodable", breaks="TLS-04 server,TLS-08")
 meet("the same in TLS 1.3", "own", looks="later", outcome="undecodable", breaks="TLS-08")
 meet("a server that speaks TLS 1.1 only", "good", server=OLD, client=(TLS.TLSv1_1, TLS.TLSv1_3), outcome="undecodable",
