@@ -213,7 +213,7 @@ impl Journal for Entries {
     }
 }
 
-/// Analyzes messages with a report of JSON lines that nobody reads.
+/// Analyzes messages with a report of JSON lines that no one reads.
 fn reported(payload: Payload, messages: u64, detail: Detail) -> AllocationInfo {
     let options = ndjson::NdjsonOptions {
         selection: Selection::default(),

@@ -52,7 +52,7 @@ const STRANGERS: &[(&str, &str)] = &[
     ("tui", "report"),
 ];
 
-/// `(folder, module)`: two parts of one module that the lists above cannot tell apart. What stands below
+/// `(folder, module)`: two parts of one module that the list above does not separate. What is below
 /// the folder must not import the module.
 const APART: &[(&str, &str)] = &[
     // What is remembered of one connection never depends on another, so that each can have its thread.
@@ -477,7 +477,7 @@ impl Source {
         Some(absolute)
     }
 
-    /// The name that follows each `key`; empty where a brace or a star does.
+    /// The name that follows each `key`; empty if a brace or a star does.
     fn names_after<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
         self.code.match_indices(key).map(|(at, key)| {
             let rest = &self.code[at + key.len()..];

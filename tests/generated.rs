@@ -63,7 +63,7 @@ fn loss_costs_no_frame_but_those_in_a_hole_and_next_to_it() {
     assert!(seen.gaps > 0, "holes are not told");
     assert_eq!(seen.websockets, truth.websockets);
     let (sent, decoded) = (total(&truth.messages), total(&seen.messages) - seen.incomplete);
-    // A hole over a header costs those behind it, up to the next frame that begins a segment.
+    // A hole over a header costs those after it, up to the next frame that begins a segment.
     let least = sent - 2 * truth.frames_in_holes;
     assert!(
         (least..=sent).contains(&decoded),

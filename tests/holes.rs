@@ -1,4 +1,4 @@
-//! What waits behind holes takes no more memory than the limits say, however much there is of it.
+//! What waits after holes takes no more memory than the limits say, however much there is of it.
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 

@@ -1,4 +1,4 @@
-//! How bytes are cut and carried never changes what was said.
+//! How bytes are cut and carried never changes the messages.
 
 #![allow(
     clippy::as_conversions,

@@ -1,4 +1,4 @@
-//! What costs too much is let go, and said.
+//! What costs too much is dropped and reported.
 
 #![allow(
     clippy::as_conversions,
@@ -99,7 +99,7 @@ fn below_the_limits_holes_are_filled_however_late() {
     conversation.say(ClientToServer, Opcode::Binary, &[7; 200_000]);
     let mut carried = packets(&conversation, &Layout::default());
     let first = carried.iter().position(|packet| packet.payload == 1448).unwrap();
-    // Before the acknowledgement, which would tell that the capture missed it.
+    // Before the acknowledgement, which would report that the capture missed it.
     let last = carried.iter().rposition(|packet| packet.payload > 0).unwrap();
     let late = carried.remove(first);
     carried.insert(last, late);
@@ -163,7 +163,7 @@ fn http_heads_are_kept_up_to_the_limit() {
 }
 
 /// Connections whose first message lacks a packet, which nobody acknowledges, and `messages`
-/// messages of 1,000 bytes behind it, all connections in turn; and how many of them are whole.
+/// messages of 1,000 bytes after it, all connections in turn; and how many of them are complete.
 fn hole(connections: u16, messages: usize) -> (Vec<TestPacket>, usize) {
     let conversation = Conversation::plain("hole");
     let mut lines: Vec<TestTraffic> = (0..connections)

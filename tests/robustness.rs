@@ -1,4 +1,4 @@
-//! Damaged and hostile input: nothing panics, everything ends, and what is told is consistent.
+//! Damaged and hostile input: nothing panics, everything ends, and what is reported is consistent.
 //!
 //! A release build tries every prefix and every byte of the samples (of the largest every second or third), a
 //! debug build a part of them.

@@ -109,7 +109,7 @@ impl Screen {
         });
     }
 
-    /// Presses one key after the other; names of keys stand in brackets.
+    /// Presses one key after the other; names of keys are in brackets.
     fn press(&mut self, keys: &str) -> Effect {
         let mut effect = Effect::None;
         let mut rest = keys;
@@ -320,7 +320,7 @@ fn a_filter_keeps_the_row_under_the_cursor() {
     assert_eq!((screen.app.rows.len(), screen.app.current()), (6, row));
     screen.press("[Esc]");
     assert_eq!((screen.app.rows.len(), screen.app.current()), (all, row));
-    // An empty line shows all again, too; a wrong one stays to be put right.
+    // An empty line shows all again as well; a wrong one stays to be put right.
     screen.press("fno such thing[Enter]");
     assert!(matches!(screen.app.overlay, Overlay::Prompt(_)));
 }

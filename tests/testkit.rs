@@ -57,7 +57,7 @@ fn another_parser_reads_the_same_from_the_packets() {
                 other => panic!("{other:?}"),
             };
             assert_eq!(Ok(tcp.checksum), checksum);
-            // Sequence numbers of the client go on where they stopped.
+            // Sequence numbers of the client continue where they stopped.
             assert!(expected.is_none_or(|next| tcp.sequence_number == next), "{tcp:?}");
             if packet.direction == ClientToServer {
                 let taken =

@@ -1,4 +1,4 @@
-//! A client that sends numbered messages as fast as it is told to, and a server that takes them.
+//! A client that sends numbered messages at a given rate, and a server that receives them.
 
 #![expect(
     clippy::as_conversions,

@@ -18,7 +18,7 @@ use crate::namespace::{Namespace, PATIENCE, Running, ended, signal};
 use hearing::Heard;
 use sending::Load;
 
-/// Names the file that tells what was sent, where this program is to be the sender.
+/// Names the file with what was sent, if this program is the sender.
 const SENDER: &str = "WSLENS_TEST_SENDER";
 
 /// What to send, as the words of [`Load::parse`].

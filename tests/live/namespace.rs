@@ -13,7 +13,7 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one; says why not and gives `None` where that is impossible.
+    /// Creates one; reports why not and returns `None` if that is impossible.
     pub(crate) fn new(test: &str) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -121,7 +121,7 @@ pub(crate) fn run(program: &mut Command) {
     assert!(status.success(), "{program:?}: {status}");
 }
 
-/// How a program ended; `None` where it does not end in time.
+/// How a program ended; `None` if it does not end in time.
 pub(crate) fn ended(child: &mut Child) -> Option<std::process::ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {

@@ -42,7 +42,7 @@ pub(crate) fn has_node(test: &str) -> bool {
     }
 }
 
-/// Sees that Python is there; says so where it is not.
+/// Checks that Python is available, and reports it if not.
 pub(crate) fn has_python(test: &str) -> bool {
     is_installed("python3")
         || skip::<()>(test, "python3 is missing (apt install python3)").is_some()

@@ -108,7 +108,7 @@ fn what_is_written_is_what_was_printed() {
 fn files_begin_anew_at_their_limit_and_the_oldest_go() {
     let Some(namespace) = Namespace::new("writing several files") else { return };
     let folder = tempfile::tempdir().unwrap();
-    // The files behind the first are made by the user that root has become.
+    // The files after the first are made by the user that root has become.
     let opened = Command::new("chmod").arg("a+rwx").arg(folder.path()).status();
     assert!(opened.unwrap().success());
     let file = folder.path().join("capture.pcapng");

@@ -222,7 +222,7 @@ impl Shown {
         Err("they differ".to_owned())
     }
 
-    /// What was said, without what depends on the recording; of one connection or of all.
+    /// The messages, without what depends on the recording; of one connection or of all.
     fn contents(&self, connection: Option<u64>) -> Vec<Vec<Value>> {
         const FIELDS: [&str; 8] = [
             "direction",

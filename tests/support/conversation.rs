@@ -77,7 +77,7 @@ impl Conversation {
         self.bytes(direction, &frame);
     }
 
-    /// Says a message in frames of `size`, with a Ping behind each but the last.
+    /// Says a message in frames of `size`, with a Ping after each but the last.
     pub(crate) fn say_in_frames(&mut self, direction: Direction, content: &[u8], size: usize) {
         let parts: Vec<&[u8]> = content.chunks(size).collect();
         for (index, part) in parts.iter().enumerate() {
@@ -184,7 +184,7 @@ pub(crate) fn deflated() -> Conversation {
     it
 }
 
-/// A message of 200,000 bytes each way, and one behind it.
+/// A message of 200,000 bytes each way, and one after it.
 pub(crate) fn large() -> Conversation {
     let mut it = Conversation::plain("large");
     let content = Random(5).bytes(200_000);

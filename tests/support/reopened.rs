@@ -1,4 +1,4 @@
-//! A timeline next to what a sink is told, and the comparison of both.
+//! A timeline and the events that a sink receives, and the comparison of both.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ pub(crate) struct Told {
 /// Where a frame starts: connection, direction, offset.
 type FramePlace = (u64, Direction, u64);
 
-/// Tells a timeline, and keeps what it is told of.
+/// Records a timeline, and keeps what it is recorded from.
 #[derive(Debug, Default)]
 pub(crate) struct Both {
     pub(crate) timeline: Timeline,
@@ -166,12 +166,12 @@ pub(crate) fn record(packets: &[TestPacket], options: AnalyzerOptions) -> Both {
     both
 }
 
-/// Opens every row, and compares it with what the sink was told.
+/// Opens every row, and compares it with what the sink received.
 #[track_caller]
 pub(crate) fn assert_reopens(both: &Both, store: &dyn PacketStore, what: &str) {
     let timeline = &both.timeline;
     let limits = OpenLimits { content: 1 << 30, wire: 1 << 30, ..OpenLimits::default() };
-    // One that starts anew each time, and one that goes on where it stopped.
+    // One that starts anew each time, and one that continues where it stopped.
     let mut opener = Opener::new(store, limits);
     let (mut messages, mut frames) = (both.messages.iter(), 0);
     let (mut requests, mut responses) = (both.requests.iter(), both.responses.iter());

@@ -1,4 +1,4 @@
-//! A sink that keeps what it was told, and ways to fill it.
+//! A sink that keeps what it receives, and ways to fill it.
 
 use std::io::Cursor;
 
@@ -103,7 +103,7 @@ pub(crate) fn see(packets: &[TestPacket], options: AnalyzerOptions) -> Seen {
     seen
 }
 
-/// What is seen of a capture file, up to its end or its damage; `None` where it is no capture.
+/// What is seen of a capture file, up to its end or its damage; `None` if it is not a capture.
 pub(crate) fn read<S: Sink>(file: Vec<u8>, options: AnalyzerOptions, sink: &mut S) -> Option<u64> {
     let mut source = capture::open_stream(Box::new(Cursor::new(file)), "memory").ok()?;
     let mut analyzer = Analyzer::new(options);

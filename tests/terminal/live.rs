@@ -1,4 +1,4 @@
-//! Captures that go on while they are shown: a pipe that grows, and an interface of a network of its own.
+//! Captures that continue while they are shown: a pipe that grows, and an interface of a network of its own.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -100,7 +100,7 @@ fn capturing_is_stopped_and_what_came_stays_to_be_read_again_and_saved() {
     let rest = capture.packets.len();
     capture.grow(rest);
     capture.program.shows(" 38 of 38 ");
-    // The writer goes on to hold the pipe open: nothing more comes, and it does not end.
+    // The writer continues to hold the pipe open: nothing more comes, and it does not end.
     capture.program.keys_show("\x1b", "capturing stopped");
     capture.program.shows("stopped");
     capture.program.shows(" of 39 ");
@@ -219,7 +219,7 @@ fn an_interface_is_shown_while_it_is_captured_on() {
     program.shows(" 40 messages");
     assert!(talk.wait().unwrap().success());
     program.shows("aborted");
-    // The last line tells whether all of a screen was drawn.
+    // The last line shows whether a screen was drawn completely.
     program.keys_show("k\r", "J next row");
     program.shows("offset");
     program.keys_show("\x1b", "f filter");

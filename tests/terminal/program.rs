@@ -109,7 +109,7 @@ impl Program {
         self.wait(&format!("{bytes:?} written"), |_, written| contains(written, bytes));
     }
 
-    /// All that the program has written; what is no UTF-8, as the first half of a character, replaced.
+    /// All that the program has written; what is not UTF-8, as the first half of a character, replaced.
     pub(crate) fn written(&self) -> String {
         let written = self.written.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&written.bytes).into_owned()

@@ -23,7 +23,7 @@ pub(super) struct Session<S> {
     server: SocketAddr,
     extension: Extension,
     script: S,
-    /// When the script goes on.
+    /// When the script continues.
     next: u64,
     socket: Option<WebSocket>,
 }

@@ -173,7 +173,7 @@ impl Tcp {
             return;
         }
         if late {
-            // A duplicate acknowledgement for every segment behind the hole.
+            // A duplicate acknowledgement for every segment after the hole.
             self.acknowledge(tap, now + 20_000, direction);
             return;
         }

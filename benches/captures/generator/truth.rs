@@ -47,7 +47,7 @@ impl Truth {
         *self.payload_bytes.get_mut(direction) += length as u64;
     }
 
-    /// The form in which it stands beside a capture.
+    /// The form in which it is saved next to a capture.
     pub(crate) fn to_json(&self, profile: Profile) -> Value {
         json!({
             "profile": profile.name(),

@@ -89,7 +89,7 @@ struct Visit {
 enum Kind {
     /// HTTP with keep-alive.
     Page,
-    /// The same behind TLS.
+    /// The same inside TLS.
     Tls,
     /// An interactive shell over SSH.
     Shell,
