@@ -135,7 +135,7 @@ const CRATES: &[(&str, &[&str])] = &[
 /// Percent of all definitions of types that may share their name with another one.
 ///
 /// A name that exists twice has to be looked up with its module each time: prefix it with its subject.
-const SHARED_NAMES: usize = 20;
+const SHARED_NAMES: usize = 15;
 
 /// `(folder, files)`: how many files of a folder of `src` may import one another in a circle at most; one file
 /// alone is no circle. Tests of a file do not count.

@@ -237,9 +237,9 @@ mod tests {
 
     #[test]
     fn head_ends_at_its_empty_line_however_it_arrives() {
-        type Row<'a> = (&'a str, &'a [u8], Option<Range<usize>>);
+        type LineRow<'a> = (&'a str, &'a [u8], Option<Range<usize>>);
         #[rustfmt::skip]
-        let rows: &[Row<'_>] = &[
+        let rows: &[LineRow<'_>] = &[
             ("plain",               b"G\r\nA: b\r\n\r\nrest", Some(0..11)),
             ("bare LF",             b"G\nA: b\n\nrest",       Some(0..8)),
             ("mixed line ends",     b"G\r\nA: b\n\r\n",       Some(0..10)),

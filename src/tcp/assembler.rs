@@ -329,11 +329,11 @@ mod tests {
     }
 
     /// Name, segments, what comes out, ranges in conflict.
-    type Case =
+    type AssemblerCase =
         (&'static str, &'static [(u64, &'static [u8])], &'static [u8], &'static [(u64, u64)]);
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
+    const CASES: &[AssemblerCase] = &[
         ("in order", &[(0, b"ab"), (2, b"cd")], b"abcd", &[]),
         ("swapped", &[(2, b"cd"), (0, b"ab")], b"abcd", &[]),
         ("twice", &[(0, b"ab"), (0, b"ab"), (2, b"c")], b"abc", &[]),

@@ -270,10 +270,10 @@ mod tests {
         seen
     }
 
-    type Row = (&'static str, fn() -> Vec<(Direction, Vec<u8>)>, &'static [&'static str]);
+    type SessionRow = (&'static str, fn() -> Vec<(Direction, Vec<u8>)>, &'static [&'static str]);
 
     #[rustfmt::skip]
-    const ROWS: &[Row] = &[
+    const ROWS: &[SessionRow] = &[
         ("TLS 1.2", || vec![
             (C, hello()), (S, flight(GOOD)), (C, finished()), (S, finished()), (C, sealed(300)), (S, sealed(200)),
         ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.2", "Certificate CN=example.org", "established in 4",

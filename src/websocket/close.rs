@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn payload_splits_into_code_and_reason() {
-        type Case = (&'static str, &'static [u8], Option<u16>, &'static [u8]);
-        let cases: &[Case] = &[
+        type CloseCase = (&'static str, &'static [u8], Option<u16>, &'static [u8]);
+        let cases: &[CloseCase] = &[
             ("code and reason", b"\x03\xe8bye", Some(1000), b"bye"),
             ("code only", b"\x03\xe9", Some(1001), b""),
             ("empty", b"", None, b""),

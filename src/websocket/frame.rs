@@ -164,7 +164,7 @@ pub fn frame_header(input: &[u8]) -> IResult<&[u8], FrameHeader, Error<&[u8]>> {
 mod tests {
     use super::*;
 
-    struct Case {
+    struct HeaderCase {
         name: &'static str,
         bytes: &'static [u8],
         header: FrameHeader,
@@ -182,19 +182,19 @@ mod tests {
     };
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
+    const CASES: &[HeaderCase] = &[
         // RFC 6455 §5.7
-        Case { name: "unmasked text Hello", bytes: &[0x81, 0x05], header: PLAIN, bits: 7, minimal: true },
-        Case { name: "masked text Hello", bytes: &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d],
+        HeaderCase { name: "unmasked text Hello", bytes: &[0x81, 0x05], header: PLAIN, bits: 7, minimal: true },
+        HeaderCase { name: "masked text Hello", bytes: &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d],
                header: FrameHeader { mask: Some([0x37, 0xfa, 0x21, 0x3d]), header_length: 6, ..PLAIN }, bits: 7, minimal: true },
-        Case { name: "first fragment", bytes: &[0x01, 0x03], header: FrameHeader { fin: false, payload_length: 3, ..PLAIN }, bits: 7, minimal: true },
-        Case { name: "256 bytes binary", bytes: &[0x82, 0x7e, 0x01, 0x00],
+        HeaderCase { name: "first fragment", bytes: &[0x01, 0x03], header: FrameHeader { fin: false, payload_length: 3, ..PLAIN }, bits: 7, minimal: true },
+        HeaderCase { name: "256 bytes binary", bytes: &[0x82, 0x7e, 0x01, 0x00],
                header: FrameHeader { opcode: 2, payload_length: 256, header_length: 4, ..PLAIN }, bits: 16, minimal: true },
-        Case { name: "64 KiB binary", bytes: &[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0],
+        HeaderCase { name: "64 KiB binary", bytes: &[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0],
                header: FrameHeader { opcode: 2, payload_length: 65_536, header_length: 10, ..PLAIN }, bits: 64, minimal: true },
         // Illegal, and still to be shown.
-        Case { name: "5 bytes in 16 bits", bytes: &[0x81, 0x7e, 0x00, 0x05], header: FrameHeader { header_length: 4, ..PLAIN }, bits: 16, minimal: false },
-        Case { name: "top bit of 64 set, masked, all RSV, opcode F", bytes: &[0xff, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4],
+        HeaderCase { name: "5 bytes in 16 bits", bytes: &[0x81, 0x7e, 0x00, 0x05], header: FrameHeader { header_length: 4, ..PLAIN }, bits: 16, minimal: false },
+        HeaderCase { name: "top bit of 64 set, masked, all RSV, opcode F", bytes: &[0xff, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4],
                header: FrameHeader { fin: true, rsv: 7, opcode: 15, mask: Some([1, 2, 3, 4]), payload_length: 1 << 63, header_length: 14 }, bits: 64, minimal: true },
     ];
 

@@ -168,10 +168,10 @@ mod tests {
     const SERVER: Expectation = Expectation { masked: Some(Masked::No), rsv1: Rsv1::Forbidden };
     const ANY: Expectation = Expectation { masked: None, rsv1: Rsv1::Allowed };
 
-    type Case = (&'static str, &'static [u8], Expectation, Option<(u32, RunEnd)>);
+    type SyncCase = (&'static str, &'static [u8], Expectation, Option<(u32, RunEnd)>);
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
+    const CASES: &[SyncCase] = &[
         ("one text frame", b"\x81\x05Hello", SERVER, Some((1, RunEnd::Exact))),
         ("text and ping", b"\x81\x05Hello\x89\x00", SERVER, Some((2, RunEnd::Exact))),
         ("masked text", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", ANY, Some((1, RunEnd::Exact))),

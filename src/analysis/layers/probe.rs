@@ -209,10 +209,10 @@ mod tests {
     const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     const PLAIN: &[u8] = b"\x81\x05Hello";
 
-    type Case = (&'static str, &'static [(Direction, &'static [u8])], Verdict);
+    type ProbeCase = (&'static str, &'static [(Direction, &'static [u8])], Verdict);
 
     #[rustfmt::skip]
-    const CASES: &[Case] = &[
+    const CASES: &[ProbeCase] = &[
         ("nothing", &[], Verdict::Unsure),
         ("one frame is not enough", &[(C, MASKED)], Verdict::Unsure),
         ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames),

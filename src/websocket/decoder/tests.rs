@@ -77,7 +77,7 @@ fn tell(seen: Observation<'_>) -> String {
     }
 }
 
-struct Case {
+struct DecoderCase {
     name: &'static str,
     bytes: &'static [u8],
     compression: Compression,
@@ -85,50 +85,50 @@ struct Case {
 }
 
 #[rustfmt::skip]
-const CASES: &[Case] = &[
+const CASES: &[DecoderCase] = &[
     // RFC 6455 §5.7
-    Case { name: "unmasked text", bytes: b"\x81\x05Hello", compression: Compression::None,
+    DecoderCase { name: "unmasked text", bytes: b"\x81\x05Hello", compression: Compression::None,
            told: &["frame 1 at 0 of 5", "end 7", "text \"Hello\" of 5 in 1"] },
-    Case { name: "masked text", bytes: b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", compression: Compression::None,
+    DecoderCase { name: "masked text", bytes: b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", compression: Compression::None,
            told: &["frame 1 at 0 of 5", "end 11", "text \"Hello\" of 5 in 1"] },
-    Case { name: "fragmented text", bytes: b"\x01\x03Hel\x80\x02lo", compression: Compression::None,
+    DecoderCase { name: "fragmented text", bytes: b"\x01\x03Hel\x80\x02lo", compression: Compression::None,
            told: &["frame 1 at 0 of 3", "end 5", "frame 0 at 5 of 2", "end 9", "text \"Hello\" of 5 in 2"] },
-    Case { name: "ping, masked pong", bytes: b"\x89\x05Hello\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", compression: Compression::None,
+    DecoderCase { name: "ping, masked pong", bytes: b"\x89\x05Hello\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", compression: Compression::None,
            told: &["frame 9 at 0 of 5", "end 7", "ping \"Hello\" of 5 in 1", "frame a at 7 of 5", "end 18", "pong \"Hello\" of 5 in 1"] },
     // RFC 7692 §7.2.3.1 and §7.2.3.2, with a plain message and a control frame between
-    Case { name: "compressed messages with context", compression: DEFLATE,
+    DecoderCase { name: "compressed messages with context", compression: DEFLATE,
            bytes: b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\x81\x02hi\x89\x00\xc1\x05\xf2\x00\x11\x00\x00",
            told: &["frame 1 at 0 of 7", "end 9", "text \"Hello\" of 5 in 1 Done", "frame 1 at 9 of 2", "end 13", "text \"hi\" of 2 in 1",
                    "frame 9 at 13 of 0", "end 15", "ping \"\" of 0 in 1", "frame 1 at 15 of 5", "end 22", "text \"Hello\" of 5 in 1 Done"] },
-    Case { name: "compressed fragments with a ping between", compression: DEFLATE,
+    DecoderCase { name: "compressed fragments with a ping between", compression: DEFLATE,
            bytes: b"\x41\x03\xf2\x48\xcd\x89\x01!\x80\x04\xc9\xc9\x07\x00",
            told: &["frame 1 at 0 of 3", "end 5", "frame 9 at 5 of 1", "end 8", "ping \"!\" of 1 in 1",
                    "frame 0 at 8 of 4", "end 14", "text \"Hello\" of 5 in 2 Done"] },
-    Case { name: "a mid-stream start guesses permessage-deflate", compression: Compression::Unknown,
+    DecoderCase { name: "a mid-stream start guesses permessage-deflate", compression: Compression::Unknown,
            bytes: b"\xc1\x05\xf2\x00\x11\x00\x00\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00",
            told: &["frame 1 at 0 of 5", "end 7", "incomplete text \"H\" of 1 in 1 HistoryMissing",
                    "frame 1 at 7 of 7", "end 16", "text \"Hello\" of 5 in 1 Done"] },
-    Case { name: "close, close without a body", bytes: b"\x88\x05\x03\xe8bye\x88\x00", compression: Compression::None,
+    DecoderCase { name: "close, close without a body", bytes: b"\x88\x05\x03\xe8bye\x88\x00", compression: Compression::None,
            told: &["frame 8 at 0 of 5", "end 7", "close \"\\u{3}\u{fffd}bye\" of 5 in 1", "frame 8 at 7 of 0", "end 9", "close \"\" of 0 in 1"] },
-    Case { name: "empty frames and fragments", bytes: b"\x81\x00\x01\x00\x00\x00\x80\x00", compression: Compression::None,
+    DecoderCase { name: "empty frames and fragments", bytes: b"\x81\x00\x01\x00\x00\x00\x80\x00", compression: Compression::None,
            told: &["frame 1 at 0 of 0", "end 2", "text \"\" of 0 in 1", "frame 1 at 2 of 0", "end 4", "frame 0 at 4 of 0", "end 6",
                    "frame 0 at 6 of 0", "end 8", "text \"\" of 0 in 3"] },
     // Broken rules are observed, not refused.
-    Case { name: "reserved opcodes carry no message", bytes: b"\x83\x01a\x8b\x01b\x81\x01c", compression: Compression::None,
+    DecoderCase { name: "reserved opcodes carry no message", bytes: b"\x83\x01a\x8b\x01b\x81\x01c", compression: Compression::None,
            told: &["frame 3 at 0 of 1", "end 3", "frame b at 3 of 1", "end 6", "frame 1 at 6 of 1", "end 9", "text \"c\" of 1 in 1"] },
-    Case { name: "continuation of nothing", bytes: b"\x80\x01a\x81\x01c", compression: Compression::None,
+    DecoderCase { name: "continuation of nothing", bytes: b"\x80\x01a\x81\x01c", compression: Compression::None,
            told: &["frame 0 at 0 of 1", "end 3", "frame 1 at 3 of 1", "end 6", "text \"c\" of 1 in 1"] },
-    Case { name: "a message within a message", bytes: b"\x01\x01a\x81\x01b", compression: Compression::None,
+    DecoderCase { name: "a message within a message", bytes: b"\x01\x01a\x81\x01b", compression: Compression::None,
            told: &["frame 1 at 0 of 1", "end 3", "frame 1 at 3 of 1", "incomplete text \"a\" of 1 in 1", "end 6", "text \"b\" of 1 in 1"] },
-    Case { name: "text that is not UTF-8", bytes: b"\x81\x03a\xffb", compression: Compression::None,
+    DecoderCase { name: "text that is not UTF-8", bytes: b"\x81\x03a\xffb", compression: Compression::None,
            told: &["frame 1 at 0 of 3", "not UTF-8 at 1", "end 5", "text \"a\u{fffd}b\" of 3 in 1"] },
-    Case { name: "text that ends within a character", bytes: b"\x01\x01\xe2\x80\x01\x82", compression: Compression::None,
+    DecoderCase { name: "text that ends within a character", bytes: b"\x01\x01\xe2\x80\x01\x82", compression: Compression::None,
            told: &["frame 1 at 0 of 1", "end 3", "frame 0 at 3 of 1", "not UTF-8 at 2", "end 6", "text \"\u{fffd}\" of 2 in 2"] },
-    Case { name: "2^63 bytes declared, not UTF-8 long before", bytes: b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00ab\xff", compression: Compression::None,
+    DecoderCase { name: "2^63 bytes declared, not UTF-8 long before", bytes: b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00ab\xff", compression: Compression::None,
            told: &["frame 1 at 0 of 9223372036854775808", "not UTF-8 at 2", "cut after 3, 0 missing", "incomplete text \"ab\u{fffd}\" of 3 in 1"] },
-    Case { name: "header cut", bytes: b"\x81\x01a\x82\x7e\x01", compression: Compression::None,
+    DecoderCase { name: "header cut", bytes: b"\x81\x01a\x82\x7e\x01", compression: Compression::None,
            told: &["frame 1 at 0 of 1", "end 3", "text \"a\" of 1 in 1", "header cut [82, 7e, 01]"] },
-    Case { name: "unfinished fragments", bytes: b"\x01\x01a\x00\x01b", compression: Compression::None,
+    DecoderCase { name: "unfinished fragments", bytes: b"\x01\x01a\x00\x01b", compression: Compression::None,
            told: &["frame 1 at 0 of 1", "end 3", "frame 0 at 3 of 1", "end 6", "incomplete text \"ab\" of 2 in 2"] },
 ];
 

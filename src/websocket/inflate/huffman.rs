@@ -8,9 +8,9 @@ use crate::websocket::inflate::bits::Bits;
 /// Byte 0: bits of the code and of its extra bits. Byte 1: bits of the code, and flags. Bytes 2
 /// and 3: the literal, or what the extra bits are added to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Entry(u32);
+pub(super) struct HuffmanEntry(u32);
 
-impl Entry {
+impl HuffmanEntry {
     const LITERAL: u32 = 0x8000;
     const SUBTABLE: u32 = 0x4000;
     const END: u32 = 0x2000;
@@ -83,8 +83,8 @@ impl Entry {
 ///
 /// Longer codes have subtables after them. `SIZE` is a power of two, enough for any code.
 #[derive(Debug)]
-pub(super) struct Code<const ROOT: u32, const SIZE: usize> {
-    entries: [Entry; SIZE],
+pub(super) struct HuffmanCode<const ROOT: u32, const SIZE: usize> {
+    entries: [HuffmanEntry; SIZE],
 }
 
 /// Lengths that are not codes: too many codes are that short, or too few.
@@ -100,7 +100,7 @@ pub(super) enum Incomplete {
     Single,
 }
 
-impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
+impl<const ROOT: u32, const SIZE: usize> HuffmanCode<ROOT, SIZE> {
     /// A code without symbols.
     pub(super) const fn new() -> Self {
         Self { entries: [INVALID; SIZE] }
@@ -108,26 +108,26 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
 
     /// The entry for the next bits, possibly of a subtable.
     #[inline]
-    pub(super) fn entry(&self, bits: Bits) -> Entry {
+    pub(super) fn entry(&self, bits: Bits) -> HuffmanEntry {
         let entry = self.root(bits);
         if entry.is_subtable() { self.deeper(entry, bits) } else { entry }
     }
 
     /// The entry for the next bits of the first table.
     #[inline]
-    pub(super) fn root(&self, bits: Bits) -> Entry {
+    pub(super) fn root(&self, bits: Bits) -> HuffmanEntry {
         self.at(length_usize(bits.peek() & !(u64::MAX << ROOT)))
     }
 
     /// The entry of the subtable that `entry` leads to.
     #[inline]
-    pub(super) fn deeper(&self, entry: Entry, bits: Bits) -> Entry {
+    pub(super) fn deeper(&self, entry: HuffmanEntry, bits: Bits) -> HuffmanEntry {
         let index = bits.field(ROOT, entry.bits());
         self.at(length_usize(u64::from(entry.0 >> 16) + index))
     }
 
     #[inline]
-    fn at(&self, index: usize) -> Entry {
+    fn at(&self, index: usize) -> HuffmanEntry {
         // The mask changes nothing, and spares a check.
         self.entries.get(index & (SIZE - 1)).copied().unwrap_or(INVALID)
     }
@@ -138,7 +138,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
     pub(super) fn build(
         &mut self,
         lengths: &[u8],
-        meanings: &[Entry],
+        meanings: &[HuffmanEntry],
         incomplete: Incomplete,
     ) -> Result<(), NoCode> {
         let mut counts = [0_u16; MAX_BITS + 1];
@@ -159,7 +159,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
             }
             self.entries.fill(INVALID);
         }
-        let mut sorted = [Entry::default(); MAX_SYMBOLS];
+        let mut sorted = [HuffmanEntry::default(); MAX_SYMBOLS];
         sort(lengths, meanings, &counts, &mut sorted);
         let mut symbols = sorted.iter();
         // The code, its first bit lowest: as it is in the stream.
@@ -193,7 +193,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
         &mut self,
         mut code: usize,
         mut counts: [u16; MAX_BITS + 1],
-        mut symbols: impl Iterator<Item = &'a Entry>,
+        mut symbols: impl Iterator<Item = &'a HuffmanEntry>,
     ) {
         let mut next = 1_usize << ROOT;
         let (mut prefix, mut start, mut size) = (usize::MAX, 0, 0);
@@ -209,7 +209,11 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
                     (start, size) = (next, 1_usize << index_bits);
                     next += size;
                     let value = u32::try_from(start).unwrap_or(0);
-                    self.put(prefix, 0, Entry::new(Entry::SUBTABLE, index_bits, value));
+                    self.put(
+                        prefix,
+                        0,
+                        HuffmanEntry::new(HuffmanEntry::SUBTABLE, index_bits, value),
+                    );
                 }
                 let stride = 1_usize << (bits - ROOT);
                 for place in (code >> ROOT..size).step_by(stride) {
@@ -224,7 +228,7 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
     }
 
     #[inline]
-    fn put(&mut self, start: usize, index: usize, entry: Entry) {
+    fn put(&mut self, start: usize, index: usize, entry: HuffmanEntry) {
         if let Some(place) = self.entries.get_mut((start + index) & (SIZE - 1)) {
             *place = entry;
         }
@@ -234,9 +238,9 @@ impl<const ROOT: u32, const SIZE: usize> Code<ROOT, SIZE> {
 /// Values of symbols, those with the shortest codes first.
 fn sort(
     lengths: &[u8],
-    meanings: &[Entry],
+    meanings: &[HuffmanEntry],
     counts: &[u16; MAX_BITS + 1],
-    sorted: &mut [Entry; MAX_SYMBOLS],
+    sorted: &mut [HuffmanEntry; MAX_SYMBOLS],
 ) {
     let mut offsets = [0_u16; MAX_BITS + 1];
     let mut sum = 0;
@@ -279,42 +283,42 @@ fn subtable_bits(counts: &[u16; MAX_BITS + 1], length: usize, root: u32) -> u32 
 }
 
 /// The code of literals and lengths; 286 symbols need 1334 entries at most.
-pub(super) type Literals = Code<10, 2048>;
+pub(super) type Literals = HuffmanCode<10, 2048>;
 
 /// The code of distances; 30 symbols need 402 entries at most.
-pub(super) type Distances = Code<8, 512>;
+pub(super) type Distances = HuffmanCode<8, 512>;
 
 /// The code of code lengths, of up to 7 bits.
-pub(super) type Lengths = Code<7, 128>;
+pub(super) type Lengths = HuffmanCode<7, 128>;
 
 /// Values of literals and lengths (RFC 1951 §3.2.5).
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
-pub(super) const LITERALS: [Entry; 288] = {
-    let mut all = [Entry::new(Entry::INVALID, 0, 0); 288];
+pub(super) const LITERALS: [HuffmanEntry; 288] = {
+    let mut all = [HuffmanEntry::new(HuffmanEntry::INVALID, 0, 0); 288];
     let (mut symbol, mut literal) = (0_usize, 0);
     while symbol < 256 {
-        all[symbol] = Entry::new(Entry::LITERAL, 0, literal);
+        all[symbol] = HuffmanEntry::new(HuffmanEntry::LITERAL, 0, literal);
         (symbol, literal) = (symbol + 1, literal + 1);
     }
-    all[256] = Entry::new(Entry::END, 0, 0);
+    all[256] = HuffmanEntry::new(HuffmanEntry::END, 0, 0);
     let (mut symbol, mut base, mut index) = (257_usize, 3, 0);
     while symbol < 285 {
         let extra = if index < 8 { 0 } else { index / 4 - 1 };
-        all[symbol] = Entry::new(0, extra, base);
+        all[symbol] = HuffmanEntry::new(0, extra, base);
         (symbol, base, index) = (symbol + 1, base + (1 << extra), index + 1);
     }
-    all[285] = Entry::new(0, 0, 258);
+    all[285] = HuffmanEntry::new(0, 0, 258);
     all
 };
 
 /// Values of distance codes (RFC 1951 §3.2.5).
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
-pub(super) const DISTANCES: [Entry; 32] = {
-    let mut all = [Entry::new(Entry::INVALID, 0, 0); 32];
+pub(super) const DISTANCES: [HuffmanEntry; 32] = {
+    let mut all = [HuffmanEntry::new(HuffmanEntry::INVALID, 0, 0); 32];
     let (mut symbol, mut base, mut index) = (0_usize, 1, 0);
     while symbol < 30 {
         let extra = if index < 4 { 0 } else { index / 2 - 1 };
-        all[symbol] = Entry::new(0, extra, base);
+        all[symbol] = HuffmanEntry::new(0, extra, base);
         (symbol, base, index) = (symbol + 1, base + (1 << extra), index + 1);
     }
     all
@@ -322,18 +326,18 @@ pub(super) const DISTANCES: [Entry; 32] = {
 
 /// Values of the symbols of the code-length code: themselves.
 #[expect(clippy::indexing_slicing, reason = "evaluated when this is compiled")]
-pub(super) const LENGTHS: [Entry; 19] = {
-    let mut all = [Entry::new(0, 0, 0); 19];
+pub(super) const LENGTHS: [HuffmanEntry; 19] = {
+    let mut all = [HuffmanEntry::new(0, 0, 0); 19];
     let (mut symbol, mut value) = (0_usize, 0);
     while symbol < 19 {
-        all[symbol] = Entry::new(0, 0, value);
+        all[symbol] = HuffmanEntry::new(0, 0, value);
         (symbol, value) = (symbol + 1, value + 1);
     }
     all
 };
 
 /// What bits mean that no code has; as in zlib, it takes one bit.
-const INVALID: Entry = Entry::new(Entry::INVALID, 0, 0).with_code(1);
+const INVALID: HuffmanEntry = HuffmanEntry::new(HuffmanEntry::INVALID, 0, 0).with_code(1);
 
 /// The longest code, in bits.
 const MAX_BITS: usize = 15;

@@ -8,7 +8,7 @@ use crate::websocket::subprotocol::{Misfit, Reason};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packets {
     flags: Flags,
-    next: Next,
+    next: MqttNext,
 }
 
 /// Whether the flags of a packet's type are fixed (MQTT 3.1.1 §2.2.2) or may be anything (MQTT 3.1).
@@ -20,7 +20,7 @@ pub(super) enum Flags {
 
 /// What the next byte is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Next {
+enum MqttNext {
     /// Type and flags of a packet.
     Type,
     /// A byte of the remaining length, as many bits of which are known, with this value.
@@ -33,19 +33,19 @@ enum Next {
 
 impl Packets {
     pub(super) fn new(flags: Flags) -> Self {
-        Self { flags, next: Next::Type }
+        Self { flags, next: MqttNext::Type }
     }
 
     /// Says that bytes are missing.
     pub(super) fn lose(&mut self) {
-        self.next = Next::Lost;
+        self.next = MqttNext::Lost;
     }
 
     /// Reads a message of which `unseen` bytes follow `content`.
     ///
     /// After the first misfit, packet boundaries are unknown, and nothing more is reported.
     pub(super) fn read(&mut self, opcode: Opcode, content: &[u8], unseen: u64) -> Option<Misfit> {
-        if self.next == Next::Lost {
+        if self.next == MqttNext::Lost {
             return None;
         }
         let misfit = if opcode == Opcode::Text {
@@ -55,12 +55,16 @@ impl Packets {
             self.packets(content)
         };
         if misfit.is_some() {
-            self.next = Next::Lost;
+            self.next = MqttNext::Lost;
         } else if unseen > 0 {
             self.next = match self.next {
-                Next::Body(left) if left > unseen => Next::Body(left.saturating_sub(unseen)),
-                Next::Body(left) if left == unseen => Next::Type,
-                Next::Type | Next::Length { .. } | Next::Body(_) | Next::Lost => Next::Lost,
+                MqttNext::Body(left) if left > unseen => {
+                    MqttNext::Body(left.saturating_sub(unseen))
+                }
+                MqttNext::Body(left) if left == unseen => MqttNext::Type,
+                MqttNext::Type | MqttNext::Length { .. } | MqttNext::Body(_) | MqttNext::Lost => {
+                    MqttNext::Lost
+                }
             };
         }
         misfit
@@ -72,11 +76,11 @@ impl Packets {
             let offset = content.len().saturating_sub(rest.len());
             rest = behind;
             self.next = match self.next {
-                Next::Type => match self.fault(*byte) {
-                    None => Next::Length { bits: 0, value: 0 },
+                MqttNext::Type => match self.fault(*byte) {
+                    None => MqttNext::Length { bits: 0, value: 0 },
                     Some(reason) => return Some(Misfit::at(offset, reason)),
                 },
-                Next::Length { bits, value } => {
+                MqttNext::Length { bits, value } => {
                     // MQTT 3.1.1 §2.2.3: seven bits a byte, least significant first.
                     let value = value | u64::from(byte & 0x7f) << bits;
                     let bits = bits.saturating_add(7);
@@ -84,21 +88,21 @@ impl Packets {
                         (true, LENGTH_BITS..) => {
                             return Some(Misfit::at(offset, Reason::MqttLength));
                         }
-                        (true, _) => Next::Length { bits, value },
-                        (false, _) if value > 0 => Next::Body(value),
-                        (false, _) => Next::Type,
+                        (true, _) => MqttNext::Length { bits, value },
+                        (false, _) if value > 0 => MqttNext::Body(value),
+                        (false, _) => MqttNext::Type,
                     }
                 }
-                Next::Body(left) => {
+                MqttNext::Body(left) => {
                     // This byte, and the following bytes of the packet.
                     let others = length_usize(left.saturating_sub(1)).min(behind.len());
                     rest = behind.get(others..).unwrap_or_default();
                     match left.saturating_sub(1).saturating_sub(length_u64(others)) {
-                        0 => Next::Type,
-                        left => Next::Body(left),
+                        0 => MqttNext::Type,
+                        left => MqttNext::Body(left),
                     }
                 }
-                Next::Lost => return None,
+                MqttNext::Lost => return None,
             };
         }
         None
@@ -152,7 +156,7 @@ mod tests {
             for content in SESSION.chunks(size) {
                 assert_eq!(read(&mut packets, content), None, "in messages of {size}");
             }
-            assert_eq!(packets.next, Next::Type, "in messages of {size}");
+            assert_eq!(packets.next, MqttNext::Type, "in messages of {size}");
         }
     }
 
@@ -201,10 +205,10 @@ mod tests {
         // A packet of 100 bytes, of which 10 are seen.
         let content = [&b"\x30\x64"[..], &[7; 10]].concat();
         for (unseen, next, later) in [
-            (89, Next::Body(1), Some(Misfit::at(1, Reason::MqttType))),
-            (90, Next::Type, Some(Misfit::at(0, Reason::MqttType))),
-            (91, Next::Lost, None),
-            (u64::MAX, Next::Lost, None),
+            (89, MqttNext::Body(1), Some(Misfit::at(1, Reason::MqttType))),
+            (90, MqttNext::Type, Some(Misfit::at(0, Reason::MqttType))),
+            (91, MqttNext::Lost, None),
+            (u64::MAX, MqttNext::Lost, None),
         ] {
             let mut packets = Packets::new(Flags::Fixed);
             assert_eq!(packets.read(Opcode::Binary, &content, unseen), None);

@@ -6,12 +6,12 @@ use crate::websocket::subprotocol::{Misfit, Reason};
 /// The frames of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Frames {
-    next: Next,
+    next: StompNext,
 }
 
 /// What the next message begins with.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Next {
+enum StompNext {
     /// A frame or a heart-beat.
     #[default]
     Frame,
@@ -23,7 +23,7 @@ enum Next {
 
 /// How a message ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
+enum StompEnd {
     /// After a frame or a heart-beat.
     Whole,
     /// Within a frame.
@@ -33,59 +33,60 @@ enum End {
 impl Frames {
     /// Says that messages are missing.
     pub(super) fn lose(&mut self) {
-        self.next = Next::Unknown;
+        self.next = StompNext::Unknown;
     }
 
     /// Reads a message of which `unseen` bytes follow `content`.
     pub(super) fn read(&mut self, content: &[u8], unseen: u64) -> Option<Misfit> {
         let is_long = length_u64(content.len()).saturating_add(unseen) >= SHORTEST_PIECE;
         if unseen > 0 {
-            if is_long || self.next == Next::Piece {
-                self.next = Next::Unknown;
+            if is_long || self.next == StompNext::Piece {
+                self.next = StompNext::Unknown;
             }
             return None;
         }
         let next = std::mem::take(&mut self.next);
-        let known = next == Next::Frame || (next == Next::Unknown && begins_a_frame(content));
+        let known =
+            next == StompNext::Frame || (next == StompNext::Unknown && begins_a_frame(content));
         let end = if known {
             match frames(content) {
                 Ok(end) => end,
                 Err(misfit) => return Some(misfit),
             }
         } else if ends_a_frame(content) {
-            End::Whole
+            StompEnd::Whole
         } else {
-            End::Within
+            StompEnd::Within
         };
         match end {
-            End::Whole => None,
-            End::Within if !known && next == Next::Unknown => {
-                self.next = Next::Unknown;
+            StompEnd::Whole => None,
+            StompEnd::Within if !known && next == StompNext::Unknown => {
+                self.next = StompNext::Unknown;
                 None
             }
-            End::Within if is_long => {
-                self.next = Next::Piece;
+            StompEnd::Within if is_long => {
+                self.next = StompNext::Piece;
                 None
             }
-            End::Within => Some(Misfit::at(content.len(), Reason::StompNul)),
+            StompEnd::Within => Some(Misfit::at(content.len(), Reason::StompNul)),
         }
     }
 }
 
 /// Reads frames and heart-beats (STOMP 1.2, "STOMP Frames" and "Augmented BNF").
-fn frames(content: &[u8]) -> Result<End, Misfit> {
+fn frames(content: &[u8]) -> Result<StompEnd, Misfit> {
     let mut rest = content;
     let offset = |rest: &[u8]| content.len().saturating_sub(rest.len());
     loop {
         rest = behind_line_ends(rest);
         if rest.is_empty() {
-            return Ok(End::Whole);
+            return Ok(StompEnd::Whole);
         }
         let (command, behind) = line(rest);
         if !COMMANDS.contains(&command) {
             return Err(Misfit::at(offset(rest), Reason::StompCommand));
         }
-        let Some(mut headers) = behind else { return Ok(End::Within) };
+        let Some(mut headers) = behind else { return Ok(StompEnd::Within) };
         let mut length = None;
         let body = loop {
             let (header, behind) = line(headers);
@@ -93,7 +94,7 @@ fn frames(content: &[u8]) -> Result<End, Misfit> {
                 let offset = offset(headers).saturating_add(at);
                 return Err(Misfit::at(offset, Reason::StompHeaders));
             }
-            let Some(behind) = behind else { return Ok(End::Within) };
+            let Some(behind) = behind else { return Ok(StompEnd::Within) };
             if header.is_empty() {
                 break behind;
             }
@@ -110,9 +111,9 @@ fn frames(content: &[u8]) -> Result<End, Misfit> {
             headers = behind;
         };
         let end = length.or_else(|| body.iter().position(|byte| *byte == 0));
-        let Some(end) = end else { return Ok(End::Within) };
+        let Some(end) = end else { return Ok(StompEnd::Within) };
         match body.get(end) {
-            None => return Ok(End::Within),
+            None => return Ok(StompEnd::Within),
             Some(0) => rest = body.get(end.saturating_add(1)..).unwrap_or_default(),
             Some(_) => {
                 let offset = offset(body).saturating_add(end);
@@ -243,7 +244,7 @@ mod tests {
             for content in frame.chunks(size) {
                 assert_eq!(frames.read(content, 0), None, "in pieces of {size}");
             }
-            assert_eq!(frames.next, Next::Frame, "in pieces of {size}");
+            assert_eq!(frames.next, StompNext::Frame, "in pieces of {size}");
         }
         let mut frames = Frames::default();
         assert_eq!(frames.read(&frame[..20_000], 0), None);
