@@ -1,4 +1,6 @@
 //! What happened, in words: said once, for printed output and for the screen.
 
 pub mod frame;
+pub mod incident;
+pub mod outcome;
 pub mod tls;

@@ -16,7 +16,7 @@ pub use self::build::{Assembly, Builder};
 pub use self::hindsight::{FinalState, Hindsight};
 pub use self::severities::Severities;
 pub use self::statistics::{Largest, NATURES, OUTCOMES, Statistics, Traffic};
-pub use self::summary::{Matched, Note, Summary, limit_name};
+pub use self::summary::{Matched, Note, Summary};
 
 use crate::analysis::PayloadPacket;
 use crate::analysis::event::{

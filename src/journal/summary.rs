@@ -2,7 +2,7 @@
 
 use super::severities::Severities;
 use crate::analysis::Totals;
-use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Limit, Nature};
+use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, Rule};
@@ -280,16 +280,6 @@ fn is_ours(connection: &Connection) -> bool {
     match connection.nature {
         Nature::WebSocket | Nature::UpgradeRequested => true,
         Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
-    }
-}
-
-/// What a limit is on.
-pub fn limit_name(limit: Limit) -> &'static str {
-    match limit {
-        Limit::BufferedPerConnection => "out-of-order bytes kept for one connection",
-        Limit::BufferedTotal => "out-of-order bytes kept for all connections",
-        Limit::Connections => "open connections",
-        Limit::HeadBytes => "bytes of an HTTP head",
     }
 }
 

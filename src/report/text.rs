@@ -127,7 +127,8 @@ impl<W: Write> Text<W> {
                 self.response(origin, connection, handshake);
             }
             EntryKind::Recognized(recognition) => {
-                self.remark(origin, connection, None, words::recognised(recognition));
+                let (role, text) = words::recognized(recognition);
+                self.remark(origin, connection, None, (role, &text));
             }
             EntryKind::Tunnel(tunnel, handshake) => {
                 self.tunnel(origin, connection, handshake, tunnel);
@@ -157,7 +158,7 @@ impl<W: Write> Text<W> {
             EntryKind::Fin | EntryKind::Reset
                 if self.shows(connection) && connection.state != TcpState::Refused =>
             {
-                let words = words::closing(&entry.kind, direction, connection.state);
+                let words = words::closing(&entry.kind, direction);
                 self.remark(origin, connection, direction, words);
             }
             EntryKind::Ended { ending, folded } => self.ended(origin, connection, ending, folded),

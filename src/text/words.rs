@@ -57,6 +57,13 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
+/// A phrase of ours as a sentence: `Closed.`
+pub fn sentence(phrase: &str) -> String {
+    let mut letters = phrase.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
 /// The string that `write` appends to an empty one.
 pub fn written(write: impl FnOnce(&mut String)) -> String {
     let mut out = String::new();
@@ -86,5 +93,6 @@ mod tests {
         );
         assert_eq!((bytes(1), bytes(1448)), ("1 byte".into(), "1,448 bytes".into()));
         assert_eq!(hex(&[0x7f, 0]), "7f 00");
+        assert_eq!(sentence("closed"), "Closed.");
     }
 }

@@ -1,5 +1,6 @@
 //! The list of connections: its order, what is left out of it, and its cursor.
 
+use crate::describe::outcome;
 use std::cmp::Ordering;
 
 use crate::analysis::event::ConnectionId;
@@ -294,31 +295,7 @@ pub fn duration(connection: &ConnectionRow) -> u64 {
 
 /// What became of a connection, in one word or two.
 pub fn state(connection: &ConnectionRow) -> &'static str {
-    use crate::analysis::event::{Nature, Outcome, TcpState};
-    match connection.outcome {
-        Some(Outcome::Open) => "open",
-        Some(Outcome::Closed) => "closed",
-        Some(Outcome::Aborted) => "aborted",
-        Some(Outcome::Refused) => "refused",
-        Some(Outcome::Timeout) => "no answer",
-        Some(Outcome::Rejected) => "rejected",
-        Some(Outcome::NotWebSocket) => "no WebSocket",
-        Some(Outcome::Undecodable) => "unreadable",
-        // Late packets are waited for before it is said to have ended.
-        None => match (connection.state, connection.nature) {
-            (TcpState::Refused, _) => "refused",
-            (TcpState::Reset(_), _) => "reset",
-            (TcpState::Closed(_), _) => "closed",
-            (TcpState::HalfClosed(_), _) => "closing",
-            (TcpState::SynSent | TcpState::Established, nature) => match nature {
-                Nature::Unknown => "opening",
-                Nature::Http | Nature::UpgradeRequested => "asking",
-                Nature::WebSocket => "open",
-                Nature::Unreadable => "unreadable",
-                Nature::Other => "no WebSocket",
-            },
-        },
-    }
+    outcome::status(connection.outcome, connection.state, connection.nature)
 }
 
 /// Connections up to which each new one is put in its place at once.

@@ -1,5 +1,6 @@
 //! The lines of messages and frames.
 
+use crate::describe::incident;
 use std::io::Write;
 
 use super::rows::{NUMBER_WIDTH, OPCODE_COLUMN, WARNING};
@@ -103,7 +104,7 @@ impl<W: Write> Text<W> {
             self.line.end();
         }
         if message.compressed
-            && let Some(text) = words::inflation(message.inflation)
+            && let Some(text) = incident::inflation(message.inflation)
         {
             self.line.push("  ");
             self.line.paint(Role::Warning, text);

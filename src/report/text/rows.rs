@@ -4,9 +4,10 @@ use std::io::Write;
 
 use super::Text;
 use crate::analysis::event::{Connection, ConnectionId, Limit};
+use crate::describe::incident;
 use crate::findings::Peers;
 use crate::http::Handshake;
-use crate::journal::{Tunnel, limit_name};
+use crate::journal::Tunnel;
 use crate::report::handshake::{Answered, HandshakeFacts};
 use crate::report::line::role;
 use crate::report::style::Role;
@@ -62,7 +63,7 @@ impl<W: Write> Text<W> {
         let mark = if good { " " } else { ERROR };
         self.numbered(origin, connection, Some(Direction::ServerToClient), mark);
         if facts.answered == Answered::No {
-            self.line.paint(Role::Error, "no response to the upgrade request");
+            self.line.paint(Role::Error, incident::NO_RESPONSE);
             return self.write();
         }
         self.line.begin(if good { Role::Server } else { Role::Error });
@@ -239,8 +240,8 @@ impl<W: Write> Text<W> {
     pub(super) fn limit(&mut self, origin: Origin, connection: &Connection, limit: Limit) {
         self.aside(origin, connection, None, WARNING);
         self.line.begin(Role::Warning);
-        self.line.push("CAP-09 data was let go: limit on ");
-        self.line.push(limit_name(limit));
+        self.line.push("CAP-09 data discarded: limit on ");
+        self.line.push(incident::limit(limit));
         self.line.end();
         self.write();
     }

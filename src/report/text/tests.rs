@@ -98,7 +98,7 @@ fn what_happens_to_a_connection_has_lines_of_its_own() {
         (ConnectionEvent::SyncLost(server, skipped), "▲    -    0.005000  #3    ←  CAP-04 frame boundaries lost at offset 100"),
         (ConnectionEvent::SyncFound(server, skipped), "     -    0.005000  #3    ←  CAP-04 frame boundaries found again at offset 1,548, 1,448 bytes skipped"),
         (ConnectionEvent::Conflict(server, skipped), "▲    -    0.005000  #3    ←  CAP-06 1,448 bytes at offset 100 came twice with different content; the first were used"),
-        (ConnectionEvent::Limit(Limit::HeadBytes), "▲    -    0.005000  #3       CAP-09 data was let go: limit on bytes of an HTTP head"),
+        (ConnectionEvent::Limit(Limit::HeadBytes), "▲    -    0.005000  #3       CAP-09 data discarded: limit on bytes of an HTTP head"),
         (ConnectionEvent::Recognized(Recognition::Likely), "▲    -    0.005000  #3       CAP-03 handshake not captured; recognized as WebSocket by its frames (likely)"),
         (ConnectionEvent::NotAFrame(server, b"HTTP/1.1 500\r\n", skipped), "✖    -    0.005000  #3    ←  text instead of a frame at offset 100  HTTP/1.1 500\\r\\n"),
         (ConnectionEvent::HeaderUnfinished(server, b"\x81\x7e", skipped), "▲    -    0.005000  #3    ←  ends within a frame header at offset 100: only 81 7e"),
@@ -132,7 +132,7 @@ fn handshake_and_ends_of_tcp_are_told_once() {
             "     1    0.001000  #3    →  GET /feed\\x1b[2J  Host: localhost:8080  (mqtt offered; permessage-deflate offered)",
             "     2    0.003000  #3    ←  101  mqtt  permessage-deflate; client_max_window_bits=15  after 2.0 ms",
             "     -    0.007000  #3    ←  server closed TCP (FIN)",
-            "     -    0.008000  #3    →  client closed TCP too (FIN)",
+            "     -    0.008000  #3    →  client closed TCP (FIN)",
         ]
     );
 }

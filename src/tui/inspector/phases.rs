@@ -1,9 +1,10 @@
 //! The phases of a connection, and how it ended.
 
 use crate::analysis::event::{ConnectionId, Outcome, StartedBy};
+use crate::describe::outcome::ConnectionEnd;
 use crate::stream::{Direction, PerDirection, Side, Timestamp};
+use crate::text::words::sentence;
 use crate::timeline::{ConnectionRow, Milestones, Row, RowKind, Timeline};
-use crate::tui::inspector::summary;
 use crate::websocket::{CloseCode, Opcode};
 
 /// Something that happened once on a connection.
@@ -104,8 +105,10 @@ pub(super) fn ending(timeline: &Timeline, connection: &ConnectionRow) -> Vec<Str
         }
     }
     match connection.outcome {
-        Some(outcome) => story.push(summary::ended(outcome).to_owned()),
-        None => story.push("The connection goes on.".to_owned()),
+        Some(outcome) => {
+            story.push(sentence(ConnectionEnd::of_row(connection, outcome).phrase()));
+        }
+        None => story.push("Still open.".to_owned()),
     }
     story
 }

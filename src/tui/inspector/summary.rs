@@ -1,11 +1,13 @@
 //! What a row is, in words: the lines above its content.
 
-use crate::analysis::event::{Limit, Outcome, Recognition};
+use crate::describe::incident;
+use crate::describe::outcome::ConnectionEnd;
 use crate::describe::tls::tls_step;
 use crate::findings::Severity;
 use crate::stream::Direction;
 use crate::text::escape::escape;
 use crate::text::words;
+use crate::text::words::sentence;
 use crate::timeline::{MessageFacts, Opened, Row, RowKind, Timeline, TlsStep};
 use crate::tui::inspector::frame::way;
 use crate::tui::inspector::page::{Page, PageLine, safe};
@@ -269,49 +271,17 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
                               shown."
                 .to_owned()
         }
-        RowKind::Limit(limit) => format!("Data was let go: {}.", limit_words(limit)),
-        RowKind::Recognized(how) => recognized(how).to_owned(),
+        RowKind::Limit(limit) => {
+            sentence(&format!("data discarded: limit on {}", incident::limit(limit)))
+        }
+        RowKind::Recognized(how) => sentence(incident::recognized(how)),
         RowKind::Fin => format!("{sender} ended its direction of TCP: it sends nothing more."),
         RowKind::Reset => format!("{sender} reset the connection: it ended at once."),
-        RowKind::Ended(outcome) => ended(outcome).to_owned(),
+        RowKind::Ended(outcome) => {
+            let connection = timeline.connection(row.connection)?;
+            sentence(ConnectionEnd::of_row(connection, outcome).phrase())
+        }
     })
-}
-
-fn limit_words(limit: Limit) -> &'static str {
-    match limit {
-        Limit::BufferedPerConnection => "too many bytes of this connection waited for missing ones",
-        Limit::BufferedTotal => "too many bytes of all connections waited for missing ones",
-        Limit::Connections => "too many connections were open",
-        Limit::HeadBytes => "a head was too long",
-    }
-}
-
-fn recognized(how: Recognition) -> &'static str {
-    match how {
-        Recognition::Forced => {
-            "The capture holds no handshake; it is read as WebSocket because you said so."
-        }
-        Recognition::Likely => {
-            "The capture holds no handshake; several frames fit together, so this is WebSocket."
-        }
-        Recognition::Possible => "The capture holds no handshake; one run of frames fits.",
-    }
-}
-
-/// What became of a connection.
-pub(super) fn ended(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Open => "The connection was still open when the capture ended.",
-        Outcome::Closed => "The connection was closed in good order.",
-        Outcome::Aborted => "The connection ended without a Close from each side.",
-        Outcome::Refused => "The server refused the connection: RST answered the SYN.",
-        Outcome::Timeout => "No answer came.",
-        Outcome::Rejected => "The upgrade request was answered with something else than 101.",
-        Outcome::NotWebSocket => "It is not a WebSocket.",
-        Outcome::Undecodable => {
-            "It cannot be read: it is encrypted without secrets, or a protocol that is not decoded."
-        }
-    }
 }
 
 /// Column of what stands beside a label.

@@ -14,7 +14,6 @@ mod row;
 pub mod status;
 pub mod timeline;
 pub mod too_small;
-mod words;
 
 use ratatui::Frame;
 

@@ -3,7 +3,9 @@
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::analysis::event::{Outcome, StartedBy};
+use crate::analysis::event::StartedBy;
+use crate::describe::incident;
+use crate::describe::outcome::{ConnectionEnd, is_failure};
 use crate::describe::tls::{TlsTone, TlsWords, tls_step};
 use crate::stream::Direction;
 use crate::text::words::{counted, duration, grouped, size};
@@ -13,7 +15,6 @@ use crate::tui::preview::Preview;
 use crate::tui::theme::Role;
 use crate::tui::view::matches;
 use crate::tui::view::pane::{left, right, safe};
-use crate::tui::view::words;
 use crate::websocket::Opcode;
 
 /// The arrow from the sender to the other side, with what it carries at its beginning.
@@ -66,13 +67,13 @@ fn label(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
             let text = if let (Opcode::Close, Some(code)) = (opcode, row.close_code) {
                 format!("{}{}", left("CLOSE", BADGE), right(&code.to_string(), SIZE))
             } else {
-                sized(words::badge(opcode))
+                sized(badge(opcode))
             };
             (text, theme.style(role))
         }
         RowKind::Frame { opcode, .. } => {
             let name = Opcode::from_wire(opcode)
-                .map_or_else(|| format!("OP {opcode:X}"), |it| words::badge(it).to_owned());
+                .map_or_else(|| format!("OP {opcode:X}"), |it| badge(it).to_owned());
             (sized(&name), theme.style(Role::TextMessage))
         }
         RowKind::Request => (method(app, row), theme.style(Role::Handshake)),
@@ -158,6 +159,18 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
     spans
 }
 
+/// The badge of an opcode.
+fn badge(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::Continuation => "CONT",
+        Opcode::Text => "TEXT",
+        Opcode::Binary => "BIN",
+        Opcode::Close => "CLOSE",
+        Opcode::Ping => "PING",
+        Opcode::Pong => "PONG",
+    }
+}
+
 /// The content of a row, where what was searched for may stand out in it.
 fn excerpt<'a>(row: &Row, preview: &'a Preview) -> Option<&'a [u8]> {
     match (row.kind, preview) {
@@ -194,19 +207,25 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
             let missing = format!("{} missing", counted(row.length, "byte"));
             (missing, theme.style(Role::Warning))
         }
-        RowKind::SyncLost => ("frames cannot be told apart from here".to_owned(), dim),
+        RowKind::SyncLost => (incident::SYNC_LOST.to_owned(), dim),
         RowKind::SyncFound => {
-            (format!("frames again, {} skipped", counted(row.length, "byte")), dim)
+            (format!("{}, {} skipped", incident::SYNC_FOUND, counted(row.length, "byte")), dim)
         }
-        RowKind::NoResponse => ("the upgrade request was not answered".to_owned(), dim),
-        RowKind::Conflict => ("the same bytes came twice, and differ".to_owned(), dim),
-        RowKind::Limit(limit) => (words::limit(limit).to_owned(), dim),
-        RowKind::Recognized(how) => (words::recognized(how).to_owned(), dim),
-        RowKind::Fin => (format!("{} closed TCP", words::sender(row.direction)), dim),
+        RowKind::NoResponse => (incident::NO_RESPONSE.to_owned(), dim),
+        RowKind::Conflict => {
+            (format!("{} {}", counted(row.length, "byte"), incident::CONFLICT), dim)
+        }
+        RowKind::Limit(limit) => {
+            (format!("data discarded: limit on {}", incident::limit(limit)), dim)
+        }
+        RowKind::Recognized(how) => (incident::recognized(how).to_owned(), dim),
+        RowKind::Fin => (incident::fin(row.direction).to_owned(), dim),
         RowKind::Reset => (reset(timeline, row), theme.style(Role::Error)),
         RowKind::Ended(outcome) => {
             let style = if is_failure(outcome) { theme.style(Role::Error) } else { dim };
-            (words::ended(outcome, timeline.connection(row.connection)), style)
+            let connection = timeline.connection(row.connection);
+            let end = connection.map(|it| ConnectionEnd::of_row(it, outcome));
+            (end.map_or_else(|| outcome.name(), ConnectionEnd::phrase).to_owned(), style)
         }
         RowKind::Message(_)
         | RowKind::Frame { .. }
@@ -249,23 +268,11 @@ fn reset(timeline: &Timeline, row: &Row) -> String {
             && row.direction == Some(Direction::ServerToClient)
             && it.first_row == Some(row.id)
     });
-    let sender = words::sender(row.direction);
+    let sender = incident::sender(row.direction);
     if is_refused {
         format!("{sender} refused the connection")
     } else {
-        format!("{sender} reset the connection")
-    }
-}
-
-/// Whether a connection that ended so never served its purpose.
-fn is_failure(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Refused | Outcome::Timeout | Outcome::Rejected => true,
-        Outcome::Open
-        | Outcome::Closed
-        | Outcome::Aborted
-        | Outcome::NotWebSocket
-        | Outcome::Undecodable => false,
+        incident::reset(row.direction).to_owned()
     }
 }
 
