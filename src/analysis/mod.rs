@@ -9,15 +9,19 @@ mod layers;
 pub mod limits;
 mod offsets;
 mod outcome;
+pub mod resume;
 mod table;
 mod tcp_health;
 
+#[cfg(test)]
+pub(crate) use self::layers::cipher;
 use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
 use crate::analysis::limits::Limits;
+use crate::analysis::resume::CarrierPoint;
 use crate::analysis::table::ConnectionTable;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
-use crate::stream::{Direction, Origin, Timestamp, length_u64};
+use crate::stream::{Chunk, Direction, Origin, Timestamp, length_u64};
 use crate::tls::{KeyLog, KeyLogError};
 
 /// Receives what the analyzer observes.
@@ -30,6 +34,10 @@ pub trait Sink {
     /// Told only of packets that may be needed to read a stream again: who keeps no places of
     /// packets need not listen.
     fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
+
+    /// Takes bytes of the part of a stream that a [`resume::Reader`] reads again, as they are handed on to
+    /// the layer that reads them.
+    fn row_bytes(&mut self, _chunk: Chunk<'_>) {}
 }
 
 /// What a packet carries.
@@ -39,6 +47,9 @@ pub enum PayloadPacket<'a> {
     Stream(&'a Connection, Direction),
     /// A fragment of an IP datagram that is not whole yet.
     Fragment,
+    /// A place in a direction of a connection at which layers that transform its bytes can be entered; or,
+    /// with the offset of the place before, one about which more is known.
+    Boundary(&'a Connection, Direction, &'a CarrierPoint),
 }
 
 /// What the user chose.

@@ -1,6 +1,8 @@
 //! The command line: arguments, one file per subcommand, exit codes.
 
 mod capture;
+#[cfg(test)]
+mod carried;
 mod check;
 mod completions;
 mod diagnose;

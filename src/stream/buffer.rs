@@ -87,6 +87,21 @@ impl Buffer {
         true
     }
 
+    /// Takes away all but the first `length` bytes.
+    #[must_use]
+    pub fn split_off(&mut self, length: usize) -> Self {
+        let mut rest = Self::default();
+        for chunk in self.chunks().scan(0_usize, |at, chunk| {
+            let before = length.saturating_sub(*at);
+            *at = at.saturating_add(chunk.bytes.len());
+            Some(chunk.skip(before))
+        }) {
+            rest.push(chunk);
+        }
+        self.truncate(length);
+        rest
+    }
+
     /// Drops what is at this stream offset or after it.
     pub fn truncate_at(&mut self, offset: u64) {
         self.truncate(self.index(offset));
@@ -216,5 +231,9 @@ mod tests {
         assert!(first.truncate(3));
         assert_eq!(first.pieces().count(), 1);
         assert!(!first.truncate(3));
+        let mut split = buffer(&[(100, b"abcdefgh", 4), (109, b"jklmno", 6)]);
+        let rest = split.split_off(6);
+        assert_eq!((split.bytes(), rest.bytes()), (&b"abcdef"[..], &b"ghjklmno"[..]));
+        assert_eq!(rest.chunks().map(|it| it.offset).collect::<Vec<_>>(), [106, 109]);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use crate::stream::{Chunk, PacketId, length_u64, length_usize};
+use crate::analysis::Sink;
+use crate::analysis::event::{ConnectionEvent, Event, EventKind};
+use crate::stream::{Buffer, Chunk, PacketId, length_u64};
 use crate::timeline::index::ResumeState;
-use crate::timeline::open::{MessageFacts, OpenLimits, Opened, OpenedFrame};
-use crate::timeline::wire::WireBytes;
-use crate::websocket::{Frame, Message, Observation};
+use crate::timeline::open::{MessageFacts, OpenLimits, Opened, OpenedFrame, WirePiece};
+use crate::websocket::mask::unmask;
+use crate::websocket::{Frame, Message};
 
 /// Waits for what starts at one stream offset.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ pub(super) struct RowCollector {
     offset: u64,
     wanted: Wanted,
     limits: OpenLimits,
-    wire: WireBytes,
+    wire: Buffer,
     frames: Vec<Frame>,
     content: Vec<u8>,
     message: Option<MessageFacts>,
@@ -39,6 +41,21 @@ pub(super) enum Wanted {
     Frame,
 }
 
+impl Sink for RowCollector {
+    fn event(&mut self, event: &Event<'_>) {
+        let EventKind::Connection(_, event) = event.kind else { return };
+        match event {
+            ConnectionEvent::FrameEnded(_, frame) if !self.is_done() => self.frame(frame),
+            ConnectionEvent::Message(_, message) if !self.is_done() => self.message(message),
+            _ => {}
+        }
+    }
+
+    fn row_bytes(&mut self, chunk: Chunk<'_>) {
+        self.wire.push(chunk);
+    }
+}
+
 impl RowCollector {
     /// Makes one for what starts at `offset`, before which `work` bytes may be decoded at a time.
     pub(super) fn new(offset: u64, wanted: Wanted, limits: OpenLimits, work: u64) -> Self {
@@ -46,7 +63,7 @@ impl RowCollector {
             offset,
             wanted,
             limits,
-            wire: WireBytes::default(),
+            wire: Buffer::default(),
             frames: Vec::new(),
             content: Vec::new(),
             message: None,
@@ -55,37 +72,6 @@ impl RowCollector {
             pause: None,
             work,
             cut: false,
-        }
-    }
-
-    /// Where the row starts.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// Bytes from a stream offset to the row.
-    pub(super) fn distance(&self, offset: u64) -> usize {
-        length_usize(self.offset.saturating_sub(offset))
-    }
-
-    /// Takes bytes of the row, and perhaps some behind it.
-    pub(super) fn push(&mut self, chunk: Chunk<'_>) {
-        self.wire.push(chunk);
-    }
-
-    /// Takes what the decoder observed.
-    pub(super) fn observe(&mut self, seen: Observation<'_>) {
-        if self.is_done() {
-            return;
-        }
-        match seen {
-            Observation::FrameEnded(frame) => self.frame(frame),
-            Observation::Message(message) => self.message(message),
-            Observation::FrameStarted(_)
-            | Observation::InvalidUtf8 { .. }
-            | Observation::SyncLost(_)
-            | Observation::SyncFound(_)
-            | Observation::NotAFrame(..) => {}
         }
     }
 
@@ -102,7 +88,7 @@ impl RowCollector {
         if self.pause.is_some() {
             return ControlFlow::Break(());
         }
-        if self.wire.length() >= self.limits.wire {
+        if self.wire.bytes().len() >= self.limits.wire {
             self.cut = true;
             return ControlFlow::Break(());
         }
@@ -138,9 +124,9 @@ impl RowCollector {
     pub(super) fn finish(mut self) -> Opened {
         let last = self.frames.last().map(|frame| frame.span.end);
         if let Some(end) = self.end.or(last) {
-            self.wire.end_at(end);
+            self.wire.truncate_at(end);
         }
-        self.cut |= self.wire.cut(self.limits.wire);
+        self.cut |= self.wire.truncate(self.limits.wire);
         let wire = &self.wire;
         let frames: Vec<_> = self.frames.iter().map(|frame| opened(frame, wire)).collect();
         let content = match self.wanted {
@@ -153,7 +139,7 @@ impl RowCollector {
                 payload
             }
         };
-        let (wire, pieces) = self.wire.into_parts();
+        let (wire, pieces) = parts(self.wire);
         Opened {
             wire,
             pieces,
@@ -223,7 +209,7 @@ fn resume_state_after(message: &Message<'_>) -> Option<ResumeState> {
     })
 }
 
-fn opened(frame: &Frame, wire: &WireBytes) -> OpenedFrame {
+fn opened(frame: &Frame, wire: &Buffer) -> OpenedFrame {
     let start = frame.span.start;
     let payload = start.saturating_add(u64::from(frame.header.header_length));
     let end = frame.span.end;
@@ -235,9 +221,91 @@ fn opened(frame: &Frame, wire: &WireBytes) -> OpenedFrame {
         complete: frame.is_complete(),
         header_range: wire.range(start, payload),
         payload_range: wire.range(payload, end),
-        unmasked: wire.unmasked(payload, end, frame.header.mask),
+        unmasked: unmasked(wire, payload, end, frame.header.mask),
     }
+}
+
+/// The bytes of a row that is not decoded any further.
+#[derive(Debug, Default)]
+pub(super) struct RawBytes {
+    wire: Buffer,
+}
+
+impl RawBytes {
+    /// Whether there are enough of them: up to this stream offset, or so many.
+    pub(super) fn progress(&self, end: u64, limit: usize) -> ControlFlow<()> {
+        let is_whole = self.wire.span().end >= end && !self.wire.is_empty();
+        if is_whole || self.wire.bytes().len() >= limit {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    pub(super) fn finish(mut self, end: u64, limit: usize) -> Opened {
+        self.wire.truncate_at(end);
+        let cut = self.wire.truncate(limit);
+        let (wire, pieces) = parts(self.wire);
+        Opened { wire, pieces, cut, ..Opened::default() }
+    }
+}
+
+impl Sink for RawBytes {
+    fn event(&mut self, _: &Event<'_>) {}
+
+    fn row_bytes(&mut self, chunk: Chunk<'_>) {
+        self.wire.push(chunk);
+    }
+}
+
+/// The bytes of a frame's payload, unmasked.
+fn unmasked(wire: &Buffer, start: u64, end: u64, mask: Option<[u8; 4]>) -> Vec<u8> {
+    let range = wire.range(start, end);
+    let mut plain = wire.bytes().get(range.clone()).unwrap_or_default().to_vec();
+    let Some(key) = mask else { return plain };
+    for (offset, piece, _) in wire.pieces() {
+        let (from, until) = (piece.start.max(range.start), piece.end.min(range.end));
+        let skipped = length_u64(from.saturating_sub(piece.start));
+        // The key goes on over bytes that are missing.
+        let phase = offset.saturating_add(skipped).saturating_sub(start);
+        let place = from.saturating_sub(range.start)..until.saturating_sub(range.start);
+        if from < until
+            && let Some(part) = plain.get_mut(place)
+        {
+            unmask(part, key, phase);
+        }
+    }
+    plain
+}
+
+fn parts(wire: Buffer) -> (Vec<u8>, Vec<WirePiece>) {
+    let pieces = wire.pieces().map(|(offset, range, origin)| WirePiece {
+        packet: origin.packet,
+        offset,
+        range,
+    });
+    let pieces = pieces.collect();
+    (wire.into_bytes(), pieces)
 }
 
 /// Frames of a message that are opened one by one.
 const MAX_FRAMES: usize = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{Origin, Timestamp};
+
+    #[test]
+    fn unmasking_goes_on_after_what_is_missing() {
+        // "Hello" as RFC 6455 section 5.7 masks it, in two packets, the third byte of its payload missing.
+        let mut wire = Buffer::default();
+        for (packet, offset, bytes) in
+            [(4, 100, &b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f"[..]), (6, 109, b"\x51\x58next")]
+        {
+            let origin = Origin { packet: PacketId(packet), time: Timestamp(0) };
+            wire.push(Chunk { offset, bytes, origin });
+        }
+        assert_eq!(unmasked(&wire, 106, 111, Some([0x37, 0xfa, 0x21, 0x3d])), b"Helo");
+        assert_eq!(unmasked(&wire, 111, 115, None), b"next");
+    }
+}

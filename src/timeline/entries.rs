@@ -54,6 +54,15 @@ impl Journal for Timeline {
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
         let Some(place) = self.now else { return };
         match packet {
+            PayloadPacket::Boundary(connection, direction, point) => {
+                let index = match self.position(connection.id) {
+                    Some(at) => self.indexes.get_mut(at),
+                    None => Some(self.drafts.entry(connection.id).or_default()),
+                };
+                if let Some(index) = index {
+                    index.carrier_point(direction, point);
+                }
+            }
             PayloadPacket::Fragment => {
                 self.fragments.push(&Placed { place, sender: PacketSender::Lower });
             }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::analysis::event::Connection;
+use crate::analysis::resume::CarrierPoint;
 use crate::findings::Rule;
 use crate::journal::EntryId;
 use crate::stream::{Direction, Gap, PacketId, PerDirection};
@@ -28,6 +29,8 @@ pub(super) struct ConnectionIndex {
     pub(super) holes: PerDirection<Vec<StreamHole>>,
     /// Where decoding compressed messages can start, by offset.
     pub(super) resume_states: PerDirection<Vec<ResumeState>>,
+    /// Places at which the layers that transform bytes can be entered, by offset.
+    pub(super) carrier_points: PerDirection<Vec<CarrierPoint>>,
     pub(super) directions: PerDirection<DirectionProgress>,
     /// Counts of its own, where it has many rows.
     pub(super) density: Option<Box<Density>>,
@@ -119,11 +122,21 @@ impl ConnectionIndex {
         self.holes.get_mut(direction).push(hole);
     }
 
+    /// Takes a place at which layers that transform bytes can be entered.
+    pub(super) fn carrier_point(&mut self, direction: Direction, point: &CarrierPoint) {
+        let points = self.carrier_points.get_mut(direction);
+        match points.last_mut() {
+            Some(last) if last.offset == point.offset => last.clone_from(point),
+            Some(_) | None => points.push(point.clone()),
+        }
+    }
+
     /// Exchanges client and server in all that was kept so far.
     pub(super) fn swap_directions(&mut self) {
         std::mem::swap(&mut self.holes.client, &mut self.holes.server);
         std::mem::swap(&mut self.resume_states.client, &mut self.resume_states.server);
         std::mem::swap(&mut self.directions.client, &mut self.directions.server);
+        self.carrier_points.swap();
     }
 
     /// Ends the connection: forgets what only a live one needs.

@@ -20,7 +20,6 @@ mod resume_points;
 mod row;
 mod rows;
 mod tls;
-mod wire;
 
 pub use connection::{ConnectionRow, RoundTrips, Saved};
 pub use course::Course;

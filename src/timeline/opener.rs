@@ -1,21 +1,19 @@
 //! Opens rows: finds where decoding can start, and decodes until the row is whole.
 
-use std::ops::ControlFlow;
-
+use crate::analysis::AnalyzerOptions;
+use crate::analysis::event::Connection;
+use crate::analysis::resume::{self, Reread, WantedPart};
 use crate::capture::PacketStore;
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PacketId, Span, length_u64};
-use crate::timeline::collect::{RowCollector, Wanted};
+use crate::timeline::collect::{RawBytes, RowCollector, Wanted};
 use crate::timeline::index::ConnectionIndex;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
 use crate::timeline::reread::{StreamPart, StreamRange, StreamReader};
 use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
-use crate::timeline::wire::WireBytes;
-use crate::websocket::{
-    Compression, Decoder, History, HistoryStart, Opcode, Settings, Shared, Start,
-};
+use crate::websocket::{Compression, History, HistoryStart, Opcode};
 
 /// Opens one row after the other.
 ///
@@ -129,9 +127,9 @@ impl<'s> Opener<'s> {
         };
         let compression = *reader.connection.compression.get(direction);
         let beginning = self.beginning(timeline, &reader, row, compression);
-        let decoder = Decoder::resume(compression, beginning.history, self.settings());
+        let how = Reread::Frames(compression, beginning.history);
         let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
-        let mut collector = self.decode(&reader, beginning.range, decoder, collector)?;
+        let mut collector = self.decode(&reader, row, beginning.range, how, collector)?;
         self.work = collector.work();
         let connection = row.connection;
         if let Some(state) = collector.take_pause() {
@@ -148,9 +146,9 @@ impl<'s> Opener<'s> {
     fn frame(&mut self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
-        let decoder = Decoder::new(Compression::None, Start::Boundary);
+        let how = Reread::Frames(Compression::None, NOTHING);
         let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
-        let collector = self.decode(&reader, of_row(row), decoder, collector)?;
+        let collector = self.decode(&reader, row, of_row(row), how, collector)?;
         self.work = collector.work();
         Ok(collector.finish())
     }
@@ -159,40 +157,48 @@ impl<'s> Opener<'s> {
     fn decode(
         &self,
         reader: &StreamReader<'_>,
+        row: &Row,
         range: StreamRange,
-        mut decoder: Decoder,
+        how: Reread<'_>,
         mut collector: RowCollector,
     ) -> Result<RowCollector, OpenError> {
-        let mut shared = Shared::new(Settings { keep: 0, ..self.settings() });
-        reader.read(range, &mut |part| {
+        let mut stack = self.stack(reader, row, &range, how);
+        reader.read(reader.carried(range), &mut |part| {
             match part {
                 StreamPart::Bytes(chunk) => {
                     collector.count(length_u64(chunk.bytes.len()));
-                    // Only what is wanted is kept, so its first byte begins a chunk of its own.
-                    let before = chunk.take(collector.distance(chunk.offset));
-                    let rest = chunk.skip(before.bytes.len());
-                    if !before.bytes.is_empty() {
-                        decoder.push(before, &mut shared, &mut |seen| collector.observe(seen));
-                    }
-                    if !rest.bytes.is_empty() {
-                        shared.settings.keep = self.limits.content;
-                        collector.push(rest);
-                        decoder.push(rest, &mut shared, &mut |seen| collector.observe(seen));
-                    }
+                    stack.push(chunk, &mut collector);
                 }
-                StreamPart::Missing(gap) => {
-                    if gap.end() > collector.offset() {
-                        shared.settings.keep = self.limits.content;
-                    }
-                    decoder.gap(gap, &mut shared, &mut |seen| collector.observe(seen));
-                }
+                StreamPart::Missing(gap) => stack.gap(gap, &mut collector),
             }
             collector.progress()
         })?;
         if !collector.is_done() && !collector.is_paused() {
-            decoder.finish(&mut shared, &mut |seen| collector.observe(seen));
+            stack.finish(&mut collector);
         }
         Ok(collector)
+    }
+
+    /// The stack that reads a range of a row's stream as the analyzer did.
+    fn stack(
+        &self,
+        reader: &StreamReader<'_>,
+        row: &Row,
+        range: &StreamRange,
+        how: Reread<'_>,
+    ) -> resume::Reader {
+        let about = reader.connection;
+        let peers = [about.client, about.server];
+        let connection = Connection::new(about.id, peers, about.started_by, about.first);
+        let part = WantedPart {
+            direction: reader.direction,
+            begin: range.offset,
+            start: row.offset,
+            keep: self.limits.content,
+        };
+        let mut options = AnalyzerOptions::default();
+        options.limits.inflated_bytes = self.limits.inflated_bytes;
+        resume::Reader::new(connection, reader.carrier_point(range.offset), how, part, options)
     }
 
     /// Where to start, so that a message comes out as it did.
@@ -254,28 +260,16 @@ impl<'s> Opener<'s> {
     fn bytes(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         let end = row.offset.saturating_add(row.length);
-        let mut wire = WireBytes::default();
-        reader.read(of_row(row), &mut |part| {
-            if let StreamPart::Bytes(chunk) = part {
-                wire.push(chunk);
-                if chunk.end() >= end || wire.length() >= self.limits.wire {
-                    return ControlFlow::Break(());
-                }
+        let (range, mut raw) = (of_row(row), RawBytes::default());
+        let mut stack = self.stack(&reader, row, &range, Reread::Bytes);
+        reader.read(reader.carried(range), &mut |part| {
+            match part {
+                StreamPart::Bytes(chunk) => stack.push(chunk, &mut raw),
+                StreamPart::Missing(gap) => stack.gap(gap, &mut raw),
             }
-            ControlFlow::Continue(())
+            raw.progress(end, self.limits.wire)
         })?;
-        wire.end_at(end);
-        let cut = wire.cut(self.limits.wire);
-        let (wire, pieces) = wire.into_parts();
-        Ok(Opened { wire, pieces, cut, ..Opened::default() })
-    }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            keep: self.limits.content,
-            digest: false,
-            inflated_bytes: self.limits.inflated_bytes,
-        }
+        Ok(raw.finish(end, self.limits.wire))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::analysis::resume::CarrierPoint;
 use crate::capture::PacketStore;
 use crate::decode::{Decoded, Decoder, Flags, Reason, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, Timestamp};
@@ -88,6 +89,25 @@ impl StreamReader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The last place before an offset of the conversation at which the layers that transform its bytes can
+    /// be entered.
+    pub(super) fn carrier_point(&self, offset: u64) -> Option<&CarrierPoint> {
+        let points = self.index.carrier_points.get(self.direction);
+        let after = points.partition_point(|point| point.handed_on <= offset);
+        after.checked_sub(1).and_then(|at| points.get(at))
+    }
+
+    /// The range of the TCP stream that holds a range of the conversation.
+    pub(super) fn carried(&self, range: StreamRange) -> StreamRange {
+        self.carrier_point(range.offset).map_or(range, |point| StreamRange {
+            offset: point.offset,
+            first: point.first.min(range.first),
+            last: range.last,
+            // The record that holds the last byte goes on after it.
+            late: range.late.max(RECORD_PACKETS),
+        })
     }
 
     fn sender(&self) -> PacketSender {
@@ -178,6 +198,9 @@ impl<'t> SegmentOrder<'t> {
         ControlFlow::Continue(())
     }
 }
+
+/// Packets that one record may be spread over.
+const RECORD_PACKETS: u32 = 128;
 
 /// Packets of the capture before the last fragment of a datagram among which the others are.
 const FRAGMENT_REACH: u64 = 1 << 12;

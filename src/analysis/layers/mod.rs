@@ -4,8 +4,11 @@
 //! carried them, and what it observes goes to the conversation and out as events. A layer that carries
 //! others ([`Tunnel`]) owns a [`Stack`] of its own.
 
+#[cfg(test)]
+pub(crate) mod cipher;
 mod http;
 mod probe;
+mod row;
 mod start;
 mod tls;
 mod tunnel;
@@ -15,13 +18,16 @@ pub(super) use self::tls::is_failed;
 
 use self::http::Http;
 use self::probe::Probe;
+use self::row::Row;
 use self::tls::Tls;
 use self::tunnel::Tunnel;
 use self::websocket::WebSocket;
 use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature};
+use crate::analysis::resume::{Reread, WantedPart};
 use crate::stream::{Buffer, Chunk, Direction, Gap, GapCause};
+use crate::websocket::Settings;
 
 /// What bytes are read as.
 #[derive(Debug)]
@@ -38,8 +44,22 @@ enum Layer {
     Tls(Box<Tls>),
     /// Frames.
     WebSocket(WebSocket),
+    /// What is read again.
+    Row(Box<Row>),
+    #[cfg(test)]
+    Cipher(Box<cipher::Cipher>),
     /// Nobody is interested in the content.
     Ignored,
+}
+
+/// The state of a layer that carries another one, between two of its records.
+#[derive(Clone, Debug)]
+pub(super) enum SavedLayer {
+    /// It hands on bytes as they are.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing in a tunnel is saved yet"))]
+    Tunnel,
+    #[cfg(test)]
+    Cipher(cipher::CipherState),
 }
 
 /// The layer that reads a stream of bytes in both directions; it may carry more of them.
@@ -124,6 +144,43 @@ impl Stack {
         Self { layer: Layer::Start, start }
     }
 
+    /// A stack that goes on in the middle of a direction, to read a part of it.
+    pub(super) fn resume(
+        carriers: &[SavedLayer],
+        how: Reread<'_>,
+        part: WantedPart,
+        settings: Settings,
+    ) -> Self {
+        let start = StackStart { roles: Roles::Known, is_forced: false, depth: 0 };
+        let layer = match how {
+            Reread::Frames(compression, history) => {
+                Layer::WebSocket(WebSocket::resume(part.direction, compression, history, settings))
+            }
+            Reread::Bytes => Layer::Ignored,
+        };
+        let row = Row { inner: Self { layer, start }, part };
+        let row = Self { layer: Layer::Row(Box::new(row)), start };
+        carriers.iter().rev().fold(row, |inner, saved| saved.carry(part.direction, inner))
+    }
+
+    /// The state of the layers of a direction that transform bytes, from the lowest upwards, where all of
+    /// them are between two records now.
+    #[cfg(test)]
+    fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
+        match &self.layer {
+            Layer::Tunnel(tunnel) => tunnel.save(direction),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.save(direction),
+            Layer::Start
+            | Layer::Probe(_)
+            | Layer::Http(_)
+            | Layer::Tls(_)
+            | Layer::WebSocket(_)
+            | Layer::Row(_)
+            | Layer::Ignored => Some(Vec::new()),
+        }
+    }
+
     /// Hands the next bytes of a direction to the layer that reads them.
     #[inline]
     pub(super) fn push<S: Sink>(
@@ -161,6 +218,9 @@ impl Stack {
                 Layer::Tunnel(tunnel) => tunnel.push(direction, chunk, connection, context),
                 Layer::Tls(tls) => tls.push(direction, chunk, connection, context),
                 Layer::WebSocket(frames) => frames.push(direction, chunk, connection, context),
+                Layer::Row(row) => row.push(direction, chunk, connection, context),
+                #[cfg(test)]
+                Layer::Cipher(cipher) => cipher.push(direction, chunk, connection, context),
                 Layer::Ignored => Next::Stay,
             };
             let successor = match next {
@@ -195,6 +255,9 @@ impl Stack {
             Layer::Http(http) => http.gap(direction, gap),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
+            Layer::Row(row) => row.gap(direction, gap, connection, context),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.gap(direction, gap, connection, context),
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start => Next::become_layer(Layer::Probe(Box::default())),
             Layer::Probe(_) | Layer::Ignored => Next::Stay,
@@ -227,6 +290,9 @@ impl Stack {
             Layer::Http(mut http) => http.finish(context.now, connection, context),
             Layer::WebSocket(mut frames) => frames.finish(connection, context),
             Layer::Tunnel(mut tunnel) => tunnel.finish(connection, context),
+            Layer::Row(mut row) => row.inner.finish(connection, context),
+            #[cfg(test)]
+            Layer::Cipher(mut cipher) => cipher.finish(connection, context),
             Layer::Probe(_) if connection.nature == Nature::Unknown => {
                 connection.nature = Nature::Other;
             }
@@ -245,9 +311,11 @@ impl Stack {
     #[inline]
     pub(super) fn reads_in_turn(&self) -> bool {
         match &self.layer {
-            Layer::WebSocket(_) | Layer::Probe(_) | Layer::Ignored => false,
+            Layer::WebSocket(_) | Layer::Probe(_) | Layer::Row(_) | Layer::Ignored => false,
             Layer::Start | Layer::Http(_) | Layer::Tls(_) => true,
             Layer::Tunnel(tunnel) => tunnel.reads_in_turn(),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.reads_in_turn(),
         }
     }
 
@@ -268,6 +336,22 @@ impl Stack {
                 let gap = Gap { offset, length, cause: GapCause::Limit, origin: context.now };
                 context.emit(connection, ConnectionEvent::Gap(*direction, gap));
                 self.gap(*direction, gap, connection, context);
+            }
+        }
+    }
+}
+
+impl SavedLayer {
+    /// The layer as it was, with what it carries.
+    #[cfg_attr(not(test), expect(unused_variables, reason = "for layers that transform bytes"))]
+    fn carry(&self, direction: Direction, inner: Stack) -> Stack {
+        match *self {
+            Self::Tunnel => inner,
+            #[cfg(test)]
+            Self::Cipher(state) => {
+                let start = inner.start;
+                let cipher = cipher::Cipher::resume(direction, state, inner);
+                Stack { layer: Layer::Cipher(Box::new(cipher)), start }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): a stream in a stream.
 
+#[cfg(test)]
+use super::SavedLayer;
 use super::{Change, Next, Roles, Stack, StackStart};
 use crate::analysis::Sink;
 use crate::analysis::context::Context;
@@ -49,6 +51,12 @@ impl Tunnel {
         context: &mut Context<'_, S>,
     ) {
         self.inner.finish(connection, context);
+    }
+
+    #[cfg(test)]
+    pub(super) fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
+        let above = self.inner.save(direction)?;
+        Some([vec![SavedLayer::Tunnel], above].concat())
     }
 
     pub(super) fn reads_in_turn(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::http::Handshake;
 use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection};
 use crate::websocket::extension::{self, DeflateParams};
 use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
-use crate::websocket::{Compression, Decoder, Observation, Opcode, Start};
+use crate::websocket::{Compression, Decoder, History, Observation, Opcode, Settings, Start};
 
 /// Frames of both directions.
 #[derive(Debug)]
@@ -38,6 +38,19 @@ impl WebSocket {
         let mut frames = Self::open(UNNEGOTIATED, Start::Boundary, connection);
         frames.decoders.server = Decoder::new(Compression::Unknown, Start::Anywhere);
         frames
+    }
+
+    /// Goes on between two messages of a direction, with what the next one may refer to.
+    pub(super) fn resume(
+        direction: Direction,
+        compression: Compression,
+        history: History<'_>,
+        settings: Settings,
+    ) -> Self {
+        let fresh = || Decoder::new(Compression::None, Start::Boundary);
+        let mut decoders = PerDirection { client: fresh(), server: fresh() };
+        *decoders.get_mut(direction) = Decoder::resume(compression, history, settings);
+        Self { decoders }
     }
 
     #[inline]

@@ -1,0 +1,197 @@
+//! A layer for tests: records of a trivial cipher, which carry a stack. It stands for TLS with its secrets.
+//!
+//! A record is [`MARK`], two bytes of length, and as many bytes, each combined with a key that changes
+//! with every record.
+
+use super::{Change, Layer, Next, Roles, SavedLayer, Stack, StackStart};
+use crate::analysis::context::Context;
+use crate::analysis::event::Connection;
+use crate::analysis::offsets::OffsetMap;
+use crate::analysis::resume::CarrierPoint;
+use crate::analysis::{PayloadPacket, Sink};
+use crate::stream::{
+    Buffer, Chunk, Direction, Gap, PacketId, PerDirection, length_u64, length_usize,
+};
+
+/// The first byte of a record.
+pub(crate) const MARK: u8 = 0xc5;
+
+/// Records of both directions, and what is in them.
+#[derive(Debug)]
+pub(super) struct Cipher {
+    halves: PerDirection<CipherHalf>,
+    /// Its place in the offsets of the carrier.
+    map: usize,
+    inner: Stack,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct CipherHalf {
+    state: CipherState,
+    /// Bytes of records that are not whole.
+    buffer: Buffer,
+    /// The place that was saved last.
+    point: Option<CarrierPoint>,
+}
+
+/// What is to be known to go on between two records of a direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct CipherState {
+    /// Records so far.
+    pub(crate) records: u8,
+    /// Offset of the next record.
+    offset: u64,
+    /// Offset of the next byte that is handed on.
+    handed_on: u64,
+}
+
+impl Cipher {
+    /// Begins to read records where a stream begins.
+    pub(super) fn start(outer: StackStart, connection: &mut Connection) -> Next {
+        let map = connection.carrier.offsets.len();
+        connection.carrier.offsets.push(OffsetMap::default());
+        let depth = outer.depth.saturating_add(1);
+        let inner = Stack::new(StackStart { roles: Roles::Known, depth, ..outer });
+        let halves = PerDirection::default();
+        Next::become_layer(Layer::Cipher(Box::new(Self { halves, map, inner })))
+    }
+
+    /// Goes on between two records of a direction.
+    pub(super) fn resume(direction: Direction, state: CipherState, inner: Stack) -> Self {
+        let mut halves = PerDirection::<CipherHalf>::default();
+        halves.get_mut(direction).state = state;
+        Self { halves, map: usize::MAX, inner }
+    }
+
+    pub(super) fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let half = self.halves.get_mut(direction);
+        half.buffer.push(chunk);
+        while let Some(length) = half.record_length() {
+            half.save(direction, &self.inner, connection, context);
+            let end = half.state.offset + 3 + length_u64(length);
+            let handed_on = half.state.handed_on + length_u64(length);
+            if let Some(map) = connection.carrier.offsets.get_mut(self.map) {
+                map.record(direction, handed_on, end);
+            }
+            let key = half.state.key();
+            let mut buffer = std::mem::take(&mut half.buffer);
+            let rest = buffer.split_off(3 + length);
+            for piece in buffer.chunks() {
+                let header = (half.state.offset + 3).saturating_sub(piece.offset);
+                let piece = piece.skip(length_usize(header));
+                let bytes: Vec<u8> = piece.bytes.iter().map(|byte| byte ^ key).collect();
+                let offset = half.state.handed_on + (piece.offset - half.state.offset - 3);
+                let plain = Chunk { offset, bytes: &bytes, ..piece };
+                self.inner.push(direction, plain, connection, context);
+            }
+            half.state.records = half.state.records.wrapping_add(1);
+            half.state.offset = end;
+            half.state.handed_on = handed_on;
+            half.buffer = rest;
+        }
+        if self.inner.is_ignored() { Next::Ignore } else { Next::Stay }
+    }
+
+    /// A record of which something is missing cannot be read; its length must be there.
+    pub(super) fn gap<S: Sink>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let half = self.halves.get_mut(direction);
+        let header = half.buffer.bytes().get(1..3).and_then(|it| it.try_into().ok());
+        let Some(length) = header.map(|it| u64::from(u16::from_be_bytes(it))) else {
+            return Next::Ignore;
+        };
+        let end = half.state.offset + 3 + length;
+        if gap.end() != end {
+            return Next::Ignore;
+        }
+        let missing = Gap { offset: half.state.handed_on, length, ..gap };
+        half.buffer = Buffer::default();
+        half.state.records = half.state.records.wrapping_add(1);
+        half.state.offset = end;
+        half.state.handed_on += length;
+        let _: Change = self.inner.gap(direction, missing, connection, context);
+        Next::Stay
+    }
+
+    pub(super) fn finish<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        self.inner.finish(connection, context);
+    }
+
+    /// Nested ciphers: both are between two records only if the inner one has nothing of the next.
+    pub(super) fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
+        let half = self.halves.get(direction);
+        let above = self.inner.save(direction)?;
+        half.buffer.is_empty().then(|| [vec![SavedLayer::Cipher(half.state)], above].concat())
+    }
+
+    pub(super) fn reads_in_turn(&self) -> bool {
+        self.inner.reads_in_turn()
+    }
+}
+
+impl CipherHalf {
+    /// Bytes of the next record, if it is whole.
+    fn record_length(&self) -> Option<usize> {
+        let bytes = self.buffer.bytes();
+        let length = usize::from(u16::from_be_bytes(bytes.get(1..3)?.try_into().ok()?));
+        (bytes.len() >= 3 + length).then_some(length)
+    }
+
+    /// Saves the place before the record, now and then.
+    fn save<S: Sink>(
+        &mut self,
+        direction: Direction,
+        inner: &Stack,
+        connection: &Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        let first = self.buffer.chunks().map(|chunk| chunk.origin.packet).min();
+        let first = first.unwrap_or(PacketId(0));
+        let is_due = |point: &CarrierPoint| self.state.offset >= point.offset + POINT_DISTANCE;
+        match &mut self.point {
+            Some(point) if !is_due(point) => {
+                if first >= point.first {
+                    return;
+                }
+                point.first = first;
+            }
+            _ => {
+                let mut layers = vec![SavedLayer::Cipher(self.state)];
+                let Some(above) = inner.save(direction) else { return };
+                layers.extend(above);
+                let CipherState { offset, handed_on, .. } = self.state;
+                self.point = Some(CarrierPoint { offset, handed_on, first, layers });
+            }
+        }
+        if let Some(point) = &self.point {
+            let boundary = PayloadPacket::Boundary(connection, direction, point);
+            context.sink.payload_packet(boundary);
+        }
+    }
+}
+
+impl CipherState {
+    /// What each byte of the next record is combined with.
+    pub(crate) fn key(self) -> u8 {
+        self.records.wrapping_mul(37).wrapping_add(0x5a)
+    }
+}
+
+/// Bytes between two places that are saved.
+const POINT_DISTANCE: u64 = 256;

@@ -1,0 +1,107 @@
+//! Reading a part of a conversation again: the same stack, from a saved state.
+
+use crate::analysis::context::Context;
+use crate::analysis::event::Connection;
+use crate::analysis::layers::Stack;
+use crate::analysis::{AnalyzerOptions, Sink};
+use crate::stream::{Chunk, Direction, Gap, Origin, PacketId};
+use crate::websocket::{self, Compression, History, Settings};
+
+pub(super) use crate::analysis::layers::SavedLayer;
+
+/// A place in the TCP stream of a direction at which all layers that transform bytes can be entered.
+///
+/// A conversation whose layers hand on bytes as they are has none, and needs none.
+#[derive(Clone, Debug)]
+pub struct CarrierPoint {
+    /// Its offset in the TCP stream.
+    pub offset: u64,
+    /// Its offset in the stream of the conversation.
+    pub handed_on: u64,
+    /// The lowest number of a packet with bytes after it, as far as is known.
+    pub first: PacketId,
+    /// The state of these layers, from TCP upwards.
+    pub(super) layers: Vec<SavedLayer>,
+}
+
+/// How the stream of a conversation is read again.
+#[derive(Clone, Copy, Debug)]
+pub enum Reread<'a> {
+    /// As frames, which begin where reading begins, with what the next message may refer to.
+    Frames(Compression, History<'a>),
+    /// Its bytes are wanted, and no more.
+    Bytes,
+}
+
+/// The part of a stream that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedPart {
+    /// Who sent it.
+    pub direction: Direction,
+    /// Where reading begins, as an offset of the stream of the conversation.
+    pub begin: u64,
+    /// Offset of its first byte.
+    pub start: u64,
+    /// Bytes of content kept of each message from there on.
+    pub keep: usize,
+}
+
+/// Reads one direction of a conversation again.
+#[derive(Debug)]
+pub struct Reader {
+    stack: Stack,
+    connection: Connection,
+    direction: Direction,
+    shared: websocket::Shared,
+    options: AnalyzerOptions,
+    now: Origin,
+}
+
+impl Reader {
+    /// Builds the stack of a conversation: the layers that transform bytes as they were at a point, if it
+    /// has any, and the one that reads what they hand on.
+    pub fn new(
+        connection: Connection,
+        point: Option<&CarrierPoint>,
+        how: Reread<'_>,
+        part: WantedPart,
+        options: AnalyzerOptions,
+    ) -> Self {
+        let settings = Settings {
+            keep: 0,
+            digest: options.digest,
+            inflated_bytes: options.limits.inflated_bytes,
+        };
+        let carriers = point.map(|point| point.layers.as_slice()).unwrap_or_default();
+        Self {
+            stack: Stack::resume(carriers, how, part, settings),
+            connection,
+            direction: part.direction,
+            shared: websocket::Shared::new(settings),
+            options,
+            now: Origin::default(),
+        }
+    }
+
+    /// Takes the next bytes of the TCP stream.
+    pub fn push<S: Sink>(&mut self, chunk: Chunk<'_>, sink: &mut S) {
+        self.now = chunk.origin;
+        let Self { stack, connection, direction, shared, options, now } = self;
+        let mut context = Context { options, shared, now: *now, sink };
+        stack.push(*direction, chunk, connection, &mut context);
+    }
+
+    /// Takes that bytes of the TCP stream are missing.
+    pub fn gap<S: Sink>(&mut self, gap: Gap, sink: &mut S) {
+        let Self { stack, connection, direction, shared, options, now } = self;
+        let mut context = Context { options, shared, now: *now, sink };
+        stack.gap(*direction, gap, connection, &mut context);
+    }
+
+    /// Ends the stream: what is not whole is handed over as it is.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) {
+        let Self { stack, connection, shared, options, now, .. } = self;
+        let mut context = Context { options, shared, now: *now, sink };
+        stack.finish(connection, &mut context);
+    }
+}
