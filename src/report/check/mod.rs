@@ -69,6 +69,12 @@ impl Checked {
         }
     }
 
+    /// How many findings are reported one by one.
+    pub fn count(&self) -> usize {
+        let on = self.connections.iter().map(|connection| connection.findings.len());
+        on.sum::<usize>().saturating_add(self.capture.len())
+    }
+
     /// The worst severity of all findings, shown or not.
     pub fn worst(&self) -> Option<Severity> {
         let found = self.found();

@@ -12,7 +12,7 @@ use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::timeline::filter::fields::FilterNeed;
 use crate::timeline::filter::subject::{EntryClass, FilterSubject};
 use crate::timeline::filter::{Filter, Needs};
-use crate::websocket::Frame;
+use crate::websocket::{Frame, Opcode};
 
 /// Asks a filter about entries.
 ///
@@ -42,6 +42,8 @@ struct Memory {
 struct UnderWay {
     /// The first frame of the data message under way.
     data: Option<Frame>,
+    /// That of the one before: it may be given up only when the next one starts.
+    previous: Option<Frame>,
     /// The latest control frame.
     control: Option<Frame>,
 }
@@ -80,10 +82,11 @@ impl Matcher {
     pub fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
         if self.needs.has(FilterNeed::Frames) {
             let way = self.memory(connection.id).directions.get_mut(direction);
-            if frame.header.is_control() {
-                way.control = Some(*frame);
-            } else if frame.header.opcode != 0 {
-                way.data = Some(*frame);
+            match Opcode::from_wire(frame.header.opcode) {
+                Some(Opcode::Close | Opcode::Ping | Opcode::Pong) => way.control = Some(*frame),
+                Some(Opcode::Text | Opcode::Binary) => way.previous = way.data.replace(*frame),
+                // No message begins with one of these.
+                Some(Opcode::Continuation) | None => {}
             }
         }
     }
@@ -188,8 +191,8 @@ impl Matcher {
         match entry.kind {
             EntryKind::Message(message) => {
                 let way = memory.zip(entry.direction).map(|(it, of)| it.directions.get(of));
-                let mut frames =
-                    way.into_iter().flat_map(|way| [&way.data, &way.control]).flatten();
+                let kept = |way: &'a UnderWay| [&way.data, &way.previous, &way.control];
+                let mut frames = way.into_iter().flat_map(kept).flatten();
                 let frame = frames.find(|frame| frame.span.start == message.span.start);
                 FilterSubject { message: Some(message), frame, ..subject }
             }
@@ -237,7 +240,7 @@ mod tests {
     use crate::timeline::filter::fixture::{
         START, connection, finding, frame, handshake, message, origin,
     };
-    use crate::websocket::{Message, Opcode};
+    use crate::websocket::Message;
 
     const CLIENT: Direction = Direction::ClientToServer;
 
