@@ -16,6 +16,7 @@ mod settings;
 mod state;
 mod words;
 
+pub use self::engine::cause::{Cause, Explains};
 pub use self::engine::checker::Checker;
 pub use self::engine::rule::{AppliesTo, Example, Rule, Severity};
 pub use self::engine::rule_name::{RuleName, UnknownName};

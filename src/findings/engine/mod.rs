@@ -1,6 +1,7 @@
 //! How rules are evaluated: what a rule is, when it is asked, what it is shown, and what it reports.
 
 pub(crate) mod broken_rule;
+pub(crate) mod cause;
 pub(crate) mod checker;
 pub(crate) mod connection;
 pub(crate) mod context;

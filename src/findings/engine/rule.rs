@@ -1,6 +1,7 @@
 //! What a rule is: an entry in the table of its group.
 
 use crate::findings::engine::broken_rule::BrokenRule;
+use crate::findings::engine::cause::{Cause, Explains};
 use crate::findings::engine::trigger::Check;
 use crate::stream::PerDirection;
 
@@ -23,6 +24,8 @@ pub struct Rule {
     pub remedy: &'static str,
     /// What breaking it looks like.
     pub example: Example,
+    /// What its findings explain about the outcome of their connection, beyond being a broken rule.
+    pub explains: Option<Cause>,
     /// How it is noticed.
     pub(crate) checks: &'static [Check],
 }
@@ -91,6 +94,15 @@ pub enum Example {
 }
 
 impl Rule {
+    /// What its findings explain about their connection.
+    pub fn explains(&self) -> Explains {
+        match (self.explains, self.severity) {
+            (Some(cause), _) => cause.explains,
+            (None, Severity::Error) => Explains::BrokenRule,
+            (None, Severity::Warning | Severity::Note) => Explains::Nothing,
+        }
+    }
+
     /// What is remembered of it when it was broken.
     pub(crate) fn broken(&self) -> BrokenRule {
         let has = |wanted: fn(Check) -> bool| self.checks.iter().any(|check| wanted(*check));

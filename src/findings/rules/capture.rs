@@ -25,6 +25,7 @@ pub(super) static RULES: &[Rule] = &[
             a fast disk; look at the number of packets that tcpdump says were dropped by the \
             kernel. Record on one of the two machines rather than on a switch.",
         example: Example::Text("seq 1 to 1448; seq 2897 to 4344; ack 4345"),
+        explains: None,
         checks: &[Check::Incident(|context, violations| {
             let ConnectionEvent::Gap(direction, gap) = *context.subject else { return };
             let why = match gap.cause {
@@ -54,6 +55,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record whole packets: tcpdump -s 0, or dumpcap without -s. Loopback packets may \
             have more than 65,535 bytes: use -s 262144.",
         example: Example::Text("tcpdump -s 96"),
+        explains: None,
         checks: &[
             Check::End(|context, violations| {
                 let sides = &context.state.sides;
@@ -92,6 +94,7 @@ pub(super) static RULES: &[Rule] = &[
             compressed messages that refer to earlier ones cannot be inflated at first.",
         remedy: "Start to record before the connection is opened.",
         example: Example::Text("the first packet of the connection carries a frame"),
+        explains: None,
         checks: &[Check::Incident(|context, violations| {
             let ConnectionEvent::Recognized(recognition) = *context.subject else { return };
             violations.add(match recognition {
@@ -113,6 +116,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record without loss (see CAP-01). What is shown after the place where boundaries \
             were found again can be trusted.",
         example: Example::Text("a gap over the start of a frame"),
+        explains: None,
         checks: &[
             Check::Incident(|context, violations| {
                 let ConnectionEvent::SyncFound(direction, skipped) = *context.subject else {
@@ -158,6 +162,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record where both directions pass: on one of the two machines. Look at the \
             filter: `port 8080` takes both directions, `dst port 8080` only one.",
         example: Example::Text("packets from the client only"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let Some(unseen) = context.subject.unseen else { return };
             let packets = *context.connection.packets.get(unseen.reverse());
@@ -180,6 +185,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Compare the two packets. Look for a proxy or firewall that rewrites payloads, and \
             for hosts that can spoof packets on the path.",
         example: Example::Text("seq 1 to 100 `aaaa…`, then seq 1 to 100 `aaba…`"),
+        explains: None,
         checks: &[Check::Incident(|context, violations| {
             let ConnectionEvent::Conflict(direction, span) = *context.subject else { return };
             violations
@@ -206,6 +212,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record on one machine, or set the clocks by NTP before recording on two. `editcap \
             -t` moves one of the files.",
         example: Example::Text("packet 9 at 1.000 s, packet 10 at 0.950 s"),
+        explains: None,
         checks: &[
             Check::Response(|context, violations| {
                 if context.subject.response_came_first()
@@ -254,6 +261,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "a packet header that announces 200 bytes, and 120 bytes to the end",
         ),
+        explains: None,
         checks: &[Check::Capture(|context, violations| {
             if let Some(damage) = context.reading.damage {
                 violations
@@ -280,6 +288,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record without loss (see CAP-01), or only the connections in question. Of packets \
             that the kernel dropped, a larger buffer and a filter keep more.",
         example: Example::Text("a head of more than 64 KiB"),
+        explains: None,
         checks: &[
             Check::Incident(|context, violations| {
                 let ConnectionEvent::Limit(limit) = *context.subject else { return };
@@ -331,6 +340,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Record on another interface, or with another link type (tcpdump -L lists those of \
             an interface; -y chooses).",
         example: Example::Text("link type 127 (IEEE802_11_RADIOTAP), encrypted"),
+        explains: None,
         checks: &[Check::Capture(|context, violations| {
             for (link_type, packets) in &context.state.link_types {
                 let name = link_type_name(LinkType(*link_type))
@@ -357,6 +367,7 @@ pub(super) static RULES: &[Rule] = &[
             a bridge or on a mirror port. Each is used once; these are no retransmissions.",
         remedy: "Record on one interface, or remove the copies with `editcap -d`.",
         example: Example::Text("the same packet 5 microseconds later"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let duplicates = context.connection.duplicates;
             if duplicates > 0 {

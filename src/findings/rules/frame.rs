@@ -1,6 +1,7 @@
 //! Rules about frames (WS-F): the header is judged as soon as it is whole.
 
 use crate::analysis::event::TcpState;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -26,6 +27,7 @@ pub(super) static RULES: &[Rule] = &[
             that rewrites frames. In the client, set the MASK bit and XOR the payload with four \
             random bytes.",
         example: Example::Client(b"\x81\x05Hello"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             if direction == Direction::ClientToServer && frame.header.mask.is_none() {
@@ -46,6 +48,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a server that sends with a client's library or role, or for a relay that \
             passes a client's frames on as they are. Send with MASK = 0 and without a key.",
         example: Example::Server(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             if direction == Direction::ServerToClient && frame.header.mask.is_some() {
@@ -69,6 +72,7 @@ pub(super) static RULES: &[Rule] = &[
             leg causes this, too. Where the bytes look random, frames are out of step: look for an \
             earlier finding.",
         example: Example::Client(b"\xc1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             if unclaimed(context) & 0b100 != 0 {
                 violations
@@ -94,6 +98,7 @@ pub(super) static RULES: &[Rule] = &[
             frame was written wrong, or two threads wrote to the socket at once. Compare the bytes \
             before this frame with its header.",
         example: Example::Server(b"\xa1\x05Hello"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let (name, bits) = match unclaimed(context) & 0b011 {
                 0b010 => ("RSV2", Bits::RSV2),
@@ -121,6 +126,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 1 for text and 2 for binary data. If the sender is a well-known library, \
             sender and receiver are out of step: check the length of the frame before.",
         example: Example::Client(b"\x83\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let opcode = context.subject.frame.header.opcode;
             if (0x3..=0x7).contains(&opcode) {
@@ -141,6 +147,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use 8 for Close, 9 for Ping and A for Pong. If the sender is a well-known \
             library, sender and receiver are out of step: check the length of the frame before.",
         example: Example::Server(b"\x8b\x00"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let opcode = context.subject.frame.header.opcode;
             if opcode >= 0xb {
@@ -162,6 +169,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at how the sender chooses between the three forms; usual mistakes are `<` \
             for `<=` at 125 and 65,535, and always using the 64-bit form.",
         example: Example::Client(b"\x81\xfe\x00\x05\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let header = &context.subject.frame.header;
             if !header.is_length_minimal() {
@@ -189,6 +197,7 @@ pub(super) static RULES: &[Rule] = &[
             endian), in the sender. If the sender is a well-known library, sender and receiver are \
             out of step.",
         example: Example::Client(b"\x82\xff\x80\x00\x00\x00\x00\x00\x00\x04\x37\xfa\x21\x3d"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let length = context.subject.frame.header.payload_length;
             if length > LARGEST_LENGTH {
@@ -210,6 +219,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Shorten the payload. For a Close, the reason may have 123 bytes of UTF-8: cut \
             long error texts.",
         example: Example::Server(b"\x89\x7e\x00\x7e"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let header = &context.subject.frame.header;
             let is_known = Opcode::from_wire(header.opcode).is_some();
@@ -239,6 +249,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send control frames whole, with FIN = 1; they are short enough. Look for a sender \
             that applies its fragmentation to every opcode.",
         example: Example::Client(b"\x09\x82\x37\xfa\x21\x3d\x47\x93"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let header = &context.subject.frame.header;
             if header.is_control() && Opcode::from_wire(header.opcode).is_some() && !header.fin {
@@ -261,6 +272,7 @@ pub(super) static RULES: &[Rule] = &[
             first fragment was sent with opcode 0. Two threads that send at once mix fragments up \
             as well.",
         example: Example::Client(b"\x80\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+        explains: None,
         checks: &[Check::Fragment(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             let sender = context.sender(direction);
@@ -291,6 +303,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for two tasks that write messages to one connection without a lock, or for a \
             later fragment sent with opcode 1 or 2 instead of 0.",
         example: Example::Client(b"\x01\x81\x37\xfa\x21\x3d\x7f\x81\x81\x37\xfa\x21\x3d\x7f"),
+        explains: None,
         checks: &[Check::Fragment(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             let sender = context.sender(direction);
@@ -325,6 +338,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Draw four bytes from the system's secure random source for every frame. A key of \
             zero is often chosen to save the XOR: do so on trusted networks only.",
         example: Example::Client(b"\x81\x82\x00\x00\x00\x00Hi\x81\x82\x00\x00\x00\x00Hi"),
+        explains: None,
         checks: &[Check::Frame(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             let Some(key) = frame.header.mask.filter(|_| direction == Direction::ClientToServer)
@@ -358,6 +372,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Raise the receiver's limit if the size is intended, or send large data in several \
             messages. Raise the limit of this rule with --max-message.",
         example: Example::Client(b"\x82\xff\x00\x00\x01\x00\x00\x00\x00\x00\x37\xfa\x21\x3d"),
+        explains: None,
         checks: &[Check::Frame(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             let limit = context.settings.message_bytes;
@@ -395,6 +410,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender that died or was killed while it sent, that closed the socket \
             without waiting for its send buffer, or that announced a wrong length.",
         example: Example::Server(b"\x82\x7e\xc3\x50\x00\x01\x02"),
+        explains: Some(Cause::dropped(660, "cut in the middle of a frame")),
         checks: &[Check::End(|context, violations| {
             if !has_ended(context.connection.state) {
                 return;
@@ -435,6 +451,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send the message in one frame, or buffer some kilobytes for each fragment. Look \
             for a writer that is flushed after each small write.",
         example: Example::Server(b"\x01\x01H\x00\x01e\x00\x01l\x00\x01l\x80\x01o"),
+        explains: None,
         checks: &[Check::Fragmented(|context, violations| {
             let MessageSeen { message, .. } = context.subject;
             let (frames, length) = (message.frames, message.wire_length);
@@ -457,6 +474,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Read the text: it is often an error page, a log line or a debug print that was \
             written to the socket, or a server that answered 101 and then goes on with HTTP.",
         example: Example::Server(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
+        explains: None,
         checks: &[Check::NotAFrame(|context, violations| {
             let NotAFrame { bytes, .. } = context.subject;
             let text = bytes.get(..SHOWN_TEXT).unwrap_or(bytes);

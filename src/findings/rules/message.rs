@@ -1,5 +1,6 @@
 //! Rules about messages (WS-M).
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::MessageSeen;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -25,6 +26,7 @@ pub(super) static RULES: &[Rule] = &[
             for strings cut at a number of bytes in the middle of a character, and for lone \
             surrogates from a language with UTF-16 strings.",
         example: Example::Server(b"\x81\x06caf\xe9 !"),
+        explains: None,
         checks: &[Check::InvalidUtf8(|context, violations| {
             let byte = context.subject.byte;
             // WS-F03 or WS-F04 has spoken of it.
@@ -52,6 +54,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender that closes while a stream is still being written, or that \
             forgets the last, perhaps empty, frame with FIN = 1.",
         example: Example::Server(b"\x01\x03Hel\x88\x02\x03\xe8"),
+        explains: Some(
+            Cause::trouble(780, "message left unfinished").unless(&["WS-F15", "NET-07"]),
+        ),
         checks: &[
             Check::Close(|context, violations| {
                 let direction = context.subject.direction;
@@ -89,6 +94,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Protocol: graphql-transport-ws, and then a text message `hello`",
         ),
+        explains: None,
         checks: &[Check::Content(|context, violations| {
             let MessageSeen { direction, message } = context.subject;
             let Some(misfit) = context.sender(direction).misfit else { return };

@@ -86,14 +86,13 @@ const CANDIDATES: &[Ambiguous] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::rule;
-    use crate::report::diagnose::cause::{self, Part};
+    use crate::findings::{Explains, rule};
 
     #[test]
     fn candidates_are_of_rules_that_explain() {
         for Ambiguous(id, list) in CANDIDATES {
             let rule = rule(id).unwrap();
-            assert_ne!(cause::part(rule), Part::Aside, "{id}");
+            assert_ne!(rule.explains(), Explains::Nothing, "{id}");
             assert!(list.len() > 1, "{id}: one candidate is no choice");
         }
         assert_eq!(candidates("WS-F01", None).count(), 0);

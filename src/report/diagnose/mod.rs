@@ -24,7 +24,7 @@ use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
 use super::{Breadth, OutputFormat, Selection};
-use crate::findings::{Finding, Severity};
+use crate::findings::{Explains, Finding, Severity};
 use crate::journal::Summary;
 
 /// The stories of one capture.
@@ -52,7 +52,7 @@ impl Diagnosis {
 
     /// What failed before there was a connection.
     fn failures(&self) -> impl Iterator<Item = &Finding> {
-        self.capture.iter().filter(|finding| cause::part(finding.rule) == cause::Part::Failure)
+        self.capture.iter().filter(|finding| finding.rule.explains() == Explains::Failure)
     }
 
     /// The stories that are written.

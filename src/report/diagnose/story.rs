@@ -1,8 +1,8 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
-use super::cause::{self, Part};
+use super::cause;
 use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState};
-use crate::findings::{Finding, Rule, Severity};
+use crate::findings::{Explains, Finding, Rule, Severity};
 use crate::journal::history::History;
 use crate::stream::Direction;
 
@@ -102,7 +102,7 @@ impl Story {
     /// Adds what was found behind its end.
     pub(super) fn add(&mut self, finding: &Finding) {
         self.findings.push(finding.clone());
-        if cause::part(finding.rule) != Part::Aside && self.history.is_some() {
+        if finding.rule.explains() != Explains::Nothing && self.history.is_some() {
             self.judge();
         }
     }
@@ -116,9 +116,13 @@ impl Story {
 
     /// The findings that explain it, that which explains most first.
     pub(super) fn causes(&self) -> Vec<&Finding> {
-        let speaks = |finding: &&Finding| match cause::part(finding.rule) {
-            Part::Failure | Part::Fault | Part::Drop | Part::Trouble | Part::Unseen => true,
-            Part::Aside => self.gave_up_over(finding.rule),
+        let speaks = |finding: &&Finding| match finding.rule.explains() {
+            Explains::Failure
+            | Explains::BrokenRule
+            | Explains::Drop
+            | Explains::Trouble
+            | Explains::Undecodable => true,
+            Explains::Nothing => self.gave_up_over(finding.rule),
         };
         let mut causes = cause::sort(self.findings.iter().filter(speaks));
         let mut ids: Vec<&str> = Vec::new();
@@ -146,7 +150,7 @@ impl Story {
             let is_known = rules.iter().any(|it| it.id == rule.id)
                 || causes.iter().any(|it| it.rule.id == rule.id)
                 // What is only a consequence says nothing new.
-                || cause::part(rule) != Part::Aside;
+                || rule.explains() != Explains::Nothing;
             if rule.severity >= Severity::Warning && !is_known {
                 rules.push(rule);
             }
@@ -195,18 +199,19 @@ impl Story {
     fn judge(&mut self) {
         let Some(history) = self.history.as_deref() else { return };
         let causes = self.causes();
-        let parts: Vec<Part> = causes.iter().map(|finding| cause::part(finding.rule)).collect();
+        let parts: Vec<Explains> = causes.iter().map(|finding| finding.rule.explains()).collect();
         let has = |part| parts.contains(&part);
         let ended_badly = causes.iter().any(|finding| is_drop(finding, history, self.ending));
         let verdict = if self.is_opened(history) {
             if ended_badly {
                 Verdict::Dropped
-            } else if has(Part::Fault) || has(Part::Trouble) || has(Part::Failure) {
+            } else if has(Explains::BrokenRule) || has(Explains::Trouble) || has(Explains::Failure)
+            {
                 Verdict::Trouble
             } else {
                 Verdict::Fine
             }
-        } else if has(Part::Failure) || has(Part::Fault) || has(Part::Drop) {
+        } else if has(Explains::Failure) || has(Explains::BrokenRule) || has(Explains::Drop) {
             Verdict::Failed
         } else if history.upgrade.as_ref().is_some_and(|upgrade| !upgrade.asks) {
             Verdict::Other
@@ -218,8 +223,8 @@ impl Story {
                 // Without a finding, the capture ended too early to blame anybody.
                 Outcome::Timeout if history.ended.is_some() => Verdict::Failed,
                 Outcome::NotWebSocket => Verdict::Other,
-                Outcome::Undecodable if has(Part::Trouble) => Verdict::Trouble,
-                Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Part::Trouble) => {
+                Outcome::Undecodable if has(Explains::Trouble) => Verdict::Trouble,
+                Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Explains::Trouble) => {
                     Verdict::Trouble
                 }
                 Outcome::Undecodable | Outcome::Timeout => Verdict::Unseen,
@@ -234,15 +239,17 @@ impl Story {
 
 /// Whether a finding says that a WebSocket ended in another way than it should have.
 fn is_drop(finding: &Finding, history: &History, ending: Ending) -> bool {
-    match cause::part(finding.rule) {
-        Part::Drop => true,
+    match finding.rule.explains() {
+        Explains::Drop => true,
         // Who refuses to go on may say so by ending TCP, but not by a closing handshake.
-        Part::Failure => {
+        Explains::Failure => {
             history.ended.is_some()
                 && ending.outcome != Outcome::Closed
                 && finding.rule.id != "NET-04"
         }
-        Part::Fault | Part::Trouble | Part::Unseen | Part::Aside => false,
+        Explains::BrokenRule | Explains::Trouble | Explains::Undecodable | Explains::Nothing => {
+            false
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{MessageSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -23,6 +24,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Write the code as two bytes, most significant first. Look for a code written as \
             one byte, or for a frame cut short.",
         example: Example::Server(b"\x88\x01\x03"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             if let [byte] = context.subject.message.content {
                 violations.add(format!("payload {byte:#04x}; a code takes two bytes"));
@@ -40,6 +42,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a reason in another encoding, or for one cut at 123 bytes in the middle \
             of a character.",
         example: Example::Server(b"\x88\x06\x03\xe8caf\xe9"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             let Some(close) = context.subject.message.close else { return };
             if let Err(error) = std::str::from_utf8(close.reason) {
@@ -61,6 +64,7 @@ pub(super) static RULES: &[Rule] = &[
             proxies and bridges do. Send 1000 or 1001 instead of 1005, and 1011 or 1014 instead of \
             1006.",
         example: Example::Server(b"\x88\x02\x03\xee"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             if let Some(code @ (1005 | 1006 | 1015)) = code(context) {
                 violations.add(format!("code {code} ({})", CloseCode::of(code).name));
@@ -78,6 +82,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use a code from 4000 to 4999 for what is your own, for example 4429 for an \
             HTTP-like 429, or 1008 (policy violation) or 1013 (try again later).",
         example: Example::Server(b"\x88\x02\x01\xad"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             let Some(code) = code(context).filter(|code| *code < 1000) else { return };
             violations.add(match code {
@@ -99,6 +104,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use a registered code, one from 3000 to 3999 that a library has registered, or \
             one from 4000 to 4999 for what is your own.",
         example: Example::Server(b"\x88\x02\x07\xd0"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             if let Some(code @ (1004 | 1016..=2999)) = code(context) {
                 let what = if code == 1004 { "reserved" } else { "not registered" };
@@ -116,6 +122,7 @@ pub(super) static RULES: &[Rule] = &[
             Some receivers take such a code, others fail the connection with 1002.",
         remedy: "Use a code from 4000 to 4999 for what is your own.",
         example: Example::Server(b"\x88\x02\x13\x88"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             if let Some(code @ 5000..) = code(context) {
                 violations.add(format!("code {code}; the highest range ends at 4999"));
@@ -133,6 +140,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Where the code matters to your application, let the side that closes first \
             decide, and look at its code.",
         example: Example::Text("server: Close 1000, client: Close 1001"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             let direction = context.subject.direction;
             let Some(answer) = code(context).filter(|code| !is_failure(*code)) else { return };
@@ -158,6 +166,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Refuse the request with an HTTP status where an extension is required, or close \
             with 1008.",
         example: Example::Server(b"\x88\x02\x03\xf2"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             let is_servers = context.subject.direction == Direction::ServerToClient;
             if is_servers && code(context) == Some(1010) && answered(context) != Some(1010) {
@@ -177,6 +186,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at the reason in the Close, at the message before it, and at the log of the \
             peer that sent it. `wslens explain CODE` tells what the code stands for.",
         example: Example::Server(b"\x88\x11\x03\xf1message too big"),
+        explains: Some(Cause::dropped(670, "closed by the peer with an error code")),
         checks: &[Check::Close(|context, violations| {
             let MessageSeen { direction, message } = context.subject;
             let Some(code) = code(context).filter(|code| is_failure(*code)) else { return };
@@ -213,6 +223,7 @@ pub(super) static RULES: &[Rule] = &[
             tell.",
         remedy: "Look the code up in the documentation of the service or library.",
         example: Example::Server(b"\x88\x02\x0f\xa0"),
+        explains: None,
         checks: &[Check::Close(|context, violations| {
             if let Some(code @ 3000..=4999) = code(context)
                 && answered(context) != Some(code)

@@ -1,6 +1,7 @@
 //! How a WebSocket ends: the closing handshake, and what TCP does around it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, FrameSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -23,6 +24,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a sender whose queue is written out after it called close(), or for two \
             tasks that use one connection.",
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
+        explains: None,
         checks: &[Check::Late(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             if let Some(close) = context.sender(direction).close.as_deref()
@@ -50,6 +52,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a timer that sends Pings and is not stopped by close(), or for a library \
             that closes on each of several errors.",
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
+        explains: None,
         checks: &[Check::Late(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             if let Some(close) = context.sender(direction).close.as_deref()
@@ -74,6 +77,9 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look at the side that did not answer: it was gone already, or it closes the \
             socket as soon as it reads a Close.",
         example: Example::Text("server: Close 1001; client: FIN, and no Close"),
+        explains: Some(
+            Cause::trouble(770, "Close not answered").unless(&["NET-07", "WS-C12", "WS-C17"]),
+        ),
         checks: &[Check::End(|context, violations| {
             if !is_over(context) {
                 return;
@@ -125,6 +131,10 @@ pub(super) static RULES: &[Rule] = &[
             proxy's idle timeout is likely: send Pings more often than that. Otherwise look at the \
             log of the side that closed, and let it send a Close when it shuts down.",
         example: Example::Text("server: FIN, and no Close before it"),
+        explains: Some(Cause::dropped(680, "ended without Close").unless(&[
+            "NET-07", "NET-13", "OPS-01", "WS-F15", "WS-F17", "HS-16", "HS-17", "HS-18", "HS-19",
+            "HS-20", "HS-21", "PMD-05", "PMD-07", "TLS-",
+        ])),
         checks: &[Check::CompareEnd(|context, violations| {
             let is_failed_at_once = failed_at_once(context);
             let context = &context.own();
@@ -168,6 +178,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a server that never closes the socket after the closing handshake, or \
             for a proxy in between that keeps its side open.",
         example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let sides = &context.state.sides;
             let Some((client, server)) =
@@ -202,6 +213,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: an unmasked text; server: an answer as if nothing had happened",
         ),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
                 let (offender, receiver) = (context.sender(direction), context.receiver(direction));
@@ -244,6 +256,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Nothing needs to be changed unless the client opens so many connections that it \
             runs out of ports.",
         example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let sides = &context.state.sides;
             let closed = sides.client.close.as_deref().zip(sides.server.close.as_deref());

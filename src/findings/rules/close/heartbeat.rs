@@ -1,5 +1,6 @@
 //! Pings and their Pongs.
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::words::{duration, packets_in_words};
@@ -19,6 +20,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a peer whose event loop is blocked, or whose library leaves Pings to the \
             application. Browsers and all common libraries answer by themselves.",
         example: Example::Server(b"\x89\x02hi"),
+        explains: Some(Cause::trouble(760, "Ping not answered")),
         checks: &[Check::End(|context, violations| {
             let until =
                 context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
@@ -57,6 +59,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Look for a hand-written Pong with a payload of its own, or for one that is made \
             from the payload before it was unmasked.",
         example: Example::Server(b"\x8a\x06ping-B"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
                 let Some(pong) = context.sender(direction).stray_pong.as_deref() else { continue };

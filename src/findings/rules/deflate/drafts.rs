@@ -19,6 +19,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         prefer permessage-deflate where both are offered. Without either, messages travel \
         uncompressed, which works with everybody.",
     example: Example::Text("Sec-WebSocket-Extensions: x-webkit-deflate-frame"),
+    explains: None,
     checks: &[Check::Response(|context, violations| {
         let Some(response) = acceptance(context.subject) else { return };
         let accepted = context.subject.extensions_accepted().unwrap_or_default();

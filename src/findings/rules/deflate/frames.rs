@@ -20,6 +20,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Set RSV1 only on the first frame of a compressed text or binary message. Look for \
             a sender that compresses every frame that it sends.",
         example: Example::Deflated(b"\xc9\x80\x37\xfa\x21\x3d"),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let header = &context.subject.frame.header;
             if is_rsv1_of_deflate(context) && header.is_control() {
@@ -43,6 +44,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Deflated(
             b"\x41\x83\x37\xfa\x21\x3d\xc5\xb2\xec\xc0\x84\x37\xfa\x21\x3d\xfe\x33\x26\x3d",
         ),
+        explains: None,
         checks: &[Check::Header(|context, violations| {
             let FrameSeen { frame, .. } = context.subject;
             let opcode = Opcode::from_wire(frame.header.opcode);

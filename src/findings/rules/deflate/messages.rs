@@ -24,6 +24,7 @@ pub(super) static RULES: &[Rule] = &[
             (windowBits must be negative in zlib's interface), that resets its compressor though \
             it may keep it, or whose threads share one compressor.",
         example: Example::Deflated(b"\xc1\x81\x37\xfa\x21\x3d\x31"),
+        explains: None,
         checks: &[Check::Compressed(|context, violations| {
             let message = context.subject.message;
             if let Some(CompressionProblem::Undecodable(what)) = fault(message) {
@@ -49,6 +50,7 @@ pub(super) static RULES: &[Rule] = &[
             "client_max_window_bits=9 was agreed: 512 bytes\n\
              client: a message that repeats what stood 600 bytes before",
         ),
+        explains: None,
         checks: &[Check::Compressed(|context, violations| {
             if let Some(CompressionProblem::BeyondWindow { reach, window }) =
                 fault(context.subject.message)
@@ -73,6 +75,7 @@ pub(super) static RULES: &[Rule] = &[
             "client_no_context_takeover was agreed\nclient: c1 .. f2 48 cd c9 c9 07 00 (Hello)\n\
              client: c1 .. f2 00 11 00 00 (Hello, by a reference to the first)",
         ),
+        explains: None,
         checks: &[Check::Compressed(|context, violations| {
             let fault = fault(context.subject.message);
             if let Some(CompressionProblem::IntoEarlier { offset, distance, available }) = fault {
@@ -97,6 +100,7 @@ pub(super) static RULES: &[Rule] = &[
             ws, `max_size` in Python's websockets). On the sender's side, look for empty or \
             repeated data.",
         example: Example::Text("client: 65,232 compressed bytes that inflate to 64 MiB of zeros"),
+        explains: None,
         checks: &[Check::Compressed(|context, violations| {
             let message = context.subject.message;
             let (wire, length) = (message.wire_length, message.length);
@@ -131,6 +135,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "the capture begins behind the first message; the second one repeats parts of it",
         ),
+        explains: None,
         checks: &[
             Check::Compressed(|context, violations| {
                 let MessageSeen { direction, message } = context.subject;
@@ -171,6 +176,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Deflated(
             b"\xc1\x8b\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21\x3d\x37\x05\xde",
         ),
+        explains: None,
         checks: &[Check::Compressed(|context, violations| {
             let message = context.subject.message;
             if message.inflation != Inflation::Done || fault(message).is_some() {

@@ -23,6 +23,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: permessage-deflate\nserver: permessage-deflate; client_max_window_bits=10",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Fit::Breaks(misfits) = fit(context.subject) else { return };
             for misfit in misfits {
@@ -50,6 +51,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: permessage-deflate; server_max_window_bits=10\nserver: permessage-deflate",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Fit::Breaks(misfits) = fit(context.subject) else { return };
             for misfit in misfits {
@@ -78,6 +80,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover\n\
              server: permessage-deflate",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             if let Fit::MatchesNone(reasons) = fit(context.subject) {
                 add(context.subject, reasons, violations);

@@ -27,6 +27,7 @@ pub(super) static RULES: &[Rule] = &[
             memLevel) that was written into the header. Separate parameters with semicolons: a \
             comma begins another extension.",
         example: Example::Text("Sec-WebSocket-Extensions: permessage-deflate; max_window_bits=10"),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 judge_offers(context.subject, unknown, violations);
@@ -50,6 +51,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; client_max_window_bits=12",
         ),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 judge_offers(context.subject, repeated, violations);
@@ -73,6 +75,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover=true",
         ),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 judge_offers(context.subject, flag_with_value, violations);
@@ -98,6 +101,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16",
         ),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 judge_offers(context.subject, wrong_bits, violations);

@@ -1,6 +1,7 @@
 //! What one side does though the other has not answered, or has answered wrongly.
 
 use crate::findings::engine::broken_rule::{BrokenRule, in_words};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::FrameSeen;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -26,6 +27,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: GET /chat HTTP/1.1 ...\nclient: 81 85 37 fa 21 3d ...\n\
              server: HTTP/1.1 101 Switching Protocols",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let handshake = context.subject;
             let Some(request) = &handshake.request else { return };
@@ -58,6 +60,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Sec-WebSocket-Key: c2hvcnQta2V5\nserver: HTTP/1.1 101 Switching Protocols",
         ),
+        explains: Some(Cause::nothing(850, "accepted what it was required to refuse")),
         checks: &[Check::CompareResponse(|context, violations| {
             let request = context.across.broken_handshakes.request(context.connection.id);
             let broken = grave(request, &MUST_REFUSE);
@@ -83,6 +86,7 @@ pub(super) static RULES: &[Rule] = &[
             "server: HTTP/1.1 101 Switching Protocols, no Sec-WebSocket-Accept\n\
              client: 81 85 37 fa 21 3d ...",
         ),
+        explains: Some(Cause::nothing(860, "continued after what it was required to refuse")),
         checks: &[Check::Frame(|context, violations| {
             let FrameSeen { direction, frame } = context.subject;
             let facts = &context.state.handshake;

@@ -28,6 +28,7 @@ pub(super) static RULES: &[Rule] = &[
             "connection 1: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              connection 2: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
+        explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(key) = context.subject.key() else { return };
@@ -72,6 +73,7 @@ pub(super) static RULES: &[Rule] = &[
             "User-Agent: Mozilla/5.0 (X11; Linux x86_64) ...\nAccept-Language: en\n\
              Sec-Fetch-Mode: websocket",
         ),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             if let Some(sign) = browser(request).filter(|_| lacks(request, "Origin")) {
@@ -92,6 +94,7 @@ pub(super) static RULES: &[Rule] = &[
             first message, or put a ticket into the target that is good for one connection and a \
             few seconds. Other clients can send Authorization. Take the parameter out of the logs.",
         example: Example::Text("GET /chat?access_token=eyJhbGciOi... HTTP/1.1"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let secrets = secrets(request.target().unwrap_or_default());
@@ -112,6 +115,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Write \\r\\n at the end of each line. Look for a head that is written by hand \
             with \\n, or read from a text file.",
         example: Example::Text("GET /chat HTTP/1.1\\n\nHost: server.example.com\\n"),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 let Some(request) = attempt(context.subject) else { return };

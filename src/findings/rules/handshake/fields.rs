@@ -27,6 +27,7 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n\
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
         ),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 let Some(request) = attempt(context.subject) else { return };
@@ -56,6 +57,7 @@ pub(super) static RULES: &[Rule] = &[
             there is nothing to offer. Where a token of an application is sent in it, encode it in \
             base64url without padding.",
         example: Example::Text("Sec-WebSocket-Protocol: chat, chat"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let name = "Sec-WebSocket-Protocol";
@@ -93,6 +95,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=",
         ),
+        explains: None,
         checks: &[
             Check::Request(|context, violations| {
                 let Some(request) = attempt(context.subject) else { return };
@@ -117,6 +120,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: x-trace",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             add_repeated(response, ["Sec-WebSocket-Extensions"], violations);

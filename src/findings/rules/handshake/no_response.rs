@@ -2,6 +2,7 @@
 //! (HS-50 to HS-52, HS-54).
 
 use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -28,6 +29,9 @@ pub(super) static RULES: &[Rule] = &[
             node's inspector, `jstack`), the queue of unread bytes in `ss -tn` (Recv-Q). Give \
             handshakes a time limit on the server, too, and answer 503 where it is reached.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nclient, 10 s later: FIN"),
+        explains: Some(
+            Cause::failure(600, "upgrade request not answered").unless(&["TLS-0", "NET-13"]),
+        ),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(PendingRequest { request, said }) = unanswered(context) else { return };
             let context = &context.own();
@@ -80,6 +84,7 @@ pub(super) static RULES: &[Rule] = &[
             in a database, calls to others. Answer first and authenticate with the first message, \
             or cache it; look for blocking calls in the event loop.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver, 3 s later: HTTP/1.1 101"),
+        explains: Some(Cause::trouble(730, "slow handshake")),
         checks: &[Check::Response(|context, violations| {
             let handshake = context.subject;
             let Some(waited) = handshake.duration().filter(|waited| *waited > SLOW) else {
@@ -106,6 +111,7 @@ pub(super) static RULES: &[Rule] = &[
             extensions after the 101. Otherwise look at who is to speak first in the protocol on \
             top.",
         example: Example::Text("server: HTTP/1.1 101 Switching Protocols\nclient: FIN"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let connection = context.connection;
             let Some(response) = context.state.handshake.accepted else { return };
@@ -162,6 +168,9 @@ pub(super) static RULES: &[Rule] = &[
             port. Look at the server's log for a crash or an \
             exception while it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
+        explains: Some(
+            Cause::failure(610, "closed without a response").unless(&["TLS-0", "HS-50", "NET-06"]),
+        ),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(PendingRequest { request, said }) = unanswered(context) else { return };
             let context = &context.own();

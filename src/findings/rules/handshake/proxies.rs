@@ -1,6 +1,7 @@
 //! Proxies that pass an upgrade request on without what makes it one (HS-49).
 
 use crate::findings::across::proxied_requests::Proxied;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::ComparisonContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -28,6 +29,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     example: Example::Text(
         "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
     ),
+    explains: Some(Cause::failure(110, "proxy dropped the upgrade")),
     checks: &[
         Check::CompareRequest(|context, violations| {
             let Some((request, proxied)) = passed_on(context) else { return };

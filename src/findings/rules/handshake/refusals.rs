@@ -4,6 +4,7 @@
 
 use crate::findings::across::attempts::Attempt;
 use crate::findings::engine::broken_rule::in_words;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -30,6 +31,7 @@ pub(super) static RULES: &[Rule] = &[
             location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
             proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
         example: Example::Text("server: HTTP/1.1 400 Bad Request"),
+        explains: Some(Cause::failure(580, "answered 400: bad request").unless(&["TLS-02"])),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 400) else { return };
             let broken = context.across.broken_handshakes.refused(context.connection.id);
@@ -57,6 +59,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 401 Unauthorized\nserver: WWW-Authenticate: Basic",
         ),
+        explains: Some(Cause::failure(510, "answered 401: not authenticated")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 401 | 407)) else {
                 return;
@@ -92,6 +95,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Origin: http://localhost:3000\nserver: HTTP/1.1 403 Forbidden",
         ),
+        explains: Some(Cause::failure(520, "answered 403: not allowed")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
@@ -112,6 +116,7 @@ pub(super) static RULES: &[Rule] = &[
             letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
             (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
         example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
+        explains: Some(Cause::failure(530, "answered 404: wrong path")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 404 | 410)) else {
                 return;
@@ -146,6 +151,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
         ),
+        explains: Some(Cause::failure(570, "answered 426: upgrade required")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 426) else { return };
             let (request, response) = (refusal.request, refusal.response);
@@ -175,6 +181,7 @@ pub(super) static RULES: &[Rule] = &[
             (nginx limit_conn, limit_req), of file descriptors, and at health checks: they must \
             not ask the WebSocket path with plain HTTP.",
         example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
+        explains: Some(Cause::failure(540, "refused by load or limit")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 429 | 503)) else {
                 return;
@@ -199,6 +206,7 @@ pub(super) static RULES: &[Rule] = &[
             for it is right (localhost is the proxy's own container), and whether both speak plain \
             HTTP or both TLS.",
         example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
+        explains: Some(Cause::failure(550, "proxy could not reach its upstream server")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 502 | 504)) else {
                 return;
@@ -226,6 +234,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "server: HTTP/1.1 301 Moved Permanently\nserver: Location: https://example.com/chat",
         ),
+        explains: Some(Cause::failure(560, "redirected")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| (300..400).contains(&status)) else {
                 return;
@@ -251,6 +260,7 @@ pub(super) static RULES: &[Rule] = &[
             server to this HTTP server and path, or route the path to it; with a proxy in between, \
             see HS-49.",
         example: Example::Text("server: HTTP/1.1 200 OK\nserver: Content-Type: text/html"),
+        explains: Some(Cause::failure(590, "plain HTTP response").unless(&["TLS-02", "HS-01"])),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, is_unusual) else { return };
             let why = format!(

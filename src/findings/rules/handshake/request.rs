@@ -1,5 +1,6 @@
 //! What the request must say.
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{
@@ -24,6 +25,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Use GET. Look for an HTTP client that was given the upgrade headers by hand and \
             sends a body, or for a redirect or proxy rule that turns the request into POST.",
         example: Example::Text("POST /chat HTTP/1.1"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let method = request.method().unwrap_or_default();
@@ -44,6 +46,7 @@ pub(super) static RULES: &[Rule] = &[
             Connection on: for a long time nginx spoke HTTP/1.0 to the servers behind it unless \
             told otherwise. Else look for an old proxy or a hand-written client.",
         example: Example::Text("GET /chat HTTP/1.0"),
+        explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
@@ -71,6 +74,7 @@ pub(super) static RULES: &[Rule] = &[
             the target with `/`; look for URLs that are put together from parts without one, and \
             escape spaces as %20.",
         example: Example::Text("GET /chat#room-1 HTTP/1.1"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let target = request.target().unwrap_or_default();
@@ -98,6 +102,7 @@ pub(super) static RULES: &[Rule] = &[
             proxy that adds a second one, as `add_header` or a filter does, instead of replacing \
             it.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let hosts: Vec<String> = request.all("Host").map(shown).collect();
@@ -125,6 +130,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "GET /chat HTTP/1.1\nConnection: Upgrade\nSec-WebSocket-Version: 13",
         ),
+        explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
@@ -151,6 +157,7 @@ pub(super) static RULES: &[Rule] = &[
             Connection \"upgrade\";` (its default is `close`); other proxies and load balancers \
             have a switch for WebSocket.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive"),
+        explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             // HS-49 says it better.
@@ -178,6 +185,7 @@ pub(super) static RULES: &[Rule] = &[
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Version: 13",
         ),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             if lacks(request, "Sec-WebSocket-Key") && !is_hixie(request) {
@@ -197,6 +205,7 @@ pub(super) static RULES: &[Rule] = &[
             included. Look for random text that was sent without being encoded, for hexadecimal, \
             or for a UUID in its written form.",
         example: Example::Text("Sec-WebSocket-Key: c2hvcnQta2V5"),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(key) = request.header("Sec-WebSocket-Key") else { return };
@@ -221,6 +230,7 @@ pub(super) static RULES: &[Rule] = &[
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ),
+        explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             if lacks(request, "Sec-WebSocket-Version") && !is_hixie(request) {
@@ -240,6 +250,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Send `Sec-WebSocket-Version: 13`, alone. Replace a client that speaks an old \
             draft (browsers before 2012, libraries of that time).",
         example: Example::Text("Sec-WebSocket-Version: 8"),
+        explains: Some(Cause::failure(130, "WebSocket version not supported")),
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             if is_hixie(request) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
@@ -28,6 +29,7 @@ pub(super) static RULES: &[Rule] = &[
             "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n\
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             if lacks_token(response, "Upgrade", "websocket") {
@@ -50,6 +52,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: keep-alive",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             if lacks_token(response, "Connection", "Upgrade") {
@@ -72,6 +75,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: Upgrade",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             let key1 =
@@ -103,6 +107,7 @@ pub(super) static RULES: &[Rule] = &[
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              Sec-WebSocket-Accept: dGhlIHNhbXBsZSBub25jZQ==",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             let values = context.subject.key().zip(context.subject.seen_accept());
@@ -130,6 +135,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: no Sec-WebSocket-Extensions\n\
              server: Sec-WebSocket-Extensions: permessage-deflate",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             if context.subject.request.is_none() {
@@ -172,6 +178,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Protocol: chat, superchat\n\
              server: Sec-WebSocket-Protocol: soap",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             if context.subject.request.is_none() {
@@ -210,6 +217,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: Sec-WebSocket-Protocol: chat\nserver: no Sec-WebSocket-Protocol",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             let offered: Vec<&[u8]> =
@@ -234,6 +242,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nContent-Length: 0",
         ),
+        explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
             let found: Vec<&str> =
@@ -255,6 +264,7 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Add `Upgrade: websocket` and `Connection: Upgrade` to the 426, and \
             `Sec-WebSocket-Version: 13` where the version was the reason.",
         example: Example::Text("HTTP/1.1 426 Upgrade Required\nSec-WebSocket-Version: 13"),
+        explains: Some(Cause::nothing(830, "426 without Upgrade")),
         checks: &[Check::Response(|context, violations| {
             let refusal =
                 context.subject.response.as_ref().filter(|_| attempt(context.subject).is_some());
@@ -278,6 +288,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: Sec-WebSocket-Version: 8\nserver: HTTP/1.1 426 Upgrade Required\n\
              server: Upgrade: websocket",
         ),
+        explains: Some(Cause::nothing(840, "426 without the versions")),
         checks: &[Check::CompareResponse(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
             let Some(response) = context.subject.response.as_ref() else { return };

@@ -1,5 +1,6 @@
 //! socket.io and plain WebSocket, mixed up (HS-53).
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
@@ -27,6 +28,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: GET /socket.io/ HTTP/1.1\nserver: HTTP/1.1 400 Bad Request\nserver: \
          {\"code\":0,\"message\":\"Transport unknown\"}",
     ),
+    explains: Some(Cause::failure(120, "socket.io and plain WebSocket mixed up")),
     checks: &[Check::CompareEnd(|context, violations| {
         if let Some(refusal) = answered(context).filter(|_| !explains(context)) {
             let target = refusal.request.target().unwrap_or_default();

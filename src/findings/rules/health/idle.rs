@@ -1,6 +1,7 @@
 //! Connections on which nothing is said for long, and those that are cut for it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -28,6 +29,7 @@ pub(super) static RULES: &[Rule] = &[
             proxy_read_timeout 1h;\n  proxy_send_timeout 1h;\nHAProxy:\n  timeout tunnel 1h\nAWS: \
             idle timeout of the load balancer; Google Cloud: timeout of the backend service.",
         example: Example::Text("60 s without a frame, then server: FIN, and no Close before it"),
+        explains: Some(Cause::dropped(630, "cut for being idle")),
         checks: &[Check::End(|context, violations| {
             let Some(cut) = cut(context) else { return };
             let IdleCut { side, at, silence, how } = cut;
@@ -74,6 +76,7 @@ pub(super) static RULES: &[Rule] = &[
             does not come. Nothing needs to be changed where both ends are on one machine and a \
             dead peer does no harm.",
         example: Example::Text("client: a text\nserver, 45 s later: a text, and never a Ping"),
+        explains: None,
         checks: &[Check::End(|context, violations| {
             let health = &context.state.health;
             if health.beats > 0 || !is_whole(context) || cut(context).is_some() {

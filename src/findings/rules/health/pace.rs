@@ -1,5 +1,6 @@
 //! Answers that come late: Pongs, and messages under load.
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::SLOW_PONG;
@@ -22,6 +23,7 @@ pub(super) static RULES: &[Rule] = &[
             that reads the socket, large messages that stand before the Pong in its queue, a tab in \
             the background. If retransmissions are told as well, look at the network first.",
         example: Example::Text("server: Ping\nclient, 3 s later: Pong"),
+        explains: Some(Cause::trouble(740, "slow Pongs")),
         checks: &[Check::End(|context, violations| {
             // Clocks that differ make times that are none.
             if context.connection.clock_steps.count > 0 {
@@ -66,6 +68,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "at 2 messages/s an answer takes 3 ms, at 50 messages/s it takes 900 ms",
         ),
+        explains: Some(Cause::trouble(750, "answers slow down under load")),
         checks: &[Check::End(|context, violations| {
             if context.connection.clock_steps.count > 0 || context.state.health.has_gap {
                 return;

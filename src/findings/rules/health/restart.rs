@@ -20,6 +20,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         each failure. Let the server drain slowly: close a part of the connections at a time, and \
         take no new ones meanwhile.",
     example: Example::Text("server: Close 1001 on twelve connections within a second"),
+    explains: None,
     checks: &[Check::Capture(|context, violations| {
         for group in context.across.restarts.groups() {
             let Some((first, last)) = group.first().zip(group.last()) else { continue };

@@ -21,6 +21,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         and time for each connection; on one machine, or for data that is compressed already, leave \
         it off.",
     example: Example::Text("client: no Sec-WebSocket-Extensions, then megabytes of JSON"),
+    explains: None,
     checks: &[Check::End(|context, violations| {
         let content = &context.state.health.content;
         let who = match content.deflate {

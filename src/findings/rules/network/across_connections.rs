@@ -3,6 +3,7 @@
 use crate::decode::DnsCode;
 use crate::findings::across::attempts::{Attempt, Attempts};
 use crate::findings::across::dns_names::QueriedName;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::attempt_outcome::AttemptOutcome;
@@ -25,6 +26,7 @@ pub(super) static RULES: &[Rule] = &[
             websockets.serve(handler, None, port); nginx `listen [::]:80` beside `listen 80`). Or \
             write the address that is served into the URL: ws://127.0.0.1:8080.",
         example: Example::Text("SYN to [::1]:8080: RST\nSYN to 127.0.0.1:8080: SYN, ACK"),
+        explains: Some(Cause::failure(70, "refused on one address family only")),
         checks: &[Check::Capture(|context, violations| {
             for one in one_sided(&context.across.attempts) {
                 let OneSided { refused, served, times } = one;
@@ -60,6 +62,7 @@ pub(super) static RULES: &[Rule] = &[
             resolver (`dig NAME @1.1.1.1`) and check DNSSEC; for no answer, see which resolver is \
             configured (`resolvectl status`, /etc/resolv.conf) and whether UDP port 53 is open.",
         example: Example::Text("client: A? ws.example.tset\nresolver: NXDOMAIN"),
+        explains: Some(Cause::failure(60, "name did not resolve")),
         checks: &[Check::Capture(|context, violations| {
             let (names, attempts) = (&context.across.names, &context.across.attempts);
             let mut failed: Vec<&QueriedName> = names
@@ -94,6 +97,7 @@ pub(super) static RULES: &[Rule] = &[
             wait longer each time: a first delay of 0 to 5 s by chance, doubled up to a minute or \
             so, and reset only after a connection has lasted.",
         example: Example::Text("8 attempts, one every 120 ms, all refused"),
+        explains: Some(Cause::trouble(690, "reconnect loop")),
         checks: &[Check::Capture(|context, violations| {
             for Loop { attempts, interval } in loops(&context.across.attempts) {
                 let Some((first, last)) = attempts.first().zip(attempts.last()) else { continue };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::analysis::event::{Connection, ConnectionEvent, TcpState};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
@@ -29,6 +30,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: CONNECT example.com:8080 HTTP/1.1\n\
          server: HTTP/1.1 407 Proxy Authentication Required",
     ),
+    explains: Some(Cause::failure(50, "proxy in the way")),
     checks: &[Check::Incident(|context, violations| {
         let (handshake, outcome) =
             if let ConnectionEvent::TunnelOpened(handshake) = *context.subject {

@@ -2,6 +2,7 @@
 
 use crate::analysis::event::{Ending, Nature, Outcome, TcpState};
 use crate::decode::IcmpMeaning;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -24,6 +25,7 @@ pub(super) static RULES: &[Rule] = &[
             the URL; a server that listens on 127.0.0.1 only is not reached at any other address. \
             In a container, publish the port and listen on 0.0.0.0.",
         example: Example::Text("client: SYN to port 8080\nserver: RST, ACK"),
+        explains: Some(Cause::failure(90, "connection refused")),
         checks: &[Check::End(|context, violations| {
             let network = &context.connection.network;
             if context.connection.state != TcpState::Refused {
@@ -54,6 +56,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text(
             "client: SYN\nclient: SYN again after 1 s\nclient: SYN again after 3 s",
         ),
+        explains: Some(Cause::failure(100, "no answer to SYN")),
         checks: &[Check::End(|context, violations| {
             let network = &context.connection.network;
             let (opening, unreachable) = (&network.opening, network.unreachable);
@@ -98,6 +101,7 @@ pub(super) static RULES: &[Rule] = &[
             "client: SYN\nserver: ICMP destination unreachable, communication administratively \
              prohibited (3/13)",
         ),
+        explains: Some(Cause::failure(80, "rejected by ICMP")),
         checks: &[Check::End(|context, violations| {
             let network = &context.connection.network;
             let Some(error) = network.unreachable else { return };
@@ -134,6 +138,9 @@ pub(super) static RULES: &[Rule] = &[
             moment: crashes, limits (file descriptors, connections), TLS or another protocol \
             expected on this port.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: RST"),
+        explains: Some(
+            Cause::failure(620, "reset before the handshake was complete").unless(&["TLS-0"]),
+        ),
         checks: &[Check::End(|context, violations| {
             let connection = context.connection;
             let (network, bytes) = (&connection.network, connection.bytes);
@@ -168,6 +175,7 @@ pub(super) static RULES: &[Rule] = &[
             net.core.somaxconn, and accept connections in a loop that nothing blocks. If the \
             counters do not move, packets are lost on the way.",
         example: Example::Text("client: SYN\nclient: SYN again after 1 s\nserver: SYN, ACK"),
+        explains: Some(Cause::trouble(720, "accepted late")),
         checks: &[Check::End(|context, violations| {
             let opening = &context.connection.network.opening;
             let Some((syn, answer)) = opening.first_syn.zip(opening.syn_ack) else { return };

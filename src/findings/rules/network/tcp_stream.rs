@@ -1,6 +1,7 @@
 //! What happens to the packets of a connection that is open.
 
 use crate::analysis::event::{Connection, Ending, Nature, TcpState, Unanswered};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -23,6 +24,7 @@ pub(super) static RULES: &[Rule] = &[
         neither side did it, a device between them did: look for idle timeouts of firewalls, NAT \
         and load balancers, and send Pings more often.",
         example: Example::Text("server: RST, and no Close before it"),
+        explains: Some(Cause::dropped(650, "connection reset").unless(&["TLS-0", "NET-13"])),
         checks: &[Check::End(|context, violations| {
             let TcpState::Reset(by) = context.connection.state else { return };
             let sides = &context.state.sides;
@@ -65,6 +67,7 @@ pub(super) static RULES: &[Rule] = &[
             breakpoint. On the other side watch the send buffer (bufferedAmount, \
             ws.bufferedAmount, write_limit), and drop or merge messages for slow consumers.",
         example: Example::Text("client: window 0, and no other window for 3 s"),
+        explains: Some(Cause::trouble(700, "receiver stopped reading")),
         checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
                 let stalls = context.connection.network.stalls.get(direction);
@@ -109,6 +112,7 @@ pub(super) static RULES: &[Rule] = &[
             network ports (`ip -s link`, `ethtool -S`), traffic shaping, a tunnel whose MTU is too \
             large. `mtr` shows loss along the path.",
         example: Example::Text("40 of 900 segments came again"),
+        explains: Some(Cause::trouble(710, "heavy packet loss")),
         checks: &[Check::End(|context, violations| {
             for direction in Direction::BOTH {
                 let Some((packets, bytes)) = heavy_loss(context.connection, direction) else {
@@ -148,6 +152,7 @@ pub(super) static RULES: &[Rule] = &[
             reconnect. If the path dies after an idle time, send Pings more often than the NAT or \
             firewall forgets. TCP_USER_TIMEOUT makes the system give up earlier.",
         example: Example::Text("client: the same segment 4 times in 3 s, and no ACK"),
+        explains: Some(Cause::dropped(640, "path went dead")),
         checks: &[Check::End(|context, violations| {
             if let Some((direction, silent)) = dead_direction(context) {
                 let side = Side::sender(direction);

@@ -1,6 +1,7 @@
 //! Certificates in the clear, and old versions (TLS-04, TLS-07).
 
 use crate::analysis::event::{Connection, ConnectionEvent};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
@@ -28,6 +29,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: SNI example.org; server: a certificate for www.example.org only",
         ),
+        explains: Some(Cause::trouble(790, "certificate cannot be trusted")),
         checks: &[Check::End(|context, violations| {
             let Some(tls) = context.connection.tls.as_deref() else { return };
             let Some(certificate) = &tls.certificate else { return };
@@ -65,6 +67,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: up to TLS 1.2; server: 16 03 01 ... (ServerHello with TLS 1.0)",
         ),
+        explains: Some(Cause::trouble(800, "outdated TLS version")),
         checks: &[Check::Incident(|context, violations| {
             let ConnectionEvent::Tls(_, Observation::ServerHello(hello, span)) = context.subject
             else {

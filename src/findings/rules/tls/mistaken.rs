@@ -1,6 +1,7 @@
 //! TLS where there is none, and none where there is (TLS-01, TLS-02).
 
 use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -29,6 +30,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: 16 03 01 ... (ClientHello); server: HTTP/1.1 400 Bad Request",
         ),
+        explains: Some(Cause::failure(10, "wrong scheme: wss:// to a ws:// port")),
         checks: &[Check::End(|context, violations| {
             let Some(hello) =
                 context.connection.tls.as_deref().and_then(|tls| tls.client_hello.as_ref())
@@ -73,6 +75,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
         ),
+        explains: Some(Cause::failure(20, "wrong scheme: ws:// to a wss:// port")),
         checks: &[Check::CompareEnd(|context, violations| {
             let connection = context.connection;
             let (evidence, span) = match proof(context) {

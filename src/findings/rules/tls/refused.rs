@@ -1,5 +1,6 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
@@ -29,6 +30,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "server: ServerHello, Certificate; client: 15 03 03 00 02 02 30 (unknown_ca)",
         ),
+        explains: Some(Cause::failure(30, "TLS handshake failed")),
         checks: &[Check::End(|context, violations| {
             let Some(tls) = context.connection.tls.as_deref() else { return };
             match failure(context) {
@@ -75,6 +77,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             development, one of mkcert that the machine trusts. Connect by a name that stands in the \
             certificate. Do not switch verification off in what you ship.",
         example: Example::Text("server: ServerHello, Certificate, Finished; client: Finished, FIN"),
+        explains: Some(Cause::failure(40, "client left the TLS handshake")),
         checks: &[Check::End(|context, violations| {
             let Some(TlsFailure::Left(left)) = failure(context) else { return };
             let Some(tls) = context.connection.tls.as_deref() else { return };

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::analysis::event::{Ending, Nature, Transport};
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
@@ -29,6 +30,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: ClientHello; server: ServerHello; and then encrypted records only",
         ),
+        explains: Some(Cause::undecodable(820, "encrypted")),
         checks: &[Check::End(|context, violations| {
             if !is_hidden(context) {
                 return;
@@ -67,6 +69,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         example: Example::Text(
             "client: ClientHello with random 9f 01 ...; no line of the key log has it",
         ),
+        explains: Some(Cause::undecodable(810, "encrypted; the key log does not fit")),
         checks: &[Check::End(|context, violations| {
             let tls = context.connection.tls.as_deref();
             if !is_hidden(context) || tls.is_none_or(|tls| tls.known != Known::Absent) {

@@ -1,0 +1,61 @@
+//! What a broken rule explains about its connection.
+
+/// What the findings of a rule explain, in the words and the order of `wslens diagnose`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cause {
+    /// What kind of outcome it explains.
+    pub explains: Explains,
+    /// Its place among the causes of a connection: the one with the lower rank explains more.
+    pub rank: u16,
+    /// The cause in a few words, for a verdict.
+    pub words: &'static str,
+    /// Rules, or starts of their ids: if the connection has findings of these, it adds nothing to them.
+    pub unless: &'static [&'static str],
+}
+
+/// What a finding explains.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Explains {
+    /// Why a connection never became a WebSocket.
+    Failure,
+    /// Why a connection failed, if it did: a peer broke a rule.
+    BrokenRule,
+    /// Why, or how, a WebSocket ended in another way than it should have.
+    Drop,
+    /// What is wrong with a connection that worked.
+    Trouble,
+    /// Why a connection cannot be decoded.
+    Undecodable,
+    /// Nothing: it is one of the other findings.
+    Nothing,
+}
+
+impl Cause {
+    /// The rank of a broken rule that has no cause of its own.
+    pub const BROKEN_RULE: u16 = 500;
+
+    pub(crate) const fn failure(rank: u16, words: &'static str) -> Self {
+        Self { explains: Explains::Failure, rank, words, unless: &[] }
+    }
+
+    pub(crate) const fn dropped(rank: u16, words: &'static str) -> Self {
+        Self { explains: Explains::Drop, rank, words, unless: &[] }
+    }
+
+    pub(crate) const fn trouble(rank: u16, words: &'static str) -> Self {
+        Self { explains: Explains::Trouble, rank, words, unless: &[] }
+    }
+
+    pub(crate) const fn undecodable(rank: u16, words: &'static str) -> Self {
+        Self { explains: Explains::Undecodable, rank, words, unless: &[] }
+    }
+
+    pub(crate) const fn nothing(rank: u16, words: &'static str) -> Self {
+        Self { explains: Explains::Nothing, rank, words, unless: &[] }
+    }
+
+    /// The same, but it adds nothing to findings of these rules.
+    pub(crate) const fn unless(self, unless: &'static [&'static str]) -> Self {
+        Self { unless, ..self }
+    }
+}
