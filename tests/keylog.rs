@@ -53,7 +53,7 @@ fn connections_say_whether_their_secrets_are_there() {
     .unwrap();
     let other = other.to_str().unwrap();
     let rows: [(&str, &[&str], &str, &str); 4] = [
-        ("no key log", &[], "TLS-05", "no secrets were given"),
+        ("no key log", &[], "TLS-05", "no secrets were supplied"),
         ("its own", &["--keylog", KEYS], "TLS-05", "does not decrypt yet"),
         ("another's", &["--keylog", other], "TLS-06", "no secret is that of its client random"),
         ("both", &["--keylog", other, "--keylog", KEYS], "TLS-05", "CLIENT_TRAFFIC_SECRET_0"),

@@ -30,6 +30,8 @@ pub struct Finding {
     pub bits: Option<Bits>,
     /// The values seen and what was expected, in plain words. Bytes from the network may be in it.
     pub evidence: String,
+    /// What to look at or change: that of the rule, unless this case needs something else.
+    pub remedy: &'static str,
 }
 
 /// The addresses of a connection.

@@ -120,5 +120,6 @@ pub(super) fn finding(id: &str, connection: u64) -> Finding {
         offset: Some(412),
         bits: Some(Bits { start: 8, count: 1 }),
         evidence: "seen \x1b[2J, expected 1".to_owned(),
+        remedy: rule(id).unwrap().remedy,
     }
 }

@@ -234,6 +234,7 @@ fn finding(
         offset: violation.span.map(|span| span.start),
         bits: violation.bits,
         evidence: violation.evidence,
+        remedy: violation.remedy.unwrap_or(rule.remedy),
     }
 }
 

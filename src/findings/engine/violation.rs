@@ -40,6 +40,8 @@ pub(crate) struct Violation {
     /// The connection that it is about, where that is not the one that was looked at.
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) evidence: String,
+    /// What to do, if the remedy of the rule does not fit this case.
+    pub(crate) remedy: Option<&'static str>,
 }
 
 impl Violation {
@@ -78,6 +80,12 @@ impl Violation {
         self.bits = Some(bits);
         self
     }
+
+    /// Says what to do, if the remedy of the rule does not fit this case.
+    pub(crate) fn remedy(&mut self, remedy: &'static str) -> &mut Self {
+        self.remedy = Some(remedy);
+        self
+    }
 }
 
 /// Takes the faults that a rule sees.
@@ -108,6 +116,7 @@ impl Violations {
             packets: None,
             connection: None,
             evidence: evidence.into(),
+            remedy: None,
         };
         self.list.push(violation);
         match self.list.last_mut() {

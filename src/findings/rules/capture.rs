@@ -16,13 +16,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "CAP-01",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "bytes missing: the receiver acknowledged what the capture does not hold",
+        title: "bytes missing: the receiver acknowledged data that the capture does not contain",
         section: "",
         explanation: "The peers exchanged these bytes, but the recorder missed the packets that \
-            carried them. Messages they belong to are incomplete, and where they hid a frame \
+            carried them. Messages they belong to are incomplete, and if they contained a frame \
             header, frame boundaries have to be found again.",
-        remedy: "Record with a larger buffer (tcpdump -B 65536), with a filter on the port, and to \
-            a fast disk; look at the number of packets that tcpdump says were dropped by the \
+        remedy: "Record with a larger buffer (tcpdump -B 65536), with a filter on the port, and \
+            to a fast disk; look at the number of packets that tcpdump reports as dropped by the \
             kernel. Record on one of the two machines rather than on a switch.",
         example: Example::Text("seq 1 to 1448; seq 2897 to 4344; ack 4345"),
         explains: None,
@@ -30,8 +30,8 @@ pub(super) static RULES: &[Rule] = &[
             let ConnectionEvent::Gap(direction, gap) = *context.subject else { return };
             let why = match gap.cause {
                 GapCause::Acknowledged => "the receiver acknowledged them",
-                GapCause::Ended => "they never came before the end",
-                GapCause::Limit => "too much data waited for them",
+                GapCause::Ended => "they had not arrived when the capture ended",
+                GapCause::Limit => "too much data was waiting for them",
                 GapCause::SnapLength => return,
             };
             if !is_ours(context) {
@@ -78,7 +78,8 @@ pub(super) static RULES: &[Rule] = &[
             Check::Capture(|context, violations| {
                 let packets = context.state.cut_packets;
                 if packets > 0 && !context.across.is_reported("CAP-02") {
-                    violations.add(format!("{}, of no WebSocket", counted(packets, "packet")));
+                    violations
+                        .add(format!("{}, not part of a WebSocket", counted(packets, "packet")));
                 }
             }),
         ],
@@ -87,20 +88,23 @@ pub(super) static RULES: &[Rule] = &[
         id: "CAP-03",
         severity: Severity::Note,
         applies_to: AppliesTo::Nobody,
-        title: "capture starts in mid-connection: handshake not seen",
+        title: "capture starts mid-connection: handshake not seen",
         section: "",
-        explanation: "WebSocket was recognized by its frames. Which extensions and which \
-            subprotocol were agreed on is not known: RSV1 is taken for permessage-deflate, and \
-            compressed messages that refer to earlier ones cannot be inflated at first.",
-        remedy: "Start to record before the connection is opened.",
+        explanation: "WebSocket was recognized by its frames. It is not known which extensions \
+            and which subprotocol were negotiated: RSV1 is assumed to mean permessage-deflate, \
+            and compressed messages that refer to earlier ones cannot be inflated at first.",
+        remedy: "Start recording before the connection is opened.",
         example: Example::Text("the first packet of the connection carries a frame"),
         explains: None,
         checks: &[Check::Incident(|context, violations| {
             let ConnectionEvent::Recognized(recognition) = *context.subject else { return };
             violations.add(match recognition {
-                Recognition::Forced => "taken for WebSocket because --decode-as says so",
-                Recognition::Likely => "several frames fit together (sure enough)",
-                Recognition::Possible => "one run of frames fits (not sure)",
+                Recognition::Forced => "decoded as WebSocket because of --decode-as",
+                Recognition::Likely => {
+                    "several consecutive frames are consistent (high \
+                    confidence)"
+                }
+                Recognition::Possible => "one run of frames is consistent (low confidence)",
             });
         })],
     },
@@ -110,11 +114,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "frame sync lost after a gap",
         section: "",
-        explanation: "Missing bytes hid a frame header, so that it is not known where the next \
-            frame starts. Boundaries are looked for at the starts of segments; what lies before \
-            them is skipped, and no rule about frames speaks of it.",
-        remedy: "Record without loss (see CAP-01). What is shown after the place where boundaries \
-            were found again can be trusted.",
+        explanation: "The missing bytes contained a frame header, so it is not known where the \
+            next frame starts. Boundaries are searched for at the starts of segments; bytes \
+            before the first match are skipped, and frame rules do not apply to them.",
+        remedy: "Record without loss (see CAP-01). Everything after the point where boundaries \
+            were found again is reliable.",
         example: Example::Text("a gap over the start of a frame"),
         explains: None,
         checks: &[
@@ -157,10 +161,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "only one direction captured",
         section: "",
-        explanation: "The other direction took another path or was filtered out. What the peer \
-            answered, and whether it answered at all, cannot be judged.",
-        remedy: "Record where both directions pass: on one of the two machines. Look at the \
-            filter: `port 8080` takes both directions, `dst port 8080` only one.",
+        explanation: "The other direction took another path or was filtered out. It is not known \
+            what the peer answered, or whether it answered at all.",
+        remedy: "Record at a point that both directions pass, such as one of the two machines. \
+            Look at the filter: `port 8080` takes both directions, `dst port 8080` only one.",
         example: Example::Text("packets from the client only"),
         explains: None,
         checks: &[Check::End(|context, violations| {
@@ -179,9 +183,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "overlapping TCP segments disagree",
         section: "RFC 9293 §3.10.7.4",
-        explanation: "The same bytes of the stream came twice with different content. Those of the \
-            first packet are used here; the receiver may have used the others. Someone may have \
-            injected a packet, or a device rewrites data on the way.",
+        explanation: "The same bytes of the stream arrived twice with different content. Those of \
+            the first packet are used here; the receiver may have used the others. Someone may \
+            have injected a packet, or a device rewrites data on the way.",
         remedy: "Compare the two packets. Look for a proxy or firewall that rewrites payloads, and \
             for hosts that can spoof packets on the path.",
         example: Example::Text("seq 1 to 100 `aaaa…`, then seq 1 to 100 `aaba…`"),
@@ -190,7 +194,8 @@ pub(super) static RULES: &[Rule] = &[
             let ConnectionEvent::Conflict(direction, span) = *context.subject else { return };
             violations
                 .add(format!(
-                    "{} at offset {} came again in packet {} with other content; the first were used",
+                    "{} at offset {} arrived again in packet {} with different content; the first \
+                     were used",
                     counted(span.length(), "byte"),
                     span.start,
                     span.last.packet
@@ -204,11 +209,11 @@ pub(super) static RULES: &[Rule] = &[
         id: "CAP-07",
         severity: Severity::Note,
         applies_to: AppliesTo::Nobody,
-        title: "timestamps go backwards, or answers stand before their questions",
+        title: "timestamps go backwards, or responses precede their requests",
         section: "",
         explanation: "The capture was merged from recordings whose clocks differ, or packets were \
-            recorded in another order than they were sent. Durations and round trips cannot be \
-            trusted.",
+            recorded in a different order than they were sent. Durations and round trips cannot \
+            be trusted.",
         remedy: "Record on one machine, or set the clocks by NTP before recording on two. `editcap \
             -t` moves one of the files.",
         example: Example::Text("packet 9 at 1.000 s, packet 10 at 0.950 s"),
@@ -220,7 +225,7 @@ pub(super) static RULES: &[Rule] = &[
                 {
                     let packets = packets_in_words(response.span);
                     violations
-                        .add(format!("the response ({packets}) stands before its request"))
+                        .add(format!("the response ({packets}) precedes its request"))
                         .side(None);
                 }
             }),
@@ -280,13 +285,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "CAP-09",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "a limit was reached and data was let go",
+        title: "a limit was reached and data was discarded",
         section: "",
-        explanation: "To keep memory bounded, wslens gives up data that waits for something that \
-            does not come, and the recording machine drops packets when its buffer is full. What \
-            belongs to them may be incomplete.",
-        remedy: "Record without loss (see CAP-01), or only the connections in question. Of packets \
-            that the kernel dropped, a larger buffer and a filter keep more.",
+        explanation: "To bound its memory, wslens discards data that is waiting for bytes that do \
+            not arrive, and the recording machine drops packets when its buffer is full. Messages \
+            with discarded data are incomplete.",
+        remedy: "Record without loss (see CAP-01), or only the connections in question. If the \
+            kernel dropped packets, use a larger buffer and a filter.",
         example: Example::Text("a head of more than 64 KiB"),
         explains: None,
         checks: &[
@@ -305,7 +310,7 @@ pub(super) static RULES: &[Rule] = &[
                         )
                     }
                     Limit::Connections => {
-                        format!("connections followed at a time: {} at most", limits.connections)
+                        format!("connections tracked at a time: {} at most", limits.connections)
                     }
                     Limit::HeadBytes => {
                         format!("bytes of an HTTP head: {} at most", crate::http::head::MAX_HEAD)
@@ -319,12 +324,16 @@ pub(super) static RULES: &[Rule] = &[
                 }
                 if let Some(last) = context.reading.let_go {
                     violations.add(format!(
-                        "packets up to {last} were let go and cannot be opened (--spool-limit)"
+                        "packets up to {last} were discarded and cannot be opened \
+                         (--spool-limit)"
                     ));
                 }
                 if context.state.fragment_limits > 0 {
                     let datagrams = counted(context.state.fragment_limits, "IP datagram");
-                    violations.add(format!("{datagrams} given up before all fragments had come"));
+                    violations.add(format!(
+                        "{datagrams} given up before all fragments had \
+                        arrived"
+                    ));
                 }
             }),
         ],
@@ -335,10 +344,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "link type or encapsulation not supported",
         section: "",
-        explanation: "What lies around the IP packets is of a kind that cannot be read here, so \
-            that nothing in them is seen.",
-        remedy: "Record on another interface, or with another link type (tcpdump -L lists those of \
-            an interface; -y chooses).",
+        explanation: "The headers around the IP packets are of a kind that wslens cannot read, so \
+            it cannot decode their contents.",
+        remedy: "Record on another interface, or with another link type (tcpdump -L lists those \
+            of an interface; -y selects one).",
         example: Example::Text("link type 127 (IEEE802_11_RADIOTAP), encrypted"),
         explains: None,
         checks: &[Check::Capture(|context, violations| {
@@ -361,17 +370,18 @@ pub(super) static RULES: &[Rule] = &[
         id: "CAP-11",
         severity: Severity::Note,
         applies_to: AppliesTo::Nobody,
-        title: "same packets captured twice: duplicates folded",
+        title: "same packets captured twice: duplicates merged",
         section: "",
-        explanation: "Packets were recorded at two points, as on the device `any`, on both ends of \
-            a bridge or on a mirror port. Each is used once; these are no retransmissions.",
+        explanation: "Packets were recorded at two points, as on the device `any`, on both ends \
+            of a bridge or on a mirror port. Each is used once; the copies are not \
+            retransmissions.",
         remedy: "Record on one interface, or remove the copies with `editcap -d`.",
         example: Example::Text("the same packet 5 microseconds later"),
         explains: None,
         checks: &[Check::End(|context, violations| {
             let duplicates = context.connection.duplicates;
             if duplicates > 0 {
-                violations.add(format!("{} used once", counted(duplicates, "duplicate")));
+                violations.add(format!("{} merged", counted(duplicates, "duplicate")));
             }
         })],
     },

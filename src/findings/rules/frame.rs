@@ -21,7 +21,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "client frame is not masked",
         section: "RFC 6455 §5.1, §5.3",
         explanation: "A client must mask every frame with a fresh key, so that nobody can make it \
-            write bytes of their choice that a proxy on the way takes for HTTP. A server must \
+            write bytes of their choice that a proxy on the path mistakes for HTTP. A server must \
             close the connection when a frame arrives unmasked.",
         remedy: "Look for a hand-written client, a server library used as a client, or a proxy \
             that rewrites frames. In the client, set the MASK bit and XOR the payload with four \
@@ -45,8 +45,8 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §5.1",
         explanation: "A server must not mask what it sends. A client must close the connection \
             when a masked frame arrives.",
-        remedy: "Look for a server that sends with a client's library or role, or for a relay that \
-            passes a client's frames on as they are. Send with MASK = 0 and without a key.",
+        remedy: "Look for a server that sends with a client's library or role, or for a relay \
+            that forwards a client's frames unchanged. Send with MASK = 0 and without a key.",
         example: Example::Server(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -62,15 +62,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-F03",
         severity: Severity::Error,
         applies_to: AppliesTo::Both,
-        title: "RSV1 set though no extension that defines it was negotiated",
+        title: "RSV1 set, but no extension that defines it was negotiated",
         section: "RFC 6455 §5.2",
         explanation: "A reserved bit must be 0 unless an extension that gives it a meaning was \
             accepted in the handshake. permessage-deflate marks compressed messages with RSV1; a \
             peer that did not agree to it must fail the connection.",
         remedy: "Compare Sec-WebSocket-Extensions of request and response: a sender may compress \
-            only if the response accepts permessage-deflate. A proxy that drops this header on one \
-            leg causes this, too. Where the bytes look random, frames are out of step: look for an \
-            earlier finding.",
+            only if the response accepts permessage-deflate. A proxy that drops this header on \
+            one hop also causes this. If the bytes look random, sender and receiver are out of \
+            step: look for an earlier finding.",
         example: Example::Client(b"\xc1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -89,14 +89,14 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-F04",
         severity: Severity::Error,
         applies_to: AppliesTo::Both,
-        title: "RSV2 or RSV3 set though no extension that defines it was negotiated",
+        title: "RSV2 or RSV3 set, but no extension that defines it was negotiated",
         section: "RFC 6455 §5.2",
         explanation: "A reserved bit must be 0 unless an extension that gives it a meaning was \
             accepted in the handshake. No extension in use today defines RSV2 or RSV3. The \
             receiver must fail the connection.",
         remedy: "Most often the sender and the receiver are out of step: the length of an earlier \
-            frame was written wrong, or two threads wrote to the socket at once. Compare the bytes \
-            before this frame with its header.",
+            frame was wrong, or two threads wrote to the socket at the same time. Compare the \
+            bytes before this frame with its header.",
         example: Example::Server(b"\xa1\x05Hello"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -121,10 +121,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "reserved data opcode (3-7)",
         section: "RFC 6455 §5.2",
-        explanation: "Opcodes 3 to 7 are reserved for data frames of the future. A receiver must \
-            fail the connection.",
+        explanation: "Opcodes 3 to 7 are reserved for future data frames. A receiver must fail \
+            the connection.",
         remedy: "Use 1 for text and 2 for binary data. If the sender is a well-known library, \
-            sender and receiver are out of step: check the length of the frame before.",
+            sender and receiver are out of step: check the length of the previous frame.",
         example: Example::Client(b"\x83\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -142,10 +142,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "reserved control opcode (B-F)",
         section: "RFC 6455 §5.2",
-        explanation: "Opcodes B to F are reserved for control frames of the future. A receiver \
-            must fail the connection.",
+        explanation: "Opcodes B to F are reserved for future control frames. A receiver must fail \
+            the connection.",
         remedy: "Use 8 for Close, 9 for Ping and A for Pong. If the sender is a well-known \
-            library, sender and receiver are out of step: check the length of the frame before.",
+            library, sender and receiver are out of step: check the length of the previous \
+            frame.",
         example: Example::Server(b"\x8b\x00"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -164,10 +165,10 @@ pub(super) static RULES: &[Rule] = &[
         title: "length not in its shortest form",
         section: "RFC 6455 §5.2",
         explanation: "A length up to 125 must be written in 7 bits, one up to 65,535 in 16, and \
-            only larger ones in 64. Strict receivers fail the connection, since two ways to write \
-            one frame help attackers to deceive filters.",
-        remedy: "Look at how the sender chooses between the three forms; usual mistakes are `<` \
-            for `<=` at 125 and 65,535, and always using the 64-bit form.",
+            only larger ones in 64. Strict receivers fail the connection, since two encodings of \
+            one frame help attackers to bypass filters.",
+        remedy: "Look at how the sender chooses between the three forms; common mistakes are `<` \
+            instead of `<=` at 125 and 65,535, and always using the 64-bit form.",
         example: Example::Client(b"\x81\xfe\x00\x05\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -190,9 +191,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "64-bit length with its most significant bit set",
         section: "RFC 6455 §5.2",
-        explanation: "Of a 64-bit length, the most significant bit must be 0, so that it can be \
-            held as a signed number. No such frame can ever be finished; the receiver must fail \
-            the connection.",
+        explanation: "The most significant bit of a 64-bit length must be 0, so that it fits in a \
+            signed number. Such a frame can never be completed; the receiver must fail the \
+            connection.",
         remedy: "Look for a negative number, or a length in the wrong byte order (it is big \
             endian), in the sender. If the sender is a well-known library, sender and receiver are \
             out of step.",
@@ -216,8 +217,8 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "Close, Ping and Pong must have a payload of at most 125 bytes, so that they \
             can be handled between the frames of a large message. A receiver must fail the \
             connection.",
-        remedy: "Shorten the payload. For a Close, the reason may have 123 bytes of UTF-8: cut \
-            long error texts.",
+        remedy: "Shorten the payload. The reason of a Close may have up to 123 bytes of UTF-8: \
+            truncate long error texts.",
         example: Example::Server(b"\x89\x7e\x00\x7e"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -246,8 +247,8 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §5.4, §5.5",
         explanation: "Close, Ping and Pong must not be fragmented: FIN must be 1. A receiver must \
             fail the connection.",
-        remedy: "Send control frames whole, with FIN = 1; they are short enough. Look for a sender \
-            that applies its fragmentation to every opcode.",
+        remedy: "Send control frames unfragmented, with FIN = 1; they are short enough. Look for \
+            a sender that applies its fragmentation to every opcode.",
         example: Example::Client(b"\x09\x82\x37\xfa\x21\x3d\x47\x93"),
         explains: None,
         checks: &[Check::Header(|context, violations| {
@@ -265,12 +266,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "continuation frame with no message open",
         section: "RFC 6455 §5.4",
-        explanation: "A continuation frame goes on with a message that a text or binary frame with \
-            FIN = 0 has begun. Without one there is nothing to go on with, and the receiver must \
-            fail the connection.",
-        remedy: "Look at the frame before: it had FIN = 1 though the message was to go on, or the \
-            first fragment was sent with opcode 0. Two threads that send at once mix fragments up \
-            as well.",
+        explanation: "A continuation frame continues a message that a text or binary frame with \
+            FIN = 0 has started. Without such a message there is nothing to continue, and the \
+            receiver must fail the connection.",
+        remedy: "Look at the previous frame: it had FIN = 1 although the message was to continue, \
+            or the first fragment was sent with opcode 0. Two threads that send at the same time \
+            also mix up fragments.",
         example: Example::Client(b"\x80\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
         explains: None,
         checks: &[Check::Fragment(|context, violations| {
@@ -317,7 +318,7 @@ pub(super) static RULES: &[Rule] = &[
             {
                 violations
                     .add(format!(
-                        "{} while the message of {} goes on ({} so far)",
+                        "{} while the message of {} is unfinished ({} so far)",
                         frame_in_words(context),
                         packets_in_words(open.span),
                         counted(open.frames, "fragment")
@@ -330,13 +331,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-F13",
         severity: Severity::Warning,
         applies_to: AppliesTo::Client,
-        title: "masking key reused or easy to guess",
+        title: "masking key reused: repeated, a counter, or all zero",
         section: "RFC 6455 §5.3, §10.3",
-        explanation: "Each frame needs a fresh masking key from a strong source of randomness. \
-            With keys that can be guessed, a page can choose the bytes on the wire and poison the \
-            caches of proxies on the way: the attack that masking is there to prevent.",
+        explanation: "Each frame needs a fresh masking key from a strong source of randomness. If \
+            the keys can be guessed, a web page can choose the bytes on the wire and poison the \
+            caches of proxies on the path: the attack that masking prevents.",
         remedy: "Draw four bytes from the system's secure random source for every frame. A key of \
-            zero is often chosen to save the XOR: do so on trusted networks only.",
+            zero is often used to avoid the XOR: do this only on trusted networks.",
         example: Example::Client(b"\x81\x82\x00\x00\x00\x00Hi\x81\x82\x00\x00\x00\x00Hi"),
         explains: None,
         checks: &[Check::Frame(|context, violations| {
@@ -352,9 +353,9 @@ pub(super) static RULES: &[Rule] = &[
                     Pattern::Zero => {
                         "masking key 00000000: the payload is sent in the clear".to_owned()
                     }
-                    Pattern::Same => format!("masking key {shown:08x}, as in the frame before"),
+                    Pattern::Same => format!("masking key {shown:08x}, as in the previous frame"),
                     Pattern::Counter => {
-                        format!("masking key {shown:08x}: the keys are counted up or down")
+                        format!("masking key {shown:08x}: the keys count up or down")
                     }
                 })
                 .bits(Bits { start: 16 + length_field(frame.header.length_bits()), count: 32 });
@@ -392,7 +393,7 @@ pub(super) static RULES: &[Rule] = &[
                 let whole = open.length.saturating_add(length);
                 if open.length <= limit && whole > limit {
                     violations.add(format!(
-                        "message of {whole} bytes in {} and going on; the limit is {limit}",
+                        "message of {whole} bytes in {} so far, unfinished; the limit is {limit}",
                         counted(open.frames.saturating_add(1), "fragment")
                     ));
                 }
@@ -405,10 +406,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "frame not finished when the connection ended",
         section: "RFC 6455 §5.2",
-        explanation: "The header announced more payload bytes than were sent before the connection \
-            ended. The receiver has lost the whole message.",
-        remedy: "Look for a sender that died or was killed while it sent, that closed the socket \
-            without waiting for its send buffer, or that announced a wrong length.",
+        explanation: "The header announced more payload bytes than were sent before the \
+            connection ended. The receiver loses the whole message.",
+        remedy: "Look for a sender that crashed or was killed while sending, that closed the \
+            socket without waiting for its send buffer, or that announced a wrong length.",
         example: Example::Server(b"\x82\x7e\xc3\x50\x00\x01\x02"),
         explains: Some(Cause::dropped(660, "cut in the middle of a frame")),
         checks: &[Check::End(|context, violations| {
@@ -443,11 +444,11 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-F16",
         severity: Severity::Note,
         applies_to: AppliesTo::Both,
-        title: "many tiny fragments: fragmentation wasted",
+        title: "many tiny fragments: pointless fragmentation",
         section: "RFC 6455 §5.4",
         explanation: "Each fragment costs a header of 2 to 14 bytes, often a packet, and work at \
-            the receiver. Fragments are meant for messages whose length is not known when they \
-            begin.",
+            the receiver. Fragments are meant for messages whose length is not known at their \
+            start.",
         remedy: "Send the message in one frame, or buffer some kilobytes for each fragment. Look \
             for a writer that is flushed after each small write.",
         example: Example::Server(b"\x01\x01H\x00\x01e\x00\x01l\x00\x01l\x80\x01o"),
@@ -458,7 +459,7 @@ pub(super) static RULES: &[Rule] = &[
             if message.complete && frames >= MANY_FRAGMENTS && length < frames.saturating_mul(TINY)
             {
                 violations.add(format!(
-                    "{length} bytes in {frames} fragments; a mean under {TINY} is wasted"
+                    "{length} bytes in {frames} fragments; a mean below {TINY} is wasteful"
                 ));
             }
         })],
@@ -469,10 +470,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "HTTP or other text where a frame header should start",
         section: "RFC 6455 §5.2",
-        explanation: "After the 101 response both peers may send nothing but frames. Text can be \
-            read as no sensible frame; the receiver fails the connection.",
+        explanation: "After the 101 response both peers may send nothing but frames. Text does \
+            not form valid frames; the receiver fails the connection.",
         remedy: "Read the text: it is often an error page, a log line or a debug print that was \
-            written to the socket, or a server that answered 101 and then goes on with HTTP.",
+            written to the socket, or it comes from a server that sent 101 and then continued \
+            with HTTP.",
         example: Example::Server(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"),
         explains: None,
         checks: &[Check::NotAFrame(|context, violations| {

@@ -20,11 +20,11 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §5.6, §8.1",
         explanation: "The payload of a text message must be UTF-8 as RFC 3629 defines it: no \
             overlong forms, no surrogates, nothing above U+10FFFF. A receiver must fail the \
-            connection, with 1007. Fragments may cut a character in two: only the whole message \
+            connection with 1007. Fragments may split a character: only the whole message \
             counts.",
         remedy: "Look for text in Latin-1 or UTF-16, for binary data sent as text (use opcode 2), \
-            for strings cut at a number of bytes in the middle of a character, and for lone \
-            surrogates from a language with UTF-16 strings.",
+            for strings truncated by bytes in the middle of a character, and for lone surrogates \
+            from a language with UTF-16 strings.",
         example: Example::Server(b"\x81\x06caf\xe9 !"),
         explains: None,
         checks: &[Check::InvalidUtf8(|context, violations| {
@@ -39,8 +39,7 @@ pub(super) static RULES: &[Rule] = &[
                 }
                 OpenMessage::Since(_) | OpenMessage::No | OpenMessage::Unknown => String::new(),
             };
-            violations
-                .add(format!("byte {byte} of the message{frames} cannot stand there in UTF-8"));
+            violations.add(format!("invalid UTF-8 at byte {byte} of the message{frames}"));
         })],
     },
     Rule {
@@ -49,8 +48,8 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "message left unfinished at Close or at the end of the connection",
         section: "RFC 6455 §5.4",
-        explanation: "A fragmented message was begun, and the frame with FIN = 1 that ends it was \
-            never sent. The receiver throws away what it has got of it.",
+        explanation: "A fragmented message was started, but the frame with FIN = 1 that ends it \
+            was never sent. The receiver discards what it has received of it.",
         remedy: "Look for a sender that closes while a stream is still being written, or that \
             forgets the last, perhaps empty, frame with FIN = 1.",
         example: Example::Server(b"\x01\x03Hel\x88\x02\x03\xe8"),
@@ -83,12 +82,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-M03",
         severity: Severity::Note,
         applies_to: AppliesTo::Both,
-        title: "message does not parse as the negotiated subprotocol",
+        title: "payload does not parse as the negotiated subprotocol",
         section: "RFC 6455 §1.9",
-        explanation: "Both peers agreed on a subprotocol in the handshake, and this message is not \
-            what that subprotocol's messages look like. WebSocket itself does not mind; the \
-            application at the other end will.",
-        remedy: "Look for debug output or plain words sent on the connection, for text sent as \
+        explanation: "Both peers agreed on a subprotocol in the handshake, but this message does \
+            not follow it. WebSocket itself is not affected; the application at the other end \
+            will probably fail.",
+        remedy: "Look for debug output or plain text sent on the connection, for text sent as \
             binary or the reverse, and for a server that agrees to any subprotocol and speaks its \
             own.",
         example: Example::Text(
@@ -100,7 +99,7 @@ pub(super) static RULES: &[Rule] = &[
             let Some(misfit) = context.sender(direction).misfit else { return };
             let name = context.state.subprotocol.unwrap_or("the subprotocol");
             violations.add(format!(
-                "{} of {} is no {name}: {} (byte {})",
+                "{} of {} is not {name}: {} (byte {})",
                 message.opcode.name(),
                 counted(message.length, "byte"),
                 misfit.reason.text(),
@@ -130,7 +129,7 @@ fn add_unfinished(
 ) {
     violations
         .add(format!(
-            "{} in {} and no end when {when}",
+            "{} in {}, unfinished when {when}",
             counted(open.length, "byte"),
             counted(open.frames, "fragment")
         ))

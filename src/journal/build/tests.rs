@@ -168,6 +168,7 @@ fn play_to(builder: &mut Builder, journal: &mut impl Journal, steps: &[PlayedSte
                 offset: Some(offset),
                 bits: None,
                 evidence: String::new(),
+                remedy: "",
             }),
             Starts(direction, start, header) => {
                 send(ConnectionEvent::FrameStarted(direction, &frame(start, header)));

@@ -19,8 +19,8 @@ pub(super) struct Text<'w> {
     line: Line,
     /// The heading that was written last.
     heading: String,
-    /// Rules that were explained since.
-    explained: Vec<&'static str>,
+    /// Rules that were explained since, with what to do about them.
+    explained: Vec<(&'static str, &'static str)>,
     /// The rule that was told last.
     rule: Option<&'static str>,
     /// Whether anything stands above.
@@ -77,24 +77,24 @@ impl<'w> Text<'w> {
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         let rule = finding.rule;
-        let is_first = !self.explained.contains(&rule.id);
+        let is_first = !self.explained.contains(&(rule.id, finding.remedy));
         self.part(rule)?;
         self.title(rule)?;
         self.place(finding)?;
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
         self.paragraph("", &evidence, None)?;
-        if is_first { self.explanation(rule) } else { Ok(()) }
+        if is_first { self.explanation(rule, finding.remedy) } else { Ok(()) }
     }
 
     /// What a rule says, and what to do.
-    fn explanation(&mut self, rule: &'static Rule) -> io::Result<()> {
-        self.explained.push(rule.id);
+    fn explanation(&mut self, rule: &'static Rule, remedy: &'static str) -> io::Result<()> {
+        self.explained.push((rule.id, remedy));
         self.paragraph("", rule.section, Some(Role::Dim))?;
         if self.options.explanations == Explanations::Full {
             self.paragraph("", rule.explanation, None)?;
         }
-        self.paragraph("Do: ", rule.remedy, None)
+        self.paragraph("Do: ", remedy, None)
     }
 
     /// A blank line between different rules.
@@ -166,7 +166,7 @@ impl<'w> Text<'w> {
     fn folded(&mut self, suspect: &Suspect) -> io::Result<()> {
         for (rule, count) in suspect.folded(self.options.least) {
             self.part(rule)?;
-            if self.explained.contains(&rule.id) {
+            if self.explained.iter().any(|(id, _)| *id == rule.id) {
                 self.line.spaces(INDENT);
                 self.line.push("… and ");
                 self.line.with(|out| grouped(out, count));
@@ -181,7 +181,7 @@ impl<'w> Text<'w> {
                 self.line.with(|out| counted(out, count, "time"));
                 self.line.end();
                 self.write()?;
-                self.explanation(rule)?;
+                self.explanation(rule, rule.remedy)?;
             }
         }
         Ok(())

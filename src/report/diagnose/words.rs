@@ -171,7 +171,7 @@ pub(super) fn meaning(finding: &Finding, history: Option<&History>) -> String {
 pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&History>) -> &'f str {
     match failing_close(finding, history) {
         Some(code) => code.remedy,
-        None => finding.rule.remedy,
+        None => finding.remedy,
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn judge(page: &mut Page, findings: &[Finding], bytes: &[u8]) {
         page.end_line();
         page.paragraph(4, &place(finding, bytes));
         page.paragraph(4, finding.rule.explanation);
-        page.paragraph(4, &format!("Do: {}", finding.rule.remedy));
+        page.paragraph(4, &format!("Do: {}", finding.remedy));
         if !finding.rule.section.is_empty() {
             page.paragraph(4, finding.rule.section);
         }

@@ -91,5 +91,6 @@ pub(super) fn finding(id: &str, side: Option<Side>) -> Finding {
         offset: Some(412),
         bits: None,
         evidence: "MASK = 0".to_owned(),
+        remedy: rule(id).unwrap().remedy,
     }
 }

@@ -161,6 +161,7 @@ impl Matcher {
             offset: None,
             bits: None,
             evidence: String::new(),
+            remedy: rule.remedy,
         };
         self.chooses(&finding, entry)
     }

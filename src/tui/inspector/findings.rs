@@ -82,7 +82,7 @@ fn told(page: &mut Page, row: &FindingRow) {
     let mut line = PageLine::default();
     line.pad_to(2);
     line.push(Role::Key, "Do:");
-    page.hanging(line, 6, Role::Text, rule.remedy);
+    page.hanging(line, 6, Role::Text, row.finding.remedy);
     if !rule.section.is_empty() {
         page.paragraph(2, Role::Dim, rule.section);
     }

@@ -22,7 +22,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The payload of a Close is empty, or begins with a code of two bytes. A \
             single byte is neither; the receiver fails the connection with 1002.",
         remedy: "Write the code as two bytes, most significant first. Look for a code written as \
-            one byte, or for a frame cut short.",
+            one byte, or for a truncated frame.",
         example: Example::Server(b"\x88\x01\x03"),
         explains: None,
         checks: &[Check::Close(|context, violations| {
@@ -37,17 +37,17 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Close reason is not valid UTF-8",
         section: "RFC 6455 §5.5.1, §8.1",
-        explanation: "Behind the code of a Close stands a reason in UTF-8. A receiver may fail the \
-            connection because of a reason that is not, and its application does not get it.",
-        remedy: "Look for a reason in another encoding, or for one cut at 123 bytes in the middle \
-            of a character.",
+        explanation: "The code of a Close may be followed by a reason in UTF-8. A receiver may \
+            fail the connection if it is not valid, and its application does not get the reason.",
+        remedy: "Look for a reason in another encoding, or for one that was cut at 123 bytes in \
+            the middle of a character.",
         example: Example::Server(b"\x88\x06\x03\xe8caf\xe9"),
         explains: None,
         checks: &[Check::Close(|context, violations| {
             let Some(close) = context.subject.message.close else { return };
             if let Err(error) = std::str::from_utf8(close.reason) {
                 let at = error.valid_up_to();
-                violations.add(format!("byte {at} of the reason cannot stand there in UTF-8"));
+                violations.add(format!("invalid UTF-8 at byte {at} of the reason"));
             }
         })],
     },
@@ -57,9 +57,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Close code 1005, 1006 or 1015 sent on the wire",
         section: "RFC 6455 §7.4.1",
-        explanation: "These codes are what a library tells its own application: 1005 where a Close \
-            had no code, 1006 where none came, 1015 where TLS failed. They must not be sent; \
-            receivers fail the connection with 1002.",
+        explanation: "These codes are what a library reports to its own application: 1005 if a \
+            Close had no code, 1006 if no Close arrived, 1015 if TLS failed. They must not be \
+            sent; receivers fail the connection with 1002.",
         remedy: "Look for code that passes the code of a close event on to another connection, as \
             proxies and bridges do. Send 1000 or 1001 instead of 1005, and 1011 or 1014 instead of \
             1006.",
@@ -79,7 +79,7 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §7.4.2",
         explanation: "Codes 0 to 999 are not used. Receivers fail the connection with 1002, and \
             the application at the other end does not learn why it was closed.",
-        remedy: "Use a code from 4000 to 4999 for what is your own, for example 4429 for an \
+        remedy: "Use a code from 4000 to 4999 for your own purposes, for example 4429 for an \
             HTTP-like 429, or 1008 (policy violation) or 1013 (try again later).",
         example: Example::Server(b"\x88\x02\x01\xad"),
         explains: None,
@@ -102,7 +102,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "Codes 1000 to 2999 belong to the protocol: only registered ones may be sent, \
             and 1004 is reserved without a meaning. Receivers fail the connection with 1002.",
         remedy: "Use a registered code, one from 3000 to 3999 that a library has registered, or \
-            one from 4000 to 4999 for what is your own.",
+            one from 4000 to 4999 for your own purposes.",
         example: Example::Server(b"\x88\x02\x07\xd0"),
         explains: None,
         checks: &[Check::Close(|context, violations| {
@@ -118,9 +118,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Close code of 5000 or above: in no defined range",
         section: "RFC 6455 §7.4.2",
-        explanation: "The standard defines ranges up to 4999 and says nothing of what is above. \
-            Some receivers take such a code, others fail the connection with 1002.",
-        remedy: "Use a code from 4000 to 4999 for what is your own.",
+        explanation: "The standard defines ranges up to 4999 and nothing above. Some receivers \
+            accept such a code, others fail the connection with 1002.",
+        remedy: "Use a code from 4000 to 4999 for your own purposes.",
         example: Example::Server(b"\x88\x02\x13\x88"),
         explains: None,
         checks: &[Check::Close(|context, violations| {
@@ -135,10 +135,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Close answered with a different code",
         section: "RFC 6455 §5.5.1",
-        explanation: "Who answers a Close typically sends back the code that it got. Another code \
-            is no fault, but the two applications see different reasons for the end.",
-        remedy: "Where the code matters to your application, let the side that closes first \
-            decide, and look at its code.",
+        explanation: "A peer that answers a Close typically sends back the code that it received. \
+            A different code is legal, but the two applications see different reasons for the \
+            end.",
+        remedy: "If the code matters to your application, let the side that closes first decide, \
+            and look at its code.",
         example: Example::Text("server: Close 1000, client: Close 1001"),
         explains: None,
         checks: &[Check::Close(|context, violations| {
@@ -161,9 +162,9 @@ pub(super) static RULES: &[Rule] = &[
         title: "code 1010 sent by a server",
         section: "RFC 6455 §7.4.1",
         explanation: "1010 means that a client ends the connection because the server did not \
-            agree to an extension that it needs. A server has another way: it refuses the \
-            handshake.",
-        remedy: "Refuse the request with an HTTP status where an extension is required, or close \
+            agree to an extension that it needs. A server does not need this code: it can refuse \
+            the handshake.",
+        remedy: "If an extension is required, refuse the request with an HTTP status, or close \
             with 1008.",
         example: Example::Server(b"\x88\x02\x03\xf2"),
         explains: None,
@@ -178,13 +179,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-C17",
         severity: Severity::Note,
         applies_to: AppliesTo::Both,
-        title: "connection failed by its peer",
+        title: "connection closed by the peer with an error code",
         section: "RFC 6455 §7.4.1",
-        explanation: "A peer closed because of something that it could not accept: 1002 protocol \
-            error, 1003 kind of data, 1007 text that is not UTF-8, 1008 policy, 1009 size, 1011 \
-            its own failure, 1012 restart, 1013 overload, 1014 bad gateway.",
+        explanation: "A peer closed the connection because of something that it could not accept: \
+            1002 protocol error, 1003 unsupported data, 1007 invalid UTF-8, 1008 policy, 1009 \
+            message too big, 1011 internal error, 1012 restart, 1013 overload, 1014 bad gateway.",
         remedy: "Look at the reason in the Close, at the message before it, and at the log of the \
-            peer that sent it. `wslens explain CODE` tells what the code stands for.",
+            peer that sent it. `wslens explain CODE` explains the code.",
         example: Example::Server(b"\x88\x11\x03\xf1message too big"),
         explains: Some(Cause::dropped(670, "closed by the peer with an error code")),
         checks: &[Check::Close(|context, violations| {
@@ -216,11 +217,11 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-C18",
         severity: Severity::Note,
         applies_to: AppliesTo::Both,
-        title: "closed with an application code",
+        title: "closed with an application code (3000-4999)",
         section: "RFC 6455 §7.4.2",
         explanation: "Codes 3000 to 3999 are registered by libraries and frameworks, 4000 to 4999 \
-            are for private use. What one means, only the application or library that sent it can \
-            tell.",
+            are for private use. Only the application or library that sent it defines its \
+            meaning.",
         remedy: "Look the code up in the documentation of the service or library.",
         example: Example::Server(b"\x88\x02\x0f\xa0"),
         explains: None,

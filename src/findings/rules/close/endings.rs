@@ -19,10 +19,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "data frame after the sender's own Close",
         section: "RFC 6455 §5.5.1",
-        explanation: "A Close is the last thing that a peer has to say: after it, it must send no \
-            more data. The receiver may ignore what follows, so that this data is lost.",
+        explanation: "After its Close, a peer must not send any more data. The receiver may \
+            ignore what follows, and this data is then lost.",
         remedy: "Look for a sender whose queue is written out after it called close(), or for two \
-            tasks that use one connection.",
+            tasks that share one connection.",
         example: Example::Server(b"\x88\x02\x03\xe8\x81\x04late"),
         explains: None,
         checks: &[Check::Late(|context, violations| {
@@ -47,8 +47,8 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "control frame after the sender's own Close",
         section: "RFC 6455 §5.5.1",
-        explanation: "After a Close nothing more needs to be said. A second Close, a Ping or a \
-            Pong behind it is ignored by most receivers.",
+        explanation: "After a Close nothing more needs to be sent. Most receivers ignore a second \
+            Close, a Ping or a Pong after it.",
         remedy: "Look for a timer that sends Pings and is not stopped by close(), or for a library \
             that closes on each of several errors.",
         example: Example::Server(b"\x88\x02\x03\xe8\x88\x02\x03\xe8"),
@@ -71,10 +71,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Close not answered by a Close",
         section: "RFC 6455 §5.5.1",
-        explanation: "Who receives a Close must answer with one, unless it has sent one already. \
-            Without an answer the closing handshake is not clean: the side that closed waits until \
-            its timeout, and may report 1006.",
-        remedy: "Look at the side that did not answer: it was gone already, or it closes the \
+        explanation: "A peer that receives a Close must answer with one, unless it has already \
+            sent one. Without an answer the closing handshake is not clean: the side that closed \
+            waits for its timeout, and may report 1006.",
+        remedy: "Look at the side that did not answer: it had already gone, or it closes the \
             socket as soon as it reads a Close.",
         example: Example::Text("server: Close 1001; client: FIN, and no Close"),
         explains: Some(
@@ -124,12 +124,13 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "connection ended without a Close frame: applications see 1006",
         section: "RFC 6455 §7.1.5",
-        explanation: "TCP was closed and neither side had sent a Close. Both applications get the \
-            code 1006 and learn no reason. Behind it is a process that ended, a proxy or load \
+        explanation: "TCP was closed and neither side had sent a Close. Both applications see \
+            code 1006 and no reason. Usual causes are a process that ended, a proxy or load \
             balancer that closed an idle connection, or a library that drops connections.",
-        remedy: "See who closed, and after how much silence. After a round number of seconds a \
-            proxy's idle timeout is likely: send Pings more often than that. Otherwise look at the \
-            log of the side that closed, and let it send a Close when it shuts down.",
+        remedy: "Check who closed, and after how long a silence. If it was a round number of \
+            seconds, a proxy's idle timeout is likely: send Pings more often than that. Otherwise \
+            look at the log of the side that closed, and make it send a Close when it shuts \
+            down.",
         example: Example::Text("server: FIN, and no Close before it"),
         explains: Some(Cause::dropped(680, "ended without Close").unless(&[
             "NET-07", "NET-13", "OPS-01", "WS-F15", "WS-F17", "HS-16", "HS-17", "HS-18", "HS-19",
@@ -174,7 +175,7 @@ pub(super) static RULES: &[Rule] = &[
         title: "TCP left open long after both Closes",
         section: "RFC 6455 §7.1.1",
         explanation: "Once both sides have sent a Close, the server must close TCP at once. Until \
-            then the connection takes up a socket and a port on both machines for nothing.",
+            then the connection occupies a socket and a port on both machines for nothing.",
         remedy: "Look for a server that never closes the socket after the closing handshake, or \
             for a proxy in between that keeps its side open.",
         example: Example::Text("client: Close 1000; server: Close 1000, and no FIN for a minute"),
@@ -206,10 +207,10 @@ pub(super) static RULES: &[Rule] = &[
         title: "a peer broke a rule and the receiver did not fail the connection",
         section: "RFC 6455 §7.1.7",
         explanation: "A receiver must fail the connection when its peer breaks a rule of the \
-            framing: it sends a Close (usually 1002 or 1007) or closes TCP, and processes no more. \
-            One that goes on lets faults, and attacks, through.",
-        remedy: "Fix the peer that broke the rule first. Then see whether the receiver's library \
-            is old, hand-written, or has its checks switched off.",
+            framing: it sends a Close (usually 1002 or 1007) or closes TCP, and processes no \
+            more. A receiver that continues lets errors, and attacks, through.",
+        remedy: "Fix the peer that broke the rule first. Then check whether the receiver's \
+            library is old, hand-written, or has its checks turned off.",
         example: Example::Text(
             "client: an unmasked text; server: an answer as if nothing had happened",
         ),
@@ -232,7 +233,7 @@ pub(super) static RULES: &[Rule] = &[
                 let Some(span) = went_on else { continue };
                 violations
                     .add(format!(
-                        "{} in {}; the {} went on in {}",
+                        "{} in {}; the {} continued in {}",
                         fatal_violation.rule.id,
                         packets_in_words(fatal_violation.span),
                         Side::sender(silent).name(),
@@ -250,9 +251,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "client closed TCP before the server did, after a clean closing handshake",
         section: "RFC 6455 §7.1.1",
-        explanation: "After both Closes the server should close TCP first, so that the side that \
-            waits in TIME_WAIT is the one that can open no connection with the same ports. Nothing \
-            is lost where the client is first.",
+        explanation: "After both Closes the server should close TCP first, so that the TIME_WAIT \
+            state is on its side and the client can reuse the same ports at once. Nothing is lost \
+            if the client closes first.",
         remedy: "Nothing needs to be changed unless the client opens so many connections that it \
             runs out of ports.",
         example: Example::Text("client: Close 1000; server: Close 1000; client: FIN"),

@@ -12,13 +12,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-C14",
         severity: Severity::Warning,
         applies_to: AppliesTo::Both,
-        title: "Ping never answered although the connection went on",
+        title: "Ping never answered although the connection continued",
         section: "RFC 6455 §5.5.2",
         explanation: "A Ping must be answered with a Pong as soon as is practical; of several \
-            Pings, only the latest needs an answer. The side that waits for it will take its peer \
-            for dead and close, often with 1011 or without a Close.",
-        remedy: "Look for a peer whose event loop is blocked, or whose library leaves Pings to the \
-            application. Browsers and all common libraries answer by themselves.",
+            Pings, only the latest needs an answer. The side that waits for it assumes that its \
+            peer is dead and closes, often with 1011 or without a Close.",
+        remedy: "Look for a peer whose event loop is blocked, or whose library leaves Pings to \
+            the application. Browsers and all common libraries answer automatically.",
         example: Example::Server(b"\x89\x02hi"),
         explains: Some(Cause::trouble(760, "Ping not answered")),
         checks: &[Check::End(|context, violations| {
@@ -35,7 +35,7 @@ pub(super) static RULES: &[Rule] = &[
                     let silent = direction.reverse();
                     violations
                         .add(format!(
-                            "the Ping {} in {} got no Pong in {}",
+                            "the Ping {} in {} got no Pong within {}",
                             payload_in_words(ping.payload()),
                             packets_in_words(ping.span),
                             duration(waited)
@@ -51,12 +51,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "WS-C15",
         severity: Severity::Warning,
         applies_to: AppliesTo::Both,
-        title: "Pong answers no Ping: its payload differs from every open Ping",
+        title: "Pong matches no Ping: its payload differs from that of every outstanding Ping",
         section: "RFC 6455 §5.5.3",
-        explanation: "A Pong that answers a Ping must have the same payload. One that was sent \
-            unasked may have any, but here a Ping was open and never got its own answer: the side \
-            that waits for it may close.",
-        remedy: "Look for a hand-written Pong with a payload of its own, or for one that is made \
+        explanation: "A Pong that answers a Ping must have the same payload. An unsolicited Pong \
+            may have any payload, but here a Ping was outstanding and never got its own answer: \
+            the side that waits for it may close.",
+        remedy: "Look for a hand-written Pong with a payload of its own, or for one that is built \
             from the payload before it was unmasked.",
         example: Example::Server(b"\x8a\x06ping-B"),
         explains: None,
@@ -65,7 +65,7 @@ pub(super) static RULES: &[Rule] = &[
                 let Some(pong) = context.sender(direction).stray_pong.as_deref() else { continue };
                 violations
                     .add(format!(
-                        "payload {}; the open Ping of {} has {}",
+                        "payload {}; the outstanding Ping of {} has {}",
                         payload_in_words(pong.payload()),
                         packets_in_words(pong.open.span),
                         payload_in_words(pong.open.payload())

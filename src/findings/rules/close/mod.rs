@@ -142,7 +142,7 @@ mod tests {
             ("WS-C04", |s| closed_with(s, b"\x01\xad"), "code 429 looks like an HTTP status; the lowest Close code is 1000"),
             ("WS-C10", |s| { s.upgraded().server(&plain(0x88, b"\x03\xe8")).client(&masked(0x88, b"\x03\xe9")); }, "code 1001 answers code 1000"),
             ("WS-C12", |s| { s.upgraded().server(&plain(0x81, b"x")).wait(60_000).end(Side::Server); }, "the server sent FIN first, 60.0 s after the last frame; neither side sent a Close"),
-            ("WS-C15", |s| { s.upgraded().client(&masked(0x89, b"A")).server(&plain(0x8a, b"\x01")); }, "payload 01; the open Ping of packet 8 has \"A\""),
+            ("WS-C15", |s| { s.upgraded().client(&masked(0x89, b"A")).server(&plain(0x8a, b"\x01")); }, "payload 01; the outstanding Ping of packet 8 has \"A\""),
             ("WS-C17", |s| { s.upgraded().client(&plain(0x81, b"x")).server(&plain(0x88, b"\x03\xeano mask")); }, "code 1002 (protocol error), reason \"no mask\"; before it, WS-F01 in packet 8"),
         ];
         for (id, play, evidence) in rows {

@@ -13,11 +13,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
     title: "x-webkit-deflate-frame or another old compression draft",
     section: "",
     explanation: "Before RFC 7692 there were other compression extensions: deflate-frame (with \
-        prefix in WebKit), perframe-deflate, permessage-compress and more. They compress in ways \
-        of their own; their messages are shown as they were sent.",
-    remedy: "Use permessage-deflate: update the peer that knows the draft only, or let the server \
-        prefer permessage-deflate where both are offered. Without either, messages travel \
-        uncompressed, which works with everybody.",
+        prefix in WebKit), perframe-deflate, permessage-compress and more. Their formats differ; \
+        their messages are shown as they were sent.",
+    remedy: "Use permessage-deflate: update the peer that supports only the draft, or make the \
+        server prefer permessage-deflate if both are offered. Without either, messages are sent \
+        uncompressed, which works everywhere.",
     example: Example::Text("Sec-WebSocket-Extensions: x-webkit-deflate-frame"),
     explains: None,
     checks: &[Check::Response(|context, violations| {

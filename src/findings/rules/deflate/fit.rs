@@ -36,15 +36,18 @@ impl NegotiationMisfit {
     pub(super) fn text(self) -> String {
         match self {
             Self::ClientWindowUnasked => {
-                format!("{CLIENT_MAX_WINDOW_BITS} was answered and is not in the offer")
+                format!("{CLIENT_MAX_WINDOW_BITS} is in the response and was not offered")
             }
             Self::ServerWindow { offered, answered: Some(answered) } => {
-                format!("{SERVER_MAX_WINDOW_BITS}={offered} was answered with {answered}")
+                format!("{SERVER_MAX_WINDOW_BITS}={offered} is {answered} in the response")
             }
             Self::ServerWindow { offered, answered: None } => {
-                format!("{SERVER_MAX_WINDOW_BITS}={offered} was not answered")
+                format!("{SERVER_MAX_WINDOW_BITS}={offered} is missing from the response")
             }
-            Self::ServerTakeover => format!("{SERVER_NO_CONTEXT_TAKEOVER} was not answered"),
+            Self::ServerTakeover => format!(
+                "{SERVER_NO_CONTEXT_TAKEOVER} is missing from the \
+                response"
+            ),
         }
     }
 }
@@ -145,8 +148,8 @@ mod tests {
             ("permessage-deflate; client_max_window_bits=9", "permessage-deflate; client_max_window_bits=12", Fit::Fits),
             ("permessage-deflate; server_max_window_bits=10; server_no_context_takeover", "permessage-deflate", Fit::Breaks(vec![NegotiationMisfit::ServerWindow { offered: 10, answered: None }, NegotiationMisfit::ServerTakeover])),
             ("permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=12", Fit::Breaks(vec![NegotiationMisfit::ServerWindow { offered: 10, answered: Some(12) }])),
-            ("permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate", none("server_max_window_bits=10 was not answered; server_no_context_takeover was not answered")),
-            ("permessage-deflate; server_max_window_bits=10, permessage-deflate; level=1", "permessage-deflate", none("server_max_window_bits=10 was not answered")),
+            ("permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover", "permessage-deflate", none("server_max_window_bits=10 is missing from the response; server_no_context_takeover is missing from the response")),
+            ("permessage-deflate; server_max_window_bits=10, permessage-deflate; level=1", "permessage-deflate", none("server_max_window_bits=10 is missing from the response")),
             ("permessage-deflate; level=1", "permessage-deflate", none("no offer is valid, so none could be accepted")),
             ("permessage-deflate", "permessage-deflate, permessage-deflate", none("it was accepted 2 times")),
             // Other rules speak.

@@ -36,10 +36,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "RSV1 on a continuation frame",
         section: "RFC 7692 §6",
-        explanation: "RSV1 on the first frame of a message says that all of the message is \
-            compressed. The frames that continue it must not have RSV1; a receiver must fail the \
-            connection.",
-        remedy: "Compress the message, and then cut it into frames, with RSV1 on the first one \
+        explanation: "RSV1 on the first frame of a message marks the whole message as compressed. \
+            Its continuation frames must not have RSV1; a receiver must fail the connection.",
+        remedy: "Compress the message and then split it into frames, with RSV1 on the first one \
             only. Look for a sender that compresses each fragment by itself.",
         example: Example::Deflated(
             b"\x41\x83\x37\xfa\x21\x3d\xc5\xb2\xec\xc0\x84\x37\xfa\x21\x3d\xfe\x33\x26\x3d",

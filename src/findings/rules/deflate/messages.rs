@@ -18,18 +18,17 @@ pub(super) static RULES: &[Rule] = &[
         title: "payload does not inflate",
         section: "RFC 7692 §7.2.2",
         explanation: "A message with RSV1 must be raw DEFLATE (RFC 1951), over all of its frames, \
-            once 00 00 ff ff is appended. The receiver cannot know what was meant, and fails the \
-            connection, mostly with 1002 or 1007.",
+            once 00 00 ff ff is appended. Otherwise the receiver cannot read it and fails the \
+            connection, usually with 1002 or 1007.",
         remedy: "Look for a sender that sets RSV1 on plain data, that writes zlib or gzip headers \
-            (windowBits must be negative in zlib's interface), that resets its compressor though \
-            it may keep it, or whose threads share one compressor.",
+            (windowBits must be negative in zlib's interface), that continues a compressor that \
+            the receiver has reset, or whose threads share one compressor.",
         example: Example::Deflated(b"\xc1\x81\x37\xfa\x21\x3d\x31"),
         explains: None,
         checks: &[Check::Compressed(|context, violations| {
             let message = context.subject.message;
             if let Some(CompressionProblem::Undecodable(what)) = fault(message) {
-                let behind =
-                    if message.ending.behind_final { ", behind a final block" } else { "" };
+                let behind = if message.ending.behind_final { ", after a final block" } else { "" };
                 violations.add(format!("{what}{behind}"));
             }
         })],
@@ -40,9 +39,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "back-reference beyond the negotiated window",
         section: "RFC 7692 §7.1.2",
-        explanation: "With client_max_window_bits or server_max_window_bits a peer agreed to refer \
-            back no farther than its window. A receiver that keeps no more cannot inflate the \
-            message; one with a full window does not notice.",
+        explanation: "With client_max_window_bits or server_max_window_bits a peer agreed to \
+            refer back no farther than its window. A receiver that keeps only that window cannot \
+            inflate the message; one with a full window does not notice.",
         remedy: "Give the sender's compressor the window bits of the response (deflateInit2 in \
             zlib). Look for a library that writes the parameter and compresses with its default of \
             15.",
@@ -64,11 +63,11 @@ pub(super) static RULES: &[Rule] = &[
         id: "PMD-12",
         severity: Severity::Error,
         applies_to: AppliesTo::Both,
-        title: "back-reference into an earlier message though no_context_takeover was agreed",
+        title: "back-reference into an earlier message although no_context_takeover was agreed",
         section: "RFC 7692 §7.1.1",
         explanation: "With client_no_context_takeover or server_no_context_takeover a peer agreed \
-            to begin each message with an empty window. The receiver has forgotten the messages \
-            before, and cannot inflate this one.",
+            to begin each message with an empty window. The receiver has discarded the earlier \
+            messages and cannot inflate this one.",
         remedy: "Reset the sender's compressor before each message (deflateReset in zlib, not only \
             a flush). Look for a compressor that is shared between connections.",
         example: Example::Text(
@@ -81,8 +80,8 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(CompressionProblem::IntoEarlier { offset, distance, available }) = fault {
                 let distance = counted(u64::from(distance), "byte");
                 violations.add(format!(
-                    "compressed byte {offset} refers {distance} back, of which this message has \
-                     {available}"
+                    "compressed byte {offset} refers {distance} bytes back, but this message has \
+                     only {available} before it"
                 ));
             }
         })],
@@ -91,11 +90,11 @@ pub(super) static RULES: &[Rule] = &[
         id: "PMD-13",
         severity: Severity::Warning,
         applies_to: AppliesTo::Both,
-        title: "inflated size over the limit, or ratio over a named threshold",
+        title: "inflated size over the limit, or ratio over a threshold",
         section: "RFC 7692 §8",
-        explanation: "A few bytes can inflate to a thousand times as many. A receiver that does \
-            not limit that runs out of memory (a decompression bomb). It may also be harmless: a \
-            large message that repeats itself.",
+        explanation: "A few bytes can inflate to a thousand times as many. A receiver without a \
+            limit runs out of memory (a decompression bomb). It may also be harmless: a large \
+            message with much repetition.",
         remedy: "Limit the size of messages after inflation, not only on the wire (`maxPayload` in \
             ws, `max_size` in Python's websockets). On the sender's side, look for empty or \
             repeated data.",
@@ -115,8 +114,8 @@ pub(super) static RULES: &[Rule] = &[
             {
                 let ratio = length.checked_div(wire).unwrap_or(length);
                 violations.add(format!(
-                    "{wire} bytes inflate to {length}, {ratio} times as many; told from \
-                     {BOMB_RATIO} times and {BOMB_BYTES} bytes on"
+                    "{wire} bytes inflate to {length}, {ratio} times as many; reported from \
+                     {BOMB_RATIO} times and {BOMB_BYTES} bytes"
                 ));
             }
         })],
@@ -127,11 +126,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "cannot inflate: the history is missing",
         section: "RFC 7692 §7.2.2",
-        explanation: "Compressed messages may refer to earlier ones. Where those were not \
-            captured, these messages cannot be shown, until one comes that refers to nothing that \
-            is missing. Nobody did anything wrong.",
+        explanation: "Compressed messages may refer to earlier ones. If those were not captured, \
+            messages cannot be shown until one arrives that does not refer to missing data. \
+            Neither peer did anything wrong.",
         remedy: "Begin the capture before the connection, and look at the findings about missing \
-            bytes (CAP-01, CAP-02). With no_context_takeover each message stands for itself.",
+            bytes (CAP-01, CAP-02). With no_context_takeover, each message can be inflated on its \
+            own.",
         example: Example::Text(
             "the capture begins behind the first message; the second one repeats parts of it",
         ),
@@ -143,7 +143,7 @@ pub(super) static RULES: &[Rule] = &[
                 if message.inflation == Inflation::Done {
                     let place = packets_in_words(message.span);
                     violations
-                        .add(format!("{}; inflated again from {place} on", lost_in_words(lost)))
+                        .add(format!("{}; inflated again from {place}", lost_in_words(lost)))
                         .span(lost.span)
                         .side(None);
                 }
@@ -152,7 +152,10 @@ pub(super) static RULES: &[Rule] = &[
                 for direction in Direction::BOTH {
                     if let Some(lost) = &context.sender(direction).uninflated {
                         violations
-                            .add(format!("{}, and none later was inflated", lost_in_words(lost)))
+                            .add(format!(
+                                "{}, and no later message could be inflated",
+                                lost_in_words(lost)
+                            ))
                             .direction(direction)
                             .span(lost.span)
                             .side(None);
@@ -165,14 +168,14 @@ pub(super) static RULES: &[Rule] = &[
         id: "PMD-15",
         severity: Severity::Note,
         applies_to: AppliesTo::Both,
-        title: "compressed message wastes bytes, keeps its tail, or goes on behind a final block",
+        title: "compressed message larger than its content, with its tail, or after a final block",
         section: "RFC 7692 §7.2.1",
         explanation: "The sender must remove 00 00 ff ff from the end of what it has compressed. \
-            Receivers can read the message with it, and where compression made it larger; but \
-            behind a block with BFINAL = 1 receivers that leave inflation to zlib read nothing, \
-            and lose that part.",
-        remedy: "Flush with Z_SYNC_FLUSH and cut the last four bytes off. Do not compress short \
-            messages, nor what is compressed already: images, video, archives.",
+            Receivers can read a message that keeps it, and one that compression made larger; but \
+            receivers that leave inflation to zlib stop after a block with BFINAL = 1 and lose \
+            the rest.",
+        remedy: "Flush with Z_SYNC_FLUSH and remove the last four bytes. Do not compress short \
+            messages or data that is already compressed: images, video, archives.",
         example: Example::Deflated(
             b"\xc1\x8b\x37\xfa\x21\x3d\xc5\xb2\xec\xf4\xfe\xfd\x21\x3d\x37\x05\xde",
         ),
@@ -185,13 +188,13 @@ pub(super) static RULES: &[Rule] = &[
             let (wire, length) = (message.wire_length, message.length);
             let mut odd = Vec::new();
             if length > 0 && wire > length.saturating_add(BLOCK_COST) {
-                odd.push(format!("{wire} bytes for a content of {length}"));
+                odd.push(format!("{wire} compressed bytes for {length} bytes of content"));
             }
             if message.ending.tail == Tail::Kept {
                 odd.push("00 00 ff ff at the end was not removed".to_owned());
             }
             if message.ending.behind_final {
-                odd.push("more behind a block with BFINAL = 1".to_owned());
+                odd.push("more data after a block with BFINAL = 1".to_owned());
             }
             if !odd.is_empty() {
                 violations.add(odd.join("; "));
@@ -227,7 +230,7 @@ fn fault(message: &Message<'_>) -> Option<CompressionProblem> {
         }),
         // A compressed message of no bytes means an empty one, though it should be one byte 00.
         Inflation::Done if message.ending.tail == Tail::Torn && message.wire_length > 0 => beyond
-            .or_else(|| Some(CompressionProblem::Undecodable("it ends within a block".to_owned()))),
+            .or_else(|| Some(CompressionProblem::Undecodable("it ends inside a block".to_owned()))),
         Inflation::None
         | Inflation::Done
         | Inflation::Unfinished

@@ -15,10 +15,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "response has client_max_window_bits that was not offered",
         section: "RFC 7692 §7.1.2.2",
-        explanation: "By offering client_max_window_bits, a client says that it can limit its \
-            window. Where it does not, the response must not have the parameter: such a client \
-            cannot obey, and fails the connection.",
-        remedy: "Answer with client_max_window_bits only where the offer has it. Look for a server \
+        explanation: "By offering client_max_window_bits, a client declares that it can limit its \
+            window. If it was not offered, the response must not have the parameter: the client \
+            cannot comply and fails the connection.",
+        remedy: "Respond with client_max_window_bits only if the offer has it. Look for a server \
             that always writes its own limit, as old versions of some libraries do.",
         example: Example::Text(
             "client: permessage-deflate\nserver: permessage-deflate; client_max_window_bits=10",
@@ -43,11 +43,12 @@ pub(super) static RULES: &[Rule] = &[
         title: "response raises or omits server_max_window_bits or server_no_context_takeover",
         section: "RFC 7692 §7.1",
         explanation: "With server_max_window_bits and server_no_context_takeover a client limits \
-            how the server compresses. A server that accepts such an offer must say so: the same \
-            or fewer bits, the same flag. Otherwise it must decline the offer. A client with \
+            how the server compresses. A server that accepts such an offer must confirm it: the \
+            same or fewer bits, the same flag. Otherwise it must decline the offer. A client with \
             little memory could not inflate the messages.",
-        remedy: "Write the parameters of the accepted offer into the response, and configure the \
-            compressor by them. A server that cannot limit its window must decline the offer.",
+        remedy: "Put the parameters of the accepted offer into the response, and configure the \
+            compressor accordingly. A server that cannot limit its window must decline the \
+            offer.",
         example: Example::Text(
             "client: permessage-deflate; server_max_window_bits=10\nserver: permessage-deflate",
         ),
@@ -70,12 +71,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "response matches none of the offers",
         section: "RFC 7692 §5, §7.1",
-        explanation: "A server accepts one of the offers as it stands, or none. The client cannot \
-            tell which one is meant by an answer that fits none of them, nor whether the server \
-            keeps to any, and fails the connection.",
-        remedy: "Take the offers one after the other, decline those with parameters that are \
-            unknown, wrong or cannot be met, and answer to the first that is left. Do not mix \
-            parameters of several offers.",
+        explanation: "A server accepts one of the offers as a whole, or none. If the response \
+            matches none of them, the client cannot know which one was accepted, and fails the \
+            connection.",
+        remedy: "Go through the offers in order, decline those with parameters that are unknown, \
+            invalid or cannot be met, and accept the first that is left. Do not mix parameters of \
+            several offers.",
         example: Example::Text(
             "client: permessage-deflate; server_max_window_bits=10, permessage-deflate; server_no_context_takeover\n\
              server: permessage-deflate",

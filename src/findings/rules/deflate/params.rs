@@ -21,11 +21,11 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 7692 §7.1",
         explanation: "permessage-deflate has four parameters: server_no_context_takeover, \
             client_no_context_takeover, server_max_window_bits and client_max_window_bits. A \
-            server must decline an offer with any other; a client must fail the connection where \
-            the response has one.",
-        remedy: "Look for a typing error, or for the option of a library (level, threshold, \
-            memLevel) that was written into the header. Separate parameters with semicolons: a \
-            comma begins another extension.",
+            server must decline an offer with any other; a client must fail the connection if the \
+            response has one.",
+        remedy: "Look for a typo, or for a library option (level, threshold, memLevel) that was \
+            written into the header. Separate parameters with semicolons: a comma begins another \
+            extension.",
         example: Example::Text("Sec-WebSocket-Extensions: permessage-deflate; max_window_bits=10"),
         explains: None,
         checks: &[
@@ -44,10 +44,10 @@ pub(super) static RULES: &[Rule] = &[
         title: "parameter repeated",
         section: "RFC 7692 §7.1",
         explanation: "Each parameter may appear once in an offer and once in a response. A server \
-            must decline an offer that repeats one; a client must fail the connection where the \
+            must decline an offer that repeats one; a client must fail the connection if the \
             response does.",
-        remedy: "Look for two places that add parameters, or for a default that is written beside \
-            the configured value.",
+        remedy: "Look for two places that add parameters, or for a default that is written in \
+            addition to the configured value.",
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; client_max_window_bits=12",
         ),
@@ -67,11 +67,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "`*_no_context_takeover` with a value",
         section: "RFC 7692 §7.1.1",
-        explanation: "server_no_context_takeover and client_no_context_takeover say what they say \
-            by being there; they have no value. A server must decline an offer with one; a client \
-            must fail the connection where the response has one.",
+        explanation: "server_no_context_takeover and client_no_context_takeover are flags without \
+            a value. A server must decline an offer with a value; a client must fail the \
+            connection if the response has one.",
         remedy: "Write the bare name, or leave it out. Look for code that writes `=true`, `=1` or \
-            `=\"\"` behind each parameter.",
+            `=\"\"` after each parameter.",
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover=true",
         ),
@@ -91,13 +91,13 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "window bits missing where required, not 8-15, or with a leading zero",
         section: "RFC 7692 §7.1.2",
-        explanation: "server_max_window_bits and client_max_window_bits are decimal numbers from 8 \
-            to 15 without leading zeros: the base-2 logarithm of the window's size. Only \
-            client_max_window_bits in an offer may stand without a value. A server must decline an \
-            offer with anything else; a client must fail the connection.",
-        remedy: "Write a number from 8 to 15 (9 to 15 where zlib compresses, which cannot do 8). \
-            Look for a size in bytes, or for a response that repeats client_max_window_bits of the \
-            offer without giving it a value.",
+        explanation: "server_max_window_bits and client_max_window_bits are decimal numbers from \
+            8 to 15 without leading zeros: the base-2 logarithm of the window's size. Only \
+            client_max_window_bits in an offer may have no value. A server must decline an offer \
+            with anything else; a client must fail the connection.",
+        remedy: "Write a number from 8 to 15 (9 to 15 if zlib compresses, which does not support \
+            8). Look for a size in bytes, or for a response that repeats client_max_window_bits \
+            of the offer without giving it a value.",
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16",
         ),
@@ -173,7 +173,7 @@ fn judge_answers(
 fn unknown(extension: &Extension, _: ParameterRole) -> Vec<String> {
     let is_known = |param: &&Param| is_one_of(param, &FLAGS) || is_one_of(param, &WINDOWS);
     let unknown = extension.params.iter().filter(|param| !is_known(param));
-    unknown.map(|param| format!("{:?} is none of its parameters", param.name)).collect()
+    unknown.map(|param| format!("{:?} is not one of its parameters", param.name)).collect()
 }
 
 fn repeated(extension: &Extension, _: ParameterRole) -> Vec<String> {
@@ -183,7 +183,7 @@ fn repeated(extension: &Extension, _: ParameterRole) -> Vec<String> {
     };
     names
         .filter(|name| count(name) > 1)
-        .map(|name| format!("{name} is there {} times", count(name)))
+        .map(|name| format!("{name} appears {} times", count(name)))
         .collect()
 }
 
@@ -204,9 +204,10 @@ fn wrong_bits(extension: &Extension, role: ParameterRole) -> Vec<String> {
         .filter(|param| !has_unreadable_value(param))
         .filter_map(|param| match (&param.value, bits(param)) {
             (None, _) if !may_be_bare(param) => Some(format!("{} has no value", written(param))),
-            (Some(_), None) => {
-                Some(format!("{} is no number from 8 to 15 as it is written", written(param)))
-            }
+            (Some(_), None) => Some(format!(
+                "{} is not a number from 8 to 15 without leading zeros",
+                written(param)
+            )),
             (None | Some(_), _) => None,
         })
         .collect()

@@ -17,9 +17,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "client sent bytes before the response",
         section: "RFC 6455 §4.1",
-        explanation: "A client must wait for the response before it sends anything more. What it \
-            sends earlier may be lost, or be taken for another request by a proxy or server that \
-            still speaks HTTP.",
+        explanation: "A client must wait for the response before it sends anything more. Anything \
+            sent earlier may be lost, or be mistaken for another request by a proxy or server \
+            that still speaks HTTP.",
         remedy: "Send the first message in the handler of the open event (`onopen`), or after the \
             call that opens the connection has returned. Look for a client that does not read the \
             response at all.",
@@ -49,12 +49,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-25",
         severity: Severity::Error,
         applies_to: AppliesTo::Server,
-        title: "server accepted a request it had to refuse",
+        title: "server accepted a request it was required to refuse",
         section: "RFC 6455 §4.2.1",
-        explanation: "A server must refuse a request that is not as section 4.2.1 says, for \
-            example with 400. Where it accepts one, mistakes of clients stay hidden until they \
-            meet another server.",
-        remedy: "Let a library do the server's side of the handshake. In one of your own, check \
+        explanation: "A server must refuse a request that does not meet section 4.2.1, for \
+            example with 400. If it accepts one, the client's mistakes stay hidden until the \
+            client meets another server.",
+        remedy: "Let a library handle the server's side of the handshake. In your own code, check \
             method, version, Host, Upgrade, Connection, Sec-WebSocket-Key and \
             Sec-WebSocket-Version before answering with 101.",
         example: Example::Text(
@@ -74,12 +74,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-26",
         severity: Severity::Error,
         applies_to: AppliesTo::Client,
-        title: "client went on after a response it had to refuse",
+        title: "client continued after a response it was required to refuse",
         section: "RFC 6455 §4.1",
-        explanation: "A client must check the response and fail the connection where it is wrong. \
-            A client that does not may speak to something that is no WebSocket server, and hides \
-            the server's mistake.",
-        remedy: "Let a library do the client's side of the handshake. In one of your own, check \
+        explanation: "A client must check the response and fail the connection if it is wrong. A \
+            client that does not may be talking to something that is not a WebSocket server, and \
+            hides the server's mistake.",
+        remedy: "Let a library handle the client's side of the handshake. In your own code, check \
             status, Upgrade, Connection, Sec-WebSocket-Accept, Sec-WebSocket-Extensions and \
             Sec-WebSocket-Protocol before sending the first frame.",
         example: Example::Text(

@@ -21,9 +21,9 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The key must be chosen at random for each connection. With a fixed key, the \
             right Sec-WebSocket-Accept proves nothing: a cache or an attacker can answer with an \
             old one.",
-        remedy: "Take 16 new bytes from a random generator for each connection. Look for a request \
-            that was copied from an example or a recording, for a script, or for a random \
-            generator that is seeded with a constant.",
+        remedy: "Generate 16 new random bytes for each connection. Look for a request that was \
+            copied from an example or a recording, for a script, or for a random generator that \
+            is seeded with a constant.",
         example: Example::Text(
             "connection 1: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
              connection 2: Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -48,11 +48,8 @@ pub(super) static RULES: &[Rule] = &[
                 }
                 (None, _) => return,
             };
-            let origin = if key == SAMPLE_KEY {
-                "; it is that of the example in RFC 6455 §1.3"
-            } else {
-                ""
-            };
+            let origin =
+                if key == SAMPLE_KEY { "; it is the example key of RFC 6455 §1.3" } else { "" };
             violations
                 .add(format!("{} {violation}{origin}", shown(key)))
                 .span(place(request, "Sec-WebSocket-Key"));
@@ -64,11 +61,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "a browser sent no Origin",
         section: "RFC 6455 §4.1",
-        explanation: "Browsers must say in Origin which page opens the WebSocket, so that a server \
-            can refuse those of strangers. A request with a browser's headers and without Origin \
-            went through something that drops it, or comes from a program that poses as a browser.",
+        explanation: "Browsers must name the page that opens the WebSocket in Origin, so that a \
+            server can refuse foreign pages. A request with a browser's headers but no Origin \
+            passed through something that drops it, or comes from a program that imitates a \
+            browser.",
         remedy: "Look for a proxy or browser extension that drops Origin. On the server, do not \
-            take a missing Origin for a trusted one.",
+            treat a missing Origin as trusted.",
         example: Example::Text(
             "User-Agent: Mozilla/5.0 (X11; Linux x86_64) ...\nAccept-Language: en\n\
              Sec-Fetch-Mode: websocket",
@@ -87,12 +85,13 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "credentials or tokens in the request target",
         section: "RFC 6455 §10.5, RFC 3986 §7.5",
-        explanation: "Targets are written to the logs of servers, proxies and monitoring, and stay \
-            in histories. Whoever reads those can use the secret; without TLS, so can everybody on \
-            the way.",
+        explanation: "Request targets are written to the logs of servers, proxies and monitoring, \
+            and stay in histories. Anyone who reads those can use the secret; without TLS, so can \
+            anyone on the path.",
         remedy: "Browsers cannot set headers on a WebSocket: send a cookie, or the token in the \
-            first message, or put a ticket into the target that is good for one connection and a \
-            few seconds. Other clients can send Authorization. Take the parameter out of the logs.",
+            first message, or put a ticket into the target that is valid for one connection and a \
+            few seconds. Other clients can send Authorization. Remove the parameter from the \
+            logs.",
         example: Example::Text("GET /chat?access_token=eyJhbGciOi... HTTP/1.1"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
@@ -109,11 +108,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "lines end with a bare LF",
         section: "RFC 9112 §2.2",
-        explanation: "Lines of a head end with CR and LF. A receiver may accept a bare LF, or \
-            refuse it: strict servers, proxies and clients do, since lines that are read in two \
-            ways help attackers.",
+        explanation: "Lines of a head end with CR and LF. A receiver may accept a bare LF or \
+            refuse it: strict servers, proxies and clients refuse it, since ambiguous line ends \
+            help attackers.",
         remedy: "Write \\r\\n at the end of each line. Look for a head that is written by hand \
-            with \\n, or read from a text file.",
+            with \\n, or is read from a text file.",
         example: Example::Text("GET /chat HTTP/1.1\\n\nHost: server.example.com\\n"),
         explains: None,
         checks: &[
@@ -302,8 +301,7 @@ mod tests {
         refused(&mut scenario, sample);
         refused(&mut scenario, sample);
         let judged = scenario.judge(&crate::findings::Reading::default());
-        let expected = "\"dGhlIHNhbXBsZSBub25jZQ==\" was used by connection 1 in packet 4; it is \
-            that of the example in RFC 6455 §1.3";
+        let expected = "\"dGhlIHNhbXBsZSBub25jZQ==\" was used by connection 1 in packet 4; it is the example key of RFC 6455 §1.3";
         assert_eq!(judged.list[0].evidence, expected);
     }
 }

@@ -15,12 +15,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-09",
         severity: Severity::Error,
         applies_to: AppliesTo::Both,
-        title: "a header that may appear once appears more than once",
+        title: "a header that may appear only once is repeated",
         section: "RFC 6455 §11.3",
         explanation: "Sec-WebSocket-Key and Sec-WebSocket-Version must not appear more than once \
             in a request, nor Sec-WebSocket-Accept and Sec-WebSocket-Protocol in a response. \
-            Receivers refuse the handshake, or take the first value, the last one or both joined, \
-            each in its own way.",
+            Receivers differ: they refuse the handshake, or use the first value, the last one or \
+            both joined.",
         remedy: "Look for two places that set the field: a framework and the application, or a \
             proxy that adds it instead of replacing it.",
         example: Example::Text(
@@ -49,13 +49,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "offered subprotocols: empty, repeated or not tokens",
         section: "RFC 6455 §4.1",
-        explanation: "Sec-WebSocket-Protocol lists names of subprotocols that are not empty, are \
-            all different, and have only characters of a token: no spaces, quotes, slashes, colons \
-            or the like. Strict servers answer with 400; browsers throw a SyntaxError before they \
-            send such names.",
-        remedy: "Look at the list that the client gives to its library. Leave the field out where \
-            there is nothing to offer. Where a token of an application is sent in it, encode it in \
-            base64url without padding.",
+        explanation: "Sec-WebSocket-Protocol lists subprotocol names that are not empty, all \
+            different, and tokens: no spaces, quotes, slashes, colons or the like. Strict servers \
+            answer with 400; browsers throw a SyntaxError before they send such names.",
+        remedy: "Look at the list that the client gives to its library. Omit the field if there \
+            is nothing to offer. If an application sends a secret in it, encode it in base64url \
+            without padding.",
         example: Example::Text("Sec-WebSocket-Protocol: chat, chat"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
@@ -68,9 +67,9 @@ pub(super) static RULES: &[Rule] = &[
                 if subprotocol.is_empty() {
                     wrong.push("an empty name".to_owned());
                 } else if is_repeated {
-                    wrong.push(format!("{} once more", shown(subprotocol)));
+                    wrong.push(format!("{} repeated", shown(subprotocol)));
                 } else if !is_whole_token(subprotocol) {
-                    wrong.push(format!("{}, which is no token", shown(subprotocol)));
+                    wrong.push(format!("{}, which is not a token", shown(subprotocol)));
                 }
             }
             wrong.dedup();
@@ -85,13 +84,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "Sec-WebSocket-Extensions does not match the grammar",
         section: "RFC 6455 §9.1",
-        explanation: "The field is a list of extensions with commas between them; each is a token, \
+        explanation: "The field is a comma-separated list of extensions; each is a token, \
             followed by parameters of the form `; name` or `; name=value`. A value is a token, \
-            also where it stands in quotes. A receiver must fail or refuse a handshake with \
-            anything else.",
-        remedy: "Write it like `permessage-deflate; client_max_window_bits`. Look for text that \
-            was put together by hand: a trailing semicolon, an `=` without a value, a quote that \
-            is not closed, an empty field.",
+            even in quotes. A receiver must fail or refuse a handshake with anything else.",
+        remedy: "Write it like `permessage-deflate; client_max_window_bits`. Look for a value \
+            that was assembled by hand: a trailing semicolon, an `=` without a value, an unclosed \
+            quote, an empty field.",
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=",
         ),
@@ -116,7 +114,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "Section 11.3.2 says that this field must not appear more than once in a \
             response, section 4.2.2 that it may. Clients differ: some read all of them, some only \
             one, some fail the connection.",
-        remedy: "List all accepted extensions in one field, with commas between them.",
+        remedy: "List all accepted extensions in one field, separated by commas.",
         example: Example::Text(
             "Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: x-trace",
         ),
@@ -151,10 +149,10 @@ fn add_malformed(head: &Head, violations: &mut Violations) {
     let violation = if let Some(at) = list.malformed {
         match value.get(at..).unwrap_or_default() {
             [] => "ends too early".to_owned(),
-            rest => format!("cannot be read from {} on", shown(rest)),
+            rest => format!("cannot be parsed from {} on", shown(rest)),
         }
     } else if let Some(value) = values.find(|value| !is_whole_token(value.as_bytes())) {
-        format!("has the value {value:?}, which is no token")
+        format!("has the value {value:?}, which is not a token")
     } else {
         return;
     };

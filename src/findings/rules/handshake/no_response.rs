@@ -21,13 +21,14 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "no answer to the upgrade request before the client gave up",
         section: "RFC 6455 §4.1",
-        explanation: "TCP was open and the server's system received the request, and the program \
+        explanation: "TCP was open and the server's system received the request, but the program \
             did not answer it. Its event loop is blocked, it waits for something (a database, an \
             authentication), it accepted the connection and never read from it, or it speaks \
-            another protocol and waits for the client to say more.",
-        remedy: "See what the server does at that moment: its log, a stack dump (`py-spy dump`, \
-            node's inspector, `jstack`), the queue of unread bytes in `ss -tn` (Recv-Q). Give \
-            handshakes a time limit on the server, too, and answer 503 where it is reached.",
+            another protocol and waits for more bytes from the client.",
+        remedy: "Check what the server is doing at that moment: its log, a stack dump (`py-spy \
+            dump`, node's inspector, `jstack`), the queue of unread bytes in `ss -tn` (Recv-Q). \
+            Set a time limit for handshakes on the server, too, and answer 503 when it is \
+            reached.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nclient, 10 s later: FIN"),
         explains: Some(
             Cause::failure(600, "upgrade request not answered").unless(&["TLS-0", "NET-13"]),
@@ -55,10 +56,10 @@ pub(super) static RULES: &[Rule] = &[
             let waited = until.since(request.last.time);
             let evidence = match who {
                 Some(_) => {
-                    format!("the client gave up after {} without an answer", duration(waited))
+                    format!("the client gave up after {} without a response", duration(waited))
                 }
                 None if waited >= LONG => format!(
-                    "no answer {} after the request, when the capture ended",
+                    "no response {} after the request, when the capture ended",
                     duration(waited)
                 ),
                 None => return,
@@ -78,11 +79,10 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §4.2.2",
         explanation: "The network was fast, the server was not: it looked something up, called \
             another service, or was busy with other connections. Clients give up after some \
-            seconds, and when all of them reconnect at once, such a server makes them wait longer \
-            still.",
-        remedy: "Look at what the server does before it answers with 101: authentication, lookups \
-            in a database, calls to others. Answer first and authenticate with the first message, \
-            or cache it; look for blocking calls in the event loop.",
+            seconds; when all of them reconnect at once, they wait even longer.",
+        remedy: "Look at what the server does before it answers with 101: authentication, \
+            database lookups, calls to other services. Answer first and authenticate with the \
+            first message, or cache it; look for blocking calls in the event loop.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver, 3 s later: HTTP/1.1 101"),
         explains: Some(Cause::trouble(730, "slow handshake")),
         checks: &[Check::Response(|context, violations| {
@@ -104,11 +104,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "101, but no frame ever followed",
         section: "RFC 6455 §4.1",
-        explanation: "The handshake was complete and neither side said anything. The client may \
-            have refused the response without a word, may wait for a message of the server that \
-            waits for one of the client, or opens connections that it does not use.",
-        remedy: "See the client's error event or exception: clients check subprotocol and \
-            extensions after the 101. Otherwise look at who is to speak first in the protocol on \
+        explanation: "The handshake was complete but neither side sent anything. The client may \
+            have refused the response silently, client and server may be waiting for each other's \
+            first message, or the client opens connections that it does not use.",
+        remedy: "Look at the client's error event or exception: clients check subprotocol and \
+            extensions after the 101. Otherwise check which side sends first in the protocol on \
             top.",
         example: Example::Text("server: HTTP/1.1 101 Switching Protocols\nclient: FIN"),
         explains: None,
@@ -145,7 +145,7 @@ pub(super) static RULES: &[Rule] = &[
                     side.name(),
                     duration(at.time.since(response.last.time))
                 ),
-                None => format!("{} later the capture ended", duration(watched)),
+                None => format!("the capture ended {} later", duration(watched)),
             };
             violations
                 .add(format!("no frame after the 101; {how}"))
@@ -162,11 +162,11 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §4.2.2, RFC 9112 §9.6",
         explanation: "The server's program received the request and closed the connection without \
             an HTTP response. The port may belong to another protocol or to TLS, the program may \
-            have crashed on the request, or it closes what it does not like without a word.",
-        remedy: "See what listens on this port (`ss -ltnp`), and try `curl -v http://host:port/` and \
-            `curl -vk https://host:port/` against it: where the second works, use wss:// for this \
-            port. Look at the server's log for a crash or an \
-            exception while it handles upgrades.",
+            have crashed on the request, or it silently closes requests that it does not accept.",
+        remedy: "Check what listens on this port (`ss -ltnp`), and try `curl -v \
+            http://host:port/` and `curl -vk https://host:port/` against it: if the second works, \
+            use wss:// for this port. Look at the server's log for a crash or an exception while \
+            it handles upgrades.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: FIN"),
         explains: Some(
             Cause::failure(610, "closed without a response").unless(&["TLS-0", "HS-50", "NET-06"]),
@@ -191,7 +191,8 @@ pub(super) static RULES: &[Rule] = &[
                     let waited = duration(at.time.since(request.last.time));
                     (
                         format!(
-                            "the server sent FIN {waited} after the request, and nothing before"
+                            "the server sent FIN {waited} after the request, and nothing before \
+                             it"
                         ),
                         at,
                     )
@@ -199,7 +200,7 @@ pub(super) static RULES: &[Rule] = &[
                 (bytes, _) => {
                     let at = latest_of(context);
                     let sent = counted(bytes, "byte");
-                    (format!("the server sent {sent} that are no complete HTTP response"), at)
+                    (format!("the server sent {sent} that are not a complete HTTP response"), at)
                 }
             };
             violations.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {

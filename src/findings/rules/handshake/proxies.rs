@@ -16,16 +16,16 @@ pub(super) static RULES: &[Rule] = &[Rule {
     applies_to: AppliesTo::Nobody,
     title: "a proxy dropped the upgrade",
     section: "RFC 9110 §7.6.1, §7.8",
-    explanation: "Upgrade and Connection are meant for one hop only. A proxy that is not told about \
-        WebSocket does not pass them on, or speaks HTTP/1.0 to the server, so that an ordinary \
-        request arrives there: the server answers with 400, 404, 426 or a page, and the proxy \
-        hands that to the client, which has done nothing wrong.",
-    remedy: "Tell the proxy to pass the upgrade on. nginx, in the location of this path:\n  \
+    explanation: "Upgrade and Connection apply to one hop only. A proxy that is not configured \
+        for WebSocket does not forward them, or speaks HTTP/1.0 to the server, so that the server \
+        sees an ordinary request: it answers with 400, 404, 426 or a page, and the proxy forwards \
+        that to the client, which has done nothing wrong.",
+    remedy: "Configure the proxy to forward the upgrade. nginx, in the location of this path:\n  \
         proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  proxy_set_header \
         Connection \"upgrade\";\nApache, with mod_proxy 2.4.47 or later:\n  ProxyPass \"/path\" \
-        \"http://server:port/path\" upgrade=websocket\nHAProxy, Caddy and Traefik pass it on by \
-        themselves: look for rules that delete or set Connection and Upgrade. A load balancer must \
-        work at the level of HTTP/1.1 or TCP for this path.",
+        \"http://server:port/path\" upgrade=websocket\nHAProxy, Caddy and Traefik forward it by \
+        default: look for rules that delete or set Connection and Upgrade. A load balancer must \
+        use HTTP/1.1 or TCP for this path.",
     example: Example::Text(
         "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
     ),
@@ -54,8 +54,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
             let span = refused.response.as_ref().map(|head| head.span).unwrap_or_default();
             violations
                 .add(format!(
-                    "answered {status}: the proxy passed the request on as packet {} of connection \
-                     {}, without the upgrade",
+                    "answered {status}: the proxy forwarded the request as packet {} of \
+                     connection {}, without the upgrade",
                     stripped.packet, stripped.connection.0
                 ))
                 .direction(Direction::ServerToClient)

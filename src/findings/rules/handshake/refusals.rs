@@ -20,18 +20,19 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-40",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 400: the server calls the request malformed",
+        title: "400: the server considers the request malformed",
         section: "RFC 9110 §15.5.1, RFC 6455 §4.2.1",
-        explanation: "The server did not find in the request what a WebSocket needs: a field is \
-            missing or altered, often by a proxy on the way, or the request went to an endpoint \
-            that wants something else.",
-        remedy: "Look at the fields named in the evidence, and at the server's log. Where they are \
-            right in the client and wrong here, a proxy between them has altered them: it must \
-            speak HTTP/1.1 to the server and pass Upgrade and Connection on. nginx, in the \
-            location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
-            proxy_set_header Connection \"upgrade\";\nOther proxies: see HS-49.",
+        explanation: "The request lacks something that the server needs for a WebSocket: a field \
+            is missing or altered, often by a proxy on the path, or the endpoint expects a \
+            different request.",
+        remedy: "Look at the fields named in the evidence, and at the server's log. If the client \
+            sent them correctly and they are wrong here, a proxy in between has altered them: it \
+            must speak HTTP/1.1 to the server and forward Upgrade and Connection. nginx, in the \
+            location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade \
+            $http_upgrade;\n  proxy_set_header Connection \"upgrade\";\nOther proxies: see \
+            HS-49.",
         example: Example::Text("server: HTTP/1.1 400 Bad Request"),
-        explains: Some(Cause::failure(580, "answered 400: bad request").unless(&["TLS-02"])),
+        explains: Some(Cause::failure(580, "400: bad request").unless(&["TLS-02"])),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 400) else { return };
             let broken = context.across.broken_handshakes.refused(context.connection.id);
@@ -47,19 +48,20 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-41",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 401: authentication is required",
+        title: "401: authentication required",
         section: "RFC 9110 §15.5.2, RFC 6455 §10.5",
-        explanation: "The server wants to know who asks before it upgrades. The WebSocket \
-            interface of browsers cannot set fields such as Authorization; they send cookies of \
-            that host, and nothing more.",
-        remedy: "Send the credentials that the server names. In a browser: a cookie that is set \
-            for this host before, a short-lived ticket in the query, or a token in the first \
+        explanation: "The server requires authentication before it upgrades. The WebSocket \
+            interface of browsers cannot set fields such as Authorization; they send only the \
+            cookies of that host.",
+        remedy: "Send the credentials that the server names. In a browser: a cookie set \
+            beforehand for this host, a short-lived ticket in the query, or a token in the first \
             message. Other clients: node `new WebSocket(url, { headers: { Authorization: ... } \
-            })`, Python websockets `additional_headers=`. Look also for a token that has expired.",
+            })`, Python websockets `additional_headers=`. Also check whether a token has \
+            expired.",
         example: Example::Text(
             "server: HTTP/1.1 401 Unauthorized\nserver: WWW-Authenticate: Basic",
         ),
-        explains: Some(Cause::failure(510, "answered 401: not authenticated")),
+        explains: Some(Cause::failure(510, "401: not authenticated")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 401 | 407)) else {
                 return;
@@ -70,7 +72,7 @@ pub(super) static RULES: &[Rule] = &[
                     format!("Authorization of scheme {} was sent", shown(scheme))
                 }
                 None => match refusal.request.header("Cookie") {
-                    Some(_) => "no Authorization was sent, but a Cookie".to_owned(),
+                    Some(_) => "a Cookie was sent, but no Authorization".to_owned(),
                     None => "neither Authorization nor Cookie was sent".to_owned(),
                 },
             };
@@ -82,20 +84,20 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-42",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 403: refused, probably by an Origin check",
+        title: "403: refused, probably by an Origin check",
         section: "RFC 9110 §15.5.4, RFC 6455 §4.2.2, §10.2",
-        explanation: "The server understood the request and does not want it. With WebSocket that \
-            is most often its list of allowed origins: the page that asks comes from another \
-            scheme, host or port than the server expects. It may also be a firewall for web \
-            applications, or rights of the user.",
-        remedy: "Compare Origin with what the server allows, scheme and port included \
+        explanation: "The server understood the request and refuses it. With WebSocket the usual \
+            reason is its list of allowed origins: the page has a different scheme, host or port \
+            than the server expects. It may also be a web application firewall, or missing \
+            permissions of the user.",
+        remedy: "Compare Origin with what the server allows, including scheme and port \
             (http://localhost:3000 and http://127.0.0.1:3000 are two origins), and add it there. \
-            Clients that are no browsers can set Origin themselves. If the origin is allowed, look \
-            at rights and at firewalls on the way.",
+            Clients other than browsers can set Origin themselves. If the origin is allowed, \
+            check permissions and firewalls on the path.",
         example: Example::Text(
             "client: Origin: http://localhost:3000\nserver: HTTP/1.1 403 Forbidden",
         ),
-        explains: Some(Cause::failure(520, "answered 403: not allowed")),
+        explains: Some(Cause::failure(520, "403: not allowed")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
@@ -106,17 +108,18 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-43",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 404: no WebSocket endpoint at this path",
+        title: "404: no WebSocket endpoint at this path",
         section: "RFC 9110 §15.5.5, §15.5.11",
-        explanation: "The server has nothing at this path, or nothing that takes an upgrade there. \
-            Paths of WebSocket servers are exact: a missing prefix, a slash too many, or a proxy \
-            that strips or adds a prefix is enough.",
-        remedy: "See whether this port is that of the WebSocket server at all (`ss -ltnp`): another \
-            HTTP server answers so, too. Then compare the path in the evidence with the one that the server registers, letter by \
-            letter, with prefix and trailing slash. Behind a proxy, see what it makes of the path \
-            (nginx: a slash at the end of proxy_pass replaces the location's prefix).",
+        explanation: "The server has nothing at this path, or nothing that accepts an upgrade \
+            there. Paths are matched exactly: a missing prefix, an extra slash, or a proxy that \
+            strips or adds a prefix is enough.",
+        remedy: "Check whether this is the WebSocket server's port at all (`ss -ltnp`): another \
+            HTTP server would answer like this, too. Then compare the path in the evidence with \
+            the one that the server registers, letter by letter, including prefix and trailing \
+            slash. With a proxy in between, check how it rewrites the path (nginx: a slash at the \
+            end of proxy_pass replaces the location's prefix).",
         example: Example::Text("client: GET /sokcet HTTP/1.1\nserver: HTTP/1.1 404 Not Found"),
-        explains: Some(Cause::failure(530, "answered 404: wrong path")),
+        explains: Some(Cause::failure(530, "404: wrong path")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| matches!(status, 404 | 410)) else {
                 return;
@@ -138,20 +141,20 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-44",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 426: another version, or an upgrade, is required",
+        title: "426: version or protocol upgrade required",
         section: "RFC 9110 §15.5.22, RFC 6455 §4.4",
-        explanation: "The server wants an upgrade and did not see one, or not to a version that it \
-            speaks. Servers that speak nothing but WebSocket answer ordinary requests so, also \
+        explanation: "The server requires an upgrade and did not see one, or not to a version \
+            that it speaks. WebSocket-only servers answer ordinary requests like this, including \
             those whose upgrade a proxy has dropped.",
-        remedy: "If Sec-WebSocket-Version in the request is not 13, use a current client. If it is, \
-            tell the proxy on the way to pass Upgrade and Connection on. nginx, in the location of \
-            this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  \
-            proxy_set_header Connection \"upgrade\";\n\
-            Other proxies: see HS-49.",
+        remedy: "If Sec-WebSocket-Version in the request is not 13, use a current client. If it \
+            is, configure the proxy on the path to forward Upgrade and Connection. nginx, in the \
+            location of this path:\n  proxy_http_version 1.1;\n  proxy_set_header Upgrade \
+            $http_upgrade;\n  proxy_set_header Connection \"upgrade\";\nOther proxies: see \
+            HS-49.",
         example: Example::Text(
             "server: HTTP/1.1 426 Upgrade Required\nserver: Sec-WebSocket-Version: 13",
         ),
-        explains: Some(Cause::failure(570, "answered 426: upgrade required")),
+        explains: Some(Cause::failure(570, "426: upgrade required")),
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 426) else { return };
             let (request, response) = (refusal.request, refusal.response);
@@ -171,15 +174,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-45",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 429 or 503: refused because of load or a limit",
+        title: "429 or 503: refused because of load or a limit",
         section: "RFC 6585 §4, RFC 9110 §15.6.4",
-        explanation: "The server, or a proxy before it, takes no more connections now: too many \
-            from this client, a limit of connections, a deployment under way, or no healthy server \
-            behind a load balancer.",
-        remedy: "Wait before the next attempt, as long as Retry-After says, longer each time and by \
-            a random part (back-off with jitter). On the server look at limits of connections \
-            (nginx limit_conn, limit_req), of file descriptors, and at health checks: they must \
-            not ask the WebSocket path with plain HTTP.",
+        explanation: "The server, or a proxy in front of it, accepts no more connections at the \
+            moment: too many from this client, a connection limit, a deployment in progress, or \
+            no healthy server behind a load balancer.",
+        remedy: "Wait before the next attempt as long as Retry-After says, longer each time and \
+            with a random part (back-off with jitter). On the server check connection limits \
+            (nginx limit_conn, limit_req), file descriptor limits, and health checks: they must \
+            not request the WebSocket path with plain HTTP.",
         example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
         explains: Some(Cause::failure(540, "refused by load or limit")),
         checks: &[Check::CompareEnd(|context, violations| {
@@ -196,15 +199,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-46",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "answered 502 or 504: a proxy could not reach the server behind it",
+        title: "502 or 504: a proxy could not reach its upstream server",
         section: "RFC 9110 §15.6.3, §15.6.5",
-        explanation: "The answer is the proxy's own: the server behind it refused the connection, \
-            did not answer in time, closed it, or said what the proxy does not understand, for \
-            example because it speaks TLS.",
-        remedy: "Look at the proxy's error log, it names the address that it tried. See whether the \
-            server runs and listens there (`ss -ltnp`); in containers, whether the proxy's name \
-            for it is right (localhost is the proxy's own container), and whether both speak plain \
-            HTTP or both TLS.",
+        explanation: "The response comes from the proxy itself: its upstream server refused the \
+            connection, did not answer in time, closed it, or sent something that the proxy does \
+            not understand, for example TLS.",
+        remedy: "Look at the proxy's error log: it names the address that it tried. Check whether \
+            the server runs and listens there (`ss -ltnp`); in containers, whether the proxy uses \
+            the right name for it (localhost is the proxy's own container), and whether both \
+            speak plain HTTP or both TLS.",
         example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
         explains: Some(Cause::failure(550, "proxy could not reach its upstream server")),
         checks: &[Check::CompareEnd(|context, violations| {
@@ -223,14 +226,14 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-47",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "redirected: WebSocket clients do not follow",
+        title: "redirect: WebSocket clients do not follow it",
         section: "RFC 9110 §15.4, RFC 6455 §4.1",
-        explanation: "The server sends the client elsewhere. A client may follow a redirect, and \
-            browsers and most libraries do not. Typical are redirects to https, to a path with a \
-            trailing slash, to another host, and to a page for logging in.",
-        remedy: "Use the address in Location at once: wss:// where it says https://, the path as it \
-            stands there. If it leads to a login page, the session is missing (see HS-41). Or \
-            exempt this path from the redirect.",
+        explanation: "The server redirects the client. A client may follow a redirect, but \
+            browsers and most libraries do not. Redirects to https, to a path with a trailing \
+            slash, to another host and to a login page are typical.",
+        remedy: "Use the address in Location directly: wss:// if it says https://, with the same \
+            path. If it leads to a login page, the session is missing (see HS-41). Or exempt this \
+            path from the redirect.",
         example: Example::Text(
             "server: HTTP/1.1 301 Moved Permanently\nserver: Location: https://example.com/chat",
         ),
@@ -241,7 +244,7 @@ pub(super) static RULES: &[Rule] = &[
             };
             let mut why = sent(refusal.response, "Location");
             if refusal.response.header("Location").is_some_and(|to| to.starts_with(b"https:")) {
-                why.push_str(", so the address to use is one of wss://");
+                why.push_str(", so the client has to use wss://");
             }
             refusal.tell(violations, &why);
         })],
@@ -250,15 +253,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-48",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "a plain HTTP answer: there is no WebSocket here",
+        title: "a plain HTTP response, not a WebSocket endpoint",
         section: "RFC 6455 §4.1, §4.2.2",
-        explanation: "The server answered as it answers any request, with a page, an error of its \
-            own, or a status that has nothing to do with WebSocket. Either nothing at this path \
-            knows of WebSocket, or the server never saw that an upgrade was asked for.",
-        remedy: "See whether port and path are those of the WebSocket server: development servers \
-            and single-page applications answer every path with their page. Attach the WebSocket \
-            server to this HTTP server and path, or route the path to it; with a proxy in between, \
-            see HS-49.",
+        explanation: "The server answered like to any other request, with a page, an error, or a \
+            status that has nothing to do with WebSocket. Either this path has no WebSocket \
+            endpoint, or the upgrade request never reached the server.",
+        remedy: "Check whether port and path are those of the WebSocket server: development \
+            servers and single-page applications answer every path with their page. Attach the \
+            WebSocket server to this HTTP server and path, or route the path to it; with a proxy \
+            in between, see HS-49.",
         example: Example::Text("server: HTTP/1.1 200 OK\nserver: Content-Type: text/html"),
         explains: Some(Cause::failure(590, "plain HTTP response").unless(&["TLS-02", "HS-01"])),
         checks: &[Check::CompareEnd(|context, violations| {

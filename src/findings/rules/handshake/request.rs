@@ -42,9 +42,9 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §4.1",
         explanation: "The request must be HTTP/1.1 or higher: HTTP/1.0 has no Upgrade. A server \
             must refuse it, and many ignore Upgrade and answer with an ordinary page.",
-        remedy: "If the sender is nginx, set `proxy_http_version 1.1;` and pass Upgrade and \
-            Connection on: for a long time nginx spoke HTTP/1.0 to the servers behind it unless \
-            told otherwise. Else look for an old proxy or a hand-written client.",
+        remedy: "If the sender is nginx, set `proxy_http_version 1.1;` and forward Upgrade and \
+            Connection: for a long time nginx spoke HTTP/1.0 to its upstream servers by default. \
+            Otherwise look for an old proxy or a hand-written client.",
         example: Example::Text("GET /chat HTTP/1.0"),
         explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
@@ -70,9 +70,9 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The target is the path and query of the URL, or the whole URL as an absolute \
             URI. A fragment (`#...`) must not be part of it: `#` in a WebSocket URL must be \
             written as %23. Servers find no such resource, or refuse the request.",
-        remedy: "Cut the fragment off, or escape `#` as %23 where it belongs to the name. Begin \
-            the target with `/`; look for URLs that are put together from parts without one, and \
-            escape spaces as %20.",
+        remedy: "Remove the fragment, or escape `#` as %23 if it belongs to the name. Begin the \
+            target with `/`; look for URLs that are assembled from parts without one, and escape \
+            spaces as %20.",
         example: Example::Text("GET /chat#room-1 HTTP/1.1"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
@@ -96,11 +96,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Client,
         title: "Host missing or repeated",
         section: "RFC 6455 §4.1, RFC 9112 §3.2",
-        explanation: "A request must have exactly one Host. Servers answer anything else with 400; \
-            where several sites share a server, it could not tell which one is meant.",
-        remedy: "Send `Host: name` (with `:port` where it is not the default one) once. Look for a \
-            proxy that adds a second one, as `add_header` or a filter does, instead of replacing \
-            it.",
+        explanation: "A request must have exactly one Host. Servers answer anything else with \
+            400: if several sites share a server, it cannot know which one is meant.",
+        remedy: "Send `Host: name` (with `:port` if it is not the default) once. Look for a proxy \
+            that adds a second one, as `add_header` or a filter does, instead of replacing it.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
@@ -124,7 +123,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The request must have an Upgrade field with `websocket` in it, in any letter \
             case. Without it the server sees an ordinary request and answers it, or refuses with \
             400 or 426.",
-        remedy: "Upgrade is for one hop only, so each proxy must send it anew: nginx \
+        remedy: "Upgrade applies to one hop only, so each proxy must send it itself: nginx \
             `proxy_set_header Upgrade $http_upgrade;`, Apache `ProxyPass ... upgrade=websocket`. \
             In a client written by hand, add `Upgrade: websocket`.",
         example: Example::Text(
@@ -155,7 +154,7 @@ pub(super) static RULES: &[Rule] = &[
             ignore Upgrade.",
         remedy: "Send `Connection: Upgrade`. If the sender is nginx, set `proxy_set_header \
             Connection \"upgrade\";` (its default is `close`); other proxies and load balancers \
-            have a switch for WebSocket.",
+            have an option for WebSocket.",
         example: Example::Text("GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: keep-alive"),
         explains: None,
         checks: &[Check::CompareRequest(|context, violations| {
@@ -180,7 +179,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "The request must have a Sec-WebSocket-Key, from which the server computes \
             its Sec-WebSocket-Accept. A server must refuse a request without it.",
         remedy: "Send 16 random bytes in base64 as Sec-WebSocket-Key. If a library made the \
-            request, look for a proxy that drops fields that it does not know.",
+            request, look for a proxy that drops unknown fields.",
         example: Example::Text(
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Version: 13",
@@ -200,10 +199,10 @@ pub(super) static RULES: &[Rule] = &[
         title: "Sec-WebSocket-Key is not base64 of 16 bytes",
         section: "RFC 6455 §4.1",
         explanation: "The key is 16 random bytes in base64: 24 characters, of which the last two \
-            are `=`. Strict servers answer anything else with 400; lax ones take it.",
+            are `=`. Strict servers answer anything else with 400; lenient ones accept it.",
         remedy: "Encode exactly 16 random bytes with the standard alphabet of base64, padding \
-            included. Look for random text that was sent without being encoded, for hexadecimal, \
-            or for a UUID in its written form.",
+            included. Look for random text that was sent unencoded, for hexadecimal, or for a \
+            UUID in text form.",
         example: Example::Text("Sec-WebSocket-Key: c2hvcnQta2V5"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
@@ -224,8 +223,8 @@ pub(super) static RULES: &[Rule] = &[
         section: "RFC 6455 §4.1",
         explanation: "The request must have `Sec-WebSocket-Version: 13`. A server must refuse a \
             request without it, with 400 or 426.",
-        remedy: "Send `Sec-WebSocket-Version: 13`. If a library made the request, look for a proxy \
-            that drops fields that it does not know.",
+        remedy: "Send `Sec-WebSocket-Version: 13`. If a library made the request, look for a \
+            proxy that drops unknown fields.",
         example: Example::Text(
             "GET /chat HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",

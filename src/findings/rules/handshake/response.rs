@@ -20,10 +20,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "101 without `Upgrade: websocket`",
         section: "RFC 6455 §4.1, §4.2.2",
-        explanation: "A 101 must say to which protocol it switches: Upgrade must be there, and be \
-            `websocket` in any letter case. A client must fail the connection.",
+        explanation: "A 101 must name the protocol that it switches to: it must have an Upgrade \
+            field with the value `websocket` in any letter case. A client must fail the \
+            connection.",
         remedy: "Add `Upgrade: websocket` to the response. If the server sends it, look for a \
-            proxy that drops hop-by-hop fields: each proxy must pass Upgrade and Connection on by \
+            proxy that drops hop-by-hop fields: each proxy must forward Upgrade and Connection \
             itself.",
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n\
@@ -48,7 +49,7 @@ pub(super) static RULES: &[Rule] = &[
         explanation: "A 101 must have a Connection field with `Upgrade` in it, in any letter case. \
             A client must fail the connection.",
         remedy: "Send `Connection: Upgrade` in the response. Look for a framework or proxy that \
-            replaces the field by `keep-alive` or `close`.",
+            replaces the field with `keep-alive` or `close`.",
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nConnection: keep-alive",
         ),
@@ -97,8 +98,8 @@ pub(super) static RULES: &[Rule] = &[
         title: "Sec-WebSocket-Accept is wrong",
         section: "RFC 6455 §4.2.2",
         explanation: "Sec-WebSocket-Accept must be base64(SHA-1(key + GUID)): the key as it was \
-            sent, still in base64, followed by 258EAFA5-E914-47DA-95CA-C5AB0DC85B11. A client must \
-            fail the connection where it is anything else; browsers report `Incorrect \
+            sent, still in base64, followed by 258EAFA5-E914-47DA-95CA-C5AB0DC85B11. A client \
+            must fail the connection if it is anything else; browsers report `Incorrect \
             'Sec-WebSocket-Accept' header value`.",
         remedy: "Compute it anew for each request, from the bytes of Sec-WebSocket-Key without \
             whitespace around them, with the GUID in upper case; hash to 20 bytes, and encode \
@@ -128,8 +129,8 @@ pub(super) static RULES: &[Rule] = &[
         title: "extension accepted that was not offered",
         section: "RFC 6455 §4.1, §9.1",
         explanation: "A server may accept only extensions that the client has offered. A client \
-            must fail the connection where it reads another one.",
-        remedy: "Look for a server that answers with `permessage-deflate` always, or for a proxy \
+            must fail the connection if it gets another one.",
+        remedy: "Look for a server that always responds with `permessage-deflate`, or for a proxy \
             that drops Sec-WebSocket-Extensions from the request, but not from the response.",
         example: Example::Text(
             "client: no Sec-WebSocket-Extensions\n\
@@ -168,11 +169,11 @@ pub(super) static RULES: &[Rule] = &[
         title: "subprotocol chosen that was not offered, or more than one",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "A server may choose one of the subprotocols that the client has offered, \
-            written exactly like there, or none: then it leaves the field out. A client must fail \
-            the connection where it reads anything else.",
-        remedy: "Let the server choose from the list of the request, and leave \
-            Sec-WebSocket-Protocol out where nothing fits; letter case matters. Look for a server \
-            or proxy that always adds the field, or for a client that forgets to offer its \
+            spelled exactly the same, or none: then it omits the field. A client must fail the \
+            connection if it gets anything else.",
+        remedy: "Let the server choose from the list of the request, and omit \
+            Sec-WebSocket-Protocol if nothing matches; letter case matters. Look for a server or \
+            proxy that always adds the field, or for a client that forgets to offer its \
             subprotocol.",
         example: Example::Text(
             "client: Sec-WebSocket-Protocol: chat, superchat\n\
@@ -207,9 +208,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "subprotocols were offered and none was chosen",
         section: "RFC 6455 §4.2.2",
-        explanation: "That is legal: the connection goes on without a subprotocol. Clients that \
-            need one fail the connection here; Chromium and the ws library of Node.js do so \
-            whenever one was offered.",
+        explanation: "This is legal: the connection continues without a subprotocol. Clients that \
+            need one fail the connection; Chromium and the ws library of Node.js do so whenever \
+            one was offered.",
         remedy: "If the client leaves, configure the server for one of the offered subprotocols \
             (`handleProtocols` in ws, `subprotocols=` in Python's websockets), or do not offer \
             any. Look for a difference in letter case or version (graphql-ws, \
@@ -234,11 +235,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "101 with Content-Length, Transfer-Encoding or Content-Encoding",
         section: "RFC 9110 §8.6, RFC 9112 §6",
-        explanation: "A 101 has no body, so it must not speak of one: frames begin directly behind \
-            it. Some clients and proxies wait for the body, or take the first frames for it.",
+        explanation: "A 101 has no body, so it must not announce one: frames begin directly after \
+            it. Some clients and proxies wait for the body, or mistake the first frames for it.",
         remedy: "Remove the field from the response. Look for a framework that adds \
             `Content-Length: 0` or `Transfer-Encoding: chunked` to every response, or for \
-            compression that is switched on for all of them.",
+            compression that is enabled for all of them.",
         example: Example::Text(
             "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nContent-Length: 0",
         ),
@@ -259,10 +260,10 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "426 without Upgrade",
         section: "RFC 9110 §15.5.22",
-        explanation: "426 (Upgrade Required) must say in Upgrade which protocol is required; \
-            otherwise the client cannot tell what it should do.",
+        explanation: "426 (Upgrade Required) must name the required protocol in Upgrade; \
+            otherwise the client does not know what to do.",
         remedy: "Add `Upgrade: websocket` and `Connection: Upgrade` to the 426, and \
-            `Sec-WebSocket-Version: 13` where the version was the reason.",
+            `Sec-WebSocket-Version: 13` if the version was the reason.",
         example: Example::Text("HTTP/1.1 426 Upgrade Required\nSec-WebSocket-Version: 13"),
         explains: Some(Cause::nothing(830, "426 without Upgrade")),
         checks: &[Check::Response(|context, violations| {
@@ -271,7 +272,7 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(response) = refusal.filter(|head| head.status() == Some(UPGRADE_REQUIRED))
                 && lacks(response, "Upgrade")
             {
-                violations.add("426 and no Upgrade");
+                violations.add("426 without an Upgrade field");
             }
         })],
     },
@@ -281,8 +282,9 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "unsupported version refused without Sec-WebSocket-Version",
         section: "RFC 6455 §4.2.2, §4.4",
-        explanation: "A server that does not speak the version of the request must name those that \
-            it speaks in Sec-WebSocket-Version, so that the client can ask again with one of them.",
+        explanation: "A server that does not speak the version of the request must name those \
+            that it speaks in Sec-WebSocket-Version, so that the client can retry with one of \
+            them.",
         remedy: "Answer with 426 and `Sec-WebSocket-Version: 13`.",
         example: Example::Text(
             "client: Sec-WebSocket-Version: 8\nserver: HTTP/1.1 426 Upgrade Required\n\
@@ -311,7 +313,7 @@ pub(super) static RULES: &[Rule] = &[
             if asks_for_another && is_refusal && lacks(response, name) {
                 let status = response.status().unwrap_or_default();
                 let asked = sent(request, name);
-                violations.add(format!("{asked} was refused with {status} and no {name}"));
+                violations.add(format!("{asked} was refused with {status} but without {name}"));
             }
         })],
     },

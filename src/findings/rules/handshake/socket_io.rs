@@ -16,11 +16,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
     id: "HS-53",
     severity: Severity::Warning,
     applies_to: AppliesTo::Nobody,
-    title: "socket.io endpoint spoken to as plain WebSocket, or the reverse",
+    title: "plain WebSocket client used with a socket.io endpoint, or the reverse",
     section: "RFC 6455 §1.9; Engine.IO protocol 4",
-    explanation: "socket.io is a protocol of its own (Engine.IO) on top of WebSocket: its servers \
-        want `EIO` and `transport` in the query and answer plain WebSocket clients with 400, and \
-        plain WebSocket servers do not know what its clients ask for.",
+    explanation: "socket.io is a separate protocol (Engine.IO) on top of WebSocket: its servers \
+        require `EIO` and `transport` in the query and answer plain WebSocket clients with 400, \
+        and plain WebSocket servers do not understand its clients.",
     remedy: "Use the same on both sides: socket.io-client with a socket.io server (path /socket.io/ \
         unless set otherwise), or a plain WebSocket (`new WebSocket(url)`, ws, websockets) with a \
         plain WebSocket server.",
@@ -34,14 +34,15 @@ pub(super) static RULES: &[Rule] = &[Rule {
             let target = refusal.request.target().unwrap_or_default();
             let evidence = if is_engine_io_missing(&refusal) {
                 format!(
-                    "a request without EIO to {}, and an answer of Engine.IO: {}",
+                    "a request without EIO to {}, and an Engine.IO error in response: {}",
                     shown(path(target)),
                     shown(&refusal.body)
                 )
             } else if names_engine_io(target) && !is_of_engine_io(&refusal.body) {
                 let kind = sent(refusal.response, "Content-Type");
                 format!(
-                    "a socket.io client asked for {}, and the answer ({kind}) is not one of Engine.IO",
+                    "a socket.io client requested {}, and the response ({kind}) is not from \
+                     Engine.IO",
                     shown(path(target))
                 )
             } else {
@@ -58,8 +59,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         let Some((accepted, first)) = state.handshake.accepted.zip(state.unopened) else { return };
         violations
             .add(format!(
-                "a socket.io client was accepted, and the server's first message ({}) is no open \
-                 packet of Engine.IO",
+                "a socket.io client was accepted, but the server's first message ({}) is not an \
+                 Engine.IO open packet",
                 crate::findings::words::packets_in_words(first)
             ))
             .direction(Direction::ServerToClient)

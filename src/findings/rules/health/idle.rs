@@ -16,18 +16,19 @@ pub(super) static RULES: &[Rule] = &[
         id: "OPS-01",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "no heartbeat, and the connection was cut after a time that fits an idle timeout",
+        title: "no heartbeat for longer than common proxy timeouts, then the connection was cut",
         section: "RFC 6455 §5.5.2",
-        explanation: "Proxies, load balancers and firewalls give up connections on which nothing \
-            is said for a time, many after 60 s, and neither application learns why: both see 1006. \
-            The silence before the end fits one of the defaults that the evidence names; which \
-            device it was, the capture cannot show.",
-        remedy: "Send a Ping (or a message of your own) more often than the shortest timeout on the \
-            way, for example every 20 to 30 s: ws `setInterval(() => socket.ping(), 25000)`, Python \
-            websockets ping_interval=20 (its default), Go a ticker that writes a PingMessage. \
-            Browsers cannot send Pings: let the server do it. Or raise the timeout, nginx:\n  \
-            proxy_read_timeout 1h;\n  proxy_send_timeout 1h;\nHAProxy:\n  timeout tunnel 1h\nAWS: \
-            idle timeout of the load balancer; Google Cloud: timeout of the backend service.",
+        explanation: "Proxies, load balancers and firewalls drop connections that are idle for \
+            some time, many after 60 s, and neither application learns why: both see 1006. The \
+            evidence names the defaults that fit the silence before the end; the capture cannot \
+            show which device it was.",
+        remedy: "Send a Ping (or a message of your own) more often than the shortest timeout on \
+            the path, for example every 20 to 30 s: ws `setInterval(() => socket.ping(), 25000)`, \
+            Python websockets ping_interval=20 (its default), Go a ticker that writes a \
+            PingMessage. Browsers cannot send Pings: let the server send them. Or raise the \
+            timeout, nginx:\n  proxy_read_timeout 1h;\n  proxy_send_timeout 1h;\nHAProxy:\n  \
+            timeout tunnel 1h\nAWS: idle timeout of the load balancer; Google Cloud: timeout of \
+            the backend service.",
         example: Example::Text("60 s without a frame, then server: FIN, and no Close before it"),
         explains: Some(Cause::dropped(630, "cut for being idle")),
         checks: &[Check::End(|context, violations| {
@@ -44,16 +45,16 @@ pub(super) static RULES: &[Rule] = &[
                     format!("then the {} sent {end} without a Close", side.name())
                 }
                 IdleEnd::Forgotten => {
-                    format!("then RST of the {} answered the next frame", side.name())
+                    format!("then the {} answered the next frame with RST", side.name())
                 }
             };
             let beats = match context.state.health.beats {
                 0 => "no Ping was ever sent".to_owned(),
-                beats => format!("only {} before", counted(beats, "heartbeat")),
+                beats => format!("only {} before it", counted(beats, "heartbeat")),
             };
             let names = candidates(silence.length, how);
             let fits = if names.is_empty() {
-                "it fits no default that is known here".to_owned()
+                "it fits no known default".to_owned()
             } else {
                 format!("it fits {}", names.join(" or "))
             };
@@ -68,12 +69,12 @@ pub(super) static RULES: &[Rule] = &[
         id: "OPS-02",
         severity: Severity::Note,
         applies_to: AppliesTo::Nobody,
-        title: "nothing was said for more than 30 s, and no side sends Pings",
+        title: "no Ping or application heartbeat during more than 30 s of silence",
         section: "RFC 6455 §5.5.2",
-        explanation: "Without a heartbeat, neither side notices when the other is gone, and devices \
-            on the way take the connection for a dead one: many cut it after 60 s.",
-        remedy: "Let the server send a Ping every 20 to 30 s, and give a connection up when its Pong \
-            does not come. Nothing needs to be changed where both ends are on one machine and a \
+        explanation: "Without a heartbeat, neither side notices when the other is gone, and \
+            devices on the path assume that the connection is dead: many drop it after 60 s.",
+        remedy: "Let the server send a Ping every 20 to 30 s, and close a connection if its Pong \
+            does not arrive. Nothing needs to be changed if both ends are on one machine and a \
             dead peer does no harm.",
         example: Example::Text("client: a text\nserver, 45 s later: a text, and never a Ping"),
         explains: None,

@@ -13,15 +13,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "OPS-03",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "Pongs took more than a second",
+        title: "Pong took longer than a second",
         section: "RFC 6455 §5.5.2",
-        explanation: "A Pong should follow its Ping as soon as is practical, and costs no work. \
-            Where it takes long, the event loop of the side that answers is blocked, its queue is \
-            long, or the network is. Soon the other side takes it for dead and closes, often with \
-            1011.",
+        explanation: "A Pong should follow its Ping as soon as is practical, and costs almost \
+            nothing. If it takes long, the event loop of the answering side is blocked, its queue \
+            is long, or the network is slow. Eventually the other side assumes that it is dead \
+            and closes, often with 1011.",
         remedy: "Look at the side that answers: long computations or blocking calls on the thread \
-            that reads the socket, large messages that stand before the Pong in its queue, a tab in \
-            the background. If retransmissions are told as well, look at the network first.",
+            that reads the socket, large messages before the Pong in its queue, a background tab. \
+            If retransmissions are reported as well, look at the network first.",
         example: Example::Text("server: Ping\nclient, 3 s later: Pong"),
         explains: Some(Cause::trouble(740, "slow Pongs")),
         checks: &[Check::End(|context, violations| {
@@ -55,15 +55,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "OPS-04",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "answers get slower as load grows",
+        title: "responses get slower as load grows",
         section: "RFC 6455 §10.4",
-        explanation: "Each message of the client gets one of the server, and the more the client \
-            asks, the longer that takes: messages wait in a queue, since the server works on one at \
-            a time or cannot keep up. If the load stays, the queue and the memory it takes grow \
+        explanation: "The server answers each message of the client, and the more the client \
+            sends, the longer that takes: messages wait in a queue, since the server handles one \
+            at a time or cannot keep up. If the load continues, the queue and its memory grow \
             until something breaks.",
-        remedy: "Measure what the server does for one message, and take slow work (database, other \
-            services, large JSON) off the thread that reads. Let clients wait for answers before \
-            they ask more, or bound the queue and refuse (Close 1013, or an error of your \
+        remedy: "Measure what the server does for one message, and take slow work (database, \
+            other services, large JSON) off the reading thread. Let clients wait for responses \
+            before they send more, or bound the queue and refuse (Close 1013, or an error of your \
             protocol) instead of falling behind.",
         example: Example::Text(
             "at 2 messages/s an answer takes 3 ms, at 50 messages/s it takes 900 ms",
@@ -77,7 +77,7 @@ pub(super) static RULES: &[Rule] = &[
             let (quiet, busy, slowest) = (slowdown.quiet, slowdown.busy, slowdown.slowest);
             violations
                 .add(format!(
-                    "at {} messages/s the answer took {} on average, at {} messages/s {}; the \
+                    "at {} messages/s the response took {} on average, at {} messages/s {}; the \
                      slowest took {}",
                     rate(quiet.per_thousand_seconds),
                     duration(quiet.wait),

@@ -11,14 +11,14 @@ pub(super) static RULES: &[Rule] = &[Rule {
     id: "OPS-05",
     severity: Severity::Note,
     applies_to: AppliesTo::Nobody,
-    title: "many connections closed together with 1001 or 1012: the server went away",
+    title: "clean restart: many connections closed together with 1001 or 1012",
     section: "RFC 6455 §7.4.1",
-    explanation: "The server closed several connections at once with a code that says that it goes \
-        away (1001) or restarts (1012): a deployment, a restart, or a machine that is drained. \
-        Nobody is wrong, but all clients will come back at the same time.",
-    remedy: "Let clients reconnect after a delay that is random, up to some seconds, and grows with \
-        each failure. Let the server drain slowly: close a part of the connections at a time, and \
-        take no new ones meanwhile.",
+    explanation: "The server closed several connections at once with the code for going away \
+        (1001) or restarting (1012): a deployment, a restart, or a machine that is being drained. \
+        Nobody is at fault, but all clients will reconnect at the same time.",
+    remedy: "Let clients reconnect after a delay that is random, up to some seconds, and grows \
+        with each failure. Let the server drain slowly: close a few connections at a time, and \
+        accept no new ones meanwhile.",
     example: Example::Text("server: Close 1001 on twelve connections within a second"),
     explains: None,
     checks: &[Check::Capture(|context, violations| {

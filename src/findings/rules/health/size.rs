@@ -9,17 +9,17 @@ pub(super) static RULES: &[Rule] = &[Rule {
     id: "OPS-06",
     severity: Severity::Note,
     applies_to: AppliesTo::Nobody,
-    title: "much text, and permessage-deflate was refused or not offered",
+    title: "permessage-deflate refused or not offered though text dominates",
     section: "RFC 7692 §5",
-    explanation: "Text such as JSON repeats itself and is compressed well. Here nearly all that was \
-        said is text, and it crossed the network as it is. The saving is an estimate from a part of \
-        the text, by repetitions within a message alone: a real deflate saves more, and with \
-        context takeover much more on short messages.",
-    remedy: "Where the network is the bottleneck, switch permessage-deflate on, on the side that the \
-        evidence names: ws `perMessageDeflate: true` (its server has it off), Python websockets \
-        compression=\"deflate\" (its default), Go coder/websocket CompressionMode. It costs memory \
-        and time for each connection; on one machine, or for data that is compressed already, leave \
-        it off.",
+    explanation: "Text such as JSON is repetitive and compresses well. Here nearly everything \
+        that was sent is text, and it crossed the network uncompressed. The saving is estimated \
+        from a part of the text, using only repetitions within a message: real deflate saves \
+        more, and with context takeover much more on short messages.",
+    remedy: "If the network is the bottleneck, enable permessage-deflate on the side that the \
+        evidence names: ws `perMessageDeflate: true` (off by default on its server), Python \
+        websockets compression=\"deflate\" (its default), Go coder/websocket CompressionMode. It \
+        costs memory and time for each connection; on one machine, or for data that is already \
+        compressed, leave it off.",
     example: Example::Text("client: no Sec-WebSocket-Extensions, then megabytes of JSON"),
     explains: None,
     checks: &[Check::End(|context, violations| {
@@ -40,8 +40,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         let saved = u128::from(content.text).saturating_mul(u128::from(percent)) / 100;
         violations
             .add(format!(
-                "{who}; {} bytes of text were sent, of which it would have saved about {saved} ({percent} \
-                 % of the {} bytes that were looked at)",
+                "{who}; {} bytes of text were sent, of which it would have saved about {saved} \
+                 ({percent} % of the {} bytes that were sampled)",
                 content.text, content.sampled
             ))
             .direction(None)

@@ -15,16 +15,17 @@ pub(super) static RULES: &[Rule] = &[
         id: "NET-04",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "name served at one address family only (::1 or 127.0.0.1), and refused at the other",
+        title: "`localhost` (or another name) served on one address family only, refused on the \
+            other",
         section: "RFC 8305 §1, RFC 6761 §6.3",
         explanation: "`localhost` (or another name) has an IPv6 and an IPv4 address, and the \
-            server listens on one of them only. Clients that try both get through, with a delay; \
-            clients that try the first one only (many libraries, Node.js since 17 for some calls) \
+            server listens on only one of them. Clients that try both get through, with a delay; \
+            clients that try only the first one (many libraries, Node.js since 17 for some calls) \
             fail, depending on which comes first.",
         remedy: "Let the server listen on both: `::` without IPV6_V6ONLY takes both families on \
-            most systems (in Node.js leave the host out or give '::'; in Python \
-            websockets.serve(handler, None, port); nginx `listen [::]:80` beside `listen 80`). Or \
-            write the address that is served into the URL: ws://127.0.0.1:8080.",
+            most systems (in Node.js omit the host or pass '::'; in Python \
+            websockets.serve(handler, None, port); nginx `listen [::]:80` in addition to `listen \
+            80`). Or put the address that is served into the URL: ws://127.0.0.1:8080.",
         example: Example::Text("SYN to [::1]:8080: RST\nSYN to 127.0.0.1:8080: SYN, ACK"),
         explains: Some(Cause::failure(70, "refused on one address family only")),
         checks: &[Check::Capture(|context, violations| {
@@ -52,14 +53,14 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "DNS name did not resolve",
         section: "RFC 1035 §4.1.1, RFC 2308 §2",
-        explanation: "The client asked for the server's address and got none, so that it could not \
+        explanation: "The client looked up the server's address and got none, so it could not \
             even try to connect. NXDOMAIN: no such name; an answer without addresses: the name \
-            exists, but not for this family; SERVFAIL: the resolver, or the servers of the domain, \
-            have failed; REFUSED: the resolver does not serve this client; no answer: the resolver \
-            is not reached.",
-        remedy: "For NXDOMAIN look for a typing error in the URL, a missing search domain or VPN, \
-            or a name that only the inside of a container network knows. For SERVFAIL ask another \
-            resolver (`dig NAME @1.1.1.1`) and check DNSSEC; for no answer, see which resolver is \
+            exists, but not for this family; SERVFAIL: the resolver, or the servers of the \
+            domain, have failed; REFUSED: the resolver does not serve this client; no answer: the \
+            resolver cannot be reached.",
+        remedy: "For NXDOMAIN look for a typo in the URL, a missing search domain or VPN, or a \
+            name that exists only inside a container network. For SERVFAIL ask another resolver \
+            (`dig NAME @1.1.1.1`) and check DNSSEC; for no answer, see which resolver is \
             configured (`resolvectl status`, /etc/resolv.conf) and whether UDP port 53 is open.",
         example: Example::Text("client: A? ws.example.tset\nresolver: NXDOMAIN"),
         explains: Some(Cause::failure(60, "name did not resolve")),
@@ -90,11 +91,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "reconnect loop: failed or short connections without back-off",
         section: "RFC 6455 §7.2.3",
-        explanation: "A client tries again and again at the same short interval. When a server \
-            comes back, all clients come at once and may bring it down again; logs and sockets fill \
-            up. RFC 6455 asks for a first delay that is random and for delays that grow.",
-        remedy: "Find out why the connections fail (their own findings say so), and let the client \
-            wait longer each time: a first delay of 0 to 5 s by chance, doubled up to a minute or \
+        explanation: "A client retries again and again at the same short interval. When a server \
+            comes back, all clients reconnect at once and may bring it down again; logs and \
+            sockets fill up. RFC 6455 asks for a random first delay and for growing delays.",
+        remedy: "Find out why the connections fail (see their own findings), and let the client \
+            wait longer each time: a random first delay of 0 to 5 s, doubled up to a minute or \
             so, and reset only after a connection has lasted.",
         example: Example::Text("8 attempts, one every 120 ms, all refused"),
         explains: Some(Cause::trouble(690, "reconnect loop")),
@@ -261,7 +262,7 @@ fn failure_in_words(asked: &QueriedName) -> String {
             format!("{name}: no answer from {resolver} to {questions} in {waited}")
         }
         Some(DnsCode::NO_ERROR) => {
-            format!("{name}: {resolver} knows the name, and no address of it ({questions})")
+            format!("{name}: {resolver} knows the name but has no address for it ({questions})")
         }
         Some(code) => {
             let code = code.name().map_or_else(|| format!("RCODE {}", code.0), str::to_owned);

@@ -16,16 +16,18 @@ pub(super) static RULES: &[Rule] = &[Rule {
     id: "NET-12",
     severity: Severity::Error,
     applies_to: AppliesTo::Nobody,
-    title: "HTTP proxy refused CONNECT, or was asked for a localhost address",
+    title: "HTTP proxy answered CONNECT with an error, or got a localhost address",
     section: "RFC 9110 §9.3.6, RFC 6455 §4.1",
-    explanation: "The client is told to use a proxy, and asks it with CONNECT for a tunnel to the \
-        server. The proxy refused, so that the WebSocket handshake was never sent: 407 asks for a \
-        user and password, 403 forbids host or port (many allow 443 only), 502 to 504 mean that it \
-        did not reach the server. `localhost` behind a proxy is the proxy's own machine, not yours.",
-    remedy: "For a server on your own machine or network, leave the proxy out: \
-        NO_PROXY=localhost,127.0.0.1,::1 or the browser's list of exceptions. For 407, give user and password \
-        (http://user:password@proxy:port); for 403, use wss:// on port 443 or have host and port \
-        allowed. See HTTP_PROXY, HTTPS_PROXY and ALL_PROXY in the client's environment.",
+    explanation: "The client is configured to use a proxy, and requests a tunnel to the server \
+        with CONNECT. The proxy refused, so the WebSocket handshake was never sent: 407 asks for \
+        a user and password, 403 forbids the host or port (many allow only 443), 502 to 504 mean \
+        that it did not reach the server. For a proxy, `localhost` is the proxy's own machine, \
+        not yours.",
+    remedy: "For a server on your own machine or network, bypass the proxy: \
+        NO_PROXY=localhost,127.0.0.1,::1 or the browser's list of exceptions. For 407, supply \
+        user and password (http://user:password@proxy:port); for 403, use wss:// on port 443 or \
+        have the host and port allowed. Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY in the \
+        client's environment.",
     example: Example::Text(
         "client: CONNECT example.com:8080 HTTP/1.1\n\
          server: HTTP/1.1 407 Proxy Authentication Required",
@@ -48,7 +50,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         if !is_refused && !is_astray {
             return;
         }
-        let astray = if is_astray { "; localhost is its own machine there" } else { "" };
+        let astray = if is_astray { "; for the proxy, localhost is its own machine" } else { "" };
         let last = handshake.response.as_ref().map_or(request.span.last, |head| head.span.last);
         let proxy = context.connection.server;
         violations
@@ -72,7 +74,7 @@ fn refusal(handshake: &Handshake, connection: &Connection) -> Option<String> {
     let waited = connection.last.time.since(handshake.request.as_ref()?.span.last.time);
     match connection.state {
         TcpState::HalfClosed(_) | TcpState::Closed(_) => {
-            Some(format!("gave no answer within {}", duration(waited)))
+            Some(format!("did not answer within {}", duration(waited)))
         }
         TcpState::SynSent | TcpState::Refused | TcpState::Established | TcpState::Reset(_) => None,
     }

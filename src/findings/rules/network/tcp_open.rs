@@ -17,13 +17,13 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "connection refused: RST answered the SYN",
         section: "RFC 9293 §3.5.2",
-        explanation: "The machine is there, and nothing listens on that port at that address: the \
-            server is not running, listens on another port or on another address, or a firewall \
-            rejects with RST. Applications see ECONNREFUSED, browsers 1006.",
-        remedy: "See whether the server runs and where it listens: `ss -ltnp` (Linux), `lsof -iTCP \
-            -sTCP:LISTEN -n -P` (macOS), `netstat -ano` (Windows). Compare port and address with \
-            the URL; a server that listens on 127.0.0.1 only is not reached at any other address. \
-            In a container, publish the port and listen on 0.0.0.0.",
+        explanation: "The machine is reachable, but nothing listens on that address and port: the \
+            server is not running, listens on another port or address, or a firewall rejects the \
+            connection with RST. Applications see ECONNREFUSED, browsers 1006.",
+        remedy: "Check whether the server runs and where it listens: `ss -ltnp` (Linux), `lsof \
+            -iTCP -sTCP:LISTEN -n -P` (macOS), `netstat -ano` (Windows). Compare port and address \
+            with the URL; a server that listens only on 127.0.0.1 cannot be reached at any other \
+            address. In a container, publish the port and listen on 0.0.0.0.",
         example: Example::Text("client: SYN to port 8080\nserver: RST, ACK"),
         explains: Some(Cause::failure(90, "connection refused")),
         checks: &[Check::End(|context, violations| {
@@ -45,14 +45,14 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "no answer to SYN",
         section: "RFC 9293 §3.8.1",
-        explanation: "The client asked for a connection and nothing came back, neither an answer \
-            nor a refusal. A firewall or security group drops the packets, the address is wrong or \
-            belongs to nobody, or the machine is down. Clients wait for a minute or more before \
-            they give up.",
+        explanation: "The client sent a SYN and nothing came back, neither an acceptance nor a \
+            refusal. A firewall or security group drops the packets, the address is wrong or \
+            unused, or the machine is down. Clients wait for a minute or more before they give \
+            up.",
         remedy: "Check the address first (does the name resolve to the right machine?), then the \
-            firewalls on the way: security groups, `nft list ruleset` or `iptables -L -n`, the \
+            firewalls on the path: security groups, `nft list ruleset` or `iptables -L -n`, the \
             Windows firewall. Record on the server, too: if the SYN arrives there, its own \
-            firewall drops it, or the answer takes another way back.",
+            firewall drops it, or the answer takes another path back.",
         example: Example::Text(
             "client: SYN\nclient: SYN again after 1 s\nclient: SYN again after 3 s",
         ),
@@ -88,15 +88,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "NET-03",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "ICMP says that the server cannot be reached, or must not be",
+        title: "ICMP unreachable or administratively prohibited",
         section: "RFC 1122 §4.2.3.9, RFC 1812 §5.2.7.1, RFC 4443 §3.1",
-        explanation: "A router, a firewall or the host itself answered the SYN with an ICMP error. \
-            \"Administratively prohibited\" is a firewall that rejects; \"host unreachable\" is a \
-            machine that does not answer in its network; \"no route\" is a missing route; \"port \
-            unreachable\" is a firewall that rejects as if nothing listened.",
-        remedy: "Look at who sent the error, it is in the evidence. If it is the server, change \
-            its firewall (a REJECT rule for this port); if it is a router, its filters or routes; \
-            if it is your own machine, its routes (`ip route get ADDRESS`).",
+        explanation: "A router, a firewall or the host itself answered the SYN with an ICMP \
+            error. \"Administratively prohibited\" means a firewall that rejects; \"host \
+            unreachable\", a machine that does not answer in its network; \"no route\", a missing \
+            route; \"port unreachable\", a firewall that rejects as if nothing were listening.",
+        remedy: "The evidence names the sender of the error. If it is the server, change its \
+            firewall (a REJECT rule for this port); if it is a router, its filters or routes; if \
+            it is your own machine, its routes (`ip route get ADDRESS`).",
         example: Example::Text(
             "client: SYN\nserver: ICMP destination unreachable, communication administratively \
              prohibited (3/13)",
@@ -131,10 +131,10 @@ pub(super) static RULES: &[Rule] = &[
         title: "reset before the handshake was complete",
         section: "RFC 9293 §3.5.2; RFC 6455 §4.1",
         explanation: "TCP was open, and one side sent RST before the upgrade was answered. A \
-            server resets where its process ends or crashes on the request, where it has reached \
-            its limit of connections, or where it closes a socket without having read the \
-            request; so does a firewall or load balancer that knows no server behind it.",
-        remedy: "Look into the log of the server, or of the load balancer before it, at that \
+            server sends RST if its process ends or crashes on the request, if it has reached its \
+            connection limit, or if it closes a socket without having read the request; so does a \
+            firewall or load balancer without a healthy server.",
+        remedy: "Look at the log of the server, or of the load balancer in front of it, at that \
             moment: crashes, limits (file descriptors, connections), TLS or another protocol \
             expected on this port.",
         example: Example::Text("client: GET /chat HTTP/1.1 ...\nserver: RST"),
@@ -149,7 +149,7 @@ pub(super) static RULES: &[Rule] = &[
             let stage = match (bytes.client, bytes.server) {
                 (0, 0) => "before a request was sent",
                 (_, 0) => "and had not answered the request",
-                (_, _) => "within the response",
+                (_, _) => "in the middle of the response",
             };
             let start = network.opening.first_ack.unwrap_or(connection.first);
             let open = duration(reset.origin.time.since(start.time));
@@ -167,13 +167,13 @@ pub(super) static RULES: &[Rule] = &[
         title: "SYN answered late, or accept queue overflow",
         section: "RFC 9293 §3.5, RFC 6298 §2",
         explanation: "The connection opened, but only after a second or more: an earlier SYN was \
-            lost or dropped and had to be sent again. A server whose queue of connections that \
-            wait for accept() is full drops SYNs, or the acknowledgement that ends the handshake. \
-            A burst of clients after a restart, or a blocked event loop, does that.",
-        remedy: "On a Linux server see `nstat -az TcpExtListenOverflows TcpExtListenDrops` and the \
-            queue in `ss -ltn` (Recv-Q against Send-Q). Call listen() with a larger backlog, raise \
-            net.core.somaxconn, and accept connections in a loop that nothing blocks. If the \
-            counters do not move, packets are lost on the way.",
+            lost or dropped and had to be sent again. A server whose accept queue is full drops \
+            SYNs, or the acknowledgement that completes the handshake. A burst of clients after a \
+            restart, or a blocked event loop, causes this.",
+        remedy: "On a Linux server check `nstat -az TcpExtListenOverflows TcpExtListenDrops` and \
+            the queue in `ss -ltn` (Recv-Q against Send-Q). Call listen() with a larger backlog, \
+            raise net.core.somaxconn, and accept connections in a loop that is never blocked. If \
+            the counters do not increase, packets are lost on the path.",
         example: Example::Text("client: SYN\nclient: SYN again after 1 s\nserver: SYN, ACK"),
         explains: Some(Cause::trouble(720, "accepted late")),
         checks: &[Check::End(|context, violations| {
@@ -191,8 +191,8 @@ pub(super) static RULES: &[Rule] = &[
                 let answers = counted(opening.syn_acks, "SYN-ACK");
                 violations
                     .add(format!(
-                        "{answers} though the client had acknowledged the first: the server let \
-                         the connection go and took it up again"
+                        "{answers} though the client had acknowledged the first: the server \
+                         dropped the connection and accepted it again"
                     ))
                     .side(Side::Server)
                     .packets(answer, opening.first_ack.unwrap_or(answer).max(answer));

@@ -16,10 +16,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "connection reset in the middle of a message or without Close",
         section: "RFC 6455 §7.1.5; RFC 9293 §3.5.2",
-        explanation: "One side sent RST and no Close had been sent. Data on the way is thrown away, \
-        and applications see 1006, or an error such as ECONNRESET. A system sends RST where a \
-        process ends or closes a socket with unread data, where a packet comes for a connection \
-        that it does not know, or where a firewall gives up an idle connection.",
+        explanation: "One side sent RST, and no Close had been sent. Data in transit is \
+        discarded, and applications see 1006, or an error such as ECONNRESET. A system sends RST \
+        if a process ends or closes a socket with unread data, or if a packet arrives for a \
+        connection that it does not know; a firewall may send it when it drops an idle \
+        connection.",
         remedy: "Look at the side that reset: did its process crash, get killed or time out? If \
         neither side did it, a device between them did: look for idle timeouts of firewalls, NAT \
         and load balancers, and send Pings more often.",
@@ -59,11 +60,11 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "receiver stopped reading: zero window",
         section: "RFC 9293 §3.8.6",
-        explanation: "One side announced that its receive buffer was full: its application did not \
-            read. Meanwhile the other side could send nothing, so that its messages piled up and \
-            came late. A slow consumer or a blocked event loop does that.",
+        explanation: "One side announced that its receive buffer was full: its application did \
+            not read. Meanwhile the other side could not send, so its messages piled up and \
+            arrived late. A slow consumer or a blocked event loop causes this.",
         remedy: "Look at the side that stopped reading: long computations or synchronous calls in \
-            the handler of messages, a paused stream (pause() without resume()), a debugger at a \
+            the message handler, a paused stream (pause() without resume()), a debugger at a \
             breakpoint. On the other side watch the send buffer (bufferedAmount, \
             ws.bufferedAmount, write_limit), and drop or merge messages for slow consumers.",
         example: Example::Text("client: window 0, and no other window for 3 s"),
@@ -89,7 +90,7 @@ pub(super) static RULES: &[Rule] = &[
                 };
                 violations
                     .add(format!(
-                        "the {} took nothing for {}{until}{more}",
+                        "the {} read nothing for {}{until}{more}",
                         side.name(),
                         duration(longest)
                     ))
@@ -105,12 +106,12 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "heavy retransmission or loss",
         section: "RFC 9293 §3.8.1",
-        explanation: "A good part of the data had to be sent again, because packets were lost on \
-            the way or came too late. Each loss stops all messages behind it for a round trip at \
-            least: latency jumps, and throughput falls.",
-        remedy: "See where packets are lost: wireless links, overloaded or duplex-mismatched \
-            network ports (`ip -s link`, `ethtool -S`), traffic shaping, a tunnel whose MTU is too \
-            large. `mtr` shows loss along the path.",
+        explanation: "A large part of the data had to be sent again, because packets were lost on \
+            the path or arrived too late. Each loss delays all later messages by at least a round \
+            trip: latency jumps, and throughput falls.",
+        remedy: "Find out where packets are lost: wireless links, overloaded or duplex-mismatched \
+            network ports (`ip -s link`, `ethtool -S`), traffic shaping, a tunnel whose MTU is \
+            too large. `mtr` shows loss along the path.",
         example: Example::Text("40 of 900 segments came again"),
         explains: Some(Cause::trouble(710, "heavy packet loss")),
         checks: &[Check::End(|context, violations| {
@@ -142,15 +143,15 @@ pub(super) static RULES: &[Rule] = &[
         id: "NET-13",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "path went dead: retransmissions unanswered until the end",
+        title: "path went dead: retransmissions unanswered until the end of the capture",
         section: "RFC 9293 §3.8.3",
         explanation: "Data was sent again and again, and nothing was acknowledged any more: the \
-            other machine is gone or asleep, or something between forgot the connection (NAT, a \
-            firewall's state table, a VPN that reconnected). Neither application notices until TCP \
-            gives up, which takes a quarter of an hour.",
-        remedy: "Send Pings and close the connection when the Pong does not come in time, then \
+            other machine is gone or asleep, or something in between forgot the connection (NAT, \
+            a firewall's state table, a VPN that reconnected). Neither application notices until \
+            TCP gives up, which takes about 15 minutes.",
+        remedy: "Send Pings, close the connection if the Pong does not arrive in time, and \
             reconnect. If the path dies after an idle time, send Pings more often than the NAT or \
-            firewall forgets. TCP_USER_TIMEOUT makes the system give up earlier.",
+            firewall forgets. TCP_USER_TIMEOUT makes the system give up sooner.",
         example: Example::Text("client: the same segment 4 times in 3 s, and no ACK"),
         explains: Some(Cause::dropped(640, "path went dead")),
         checks: &[Check::End(|context, violations| {

@@ -18,14 +18,15 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Server,
         title: "certificate self-signed, expired, or not valid for the name asked",
         section: "RFC 5280 §4.1.2.5, §6.1; RFC 9525 §6",
-        explanation: "Clients that verify certificates refuse this one. Its times are compared with the \
-            time of its packet, its names with the one that the client asked for (SNI). That nobody but \
-            itself vouches for it is told only where the client did not go on: it may have been told to \
-            trust it. Seen in TLS 1.2 and older only; TLS 1.3 encrypts certificates.",
-        remedy: "Renew an expired certificate, and see why it was not renewed by itself (certbot renew, \
-            and a reload of the server). Put every name and address that clients use into \
-            subjectAltName; the common name does not count. For development, mkcert makes an authority \
-            that the machine trusts, and certificates of it.",
+        explanation: "Clients that verify certificates refuse this one. Its validity period is \
+            compared with the time of its packet, its names with the name that the client \
+            requested (SNI). A self-signed certificate is reported only if the client did not \
+            continue: it may be configured to trust it. Certificates are visible in TLS 1.2 and \
+            older only; TLS 1.3 encrypts them.",
+        remedy: "Renew an expired certificate, and find out why it was not renewed automatically \
+            (certbot renew, and a reload of the server). Put every name and address that clients \
+            use into subjectAltName; the common name does not count. For development, mkcert \
+            creates an authority that the machine trusts, and certificates signed by it.",
         example: Example::Text(
             "client: SNI example.org; server: a certificate for www.example.org only",
         ),
@@ -60,8 +61,8 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "protocol version below TLS 1.2",
         section: "RFC 8996 §4, §5",
-        explanation: "TLS 1.0 and 1.1 must not be used any more. Browsers and the libraries of today refuse \
-            them, so that other clients cannot connect at all.",
+        explanation: "TLS 1.0 and 1.1 must not be used any more. Current browsers and libraries \
+            refuse them, so other clients cannot connect at all.",
         remedy: "Let the server accept TLS 1.2 and 1.3 (nginx: `ssl_protocols TLSv1.2 TLSv1.3;`), or update \
             the side whose library has no newer version.",
         example: Example::Text(

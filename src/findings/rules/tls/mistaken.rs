@@ -19,14 +19,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "TLS ClientHello sent to a plaintext port",
         section: "RFC 6455 §4.1; RFC 8446 §4.1",
-        explanation: "The client used wss://, and the server at this port does not speak TLS. A server \
-            of HTTP takes the ClientHello for a broken request and answers 400; others close the \
-            connection, or wait for the rest of a line that never comes. Clients report an SSL error \
-            such as `wrong version number`, and browsers close code 1006.",
-        remedy: "Use ws:// for this port, or the port at which TLS is served. Where the page was loaded \
-            over https, browsers allow wss:// only: let the server, or a proxy before it, speak TLS \
-            here. A page with `upgrade-insecure-requests` in its Content-Security-Policy turns ws:// \
-            into wss:// by itself: take that out for development.",
+        explanation: "The client used wss://, and the server at this port does not speak TLS. An \
+            HTTP server treats the ClientHello as a malformed request and answers 400; others \
+            close the connection, or wait for the rest of a line that never arrives. Clients \
+            report an SSL error such as `wrong version number`, and browsers close code 1006.",
+        remedy: "Use ws:// for this port, or the port at which TLS is served. If the page was \
+            loaded over https, browsers allow only wss://: let the server, or a proxy in front of \
+            it, speak TLS here. A page with `upgrade-insecure-requests` in its \
+            Content-Security-Policy turns ws:// into wss://: remove that for development.",
         example: Example::Text(
             "client: 16 03 01 ... (ClientHello); server: HTTP/1.1 400 Bad Request",
         ),
@@ -40,20 +40,20 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             let asked = packets_in_words(hello.span);
             let evidence = match failure(context) {
                 Some(TlsFailure::Foreign(foreign)) => format!(
-                    "the ClientHello of {asked} was answered in {} with {}, which is no TLS",
+                    "the ClientHello of {asked} was answered in {} with {}, which is not TLS",
                     packets_in_words(foreign.span),
                     shown(first_line(&foreign.bytes))
                 ),
                 Some(TlsFailure::Silence(ServerSilence::Ended(at))) => format!(
-                    "the server ended the connection in packet {}, {} after the ClientHello of {asked}, \
-                     without a byte: one that speaks TLS would have sent an alert, unless it takes no \
-                     connections at the moment",
+                    "the server ended the connection in packet {}, {} after the ClientHello of \
+                     {asked}, without sending a byte: a TLS server would have sent an alert, \
+                     unless it accepts no connections at the moment",
                     at.packet,
                     duration(at.time.since(hello.span.last.time))
                 ),
                 Some(TlsFailure::Silence(ServerSilence::Waited(time))) => format!(
-                    "the server had the ClientHello of {asked} for {} and said nothing: it waits for \
-                     something else, or it hangs",
+                    "the server had received the ClientHello of {asked} and sent nothing for {}: \
+                     it waits for something else, or it hangs",
                     duration(time)
                 ),
                 Some(TlsFailure::Alert(..) | TlsFailure::HiddenAlert(..) | TlsFailure::Left(_))
@@ -68,9 +68,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "plain HTTP sent to a TLS port",
         section: "RFC 6455 §4.1; RFC 8446 §6",
-        explanation: "The client used ws://, and the server at this port speaks TLS. It cannot make sense \
-            of a request in the clear: it answers with an alert, with a page that says so, or closes \
-            the connection.",
+        explanation: "The client used ws://, and the server at this port speaks TLS. It cannot \
+            read a plain HTTP request: it answers with an alert, with a page that says so, or \
+            closes the connection.",
         remedy: "Use wss:// for this port, or the port at which the server speaks plain HTTP.",
         example: Example::Text(
             "client: GET /chat HTTP/1.1 ...; server: 15 03 01 00 02 02 46 (alert)",
@@ -95,15 +95,16 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                     let packets = packets_in_words(span);
                     (
                         format!(
-                            "the request in the clear was answered in {packets} with a record of TLS{alert}"
+                            "the plain HTTP request was answered in {packets} with a TLS \
+                             record{alert}"
                         ),
                         span,
                     )
                 }
                 Some(Proof::Elsewhere(other, at)) => (
                     format!(
-                        "the server ended the connection in packet {} without a byte; it speaks TLS at this \
-                         port, on connection {}",
+                        "the server ended the connection in packet {} without sending a byte; it \
+                         speaks TLS on this port, on connection {}",
                         at.packet, other.0
                     ),
                     Span::at(0, at),

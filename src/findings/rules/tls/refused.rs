@@ -17,16 +17,16 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "TLS handshake failed by alert",
         section: "RFC 8446 §6.2; RFC 5246 §7.2.2",
-        explanation: "One side cannot go on with the handshake, and says why. An alert of the client is \
-            about the server's certificate most of the time; one of the server about what the client \
-            offered: versions, algorithms, a name. The other side reports it as an SSL error, browsers as \
-            close code 1006.",
-        remedy: "See the evidence for what this alert means. For unknown_ca, let the server send its whole \
-            chain (fullchain.pem, not cert.pem), or give the client the authority: NODE_EXTRA_CA_CERTS \
-            for node, SSL_CERT_FILE or cafile= for Python, --cacert for curl, the system's store for \
-            browsers. For certificate_expired, renew it. For protocol_version and handshake_failure, \
-            update the side that is older. For unrecognized_name, use the name that the server is set up \
-            for.",
+        explanation: "One side cannot continue the handshake and says why. An alert from the \
+            client is usually about the server's certificate; an alert from the server is about \
+            what the client offered: versions, algorithms, a name. The other side reports it as \
+            an SSL error, browsers as close code 1006.",
+        remedy: "The evidence explains this alert. For unknown_ca, make the server send its whole \
+            chain (fullchain.pem, not cert.pem), or add the authority to the client's trusted \
+            ones: NODE_EXTRA_CA_CERTS for node, SSL_CERT_FILE or cafile= for Python, --cacert for \
+            curl, the system's store for browsers. For certificate_expired, renew it. For \
+            protocol_version and handshake_failure, update the side that is older. For \
+            unrecognized_name, use a name that the server is configured for.",
         example: Example::Text(
             "server: ServerHello, Certificate; client: 15 03 03 00 02 02 30 (unknown_ca)",
         ),
@@ -48,9 +48,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 Some(TlsFailure::HiddenAlert(span, after)) => {
                     violations
                         .add(format!(
-                            "what the server sent last, {} after the handshake, is by its length an alert, \
-                             which is encrypted: it probably refused the client, for example because it \
-                             asks for a certificate of the client",
+                            "the server's last record, {} after the handshake, has the length of \
+                             an encrypted alert: it probably refused the client, for example \
+                             because it requires a client certificate",
                             duration(after)
                         ))
                         .direction(Direction::ServerToClient)
@@ -67,22 +67,22 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "client left during or right after the TLS handshake without an alert",
         section: "RFC 8446 §4.4.2.4, §6.1",
-        explanation: "The client had the server's certificate, and ended the connection without having \
-            sent a request. So do clients that look at the certificate themselves once the handshake is \
-            done (node does), and in TLS 1.3 an alert cannot be seen, since it is encrypted. Mostly they \
-            refuse the certificate: it is self-signed, expired, or for another name. A health check that only \
-            opens TLS looks the same.",
-        remedy: "Look at the error that the client reports. Give it the authority that signed the \
-            certificate (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, --cacert, the system's store); for \
-            development, one of mkcert that the machine trusts. Connect by a name that stands in the \
-            certificate. Do not switch verification off in what you ship.",
+        explanation: "The client received the server's certificate, and ended the connection \
+            without sending a request. Clients that check the certificate after the handshake \
+            behave like this (node does), and in TLS 1.3 an alert is encrypted and cannot be \
+            seen. Usually they refuse the certificate: it is self-signed, expired, or for another \
+            name. A health check that only opens TLS looks the same.",
+        remedy: "Look at the error that the client reports. Make it trust the authority that \
+            signed the certificate (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, --cacert, the system's \
+            store); for development, one of mkcert that the machine trusts. Connect to a name \
+            that is in the certificate. Do not turn off verification in production.",
         example: Example::Text("server: ServerHello, Certificate, Finished; client: Finished, FIN"),
         explains: Some(Cause::failure(40, "client left the TLS handshake")),
         checks: &[Check::End(|context, violations| {
             let Some(TlsFailure::Left(left)) = failure(context) else { return };
             let Some(tls) = context.connection.tls.as_deref() else { return };
             let when = if tls.established.is_some() {
-                format!("{} after the handshake was done", duration(left.after))
+                format!("{} after the end of the handshake", duration(left.after))
             } else {
                 format!(
                     "during the handshake, {} after the server's latest record",
@@ -90,14 +90,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 )
             };
             let alerted = if tls.ends_with_hidden_alert(Direction::ClientToServer) {
-                "; its last record is, by its length, an alert, which is encrypted"
+                "; its last record has the length of an encrypted alert"
             } else {
                 ""
             };
             let offset = context.connection.bytes.client;
             let evidence = format!(
-                "the client left {when} (packet {}), and had sent no request: it probably refused the \
-                 certificate{}{alerted}",
+                "the client left {when} (packet {}) without sending a request: it probably \
+                 refused the certificate{}{alerted}",
                 left.at.packet,
                 certificate_in_words(tls),
             );
@@ -126,16 +126,17 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
             let issuer = tls.certificate.as_ref().map_or_else(String::new, |certificate| {
                 format!(" ({})", shown(certificate.what.issuer.as_bytes()))
             });
-            format!("it does not know the authority that signed the server's certificate{issuer}, or the server did not send the certificates in between")
+            format!("it does not know the authority that signed the server's certificate{issuer}, \
+                or the server did not send the intermediate certificates")
         }
         (alerts::PROTOCOL_VERSION, Direction::ServerToClient) => {
             let highest = tls.client_hello.as_ref().map(|hello| hello.what.highest_version());
             let offered = highest.map_or_else(String::new, |it| format!(", at most {it}"));
-            format!("the versions that the client offers{offered}, are not those that it accepts")
+            format!("it accepts none of the versions that the client offers{offered}")
         }
         (alerts::UNRECOGNIZED_NAME, Direction::ServerToClient) => {
             let name = tls.server_name().map_or_else(|| "no name".to_owned(), shown);
-            format!("it is not set up for the name that the client asked for ({name})")
+            format!("it is not configured for the name that the client requested ({name})")
         }
         (alerts::HANDSHAKE_FAILURE | alerts::INSUFFICIENT_SECURITY, _) => {
             "the two sides have no cipher suite, curve or signature algorithm in common; or, from some \
@@ -156,16 +157,16 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
         }
         (alerts::CERTIFICATE_REVOKED, _) => "the certificate was revoked".to_owned(),
         (alerts::UNSUPPORTED_CERTIFICATE, _) => {
-            "the certificate is of a kind that it cannot use, such as one for another purpose".to_owned()
+            "it cannot use a certificate of this kind, such as one for another purpose".to_owned()
         }
         (alerts::CERTIFICATE_REQUIRED, _) => {
-            "it asks for a certificate of the client, and got none".to_owned()
+            "it requires a client certificate and got none".to_owned()
         }
         (alerts::INTERNAL_ERROR, _) => {
-            "it has a failure of its own: see its log; a server without a certificate does this".to_owned()
+            "it had an internal error: see its log; a server without a certificate does this".to_owned()
         }
-        (_, Direction::ClientToServer) => "it cannot go on with what the server sent".to_owned(),
-        (_, Direction::ServerToClient) => "it cannot go on with what the client sent".to_owned(),
+        (_, Direction::ClientToServer) => "it cannot process what the server sent".to_owned(),
+        (_, Direction::ServerToClient) => "it cannot process what the client sent".to_owned(),
     }
 }
 

@@ -17,16 +17,17 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         id: "TLS-05",
         severity: Severity::Note,
         applies_to: AppliesTo::Nobody,
-        title: "encrypted and no secrets: WebSocket inside cannot be seen",
+        title: "encrypted: the WebSocket inside cannot be decoded",
         section: "RFC 8446 §5.2",
-        explanation: "TLS hides what is said. With the secrets of the connection, which clients and servers \
-            can write to a key log, it can be decrypted; without them only the handshake of TLS is seen.",
-        remedy: "Record again while one side writes a key log, and give it with --keylog FILE. Chromium, \
-            Firefox and curl: set SSLKEYLOGFILE=FILE before they start (a browser that is already running \
-            must be closed first). node: `node --tls-keylog=FILE app.js`. Python: SSLKEYLOGFILE=FILE for \
-            contexts of ssl.create_default_context(), or context.keylog_filename = FILE. Whoever has the \
-            file can read the connections: delete it afterwards. Or capture where there is no TLS: on the \
-            other side of the proxy that ends it.",
+        explanation: "TLS hides the contents of a connection. Only its handshake can be read without the \
+            secrets of the connection, which clients and servers can write to a key log.",
+        remedy: "Capture where there is no TLS, for example between the proxy that terminates it and the \
+            server. Or record again while one side writes a key log, and supply it with --keylog FILE \
+            (this version of wslens reports whether it fits, but does not decrypt yet). Chromium, Firefox \
+            and curl: set SSLKEYLOGFILE=FILE before they start (close a browser that is already running \
+            first). node: `node --tls-keylog=FILE app.js`. Python: SSLKEYLOGFILE=FILE for contexts made by \
+            ssl.create_default_context(), or context.keylog_filename = FILE. Anyone who has the file can \
+            read the connections: delete it afterwards.",
         example: Example::Text(
             "client: ClientHello; server: ServerHello; and then encrypted records only",
         ),
@@ -36,19 +37,26 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 return;
             }
             let tls = context.connection.tls.as_deref();
-            let evidence = match tls.map(|tls| &tls.known) {
-                None => "the capture begins after the TLS handshake: even with secrets, it could not be \
-                     decrypted"
-                    .to_owned(),
-                Some(Known::NoLog) => format!("{}; no secrets were given", described(tls)),
-                Some(Known::Present(labels)) => format!(
-                    "{}; its secrets are there ({}), but this version of wslens does not decrypt yet",
-                    described(tls),
-                    labels.join(", ")
-                ),
+            let violation = match tls.map(|tls| &tls.known) {
+                None => violations
+                    .add(
+                        "the capture begins after the TLS handshake: even with its secrets, the \
+                         connection could not be decrypted",
+                    )
+                    .remedy(FROM_THE_START),
+                Some(Known::NoLog) => {
+                    violations.add(format!("{}; no secrets were supplied", described(tls)))
+                }
+                Some(Known::Present(labels)) => violations
+                    .add(format!(
+                        "{}; its secrets were supplied ({}), but this version of wslens does not \
+                         decrypt yet",
+                        described(tls),
+                        labels.join(", ")
+                    ))
+                    .remedy(WITHOUT_TLS),
                 Some(Known::Absent) => return,
             };
-            let violation = violations.add(evidence);
             if let Some(span) = hello_span(tls) {
                 violation.span(span);
             }
@@ -58,14 +66,15 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         id: "TLS-06",
         severity: Severity::Warning,
         applies_to: AppliesTo::Nobody,
-        title: "secrets are given but do not match this connection",
+        title: "secrets were supplied but do not match this connection",
         section: "RFC 8446 §4.1.2",
-        explanation: "A key log finds a connection by the random of its ClientHello, and none of its lines has \
-            that of this connection. It was written by another program, or at another time, or the \
-            client of this connection writes none.",
-        remedy: "See whether the program that wrote the key log is the one that made this connection: a \
-            browser that was already running ignores SSLKEYLOGFILE, and each process needs to be told. \
-            Where other programs connect as well, only the connections of the one that logs can be read.",
+        explanation: "A key log identifies a connection by the random of its ClientHello, and \
+            none of its lines has the one of this connection. It was written by another program \
+            or at another time, or the client of this connection does not write a key log.",
+        remedy: "Check whether the program that wrote the key log is the one that made this \
+            connection: a browser that was already running ignores SSLKEYLOGFILE, and each \
+            process has to be configured. If other programs connect as well, only the connections \
+            of the one that logs can be read.",
         example: Example::Text(
             "client: ClientHello with random 9f 01 ...; no line of the key log has it",
         ),
@@ -78,13 +87,12 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             let random = tls.and_then(|tls| tls.client_hello.as_ref()).map(|it| it.what.random);
             let violation = violations.add(match random {
                 Some(random) => format!(
-                    "{}; no secret is that of its client random {}",
+                    "{}; no secret was supplied for its client random {}",
                     described(tls),
                     hex(&random)
                 ),
-                None => {
-                    "its ClientHello was not captured, and secrets are found by that".to_owned()
-                }
+                None => "its ClientHello was not captured, and secrets are found by its random"
+                    .to_owned(),
             });
             if let Some(span) = hello_span(tls) {
                 violation.span(span);
@@ -92,6 +100,14 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         })],
     },
 ];
+
+/// What to do about a connection whose TLS handshake was not captured.
+const FROM_THE_START: &str = "Start the capture before the connection is opened, or reconnect while \
+    capturing: secrets are found by the ClientHello.";
+
+/// What to do about a connection whose secrets were supplied.
+const WITHOUT_TLS: &str = "To see the messages, capture where there is no TLS, for example \
+    between the proxy that terminates it and the server.";
 
 /// Whether a connection speaks inside TLS, so that something is hidden.
 fn is_hidden(context: &RuleContext<'_, Ending>) -> bool {
