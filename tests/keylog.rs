@@ -55,7 +55,12 @@ fn connections_say_whether_their_secrets_are_there() {
     let rows: [(&str, &[&str], &str, &str); 4] = [
         ("no key log", &[], "TLS-05", "no secrets were supplied"),
         ("its own", &["--keylog", KEYS], "TLS-05", "does not decrypt yet"),
-        ("another's", &["--keylog", other], "TLS-06", "no secret is that of its client random"),
+        (
+            "another's",
+            &["--keylog", other],
+            "TLS-06",
+            "no secret was supplied for its client random",
+        ),
         ("both", &["--keylog", other, "--keylog", KEYS], "TLS-05", "CLIENT_TRAFFIC_SECRET_0"),
     ];
     for (name, options, rule, words) in rows {
@@ -80,7 +85,7 @@ fn secrets_that_a_capture_brings_along_are_used() {
     writer.finish().unwrap();
     let (rules, evidence) = found(&[path.to_str().unwrap()]);
     assert_eq!(rules, ["TLS-05"]);
-    assert!(evidence.contains("its secrets are there"), "{evidence}");
+    assert!(evidence.contains("its secrets were supplied"), "{evidence}");
 }
 
 #[test]

@@ -489,7 +489,7 @@ mod tests {
                 "CAP-08 None x.pcap is cut off; 5 packets read",
                 "CAP-08 None damaged block at byte 40",
                 "CAP-09 None 7 packets dropped by the machine that captured",
-                "CAP-09 None packets up to 3 were let go and cannot be opened (--spool-limit)",
+                "CAP-09 None packets up to 3 were discarded and cannot be opened (--spool-limit)",
             ]
         );
     }

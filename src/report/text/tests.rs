@@ -295,10 +295,10 @@ fn findings_are_lines_on_request() {
             "✖         0.005000  #3    →    frame FIN RSV1 text  mask 37fa213d  length 5  header 6  offset 412  packet 4",
             "✖    -    0.005000  #3    →  WS-F01 client frame is not masked: seen \\x1b[2J, expected 1  (client, packet 4)",
             "✖    -    0.005000  #3    →  WS-F01 client frame is not masked: seen \\x1b[2J, expected 1  (client, packet 4)",
-            "     -    0.005000  #3    →  WS-F16 many tiny fragments: fragmentation wasted: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     -    0.005000  #3    →  WS-F16 many tiny fragments: pointless fragmentation: seen \\x1b[2J, expected 1  (client, packet 4)",
             "     3    0.005000  #3    →  text        5 B  hello",
             "▲    -    0.005000  #3    →  WS-F15 frame not finished when the connection ended: seen \\x1b[2J, expected 1  (client, packet 4)",
-            "     -    0.005000  #3    →  WS-F16 many tiny fragments: fragmentation wasted: seen \\x1b[2J, expected 1  (client, packet 4)",
+            "     -    0.005000  #3    →  WS-F16 many tiny fragments: pointless fragmentation: seen \\x1b[2J, expected 1  (client, packet 4)",
             "✖    -    0.009000  #3       … and 990 more of WS-F01",
             "     -    0.009000  #3       still open at the end of the capture",
         ]

@@ -80,7 +80,7 @@ pub(super) static RULES: &[Rule] = &[
             if let Some(CompressionProblem::IntoEarlier { offset, distance, available }) = fault {
                 let distance = counted(u64::from(distance), "byte");
                 violations.add(format!(
-                    "compressed byte {offset} refers {distance} bytes back, but this message has \
+                    "compressed byte {offset} refers {distance} back, but this message has \
                      only {available} before it"
                 ));
             }
@@ -356,12 +356,13 @@ mod tests {
             s.deflated("; server_no_context_takeover").server(&plain(0xc1, HELLO));
             s.server(&plain(0xc1, HELLO_AGAIN));
         });
-        let expected = "compressed byte 1 refers 5 bytes back, of which this message has 1";
+        let expected =
+            "compressed byte 1 refers 5 bytes back, but this message has only 1 before it";
         assert_eq!(earlier, expected);
         let lost = evidence("PMD-14", |s| {
             s.deflated("").missing(ServerToClient, 9).server(&plain(0xc1, HELLO_AGAIN));
         });
-        assert_eq!(lost, "1 message could not be inflated, and none later was inflated");
+        assert_eq!(lost, "1 message could not be inflated, and no later message could be inflated");
         let kept = evidence("PMD-15", |s| {
             let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff";
             s.deflated("").server(&plain(0xc1, hello));

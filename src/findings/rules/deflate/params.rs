@@ -290,8 +290,7 @@ mod tests {
             "permessage-deflate, permessage-deflate; server_max_window_bits=0x8",
         );
         let judged = scenario.judge(&crate::findings::Reading::default());
-        let expected =
-            "offer 2 of 2: server_max_window_bits=0x8 is no number from 8 to 15 as it is written";
+        let expected = "offer 2 of 2: server_max_window_bits=0x8 is not a number from 8 to 15 without leading zeros";
         assert_eq!(judged.list[0].evidence, expected);
     }
 }

@@ -216,9 +216,9 @@ mod tests {
     fn evidence_says_where_the_grammar_was_left() {
         #[rustfmt::skip]
         let rows: &[(&str, &str)] = &[
-            ("a b, c", "\"a b, c\" cannot be read from \"b, c\" on"),
+            ("a b, c", "\"a b, c\" cannot be parsed from \"b, c\" on"),
             ("a; b=", "\"a; b=\" ends too early"),
-            ("a; b=\"\"", "\"a; b=\\\"\\\"\" has the value \"\", which is no token"),
+            ("a; b=\"\"", "\"a; b=\\\"\\\"\" has the value \"\", which is not a token"),
         ];
         for (value, expected) in rows {
             let mut scenario = Scenario::new();
