@@ -19,7 +19,7 @@ use crate::websocket::{Frame, Message, Opcode};
 /// Assembles entries.
 ///
 /// This is the only place that decides which entry a finding belongs to. A finding precedes its
-/// event; one about a frame's header is held back until the message is whole, or until it is clear
+/// event; one about a frame's header is held back until the message is complete, or until it is clear
 /// that the frame is part of none. One about something that was given before is an entry of its own
 /// ([`EntryKind::Finding`]).
 ///

@@ -1,4 +1,4 @@
-//! What is remembered of a connection while it goes on: enough to explain it, in bounded memory.
+//! What is remembered of a connection while it continues: enough to explain it, in bounded memory.
 
 use super::{Entry, EntryKind, Partner};
 use crate::analysis::event::{Recognition, TcpState};
@@ -96,7 +96,7 @@ pub struct Pings {
 pub struct CloseSeen {
     /// Where it is.
     pub span: Span,
-    /// `None` where it has none.
+    /// `None` if it has none.
     pub code: Option<u16>,
     /// Its reason as sent, cut if it is long.
     pub reason: Vec<u8>,
@@ -116,7 +116,7 @@ pub struct End {
 /// How TCP was ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum How {
-    /// The sender says that it has sent everything.
+    /// The sender announces that it has sent everything.
     Fin,
     /// The sender gives the connection up.
     Rst,
@@ -155,7 +155,7 @@ impl History {
         }
     }
 
-    /// Adds a frame whose header is whole.
+    /// Adds a frame whose header is complete.
     pub fn frame_started(&mut self, frame: &Frame) {
         if Opcode::from_wire(frame.header.opcode) != Some(Opcode::Close) {
             self.latest = Some(frame.span.last);
@@ -163,7 +163,7 @@ impl History {
     }
 
     /// Whether frames were, or could have been, exchanged: the upgrade was accepted, or the capture
-    /// began behind it.
+    /// began after it.
     pub fn is_accepted(&self) -> bool {
         let status = self.upgrade.as_ref().and_then(|upgrade| upgrade.status);
         self.recognized.is_some() || status == Some(101)

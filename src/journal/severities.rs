@@ -43,7 +43,7 @@ impl Severities {
         }
     }
 
-    /// Appends them in words, `2 errors, 1 note`; appends nothing where there are none.
+    /// Appends them in words, `2 errors, 1 note`; appends nothing if there are none.
     pub fn write(self, out: &mut String) {
         let mut separator = "";
         for severity in Severity::ALL {

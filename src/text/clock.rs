@@ -9,13 +9,13 @@ use crate::stream::Timestamp;
 /// Keeps the text of the last second: times come in order, so the calendar is seldom needed.
 #[derive(Debug, Default)]
 pub struct Rfc3339 {
-    /// The second whose date stands in `text`.
+    /// The second whose date is in `text`.
     second: Option<u64>,
     text: String,
 }
 
 impl Rfc3339 {
-    /// The text of a time, valid until the next one is asked for.
+    /// The text of a time, valid until the next one is requested.
     pub fn text(&mut self, time: Timestamp) -> &str {
         let (second, nanosecond) = (time.0 / SECOND, time.0 % SECOND);
         if self.second != Some(second) {
@@ -47,7 +47,7 @@ fn date(second: u64) -> String {
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
-/// Digits behind the point.
+/// Digits after the point.
 const DECIMALS: usize = 9;
 
 /// Length of `2026-08-22T09:30:00`.

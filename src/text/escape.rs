@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar;
 /// Appends `bytes` to `out` in at most `limit` terminal columns; gives the columns used.
 ///
 /// Printable characters stay as they are. Control characters, line ends, bidirectional controls,
-/// invisible characters and bytes that are no UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
+/// invisible characters and bytes that are not UTF-8 become `\n`, `\x1b`, `\u{202e}` and the like.
 /// A backslash stays a single one, so that JSON stays readable: the result is to be read by
 /// people, not to be turned back. What does not fit is replaced by `…`.
 pub fn escape(bytes: &[u8], limit: usize, out: &mut String) -> usize {
@@ -91,7 +91,7 @@ impl EscapeWriter<'_> {
         text.get(run..).filter(|_| run <= room)
     }
 
-    /// Appends bytes that are no UTF-8; `false` when they do not fit.
+    /// Appends bytes that are not UTF-8; `false` when they do not fit.
     fn invalid(&mut self, bytes: &[u8]) -> bool {
         bytes.iter().all(|byte| self.hexadecimal(u32::from(*byte), EscapeForm::Byte))
     }
@@ -141,7 +141,7 @@ impl EscapeWriter<'_> {
         }
         self.out.truncate(self.fitting);
         self.out.push('…');
-        // A wide character that was taken back may leave one column empty; nobody counts on it.
+        // A wide character that was taken back may leave one column empty; this does not matter.
         self.limit
     }
 }
@@ -170,7 +170,7 @@ fn is_hidden(character: char) -> bool {
     character.is_control() || HIDDEN.iter().any(|(from, to)| (*from..=*to).contains(&character))
 }
 
-/// Characters that change how others are shown, or that nobody sees: Unicode's format characters
+/// Characters that change how others are shown, or that are invisible: Unicode's format characters
 /// (Cf), line and paragraph separators (Zl, Zp), fillers, variation selectors and tags; and those that become
 /// one with the character before, in a width on which terminals disagree: halves of flags, skin tones.
 const HIDDEN: &[(char, char)] = &[

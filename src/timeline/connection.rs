@@ -30,7 +30,7 @@ pub struct ConnectionRow {
     pub nature: Nature,
     /// State of TCP.
     pub state: TcpState,
-    /// What became of it; `None` while it goes on.
+    /// What became of it; `None` while it continues.
     pub outcome: Option<Outcome>,
     /// First packet.
     pub first: Origin,
@@ -158,7 +158,7 @@ impl ConnectionRow {
         self.worst.map(|rule| rule.severity)
     }
 
-    /// Takes over what changes as a connection goes on.
+    /// Takes over what changes as a connection continues.
     pub(super) fn update(&mut self, connection: &Connection) {
         self.client = connection.client;
         self.server = connection.server;

@@ -66,7 +66,7 @@ impl Density {
         }
     }
 
-    /// Adds what lies in `range` to buckets that divide it evenly.
+    /// Adds what is in `range` to buckets that divide it evenly.
     pub(super) fn add_to(&self, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
         for (index, bucket) in (self.base..).zip(&self.buckets) {
             let start = Timestamp(index << self.shift);
@@ -74,7 +74,7 @@ impl Density {
             if start >= range.end || end <= range.start {
                 continue;
             }
-            // One that lies in the range only in part is told at its edge.
+            // One that is in the range only in part is reported at its edge.
             let last = Timestamp(range.end.0.saturating_sub(1));
             let middle = Timestamp(start.0.midpoint(end.0)).clamp(range.start, last);
             if let Some(place) = place(middle, range, buckets.len())
@@ -125,7 +125,7 @@ impl Density {
     }
 }
 
-/// Which of `count` equal parts of `range` a time lies in; `None` outside.
+/// Which of `count` equal parts of `range` contains a time; `None` outside.
 pub(super) fn place(time: Timestamp, range: &Range<Timestamp>, count: usize) -> Option<usize> {
     if !range.contains(&time) {
         return None;
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(all[0].worst, Some(Severity::Warning));
         let mut halves = [Bucket::default(); 2];
         density.add_to(&(Timestamp(start)..Timestamp(start + (1 << 44) + 1)), &mut halves);
-        assert_eq!(halves[1].worst, Some(Severity::Note), "the last one lies in the second half");
+        assert_eq!(halves[1].worst, Some(Severity::Note), "the last one is in the second half");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Format {
     Text,
 }
 
-/// Appends a message as one line, line end included; nothing for a row that is no message.
+/// Appends a message as one line, line end included; nothing for a row that is not a message.
 pub fn write(format: Format, timeline: &Timeline, row: &Row, opened: &Opened, out: &mut Vec<u8>) {
     let RowKind::Message(opcode) = row.kind else { return };
     let Some(direction) = row.direction else { return };
@@ -74,7 +74,7 @@ fn line(row: &Row, opcode: Opcode, direction: Direction, opened: &Opened) -> Lin
     let is_close = opcode == Opcode::Close;
     let close = close_payload(content);
     let truncated = length_u64(content.len()) < row.length && row.complete;
-    // A Close says everything by its code and reason, unless they cannot be read.
+    // A Close is complete with its code and reason, unless they cannot be read.
     let reason = std::str::from_utf8(close.reason).ok().filter(|_| close.code.is_some());
     let readable = match opcode {
         Opcode::Text if is_broken(opened) => None,
@@ -104,7 +104,7 @@ fn line(row: &Row, opcode: Opcode, direction: Direction, opened: &Opened) -> Lin
     }
 }
 
-/// Whether a text is known not to be UTF-8, perhaps behind what was kept of it.
+/// Whether a text is known not to be UTF-8, perhaps after what was kept of it.
 fn is_broken(opened: &Opened) -> bool {
     opened.message.is_some_and(|it| matches!(it.utf8, Utf8::Invalid { .. }))
 }

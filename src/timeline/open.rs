@@ -28,7 +28,7 @@ pub struct Opened {
     /// The content of a message, unmasked and inflated, or of an incomplete one what is contiguous
     /// from its start; the unmasked payload of a frame.
     pub content: Vec<u8>,
-    /// What its decoding told; `None` for what is no message.
+    /// What its decoding found; `None` for what is not a message.
     pub message: Option<MessageFacts>,
     /// Both heads, for a row of a handshake.
     pub handshake: Option<Handshake>,
@@ -68,7 +68,7 @@ pub struct OpenedFrame {
     pub unmasked: Vec<u8>,
 }
 
-/// What decoding a message told beside its content.
+/// What decoding a message found besides its content.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageFacts {
     /// Content bytes, after inflation.
@@ -82,7 +82,7 @@ pub struct MessageFacts {
     pub ending: DeflateEnding,
     /// Whether a text is UTF-8.
     pub utf8: Utf8,
-    /// Code of a Close; its reason is [`Opened::content`] behind the first two bytes.
+    /// Code of a Close; its reason is [`Opened::content`] after the first two bytes.
     pub close_code: Option<u16>,
 }
 

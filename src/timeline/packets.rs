@@ -1,4 +1,4 @@
-//! Where packets lie in the capture: a few bytes each.
+//! Where packets are in the capture: a few bytes each.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::stream::{Direction, PacketId};
 
 /// Places of packets in the order of their numbers, coded as differences.
 ///
-/// Every [`STRIDE`] packets stands where the coding can be entered.
+/// An entry point of the coding every [`STRIDE`] packets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PacketList {
     data: Vec<u8>,
@@ -27,7 +27,7 @@ struct PacketEntry {
     at: usize,
 }
 
-/// What the next packet is told relative to.
+/// What the next packet is coded relative to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Position {
     number: u64,
@@ -138,7 +138,7 @@ impl PacketList {
         self.data.capacity().saturating_add(entries)
     }
 
-    /// Seven bits a byte, the lowest first; the top bit says that more follow.
+    /// Seven bits a byte, the lowest first; the top bit means that more follow.
     fn number(&mut self, mut number: u128) {
         loop {
             let [low, ..] = number.to_le_bytes();

@@ -1,4 +1,4 @@
-//! Where decoding stopped in streams, so that it can go on there.
+//! Where decoding stopped in streams, so that it can continue there.
 
 use std::collections::VecDeque;
 
@@ -53,7 +53,7 @@ impl ResumePoints {
         self.points.push_back(point);
     }
 
-    /// The one in a row's stream, if it is not behind the row.
+    /// The one in a row's stream, if it is not after the row.
     pub(super) fn before(&self, row: &Row, direction: Direction) -> Option<&ResumePoint> {
         self.points
             .iter()
@@ -62,7 +62,7 @@ impl ResumePoints {
     }
 }
 
-/// Streams whose resume points are remembered where nothing is said: half a megabyte.
+/// Streams whose resume points are kept by default: half a megabyte.
 const FEW: usize = 16;
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl RowStore {
     /// Appends a row, whose number is given here; `None` when there are as many as can be numbered.
     pub(super) fn push(&mut self, row: &Row) -> Option<RowId> {
         let id = RowId(self.count);
-        // The last number stands for "none" in a packed row.
+        // The last number means "none" in a packed row.
         self.count = self.count.checked_add(1).filter(|count| *count < u32::MAX)?;
         let (packed, extent) = PackedRow::new(&Row { id, ..*row });
         self.extents.extend(extent);

@@ -51,7 +51,7 @@ actions! {
     Help,
     /// Hands the terminal back to the shell for a while.
     Suspend,
-    /// Holds the view still while a live capture goes on, or lets it go on.
+    /// Holds the view still while a live capture continues, or lets it continue.
     Pause,
     /// Ends reading or capturing; what was read stays.
     Stop,

@@ -1,4 +1,4 @@
-//! What was found while a capture goes on: said, shown for a moment, and rung for.
+//! Alerts about findings during a live capture: a notice, shown briefly, and the bell.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::tui::world::LoadStage;
 /// Findings that are new.
 #[derive(Debug)]
 pub struct News {
-    /// How many findings were looked at.
+    /// How many findings were examined.
     seen: usize,
     bell: Bell,
     /// Whether the bell is to be rung.

@@ -43,7 +43,7 @@ pub struct App {
     pub reading: LoadProgress,
     /// The pane that has the focus.
     pub pane: Pane,
-    /// What lies over the panes.
+    /// What is over the panes.
     pub overlay: Overlay,
     /// The connections.
     pub connections: ConnectionList,
@@ -81,7 +81,7 @@ pub struct App {
     pub bookmarks: BTreeSet<RowId>,
     /// What was typed before.
     pub history: PromptHistory,
-    /// What was found while a capture goes on.
+    /// What was found while a capture continues.
     pub news: News,
     /// Something to say in the last line.
     pub notice: Option<StatusNotice>,
@@ -105,7 +105,7 @@ pub enum Pane {
     Inspector,
 }
 
-/// What lies over the panes and takes the keys.
+/// What is over the panes and takes the keys.
 #[derive(Debug, Default)]
 pub enum Overlay {
     /// Nothing.
@@ -149,7 +149,7 @@ pub enum Effect {
     None,
     /// The program ends.
     Quit,
-    /// The program stops until the shell lets it go on.
+    /// The program stops until the shell lets it continue.
     Suspend,
     /// Everything is drawn anew.
     Redraw,
@@ -253,7 +253,7 @@ impl App {
         self.screen = screen;
         self.marks.learn(world.timeline);
         if let Some(text) = self.news.learn(world.timeline, &self.reading.stage) {
-            // A view that is held still says nothing of what came since.
+            // A frozen view does not show what came since.
             if self.rows.holding() == Holding::No {
                 self.say(Tone::Failed, text);
             }
@@ -289,7 +289,7 @@ impl App {
         }
     }
 
-    /// Goes on with what takes long, for a bounded number of rows.
+    /// Continues with what takes long, for a bounded number of rows.
     pub fn step(&mut self, world: World<'_>) -> PendingWork {
         let rows = self.rows.step(world);
         let search = self.search.step(&mut self.rows, world);
@@ -325,7 +325,7 @@ impl App {
         }
     }
 
-    /// Goes on to read the row under the cursor again, where the inspector is open and another row was
+    /// Continues to read the row under the cursor again, where the inspector is open and another row was
     /// read. Until it is read, the inspector shows what the timeline knows of it.
     fn open_current(&mut self, world: World<'_>) -> PendingWork {
         let Some(current) = self.current().filter(|_| self.inspecting == InspectorPane::Open)
@@ -372,5 +372,5 @@ impl App {
     }
 }
 
-/// Bytes that are decoded for the inspector before keys are looked at: about 10 ms.
+/// Bytes that are decoded for the inspector before keys are examined: about 10 ms.
 const OPEN_WORK: u64 = 4 << 20;

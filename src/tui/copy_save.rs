@@ -1,4 +1,4 @@
-//! What the menus do: to the clipboard, or to a file that is asked for.
+//! What the menus do: to the clipboard, or to a file that the user names.
 
 use crate::timeline::export::{Format, write};
 use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};

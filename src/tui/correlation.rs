@@ -1,7 +1,7 @@
 //! Which message answers which: those that bear the same id, as JSON-RPC, GraphQL, OCPP, WAMP, Phoenix
 //! and socket.io write it.
 //!
-//! Nothing in WebSocket says what an answer is, and the timeline keeps no content, so this is found out
+//! Nothing in WebSocket marks a response, and the timeline keeps no content, so this is found out
 //! for rows that are visible only, among those shortly before them.
 
 use std::hash::{BuildHasher, Hasher};
@@ -19,7 +19,7 @@ use crate::websocket::Opcode;
 pub struct Answers {
     /// Fingerprints of the ids that rows bear.
     ids: HashMap<RowId, Option<u64>>,
-    /// The request of each row that was looked at.
+    /// The request of each row that was examined.
     requests: HashMap<RowId, Option<RowId>>,
     /// The first answer to a request.
     firsts: HashMap<RowId, RowId>,
@@ -102,7 +102,7 @@ impl Answers {
         PendingWork::Nothing
     }
 
-    /// Learns the ids of a row and, if it bears one, of those before it, which it gives; `None` where more
+    /// Learns the ids of a row and, if it bears one, of those before it, which it gives; `None` if more
     /// has to be read than may be at once.
     fn look(
         &mut self,
@@ -172,7 +172,7 @@ fn hash(id: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// What is read of a row: ids stand near the beginning.
+/// What is read of a row: ids are near the beginning.
 const LIMITS: OpenLimits = OpenLimits { content: 512, wire: 1 << 16, inflated_bytes: 1 << 20 };
 
 /// Bytes of the shortest message with an id: `[2,1]`.
@@ -181,7 +181,7 @@ const SHORTEST: u64 = 5;
 /// Rows of a connection before an answer among which its request is looked for.
 const REACH: usize = 128;
 
-/// Rows that are read again before keys are looked at ...
+/// Rows that are read again before keys are examined ...
 const MOST_AT_ONCE: usize = 64;
 
 /// ... and bytes that are decoded for them, where they refer to what was sent before: some

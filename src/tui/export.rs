@@ -49,7 +49,7 @@ pub struct Extract {
 
 impl Extract {
     /// Those of a connection, up to the next one between the same peers: its last acknowledgments bring
-    /// nothing new, and no row tells of them.
+    /// nothing new, and no row reports them.
     pub fn of(connection: &ConnectionRow, timeline: &Timeline) -> Self {
         let peers = BTreeSet::from([connection.client, connection.server]);
         let first = connection.first.packet;
@@ -96,7 +96,7 @@ impl Extract {
                 Err(error) if error.is_damage() => break,
                 Err(error) => return Err(io::Error::other(error)),
             };
-            // Earlier packets are decoded, too: one may hold the first fragment of a datagram.
+            // Earlier packets are decoded as well: one may hold the first fragment of a datagram.
             let decoded = decoder.decode(&packet);
             let is_wanted = self.packets.contains(&packet.id)
                 && matches!(&decoded, Decoded::Tcp(segment) if self.wants(segment));
@@ -135,7 +135,7 @@ impl Extract {
                     wanted.push(kept);
                 }
             }
-            // What was let go is not there any more: what is, is written.
+            // What was dropped is not there any more: what is, is written.
             next = past.before(&kept).unwrap_or(None);
         }
         for kept in wanted.iter().rev() {
@@ -199,5 +199,5 @@ impl Export {
     }
 }
 
-/// Rows that are written before keys are looked at.
+/// Rows that are written before keys are examined.
 const ROWS_PER_STEP: usize = 64;

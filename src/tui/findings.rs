@@ -14,7 +14,7 @@ pub struct FindingList {
     cursor: usize,
     top: usize,
     height: usize,
-    /// How far what is said about the finding under the cursor is scrolled.
+    /// How far the explanation of the finding under the cursor is scrolled.
     said: usize,
 }
 
@@ -104,12 +104,12 @@ impl FindingList {
         self.keep_visible();
     }
 
-    /// How many lines of what is said about the finding under the cursor are scrolled out of sight.
+    /// How many lines of the explanation of the finding under the cursor are scrolled out of sight.
     pub fn said(&self) -> usize {
         self.said
     }
 
-    /// Scrolls what is said about the finding under the cursor, by `most` lines at most.
+    /// Scrolls the explanation of the finding under the cursor, by `most` lines at most.
     pub fn scroll_said(&mut self, by: isize, most: usize) {
         self.said = self.said.saturating_add_signed(by).min(most);
     }

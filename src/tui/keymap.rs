@@ -44,7 +44,7 @@ impl Focus {
         }
     }
 
-    /// Whether keys that mean something everywhere mean it here, too.
+    /// Whether keys that mean something everywhere mean it here as well.
     fn is_open(self) -> bool {
         match self {
             Self::Anywhere
@@ -191,8 +191,8 @@ pub static BINDINGS: &[KeyBinding] = &[
 
     bind(Focus::Findings, KeyCode::Tab,       Action::ToggleGroups,    "by rule, or by connection"),
     bind(Focus::Findings, KeyCode::Enter,     Action::Open,            "go to the place"),
-    key (Focus::Findings, 'J',                Action::NextRow,         "scroll down what is said about it"),
-    key (Focus::Findings, 'K',                Action::PreviousRow,     "scroll up what is said about it"),
+    key (Focus::Findings, 'J',                Action::NextRow,         "scroll its explanation down"),
+    key (Focus::Findings, 'K',                Action::PreviousRow,     "scroll its explanation up"),
     bind(Focus::Findings, KeyCode::Esc,       Action::Back,            "close"),
 
     bind(Focus::Help,   KeyCode::Esc,         Action::Back,            "close"),
@@ -214,7 +214,7 @@ pub static BINDINGS: &[KeyBinding] = &[
 
 /// What a key asks for; `None` for a key without a meaning.
 ///
-/// Shift is not looked at: terminals disagree whether it comes with a capital letter.
+/// Shift is not examined: terminals disagree whether it comes with a capital letter.
 pub fn lookup(focus: Focus, event: KeyEvent) -> Option<Action> {
     let control =
         if event.modifiers.contains(KeyModifiers::CONTROL) { Control::Held } else { Control::Free };

@@ -11,13 +11,13 @@ pub struct PaneLayout {
     pub connections: Rect,
     /// The overview.
     pub overview: Rect,
-    /// The timeline; empty where the inspector covers it.
+    /// The timeline; empty if the inspector covers it.
     pub timeline: Rect,
-    /// The inspector; empty where it is closed.
+    /// The inspector; empty if it is closed.
     pub inspector: Rect,
     /// The last line, or, while something is typed, the last two.
     pub bottom: Rect,
-    /// What lies between the first and the last line: where lists and menus open.
+    /// What is between the first and the last line: where lists and menus open.
     pub middle: Rect,
 }
 
@@ -115,7 +115,7 @@ pub fn connection_lines(pane: Rect) -> Rect {
     Rect { y: inside.y.saturating_add(1), height: inside.height.saturating_sub(1), ..inside }
 }
 
-/// The list of findings over the panes, of so many lines, and below it what is said about the one
+/// The list of findings over the panes, of so many lines, and below it the explanation of the one
 /// under the cursor: a short list leaves it more room.
 pub fn findings(middle: Rect, lines: usize) -> (Rect, Rect) {
     let inside = inside(middle);
@@ -143,7 +143,7 @@ pub const LEAST_WIDTH: u16 = 80;
 /// The same in lines.
 pub const LEAST_HEIGHT: u16 = 24;
 
-/// Columns from which on the inspector stands beside the timeline.
+/// Columns from which on the inspector is next to the timeline.
 pub const WIDE: u16 = 120;
 
 /// Lines from which on the overview has a line for each direction and one for marks.

@@ -79,7 +79,7 @@ pub struct Show {
 /// Whether a capture can be ended while it makes wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum QuitPolicy {
-    /// It ends when it is told to.
+    /// It ends when asked to.
     AtOnce,
     /// It ends with the next packet at best.
     Perhaps,

@@ -1,4 +1,4 @@
-//! How keys change what lies over the panes: help, findings, menus, and lines that are typed.
+//! How keys change what is over the panes: help, findings, menus, and lines that are typed.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -120,7 +120,7 @@ impl App {
         Effect::None
     }
 
-    /// Scrolls what is said about the finding under the cursor.
+    /// Scrolls the explanation of the finding under the cursor.
     fn scroll_said(&mut self, by: isize, world: World<'_>) {
         let (_, below) = layout::findings(self.layout.middle, self.findings.len());
         let Some(found) = self.findings.current(world.timeline) else { return };
@@ -166,7 +166,7 @@ impl App {
                 _ if text.trim().is_empty() => self.rows.set_filter(None),
                 Ok(filter) => self.rows.set_filter(Some(filter)),
                 Err(_) => {
-                    // What is wrong stands below it already.
+                    // The error is already shown below it.
                     self.overlay = Overlay::Prompt(prompt);
                 }
             },
@@ -197,7 +197,7 @@ impl App {
     }
 }
 
-/// Looks at a line after it has changed: what is wrong with it, and what may stand at the cursor.
+/// Looks at a line after it has changed: what is wrong with it, and what may be at the cursor.
 pub(super) fn typed(prompt: &mut Prompt) {
     let text = prompt.text();
     match prompt.purpose {

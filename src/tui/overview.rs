@@ -24,7 +24,7 @@ impl Overview {
         &self.buckets
     }
 
-    /// The time that all columns stand for; the end is not in it.
+    /// The time span of all columns; its end is excluded.
     pub fn range(&self) -> Option<&Range<Timestamp>> {
         self.range.as_ref()
     }
@@ -45,7 +45,7 @@ impl Overview {
         Some(Timestamp(range.start.0.saturating_add(u64::try_from(passed).ok()?)))
     }
 
-    /// The column in which a time lies.
+    /// The column of a time.
     pub fn column_of(&self, time: Timestamp) -> Option<usize> {
         let range = self.range.as_ref().filter(|range| range.contains(&time))?;
         let columns = u128::try_from(self.buckets.len()).ok()?;

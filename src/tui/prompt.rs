@@ -17,7 +17,7 @@ pub struct Prompt {
     input: Input,
     /// What is wrong with it: the column, how many are concerned, and why.
     pub fault: Option<PromptError>,
-    /// What may stand at the cursor.
+    /// What may be at the cursor.
     pub candidates: Vec<Completion>,
     /// Which line of the history is shown; `None` for the new one.
     recalled: Option<usize>,
@@ -76,7 +76,7 @@ impl Prompt {
         self.input = Input::new(text);
     }
 
-    /// The character before which the cursor stands, from 0.
+    /// The character after the cursor, from 0.
     pub fn cursor(&self) -> usize {
         self.input.cursor()
     }
@@ -91,7 +91,7 @@ impl Prompt {
         self.input.visual_scroll(width)
     }
 
-    /// What stands before it.
+    /// What is before it.
     pub fn label(&self) -> &'static str {
         match self.purpose {
             PromptPurpose::Search => "search: ",
@@ -103,7 +103,7 @@ impl Prompt {
         }
     }
 
-    /// Lines that it takes: itself, and what is said about it.
+    /// Lines that it takes: itself, and its hint or error.
     pub fn lines(&self) -> u16 {
         match self.purpose {
             PromptPurpose::Search | PromptPurpose::Filter => 2,
@@ -129,7 +129,7 @@ impl Prompt {
         self.fault = None;
     }
 
-    /// Replaces some characters; the cursor stands behind what replaces them.
+    /// Replaces some characters; the cursor follows what replaces them.
     pub fn complete(&mut self, replaces: Range<usize>, text: &str) {
         let letters = || self.input.value().chars();
         let before: String = letters().take(replaces.start).collect();
@@ -159,7 +159,7 @@ impl Prompt {
         self.fault = None;
     }
 
-    /// What stands before the cursor and behind it.
+    /// What is before the cursor and after it.
     fn split(&self) -> (String, String) {
         let text = self.input.value();
         let at = text.char_indices().nth(self.input.cursor()).map_or(text.len(), |(at, _)| at);

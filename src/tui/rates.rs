@@ -18,7 +18,7 @@ pub struct Rates {
 /// Measures rates over a second or a little more.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
-    /// When it was looked at, and what had been counted by then.
+    /// When it was examined, and what had been counted by then.
     before: Option<(Duration, Rates)>,
     rates: Rates,
 }

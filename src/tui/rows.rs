@@ -12,7 +12,7 @@ use crate::tui::world::{LoadStage, PendingWork, World};
 #[derive(Debug)]
 pub struct RowList {
     ids: Vec<u32>,
-    /// How many of the timeline's rows (or of the one connection's) were looked at.
+    /// How many of the timeline's rows (or of the one connection's) were examined.
     scanned: usize,
     detail: RowDetail,
     picked: Vec<ConnectionId>,
@@ -22,10 +22,10 @@ pub struct RowList {
     /// The row that the cursor is to return to, while the list is made anew.
     sought: Option<RowId>,
     following: Following,
-    /// Rows of the timeline from this one on are not looked at, while the list is held still.
+    /// Rows of the timeline from this one on are not examined, while the list is held still.
     held: Option<u32>,
     chooser: Option<Chooser>,
-    /// Rows looked at so far, to be counted by tests.
+    /// Rows examined so far, to be counted by tests.
     pub work: u64,
 }
 
@@ -121,7 +121,7 @@ impl RowList {
         self.detail
     }
 
-    /// The connections of which rows are shown; none where those of all are.
+    /// The connections of which rows are shown; none if those of all are.
     pub fn picked(&self) -> &[ConnectionId] {
         &self.picked
     }
@@ -278,13 +278,13 @@ impl RowList {
         if at < end { PendingWork::More } else { PendingWork::Nothing }
     }
 
-    /// How much of the timeline was looked at, of 100.
+    /// How much of the timeline was examined, of 100.
     pub fn percent(&self, timeline: &Timeline) -> usize {
         let all = self.end(timeline);
         self.scanned.saturating_mul(100).checked_div(all).unwrap_or(100).min(100)
     }
 
-    /// Holds the list still: what comes from now on is not in it. Or lets it go on.
+    /// Holds the list still: what comes from now on is not in it. Or lets it continue.
     pub fn hold(&mut self, timeline: &Timeline, holding: Holding) {
         self.held = match holding {
             Holding::Yes => self.held.or_else(|| Some(timeline.rows())),
@@ -307,7 +307,7 @@ impl RowList {
         self.following = Following::No;
     }
 
-    /// How many of the timeline's rows (or of the one connection's) are to be looked at by now.
+    /// How many of the timeline's rows (or of the one connection's) are to be examined by now.
     fn end(&self, timeline: &Timeline) -> usize {
         let all = timeline.rows().min(self.held.unwrap_or(u32::MAX));
         match self.picked.as_slice() {

@@ -14,12 +14,12 @@ use crate::tui::world::{PendingWork, StatusNotice, Tone, World};
 #[derive(Debug, Default)]
 pub struct Search {
     needle: Option<Needle>,
-    /// The place in the list that is looked at next, and in which direction to go on.
+    /// The place in the list that is examined next, and in which direction to continue.
     running: Option<(usize, Towards)>,
     notice: Option<StatusNotice>,
     /// Where rows were read last, while it is under way.
     resume_points: Option<ResumePoints>,
-    /// Rows looked at so far, to be counted by tests.
+    /// Rows examined so far, to be counted by tests.
     pub work: u64,
 }
 
@@ -56,7 +56,7 @@ impl Needle {
             RegexBuilder::new(&regex::escape(typed)).case_insensitive(true).build()
         };
         let pattern = pattern.map_err(|error| {
-            // The last line says what is wrong; those before it draw the place.
+            // The last line is the error; those before it draw the position.
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
             last.trim_start_matches("error: ").to_owned()
@@ -96,7 +96,7 @@ fn bytes(digits: &str) -> Result<Vec<u8>, String> {
         .filter(|letter| !letter.is_whitespace())
         .map(|letter| {
             let digit = letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            digit.ok_or_else(|| format!("{letter:?} is no hexadecimal digit"))
+            digit.ok_or_else(|| format!("{letter:?} is not a hexadecimal digit"))
         })
         .collect::<Result<_, _>>()?;
     if digits.is_empty() || digits.len() % 2 == 1 {
@@ -112,7 +112,7 @@ impl Search {
         self.needle.as_ref()
     }
 
-    /// The place in the list that is looked at, while the search is under way.
+    /// The place in the list that is examined, while the search is under way.
     pub fn place(&self) -> Option<usize> {
         self.running.map(|(place, _)| place)
     }
@@ -144,7 +144,7 @@ impl Search {
         self.running.take().is_some()
     }
 
-    /// Forgets what was searched for, so that nothing stands out any more; returns whether anything did.
+    /// Drops the search, so that nothing is highlighted; returns whether anything was.
     pub fn forget(&mut self) -> bool {
         self.running = None;
         self.needle.take().is_some()
@@ -208,7 +208,7 @@ impl Search {
     }
 }
 
-/// Whether a row holds what is searched for; `None` where reading it is to go on later.
+/// Whether a row holds what is searched for; `None` if reading it is to continue later.
 fn matches(needle: &Needle, row: RowId, world: World<'_>, opener: &mut Opener<'_>) -> Option<bool> {
     let has_content = world.timeline.row(row).is_some_and(|row| row.is_message() && row.length > 0);
     if !has_content {
@@ -225,7 +225,7 @@ fn failed(text: &str) -> StatusNotice {
     StatusNotice { text: text.to_owned(), tone: Tone::Failed }
 }
 
-/// Rows that are looked at before keys are.
+/// Rows that are examined before keys are.
 pub const ROWS_PER_STEP: usize = 64;
 
 /// Memory that a pattern may take, in bytes.

@@ -40,13 +40,13 @@ pub(super) struct EventLoop {
     pub(super) started: Instant,
     /// Measures how fast packets come.
     pub(super) meter: Meter,
-    /// When a live capture was told to stop.
+    /// When a live capture was asked to stop.
     pub(super) stopping: Option<Instant>,
     /// The file that messages are being written to.
     pub(super) writing: Option<(File, String)>,
 }
 
-/// Whether the loop goes on.
+/// Whether the loop continues.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum LoopStep {
     GoOn,
@@ -56,7 +56,7 @@ enum LoopStep {
 /// Ends the process after a signal where the loop does not: with its terminal gone, reading keys
 /// never returns.
 #[expect(clippy::disallowed_methods, reason = "the loop that should see the signal is stuck")]
-#[expect(clippy::exit, reason = "nobody is left to return to")]
+#[expect(clippy::exit, reason = "there is nothing left to return to")]
 fn end_without_a_terminal(ended: Arc<AtomicBool>) {
     thread::spawn(move || {
         while !ended.load(Ordering::Acquire) {
@@ -94,7 +94,7 @@ impl EventLoop {
         screen.leave()
     }
 
-    /// Goes on with what takes long for a moment, and draws.
+    /// Continues with what takes long for a moment, and draws.
     fn draw(&mut self, screen: &mut TerminalScreen) -> io::Result<PendingWork> {
         let waited = self.stopping.map(|since| now().saturating_duration_since(since));
         if waited.is_some_and(|waited| waited >= STOP_TIME) && self.shared.may_wait() {
@@ -106,7 +106,7 @@ impl EventLoop {
         if stage != self.app.reading.stage
             && let LoadStage::Broken(why) = &stage
         {
-            // Its name stands in the first line.
+            // Its name is in the first line.
             let text = match why.strip_prefix(&self.app.name) {
                 Some(rest) => format!("the capture{rest}"),
                 None => why.clone(),
@@ -234,7 +234,7 @@ impl EventLoop {
         }
     }
 
-    /// Writes the messages that are ready, and says when all are written.
+    /// Writes the messages that are ready, and reports when all are written.
     fn write_ready(&mut self, pending: PendingWork) {
         let Some((file, path)) = &mut self.writing else { return };
         let ready = std::mem::take(&mut self.app.ready);
@@ -259,7 +259,7 @@ impl EventLoop {
     }
 }
 
-/// Waits for a moment until the reader has let go of what it reads from, and of what is written along
+/// Waits for a moment until the reader has released what it reads from, and of what is written along
 /// with it.
 pub(super) fn wait_for(reader: &JoinHandle<()>) {
     let until = now().checked_add(READER_TIME);
@@ -268,7 +268,7 @@ pub(super) fn wait_for(reader: &JoinHandle<()>) {
     }
 }
 
-/// Stops the process until the shell lets it go on.
+/// Stops the process until the shell lets it continue.
 #[cfg(unix)]
 fn suspend(screen: &mut TerminalScreen) -> io::Result<()> {
     screen.leave()?;
@@ -286,16 +286,16 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// How long work that takes long goes on before keys are looked at.
+/// How long work that takes long continues before keys are examined.
 const WORK_TIME: Duration = Duration::from_millis(10);
 
 /// How often the screen is drawn while packets come.
 const DRAW_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often signals are looked at while nothing happens.
+/// How often signals are examined while nothing happens.
 const IDLE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often the reader is looked at, at the end.
+/// How often the reader is examined, at the end.
 const END_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How often a signal is looked for beside the loop.

@@ -8,7 +8,7 @@ use crate::timeline::{FindingRow, RowId, Timeline};
 #[derive(Debug)]
 pub struct Marks {
     worst: HashMap<RowId, usize>,
-    /// How many findings were looked at.
+    /// How many findings were examined.
     seen: usize,
     /// Findings whose row was yet to come.
     waiting: Vec<usize>,

@@ -23,7 +23,7 @@ pub(super) struct TerminalScreen {
     pub(super) terminal: Terminal<CrosstermBackend<TerminalOutput>>,
 }
 
-/// Standard output without its lock: whoever panics can give the terminal back, too.
+/// Standard output without its lock, so that a panicking thread can also restore the terminal.
 #[derive(Debug)]
 pub(super) struct TerminalOutput {
     file: File,
@@ -72,7 +72,7 @@ impl TerminalScreen {
     ///
     /// # Errors
     ///
-    /// When there is no terminal, or it does not do what it is told.
+    /// If there is no terminal, or it fails.
     pub(super) fn new() -> io::Result<Self> {
         let terminal = Terminal::new(CrosstermBackend::new(TerminalOutput::new()?))?;
         let mut screen = Self { terminal };
@@ -85,7 +85,7 @@ impl TerminalScreen {
     ///
     /// # Errors
     ///
-    /// When the terminal does not do what it is told.
+    /// If the terminal fails.
     pub(super) fn enter(&mut self) -> io::Result<()> {
         TAKEN.store(true, Ordering::Release);
         enable_raw_mode()?;
@@ -104,7 +104,7 @@ impl TerminalScreen {
     ///
     /// # Errors
     ///
-    /// When the terminal does not do what it is told.
+    /// If the terminal fails.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         let area = Rect::from((Position::ORIGIN, self.terminal.size()?));
         self.terminal.resize(area)
@@ -114,7 +114,7 @@ impl TerminalScreen {
     ///
     /// # Errors
     ///
-    /// When the terminal does not do what it is told.
+    /// If the terminal fails.
     pub(super) fn leave(&mut self) -> io::Result<()> {
         self.terminal.backend_mut().flush()?;
         give_back()
@@ -123,7 +123,7 @@ impl TerminalScreen {
 
 impl Drop for TerminalScreen {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // No one is left to report it to.
         self.leave().ok();
     }
 }
@@ -132,7 +132,7 @@ impl Drop for TerminalScreen {
 ///
 /// # Errors
 ///
-/// When the terminal does not do what it is told.
+/// If the terminal fails.
 pub(super) fn ring(out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\x07")?;
     out.flush()
@@ -149,7 +149,7 @@ fn give_back() -> io::Result<()> {
 
 /// Gives the terminal back, if it is still there.
 pub(super) fn give_up() {
-    // Nobody is left to be told.
+    // No one is left to report it to.
     give_back().ok();
 }
 

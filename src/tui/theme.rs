@@ -277,7 +277,7 @@ fn indexed(role: Role, colors: &Colors) -> Style {
             return Style::new().bg(Color::Indexed(colors.selected)).add_modifier(Modifier::BOLD);
         }
         Role::Chosen => return Style::new().bg(Color::Indexed(colors.chosen)),
-        // Underlined, too: it is to be seen on the line under the cursor.
+        // Underlined as well: it is to be seen on the line under the cursor.
         Role::Match => {
             let style = Style::new().bg(Color::Indexed(colors.found));
             return style.add_modifier(Modifier::UNDERLINED);
@@ -320,7 +320,7 @@ fn sixteen(role: Role) -> Style {
     color.map_or(style, |color| style.fg(color))
 }
 
-/// What stands out beside its color.
+/// Attributes besides the color.
 fn weight(role: Role) -> Modifier {
     if matches!(role, Role::Title | Role::Key | Role::Error | Role::Focused) {
         Modifier::BOLD
@@ -329,7 +329,7 @@ fn weight(role: Role) -> Modifier {
     }
 }
 
-/// What stands out where there are no colors, or too few of them.
+/// Attributes if there are no colors, or too few.
 fn emphasis(role: Role) -> Modifier {
     if matches!(role, Role::Selected) {
         Modifier::REVERSED

@@ -76,7 +76,7 @@ impl App {
             Action::Open => {
                 self.inspecting = InspectorPane::Open;
                 self.pane = Pane::Inspector;
-                // What is looked at does not run away; G follows again.
+                // What is examined does not run away; G follows again.
                 self.rows.stay();
             }
             _ => return self.update_anywhere(action, world),
@@ -255,7 +255,7 @@ impl App {
         Effect::None
     }
 
-    /// Holds the view still, or lets it go on.
+    /// Holds the view still, or lets it continue.
     fn pause(&mut self, world: World<'_>) {
         match self.rows.holding() {
             Holding::Yes => self.rows.hold(world.timeline, Holding::No),

@@ -95,7 +95,7 @@ pub struct StatusNotice {
     pub tone: Tone,
 }
 
-/// How something is said.
+/// The tone of a notice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Tone {
     /// It was done.
@@ -107,7 +107,7 @@ pub enum Tone {
 /// Whether a file may be overwritten.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Replace {
-    /// The user was asked and said so.
+    /// The user confirmed it.
     Yes,
     /// The user must be asked.
     Ask,

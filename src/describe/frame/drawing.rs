@@ -52,9 +52,9 @@ pub enum FramePart {
 pub struct Look {
     /// What the borders are made of.
     pub borders: Borders,
-    /// How much stands in the cells.
+    /// How much is in the cells.
     pub labels: Labels,
-    /// How many bits stand in a row.
+    /// How many bits are in a row.
     pub rows: BitsPerRow,
 }
 
@@ -67,7 +67,7 @@ pub enum Borders {
     Ascii,
 }
 
-/// How much stands in the cells beside the bits.
+/// How much is in the cells beside the bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Labels {
     /// One line: names, those of single bits by their first letter.
@@ -76,7 +76,7 @@ pub enum Labels {
     Tall,
 }
 
-/// How many bits stand in a row.
+/// How many bits are in a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BitsPerRow {
     /// 32, as in the RFC.
@@ -111,7 +111,7 @@ impl DrawnLine {
     }
 }
 
-/// Draws a header of which `fields` were told, and the beginning of its payload.
+/// Draws a header with these `fields`, and the beginning of its payload.
 ///
 /// Each line is [`BitsPerRow::columns`] wide. Bits that are missing in a header
 /// that is cut short are drawn as `?`. Without fields there is nothing to draw.
@@ -137,10 +137,10 @@ struct DrawnRow {
     cells: Vec<Cell>,
 }
 
-/// The part of a field, or of the payload, that stands in one row.
+/// The part of a field, or of the payload, that is in one row.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    /// `None` where nothing is known to stand there: behind a header that is cut short.
+    /// `None` if nothing is known to be there: after a truncated header.
     part: Option<FramePart>,
     /// Its first bit within its field.
     from: u16,
@@ -291,7 +291,7 @@ impl Cell {
         }
     }
 
-    /// What stands in the place of the payload.
+    /// What takes the place of the payload.
     fn payload(&self, fields: &[FrameField], line: usize) -> String {
         if self.part.is_none() {
             return String::new();
@@ -310,7 +310,7 @@ impl Cell {
         }
     }
 
-    /// The name of a field that may go on in the next row.
+    /// The name of a field that may continue in the next row.
     fn name(&self, field: &FrameField) -> String {
         let is_begun = self.from > 0;
         let goes_on = self.from.saturating_add(self.bits) < field.bits;
@@ -319,7 +319,7 @@ impl Cell {
         format!("{before}{}{after}", field.kind.name())
     }
 
-    /// The bytes of a field that stand in this cell.
+    /// The bytes of a field that are in this cell.
     fn bytes(&self, field: &FrameField) -> String {
         let mut text = String::new();
         for byte in (self.from..).step_by(8).take(usize::from(self.bits / 8)) {
@@ -341,7 +341,7 @@ impl Cell {
     }
 }
 
-/// Whether the header says that there is no payload.
+/// Whether the header announces no payload.
 fn has_no_payload(fields: &[FrameField]) -> bool {
     let is_length =
         |field: &&FrameField| matches!(field.kind, FieldKind::Length | FieldKind::ExtendedLength);

@@ -10,7 +10,7 @@ impl HeaderFacts {
         self.opcode & 0x8 != 0
     }
 
-    /// Says what a field means that is whole.
+    /// Reports what a field means that is complete.
     pub(super) fn explain(self, field: &mut FrameField) {
         let is_set = field.value != 0;
         match field.kind {
@@ -141,7 +141,7 @@ impl HeaderFacts {
         };
         let (meaning, section) = match defined {
             Some(Opcode::Continuation) => (
-                "The payload goes on with the message that is open. Its kind, text or binary, was said by its \
+                "The payload continues the open message. Its kind, text or binary, was said by its \
                  first frame.",
                 "RFC 6455 §5.4",
             ),
@@ -160,7 +160,7 @@ impl HeaderFacts {
                 "RFC 6455 §5.5.2",
             ),
             Some(Opcode::Pong) => (
-                "The answer to a Ping, with the same payload; or a sign of life that nobody asked for.",
+                "The response to a Ping, with the same payload; or an unsolicited sign of life.",
                 "RFC 6455 §5.5.3",
             ),
             None if self.is_control() => (
@@ -182,7 +182,7 @@ impl HeaderFacts {
         let what = if self.masked {
             "A masking key follows, and the payload is XORed with it."
         } else {
-            "There is no masking key: the payload stands here as it is."
+            "There is no masking key: the payload is sent as it is."
         };
         let who = match (self.masked, self.context.direction) {
             (true, Some(Direction::ClientToServer)) => {
@@ -213,18 +213,18 @@ impl HeaderFacts {
         let (words, meaning) = match self.short_length {
             126 => (
                 "see the next 16 bits".into(),
-                "7 bits hold a length of at most 125 bytes. 126 is no length: it says that the length stands in \
+                "7 bits hold a length of at most 125 bytes. 126 is not a length: it says that the length stands in \
                  the 16 bits that follow.",
             ),
             127 => (
                 "see the next 64 bits".into(),
-                "7 bits hold a length of at most 125 bytes. 127 is no length: it says that the length stands in \
+                "7 bits hold a length of at most 125 bytes. 127 is not a length: it means that the length is in \
                  the 64 bits that follow.",
             ),
             0 => (bytes(0), "There is no payload. That is legal for every kind of frame."),
             length => (
                 bytes(u64::from(length)),
-                "Up to 125 bytes the length stands in these 7 bits. It counts the payload only, not the \
+                "Up to 125 bytes the length is in these 7 bits. It counts the payload only, not the \
                  header.",
             ),
         };
@@ -249,7 +249,7 @@ fn extended_length(field: &mut FrameField) {
             "The shortest form that holds the length must be used: up to 125 bytes fit into the 7 bits \
              before."
         }
-        16 => "Most significant byte first. From 126 to 65,535 bytes the length stands in these 16 bits.",
+        16 => "Most significant byte first. From 126 to 65,535 bytes the length is in these 16 bits.",
         _ if length >> 63 != 0 => {
             "The first of these 64 bits must be 0, and it is 1: no frame may be that long."
         }
@@ -261,7 +261,7 @@ fn extended_length(field: &mut FrameField) {
             "The shortest form that holds the length must be used: up to 65,535 bytes fit into 16 bits."
         }
         _ => {
-            "Most significant byte first. From 65,536 bytes on the length stands in these 64 bits, of \
+            "Most significant byte first. From 65,536 bytes on the length is in these 64 bits, of \
              which the first is always 0."
         }
     }

@@ -1,4 +1,4 @@
-//! What each field of a frame header says, for people who read one bit by bit.
+//! The meaning of each field of a frame header, for people who read it bit by bit.
 
 pub mod drawing;
 mod meaning;
@@ -26,7 +26,7 @@ pub struct FrameField {
     pub words: Cow<'static, str>,
     /// What it means in this frame, in one or a few sentences.
     pub meaning: Cow<'static, str>,
-    /// Where the standard says so: `RFC 6455 §5.2`.
+    /// The section of the standard: `RFC 6455 §5.2`.
     pub section: &'static str,
 }
 
@@ -92,9 +92,9 @@ impl FieldKind {
     }
 }
 
-/// Tells the fields that `header` begins with, in wire order.
+/// Reports the fields that `header` begins with, in wire order.
 ///
-/// `header` are the bytes as sent; those behind the header do not matter. Of a header that is cut
+/// `header` are the bytes as sent; those after the header do not matter. Of a header that is cut
 /// short all fields are given that it must have, with as many bits as are there: with one byte, that
 /// is the first two bytes' fields; with none, nothing.
 pub fn anatomy(header: &[u8], context: FrameContext) -> Vec<FrameField> {
@@ -229,7 +229,7 @@ mod tests {
         // RFC 6455 §5.7
         ("unmasked text", &[0x81, 0x05],
          "opcode 4+4/4=1, MASK 8+1/1=0, payload length 9+7/7=5"),
-        ("masked text, its payload behind", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+        ("masked text, its payload after it", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
          "opcode 4+4/4=1, MASK 8+1/1=1, payload length 9+7/7=5, masking key 16+32/32=37fa213d"),
         ("256 bytes binary", &[0x82, 0x7e, 0x01, 0x00],
          "opcode 4+4/4=2, MASK 8+1/1=0, payload length 9+7/7=7e, extended payload length 16+16/16=100"),
@@ -318,7 +318,7 @@ mod tests {
             ("server, unmasked",     &[0x81, 0x00], SERVER, Mask, "not masked", "never masks"),
             ("no payload",           &[0x81, 0x00], NONE, Length, "0 bytes", "no payload"),
             ("one byte",             &[0x81, 0x01], NONE, Length, "1 byte", "7 bits"),
-            ("16 bits follow",       &[0x81, 0x7e, 0x01, 0x00], NONE, Length, "see the next 16 bits", "126 is no length"),
+            ("16 bits follow",       &[0x81, 0x7e, 0x01, 0x00], NONE, Length, "see the next 16 bits", "126 is not a length"),
             ("long ping",            &[0x89, 0x7e, 0x01, 0x00], NONE, Length, "see the next 16 bits", "125 bytes are the most"),
             ("16 bits",              &[0x81, 0x7e, 0xff, 0xff], NONE, ExtendedLength, "65,535 bytes", "16 bits"),
             ("16 bits for 5",        &[0x81, 0x7e, 0x00, 0x05], NONE, ExtendedLength, "5 bytes", "shortest form"),

@@ -103,7 +103,7 @@ fn origin(packet: u64) -> Origin {
     Origin { packet: PacketId(packet), time: Timestamp(packet * 1_000_000) }
 }
 
-/// Offsets of the tests are numbers of packets, too.
+/// Offsets of the tests are numbers of packets as well.
 fn span(start: u64, end: u64) -> Span {
     Span { start, end, first: origin(start), last: origin(end) }
 }
@@ -204,7 +204,7 @@ fn findings_are_given_with_the_entry_that_they_belong_to() {
               Starts(CLIENT, 30, LAST), Ends(CLIENT, 30, LAST), Finds("WS-M01", CLIENT, 20), Says(CLIENT, text, 20, 40)],
             &["2 text WS-F01 WS-M01"],
             &["0 frame WS-F01", "1 frame", "2 text WS-F01 WS-M01, 1 repeated"]),
-        ("not with what the other side says meanwhile",
+        ("not with what the other side sends meanwhile",
             &[Finds("WS-F01", CLIENT, 20), Starts(CLIENT, 20, BEGINNING), Says(SERVER, text, 20, 30), Says(CLIENT, text, 20, 40)],
             &["0 text", "1 text WS-F01"],
             &["0 text", "1 text WS-F01"]),
@@ -262,7 +262,7 @@ fn pings_and_pongs_are_partners() {
         &[
             Says(CLIENT, Opcode::Ping, 10, 12),
             Says(SERVER, Opcode::Pong, 10, 12),
-            // One that nobody asked for, and one whose Ping had to wait.
+            // One that nobody needs, and one whose Ping had to wait.
             Says(SERVER, Opcode::Pong, 14, 16),
             Says(CLIENT, Opcode::Ping, 12, 13),
         ],

@@ -11,7 +11,7 @@ use crate::timeline::filter::token::{self, FilterToken, FilterTokenKind};
 /// Something that can be written at a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Completion {
-    /// The characters that it stands in for, from 0: the word under the cursor.
+    /// The characters that it replaces, from 0: the word under the cursor.
     pub replaces: Range<usize>,
     /// What to write.
     pub text: String,
@@ -19,10 +19,10 @@ pub struct Completion {
     pub help: &'static str,
 }
 
-/// What can be written at the cursor, which stands before the character with this number (from 0).
+/// What can be written at the cursor, which is before the character with this number (from 0).
 ///
 /// What begins as the word before the cursor does comes first, then what contains that word. There is
-/// nothing within a text, and behind what is wrong.
+/// nothing within a text, and after what is wrong.
 pub fn complete(text: &str, cursor: usize) -> Vec<Completion> {
     let letters: Vec<char> = text.chars().collect();
     let cursor = cursor.min(letters.len());
@@ -53,7 +53,7 @@ pub fn complete(text: &str, cursor: usize) -> Vec<Completion> {
     found.sorted()
 }
 
-/// Candidates that go on with a word.
+/// Candidates that continue a word.
 struct CompletionMatch {
     word: String,
     replaces: Range<usize>,

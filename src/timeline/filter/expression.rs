@@ -32,7 +32,7 @@ pub(super) struct FieldTest {
     pub(super) check: FieldCheck,
 }
 
-/// What is asked of a field.
+/// The test of a field.
 #[derive(Clone, Debug)]
 pub(super) enum FieldCheck {
     /// It is there; a flag is true.
@@ -103,7 +103,7 @@ impl Expression {
         }
     }
 
-    /// Tells what must be kept for it.
+    /// Reports what must be kept for it.
     pub(super) fn needs(&self, tell: &mut impl FnMut(FilterNeed)) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
@@ -120,7 +120,7 @@ impl Expression {
         }
     }
 
-    /// Writes it; a part that binds less than what stands around it is put in parentheses.
+    /// Writes it; a part that binds less than its context is put in parentheses.
     fn write(&self, around: Precedence, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = self.binding();
         if binding < around {
@@ -217,7 +217,7 @@ impl FieldTest {
 }
 
 impl FieldCheck {
-    /// Whether the values of a field are as asked: one of them, but for `!=`, where all must differ.
+    /// Whether the values of a field pass: one of them, except for `!=`, for which all must differ.
     fn matches(&self, field: &FilterField, values: &[FieldValue<'_>]) -> bool {
         match self {
             Self::Present if field.kind == FieldType::Flag => {

@@ -29,7 +29,7 @@ pub struct FilterField {
 }
 
 impl PartialEq for FilterField {
-    /// Names stand once in the table.
+    /// Names are unique in the table.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
@@ -40,7 +40,7 @@ impl PartialEq for FilterField {
 pub enum FieldType {
     /// `true` or `false`; the field alone asks whether it is true.
     Flag,
-    /// A number: decimal, or hexadecimal with `0x`; `_` may stand between digits.
+    /// A number: decimal, or hexadecimal with `0x`; `_` may separate digits.
     Number,
     /// A number of bytes; `k`, `M`, `G` and `Ki`, `Mi`, `Gi` may follow.
     Size,
@@ -84,7 +84,7 @@ impl FieldType {
 /// Whether an address has a port.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ports {
-    /// It may be written behind the address.
+    /// It may be written after the address.
     Yes,
     /// It is a field of its own.
     No,
@@ -312,7 +312,7 @@ fn request(handshake: &Handshake) -> Option<&Head> {
     handshake.request.as_ref()
 }
 
-/// The path of a target: in absolute form (RFC 9112 §3.2.2) it stands behind the authority.
+/// The path of a target: in absolute form (RFC 9112 §3.2.2) it follows the authority.
 fn path(target: &[u8]) -> &[u8] {
     let end = target.iter().position(|byte| matches!(byte, b'?' | b'#'));
     let before = end.and_then(|end| target.get(..end)).unwrap_or(target);
@@ -343,7 +343,7 @@ fn offset(row: &FilterSubject<'_>) -> Option<u64> {
     span(row).map(|span| span.start).or_else(of_finding)
 }
 
-/// Where a message or frame lies.
+/// The position of a message or frame.
 fn span(row: &FilterSubject<'_>) -> Option<Span> {
     row.message.map(|it| it.span).or_else(|| row.frame.map(|it| it.span))
 }
@@ -351,7 +351,7 @@ fn span(row: &FilterSubject<'_>) -> Option<Span> {
 /// What a ratio of 1 is.
 pub(super) const MILLION: u64 = 1_000_000;
 
-/// What stands between scheme and authority (RFC 3986 §3).
+/// The separator between scheme and authority (RFC 3986 §3).
 const SCHEME_END: &[u8] = b"://";
 
 #[cfg(test)]

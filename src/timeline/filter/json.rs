@@ -21,8 +21,8 @@ pub enum JsonStep {
 }
 
 impl JsonStep {
-    /// A step into a member whose name stands there as JSON has it: in quotes, with its escapes. `None`
-    /// where that is no JSON string.
+    /// A step into a member whose name is there as JSON has it: in quotes, with its escapes. `None`
+    /// where it is not a JSON string.
     pub fn named(quoted: &[u8]) -> Option<Self> {
         serde_json::from_slice(quoted).ok().map(Self::Member)
     }
@@ -64,7 +64,7 @@ impl JsonPath {
         Ok(Self { steps })
     }
 
-    /// The value in a content; `None` where that is no JSON, or has no such value.
+    /// The value in a content; `None` if that is not JSON, or has no such value.
     pub(super) fn find(&self, content: &[u8]) -> Option<Value> {
         let mut value: Value = serde_json::from_slice(content).ok()?;
         for step in &self.steps {
@@ -165,7 +165,7 @@ pub(super) fn is_equal(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// How two numbers compare; `None` where one is no number.
+/// How two numbers compare; `None` if one is not a number.
 pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => order_of_numbers(left, right),
@@ -175,7 +175,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
 
 fn order_of_numbers(left: &Number, right: &Number) -> Option<Ordering> {
     match left.as_i128().zip(right.as_i128()) {
-        // Whole numbers exactly: ids are often larger than what a float can tell apart.
+        // Integers exactly: ids are often larger than what a float can represent.
         Some((left, right)) => Some(left.cmp(&right)),
         None => left.as_f64()?.partial_cmp(&right.as_f64()?),
     }

@@ -1,4 +1,4 @@
-//! What a field is compared with: read as the field's type says, and written back.
+//! What a field is compared with: parsed by the field's type, and written back.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write};
@@ -30,11 +30,11 @@ pub(super) enum Literal {
 }
 
 impl Literal {
-    /// Reads what stands behind an operator, as a value of the field's type.
+    /// Reads what follows an operator, as a value of the field's type.
     ///
     /// # Errors
     ///
-    /// The token is no such value.
+    /// The token is not such a value.
     pub(super) fn read(field: &FilterField, token: &FilterToken) -> Result<Self, FilterError> {
         let wrong = |message| FilterError::at(token, message);
         let mismatch = || wrong(mismatch(field, token));
@@ -126,7 +126,7 @@ impl Literal {
         }
     }
 
-    /// How the nearest of a row's numbers compares with this one, looked at from below and from above.
+    /// How the nearest of a row's numbers compares with this one, examined from below and from above.
     pub(super) fn order(&self, value: &FieldValue<'_>) -> Option<[Ordering; 2]> {
         match (self, value) {
             (Self::Number(number), FieldValue::Number { low, high }) => {
@@ -230,7 +230,7 @@ fn unknown_name(field: &FilterField, names: &ValueNames, word: &str) -> String {
     format!("`{word}` is not a value of `{}`; {hint}", field.name)
 }
 
-/// What is wrong when a token is no value of a field's type.
+/// What is wrong if a token is not a value of a field's type.
 fn mismatch(field: &FilterField, token: &FilterToken) -> String {
     let seen = match &token.kind {
         FilterTokenKind::Word(word) if number::integer(word).is_some() => {
@@ -271,7 +271,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Writes a text in quotes; what could do harm to a terminal is escaped, and what is no UTF-8.
+/// Writes a text in quotes; what could do harm to a terminal is escaped, and what is not UTF-8.
 pub(super) fn quoted(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_char('"')?;
     for chunk in bytes.utf8_chunks() {

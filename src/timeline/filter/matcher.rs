@@ -68,7 +68,7 @@ impl Matcher {
         Self { hindsight, ..self }
     }
 
-    /// The filter that is asked.
+    /// The filter.
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
@@ -91,7 +91,7 @@ impl Matcher {
         }
     }
 
-    /// Remembers what later questions need; called with each entry before anything is asked about it.
+    /// Keeps what later tests need; called with each entry before it is tested.
     pub fn observe(&mut self, entry: &Entry<'_>) {
         if let EntryKind::Request(handshake)
         | EntryKind::Response(handshake)
@@ -103,7 +103,7 @@ impl Matcher {
         }
     }
 
-    /// Whether an entry matches. One that is no row does; the end of a connection does, too, if
+    /// Whether an entry matches. One that is not a row does; the end of a connection does as well, if
     /// anything of it matched.
     pub fn passes(&mut self, entry: &Entry<'_>) -> bool {
         let Some(kind) = kind(entry) else { return true };
@@ -135,7 +135,7 @@ impl Matcher {
         let subject = FilterSubject {
             kind: EntryClass::Finding,
             connection: subject.connection.or(ended.as_ref()),
-            // The direction of the entry that it came with, a connection's end perhaps, says nothing.
+            // The direction of the entry that it came with, a connection's end perhaps, does not matter.
             direction: finding.direction,
             findings: &[finding],
             ..subject
@@ -166,7 +166,7 @@ impl Matcher {
         self.chooses(&finding, entry)
     }
 
-    /// Forgets what no later question needs; called with each entry after everything was asked about it.
+    /// Drops what no later test needs; called with each entry after it was tested.
     pub fn forget(&mut self, entry: &Entry<'_>) {
         if let (EntryKind::Ended { .. }, Some(connection)) = (entry.kind, entry.connection) {
             self.memories.remove(&connection.id);
@@ -251,7 +251,7 @@ mod tests {
         matcher
     }
 
-    /// A matcher behind a builder, and what it said of the latest entry.
+    /// A matcher after a builder, and its result for the latest entry.
     struct Asked<'a> {
         matcher: &'a mut Matcher,
         passes: bool,
@@ -343,7 +343,7 @@ mod tests {
             frame_at(60, 0, true),
         ] {
             let started = ConnectionEvent::FrameStarted(CLIENT, &frame);
-            assert!(passes(&mut matcher, &connection, started), "is no row");
+            assert!(passes(&mut matcher, &connection, started), "is not a row");
         }
         let (ping, text) = (message_at(20, 31, Opcode::Ping), message_at(0, 71, Opcode::Text));
         assert!(!passes(&mut matcher, &connection, ConnectionEvent::Message(CLIENT, &ping)));

@@ -1,6 +1,6 @@
 //! Filter expressions: `opcode == text and length > 1000`.
 //!
-//! One parser for the command line and the screen. [`FIELDS`] is the table of what can be asked for;
+//! One parser for the command line and the screen. [`FIELDS`] is the table of what can be tested;
 //! help and completion are made of it. A row that lacks a field matches no test of it, `!=` included;
 //! `not (...)` asks for the opposite.
 
@@ -52,8 +52,8 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// A word that is no field, an operator or value that does not fit one, or anything else that is
-    /// not expected where it stands.
+    /// A word that is not a field, an operator or value that does not fit one, or anything else that is
+    /// not expected at its position.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         let tokens = token::tokens(text)?;
         let expression = Parser::new(&tokens).expression()?;
@@ -62,8 +62,8 @@ impl Filter {
         Ok(Self { expression, needs })
     }
 
-    /// Makes the filter that asks for what stands at a place of a content that is JSON: for the same
-    /// value, or, of an object or array, whether there is one. `None` where `value` is no JSON.
+    /// Makes the filter that asks for what is at a place of a content that is JSON: for the same
+    /// value, or, of an object or array, whether there is one. `None` if `value` is not JSON.
     pub fn of_json(path: Vec<JsonStep>, value: &[u8]) -> Option<Self> {
         let test = FieldTest::of_json(JsonPath::new(path), value)?;
         let mut needs = Needs::default();
@@ -76,7 +76,7 @@ impl Filter {
         self.expression.matches(subject)
     }
 
-    /// What must be kept or remembered so that it can be asked.
+    /// What must be kept so that it can be evaluated.
     pub fn needs(&self) -> Needs {
         self.needs
     }
@@ -88,7 +88,7 @@ impl fmt::Display for Filter {
     }
 }
 
-/// What must be kept or remembered so that a filter can be asked.
+/// What must be kept so that a filter can be evaluated.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Needs(u8);
 

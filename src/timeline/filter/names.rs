@@ -1,4 +1,4 @@
-//! The names that fields of a few values take, each with the number it stands for.
+//! The names that fields of a few values take, each with its number.
 
 use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::findings::Severity;
@@ -21,7 +21,7 @@ pub struct ValueNames {
 pub struct NamedValue {
     /// As it is written.
     pub name: &'static str,
-    /// What it stands for.
+    /// Its number.
     pub(super) number: u64,
     /// What it means.
     pub help: &'static str,

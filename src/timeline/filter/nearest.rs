@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-/// The name that differs least from `word`; `None` where none is near.
+/// The name that differs least from `word`; `None` if none is near.
 ///
 /// A letter that is missing, too much, wrong, or swapped with its neighbor is one difference; a third
 /// of the word may differ, at least one letter and at most three. The first of equal ones is given.
@@ -17,7 +17,7 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// Letters of a word that are looked at.
+/// Letters of a word that are examined.
 const LONGEST_WORD: usize = 64;
 
 /// Differences beyond which a name is another one.

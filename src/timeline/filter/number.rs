@@ -4,14 +4,14 @@ use std::fmt;
 
 use crate::timeline::filter::fields::MILLION;
 
-/// A whole number: decimal, or hexadecimal behind `0x`; `_` may stand between digits.
+/// An integer: decimal, or hexadecimal with `0x`; `_` may separate digits.
 pub(super) fn integer(word: &str) -> Option<u64> {
     let (digits, radix) = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(digits) => (digits, 16),
         None => (word, 10),
     };
     let plain = without_separators(digits)?;
-    // The sign that the standard library would take is no digit.
+    // The sign that the standard library would take is not a digit.
     if plain.starts_with('+') {
         return None;
     }
@@ -46,7 +46,7 @@ pub(super) fn ratio(word: &str) -> Option<u64> {
     }
 }
 
-/// Bytes as hexadecimal digits; blanks, colons and dashes may stand between bytes.
+/// Bytes as hexadecimal digits; spaces, colons and dashes may separate bytes.
 pub(super) fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut digits = text.iter().copied().peekable();
@@ -61,7 +61,7 @@ pub(super) fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A number with decimals, times `factor`; `None` where that is no whole number, or too large.
+/// A number with decimals, times `factor`; `None` if that is not an integer, or too large.
 fn decimal(digits: &str, factor: u64) -> Option<u64> {
     let plain = without_separators(digits)?;
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
@@ -82,7 +82,7 @@ fn decimal(digits: &str, factor: u64) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
-/// Digits without the `_` between them; `None` where one stands anywhere else.
+/// Digits without the `_` between them; `None` if one is anywhere else.
 fn without_separators(digits: &str) -> Option<String> {
     let misplaced = digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
     (!misplaced && !digits.is_empty()).then(|| digits.replace('_', ""))

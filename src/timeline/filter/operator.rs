@@ -5,7 +5,7 @@ use crate::timeline::filter::fields::FieldType;
 use crate::timeline::filter::names::NameOrder;
 use crate::timeline::filter::token::{FilterTokenKind, Sign};
 
-/// What stands between a field and a value.
+/// The operator between a field and a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Operator {
     Compare(Comparison),
@@ -28,7 +28,7 @@ pub(super) const OPERATORS: &[(Operator, &str)] = &[
 ];
 
 impl Operator {
-    /// The operator that a token is; Wireshark's words are understood, too.
+    /// The operator that a token is; Wireshark's words are understood as well.
     pub(super) fn of(token: &FilterTokenKind) -> Option<Self> {
         let comparison = match token {
             FilterTokenKind::Sign(Sign::Equal) => Comparison::Equal,
@@ -76,7 +76,7 @@ impl Operator {
         }
     }
 
-    /// Whether values of a type can be asked so.
+    /// Whether values of a type can be tested so.
     pub(super) fn fits(self, kind: FieldType) -> bool {
         match self {
             Self::Compare(Comparison::Equal | Comparison::Unequal) => true,

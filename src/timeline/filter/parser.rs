@@ -23,14 +23,14 @@ pub(super) struct Parser<'a> {
     expected: Vec<Expected>,
 }
 
-/// What can stand at a place.
+/// What can be at a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Expected {
     /// A field, `not` or `(`.
     FilterField,
     /// An operator that fits a field.
     Operator(&'static FilterField),
-    /// A value of a field behind an operator.
+    /// A value of a field after an operator.
     FieldValue(&'static FilterField, Operator),
     /// `and` or `or`.
     Conjunction,
@@ -48,7 +48,7 @@ impl<'a> Parser<'a> {
     ///
     /// # Errors
     ///
-    /// What is not expected where it stands.
+    /// What is not expected at its position.
     pub(super) fn expression(&mut self) -> Result<Expression, FilterError> {
         let expression = self.either()?;
         let token = self.peek(Expected::Conjunction).clone();
@@ -85,7 +85,7 @@ impl<'a> Parser<'a> {
         self.at = self.at.saturating_add(1);
     }
 
-    /// Passes over a sign that is expected, or a word that stands for it.
+    /// Skips a sign that is expected, or the word for it.
     fn takes(&mut self, sign: Sign, word: &str, expected: Expected) -> bool {
         let found = match &self.peek(expected).kind {
             FilterTokenKind::Sign(found) => *found == sign,
@@ -379,18 +379,18 @@ fn unknown_field(word: &str) -> String {
     }
 }
 
-/// The last line of what the regex crate says: the others draw where in the pattern it is.
+/// The last line of the regex crate's message: the others draw the position in the pattern.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// How many `(` and `not` may stand within one another.
+/// The most nested `(` and `not`.
 const DEEPEST: usize = 64;
 
 /// Bytes that a compiled regular expression, and what it remembers while it searches, may take.
 const REGEX_BYTES: usize = 1 << 20;
 
-/// Groups that may stand within one another in a regular expression.
+/// The most nested groups in a regular expression.
 const REGEX_DEPTH: u32 = 64;

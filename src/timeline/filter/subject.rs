@@ -70,7 +70,7 @@ pub enum EntryClass {
     Incident,
     /// The end of a connection.
     End,
-    /// A finding that stands for itself.
+    /// A finding that belongs to no row.
     Finding,
 }
 

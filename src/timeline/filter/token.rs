@@ -2,13 +2,13 @@
 
 use super::FilterError;
 
-/// A word, text or sign, and where it stands: columns count characters from 0.
+/// A word, text or sign, and its position: columns count characters from 0.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct FilterToken {
     pub(super) kind: FilterTokenKind,
     /// Column of its first character.
     pub(super) start: usize,
-    /// Column behind its last character.
+    /// Column after its last character.
     pub(super) end: usize,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct FilterToken {
 pub(super) enum FilterTokenKind {
     /// A name, number, address or rule: whatever needs no quotes.
     Word(String),
-    /// What stands between quotes, escapes resolved: any bytes.
+    /// The content of quotes, escapes resolved: any bytes.
     Text(Vec<u8>),
     /// A sign.
     Sign(Sign),
@@ -180,7 +180,7 @@ impl TokenReader<'_> {
 
     fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<(), FilterError> {
         let Some(letter) = self.peek(1) else {
-            // A backslash is the last character: the text is not closed, which is told.
+            // A backslash is the last character: the text is not closed, which is reported.
             self.advance(1);
             return Ok(());
         };
@@ -213,7 +213,7 @@ impl TokenReader<'_> {
         Ok(())
     }
 
-    /// The byte behind `\x`, two hexadecimal digits.
+    /// The byte after `\x`, two hexadecimal digits.
     fn hexadecimal(&self) -> Option<u8> {
         let digit = |ahead| self.peek(ahead).and_then(|letter| letter.to_digit(16));
         let (high, low) = digit(2).zip(digit(3))?;

@@ -243,7 +243,7 @@ const LABELS: usize = 13;
 const FIRST: usize = 25;
 const SECOND: usize = 40;
 
-/// Where times end, and columns of durations behind them.
+/// Where times end, and columns of durations after them.
 const TIMES: usize = 12;
 const DURATIONS: usize = 10;
 

@@ -48,7 +48,7 @@ pub(super) enum DocumentTokenKind {
     Number,
     /// `true`, `false` or `null`.
     Literal,
-    /// What is no JSON.
+    /// What is not JSON.
     Bad,
     /// Text that is not JSON at all.
     Text,
@@ -57,7 +57,7 @@ pub(super) enum DocumentTokenKind {
 /// One line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct DocumentLine {
-    /// How deep it stands.
+    /// Its depth.
     pub(super) depth: usize,
     /// Its first token.
     pub(super) first: usize,
@@ -87,7 +87,7 @@ pub(super) struct RowStart {
     pub(super) token: usize,
     /// Where in the content it begins.
     pub(super) at: usize,
-    /// Whether it goes on with a line that did not fit into the row before.
+    /// Whether it continues a line that did not fit into the row before.
     pub(super) goes_on: bool,
 }
 
@@ -137,7 +137,7 @@ impl Document {
         rows
     }
 
-    /// Draws a row; bytes of `matches`, which are in order, stand out.
+    /// Draws a row; bytes of `matches`, which are in order, are highlighted.
     pub(super) fn draw(
         &self,
         content: &[u8],
@@ -151,7 +151,7 @@ impl Document {
         self.fill(content, row, width, &mut |text, kind, range| {
             let mut at = range.start;
             let mut rest = text;
-            // Where each byte is a column, only those that were found stand out.
+            // Where each byte is a column, only those that were found are highlighted.
             while text.len() == range.len()
                 && let Some((end, stress)) = stretch(matches, at, range.end)
                 && let Some((part, behind)) = rest.split_at_checked(end.saturating_sub(at))
@@ -250,7 +250,7 @@ impl Document {
         None
     }
 
-    /// Whether a token stands behind a colon or a comma of its line.
+    /// Whether a token follows a colon or a comma of its line.
     fn is_behind_mark(&self, token: usize) -> bool {
         let before = token.checked_sub(1).and_then(|before| self.tokens.get(before));
         before.is_some_and(|before| {

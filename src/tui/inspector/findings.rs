@@ -62,7 +62,7 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     page
 }
 
-/// What is said about a finding where its title stands already.
+/// The details of a finding whose title is already shown.
 pub fn said(row: &FindingRow, width: usize, theme: Theme) -> Page {
     let mut page = Page::new(width, theme);
     told(&mut page, row);
@@ -130,5 +130,5 @@ pub(super) fn role(severity: Severity) -> Role {
     }
 }
 
-/// Findings elsewhere that are told one by one.
+/// Findings elsewhere that are reported one by one.
 const MOST_OTHERS: usize = 50;

@@ -16,7 +16,7 @@ use crate::tui::theme::{Glyphs, Role};
 pub(super) fn page(context: &InspectorContext<'_>, parts: Option<&Parts<'_>>) -> Page {
     let mut page = context.page();
     let Some(parts) = parts else {
-        page.paragraph(0, Role::Dim, "This row is no frame, and no message of frames.");
+        page.paragraph(0, Role::Dim, "This row is neither a frame nor a message of frames.");
         return page;
     };
     title(&mut page, context, parts);
@@ -144,7 +144,7 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
     line
 }
 
-/// The fields one below the other, where there is no room to draw.
+/// The fields one below the other, if there is no room to draw.
 fn list(page: &mut Page, parts: &Parts<'_>) {
     for (index, field) in parts.fields.iter().enumerate() {
         let is_selected = parts.selected() == FramePart::Field(index);
@@ -165,7 +165,7 @@ fn field_role(parts: &Parts<'_>, field: &FrameField) -> Role {
     if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) }
 }
 
-/// Says what the field means that is looked at.
+/// Reports what the field means that is examined.
 fn explain(page: &mut Page, parts: &Parts<'_>, field: &FrameField) {
     let mut line = PageLine::of(Role::Key, format!("{} ", page.symbols().folded));
     line.push(field_role(parts, field), field.kind.name());
@@ -189,7 +189,7 @@ fn explain_payload(page: &mut Page, parts: &Parts<'_>) {
             "It is masked: each byte was combined with a byte of the masking key by XOR, the first with the \
              first, and after the fourth the key starts again. Doing the same once more gives it back."
         }
-        None => "It is not masked: the bytes stand here as they are.",
+        None => "It is not masked: the bytes are the payload itself.",
     };
     page.paragraph(2, Role::Text, masked);
     if is_compressed(parts) {
@@ -215,7 +215,7 @@ fn section(page: &mut Page, mut line: PageLine, section: &str) {
     }
 }
 
-/// Says what rule bits of the header break.
+/// Reports what rule bits of the header break.
 fn broken(page: &mut Page, row: &FindingRow) {
     let rule = row.finding.rule;
     let mark = page.theme.mark(rule.severity);

@@ -1,4 +1,4 @@
-//! The parts of a frame: the fields of its header and its payload, and the one that is looked at.
+//! The parts of a frame: the fields of its header and its payload, and the one that is examined.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::websocket::{Compression, Opcode};
 
 /// A frame in its parts.
 pub(super) struct Parts<'a> {
-    /// The frame; `None` where its header is cut short.
+    /// The frame; `None` if its header is cut short.
     pub(super) frame: Option<&'a OpenedFrame>,
     /// Which one of the message it is, from 0.
     pub(super) number: usize,
@@ -30,7 +30,7 @@ pub(super) struct Parts<'a> {
     pub(super) compressed: bool,
     /// What is wrong with it.
     pub(super) findings: Vec<&'a FindingRow>,
-    /// What is looked at.
+    /// What is examined.
     selected: usize,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Parts<'a> {
         self.fields.len().saturating_add(1)
     }
 
-    /// What is looked at.
+    /// What is examined.
     pub(super) fn selected(&self) -> FramePart {
         if self.selected < self.fields.len() {
             FramePart::Field(self.selected)
@@ -89,12 +89,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The field that is looked at; `None` for the payload.
+    /// The field that is examined; `None` for the payload.
     pub(super) fn field(&self) -> Option<&FrameField> {
         self.fields.get(self.selected)
     }
 
-    /// Where in the row's bytes the part is that is looked at; whole bytes, of which a field may be some bits.
+    /// Where in the row's bytes the part is that is examined; whole bytes, of which a field may be some bits.
     pub(super) fn selected_range(&self) -> Range<usize> {
         match self.field() {
             Some(field) => {
@@ -171,7 +171,7 @@ fn is_part_of_compressed(timeline: &Timeline, row: &Row) -> bool {
 fn header_of(opened: &Opened, frame: &OpenedFrame) -> (Range<usize>, Vec<u8>) {
     let range = frame.header_range.clone();
     let seen = opened.wire.get(range.clone()).filter(|seen| !seen.is_empty());
-    // Of a frame behind what was read of a long row, the header is known all the same.
+    // Of a frame after what was read of a long row, the header is known all the same.
     let header = seen.map_or_else(|| frame::wire(&frame.header), <[u8]>::to_vec);
     (range, header)
 }
@@ -195,5 +195,5 @@ fn overlap(bits: Bits, field: &FrameField) -> bool {
 /// RSV1 among the three reserved bits of a row.
 const RSV1: u8 = 0x4;
 
-/// Rows behind a frame among which its message is looked for.
+/// Rows after a frame among which its message is looked for.
 const NEAR: usize = 1_024;

@@ -46,10 +46,10 @@ fn why_none(context: &InspectorContext<'_>) -> &'static str {
     let connection = context.row.and_then(|row| context.timeline.connection(row.connection));
     match connection.map(|it| (it.outcome, it.transport)) {
         Some((Some(Outcome::Refused | Outcome::Timeout), _)) => {
-            "The connection never came about: there was nobody to shake hands with."
+            "The connection was never established, so there was no handshake."
         }
         Some((_, Transport::Tls)) => {
-            "This connection is encrypted. The Findings tab says whether its secrets are known."
+            "This connection is encrypted. The Findings tab shows whether its secrets are known."
         }
         Some((_, Transport::Tcp | Transport::H2)) | None => {
             "The capture holds no opening handshake of this connection."
@@ -84,7 +84,7 @@ fn request_line(page: &mut Page, head: &Head) {
 
 fn status_line(page: &mut Page, head: &Head) {
     let (verdict, purpose) = match head.status() {
-        Some(101) => (FieldVerdict::Right, "the server agrees: behind this head, frames follow"),
+        Some(101) => (FieldVerdict::Right, "the server agrees: frames follow this head"),
         Some(300..=399) => (
             FieldVerdict::Wrong(
                 "the server sends the client elsewhere; browsers do not follow".to_owned(),
@@ -136,7 +136,7 @@ fn fields(page: &mut Page, handshake: &Handshake, head: &Head, known: &'static [
     }
 }
 
-/// Adds a value behind what was begun; what does not fit goes on below.
+/// Adds a value after what was begun; what does not fit continues below.
 fn value_lines(page: &mut Page, begun: PageLine, column: usize, role: Role, value: &[u8]) {
     let text = safe(value, LONGEST_VALUE);
     let room = page.width.saturating_sub(begun.width());
@@ -159,7 +159,7 @@ fn marked(page: &Page, verdict: &FieldVerdict) -> PageLine {
     }
 }
 
-/// Says what a line is for, and what is wrong with it.
+/// Reports what a line is for, and what is wrong with it.
 fn remark(page: &mut Page, verdict: &FieldVerdict, purpose: &str) {
     match verdict {
         FieldVerdict::Right | FieldVerdict::Told => {}
@@ -170,7 +170,7 @@ fn remark(page: &mut Page, verdict: &FieldVerdict, purpose: &str) {
     }
 }
 
-/// Where names, remarks and values that go on below begin.
+/// Where names, remarks and values that continue below begin.
 const NAMES: usize = 2;
 const REMARKS: usize = 4;
 const VALUES: usize = 6;

@@ -26,7 +26,7 @@ pub(super) enum FieldNeed {
 }
 
 impl FieldNeed {
-    /// How it is said.
+    /// Its remark.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Required => "required",
@@ -40,7 +40,7 @@ impl FieldNeed {
 pub(super) enum FieldVerdict {
     /// It is as it must be.
     Right,
-    /// There is no right or wrong.
+    /// Neither right nor wrong.
     Told,
     /// It is wrong, and why. Nothing in it comes from the network.
     Wrong(String),
@@ -51,7 +51,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Host",
         need: FieldNeed::Required,
-        purpose: "the server that is asked, by the name that the client knows it by",
+        purpose: "the requested server, by the name that the client uses",
         check: |_, value| if value.is_empty() { wrong("it is empty") } else { FieldVerdict::Right },
     },
     HeaderField {
@@ -66,7 +66,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Connection",
         need: FieldNeed::Required,
-        purpose: "says that Upgrade is meant for the next hop: proxies take it away unless told otherwise",
+        purpose: "declares Upgrade as meant for the next hop: proxies remove it by default",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Connection", "Upgrade");
             if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
@@ -80,7 +80,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
         check: |_, value| match key_bytes(value).map(|bytes| bytes.len()) {
             Some(KEY_LENGTH) => FieldVerdict::Right,
             Some(length) => {
-                FieldVerdict::Wrong(format!("it stands for {length} bytes instead of {KEY_LENGTH}"))
+                FieldVerdict::Wrong(format!("it encodes {length} bytes instead of {KEY_LENGTH}"))
             }
             None => wrong("it is not base64"),
         },
@@ -128,7 +128,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Upgrade",
         need: FieldNeed::Required,
-        purpose: "the protocol that follows behind this head",
+        purpose: "the protocol that follows this head",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Upgrade", "websocket");
             if has { FieldVerdict::Right } else { wrong("it must be websocket") }
@@ -137,7 +137,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Connection",
         need: FieldNeed::Required,
-        purpose: "says that Upgrade is meant for the next hop",
+        purpose: "declares Upgrade as meant for the next hop",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Connection", "Upgrade");
             if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
@@ -289,7 +289,7 @@ mod tests {
             ("other upgrade", "Upgrade: websocket", "Upgrade: h2c", &["Upgrade: it must contain websocket"]),
             ("keep-alive", "Connection: Upgrade", "Connection: keep-alive", &["Connection: it must contain Upgrade"]),
             ("short key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhl",
-             &["Sec-WebSocket-Key: it stands for 3 bytes instead of 16",
+             &["Sec-WebSocket-Key: it encodes 3 bytes instead of 16",
                "Sec-WebSocket-Accept: it does not answer the key: the client must close the connection"]),
             ("old version", "Version: 13", "Version: 8", &["Sec-WebSocket-Version: it must be 13"]),
             ("not offered", "Protocol: chat, superchat", "Protocol: other",

@@ -11,7 +11,7 @@ use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::{InspectorContext, Shown};
 use crate::tui::theme::{Role, Symbols};
 
-/// How bytes stand in lines.
+/// How bytes are in lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Grid {
     /// Bytes of a line.
@@ -179,7 +179,7 @@ impl<'a> Dump<'a> {
     }
 }
 
-/// The lines that are seen: bytes, and below them what the part is that is looked at.
+/// The lines that are seen: bytes, and below them what the part is that is examined.
 pub(super) fn shown(
     context: &InspectorContext<'_>,
     parts: Option<&Parts<'_>>,
@@ -188,7 +188,7 @@ pub(super) fn shown(
     let symbols = context.theme.symbols();
     let Some(opened) = context.opened.filter(|opened| !opened.wire.is_empty()) else {
         let mut page = context.page();
-        page.paragraph(0, Role::Dim, "This row stands for no bytes.");
+        page.paragraph(0, Role::Dim, "This row has no bytes.");
         return Shown::of(page, 0, context.height());
     };
     let dump = Dump::new(opened, usize::from(context.area.width));
@@ -206,7 +206,7 @@ pub(super) fn shown(
     Shown { lines, top, total: dump.total, visible: height, pinned: 0 }
 }
 
-/// The lines that hold the part that is looked at.
+/// The lines that hold the part that is examined.
 pub(super) fn focus(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Option<Range<usize>> {
     let dump = Dump::new(context.opened?, usize::from(context.area.width));
     let range = parts.selected_range();
@@ -242,7 +242,7 @@ pub(super) fn last_top(context: &InspectorContext<'_>) -> usize {
     dump.total.saturating_sub(height(context))
 }
 
-/// Says what the part is that is looked at.
+/// Reports what the part is that is examined.
 fn footer(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
     let symbols = context.theme.symbols();
     let mut page = context.page();
@@ -308,7 +308,7 @@ fn frame_of(frames: &[OpenedFrame], at: usize) -> Option<&OpenedFrame> {
     holds.then_some(frame)
 }
 
-/// Lines at the bottom that say what is looked at.
+/// Lines at the bottom that say what is examined.
 const FOOTER: usize = 3;
 
 #[cfg(test)]

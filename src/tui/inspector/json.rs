@@ -1,6 +1,6 @@
 //! JSON, laid out for reading: as far as it goes, whole or cut, right or wrong.
 //!
-//! Nothing is recursive, so that no depth is too deep. What is wrong is marked, and reading goes on.
+//! Nothing is recursive, so that no depth is too deep. What is wrong is marked, and reading continues.
 
 mod identity;
 mod place;
@@ -26,14 +26,14 @@ pub(super) struct JsonDocument {
 }
 
 impl JsonDocument {
-    /// Whether nothing stands before the value.
+    /// Whether nothing is before the value.
     pub(super) fn starts_with_value(&self) -> bool {
         self.document.tokens.first().is_some_and(|token| token.kind == DocumentTokenKind::Open)
     }
 }
 
 /// Reads a content that begins as an object or array does; a few digits before it, as engine.io has
-/// them, are no JSON but do no harm.
+/// them, are not JSON but harmless.
 ///
 /// `None` for everything else, and for what goes wrong before anything was right.
 pub(super) fn read(content: &[u8]) -> Option<JsonDocument> {
@@ -310,7 +310,7 @@ impl<'a> JsonReader<'a> {
         self.end_of_value();
     }
 
-    /// Counts a value; whether one may stand here.
+    /// Counts a value; returns whether one is allowed here.
     fn begin_value(&mut self, at: usize) -> bool {
         let is_right = matches!(self.expect, Expect::Value | Expect::ValueOrEnd);
         if !is_right {
@@ -449,10 +449,10 @@ fn is_delimiter(byte: u8) -> bool {
 /// The path of what is in nothing else: FNV's offset.
 const PATH: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Bytes of an array that stands in one line, at most.
+/// Bytes of an array that is in one line, at most.
 const SHORT: usize = 60;
 
-/// Digits that may stand before the JSON of an engine.io packet.
+/// Digits that may precede the JSON of an engine.io packet.
 const LONGEST_PREFIX: usize = 4;
 
 /// Values that must be right before something is wrong, or it is some other text.

@@ -1,4 +1,4 @@
-//! The Message tab: what a row says, as JSON that can be folded, as text or as bytes.
+//! The Message tab: the content of a row, as JSON that can be folded, as text or as bytes.
 
 mod content_view;
 mod find;
@@ -52,7 +52,7 @@ pub(super) struct MessageView {
 pub struct JsonValue {
     /// It, as it was sent.
     pub json: Vec<u8>,
-    /// The filter that asks for it at its place; `None` where the message as a whole is no JSON, as
+    /// The filter that asks for it at its place; `None` if the message as a whole is not JSON, as
     /// with the digits that engine.io puts before it.
     pub filter: Option<Filter>,
 }
@@ -108,14 +108,14 @@ impl MessageView {
         self.clamp(context);
     }
 
-    /// The JSON value that the cursor is on, and the way to it; the whole one where there is no cursor.
+    /// The JSON value that the cursor is on, and the way to it; the whole one without a cursor.
     ///
     /// # Errors
     ///
     /// Why there is none, in words.
     pub(super) fn value(&self, context: &InspectorContext<'_>) -> Result<JsonValue, &'static str> {
         let content = content(context);
-        let Some(json) = &self.json else { return Err("this message is no JSON") };
+        let Some(json) = &self.json else { return Err("this message is not JSON") };
         let line = self.line_at_cursor().unwrap_or(0);
         let Some(JsonPlace { path, bytes }) = json::place_of(&json.document, content, line) else {
             return Err("there is no JSON value here");
@@ -152,7 +152,7 @@ impl MessageView {
             page.paragraph(0, Role::Dim, "No row is selected.");
             return Shown::of(page, 0, height);
         };
-        // Nothing is said where a text is shown as text, and bytes as bytes.
+        // No remark if a text is shown as text, and bytes as bytes.
         let is_remarkable =
             self.form() == Some(ContentView::Json) || self.form() != self.forms.first().copied();
         let form = self.form().filter(|_| is_remarkable).map(ContentView::name);

@@ -34,11 +34,11 @@ pub struct Piece {
     pub text: String,
     /// What it is.
     pub role: Role,
-    /// Whether it stands out.
+    /// Whether it is highlighted.
     pub stress: Stress,
 }
 
-/// Whether a piece stands out.
+/// Whether a piece is highlighted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Stress {
     /// It does not.
@@ -71,7 +71,7 @@ impl Page {
         self.lines.push(line);
     }
 
-    /// Adds a heading, behind an empty line unless it is the first.
+    /// Adds a heading, after an empty line unless it is the first.
     pub fn heading(&mut self, text: &str) {
         if !self.lines.is_empty() {
             self.blank();
@@ -84,14 +84,14 @@ impl Page {
         self.hanging(PageLine::default(), indent, role, text);
     }
 
-    /// Adds a label with text of ours beside it, whose lines begin in a column.
+    /// Adds a label with text of ours next to it, whose lines begin in a column.
     pub fn entry(&mut self, label: &str, column: usize, role: Role, text: &str) {
         self.hanging(PageLine::of(Role::Dim, format!(" {label}")), column, role, text);
     }
 
-    /// Adds text whose first line goes on with one that was begun.
+    /// Adds text whose first line continues one that was begun.
     pub fn hanging(&mut self, begun: PageLine, column: usize, role: Role, text: &str) {
-        // Where there is hardly room beside the label, the text begins near the left.
+        // If there is hardly room beside the label, the text begins near the left.
         let column = if column.saturating_add(NARROWEST) > self.width {
             self.width.min(column).min(1)
         } else {
@@ -134,7 +134,7 @@ impl PageLine {
         self.stressed(role, Stress::None, text);
     }
 
-    /// Adds text that may stand out.
+    /// Adds text that may be highlighted.
     pub fn stressed(&mut self, role: Role, stress: Stress, text: impl AsRef<str>) {
         let text = text.as_ref();
         if text.is_empty() {
@@ -157,7 +157,7 @@ impl PageLine {
         self.push(Role::Text, " ".repeat(missing));
     }
 
-    /// Adds text that ends in a column; behind a blank where that is passed already.
+    /// Adds text that ends in a column; after a blank where that is passed already.
     pub fn push_to(&mut self, column: usize, role: Role, text: &str) {
         let start = column.saturating_sub(text.width());
         self.pad_to(start.max(self.width().saturating_add(1)));
@@ -182,7 +182,7 @@ pub fn safe(bytes: &[u8], columns: usize) -> String {
     text
 }
 
-/// Text in lines of at most so many columns, cut between words; a longer word is cut, too.
+/// Text in lines of at most so many columns, cut between words; a longer word is cut as well.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -216,7 +216,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Columns below which text does not stand beside a label.
+/// Columns below which text is not next to a label.
 const NARROWEST: usize = 16;
 
 #[cfg(test)]

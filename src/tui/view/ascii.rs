@@ -16,7 +16,7 @@ pub(super) fn reduce(buffer: &mut Buffer) {
     }
 }
 
-/// The ASCII character that is most like another one; `?` where there is none.
+/// The ASCII character that is most like another one; `?` if there is none.
 fn alike(letter: char) -> char {
     match letter {
         '─' | '━' | '╌' | '┄' | '═' | '–' | '—' => '-',

@@ -1,4 +1,4 @@
-//! The beginning of a row's content, in which what was searched for stands out.
+//! The beginning of a row's content, with what was searched for highlighted.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -102,10 +102,10 @@ fn hex(bytes: &[u8], room: usize) -> String {
     text
 }
 
-/// Columns of a byte in hexadecimal digits, with the blank behind it.
+/// Columns of a byte in hexadecimal digits, with the blank after it.
 const BYTE_COLUMNS: usize = 3;
 
-/// Columns that are shown before a match that lies far behind.
+/// Columns that are shown before a match that is far after.
 const BEFORE: usize = 12;
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ pub(super) fn inspector(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
 
 /// The tab whose title is at a column of the inspector's first line.
 pub fn inspector_tab_at(pane: Rect, column: u16) -> Option<Tab> {
-    // Behind the corner and a blank; a line stands between titles.
+    // After the corner and a space; a line separates titles.
     let mut from = pane.x.saturating_add(2);
     for tab in Tab::ALL {
         let width = u16::try_from(tab.title().len()).unwrap_or(0);

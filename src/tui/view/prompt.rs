@@ -1,4 +1,4 @@
-//! The line that is being typed, and what is said about it.
+//! The line that is being typed, and its hint or error.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -44,7 +44,7 @@ fn scrolled(text: &str, columns: usize) -> (&str, usize) {
     (if columns == 0 { text } else { "" }, skipped)
 }
 
-/// What is wrong, under the place; else what may stand there; else what can be typed.
+/// The error, under its position; else what is allowed there; else what can be typed.
 fn remark(
     frame: &mut Frame<'_>,
     app: &App,
@@ -59,7 +59,7 @@ fn remark(
     let line = if let Some(fault) = fault {
         let column = usize::from(from).saturating_add(fault.column.saturating_sub(scroll));
         let message = safe(fault.message.as_bytes(), width.saturating_sub(2));
-        // Where the words do not fit behind the place, they end before it.
+        // Where the words do not fit after the place, they end before it.
         let needed = Line::raw(message.as_str()).width().saturating_add(2);
         let text = if column.saturating_add(needed) <= width || column < needed {
             format!("{}{} {message}", " ".repeat(column), theme.symbols().caret)
@@ -88,7 +88,7 @@ fn remark(
     frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
 }
 
-/// What may stand at the cursor; what the first of it means.
+/// What may be at the cursor; what the first of it means.
 fn candidates(candidates: &[Completion], theme: Theme) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (place, candidate) in candidates.iter().take(MOST_CANDIDATES).enumerate() {

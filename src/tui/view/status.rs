@@ -53,7 +53,7 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     }
     let width_of =
         |rest: &[Span<'_>]| -> usize { rest.iter().chain(&right.spans).map(Span::width).sum() };
-    // Findings and progress matter most; connections are counted above their list, too.
+    // Findings and progress matter most; connections are counted above their list as well.
     for _ in 0..MOST_LEFT_OUT {
         if width_of(&rest).saturating_add(NAME_AND_GAPS) > usize::from(area.width) {
             rest.remove(0);
@@ -69,13 +69,13 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     at_right(frame, area, &right);
 }
 
-/// How many of the counts of packets and connections are left out where there is no room.
+/// How many of the counts of packets and connections are left out if there is no room.
 const MOST_LEFT_OUT: usize = 2;
 
 /// Columns for the program's name, the shortest form of the file's, and what is between them.
 const NAME_AND_GAPS: usize = 22;
 
-/// The name without its folders where there is no room for them.
+/// The name without its directories if there is no room for them.
 fn file_name(name: &str, room: usize) -> String {
     let short = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let name = if name.len() > room { short } else { name };
@@ -254,7 +254,7 @@ fn state(app: &App, timeline: &Timeline) -> Line<'static> {
     Line::styled(format!("{} ", words.join("  ")), theme.style(Role::Focused))
 }
 
-/// How much is said of how fast packets come.
+/// How much detail the packet rate has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Speed {
     Whole,

@@ -9,7 +9,7 @@ use crate::tui::app::App;
 use crate::tui::layout::{LEAST_HEIGHT, LEAST_WIDTH, centered};
 use crate::tui::theme::Role;
 
-/// Says how large the screen should be.
+/// Reports how large the screen should be.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
     let text = vec![

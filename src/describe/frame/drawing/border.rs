@@ -5,7 +5,7 @@ use super::{Borders, DrawnLine, DrawnRow, LineKind, Look};
 /// The border between two rows, or above the first, or below the last.
 pub(super) fn border(above: Option<&DrawnRow>, below: Option<&DrawnRow>, look: Look) -> DrawnLine {
     let starts = |row: Option<&DrawnRow>, bit: usize| row.is_some_and(|row| row.at(bit).1);
-    // The same field goes on across the border: it is drawn open, as in the RFC.
+    // The same field continues across the border: it is drawn open, as in the RFC.
     let is_open = |bit: usize| {
         let parts = above.zip(below).map(|(above, below)| (above.at(bit).0, below.at(bit).0));
         parts.is_some_and(|(above, below)| above.is_some() && above == below)

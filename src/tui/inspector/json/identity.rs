@@ -3,7 +3,7 @@
 use crate::tui::inspector::document::{DocumentToken, DocumentTokenKind};
 use crate::tui::inspector::json::read;
 
-/// The id that a message bears, as it stands there: the member `id` of an object (JSON-RPC, GraphQL), the
+/// The id that a message bears, as it is there: the member `id` of an object (JSON-RPC, GraphQL), the
 /// second element of an array that begins with a number (OCPP, WAMP) or of Phoenix, or the number that
 /// socket.io puts before its array.
 ///
@@ -25,7 +25,7 @@ pub fn identity(content: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// `42` and `43` are an event and its acknowledgment; digits behind that are the id.
+/// `42` and `43` are an event and its acknowledgment; digits after that are the id.
 fn socket_io(digits: &[u8]) -> Option<&[u8]> {
     match digits {
         [b'4', b'2' | b'3', id @ ..] if !id.is_empty() => Some(id),
@@ -58,11 +58,11 @@ fn member<'a>(content: &'a [u8], tokens: &[DocumentToken]) -> Option<&'a [u8]> {
     None
 }
 
-/// The second element of the outermost array, behind a number; or of five, behind a text or null, where
+/// The second element of the outermost array, after a number; or of five, after a text or null, where
 /// two more texts follow.
 fn element<'a>(content: &'a [u8], tokens: &[DocumentToken]) -> Option<&'a [u8]> {
     let kind = |at: usize| tokens.get(at).map(|token| token.kind);
-    // Between elements stand commas.
+    // Elements are separated by commas.
     let is_phoenix =
         matches!(kind(0), Some(DocumentTokenKind::String | DocumentTokenKind::Literal))
             && (kind(4), kind(6))

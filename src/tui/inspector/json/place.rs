@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::timeline::filter::JsonStep;
 use crate::tui::inspector::document::{Document, DocumentTokenKind};
 
-/// Where a value stands.
+/// The position of a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::tui::inspector) struct JsonPlace {
     /// The way to it, from the whole value on.
@@ -23,7 +23,7 @@ struct PathContainer {
 
 /// The value that a line begins, or whose end it is; the first one where it holds several.
 ///
-/// `None` where there is none, or JSON goes wrong before it.
+/// `None` if there is none, or JSON goes wrong before it.
 pub(in crate::tui::inspector) fn place_of(
     document: &Document,
     content: &[u8],

@@ -11,7 +11,7 @@ use crate::tui::search::Needle;
 use crate::tui::theme::Role;
 
 impl MessageView {
-    /// Looks for something, and goes to the first place behind the cursor.
+    /// Looks for something, and goes to the first place after the cursor.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl MessageView {
         self.sought = sought;
     }
 
-    /// What stands out: what was searched for in this content, else what was in all of them.
+    /// What is highlighted: what was searched for in this content, else what was in all of them.
     pub(super) fn needle<'a>(&'a self, context: &InspectorContext<'a>) -> Option<&'a Needle> {
         self.needle.as_ref().or(context.needle)
     }
@@ -98,7 +98,7 @@ impl MessageView {
         }
     }
 
-    /// Says how many there are.
+    /// Reports how many there are.
     pub(super) fn count_matches(&self, page: &mut Page, context: &InspectorContext<'_>) {
         let Some(needle) = self.needle(context) else { return };
         let count = self.matches.len();
