@@ -234,7 +234,7 @@ fn what_is_about_the_whole_capture_is_found() {
 
 #[test]
 fn a_connection_without_a_handshake_says_why() {
-    let cases = [("refused", "never came about"), ("tls-handshakes", "is encrypted")];
+    let cases = [("refused", "never established"), ("tls-handshakes", "is encrypted")];
     for (sample, expected) in cases {
         let mut screen = Screen::of(sample, (80, 24));
         screen.press("[Enter]4");
@@ -609,7 +609,7 @@ fn a_value_within_json_is_copied_and_filtered_by() {
     assert_eq!(prompt.text(), format!("({filter}) and {filter}"));
     let mut screen = Screen::of("echo", (120, 40));
     screen.press("[Down][Down]yv");
-    assert!(screen.app.notice.as_ref().unwrap().text.contains("no JSON"));
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("not JSON"));
 }
 
 /// What stands out as found.
