@@ -36,12 +36,12 @@ pub(super) struct DnsNames {
     /// The addresses in the order in which they were first looked up: the oldest is forgotten first.
     order: VecDeque<IpAddr>,
     /// Questions that have no answer yet, oldest first.
-    open: VecDeque<Asked>,
+    open: VecDeque<OpenQuestion>,
 }
 
 /// A question that has no answer yet.
 #[derive(Debug)]
-struct Asked {
+struct OpenQuestion {
     id: u16,
     by: SocketAddr,
     name: String,
@@ -78,7 +78,7 @@ impl DnsNames {
         if self.open.len() >= OPEN_QUESTIONS {
             self.open.pop_front();
         }
-        self.open.push_back(Asked { id, by, name: question.name.clone(), at: now });
+        self.open.push_back(OpenQuestion { id, by, name: question.name.clone(), at: now });
     }
 
     fn answer(&mut self, message: &DnsMessage, now: Origin) {

@@ -35,7 +35,7 @@ pub trait Sink {
     /// packets need not listen.
     fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
 
-    /// Takes bytes of the part of a stream that a [`resume::Reader`] reads again, as they are handed on to
+    /// Takes bytes of the part of a stream that a [`resume::ResumedStack`] reads again, as they are handed on to
     /// the layer that reads them.
     fn row_bytes(&mut self, _chunk: Chunk<'_>) {}
 }

@@ -48,7 +48,7 @@ pub struct WantedPart {
 
 /// Reads one direction of a conversation again.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ResumedStack {
     stack: Stack,
     connection: Connection,
     direction: Direction,
@@ -57,7 +57,7 @@ pub struct Reader {
     now: Origin,
 }
 
-impl Reader {
+impl ResumedStack {
     /// Builds the stack of a conversation: the layers that transform bytes as they were at a point, if it
     /// has any, and the one that reads what they hand on.
     pub fn new(

@@ -16,7 +16,7 @@ use crate::websocket::{self, Settings};
 #[derive(Debug)]
 pub(super) struct ConnectionTable {
     pub(super) options: AnalyzerOptions,
-    table: FlowTable<Entry>,
+    table: FlowTable<TableEntry>,
     shared: websocket::Shared,
     names: DnsNames,
     /// The packet being read.
@@ -40,7 +40,7 @@ pub(super) struct ConnectionTable {
 
 /// What the table knows of two endpoints.
 #[derive(Debug)]
-enum Entry {
+enum TableEntry {
     Live(Box<Flow>),
     /// Ended: late packets still come, and belong to nothing any more.
     Gone(ConnectionId, PerDirection<Option<u32>>),
@@ -80,7 +80,7 @@ impl ConnectionTable {
     pub(super) fn segment<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let key = FlowKey::new(segment.source, segment.destination);
         match self.table.get_mut(&key) {
-            Some(Entry::Live(flow)) if !flow.is_another(segment) => {
+            Some(TableEntry::Live(flow)) if !flow.is_another(segment) => {
                 let mut context = Context {
                     options: &self.options,
                     shared: &mut self.shared,
@@ -96,8 +96,8 @@ impl ConnectionTable {
                 }
                 return;
             }
-            Some(Entry::Gone(_, next)) if is_late(next, segment) => return,
-            Some(Entry::Live(_) | Entry::Gone(..)) | None => {}
+            Some(TableEntry::Gone(_, next)) if is_late(next, segment) => return,
+            Some(TableEntry::Live(_) | TableEntry::Gone(..)) | None => {}
         }
         // The same endpoints may have had another connection before: it is over.
         self.end(key, sink);
@@ -107,7 +107,7 @@ impl ConnectionTable {
     /// Takes an ICMP error: the connection that it quotes learns of it.
     pub(super) fn error(&mut self, error: &IcmpError) {
         let key = FlowKey::new(error.source, error.destination);
-        if let Some(Entry::Live(flow)) = self.table.get_mut(&key) {
+        if let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) {
             flow.observe_error(error, self.now);
         }
     }
@@ -119,7 +119,7 @@ impl ConnectionTable {
 
     /// Looks after a connection whose state, or whose hold on memory, changed.
     fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
-        let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { return };
+        let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { return };
         let buffered_bytes = flow.tcp.buffered_bytes();
         self.buffered_bytes = self
             .buffered_bytes
@@ -174,7 +174,7 @@ impl ConnectionTable {
         let mut flow = Flow::new((id, slot), &self.names, segment, &mut context);
         flow.push(segment, &mut context);
         let before = Before { state: TcpState::SynSent, buffered_bytes: 0 };
-        self.table.insert(key, Entry::Live(Box::new(flow)));
+        self.table.insert(key, TableEntry::Live(Box::new(flow)));
         if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
             let table = &self.table;
             self.opened.retain(|(key, id)| is_live(table, key, *id));
@@ -186,19 +186,19 @@ impl ConnectionTable {
     /// Ends a connection, and remembers for a while that it was there.
     fn end<S: Sink>(&mut self, key: FlowKey, sink: &mut S) {
         let Some(entry) = self.table.get_mut(&key) else { return };
-        let Entry::Live(flow) = entry else { return };
+        let TableEntry::Live(flow) = entry else { return };
         self.buffered_bytes = self.buffered_bytes.saturating_sub(flow.tcp.buffered_bytes());
         let mut context =
             Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         flow.end(&mut context);
         let id = flow.about.id;
         self.free_slots.push(flow.about.slot);
-        *entry = Entry::Gone(id, flow.tcp.next_sequences());
+        *entry = TableEntry::Gone(id, flow.tcp.next_sequences());
         self.live = self.live.saturating_sub(1);
         self.gone.push_back((key, id));
         if self.gone.len() > REMEMBERED_ENDS
             && let Some((key, id)) = self.gone.pop_front()
-            && matches!(self.table.get(&key), Some(Entry::Gone(there, _)) if *there == id)
+            && matches!(self.table.get(&key), Some(TableEntry::Gone(there, _)) if *there == id)
         {
             self.table.remove(&key);
         }
@@ -221,7 +221,7 @@ impl ConnectionTable {
     /// they were last looked at (second chance).
     fn make_room<S: Sink>(&mut self, sink: &mut S) {
         while let Some((key, id)) = self.opened.pop_front() {
-            let Some(Entry::Live(flow)) = self.table.get_mut(&key) else { continue };
+            let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { continue };
             if flow.about.id != id {
                 continue;
             }
@@ -249,8 +249,8 @@ impl ConnectionTable {
     }
 }
 
-fn is_live(table: &FlowTable<Entry>, key: &FlowKey, id: ConnectionId) -> bool {
-    matches!(table.get(key), Some(Entry::Live(flow)) if flow.about.id == id)
+fn is_live(table: &FlowTable<TableEntry>, key: &FlowKey, id: ConnectionId) -> bool {
+    matches!(table.get(key), Some(TableEntry::Live(flow)) if flow.about.id == id)
 }
 
 /// Whether a segment between the endpoints of a connection that has ended still belongs to it.

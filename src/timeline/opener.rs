@@ -186,7 +186,7 @@ impl<'s> Opener<'s> {
         row: &Row,
         range: &StreamRange,
         how: Reread<'_>,
-    ) -> resume::Reader {
+    ) -> resume::ResumedStack {
         let about = reader.connection;
         let peers = [about.client, about.server];
         let connection = Connection::new(about.id, peers, about.started_by, about.first);
@@ -198,7 +198,13 @@ impl<'s> Opener<'s> {
         };
         let mut options = AnalyzerOptions::default();
         options.limits.inflated_bytes = self.limits.inflated_bytes;
-        resume::Reader::new(connection, reader.carrier_point(range.offset), how, part, options)
+        resume::ResumedStack::new(
+            connection,
+            reader.carrier_point(range.offset),
+            how,
+            part,
+            options,
+        )
     }
 
     /// Where to start, so that a message comes out as it did.

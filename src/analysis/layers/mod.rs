@@ -8,7 +8,7 @@
 pub(crate) mod cipher;
 mod http;
 mod probe;
-mod row;
+mod reread;
 mod start;
 mod tls;
 mod tunnel;
@@ -18,7 +18,7 @@ pub(super) use self::tls::is_failed;
 
 use self::http::Http;
 use self::probe::Probe;
-use self::row::Row;
+use self::reread::RereadRow;
 use self::tls::Tls;
 use self::tunnel::Tunnel;
 use self::websocket::WebSocket;
@@ -45,7 +45,7 @@ enum Layer {
     /// Frames.
     WebSocket(WebSocket),
     /// What is read again.
-    Row(Box<Row>),
+    RereadRow(Box<RereadRow>),
     #[cfg(test)]
     Cipher(Box<cipher::Cipher>),
     /// Nobody is interested in the content.
@@ -158,8 +158,8 @@ impl Stack {
             }
             Reread::Bytes => Layer::Ignored,
         };
-        let row = Row { inner: Self { layer, start }, part };
-        let row = Self { layer: Layer::Row(Box::new(row)), start };
+        let row = RereadRow { inner: Self { layer, start }, part };
+        let row = Self { layer: Layer::RereadRow(Box::new(row)), start };
         carriers.iter().rev().fold(row, |inner, saved| saved.carry(part.direction, inner))
     }
 
@@ -176,7 +176,7 @@ impl Stack {
             | Layer::Http(_)
             | Layer::Tls(_)
             | Layer::WebSocket(_)
-            | Layer::Row(_)
+            | Layer::RereadRow(_)
             | Layer::Ignored => Some(Vec::new()),
         }
     }
@@ -218,7 +218,7 @@ impl Stack {
                 Layer::Tunnel(tunnel) => tunnel.push(direction, chunk, connection, context),
                 Layer::Tls(tls) => tls.push(direction, chunk, connection, context),
                 Layer::WebSocket(frames) => frames.push(direction, chunk, connection, context),
-                Layer::Row(row) => row.push(direction, chunk, connection, context),
+                Layer::RereadRow(row) => row.push(direction, chunk, connection, context),
                 #[cfg(test)]
                 Layer::Cipher(cipher) => cipher.push(direction, chunk, connection, context),
                 Layer::Ignored => Next::Stay,
@@ -255,7 +255,7 @@ impl Stack {
             Layer::Http(http) => http.gap(direction, gap),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
-            Layer::Row(row) => row.gap(direction, gap, connection, context),
+            Layer::RereadRow(row) => row.gap(direction, gap, connection, context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.gap(direction, gap, connection, context),
             // The first bytes are missing: a capture that begins later, in effect.
@@ -290,7 +290,7 @@ impl Stack {
             Layer::Http(mut http) => http.finish(context.now, connection, context),
             Layer::WebSocket(mut frames) => frames.finish(connection, context),
             Layer::Tunnel(mut tunnel) => tunnel.finish(connection, context),
-            Layer::Row(mut row) => row.inner.finish(connection, context),
+            Layer::RereadRow(mut row) => row.inner.finish(connection, context),
             #[cfg(test)]
             Layer::Cipher(mut cipher) => cipher.finish(connection, context),
             Layer::Probe(_) if connection.nature == Nature::Unknown => {
@@ -311,7 +311,7 @@ impl Stack {
     #[inline]
     pub(super) fn reads_in_turn(&self) -> bool {
         match &self.layer {
-            Layer::WebSocket(_) | Layer::Probe(_) | Layer::Row(_) | Layer::Ignored => false,
+            Layer::WebSocket(_) | Layer::Probe(_) | Layer::RereadRow(_) | Layer::Ignored => false,
             Layer::Start | Layer::Http(_) | Layer::Tls(_) => true,
             Layer::Tunnel(tunnel) => tunnel.reads_in_turn(),
             #[cfg(test)]

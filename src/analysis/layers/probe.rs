@@ -33,7 +33,7 @@ struct Evidence {
 
 /// What the segments so far tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Verdict {
+enum ProbeVerdict {
     /// Nothing yet.
     Unsure,
     /// An HTTP request, in the direction of the chunk just given.
@@ -59,16 +59,18 @@ impl Probe {
         context: &mut Context<'_, S>,
     ) -> Next {
         let sender = match self.push(direction, chunk) {
-            Verdict::Unsure => return Next::Stay,
-            Verdict::Tls => return Tls::start(direction, chunk.bytes, start.roles, connection),
-            Verdict::Other => return ignore(connection, Nature::Other),
-            Verdict::Frames => {
+            ProbeVerdict::Unsure => return Next::Stay,
+            ProbeVerdict::Tls => {
+                return Tls::start(direction, chunk.bytes, start.roles, connection);
+            }
+            ProbeVerdict::Other => return ignore(connection, Nature::Other),
+            ProbeVerdict::Frames => {
                 let frames = self.frames(Recognition::Likely, start, connection, context);
                 // The chunk is among those that were kept.
                 return Successor { consumed: chunk.bytes.len(), ..frames }.into();
             }
-            Verdict::Request => Direction::ClientToServer,
-            Verdict::Response => Direction::ServerToClient,
+            ProbeVerdict::Request => Direction::ClientToServer,
+            ProbeVerdict::Response => Direction::ServerToClient,
         };
         // HTTP was found by its content: its sender's role is known now.
         let swaps_roles = direction != sender;
@@ -110,16 +112,16 @@ impl Probe {
     }
 
     /// Takes one chunk, which is the payload of one segment.
-    fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> Verdict {
+    fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> ProbeVerdict {
         self.chunks = self.chunks.saturating_add(1);
         if looks_like_request(chunk.bytes) == Match::Yes {
-            return Verdict::Request;
+            return ProbeVerdict::Request;
         }
         if looks_like_response(chunk.bytes) == Match::Yes {
-            return Verdict::Response;
+            return ProbeVerdict::Response;
         }
         if begins_record(chunk.bytes) {
-            return Verdict::Tls;
+            return ProbeVerdict::Tls;
         }
         let known = self.evidence.get(direction).masked;
         let expectation = Expectation { masked: known, rsv1: Rsv1::Allowed };
@@ -137,12 +139,12 @@ impl Probe {
         let opposite = client.masked.zip(server.masked).is_some_and(|(a, b)| a != b);
         let points = client.points.saturating_add(server.points);
         if opposite || (points >= CONVINCING && client.masked.xor(server.masked).is_some()) {
-            return Verdict::Frames;
+            return ProbeVerdict::Frames;
         }
         if self.chunks >= MAX_CHUNKS || self.kept_bytes >= MAX_KEPT {
-            return Verdict::Other;
+            return ProbeVerdict::Other;
         }
-        Verdict::Unsure
+        ProbeVerdict::Unsure
     }
 
     /// Whether something speaks for WebSocket, though not enough to be sure.
@@ -209,26 +211,26 @@ mod tests {
     const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     const PLAIN: &[u8] = b"\x81\x05Hello";
 
-    type ProbeCase = (&'static str, &'static [(Direction, &'static [u8])], Verdict);
+    type ProbeCase = (&'static str, &'static [(Direction, &'static [u8])], ProbeVerdict);
 
     #[rustfmt::skip]
     const CASES: &[ProbeCase] = &[
-        ("nothing", &[], Verdict::Unsure),
-        ("one frame is not enough", &[(C, MASKED)], Verdict::Unsure),
-        ("two frames of one side", &[(C, MASKED), (C, MASKED)], Verdict::Frames),
-        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], Verdict::Frames),
-        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], Verdict::Frames),
-        ("a request", &[(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")], Verdict::Request),
-        ("a response", &[(C, b"HTTP/1.1 200 OK\r\n\r\n")], Verdict::Response),
-        ("TLS application data", &[(S, b"\x17\x03\x03\x00\x20 and so on")], Verdict::Tls),
-        ("a line of text", &[(S, b"220 mail.example.org ESMTP\r\n"), (C, b"HELO a\r\n")], Verdict::Unsure),
+        ("nothing", &[], ProbeVerdict::Unsure),
+        ("one frame is not enough", &[(C, MASKED)], ProbeVerdict::Unsure),
+        ("two frames of one side", &[(C, MASKED), (C, MASKED)], ProbeVerdict::Frames),
+        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], ProbeVerdict::Frames),
+        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], ProbeVerdict::Frames),
+        ("a request", &[(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")], ProbeVerdict::Request),
+        ("a response", &[(C, b"HTTP/1.1 200 OK\r\n\r\n")], ProbeVerdict::Response),
+        ("TLS application data", &[(S, b"\x17\x03\x03\x00\x20 and so on")], ProbeVerdict::Tls),
+        ("a line of text", &[(S, b"220 mail.example.org ESMTP\r\n"), (C, b"HELO a\r\n")], ProbeVerdict::Unsure),
     ];
 
     #[test]
     fn segments_tell_the_protocol() {
         for (name, chunks, expected) in CASES {
             let mut probe = Probe::default();
-            let mut verdict = Verdict::Unsure;
+            let mut verdict = ProbeVerdict::Unsure;
             for (direction, bytes) in *chunks {
                 let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
                 verdict = probe.push(*direction, chunk);
@@ -242,7 +244,7 @@ mod tests {
         let mut probe = Probe::default();
         let chunk = Chunk { offset: 0, bytes: b"\x00\x01\x02\x03", origin: Origin::default() };
         let verdicts: Vec<_> = (0..MAX_CHUNKS).map(|_| probe.push(C, chunk)).collect();
-        assert_eq!(verdicts.last(), Some(&Verdict::Other));
+        assert_eq!(verdicts.last(), Some(&ProbeVerdict::Other));
         assert!(probe.kept.is_empty(), "and nothing of them is kept");
     }
 }

@@ -10,12 +10,12 @@ use crate::stream::{Chunk, Direction, Gap, length_usize};
 /// Shows the bytes of a row as they are handed on to the layer that reads them, and has their content kept;
 /// nothing is kept of what comes before.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct RereadRow {
     pub(super) inner: Stack,
     pub(super) part: WantedPart,
 }
 
-impl Row {
+impl RereadRow {
     pub(super) fn push<S: Sink>(
         &mut self,
         direction: Direction,
