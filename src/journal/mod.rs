@@ -5,6 +5,8 @@
 //! entries, in the same order and with the same numbers.
 
 mod build;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod hindsight;
 pub mod history;
 mod pairs;

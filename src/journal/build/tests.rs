@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::analysis::event::{Ending, Outcome, StartedBy};
+use crate::analysis::event::{Outcome, StartedBy};
 use crate::findings::rule;
-use crate::stream::{PacketId, Timestamp};
-use crate::websocket::{DeflateEnding, FrameHeader, Inflation, Utf8};
+use crate::journal::fixture::{self, finding_in, origin};
+use crate::websocket::FrameHeader;
 
 use PlayedStep::{End, Ends, Finds, Folds, Says, Starts};
 
@@ -99,10 +99,6 @@ const fn header(opcode: u8, fin: bool) -> FrameHeader {
     FrameHeader { fin, rsv: 0, opcode, mask: None, payload_length: 8, header_length: 2 }
 }
 
-fn origin(packet: u64) -> Origin {
-    Origin { packet: PacketId(packet), time: Timestamp(packet * 1_000_000) }
-}
-
 /// Offsets of the tests are numbers of packets as well.
 fn span(start: u64, end: u64) -> Span {
     Span { start, end, first: origin(start), last: origin(end) }
@@ -114,24 +110,7 @@ fn connection() -> Connection {
 }
 
 fn message(opcode: Opcode, start: u64, end: u64) -> Message<'static> {
-    Message {
-        opcode,
-        frames: 1,
-        compressed: false,
-        wire_length: 8,
-        length: 8,
-        complete: true,
-        content: b"the same",
-        sha256: None,
-        inflation: Inflation::None,
-        reach: 0,
-        window_bits: None,
-        ending: DeflateEnding::default(),
-        utf8: Utf8::NotText,
-        close: None,
-        history: None,
-        span: span(start, end),
-    }
+    Message { span: span(start, end), ..fixture::message(opcode, b"the same") }
 }
 
 fn play(frames: TakenFrames, steps: &[PlayedStep]) -> EntryLines {
@@ -158,17 +137,11 @@ fn play_to(builder: &mut Builder, journal: &mut impl Journal, steps: &[PlayedSte
         };
         match *step {
             Finds(id, direction, offset) => assembly.finding(&Finding {
-                rule: rule(id).unwrap(),
-                connection: Some(connection.id),
-                peers: None,
                 direction: Some(direction),
-                side: None,
                 first: origin(offset),
                 last: origin(offset),
                 offset: Some(offset),
-                bits: None,
-                evidence: String::new(),
-                remedy: "",
+                ..finding_in(id, connection.id.0)
             }),
             Starts(direction, start, header) => {
                 send(ConnectionEvent::FrameStarted(direction, &frame(start, header)));
@@ -180,12 +153,7 @@ fn play_to(builder: &mut Builder, journal: &mut impl Journal, steps: &[PlayedSte
                 send(ConnectionEvent::Message(direction, &message(opcode, start, end)));
             }
             Folds(id, count) => assembly.folded(rule(id).unwrap(), connection.id, count),
-            End => send(ConnectionEvent::Ended(Ending {
-                outcome: Outcome::Open,
-                relevant: true,
-                unseen: None,
-                watched_until: Timestamp(0),
-            })),
+            End => send(fixture::ending(Outcome::Open)),
         }
     }
 }
