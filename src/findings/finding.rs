@@ -12,21 +12,21 @@ use crate::stream::{Direction, Origin, Side};
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// On which connection; `None` where it belongs to no single one.
+    /// On which connection; `None` if it belongs to no single one.
     pub connection: Option<ConnectionId>,
     /// The peers of that connection.
     pub peers: Option<Peers>,
-    /// In which direction, where it is about one.
+    /// In which direction, if it is about one.
     pub direction: Option<Direction>,
-    /// Who is at fault, where somebody is.
+    /// Who is at fault, if somebody is.
     pub side: Option<Side>,
-    /// The packets that carried it; empty (packet 0) where it is about no packet.
+    /// The packets that carried it; empty (packet 0) if it is about no packet.
     pub first: Origin,
     /// The last of these packets.
     pub last: Origin,
-    /// Stream offset of its first byte, where it lies in a stream.
+    /// Stream offset of its first byte, if it is in a stream.
     pub offset: Option<u64>,
-    /// The bits of the frame header that are wrong, where it is some of them.
+    /// The bits of the frame header that are wrong, if it is some of them.
     pub bits: Option<Bits>,
     /// The values seen and what was expected, in plain words. Bytes from the network may be in it.
     pub evidence: String,

@@ -25,12 +25,12 @@ impl Default for Settings {
 pub struct Reading<'a> {
     /// Packets read.
     pub packets: u64,
-    /// Why nothing could be read behind the last packet.
+    /// Why nothing could be read after the last packet.
     pub damage: Option<&'a str>,
     /// Damaged blocks that were skipped, in words.
     pub skipped: &'a [String],
     /// Packets that the capturing machine lost.
     pub dropped: u64,
-    /// The last packet of those that were let go, where there was no room to keep all for looking at them again.
+    /// The last packet of those that were discarded, if there was no room to keep all of them.
     pub let_go: Option<PacketId>,
 }

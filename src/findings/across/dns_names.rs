@@ -9,7 +9,7 @@ use crate::stream::{Origin, Timestamp};
 
 /// Names that were asked for, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct DnsNames {
+pub(crate) struct QueriedNames {
     list: VecDeque<QueriedName>,
     /// Hosts of which a WebSocket was asked, in lower case.
     hosts: BTreeSet<String>,
@@ -34,7 +34,7 @@ pub(crate) struct QueriedName {
     pub(crate) is_resolved: bool,
 }
 
-impl DnsNames {
+impl QueriedNames {
     /// Remembers a message.
     pub(crate) fn observe(&mut self, message: &DnsMessage, now: Origin) {
         self.latest = self.latest.max(now.time);
@@ -126,7 +126,7 @@ impl DnsNames {
         !asked.is_resolved && (asked.denial.is_some() || is_silent)
     }
 
-    /// Whether a name was asked for on behalf of another: with a search domain behind it that did no
+    /// Whether a name was asked for on behalf of another: with a search domain after it that did no
     /// good, or before the one that did.
     fn is_variant(&self, asked: &QueriedName) -> bool {
         let is_longer = |long: &str, short: &str| {
@@ -164,7 +164,7 @@ const HOSTS: usize = 1 << 8;
 /// Bytes of a name (RFC 1035 §2.3.4).
 const LONGEST_HOST: usize = 255;
 
-/// Nanoseconds within which a resolver goes on to the next search domain.
+/// Nanoseconds within which a resolver continues to the next search domain.
 const NEXT_DOMAIN: u64 = 200_000_000;
 
 /// Nanoseconds after which a question has no answer: resolvers ask again after one to five seconds.

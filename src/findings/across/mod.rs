@@ -13,7 +13,7 @@ pub(crate) mod tls_ports;
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Nature};
 use crate::findings::across::attempts::Attempts;
 use crate::findings::across::broken_handshakes::BrokenHandshakes;
-use crate::findings::across::dns_names::DnsNames;
+use crate::findings::across::dns_names::QueriedNames;
 use crate::findings::across::handshake_keys::HandshakeKeys;
 use crate::findings::across::proxied_requests::ProxiedRequests;
 use crate::findings::across::server_restarts::ServerRestarts;
@@ -31,7 +31,7 @@ pub(crate) struct Across {
     /// Rules that handshakes have broken.
     pub(crate) broken_handshakes: BrokenHandshakes,
     /// Names that were looked up.
-    pub(crate) names: DnsNames,
+    pub(crate) names: QueriedNames,
     /// The keys of handshakes.
     pub(crate) keys: HandshakeKeys,
     /// Requests that pass through proxies.

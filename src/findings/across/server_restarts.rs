@@ -23,7 +23,7 @@ pub(crate) struct GoingAway {
 }
 
 impl ServerRestarts {
-    /// Remembers a message, where it is such a Close.
+    /// Remembers a message, if it is such a Close.
     pub(crate) fn message(
         &mut self,
         connection: &Connection,
@@ -47,7 +47,7 @@ impl ServerRestarts {
         self.list.push_back(GoingAway { connection: id, server, at: message.span.last, code });
     }
 
-    /// Closes of one server that came one after the other at short intervals, where they are many.
+    /// Closes of one server that came one after the other at short intervals, if they are many.
     pub(crate) fn groups(&self) -> Vec<Vec<GoingAway>> {
         let mut sorted: Vec<GoingAway> = self.list.iter().copied().collect();
         sorted.sort_by_key(|going_away| (going_away.server, going_away.at));

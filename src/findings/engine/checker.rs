@@ -244,7 +244,7 @@ fn is_plain_end(event: &ConnectionEvent<'_>) -> bool {
 }
 
 /// Whether an event is the first that a connection is remembered for. Most connections of a capture
-/// are no WebSocket: nothing is kept of them.
+/// are not WebSocket: nothing is kept of them.
 fn begins_memory(event: &ConnectionEvent<'_>) -> bool {
     match event {
         ConnectionEvent::Opened | ConnectionEvent::StateChanged | ConnectionEvent::Gap(..) => false,

@@ -5,7 +5,7 @@ use crate::stream::{Direction, Span, length_u64};
 use crate::websocket::Frame;
 use crate::websocket::frame::{MAX_HEADER_LENGTH, frame_header};
 
-/// A frame whose header begins with `bytes` and goes on as a correct one would; `None` where
+/// A frame whose header begins with `bytes` and continues as a correct one would; `None` if
 /// nothing of it is there.
 ///
 /// Only what rules say about [`is_seen`] bits of it counts.

@@ -12,7 +12,7 @@ pub struct Rule {
     pub id: &'static str,
     /// How bad it is to break it.
     pub severity: Severity,
-    /// Whom it binds.
+    /// Who must follow it.
     pub applies_to: AppliesTo,
     /// Names the fault in one line, without a full stop.
     pub title: &'static str,
@@ -55,7 +55,7 @@ impl Severity {
     }
 }
 
-/// Whom a rule binds.
+/// Who must follow a rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AppliesTo {
     /// The client.
@@ -123,7 +123,7 @@ impl Rule {
         }
     }
 
-    /// Whether this is to be told rather than `other` where only one can be: the worse one, and of rules
+    /// Whether this is to be reported rather than `other` if only one can be: the worse one, and of rules
     /// about a handshake that are equally bad the one that says why it failed (HS-40 and higher).
     pub fn outranks(&self, other: &Self) -> bool {
         let explains = |rule: &Self| rule.group() == "HS" && rule.id >= "HS-40";

@@ -1,4 +1,4 @@
-//! Frames without a connection around them: what rules they break by themselves.
+//! Frames without a connection around them: what rules they break on their own.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -18,8 +18,8 @@ use crate::websocket::{Compression, Decoder, Shared, Start};
 
 /// Judges frames that follow one another in one direction; the last may be cut short.
 ///
-/// Who sent them is told by the masks where `direction` is not given. What was sent before is not
-/// known, so nothing is said that depends on it; nor is it a fault that bytes are missing at the end.
+/// If `direction` is not given, the masks show who sent them. What was sent before is not known, so
+/// nothing that depends on it is reported; nor is it a violation that bytes are missing at the end.
 pub fn judge_frames(
     bytes: &[u8],
     direction: Option<Direction>,
@@ -113,7 +113,7 @@ mod tests {
         found.iter().map(|finding| finding.rule.id).collect()
     }
 
-    type Row =
+    type SnippetRow =
         (&'static str, &'static [u8], Option<Direction>, Compression, &'static [&'static str]);
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         use Direction::{ClientToServer, ServerToClient};
         let deflate = Compression::Deflate(SideParams::default());
         #[rustfmt::skip]
-        let rows: &[Row] = &[
+        let rows: &[SnippetRow] = &[
             // RFC 6455 §5.7
             ("masked Hello", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", None, Compression::None, &[]),
             ("unmasked Hello", b"\x81\x05Hello", None, Compression::None, &[]),

@@ -22,7 +22,7 @@ impl Bits {
     pub(crate) const MASK: Self = Self { start: 8, count: 1 };
     pub(crate) const LENGTH: Self = Self { start: 9, count: 7 };
 
-    /// The length in a wider form, behind the first two bytes.
+    /// The length in a wider form, after the first two bytes.
     pub(crate) fn extended_length(length_bits: u8) -> Self {
         Self { start: 16, count: length_bits }
     }
@@ -35,9 +35,9 @@ pub(crate) struct Violation {
     pub(crate) side: Option<Side>,
     pub(crate) span: Option<Span>,
     pub(crate) bits: Option<Bits>,
-    /// The first and last packet that show it, where it lies in no stream.
+    /// The first and last packet that show it, if it is not in a stream.
     pub(crate) packets: Option<[Origin; 2]>,
-    /// The connection that it is about, where that is not the one that was looked at.
+    /// The connection that it is about, if that is not the one that was looked at.
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) evidence: String,
     /// What to do, if the remedy of the rule does not fit this case.
@@ -45,31 +45,31 @@ pub(crate) struct Violation {
 }
 
 impl Violation {
-    /// Says whose fault it is, where that is not the sender of what was looked at.
+    /// Says whose fault it is, if that is not the sender of what was looked at.
     pub(crate) fn side(&mut self, side: impl Into<Option<Side>>) -> &mut Self {
         self.side = side.into();
         self
     }
 
-    /// Says in which direction it is, where that is not the one of what was looked at.
+    /// Says in which direction it is, if that is not the one of what was looked at.
     pub(crate) fn direction(&mut self, direction: impl Into<Option<Direction>>) -> &mut Self {
         self.direction = direction.into();
         self
     }
 
-    /// Says where it lies, where that is not the place of what was looked at.
+    /// Says where it is, if that is not the place of what was looked at.
     pub(crate) fn span(&mut self, span: Span) -> &mut Self {
         self.span = Some(span);
         self
     }
 
-    /// Says which packets show it, where it lies in no stream.
+    /// Says which packets show it, if it is not in a stream.
     pub(crate) fn packets(&mut self, first: Origin, last: Origin) -> &mut Self {
         self.packets = Some([first, last]);
         self
     }
 
-    /// Says on which connection it is, where that is not the one that was looked at.
+    /// Says on which connection it is, if that is not the one that was looked at.
     pub(crate) fn connection(&mut self, connection: ConnectionId) -> &mut Self {
         self.connection = Some(connection);
         self
@@ -93,11 +93,11 @@ impl Violation {
 pub(crate) struct Violations {
     list: Vec<Violation>,
     spare: Violation,
-    /// Where a fault lies unless its rule says otherwise.
+    /// Where a fault is unless its rule says otherwise.
     place: ViolationPlace,
 }
 
-/// Where what is looked at lies, and who sent it.
+/// Where what is looked at is, and who sent it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ViolationPlace {
     pub(crate) direction: Option<Direction>,

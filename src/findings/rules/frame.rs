@@ -6,7 +6,7 @@ use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleCo
 use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
-use crate::findings::state::connection::{FramePart, OpenMessage, UnfinishedFrame};
+use crate::findings::state::connection::{OpenMessage, UnfinishedFrame, UnfinishedPart};
 use crate::findings::state::masking_keys::Pattern;
 use crate::findings::words::{counted, opcode_in_words, packets_in_words};
 use crate::stream::{Direction, Side};
@@ -427,10 +427,10 @@ pub(super) static RULES: &[Rule] = &[
                 }
                 violations
                     .add(match what {
-                        FramePart::Header(bytes) => {
+                        UnfinishedPart::Header(bytes) => {
                             format!("only {} of a frame header", counted(bytes, "byte"))
                         }
-                        FramePart::Payload(received, length) => {
+                        UnfinishedPart::Payload(received, length) => {
                             format!("{received} of {length} payload bytes were sent")
                         }
                     })
@@ -517,7 +517,7 @@ pub(super) fn has_ended(state: TcpState) -> bool {
     }
 }
 
-/// Bits of the length behind the first two bytes.
+/// Bits of the length after the first two bytes.
 fn length_field(length_bits: u8) -> u8 {
     if length_bits == 7 { 0 } else { length_bits }
 }

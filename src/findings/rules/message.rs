@@ -70,7 +70,7 @@ pub(super) static RULES: &[Rule] = &[
                 }
                 for direction in Direction::BOTH {
                     let sender = context.sender(direction);
-                    // WS-F15 speaks of a frame that is not whole.
+                    // WS-F15 is about a frame that is not whole.
                     if let Some(open) = abandoned(sender).filter(|_| sender.unfinished.is_none()) {
                         add_unfinished(open, "the connection ended", direction, violations);
                     }

@@ -37,7 +37,7 @@ impl CaptureMemory {
             CaptureEvent::Undecoded(Reason::Malformed) => add(&mut self.malformed),
             CaptureEvent::Undecoded(Reason::TooDeep) => add(&mut self.too_deep),
             CaptureEvent::Undecoded(Reason::FragmentLimit) => add(&mut self.fragment_limits),
-            // A packet that was cut is told as such, too.
+            // A packet that was cut is reported as such, too.
             CaptureEvent::Undecoded(Reason::Cut | Reason::NotTcp | Reason::FragmentKept) => {}
             CaptureEvent::CutPacket { .. } => add(&mut self.cut_packets),
             CaptureEvent::ClockBackwards(step) => {

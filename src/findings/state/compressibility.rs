@@ -45,7 +45,7 @@ fn repetition(text: &[u8], at: usize, places: &mut [u16; PLACES]) -> usize {
 /// Places that are remembered, by their first bytes: as many as nine bits can name.
 const PLACES: usize = 1 << 9;
 
-/// No place; what stands there or behind it is not found again.
+/// No place; what is there or after it is not found again.
 const NOWHERE: u16 = u16::MAX;
 
 /// Bytes of a repetition, at least.

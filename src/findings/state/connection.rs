@@ -17,17 +17,17 @@ use crate::websocket::{Frame, Inflation, Message, Opcode};
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionState {
     pub(crate) handshake: HandshakeState,
-    /// How WebSocket was recognized where its handshake was not seen.
+    /// How WebSocket was recognized if its handshake was not seen.
     pub(crate) recognized: Option<Recognition>,
     /// What each side sent.
     pub(crate) sides: PerDirection<PeerState>,
-    /// The name of the subprotocol that was agreed, where it is one that can be read.
+    /// The name of the subprotocol that was agreed, if it is one that can be read.
     pub(crate) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
     pub(crate) ended: Option<(Side, Origin)>,
     /// Whether a client of Engine.IO was accepted, and waits for the server's first message.
     awaits_open: bool,
-    /// The server's first message to a client of Engine.IO, where it is none of that protocol.
+    /// The server's first message to a client of Engine.IO, if it is not one of that protocol.
     pub(crate) unopened: Option<Span>,
     /// Silences, heartbeats, round trips, pace.
     pub(crate) health: Box<HealthState>,
@@ -75,7 +75,7 @@ pub(crate) struct PeerState {
     pub(crate) uninflated: Option<Box<Uninflated>>,
     /// The packet of its latest frame.
     pub(crate) latest: Option<Origin>,
-    /// Whether a message with an inserted one (WS-F12) is open, so that no second rule speaks of it.
+    /// Whether a message with an inserted one (WS-F12) is open, so that no second rule is about it.
     pub(crate) interrupted: bool,
     /// Reads its messages as the subprotocol that was agreed.
     pub(crate) reader: Option<Reader>,
@@ -111,7 +111,7 @@ pub(crate) struct FragmentedMessage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseSent {
     pub(crate) span: Span,
-    /// `None` where it had none.
+    /// `None` if it had none.
     pub(crate) code: Option<u16>,
     /// How far its sender had received the other side's stream, as an offset.
     pub(crate) received: u64,
@@ -123,7 +123,7 @@ pub(crate) struct OpenPing {
     pub(crate) span: Span,
     payload: [u8; MAX_CONTROL],
     length: u8,
-    /// Whether the other side went on after it had received the Ping.
+    /// Whether the other side continued after it had received the Ping.
     pub(crate) passed_over: bool,
     /// Whether a Pong with another payload came for it.
     pub(crate) misanswered: bool,
@@ -150,12 +150,12 @@ pub(crate) struct PastViolation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnfinishedFrame {
     pub(crate) span: Span,
-    pub(crate) what: FramePart,
+    pub(crate) what: UnfinishedPart,
 }
 
 /// What there is of a frame.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum FramePart {
+pub(crate) enum UnfinishedPart {
     /// As many bytes of its header.
     Header(u64),
     /// As many of so many payload bytes.
@@ -210,7 +210,7 @@ impl ConnectionState {
                 side.unfinished = (seen < frame.header.payload_length).then(|| {
                     Box::new(UnfinishedFrame {
                         span: frame.span,
-                        what: FramePart::Payload(frame.received, frame.header.payload_length),
+                        what: UnfinishedPart::Payload(frame.received, frame.header.payload_length),
                     })
                 });
             }
@@ -221,7 +221,7 @@ impl ConnectionState {
             ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
                 let length = length_u64(bytes.len());
                 self.sides.get_mut(direction).unfinished =
-                    Some(Box::new(UnfinishedFrame { span, what: FramePart::Header(length) }));
+                    Some(Box::new(UnfinishedFrame { span, what: UnfinishedPart::Header(length) }));
             }
             ConnectionEvent::Gap(direction, gap) => {
                 let side = self.sides.get_mut(direction);
@@ -358,7 +358,7 @@ impl ConnectionState {
         };
         side.open = match (side.open, begins, header.fin) {
             (OpenMessage::Since(open), true, true) => {
-                // Inserted into another message, which may still go on.
+                // Inserted into another message, which may still continue.
                 side.interrupted = true;
                 OpenMessage::Since(open)
             }

@@ -12,7 +12,7 @@ use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
 pub(crate) struct HandshakeState {
     /// The 101 response, once it came.
     pub(crate) accepted: Option<Span>,
-    /// RSV bits that the accepted extensions may use; `None` where that is not known.
+    /// RSV bits that the accepted extensions may use; `None` if that is not known.
     pub(crate) reserved_bits: Option<u8>,
     /// What was agreed for permessage-deflate, where it was accepted.
     pub(crate) deflate: Option<DeflateParams>,
@@ -47,7 +47,7 @@ impl HandshakeState {
         }
     }
 
-    /// RSV bits with which payloads can be read; all where the handshake was not seen.
+    /// RSV bits with which payloads can be read; all if the handshake was not seen.
     pub(crate) fn readable_bits(&self) -> u8 {
         match (self.reserved_bits, self.deflate) {
             (None, _) => 0b111,

@@ -21,7 +21,7 @@ pub(crate) struct HealthState {
     pub(crate) latest: SilentPeriod,
     /// Pings and Pongs, and messages that look like a heartbeat of the application.
     pub(crate) beats: u64,
-    /// Whether the message that is being said may be a heartbeat, for it came in a pause, or behind one.
+    /// Whether the message that is being sent may be a heartbeat, for it came in a pause, or after one.
     may_beat: bool,
     /// Whether bytes are missing, and with them perhaps Pings.
     pub(crate) has_gap: bool,
@@ -29,7 +29,7 @@ pub(crate) struct HealthState {
     pub(crate) round_trips: PerDirection<PongTimes>,
     /// How fast the client asks and the server answers.
     pub(crate) response_times: ResponseTimes,
-    /// What was said, and how well it would deflate.
+    /// What was sent, and how well it would deflate.
     pub(crate) content: ContentSample,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct PongTimes {
     pub(crate) slowest: SilentPeriod,
 }
 
-/// What was said, and how well it would deflate.
+/// What was sent, and how well it would deflate.
 #[derive(Debug, Default)]
 pub(crate) struct ContentSample {
     pub(crate) deflate: DeflateUse,

@@ -7,11 +7,11 @@ pub(crate) struct MaskingKeys {
     /// The difference between the latest two, and how many equal ones there were in a row.
     step: KeyStep,
     steps: u32,
-    /// What was seen already, so that each is told once.
+    /// What was seen already, so that each is reported once.
     reported: [bool; 3],
 }
 
-/// The difference between two keys, where it is a small one.
+/// The difference between two keys, if it is a small one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum KeyStep {
     #[default]
@@ -32,7 +32,7 @@ pub(crate) enum Pattern {
 }
 
 impl MaskingKeys {
-    /// The pattern that the next key shows, where it is the first of its kind.
+    /// The pattern that the next key shows, if it is the first of its kind.
     pub(crate) fn pattern(&self, key: [u8; 4]) -> Option<Pattern> {
         let pattern = self.pattern_of(key)?;
         let reported = self.reported.get(pattern.place()).copied().unwrap_or_default();

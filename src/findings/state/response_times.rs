@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn a_slowdown_is_more_load_and_longer_waits_together() {
-        type Row = (&'static str, fn(&mut Vec<(u64, Direction)>), bool);
+        type SlowdownRow = (&'static str, fn(&mut Vec<(u64, Direction)>), bool);
         #[rustfmt::skip]
-        let rows: &[Row] = &[
+        let rows: &[SlowdownRow] = &[
             ("slow under load",           |e| { ask(e, 0, 20, 500, 3); ask(e, 10_000, 100, 20, 900); }, true),
             ("fast under load",           |e| { ask(e, 0, 20, 500, 3); ask(e, 10_000, 100, 20, 5); }, false),
             ("slow at any load",          |e| { ask(e, 0, 20, 500, 400); ask(e, 10_000, 100, 20, 400); }, false),

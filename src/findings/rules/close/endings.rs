@@ -284,7 +284,7 @@ fn is_over(context: &RuleContext<'_, Ending>) -> bool {
     context.connection.nature == Nature::WebSocket && has_ended(context.connection.state)
 }
 
-/// Whether the peers left at once because of a handshake that broke rules: those are told.
+/// Whether the peers left at once because of a handshake that broke rules: those are reported.
 fn failed_at_once(context: &ComparisonContext<'_, EndSeen<'_>>) -> bool {
     let frames = &context.connection.frames;
     let broken = context.across.broken_handshakes.response(context.connection.id);
@@ -296,7 +296,7 @@ fn ended_by(context: &RuleContext<'_, Ending>, direction: Direction) -> bool {
     context.state.ended.is_some_and(|(side, _)| side == Side::sender(direction))
 }
 
-/// The stream offset behind the last byte that a side sent.
+/// The stream offset after the last byte that a side sent.
 fn last_offset(context: &RuleContext<'_, Ending>, side: Side) -> u64 {
     *context.connection.bytes.get(side.direction())
 }

@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn evidence_tells_what_was_seen() {
-        type Row = (&'static str, fn(&mut Scenario), &'static str);
+        type EvidenceRow = (&'static str, fn(&mut Scenario), &'static str);
         #[rustfmt::skip]
-        let rows: &[Row] = &[
+        let rows: &[EvidenceRow] = &[
             ("WS-C04", |s| closed_with(s, b"\x01\xad"), "code 429 looks like an HTTP status; the lowest Close code is 1000"),
             ("WS-C10", |s| { s.upgraded().server(&plain(0x88, b"\x03\xe8")).client(&masked(0x88, b"\x03\xe9")); }, "code 1001 answers code 1000"),
             ("WS-C12", |s| { s.upgraded().server(&plain(0x81, b"x")).wait(60_000).end(Side::Server); }, "the server sent FIN first, 60.0 s after the last frame; neither side sent a Close"),

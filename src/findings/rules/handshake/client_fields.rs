@@ -162,7 +162,7 @@ fn secrets(target: &[u8]) -> Vec<String> {
     secrets
 }
 
-/// What stands before the `@` of an absolute URI's authority (RFC 3986 §3.2.1).
+/// What precedes the `@` of an absolute URI's authority (RFC 3986 §3.2.1).
 fn user_info(target: &[u8]) -> Option<&[u8]> {
     let at = target.windows(3).position(|part| part == b"://")?;
     let authority = target.get(at.saturating_add(3)..)?.split(|byte| *byte == b'/').next()?;

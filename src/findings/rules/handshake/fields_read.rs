@@ -46,7 +46,7 @@ pub(crate) fn path(target: &[u8]) -> &[u8] {
     target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or(target)
 }
 
-/// Where the first field of this name lies; the whole head where there is none.
+/// Where the first field of this name is; the whole head where there is none.
 pub(crate) fn place(head: &Head, name: &str) -> Span {
     let found = head.fields().position(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
     let Some(field) = found.and_then(|at| head.headers.get(at)) else { return head.span };

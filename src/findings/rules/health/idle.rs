@@ -1,4 +1,4 @@
-//! Connections on which nothing is said for long, and those that are cut for it.
+//! Connections on which nothing is sent for long, and those that are cut for it.
 
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::cause::Cause;

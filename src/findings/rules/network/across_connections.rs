@@ -288,14 +288,14 @@ const LONG_PAUSE: u64 = 60_000_000_000;
 /// Nanoseconds within which a connection follows the lookup of its name.
 const FOLLOWS: u64 = 5_000_000_000;
 
-/// Names that are told one by one.
+/// Names that are reported one by one.
 const MOST_NAMES: usize = 10;
 
 /// RFC 1035 §4.2.
 const DNS_PORT: u16 = 53;
 
 /// First labels of names that systems ask for of their own accord: Web Proxy Auto-Discovery, ISATAP
-/// (RFC 5214), and the name with which IPv4-only networks are told (RFC 7050, RFC 8880).
+/// (RFC 5214), and the name by which IPv6-only networks are detected (RFC 7050, RFC 8880).
 const NOISE: [&str; 3] = ["wpad", "isatap", "ipv4only"];
 
 #[cfg(test)]

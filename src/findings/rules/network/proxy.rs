@@ -61,7 +61,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     })],
 }];
 
-/// What a proxy answered, or that it ended the connection without an answer; a reset is told by NET-06.
+/// What a proxy answered, or that it ended the connection without an answer; a reset is reported by NET-06.
 fn refusal(handshake: &Handshake, connection: &Connection) -> Option<String> {
     if let Some(response) = &handshake.response {
         let status = response.status().unwrap_or_default();

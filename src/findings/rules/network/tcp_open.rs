@@ -244,7 +244,7 @@ mod tests {
     use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
-    /// Milliseconds in which the capture goes on, with another connection that is fine.
+    /// Milliseconds in which the capture continues, with another connection that is fine.
     fn go_on(s: &mut Scenario, milliseconds: u64) {
         s.wait(milliseconds).upgraded().close();
     }

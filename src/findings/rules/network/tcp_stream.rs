@@ -211,8 +211,8 @@ fn half_open(connection: &Connection) -> Option<(Origin, u64)> {
     Some((first, opening.syn_acks))
 }
 
-/// Packets and bytes that a direction sent again, where they are many. Those that were in vain until the
-/// end are told by NET-13.
+/// Packets and bytes that a direction sent again, if they are many. Those that were in vain until the
+/// end are reported by NET-13.
 fn heavy_loss(connection: &Connection, direction: Direction) -> Option<(u64, u64)> {
     let resent = connection.network.resent.get(direction);
     let unanswered = connection.unanswered(direction);

@@ -1,4 +1,4 @@
-//! Certificates in the clear, and old versions (TLS-04, TLS-07).
+//! Certificates that are not encrypted, and old versions (TLS-04, TLS-07).
 
 use crate::analysis::event::{Connection, ConnectionEvent};
 use crate::findings::engine::cause::Cause;
@@ -40,7 +40,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 times(certificate),
                 names(context.connection, tls, &certificate.what).filter(|_| {
                     // Without a name, only the client's leaving says that the address was meant.
-                    // Clients that went on may be of those that look at the common name.
+                    // Clients that continued may be of those that look at the common name.
                     is_refused
                         || tls.server_name().is_some_and(|name| !is_common(&certificate.what, name))
                 }),

@@ -38,7 +38,7 @@ pub(super) struct Left {
     pub(super) after: u64,
 }
 
-/// Why a connection never came to speak inside TLS, where that is known.
+/// Why a connection never came to speak inside TLS, if that is known.
 pub(super) fn failure<'a>(context: &RuleContext<'a, Ending>) -> Option<TlsFailure<'a>> {
     let tls = context.connection.tls.as_deref()?;
     if context.connection.transport != Transport::Tls {
@@ -116,7 +116,7 @@ fn left(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<Left> {
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
 }
 
-/// Whether the client went on after it had seen the server's certificate.
+/// Whether the client continued after it had seen the server's certificate.
 pub(super) fn is_accepted(tls: &Facts) -> bool {
     tls.sides.client.data > 0
 }

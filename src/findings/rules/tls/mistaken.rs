@@ -121,7 +121,7 @@ pub(in crate::findings) fn explains(context: &ComparisonContext<'_, EndSeen<'_>>
     proof(context).is_some() || failure(&context.own()).is_some()
 }
 
-/// What shows that a server which was asked in the clear speaks TLS.
+/// What shows that a server which was asked without TLS speaks TLS.
 enum Proof<'a> {
     /// It says so.
     Words(&'static str),
@@ -131,7 +131,7 @@ enum Proof<'a> {
     Elsewhere(ConnectionId, Origin),
 }
 
-/// What shows that a server speaks TLS, where it was asked in the clear.
+/// What shows that a server speaks TLS, where it was asked without TLS.
 fn proof<'a>(context: &ComparisonContext<'a, EndSeen<'a>>) -> Option<Proof<'a>> {
     let connection = context.connection;
     if connection.transport != Transport::Tcp || connection.nature != Nature::UpgradeRequested {
@@ -149,7 +149,7 @@ fn proof<'a>(context: &ComparisonContext<'a, EndSeen<'a>>) -> Option<Proof<'a>> 
     is_silent.then_some(Proof::Elsewhere(other, at))
 }
 
-/// The words with which a server says that it was asked in the clear, where it did.
+/// The words with which a server says that it was asked without TLS, where it did.
 fn said_so(connection: &Connection) -> Option<&'static str> {
     let body = &connection.refusal.as_ref()?.body;
     let has = |words: &&&str| memchr::memmem::find(body, words.as_bytes()).is_some();
@@ -161,7 +161,7 @@ fn first_line(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or(bytes)
 }
 
-/// What servers answer to a request in the clear at a port of TLS.
+/// What servers answer to a request without TLS at a port of TLS.
 const SAID_SO: &[&str] = &[
     // nginx, and load balancers made of it
     "The plain HTTP request was sent to HTTPS port",

@@ -142,7 +142,7 @@ mod tests {
     use crate::testkit::tls::{hello, sealed, server_hello};
     use crate::testkit::traffic::TestTraffic;
 
-    /// The random of the `ClientHello`, as it stands in a key log.
+    /// The random of the `ClientHello`, as it is in a key log.
     const RANDOM: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
     fn plays<'a>(s: &'a mut Scenario, log: &str) -> &'a mut TestTraffic {
