@@ -80,7 +80,7 @@ impl Collector {
             self.stories.into_iter().filter(|story| story.chosen).collect();
         stories.sort_by_key(|story| story.connection.id);
         let works = stories.iter().any(|story| match story.verdict {
-            Verdict::Dropped | Verdict::Trouble | Verdict::Unseen | Verdict::Fine => true,
+            Verdict::Dropped | Verdict::Trouble | Verdict::Unknown | Verdict::Fine => true,
             Verdict::Failed | Verdict::Other => false,
         });
         let unused = if works { Vec::new() } else { self.names.unused() };

@@ -79,7 +79,7 @@ impl Key {
             verdict: story.verdict,
             // What went well differs in its numbers, and they matter little.
             words: match story.verdict {
-                Verdict::Fine | Verdict::Unseen | Verdict::Other => Vec::new(),
+                Verdict::Fine | Verdict::Unknown | Verdict::Other => Vec::new(),
                 Verdict::Failed | Verdict::Dropped | Verdict::Trouble => {
                     story.words.clone().into_bytes()
                 }
@@ -100,7 +100,7 @@ fn like(verdict: Verdict) -> usize {
     match verdict {
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => LIKE,
         // They take a line each, which is little.
-        Verdict::Unseen | Verdict::Fine | Verdict::Other => LIKE_LINES,
+        Verdict::Unknown | Verdict::Fine | Verdict::Other => LIKE_LINES,
     }
 }
 
@@ -108,7 +108,7 @@ fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Failed | Verdict::Dropped => 0,
         Verdict::Trouble => 1,
-        Verdict::Unseen => 2,
+        Verdict::Unknown => 2,
         Verdict::Fine => 3,
         Verdict::Other => 4,
     }

@@ -192,7 +192,7 @@ impl<'a> SummaryOf<'a> {
                 failed: number(Verdict::Failed),
                 dropped: number(Verdict::Dropped),
                 trouble: number(Verdict::Trouble),
-                unseen: number(Verdict::Unseen),
+                unknown: number(Verdict::Unknown),
                 other: number(Verdict::Other),
             },
             causes,
@@ -209,7 +209,7 @@ struct Verdicts {
     failed: u64,
     dropped: u64,
     trouble: u64,
-    unseen: u64,
+    unknown: u64,
     other: u64,
 }
 

@@ -33,7 +33,7 @@ pub enum Verdict {
     /// It worked, and something was wrong all the same.
     Trouble,
     /// What is in it cannot be seen.
-    Unseen,
+    Unknown,
     /// Nothing is wrong.
     Fine,
     /// It never wanted to be a WebSocket.
@@ -43,7 +43,7 @@ pub enum Verdict {
 impl Verdict {
     /// All of them, the worst first.
     pub const ALL: [Self; 6] =
-        [Self::Failed, Self::Dropped, Self::Trouble, Self::Unseen, Self::Fine, Self::Other];
+        [Self::Failed, Self::Dropped, Self::Trouble, Self::Unknown, Self::Fine, Self::Other];
 
     /// The name used in output.
     pub fn name(self) -> &'static str {
@@ -51,7 +51,7 @@ impl Verdict {
             Self::Failed => "failed",
             Self::Dropped => "dropped",
             Self::Trouble => "trouble",
-            Self::Unseen => "unseen",
+            Self::Unknown => "unknown",
             Self::Fine => "fine",
             Self::Other => "other",
         }
@@ -63,7 +63,7 @@ impl Verdict {
             Self::Failed => "failed: ",
             Self::Dropped => "dropped: ",
             Self::Trouble => "worked, with trouble: ",
-            Self::Unseen => "unseen: ",
+            Self::Unknown => "unknown: ",
             Self::Fine => "fine: ",
             Self::Other => "no WebSocket: ",
         }
@@ -73,7 +73,7 @@ impl Verdict {
     pub(super) fn is_failure(self) -> bool {
         match self {
             Self::Failed | Self::Dropped => true,
-            Self::Trouble | Self::Unseen | Self::Fine | Self::Other => false,
+            Self::Trouble | Self::Unknown | Self::Fine | Self::Other => false,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Story {
 
     /// Lets go of what happened: nothing is wrong, and one line is enough.
     pub(super) fn shrink(&mut self) {
-        if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unseen) {
+        if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unknown) {
             self.history = None;
         }
     }
@@ -227,7 +227,7 @@ impl Story {
                 Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Explains::Trouble) => {
                     Verdict::Trouble
                 }
-                Outcome::Undecodable | Outcome::Timeout => Verdict::Unseen,
+                Outcome::Undecodable | Outcome::Timeout => Verdict::Unknown,
                 Outcome::Open | Outcome::Closed => Verdict::Fine,
             }
         };
@@ -314,7 +314,7 @@ mod tests {
             ("ended without Close",      Reached::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
             ("a rule broken, then cut",  Reached::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
             ("an old proxy, no harm",    Reached::Opened,   &["HS-49"],             Verdict::Trouble, &["HS-49"], "proxy dropped the upgrade"),
-            ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "connection refused"),
+            ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "refused: RST answered the SYN"),
             ("rejected, a wrong request",Reached::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
         ];
         for (name, reached, found, verdict, causes, words) in rows {
@@ -340,7 +340,7 @@ mod tests {
         polled.judge();
         assert_eq!(
             (polled.verdict, polled.words.as_str()),
-            (Verdict::Other, "HTTP that asks for none")
+            (Verdict::Other, "HTTP without an upgrade request")
         );
     }
 

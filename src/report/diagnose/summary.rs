@@ -24,7 +24,7 @@ pub(super) fn summary(diagnosis: &Diagnosis, files: Files) -> String {
         Verdict::Failed,
         Verdict::Dropped,
         Verdict::Trouble,
-        Verdict::Unseen,
+        Verdict::Unknown,
         Verdict::Other,
     ] {
         let count = diagnosis.count(verdict);
@@ -35,7 +35,7 @@ pub(super) fn summary(diagnosis: &Diagnosis, files: Files) -> String {
         separator = ", ";
         let causes: Vec<String> =
             count.causes.iter().map(|(_, words, number)| format!("{words} {number}")).collect();
-        if !causes.is_empty() && verdict != Verdict::Unseen {
+        if !causes.is_empty() && verdict != Verdict::Unknown {
             write!(text, " ({})", causes.join(", ")).ok();
         }
     }
@@ -70,7 +70,7 @@ fn summed(verdict: Verdict) -> &'static str {
         Verdict::Failed => "failed",
         Verdict::Dropped => "dropped",
         Verdict::Trouble => "with trouble",
-        Verdict::Unseen => "encrypted or unknown",
+        Verdict::Unknown => "encrypted or unknown",
         Verdict::Fine => "fine",
         Verdict::Other => "no WebSocket",
     }

@@ -44,7 +44,7 @@ impl<'w> Text<'w> {
         let Some(story) = block.first() else { return Ok(()) };
         let is_detailed = match story.verdict {
             Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
-            Verdict::Unseen | Verdict::Fine | Verdict::Other => {
+            Verdict::Unknown | Verdict::Fine | Verdict::Other => {
                 self.options.selection.connections.contains(&story.connection.id)
             }
         };
@@ -73,8 +73,8 @@ impl<'w> Text<'w> {
         let asides = story.asides();
         if !asides.is_empty() {
             let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();
-            let text = format!("{} (wslens check explains)", ids.join(", "));
-            self.paragraph("Also", LABEL, &text, Some(Role::Dim))?;
+            let text = format!("findings: {} (wslens check explains them)", ids.join(", "));
+            self.paragraph("Other", LABEL, &text, Some(Role::Dim))?;
         }
         Ok(())
     }
@@ -204,9 +204,9 @@ impl<'w> Text<'w> {
         }
         self.advise(remedy(finding, history), finding.connection)?;
         for other in others {
-            let mut text = format!("{} {}: ", other.rule.id, other.rule.title);
+            let mut text = format!("contributing: {} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
-            self.paragraph("And", LABEL, &text, None)?;
+            self.paragraph("Also", LABEL, &text, None)?;
         }
         Ok(())
     }
@@ -422,7 +422,7 @@ fn color(verdict: Verdict) -> Role {
     match verdict {
         Verdict::Failed | Verdict::Dropped => Role::Error,
         Verdict::Trouble => Role::Warning,
-        Verdict::Unseen | Verdict::Other => Role::Dim,
+        Verdict::Unknown | Verdict::Other => Role::Dim,
         Verdict::Fine => Role::Server,
     }
 }

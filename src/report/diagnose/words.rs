@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::cause;
 use super::story::{Story, Verdict};
 use crate::analysis::event::{Outcome, TcpState, Transport};
+use crate::describe::outcome::ConnectionEnd;
 use crate::findings::Finding;
 use crate::journal::history::{CloseSeen, History};
 use crate::stream::{Direction, Origin};
@@ -22,9 +23,9 @@ pub(super) fn verdict(
 ) -> String {
     match verdict {
         Verdict::Fine => fine(story, history),
-        Verdict::Other if history.upgrade.is_some() => "HTTP that asks for none".to_owned(),
+        Verdict::Other if history.upgrade.is_some() => "HTTP without an upgrade request".to_owned(),
         Verdict::Other => "other traffic".to_owned(),
-        Verdict::Unseen => unseen(story),
+        Verdict::Unknown => unknown(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
             Some(finding) => because(finding, history),
             None => outcome(story),
@@ -54,29 +55,16 @@ fn because(finding: &Finding, history: &History) -> String {
 
 /// What became of a connection of which nothing was found.
 fn outcome(story: &Story) -> String {
-    match story.ending.outcome {
-        Outcome::Open => "still open",
-        Outcome::Closed => "closed",
-        Outcome::Aborted => match story.connection.state {
-            TcpState::Reset(Direction::ClientToServer) => "reset by the client",
-            TcpState::Reset(Direction::ServerToClient) => "reset by the server",
-            TcpState::SynSent
-            | TcpState::Refused
-            | TcpState::Established
-            | TcpState::HalfClosed(_)
-            | TcpState::Closed(_) => "ended before it was open",
-        },
-        Outcome::Refused => "connection refused",
-        Outcome::Timeout => "no answer",
-        Outcome::Rejected => "upgrade refused",
-        Outcome::NotWebSocket => "other traffic",
-        Outcome::Undecodable => "encrypted, or a protocol that is not decoded",
+    if story.ending.outcome == Outcome::Aborted
+        && let TcpState::Reset(by) = story.connection.state
+    {
+        return format!("reset by the {}", peer(by));
     }
-    .to_owned()
+    ConnectionEnd::of(&story.connection, story.ending.outcome).phrase().to_owned()
 }
 
-/// `TLS 1.3 for example.org, no keys`
-fn unseen(story: &Story) -> String {
+/// `TLS 1.3 for example.org, 5.2 kB encrypted`
+fn unknown(story: &Story) -> String {
     let connection = &story.connection;
     if story.ending.outcome == Outcome::Timeout {
         return "the capture ends before the answer".to_owned();
@@ -138,7 +126,7 @@ fn code(close: &CloseSeen) -> String {
 /// `the server closed with 1009 (message too big)`
 fn closed_by(history: &History) -> String {
     let Some((direction, close)) = first_close(history) else {
-        return "failed by its peer".to_owned();
+        return "closed by the peer with an error code".to_owned();
     };
     let peer = peer(direction);
     match close.code {
