@@ -36,9 +36,13 @@ use wslens::report::text::{Text, TextOptions};
 use wslens::report::{Breadth, Detail, Listing, Report, Selection};
 use wslens::stream::{Direction, GapCause};
 use wslens::timeline::filter::{FIELDS, FieldType, Filter, Matcher, NameOrder, Ports};
-use wslens::timeline::{FindingRow, Opener, ResumePoints, Row, RowId, RowKind, RowScope, Timeline};
+use wslens::timeline::{
+    FindingRow, OpenLimits, Opener, ResumePoints, Row, RowId, RowKind, RowScope, Timeline,
+};
 use wslens::tls::Observation;
 use wslens::tui::chooser::{Chooser, LIMITS};
+use wslens::tui::export;
+use wslens::tui::export::{SAVE_LIMITS, SaveFormat};
 use wslens::tui::world::World;
 use wslens::websocket::{Digest, Frame};
 
@@ -354,6 +358,62 @@ fn assert_same(row: &Row, made: &Made, what: &str) {
             unreachable!("{what} has no JSON line")
         }
         _ => {}
+    }
+}
+
+/// A timeline, and the JSON lines of messages.
+struct Saved {
+    timeline: Timeline,
+    printed: Ndjson<Written>,
+}
+
+impl Journal for Saved {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.timeline.entry(entry);
+        if let EntryKind::Message(_) = entry.kind {
+            self.printed.entry(entry);
+        }
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        self.timeline.frame_started(connection, direction, frame);
+    }
+
+    fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
+        self.timeline.payload_packet(packet);
+    }
+}
+
+#[test]
+fn messages_are_saved_as_they_are_printed() {
+    for (path, content) in captures().0.iter().zip([SAVE_LIMITS.content, 4].iter().cycle()) {
+        let (selection, detail, findings) = (Selection::default(), Detail::Messages, Listing::No);
+        let lines = Written::default();
+        let options = NdjsonOptions { selection, detail, findings, max_payload: *content };
+        let printed = Ndjson::new(lines.clone(), options);
+        let mut saved = Saved { timeline: Timeline::new(), printed };
+        let spool = Spool::new(Spool::LIMIT).unwrap();
+        let options =
+            AnalyzerOptions { keep: *content, digest: true, ..AnalyzerOptions::default() };
+        let mut pipeline = Pipeline::new(options, Settings::default());
+        let is_read = read(path, &mut pipeline, &mut saved, |saved, packet| {
+            let file_offset = spool.push(packet).unwrap();
+            saved.timeline.packet(&capture::Packet { file_offset, ..*packet });
+            file_offset
+        });
+        assert!(is_read.is_some());
+        saved.printed.flush().unwrap();
+        let timeline = &saved.timeline;
+        let limits = OpenLimits { content: *content, ..SAVE_LIMITS };
+        let mut opener = Opener::new(&spool, limits);
+        let rows = (0..timeline.rows()).map(RowId).filter_map(|id| timeline.row(id));
+        let messages = rows.filter(Row::is_message);
+        for (row, printed) in messages.zip(lines.take_lines()) {
+            let mut line = Vec::new();
+            let opened = opener.open(timeline, row.id).unwrap();
+            export::write(SaveFormat::Ndjson, timeline, &row, &opened, *content, &mut line);
+            assert_eq!(String::from_utf8(line).unwrap().trim_end(), printed, "{}", path.display());
+        }
     }
 }
 

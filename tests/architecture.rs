@@ -49,7 +49,7 @@ const STRANGERS: &[(&str, &str)] = &[
     ("websocket", "tcp"),
     ("websocket", "tls"),
     ("websocket", "http"),
-    ("tui", "report"),
+    ("report", "tui"),
 ];
 
 /// `(folder, module)`: two parts of one module that the list above does not separate. What is below
@@ -63,7 +63,7 @@ const APART: &[(&str, &str)] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
-    ("base64", &["http/accept.rs", "report", "timeline/export.rs"]),
+    ("base64", &["http/accept.rs", "report"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -104,7 +104,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("regex", &["timeline/filter", "tui/search.rs"]),
     ("ruzstd", &["capture/compressed.rs"]),
-    ("serde", &["report", "cli", "websocket/subprotocol/json.rs", "timeline/export.rs"]),
+    ("serde", &["report", "cli", "websocket/subprotocol/json.rs"]),
     (
         "serde_json",
         &[

@@ -21,7 +21,7 @@ use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::http::Handshake;
 use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Summary};
-use crate::stream::{Direction, Origin, Span, length_u64};
+use crate::stream::{Direction, Origin, Span, Timestamp, length_u64};
 use crate::text::clock::Rfc3339;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
 
@@ -68,7 +68,14 @@ impl<W: Write> Ndjson<W> {
         self.options.findings == Listing::Yes && connection.is_none_or(|it| selection.has(it))
     }
 
-    fn message(&mut self, entry: &Entry<'_>, connection: &Connection, message: &Message<'_>) {
+    /// Writes the line of a message.
+    pub fn message(
+        &mut self,
+        connection: ConnectionId,
+        time: Timestamp,
+        direction: Option<Direction>,
+        message: &Message<'_>,
+    ) {
         let truncated = length_u64(message.content.len()) < message.length
             && message.content.len() >= self.options.max_payload;
         let body = body(message, if truncated { Content::Cut } else { Content::Whole });
@@ -80,10 +87,10 @@ impl<W: Write> Ndjson<W> {
         let close = (message.opcode == Opcode::Close).then_some(message.close).flatten();
         let line = MessageLine {
             kind: "message",
-            connection: connection.id.0,
-            time: self.clock.text(entry.origin.time),
+            connection: connection.0,
+            time: self.clock.text(time),
             packets: packets(message.span),
-            direction: entry.direction.map(Direction::name),
+            direction: direction.map(Direction::name),
             opcode: message.opcode.name(),
             frames: message.frames,
             compressed: message.compressed,
@@ -176,7 +183,9 @@ impl<W: Write> Journal for Ndjson<W> {
             return;
         }
         match entry.kind {
-            EntryKind::Message(message) => self.message(entry, connection, message),
+            EntryKind::Message(message) => {
+                self.message(connection.id, entry.origin.time, entry.direction, message);
+            }
             EntryKind::Frame(frame) => self.frame(entry, connection, frame),
             EntryKind::Response(handshake) | EntryKind::NoResponse(handshake) => {
                 self.handshake(entry.origin, connection, handshake);

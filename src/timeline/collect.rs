@@ -192,6 +192,7 @@ impl RowCollector {
             ending: message.ending,
             utf8: message.utf8,
             close_code: message.close.and_then(|close| close.code),
+            sha256: message.sha256,
         });
         self.end = Some(end);
         self.resume_state = resume_state_after(message);

@@ -5,7 +5,6 @@ mod connection;
 mod course;
 mod density;
 mod entries;
-pub mod export;
 pub mod filter;
 mod found;
 mod index;
@@ -19,6 +18,7 @@ mod reread;
 mod resume_points;
 mod row;
 mod rows;
+pub mod text_lines;
 mod tls;
 
 pub use connection::{ConnectionRow, RoundTrips, Saved};

@@ -12,7 +12,7 @@ use crate::stream::PacketId;
 use crate::timeline::opener::Opener;
 use crate::timeline::record::Timeline;
 use crate::timeline::row::RowId;
-use crate::websocket::{DeflateEnding, FrameHeader, Inflation, Utf8};
+use crate::websocket::{DeflateEnding, Digest, FrameHeader, Inflation, Utf8};
 
 /// A row with all that the capture holds of it.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +84,8 @@ pub struct MessageFacts {
     pub utf8: Utf8,
     /// Code of a Close; its reason is [`Opened::content`] after the first two bytes.
     pub close_code: Option<u16>,
+    /// The SHA-256 of the whole content, if it is longer than what was kept and that was asked for.
+    pub sha256: Option<[u8; 32]>,
 }
 
 /// How much of a row is wanted.
@@ -95,11 +97,18 @@ pub struct OpenLimits {
     pub wire: usize,
     /// The limit on the inflated bytes of a message that the analyzer worked with.
     pub inflated_bytes: u64,
+    /// Whether a content that is longer gets a digest.
+    pub digest: Digest,
 }
 
 impl Default for OpenLimits {
     fn default() -> Self {
-        Self { content: 4 << 20, wire: 8 << 20, inflated_bytes: Limits::default().inflated_bytes }
+        Self {
+            content: 4 << 20,
+            wire: 8 << 20,
+            inflated_bytes: Limits::default().inflated_bytes,
+            digest: Digest::Unwanted,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::timeline::record::Timeline;
 use crate::timeline::reread::{StreamPart, StreamRange, StreamReader};
 use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
-use crate::websocket::{Compression, History, HistoryStart, Opcode};
+use crate::websocket::{Compression, Digest, History, HistoryStart, Opcode};
 
 /// Opens one row after the other.
 ///
@@ -198,6 +198,7 @@ impl<'s> Opener<'s> {
         };
         let mut options = AnalyzerOptions::default();
         options.limits.inflated_bytes = self.limits.inflated_bytes;
+        options.digest = self.limits.digest == Digest::Wanted;
         resume::ResumedStack::new(
             connection,
             reader.carrier_point(range.offset),

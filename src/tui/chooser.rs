@@ -8,7 +8,7 @@ use crate::timeline::filter::{EntryClass, Filter, FilterNeed, FilterSubject, Nee
 use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowKind};
 use crate::tui::world::World;
 use crate::websocket::{
-    DeflateEnding, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
+    DeflateEnding, Digest, Frame, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
 };
 
 /// A filter, and what it remembers of connections.
@@ -117,9 +117,11 @@ fn connection(about: &ConnectionRow) -> Connection {
     connection
 }
 
-fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
+/// The message of a row, as far as it was read again.
+pub(super) fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
     let RowKind::Message(opcode) = row.kind else { return None };
     let content = opened.map(|it| it.content.as_slice()).unwrap_or_default();
+    let facts = opened.and_then(|it| it.message);
     let mut close = (opcode == Opcode::Close).then(|| close_payload(content));
     if let Some(close) = &mut close {
         close.code = row.close_code;
@@ -132,12 +134,12 @@ fn message<'a>(row: &Row, opened: Option<&'a Opened>) -> Option<Message<'a>> {
         length: row.length,
         complete: row.complete,
         content,
-        sha256: None,
+        sha256: facts.and_then(|facts| facts.sha256),
         inflation: Inflation::None,
         reach: 0,
         window_bits: None,
         ending: DeflateEnding::default(),
-        utf8: Utf8::NotText,
+        utf8: facts.map_or(Utf8::NotText, |facts| facts.utf8),
         close,
         history: None,
         span: span(row),
@@ -190,8 +192,12 @@ fn kind(row: &Row) -> EntryClass {
 }
 
 /// What is read of a message to be matched: longer ones are matched by their beginning.
-pub const LIMITS: OpenLimits =
-    OpenLimits { content: 1 << 20, wire: 2 << 20, inflated_bytes: 64 << 20 };
+pub const LIMITS: OpenLimits = OpenLimits {
+    content: 1 << 20,
+    wire: 2 << 20,
+    inflated_bytes: 64 << 20,
+    digest: Digest::Unwanted,
+};
 
 /// Bytes that are decoded to find rows before keys are looked at: some milliseconds.
 pub const WORK: u64 = 1 << 20;

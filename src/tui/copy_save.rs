@@ -1,9 +1,8 @@
 //! What the menus do: to the clipboard, or to a file that the user names.
 
-use crate::timeline::export::{Format, write};
 use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
 use crate::tui::app::{App, Effect, Overlay};
-use crate::tui::export::{Extract, Outgoing};
+use crate::tui::export::{Extract, Outgoing, SaveFormat, write};
 use crate::tui::inspector;
 use crate::tui::inspector::{InspectorContext, InspectorState, JsonValue};
 use crate::tui::layout::InspectorPane;
@@ -11,7 +10,7 @@ use crate::tui::menu::{Item, MenuKind};
 use crate::tui::overlay;
 use crate::tui::prompt::{Prompt, PromptPurpose};
 use crate::tui::world::{Tone, World};
-use crate::websocket::Opcode;
+use crate::websocket::{Digest, Opcode};
 
 impl App {
     /// Copies or saves what was chosen.
@@ -66,7 +65,8 @@ impl App {
             Item::Json => {
                 let opened = whole(row, world)?;
                 let mut line = Vec::new();
-                write(Format::Ndjson, world.timeline, row, &opened, &mut line);
+                let keep = LIMITS.content;
+                write(SaveFormat::Ndjson, world.timeline, row, &opened, keep, &mut line);
                 if line.is_empty() {
                     return Err("only messages can be written as JSON".to_owned());
                 }
@@ -85,9 +85,11 @@ impl App {
                 Ok((format!("{name}.txt"), Outgoing::Bytes(filter.into_bytes())))
             }
             Item::RowsAsNdjson => {
-                Ok((format!("{}.ndjson", self.stem()), Outgoing::Rows(Format::Ndjson)))
+                Ok((format!("{}.ndjson", self.stem()), Outgoing::Rows(SaveFormat::Ndjson)))
             }
-            Item::RowsAsText => Ok((format!("{}.txt", self.stem()), Outgoing::Rows(Format::Text))),
+            Item::RowsAsText => {
+                Ok((format!("{}.txt", self.stem()), Outgoing::Rows(SaveFormat::Text)))
+            }
             Item::Packets => {
                 let connection = connection.ok_or("this row belongs to no connection")?;
                 Ok((
@@ -174,5 +176,9 @@ const NO_FILTER: &str =
     "filters look only into messages that are JSON from their first byte to their last";
 
 /// What is taken out at most, in bytes: it passes through memory.
-const LIMITS: OpenLimits =
-    OpenLimits { content: 256 << 20, wire: 300 << 20, inflated_bytes: 256 << 20 };
+const LIMITS: OpenLimits = OpenLimits {
+    content: 256 << 20,
+    wire: 300 << 20,
+    inflated_bytes: 256 << 20,
+    digest: Digest::Unwanted,
+};

@@ -12,7 +12,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::timeline::{OpenLimits, Opener, ResumePoints, Row, RowId, RowKind};
 use crate::tui::inspector::identity;
 use crate::tui::world::{PendingWork, World};
-use crate::websocket::Opcode;
+use crate::websocket::{Digest, Opcode};
 
 /// What is known of answers.
 #[derive(Debug)]
@@ -173,7 +173,8 @@ fn hash(id: &[u8]) -> u64 {
 }
 
 /// What is read of a row: ids are near the beginning.
-const LIMITS: OpenLimits = OpenLimits { content: 512, wire: 1 << 16, inflated_bytes: 1 << 20 };
+const LIMITS: OpenLimits =
+    OpenLimits { content: 512, wire: 1 << 16, inflated_bytes: 1 << 20, digest: Digest::Unwanted };
 
 /// Bytes of the shortest message with an id: `[2,1]`.
 const SHORTEST: u64 = 5;

@@ -12,12 +12,24 @@ use crate::capture::{
     open as open_capture,
 };
 use crate::decode::{Decoded, Decoder, Limits, Segment};
+use crate::report::ndjson::{Ndjson, NdjsonOptions};
+use crate::report::{Detail, Listing, Report, Selection};
 use crate::stream::PacketId;
-use crate::timeline::export::{Format, write};
-use crate::timeline::{ConnectionRow, Opener, ResumePoints, Row, Timeline};
-use crate::tui::chooser::{LIMITS, STREAMS, WORK};
+use crate::timeline::text_lines;
+use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, Timeline};
+use crate::tui::chooser::{STREAMS, WORK, message};
 use crate::tui::rows::RowList;
 use crate::tui::world::{PendingWork, World};
+use crate::websocket::Digest;
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SaveFormat {
+    /// A JSON object on each line, as printed.
+    Ndjson,
+    /// A line of text for each.
+    Text,
+}
 
 /// What is to be written to a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,7 +37,7 @@ pub enum Outgoing {
     /// These bytes.
     Bytes(Vec<u8>),
     /// The messages that are shown.
-    Rows(Format),
+    Rows(SaveFormat),
     /// The packets of a connection.
     Packets(Extract),
 }
@@ -150,7 +162,7 @@ impl Extract {
 /// The messages that are shown, on their way to a file.
 #[derive(Debug)]
 pub struct Export {
-    format: Format,
+    format: SaveFormat,
     /// The place in the list of what is written next.
     place: usize,
     /// How many there were when it began: later ones are left out.
@@ -165,7 +177,7 @@ pub struct Export {
 
 impl Export {
     /// Begins with the first row of the list.
-    pub fn new(format: Format, rows: &RowList) -> Self {
+    pub fn new(format: SaveFormat, rows: &RowList) -> Self {
         let resume_points = ResumePoints::new(STREAMS);
         Self { format, place: 0, end: rows.len(), resume_points, count: 0, lost: 0 }
     }
@@ -178,14 +190,15 @@ impl Export {
     /// Writes some rows.
     pub fn step(&mut self, rows: &RowList, world: World<'_>, out: &mut Vec<u8>) -> PendingWork {
         let resume_points = std::mem::take(&mut self.resume_points);
-        let mut opener = Opener::resume(world.store, LIMITS, resume_points, WORK);
+        let mut opener = Opener::resume(world.store, SAVE_LIMITS, resume_points, WORK);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
         while self.place < stop && !opener.is_tired() {
             let row = rows.at(self.place).and_then(|id| world.timeline.row(id));
             if let Some(row) = row.filter(Row::is_message) {
                 match opener.try_open(world.timeline, row.id) {
                     Ok(Some(opened)) => {
-                        write(self.format, world.timeline, &row, &opened, out);
+                        let keep = SAVE_LIMITS.content;
+                        write(self.format, world.timeline, &row, &opened, keep, out);
                         self.count = self.count.saturating_add(1);
                     }
                     Ok(None) => break,
@@ -201,3 +214,40 @@ impl Export {
 
 /// Rows that are written before keys are examined.
 const ROWS_PER_STEP: usize = 64;
+
+/// Appends a message as one line, line end included; nothing for a row that is no message. At most
+/// `keep` bytes of its content were read.
+pub fn write(
+    format: SaveFormat,
+    timeline: &Timeline,
+    row: &Row,
+    opened: &Opened,
+    keep: usize,
+    out: &mut Vec<u8>,
+) {
+    let Some(message) = message(row, Some(opened)) else { return };
+    match format {
+        SaveFormat::Ndjson => {
+            let options = NdjsonOptions {
+                selection: Selection::default(),
+                detail: Detail::Messages,
+                findings: Listing::No,
+                max_payload: keep,
+            };
+            let mut lines = Ndjson::new(out, options);
+            lines.message(row.connection, row.time, row.direction, &message);
+            // Writing into memory does not fail.
+            lines.flush().ok();
+        }
+        SaveFormat::Text => text_lines::write(timeline, row, opened, out),
+    }
+}
+
+/// What is read of a message to save it: as much of its content as filters look at, and all of it for
+/// the digest.
+pub const SAVE_LIMITS: OpenLimits = OpenLimits {
+    content: 1 << 20,
+    wire: 300 << 20,
+    inflated_bytes: 256 << 20,
+    digest: Digest::Wanted,
+};

@@ -5,6 +5,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::http::Head;
 use crate::timeline::{OpenLimits, Opened, Opener, ResumePoints, RowId, RowKind, Timeline};
 use crate::tui::world::{PendingWork, World};
+use crate::websocket::Digest;
 
 /// What is known of the content of rows that were visible.
 #[derive(Debug)]
@@ -114,7 +115,12 @@ fn has_content(timeline: &Timeline, row: RowId) -> bool {
 }
 
 /// What is read of a row to show its beginning.
-const LIMITS: OpenLimits = OpenLimits { content: LENGTH, wire: 1 << 16, inflated_bytes: 1 << 20 };
+const LIMITS: OpenLimits = OpenLimits {
+    content: LENGTH,
+    wire: 1 << 16,
+    inflated_bytes: 1 << 20,
+    digest: Digest::Unwanted,
+};
 
 /// Bytes kept of each: more than a line can show.
 const LENGTH: usize = 320;

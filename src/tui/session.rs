@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use signal_hook::consts::signal;
 
 use crate::capture::PacketStore;
+use crate::text::words::counted;
 use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Export, Origin, Outgoing};
 use crate::tui::loader::{self, SharedTimeline};
@@ -246,7 +247,7 @@ impl EventLoop {
             Ok(()) => {
                 let (count, lost) =
                     self.app.export.as_ref().map_or((0, 0), |it| (it.count, it.lost));
-                let text = format!("{count} messages written to {path}");
+                let text = format!("{} written to {path}", counted(count, "message"));
                 match lost {
                     0 => (Tone::Done, text),
                     lost => (Tone::Failed, format!("{text}; {lost} could not be read again")),
