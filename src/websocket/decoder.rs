@@ -9,9 +9,7 @@ use crate::websocket::extension::SideParams;
 use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
 use crate::websocket::mask::unmask;
 use crate::websocket::message::Message;
-use crate::websocket::sync::{
-    Expectation, Masked, Rsv1, RunEnd, is_plausible, is_text, run_of_frames,
-};
+use crate::websocket::sync::{BoundarySearch, Rsv1};
 
 /// Turns one direction of a byte stream into frames and messages.
 ///
@@ -22,10 +20,8 @@ use crate::websocket::sync::{
 pub struct Decoder {
     state: State,
     compression: Compression,
-    /// How this direction masked its last frame.
-    masked: Option<Masked>,
-    /// Headers that must still be plausible before a guessed frame boundary is trusted.
-    probation: u8,
+    /// What is known of frame boundaries.
+    search: BoundarySearch,
     /// Bytes of a header that is not whole yet.
     partial_length: u8,
     /// Whether a data message is open.
@@ -160,8 +156,10 @@ impl Decoder {
                 Start::Anywhere => State::Lost,
             },
             compression,
-            masked: None,
-            probation: 0,
+            search: BoundarySearch::new(match compression {
+                Compression::None => Rsv1::Forbidden,
+                Compression::Deflate(_) | Compression::Unknown => Rsv1::Allowed,
+            }),
             partial_length: 0,
             within_message: false,
             frames: 0,
@@ -297,7 +295,7 @@ impl Decoder {
     ) -> Option<usize> {
         if self.partial_length == 0 {
             if let Ok((_, header)) = frame_header(chunk.bytes) {
-                if is_text(chunk.bytes) && !self.is_expected(&header) {
+                if self.search.finds_text(chunk.bytes, &header) {
                     return self.text(chunk, shared, sink);
                 }
                 let span = Span::at(chunk.offset, chunk.origin);
@@ -344,7 +342,7 @@ impl Decoder {
             || opcode == Opcode::Continuation
             || (header.rsv1() && self.compression != Compression::None)
             || (self.within_message && !header.is_control())
-            || self.probation > 0;
+            || !self.search.is_trusted();
         (!care).then_some(opcode)
     }
 
@@ -363,7 +361,7 @@ impl Decoder {
         span.end = payload.offset;
         let mut frame = Frame { header, span, received: 0, missing: 0, index: self.frames };
         self.frames = self.frames.saturating_add(1);
-        self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
+        self.search.observe(&header);
         sink(Observation::FrameStarted(&frame));
         frame.received = header.payload_length;
         frame.span.end = payload.end();
@@ -392,15 +390,11 @@ impl Decoder {
         sink: &mut impl FnMut(Observation<'_>),
     ) {
         let header = frame.header;
-        if self.probation > 0 {
-            if !self.is_expected(&header) {
-                // What was taken for a boundary was none.
-                self.lose_sync(frame.span, shared, sink);
-                return;
-            }
-            self.probation = self.probation.saturating_sub(1);
+        if !self.search.accepts(&header) {
+            // What was taken for a boundary was none.
+            self.lose_sync(frame.span, shared, sink);
+            return;
         }
-        self.masked = Some(if header.mask.is_some() { Masked::Yes } else { Masked::No });
         let end = frame.span.start.saturating_add(u64::from(header.header_length));
         self.cut.frame = Frame { index: self.frames, ..frame };
         self.cut.frame.span.extend(end, chunk.origin);
@@ -602,7 +596,7 @@ impl Decoder {
         if let Some(inflater) = &mut self.inflater {
             inflater.abandon(&mut shared.spares);
         }
-        self.probation = 0;
+        self.search.lose();
         self.state = State::Lost;
         self.cut.lost = since;
         sink(Observation::SyncLost(since));
@@ -610,12 +604,10 @@ impl Decoder {
 
     /// Looks for a frame boundary at the start of a chunk, which is the start of a segment.
     fn find_boundary(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Observation<'_>)) -> bool {
-        let run = run_of_frames(chunk.bytes, self.expectation());
-        let Some(run) = run.filter(|run| run.is_convincing(chunk.bytes)) else {
+        if !self.search.find(chunk.bytes) {
             self.skip_lost(chunk);
             return false;
-        };
-        self.probation = if run.end == RunEnd::Open { PROBATION } else { 0 };
+        }
         self.state = State::Header;
         let mut skipped = std::mem::take(&mut self.cut.lost);
         if skipped.length() > 0 {
@@ -643,18 +635,6 @@ impl Decoder {
     fn take_data(&mut self) -> Option<Open> {
         self.within_message = false;
         self.cut.data.take()
-    }
-
-    fn expectation(&self) -> Expectation {
-        let rsv1 = match self.compression {
-            Compression::None => Rsv1::Forbidden,
-            Compression::Deflate(_) | Compression::Unknown => Rsv1::Allowed,
-        };
-        Expectation { masked: self.masked, rsv1 }
-    }
-
-    fn is_expected(&self, header: &FrameHeader) -> bool {
-        is_plausible(header, self.expectation())
     }
 
     fn give_up_messages(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
@@ -705,9 +685,6 @@ fn plain<'a>(
 /// Buffers kept for contents to come, and the largest of them in bytes.
 const SPARE_BUFFERS: usize = 16;
 const LARGEST_SPARE: usize = 1 << 16;
-
-/// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
-const PROBATION: u8 = 2;
 
 /// What is assumed of permessage-deflate when its negotiation was not seen: the defaults.
 const UNKNOWN_PARAMS: SideParams = SideParams { no_context_takeover: false, window_bits: 15 };

@@ -13,6 +13,66 @@ pub struct Expectation {
     pub rsv1: Rsv1,
 }
 
+/// Where the frames of a direction begin, as far as it is known: what they look like so far, and whether a
+/// boundary that was guessed has proved to be one.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundarySearch {
+    expectation: Expectation,
+    /// Headers that must still be plausible before a guessed boundary is trusted.
+    probation: u8,
+}
+
+impl BoundarySearch {
+    /// A direction of which no frame was seen.
+    pub fn new(rsv1: Rsv1) -> Self {
+        Self { expectation: Expectation { masked: None, rsv1 }, probation: 0 }
+    }
+
+    /// Looks for a boundary at the start of some bytes, which are those of a segment.
+    pub fn find(&mut self, bytes: &[u8]) -> bool {
+        let run = run_of_frames(bytes, self.expectation);
+        let Some(run) = run.filter(|run| run.is_convincing(bytes)) else { return false };
+        self.probation = if run.end == RunEnd::Open { PROBATION } else { 0 };
+        true
+    }
+
+    /// Takes a header: whether it may be one, considering where the one before it was found.
+    #[inline]
+    pub fn accepts(&mut self, header: &FrameHeader) -> bool {
+        if self.probation > 0 {
+            if !is_plausible(header, self.expectation) {
+                return false;
+            }
+            self.probation = self.probation.saturating_sub(1);
+        }
+        self.observe(header);
+        true
+    }
+
+    /// Takes a header that is one for sure.
+    #[inline]
+    pub fn observe(&mut self, header: &FrameHeader) {
+        self.expectation.masked = Some(masked(header));
+    }
+
+    /// Whether the latest boundary is no guess.
+    #[inline]
+    pub fn is_trusted(&self) -> bool {
+        self.probation == 0
+    }
+
+    /// Whether bytes at a boundary are text rather than a frame with the header that they begin with.
+    #[inline]
+    pub fn finds_text(&self, bytes: &[u8], header: &FrameHeader) -> bool {
+        is_text(bytes) && !is_plausible(header, self.expectation)
+    }
+
+    /// Forgets a guess: boundaries are unknown again.
+    pub fn lose(&mut self) {
+        self.probation = 0;
+    }
+}
+
 /// Whether frames are masked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Masked {
@@ -160,6 +220,9 @@ const TEXT_SAMPLE: usize = 16;
 
 /// Bytes of a payload examined.
 const PAYLOAD_SAMPLE: usize = 64;
+
+/// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
+const PROBATION: u8 = 2;
 
 #[cfg(test)]
 mod tests {
