@@ -51,7 +51,7 @@ impl Pipeline {
     pub fn push(&mut self, packet: &Packet<'_>, journal: &mut impl Journal) {
         let out = &mut self.builder.feeding(journal);
         match &mut self.checker {
-            Some(checker) => self.analyzer.push(packet, &mut Checked { checker, out }),
+            Some(checker) => self.analyzer.push(packet, &mut RuleCheck { checker, out }),
             None => self.analyzer.push(packet, out),
         }
     }
@@ -60,7 +60,7 @@ impl Pipeline {
     pub fn finish(&mut self, reading: &Reading<'_>, journal: &mut impl Journal) -> Summary {
         let out = &mut self.builder.feeding(journal);
         match &mut self.checker {
-            Some(checker) => self.analyzer.finish(&mut Checked { checker, out }),
+            Some(checker) => self.analyzer.finish(&mut RuleCheck { checker, out }),
             None => self.analyzer.finish(out),
         }
         self.builder.end_events();
@@ -78,12 +78,12 @@ impl Pipeline {
 }
 
 /// Checks the rules on each event before it is handed on.
-struct Checked<'a, O> {
+struct RuleCheck<'a, O> {
     checker: &'a mut Checker,
     out: &'a mut O,
 }
 
-impl<O: Sink + Findings> Sink for Checked<'_, O> {
+impl<O: Sink + Findings> Sink for RuleCheck<'_, O> {
     fn event(&mut self, event: &Event<'_>) {
         self.checker.event(event, self.out);
         self.out.event(event);

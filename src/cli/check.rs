@@ -18,7 +18,8 @@ use crate::findings::{RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
 use crate::report::check::{
-    CheckFormat, CheckOptions, Checked, Choice, Collector, Explanations, Files, LiveCheck,
+    CheckChoice, CheckCollector, CheckFormat, CheckOptions, Explanations, FileFindings, Files,
+    LiveCheck,
 };
 use crate::timeline::filter::Filter;
 
@@ -205,9 +206,9 @@ impl CheckArgs {
         }
     }
 
-    fn collector(&self, filter: Option<&Filter>) -> Collector {
+    fn collector(&self, filter: Option<&Filter>) -> CheckCollector {
         let connections = self.connection.iter().copied().map(ConnectionId).collect();
-        Collector::new(Choice {
+        CheckCollector::new(CheckChoice {
             only: self.only.clone(),
             ignore: self.ignore.clone(),
             selection: Selection { connections, ..Selection::default() },
@@ -233,7 +234,7 @@ impl CheckArgs {
             Err(error) => {
                 let checked = match files {
                     Files::One => None,
-                    Files::Several => Some(Checked::unread(name, format!("{error:#}"))),
+                    Files::Several => Some(FileFindings::unread(name, format!("{error:#}"))),
                 };
                 return FileResult { checked, error: Some(error) };
             }
@@ -272,7 +273,7 @@ impl CheckArgs {
 /// The result of checking one file.
 struct FileResult {
     /// `None` if there is nothing to write.
-    checked: Option<Checked>,
+    checked: Option<FileFindings>,
     /// Why it was not read, or not to its end, or a [`Remark`](super::Remark) about it.
     error: Option<anyhow::Error>,
 }

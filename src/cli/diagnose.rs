@@ -17,7 +17,7 @@ use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::check::{Extent, Files};
 use crate::report::diagnose::{
-    Choice, Collector, DiagnoseFormat, DiagnoseOptions, Diagnosis, Scope,
+    DiagnoseChoice, DiagnoseCollector, DiagnoseFormat, DiagnoseOptions, Diagnosis, Scope,
 };
 use crate::report::{Breadth, Selection};
 
@@ -131,8 +131,11 @@ impl DiagnoseArgs {
         if self.all { Breadth::All } else { Breadth::Relevant }
     }
 
-    fn collector(&self, inputs: &RunInputs<'_>) -> Collector {
-        Collector::new(Choice { breadth: self.breadth(), filter: inputs.filter.cloned() })
+    fn collector(&self, inputs: &RunInputs<'_>) -> DiagnoseCollector {
+        DiagnoseCollector::new(DiagnoseChoice {
+            breadth: self.breadth(),
+            filter: inputs.filter.cloned(),
+        })
     }
 
     fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {

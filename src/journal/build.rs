@@ -6,7 +6,9 @@ use foldhash::{HashSet, HashSetExt};
 
 use super::pairs::Pairs;
 use super::summary::Tally;
-use super::{Entry, EntryId, EntryKind, Folded, Found, Hindsight, Journal, Summary, Tunnel};
+use super::{
+    Entry, EntryId, EntryKind, FoldedFindings, Found, Hindsight, Journal, Summary, TunnelAnswer,
+};
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
 };
@@ -34,11 +36,11 @@ pub struct Builder {
     fresh: Vec<Found>,
     /// Rules that were broken more often than findings are given; the end of their connection comes
     /// next.
-    folded: Vec<Folded>,
+    folded: Vec<FoldedFindings>,
     /// Findings about messages that are not whole yet.
     held: Vec<Held>,
     /// How far entries reach in the streams of each connection, by its slot.
-    reached: Vec<Reached>,
+    reached: Vec<EntryReach>,
     pairs: Pairs,
     tally: Tally,
     stage: Stage,
@@ -78,7 +80,7 @@ enum IsLast {
 
 /// How far entries reach in the streams of a connection.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reached {
+struct EntryReach {
     connection: ConnectionId,
     /// Stream offset one past the last byte that has an entry.
     offsets: PerDirection<u64>,
@@ -116,7 +118,7 @@ impl<J: Journal> Findings for Assembly<'_, J> {
 
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
         self.builder.tally.found(rule, count);
-        self.builder.folded.push(Folded { rule, count });
+        self.builder.folded.push(FoldedFindings { rule, count });
     }
 }
 
@@ -211,7 +213,7 @@ impl Builder {
                 if wants || !is_plain {
                     let kind = EntryKind::Frame(frame);
                     let entry = Entry::new(connection, origin, kind).within(direction, frame.span);
-                    let wants = if wants { Wants::Entry } else { Wants::Nothing };
+                    let wants = if wants { FrameInterest::Entry } else { FrameInterest::Nothing };
                     self.frame(entry, (connection, direction, frame), wants, out);
                 } else {
                     self.take_id();
@@ -254,11 +256,11 @@ impl Builder {
                 self.response(origin, connection, handshake, out);
             }
             ConnectionEvent::TunnelOpened(handshake) => {
-                let entry = entry(EntryKind::Tunnel(Tunnel::Opened, handshake));
+                let entry = entry(EntryKind::Tunnel(TunnelAnswer::Opened, handshake));
                 self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
             }
             ConnectionEvent::TunnelRefused(handshake) => {
-                let entry = entry(EntryKind::Tunnel(Tunnel::Refused, handshake));
+                let entry = entry(EntryKind::Tunnel(TunnelAnswer::Refused, handshake));
                 self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
             }
             ConnectionEvent::Tls(direction, seen) => {
@@ -407,7 +409,7 @@ impl Builder {
         &mut self,
         entry: Entry<'_>,
         (connection, direction, frame): (&Connection, Direction, &Frame),
-        wants: Wants,
+        wants: FrameInterest,
         out: &mut impl Journal,
     ) {
         if self.is_plain() {
@@ -419,7 +421,7 @@ impl Builder {
         if !has_message {
             let own = self.extract(id, direction, |held| held.offset == start);
             about.extend(own.into_iter().map(|held| held.found));
-        } else if wants == Wants::Entry {
+        } else if wants == FrameInterest::Entry {
             let own = self.held.iter_mut().filter(|held| {
                 (held.connection, held.direction) == (id, direction)
                     && held.offset == start
@@ -432,11 +434,11 @@ impl Builder {
         }
         about.append(&mut self.fresh);
         match wants {
-            Wants::Entry => {
+            FrameInterest::Entry => {
                 let id = self.take_id();
                 out.entry(&Entry { id, findings: &about, ..entry });
             }
-            Wants::Nothing => {
+            FrameInterest::Nothing => {
                 self.take_id();
                 for found in about {
                     let entry = Entry::new(connection, entry.origin, EntryKind::Finding);
@@ -585,11 +587,11 @@ impl Builder {
     fn reach(&mut self, connection: &Connection, direction: Direction, end: u64) {
         let slot = connection.slot;
         if self.reached.len() <= slot {
-            self.reached.resize_with(slot.saturating_add(1), Reached::default);
+            self.reached.resize_with(slot.saturating_add(1), EntryReach::default);
         }
         let Some(reached) = self.reached.get_mut(slot) else { return };
         if reached.connection != connection.id {
-            *reached = Reached { connection: connection.id, ..Reached::default() };
+            *reached = EntryReach { connection: connection.id, ..EntryReach::default() };
         }
         let offset = reached.offsets.get_mut(direction);
         *offset = end.max(*offset);
@@ -598,7 +600,7 @@ impl Builder {
 
 /// Whether a journal wants the entry of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Wants {
+enum FrameInterest {
     Entry,
     Nothing,
 }

@@ -8,7 +8,7 @@ use crate::websocket::{Frame, Message, Opcode};
 
 /// What happened on a connection so far.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub struct ConnectionHistory {
     /// A CONNECT to an HTTP proxy.
     pub tunnel: Option<Exchange>,
     /// The latest request for a WebSocket.
@@ -28,9 +28,9 @@ pub struct History {
     /// The first Close of each side.
     pub closes: PerDirection<Option<CloseSeen>>,
     /// The first FIN or RST.
-    pub ended: Option<End>,
+    pub ended: Option<TcpEnd>,
     /// An RST after a FIN.
-    pub reset: Option<End>,
+    pub reset: Option<TcpEnd>,
     /// Bytes that the capture lacks.
     pub missing: u64,
 }
@@ -104,7 +104,7 @@ pub struct CloseSeen {
 
 /// A FIN or RST.
 #[derive(Clone, Copy, Debug)]
-pub struct End {
+pub struct TcpEnd {
     /// By which flag.
     pub how: How,
     /// Who sent it.
@@ -132,7 +132,7 @@ impl How {
     }
 }
 
-impl History {
+impl ConnectionHistory {
     /// Adds an entry.
     pub fn observe(&mut self, entry: &Entry<'_>) {
         match (entry.kind, entry.direction) {
@@ -220,10 +220,10 @@ impl History {
     fn state(&mut self, state: TcpState, at: Origin) {
         match state {
             TcpState::HalfClosed(by) | TcpState::Closed(by) => {
-                self.ended.get_or_insert(End { how: How::Fin, by, at });
+                self.ended.get_or_insert(TcpEnd { how: How::Fin, by, at });
             }
             TcpState::Reset(by) => {
-                let end = End { how: How::Rst, by, at };
+                let end = TcpEnd { how: How::Rst, by, at };
                 if self.ended.is_some() {
                     self.reset.get_or_insert(end);
                 } else {
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn handshake_is_kept_with_what_was_agreed() {
-        let mut history = History::default();
+        let mut history = ConnectionHistory::default();
         let request = b"GET /feed HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\n\r\n";
         let response = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: mqtt\r\n\
             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=15\r\n\r\n";

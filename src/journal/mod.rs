@@ -79,7 +79,7 @@ pub enum EntryKind<'a> {
     /// No response came before the connection or the capture ended.
     NoResponse(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel. The entry is where the request is.
-    Tunnel(Tunnel, &'a Handshake),
+    Tunnel(TunnelAnswer, &'a Handshake),
     /// Something that TLS shows without its secrets.
     Tls(&'a tls::Observation<'a>),
     /// WebSocket without its handshake was recognized.
@@ -113,7 +113,7 @@ pub enum EntryKind<'a> {
         /// What is known of its end.
         ending: Ending,
         /// Rules broken more often than findings are given one by one.
-        folded: &'a [Folded],
+        folded: &'a [FoldedFindings],
     },
     /// The one finding of this entry concerns no entry that follows: it is about the capture as a
     /// whole, about an entry that was given before it was found (see [`Finding::direction`] and
@@ -130,7 +130,7 @@ pub enum EntryKind<'a> {
 
 /// What a proxy did about a tunnel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tunnel {
+pub enum TunnelAnswer {
     /// It agreed; what follows is read anew.
     Opened,
     /// It refused, or did not answer.
@@ -157,7 +157,7 @@ pub struct Found {
 
 /// Findings that were only counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Folded {
+pub struct FoldedFindings {
     /// The rule.
     pub rule: &'static Rule,
     /// How many more there are than those given one by one.

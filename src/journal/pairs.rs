@@ -16,23 +16,23 @@ use crate::websocket::{Message, Opcode};
 /// Memory grows with open connections that have some.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
-    open: HashMap<ConnectionId, Unpaired>,
+    open: HashMap<ConnectionId, OpenPairs>,
 }
 
 /// What waits for a partner on one connection.
 #[derive(Debug, Default)]
-struct Unpaired {
+struct OpenPairs {
     request: Option<Partner>,
     /// Pings that no Pong has answered, by sender.
-    pings: PerDirection<VecDeque<Control>>,
+    pings: PerDirection<VecDeque<UnpairedControl>>,
     /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole to be
     /// filled.
-    pongs: PerDirection<VecDeque<Control>>,
+    pongs: PerDirection<VecDeque<UnpairedControl>>,
 }
 
 /// A Ping or Pong that waits for its partner.
 #[derive(Clone, Copy, Debug)]
-struct Control {
+struct UnpairedControl {
     entry: Partner,
     span: Span,
     /// Fingerprint of its payload.
@@ -92,7 +92,7 @@ impl Pairs {
                 waiting.pop_front();
             }
             let entry = Partner { id, last: message.span.last };
-            waiting.push_back(Control { entry, span: message.span, payload });
+            waiting.push_back(UnpairedControl { entry, span: message.span, payload });
         }
         partner.map(|control| control.entry)
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Detail, Report, Selection};
 use crate::analysis::event::Connection;
-use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Matched, Summary};
+use crate::journal::{Entry, EntryKind, FoldedFindings, Found, Journal, Matched, Summary};
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::Matcher;
 use crate::websocket::{Digest, Frame};
@@ -49,14 +49,14 @@ impl<'r, R: Report> Filtered<'r, R> {
     }
 
     /// The rules with further findings that match.
-    fn chosen_rules(&mut self, entry: &Entry<'_>) -> Vec<Folded> {
+    fn chosen_rules(&mut self, entry: &Entry<'_>) -> Vec<FoldedFindings> {
         let EntryKind::Ended { folded, .. } = entry.kind else { return Vec::new() };
-        let wanted = |folded: &&Folded| self.matcher.chooses_rule(folded.rule, entry);
+        let wanted = |folded: &&FoldedFindings| self.matcher.chooses_rule(folded.rule, entry);
         folded.iter().filter(wanted).copied().collect()
     }
 
     /// Gives an entry that matches, with as much of a content as the report takes.
-    fn give(&mut self, entry: &Entry<'_>, chosen: &[Found], folded: &[Folded]) {
+    fn give(&mut self, entry: &Entry<'_>, chosen: &[Found], folded: &[FoldedFindings]) {
         let Intake { keep, digest, .. } = self.intake;
         match entry.kind {
             EntryKind::Message(message) => {

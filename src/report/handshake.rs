@@ -6,7 +6,7 @@ use crate::http::Handshake;
 #[derive(Clone, Debug, Default)]
 pub(super) struct HandshakeFacts<'a> {
     /// Whether there is a response.
-    pub(super) answered: Answered,
+    pub(super) answered: ResponseSeen,
     /// Method of the request.
     pub(super) method: Option<&'a [u8]>,
     /// Target of the request.
@@ -29,7 +29,7 @@ pub(super) struct HandshakeFacts<'a> {
 
 /// Whether a request was answered.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Answered {
+pub(super) enum ResponseSeen {
     #[default]
     No,
     Yes,
@@ -40,7 +40,11 @@ impl<'a> HandshakeFacts<'a> {
     pub(super) fn of(handshake: &'a Handshake) -> Self {
         let offered: Vec<&[u8]> = handshake.subprotocols_offered().collect();
         Self {
-            answered: if handshake.response.is_some() { Answered::Yes } else { Answered::No },
+            answered: if handshake.response.is_some() {
+                ResponseSeen::Yes
+            } else {
+                ResponseSeen::No
+            },
             method: handshake.method(),
             target: handshake.target(),
             host: handshake.host(),

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 pub(super) use self::finding::FindingLine;
-use self::lines::{CloseCode, FrameLine, HandshakeLine, MessageLine};
+use self::lines::{CloseCodeField, FrameLine, HandshakeLine, MessageLine};
 pub(super) use self::lines::{
     ConnectionLine, FoldedLine, OfFile, SeverityFields, SummaryLine, Times,
 };
@@ -20,7 +20,7 @@ use super::output::Output;
 use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::http::Handshake;
-use crate::journal::{Entry, EntryKind, Folded, Found, Journal, Summary};
+use crate::journal::{Entry, EntryKind, FoldedFindings, Found, Journal, Summary};
 use crate::stream::{Direction, Origin, Span, Timestamp, length_u64};
 use crate::text::clock::Rfc3339;
 use crate::websocket::{Frame, Message, Opcode, Utf8};
@@ -78,8 +78,8 @@ impl<W: Write> Ndjson<W> {
     ) {
         let truncated = length_u64(message.content.len()) < message.length
             && message.content.len() >= self.options.max_payload;
-        let body = body(message, if truncated { Content::Cut } else { Content::Whole });
-        if let Body::Base64 = body {
+        let body = body(message, if truncated { ContentExtent::Cut } else { ContentExtent::Whole });
+        if let MessageBody::Base64 = body {
             self.scratch.clear();
             STANDARD.encode_string(message.content, &mut self.scratch);
         }
@@ -98,17 +98,17 @@ impl<W: Write> Ndjson<W> {
             length: message.length,
             complete: message.complete,
             text: match body {
-                Body::Text(text) => Some(text),
-                Body::Base64 | Body::Close => None,
+                MessageBody::Text(text) => Some(text),
+                MessageBody::Base64 | MessageBody::Close => None,
             },
             base64: match body {
-                Body::Base64 => Some(&self.scratch),
-                Body::Text(_) | Body::Close => None,
+                MessageBody::Base64 => Some(&self.scratch),
+                MessageBody::Text(_) | MessageBody::Close => None,
             },
             truncated: truncated.then_some(true),
             sha256: message.sha256.filter(|_| truncated).and_then(|hash| hex(&hash, &mut digest)),
             close_code: (message.opcode == Opcode::Close)
-                .then_some(CloseCode(close.and_then(|close| close.code))),
+                .then_some(CloseCodeField(close.and_then(|close| close.code))),
             close_reason: close
                 .filter(|close| close.code.is_some())
                 .and_then(|close| std::str::from_utf8(close.reason).ok()),
@@ -161,9 +161,9 @@ impl<W: Write> Ndjson<W> {
         write(&mut self.out, &mut self.line, &line);
     }
 
-    fn ended(&mut self, connection: &Connection, ending: Ending, folded: &[Folded]) {
+    fn ended(&mut self, connection: &Connection, ending: Ending, folded: &[FoldedFindings]) {
         if self.lists(Some(connection.id)) {
-            for Folded { rule, count } in folded {
+            for FoldedFindings { rule, count } in folded {
                 let line = FoldedLine::new(rule, connection.id, *count);
                 write(&mut self.out, &mut self.line, &line);
             }
@@ -239,7 +239,7 @@ pub(super) fn write<W: Write>(out: &mut Output<W>, buffer: &mut Vec<u8>, line: &
 
 /// How a message's content is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Body<'a> {
+enum MessageBody<'a> {
     Text(&'a str),
     Base64,
     /// A Close says everything by its code and reason.
@@ -248,35 +248,35 @@ enum Body<'a> {
 
 /// Whether the content of a message is all of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Content {
+enum ContentExtent {
     Whole,
     /// Cut at the limit, perhaps within a character.
     Cut,
 }
 
 /// Chooses how a message's content is written.
-fn body<'a>(message: &Message<'a>, content: Content) -> Body<'a> {
+fn body<'a>(message: &Message<'a>, content: ContentExtent) -> MessageBody<'a> {
     match message.opcode {
-        Opcode::Text if matches!(message.utf8, Utf8::Invalid { .. }) => Body::Base64,
+        Opcode::Text if matches!(message.utf8, Utf8::Invalid { .. }) => MessageBody::Base64,
         Opcode::Text => match simdutf8::compat::from_utf8(message.content) {
-            Ok(text) => Body::Text(text),
+            Ok(text) => MessageBody::Text(text),
             Err(error)
                 if error.error_len().is_none()
-                    && (content == Content::Cut || !message.complete) =>
+                    && (content == ContentExtent::Cut || !message.complete) =>
             {
                 let whole = message.content.get(..error.valid_up_to()).unwrap_or_default();
-                std::str::from_utf8(whole).map_or(Body::Base64, Body::Text)
+                std::str::from_utf8(whole).map_or(MessageBody::Base64, MessageBody::Text)
             }
-            Err(_) => Body::Base64,
+            Err(_) => MessageBody::Base64,
         },
         Opcode::Close => match message.close {
             Some(close) if close.code.is_some() && std::str::from_utf8(close.reason).is_ok() => {
-                Body::Close
+                MessageBody::Close
             }
-            _ if message.content.is_empty() => Body::Close,
-            _ => Body::Base64,
+            _ if message.content.is_empty() => MessageBody::Close,
+            _ => MessageBody::Base64,
         },
-        Opcode::Binary | Opcode::Ping | Opcode::Pong | Opcode::Continuation => Body::Base64,
+        Opcode::Binary | Opcode::Ping | Opcode::Pong | Opcode::Continuation => MessageBody::Base64,
     }
 }
 

@@ -93,7 +93,7 @@ impl<W: Write> Stats<W> {
 
     fn text(&mut self, summary: &Summary) {
         let totals = &summary.totals;
-        let mut page = Page { text: String::new() };
+        let mut page = StatisticsPage { text: String::new() };
         let statistics = &self.statistics;
         if let Some(filter) = &self.filter {
             page.row("filter", |out| {
@@ -213,11 +213,11 @@ impl<W: Write> Report for Stats<W> {
 }
 
 /// Text with a column of names.
-struct Page {
+struct StatisticsPage {
     text: String,
 }
 
-impl Page {
+impl StatisticsPage {
     fn row(&mut self, name: &str, write: impl FnOnce(&mut String)) {
         self.text.push_str(name);
         self.text.extend(std::iter::repeat_n(' ', NAME_COLUMNS.saturating_sub(name.len())));
@@ -242,7 +242,7 @@ impl Page {
 }
 
 /// What each direction carried.
-fn table(page: &mut Page, statistics: &Statistics) {
+fn table(page: &mut StatisticsPage, statistics: &Statistics) {
     page.row("", |out| {
         for title in ["client → server", "server → client", "both"] {
             let columns = title.chars().count();

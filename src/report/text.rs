@@ -18,7 +18,7 @@ use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
 };
 use crate::findings::Finding;
-use crate::journal::{Entry, EntryKind, Folded, Journal, Summary};
+use crate::journal::{Entry, EntryKind, FoldedFindings, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
 use crate::websocket::Frame;
 
@@ -181,7 +181,7 @@ impl<W: Write> Text<W> {
         origin: Origin,
         connection: &Connection,
         ending: Ending,
-        folded: &[Folded],
+        folded: &[FoldedFindings],
     ) {
         let id = connection.id;
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;

@@ -49,11 +49,11 @@ impl Timeline {
     }
 
     /// Counts findings that are only known by their number.
-    pub(super) fn count_folded(&mut self, at: usize, folded: &[journal::Folded]) {
+    pub(super) fn count_folded(&mut self, at: usize, folded: &[journal::FoldedFindings]) {
         let Some(connection) = self.connections.get(at).map(|connection| connection.id) else {
             return;
         };
-        for &journal::Folded { rule, count } in folded {
+        for &journal::FoldedFindings { rule, count } in folded {
             self.count_finding(rule.severity, count);
             if self.folded.len() < MAX_FINDINGS {
                 self.folded.push(Folded { rule, connection, count });

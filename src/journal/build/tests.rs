@@ -53,7 +53,7 @@ impl Journal for EntryLines {
             write!(line, " with {}", partner.id.0).unwrap();
         }
         if let EntryKind::Ended { folded, .. } = entry.kind {
-            for Folded { rule, count } in folded {
+            for FoldedFindings { rule, count } in folded {
                 write!(line, " and {count} of {}", rule.id).unwrap();
             }
         }

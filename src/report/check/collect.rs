@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{Checked, Extent, Suspect};
+use super::{ConnectionFindings, Extent, FileFindings};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Peers, Rule, RuleName};
-use crate::journal::{Entry, EntryKind, Folded, Found, Hindsight, Journal, Severities, Summary};
+use crate::journal::{
+    Entry, EntryKind, FoldedFindings, Found, Hindsight, Journal, Severities, Summary,
+};
 use crate::report::{Report, Selection};
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::{Filter, Matcher};
@@ -18,7 +20,7 @@ use crate::websocket::Frame;
 
 /// Which findings count. All others are as if they had not been made.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct CheckChoice {
     /// Only these rules; all when empty.
     pub only: Vec<RuleName>,
     /// None of these.
@@ -29,7 +31,7 @@ pub struct Choice {
     pub filter: Option<Filter>,
 }
 
-impl Choice {
+impl CheckChoice {
     fn has(&self, rule: &Rule, connection: Option<ConnectionId>) -> bool {
         let named = |names: &[RuleName]| names.iter().any(|name| name.covers(rule));
         (self.only.is_empty() || named(&self.only))
@@ -43,20 +45,20 @@ impl Choice {
 /// Memory grows with the connections that have findings; of each, as many of a rule are kept as the
 /// checker gives one by one.
 #[derive(Debug)]
-pub struct Collector {
-    choice: Choice,
+pub struct CheckCollector {
+    choice: CheckChoice,
     matcher: Option<Matcher>,
     found: Severities,
     summary: Summary,
     /// What open connections asked for.
     targets: HashMap<ConnectionId, Vec<u8>>,
-    suspects: BTreeMap<ConnectionId, Suspect>,
+    suspects: BTreeMap<ConnectionId, ConnectionFindings>,
     capture: Vec<Finding>,
 }
 
-impl Collector {
+impl CheckCollector {
     /// Makes a collector that has seen nothing.
-    pub fn new(choice: Choice) -> Self {
+    pub fn new(choice: CheckChoice) -> Self {
         Self {
             matcher: choice.filter.clone().map(Matcher::new),
             choice,
@@ -76,18 +78,18 @@ impl Collector {
     }
 
     /// Takes out what was found so far on connections, so that it can be written at once.
-    pub fn take(&mut self) -> impl Iterator<Item = Suspect> + use<> {
+    pub fn take(&mut self) -> impl Iterator<Item = ConnectionFindings> + use<> {
         std::mem::take(&mut self.suspects).into_values()
     }
 
     /// Ends the collection.
-    pub fn into_checked(self, file: String, extent: Extent) -> Checked {
-        let mut connections: Vec<Suspect> = self.suspects.into_values().collect();
+    pub fn into_checked(self, file: String, extent: Extent) -> FileFindings {
+        let mut connections: Vec<ConnectionFindings> = self.suspects.into_values().collect();
         for suspect in &mut connections {
             suspect.findings.sort_by_key(|finding| finding.first.packet);
         }
         let summary = Summary { found: Some(self.found), ..self.summary };
-        Checked { file, extent, connections, capture: self.capture, summary }
+        FileFindings { file, extent, connections, capture: self.capture, summary }
     }
 
     fn keep(&mut self, finding: &Finding) {
@@ -103,7 +105,7 @@ impl Collector {
         }
     }
 
-    fn fold(&mut self, connection: &Connection, folded: Folded) {
+    fn fold(&mut self, connection: &Connection, folded: FoldedFindings) {
         if self.choice.has(folded.rule, Some(connection.id)) {
             self.found.add(folded.rule.severity, folded.count);
             let peers = [connection.client, connection.server];
@@ -111,9 +113,13 @@ impl Collector {
         }
     }
 
-    fn suspect(&mut self, id: ConnectionId, [client, server]: [SocketAddr; 2]) -> &mut Suspect {
+    fn suspect(
+        &mut self,
+        id: ConnectionId,
+        [client, server]: [SocketAddr; 2],
+    ) -> &mut ConnectionFindings {
         let target = self.targets.get(&id);
-        self.suspects.entry(id).or_insert_with(|| Suspect {
+        self.suspects.entry(id).or_insert_with(|| ConnectionFindings {
             id,
             client,
             server,
@@ -135,7 +141,7 @@ impl Collector {
     }
 }
 
-impl Journal for Collector {
+impl Journal for CheckCollector {
     fn entry(&mut self, entry: &Entry<'_>) {
         self.choose(entry);
         let Some(connection) = entry.connection else { return };
@@ -180,7 +186,7 @@ impl Journal for Collector {
     }
 }
 
-impl Report for Collector {
+impl Report for CheckCollector {
     fn start(&mut self, first: Timestamp) {
         if let Some(matcher) = &mut self.matcher {
             matcher.start(first);

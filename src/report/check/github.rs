@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{CheckOptions, Checked, Suspect, Writer};
+use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
 use crate::findings::{Finding, Rule, Severity};
 use crate::stream::PacketId;
 use crate::text::escape::escape;
@@ -31,7 +31,7 @@ impl<'w> Github<'w> {
         self.command(file, finding.rule, &text)
     }
 
-    fn folded(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+    fn folded(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for (rule, count) in suspect.folded(self.options.least) {
             let text = format!("connection {}: … and {count} more of {}", suspect.id.0, rule.id);
             self.command(file, rule, &text)?;
@@ -51,8 +51,8 @@ impl<'w> Github<'w> {
     }
 }
 
-impl Writer for Github<'_> {
-    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+impl CheckWriter for Github<'_> {
+    fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for finding in &suspect.findings {
             if self.options.shows(finding.rule) {
                 self.finding(file, finding)?;
@@ -61,7 +61,7 @@ impl Writer for Github<'_> {
         self.folded(file, suspect)
     }
 
-    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         if let Some(failure) = checked.failure() {
             let mut text = String::new();
             escape(failure.as_bytes(), LONGEST_EVIDENCE, &mut text);

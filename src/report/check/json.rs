@@ -5,31 +5,31 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::{CheckOptions, Checked, Suspect, Writer};
+use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
 use crate::journal::Severities;
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
 use crate::text::clock::Rfc3339;
 
 /// Writes a document, file by file.
-pub(super) struct Json<'w> {
+pub(super) struct CheckJson<'w> {
     out: &'w mut dyn Write,
     options: CheckOptions,
     clock: Rfc3339,
-    total: Total,
+    total: JsonTotals,
 }
 
 /// Counters of all files.
 #[derive(Default)]
-struct Total {
+struct JsonTotals {
     files: u64,
     connections: u64,
     messages: u64,
     found: Severities,
 }
 
-impl<'w> Json<'w> {
+impl<'w> CheckJson<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
-        Self { out, options, clock: Rfc3339::default(), total: Total::default() }
+        Self { out, options, clock: Rfc3339::default(), total: JsonTotals::default() }
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -41,16 +41,16 @@ impl<'w> Json<'w> {
     }
 }
 
-impl Writer for Json<'_> {
-    fn suspect(&mut self, _: &str, _: &Suspect) -> io::Result<()> {
+impl CheckWriter for CheckJson<'_> {
+    fn suspect(&mut self, _: &str, _: &ConnectionFindings) -> io::Result<()> {
         Ok(())
     }
 
-    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         self.begin()?;
         let Self { clock, options, .. } = self;
         let findings = checked.in_order(options);
-        let document = FileFields {
+        let document = CheckFileFields {
             file: &checked.file,
             failure: checked.failure(),
             connections: checked
@@ -95,7 +95,7 @@ impl Writer for Json<'_> {
 }
 
 #[derive(Serialize)]
-struct FileFields<'a> {
+struct CheckFileFields<'a> {
     file: &'a str,
     /// Null where it was read.
     failure: Option<&'a str>,
@@ -115,7 +115,7 @@ struct ConnectionFields<'a> {
 }
 
 impl ConnectionFields<'_> {
-    fn of(suspect: &Suspect, options: &CheckOptions) -> Self {
+    fn of(suspect: &ConnectionFindings, options: &CheckOptions) -> Self {
         let shown = suspect.folded(options.least);
         Self {
             connection: suspect.id.0,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{CheckFormat, Collector, Extent, Writer};
+use super::{CheckCollector, CheckFormat, CheckWriter, Extent};
 use crate::analysis::event::Connection;
 use crate::findings::Severity;
 use crate::journal::{Entry, Found, Journal, Summary};
@@ -14,8 +14,8 @@ use crate::websocket::Frame;
 pub struct LiveCheck<'a> {
     /// What the capture is called.
     name: &'a str,
-    collector: Collector,
-    writer: Box<dyn Writer + 'a>,
+    collector: CheckCollector,
+    writer: Box<dyn CheckWriter + 'a>,
     format: CheckFormat,
     is_pending: bool,
 }
@@ -24,8 +24,8 @@ impl<'a> LiveCheck<'a> {
     /// Makes a report that has seen nothing.
     pub fn new(
         name: &'a str,
-        collector: Collector,
-        writer: Box<dyn Writer + 'a>,
+        collector: CheckCollector,
+        writer: Box<dyn CheckWriter + 'a>,
         format: CheckFormat,
     ) -> Self {
         Self { name, collector, writer, format, is_pending: false }

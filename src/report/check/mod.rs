@@ -11,7 +11,7 @@ mod text;
 use std::io;
 use std::net::SocketAddr;
 
-pub use self::collect::{Choice, Collector};
+pub use self::collect::{CheckChoice, CheckCollector};
 pub use self::live::LiveCheck;
 use super::OutputFormat;
 use super::style::Style;
@@ -21,12 +21,12 @@ use crate::journal::{Severities, Summary};
 
 /// What was found in one capture.
 #[derive(Debug)]
-pub struct Checked {
+pub struct FileFindings {
     /// The file as the user named it. A name may hold any character.
     file: String,
     extent: Extent,
     /// Connections with findings, by number.
-    connections: Vec<Suspect>,
+    connections: Vec<ConnectionFindings>,
     /// Findings about no connection.
     capture: Vec<Finding>,
     summary: Summary,
@@ -45,7 +45,7 @@ pub enum Extent {
 
 /// A connection with findings.
 #[derive(Debug)]
-pub struct Suspect {
+pub struct ConnectionFindings {
     id: ConnectionId,
     client: SocketAddr,
     server: SocketAddr,
@@ -57,7 +57,7 @@ pub struct Suspect {
     folded: Vec<(&'static Rule, u64)>,
 }
 
-impl Checked {
+impl FileFindings {
     /// A file that could not be read at all.
     pub fn unread(file: String, failure: String) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Checked {
     }
 }
 
-impl Suspect {
+impl ConnectionFindings {
     /// The rules that were broken more often than is told, as far as they are written.
     fn folded(&self, least: Severity) -> impl Iterator<Item = (&'static Rule, u64)> {
         self.folded.iter().copied().filter(move |(rule, _)| rule.severity >= least)
@@ -197,11 +197,11 @@ impl CheckFormat {
         self,
         out: &'w mut dyn io::Write,
         options: CheckOptions,
-    ) -> Box<dyn Writer + 'w> {
+    ) -> Box<dyn CheckWriter + 'w> {
         match self {
-            Self::Text => Box::new(text::Text::new(out, options)),
-            Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),
-            Self::Json => Box::new(json::Json::new(out, options)),
+            Self::Text => Box::new(text::CheckText::new(out, options)),
+            Self::Ndjson => Box::new(ndjson::CheckNdjson::new(out, options)),
+            Self::Json => Box::new(json::CheckJson::new(out, options)),
             Self::Sarif => Box::new(sarif::Sarif::new(out, options)),
             Self::Github => Box::new(github::Github::new(out, options)),
         }
@@ -209,7 +209,7 @@ impl CheckFormat {
 }
 
 /// Writes what was found, file by file.
-pub trait Writer {
+pub trait CheckWriter {
     /// Writes some findings on one connection of `file`, before the rest of that file.
     ///
     /// Only formats that [stream](CheckFormat::streams) are asked for it.
@@ -217,14 +217,14 @@ pub trait Writer {
     /// # Errors
     ///
     /// When it cannot be written.
-    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()>;
+    fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()>;
 
     /// Writes all that is left of one file.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    fn file(&mut self, checked: &Checked) -> io::Result<()>;
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()>;
 
     /// Hands over what is buffered.
     ///

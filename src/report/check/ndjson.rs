@@ -4,20 +4,20 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{CheckOptions, Checked, Files, Suspect, Writer};
+use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings, Files};
 use crate::findings::Finding;
 use crate::report::ndjson::{FindingLine, FoldedLine, OfFile, SummaryLine};
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
-pub(super) struct Ndjson<'w> {
+pub(super) struct CheckNdjson<'w> {
     out: &'w mut dyn Write,
     options: CheckOptions,
     clock: Rfc3339,
     line: Vec<u8>,
 }
 
-impl<'w> Ndjson<'w> {
+impl<'w> CheckNdjson<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
     }
@@ -33,7 +33,7 @@ impl<'w> Ndjson<'w> {
         write(self.out, &mut self.line, &line)
     }
 
-    fn folded(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+    fn folded(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         let file = self.name(file);
         for (rule, count) in suspect.folded(self.options.least) {
             let line = OfFile { line: FoldedLine::new(rule, suspect.id, count), file };
@@ -43,8 +43,8 @@ impl<'w> Ndjson<'w> {
     }
 }
 
-impl Writer for Ndjson<'_> {
-    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+impl CheckWriter for CheckNdjson<'_> {
+    fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for finding in &suspect.findings {
             if self.options.shows(finding.rule) {
                 self.finding(file, finding)?;
@@ -53,7 +53,7 @@ impl Writer for Ndjson<'_> {
         self.folded(file, suspect)
     }
 
-    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         for finding in checked.in_order(&self.options) {
             self.finding(&checked.file, finding)?;
         }

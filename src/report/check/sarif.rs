@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{CheckOptions, Checked, Suspect, Writer};
+use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
 use crate::findings::{Bits, Finding, Rule, Severity, rules};
 use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
@@ -16,14 +16,14 @@ pub(super) struct Sarif<'w> {
     out: &'w mut dyn Write,
     options: CheckOptions,
     clock: Rfc3339,
-    progress: Progress,
+    progress: SarifProgress,
     /// Files that could not be read, as notifications.
     failures: Vec<Value>,
 }
 
 /// How far the document is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Progress {
+enum SarifProgress {
     /// Nothing is written.
     Nothing,
     /// The list of results is open and empty.
@@ -38,17 +38,17 @@ impl<'w> Sarif<'w> {
             out,
             options,
             clock: Rfc3339::default(),
-            progress: Progress::Nothing,
+            progress: SarifProgress::Nothing,
             failures: Vec::new(),
         }
     }
 
     /// Writes all that stands before the results.
     fn begin(&mut self) -> io::Result<()> {
-        if self.progress != Progress::Nothing {
+        if self.progress != SarifProgress::Nothing {
             return Ok(());
         }
-        self.progress = Progress::Open;
+        self.progress = SarifProgress::Open;
         let driver = json!({
             "name": "wslens",
             "semanticVersion": env!("CARGO_PKG_VERSION"),
@@ -61,10 +61,10 @@ impl<'w> Sarif<'w> {
     }
 
     fn result(&mut self, result: &Value) -> io::Result<()> {
-        if self.progress == Progress::Results {
+        if self.progress == SarifProgress::Results {
             self.out.write_all(b",\n")?;
         }
-        self.progress = Progress::Results;
+        self.progress = SarifProgress::Results;
         write!(self.out, "{result}")
     }
 
@@ -91,12 +91,12 @@ impl<'w> Sarif<'w> {
     }
 }
 
-impl Writer for Sarif<'_> {
-    fn suspect(&mut self, _: &str, _: &Suspect) -> io::Result<()> {
+impl CheckWriter for Sarif<'_> {
+    fn suspect(&mut self, _: &str, _: &ConnectionFindings) -> io::Result<()> {
         Ok(())
     }
 
-    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         self.begin()?;
         for finding in checked.in_order(&self.options) {
             let result = self.finding(&checked.file, finding);

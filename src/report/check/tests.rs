@@ -22,8 +22,8 @@ fn options(files: Files) -> CheckOptions {
 }
 
 /// Connection 3 with three findings, one of them twice and 990 times more; connection 1 with one.
-fn checked(choice: Choice, file: &str) -> Checked {
-    let mut collector = Collector::new(choice);
+fn checked(choice: CheckChoice, file: &str) -> FileFindings {
+    let mut collector = CheckCollector::new(choice);
     let mut builder = Builder::new();
     let mut assembly = builder.feeding(&mut collector);
     for id in [3, 1] {
@@ -45,7 +45,7 @@ fn checked(choice: Choice, file: &str) -> Checked {
     collector.into_checked(file.to_owned(), Extent::Whole)
 }
 
-fn written(format: CheckFormat, options: CheckOptions, files: &[Checked]) -> String {
+fn written(format: CheckFormat, options: CheckOptions, files: &[FileFindings]) -> String {
     let mut out = Vec::new();
     let mut writer = format.writer(&mut out, options);
     for checked in files {
@@ -57,7 +57,7 @@ fn written(format: CheckFormat, options: CheckOptions, files: &[Checked]) -> Str
 }
 
 fn one(format: CheckFormat) -> String {
-    written(format, options(Files::One), &[checked(Choice::default(), "feed.pcap")])
+    written(format, options(Files::One), &[checked(CheckChoice::default(), "feed.pcap")])
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn text_groups_by_connection_and_fits_its_columns() {
     insta::assert_snapshot!(text);
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let narrow = CheckOptions { columns: Some(50), ..options(Files::One) };
-    let text = written(CheckFormat::Text, narrow, &[checked(Choice::default(), "feed.pcap")]);
+    let text = written(CheckFormat::Text, narrow, &[checked(CheckChoice::default(), "feed.pcap")]);
     let body = text.lines().filter(|line| line.starts_with("  "));
     assert!(body.clone().count() > 20, "{text}");
     assert!(body.clone().all(|line| line.chars().count() <= 50), "{text}");
@@ -83,11 +83,13 @@ fn text_groups_by_connection_and_fits_its_columns() {
 #[test]
 fn text_explains_on_request_and_sums_up_several_files() {
     let full = CheckOptions { explanations: Explanations::Full, ..options(Files::Several) };
-    let choice = Choice { only: vec![RuleName::parse("WS-F13").unwrap()], ..Choice::default() };
-    let none = Choice { ignore: vec![RuleName::parse("WS").unwrap()], ..Choice::default() };
+    let choice =
+        CheckChoice { only: vec![RuleName::parse("WS-F13").unwrap()], ..CheckChoice::default() };
+    let none =
+        CheckChoice { ignore: vec![RuleName::parse("WS").unwrap()], ..CheckChoice::default() };
     let files = [
         checked(choice, "a.pcap"),
-        Checked::unread("b.pcap".to_owned(), "b.pcap\x1b: no such file".to_owned()),
+        FileFindings::unread("b.pcap".to_owned(), "b.pcap\x1b: no such file".to_owned()),
         checked(none, "c\x1b[2J.pcap"),
     ];
     insta::assert_snapshot!(written(CheckFormat::Text, full, &files));
@@ -97,8 +99,8 @@ fn text_explains_on_request_and_sums_up_several_files() {
 fn ndjson_is_in_the_order_of_packets() {
     insta::assert_snapshot!(one(CheckFormat::Ndjson));
     let files = [
-        checked(Choice::default(), "a.pcap"),
-        Checked::unread("b.pcap".to_owned(), "b.pcap: no such file".to_owned()),
+        checked(CheckChoice::default(), "a.pcap"),
+        FileFindings::unread("b.pcap".to_owned(), "b.pcap: no such file".to_owned()),
     ];
     let lines = written(CheckFormat::Ndjson, options(Files::Several), &files);
     assert!(lines.lines().next().unwrap().ends_with(r#","file":"a.pcap"}"#), "{lines}");
@@ -120,8 +122,8 @@ fn json_is_one_document() {
 #[test]
 fn sarif_has_rules_results_and_failures() {
     let files = [
-        checked(Choice::default(), "a b.pcap"),
-        Checked::unread("c.pcap".to_owned(), "c.pcap: no such file".to_owned()),
+        checked(CheckChoice::default(), "a b.pcap"),
+        FileFindings::unread("c.pcap".to_owned(), "c.pcap: no such file".to_owned()),
     ];
     let text = written(CheckFormat::Sarif, options(Files::Several), &files);
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -153,7 +155,7 @@ fn github_has_a_command_for_each_finding() {
 
 #[test]
 fn least_severity_hides_and_the_verdict_stays() {
-    let all = checked(Choice::default(), "feed.pcap");
+    let all = checked(CheckChoice::default(), "feed.pcap");
     assert_eq!(all.worst(), Some(Severity::Error));
     let errors = CheckOptions { least: Severity::Error, ..options(Files::One) };
     let text = written(CheckFormat::Text, errors, &[all]);
@@ -172,11 +174,11 @@ fn only_chosen_findings_count() {
     };
     #[rustfmt::skip]
     let cases = [
-        ("all",                Choice::default(),                                                     [992, 2, 1]),
-        ("one rule",           Choice { only: names(&["WS-F15"]), ..Choice::default() },              [0, 1, 0]),
-        ("but one rule",       Choice { ignore: names(&["WS-F01"]), ..Choice::default() },            [0, 2, 1]),
-        ("ignored wins",       Choice { only: names(&["WS"]), ignore: names(&["ws-f"]), ..Choice::default() }, [0, 0, 0]),
-        ("one connection",     Choice { selection: ids(&[1]), ..Choice::default() },                  [0, 1, 0]),
+        ("all",                CheckChoice::default(),                                                     [992, 2, 1]),
+        ("one rule",           CheckChoice { only: names(&["WS-F15"]), ..CheckChoice::default() },              [0, 1, 0]),
+        ("but one rule",       CheckChoice { ignore: names(&["WS-F01"]), ..CheckChoice::default() },            [0, 2, 1]),
+        ("ignored wins",       CheckChoice { only: names(&["WS"]), ignore: names(&["ws-f"]), ..CheckChoice::default() }, [0, 0, 0]),
+        ("one connection",     CheckChoice { selection: ids(&[1]), ..CheckChoice::default() },                  [0, 1, 0]),
     ];
     for (name, choice, expected) in cases {
         let checked = checked(choice, "x");
@@ -187,9 +189,9 @@ fn only_chosen_findings_count() {
 
 #[test]
 fn findings_of_a_living_capture_are_handed_over_at_once() {
-    let mut collector = Collector::new(Choice::default());
+    let mut collector = CheckCollector::new(CheckChoice::default());
     Builder::new().feeding(&mut collector).finding(&finding("WS-F01", 3));
-    let suspects: Vec<Suspect> = collector.take().collect();
+    let suspects: Vec<ConnectionFindings> = collector.take().collect();
     assert_eq!((suspects.len(), collector.take().count()), (1, 0));
     assert_eq!(suspects[0].client, SocketAddr::from(([127, 0, 0, 1], 50312)));
     let mut out = Vec::new();

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{CheckOptions, Checked, Explanations, Extent, Files, Suspect, Writer};
+use super::{
+    CheckOptions, CheckWriter, ConnectionFindings, Explanations, Extent, FileFindings, Files,
+};
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
 use crate::report::line::{Line, role};
@@ -13,7 +15,7 @@ use crate::text::amount::{counted, grouped};
 use crate::text::escape::escape;
 
 /// Writes text.
-pub(super) struct Text<'w> {
+pub(super) struct CheckText<'w> {
     out: &'w mut dyn Write,
     options: CheckOptions,
     line: Line,
@@ -25,19 +27,19 @@ pub(super) struct Text<'w> {
     rule: Option<&'static str>,
     /// Whether anything stands above.
     has_written: bool,
-    total: Total,
+    total: TextTotals,
 }
 
 /// Counters of all files.
 #[derive(Default)]
-struct Total {
+struct TextTotals {
     files: u64,
     connections: u64,
     messages: u64,
     found: Severities,
 }
 
-impl<'w> Text<'w> {
+impl<'w> CheckText<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: CheckOptions) -> Self {
         Self {
             out,
@@ -47,7 +49,7 @@ impl<'w> Text<'w> {
             explained: Vec::new(),
             rule: None,
             has_written: false,
-            total: Total::default(),
+            total: TextTotals::default(),
         }
     }
 
@@ -163,7 +165,7 @@ impl<'w> Text<'w> {
         Ok(())
     }
 
-    fn folded(&mut self, suspect: &Suspect) -> io::Result<()> {
+    fn folded(&mut self, suspect: &ConnectionFindings) -> io::Result<()> {
         for (rule, count) in suspect.folded(self.options.least) {
             self.part(rule)?;
             if self.explained.iter().any(|(id, _)| *id == rule.id) {
@@ -219,8 +221,8 @@ impl<'w> Text<'w> {
     }
 }
 
-impl Writer for Text<'_> {
-    fn suspect(&mut self, file: &str, suspect: &Suspect) -> io::Result<()> {
+impl CheckWriter for CheckText<'_> {
+    fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         let shown = suspect.findings.iter().map(|finding| finding.rule);
         let mut rules = shown.chain(suspect.folded(Severity::Note).map(|(rule, _)| rule));
         if !rules.any(|rule| self.options.shows(rule)) {
@@ -250,7 +252,7 @@ impl Writer for Text<'_> {
         self.folded(suspect)
     }
 
-    fn file(&mut self, checked: &Checked) -> io::Result<()> {
+    fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         if let Extent::Unread(failure) = &checked.extent {
             self.line.begin(Role::Error);
             self.line.push("✖ ");

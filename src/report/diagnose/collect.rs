@@ -10,7 +10,7 @@ use super::unused::Names;
 use super::{Diagnosis, Extent};
 use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::findings::Finding;
-use crate::journal::history::History;
+use crate::journal::history::ConnectionHistory;
 use crate::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
 use crate::report::{Breadth, Report};
 use crate::stream::{Direction, Timestamp};
@@ -19,7 +19,7 @@ use crate::websocket::Frame;
 
 /// Which connections have a story.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct DiagnoseChoice {
     /// Whether those count that certainly are no WebSocket.
     pub breadth: Breadth,
     /// What something on a connection has to match; all count where there is none.
@@ -31,12 +31,12 @@ pub struct Choice {
 /// Of an open connection a history is kept, some kilobytes at most; of one that has ended well, a line's worth
 /// once there are many of them.
 #[derive(Debug)]
-pub struct Collector {
+pub struct DiagnoseCollector {
     breadth: Breadth,
     matcher: Option<Matcher>,
     summary: Summary,
     /// Connections that go on.
-    open: HashMap<ConnectionId, Open>,
+    open: HashMap<ConnectionId, OpenConnection>,
     stories: Vec<Story>,
     /// Where the story of a connection stands.
     places: HashMap<ConnectionId, usize>,
@@ -47,14 +47,14 @@ pub struct Collector {
 
 /// What is kept of a connection that goes on.
 #[derive(Debug, Default)]
-struct Open {
-    history: History,
+struct OpenConnection {
+    history: ConnectionHistory,
     findings: Vec<Finding>,
 }
 
-impl Collector {
+impl DiagnoseCollector {
     /// Makes a collector that has seen nothing.
-    pub fn new(choice: Choice) -> Self {
+    pub fn new(choice: DiagnoseChoice) -> Self {
         Self {
             breadth: choice.breadth,
             matcher: choice.filter.map(Matcher::new),
@@ -105,7 +105,8 @@ impl Collector {
     }
 
     fn ended(&mut self, connection: &Connection, ending: Ending, chosen: bool) {
-        let Open { history, findings } = self.open.remove(&connection.id).unwrap_or_default();
+        let OpenConnection { history, findings } =
+            self.open.remove(&connection.id).unwrap_or_default();
         let is_shown = ending.relevant || self.breadth == Breadth::All;
         if !is_shown && findings.is_empty() {
             return;
@@ -123,7 +124,7 @@ impl Collector {
     }
 }
 
-impl Journal for Collector {
+impl Journal for DiagnoseCollector {
     fn entry(&mut self, entry: &Entry<'_>) {
         let chosen = self.choose(entry);
         if let EntryKind::Dns(message) = entry.kind {
@@ -167,7 +168,7 @@ impl Journal for Collector {
     }
 }
 
-impl Report for Collector {
+impl Report for DiagnoseCollector {
     fn start(&mut self, first: Timestamp) {
         if let Some(matcher) = &mut self.matcher {
             matcher.start(first);

@@ -10,12 +10,12 @@ use crate::report::Breadth;
 
 /// A story, and those that are like it.
 #[derive(Debug)]
-pub(super) struct Block<'s> {
+pub(super) struct LikeConnections<'s> {
     /// In the order of their first packets; never empty.
     pub(super) stories: Vec<&'s Story>,
 }
 
-impl<'s> Block<'s> {
+impl<'s> LikeConnections<'s> {
     /// The first of them.
     pub(super) fn first(&self) -> Option<&'s Story> {
         self.stories.first().copied()
@@ -35,14 +35,14 @@ impl<'s> Block<'s> {
 }
 
 /// Puts like stories together where there are enough of them; those that failed stand first.
-pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>> {
-    let mut blocks: Vec<Block<'s>> = Vec::new();
-    let mut places: HashMap<Key, usize> = HashMap::new();
+pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConnections<'s>> {
+    let mut blocks: Vec<LikeConnections<'s>> = Vec::new();
+    let mut places: HashMap<LikenessKey, usize> = HashMap::new();
     for story in stories.iter().copied() {
-        let place = *places.entry(Key::of(story)).or_insert(blocks.len());
+        let place = *places.entry(LikenessKey::of(story)).or_insert(blocks.len());
         match blocks.get_mut(place) {
             Some(block) => block.stories.push(story),
-            None => blocks.push(Block { stories: vec![story] }),
+            None => blocks.push(LikeConnections { stories: vec![story] }),
         }
     }
     let mut out = Vec::new();
@@ -52,7 +52,9 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>
         if folds {
             out.push(block);
         } else {
-            out.extend(block.stories.into_iter().map(|story| Block { stories: vec![story] }));
+            out.extend(
+                block.stories.into_iter().map(|story| LikeConnections { stories: vec![story] }),
+            );
         }
     }
     out.sort_by_key(|block| block.first().map(|story| (rank(story.verdict), story.connection.id)));
@@ -61,7 +63,7 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<Block<'s>
 
 /// What stories have in common that are told once.
 #[derive(Debug, Eq, Hash, PartialEq)]
-struct Key {
+struct LikenessKey {
     server: (IpAddr, u16),
     verdict: Verdict,
     words: Vec<u8>,
@@ -69,7 +71,7 @@ struct Key {
     target: Vec<u8>,
 }
 
-impl Key {
+impl LikenessKey {
     fn of(story: &Story) -> Self {
         let connection = &story.connection;
         let causes = story.causes();

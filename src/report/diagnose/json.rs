@@ -5,19 +5,19 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::ndjson::{StoryLine, SummaryOf};
-use super::{DiagnoseOptions, Diagnosis, Writer};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis};
 use crate::report::ndjson::{FindingLine, Times};
 use crate::text::clock::Rfc3339;
 
 /// Writes a document, file by file.
-pub(super) struct Json<'w> {
+pub(super) struct DiagnoseJson<'w> {
     out: &'w mut dyn Write,
     options: DiagnoseOptions,
     clock: Rfc3339,
     has_begun: bool,
 }
 
-impl<'w> Json<'w> {
+impl<'w> DiagnoseJson<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), has_begun: false }
     }
@@ -32,7 +32,7 @@ impl<'w> Json<'w> {
     }
 }
 
-impl Writer for Json<'_> {
+impl DiagnoseWriter for DiagnoseJson<'_> {
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         self.begin()?;
         let Self { clock, options, .. } = self;
@@ -40,7 +40,7 @@ impl Writer for Json<'_> {
             .shown(options)
             .map(|story| (story, Times::of(&story.connection, clock)))
             .collect();
-        let document = FileFields {
+        let document = DiagnoseFileFields {
             file: &diagnosis.file,
             findings: diagnosis.capture.iter().map(|it| FindingLine::new(it, clock)).collect(),
             connections: stories
@@ -63,7 +63,7 @@ impl Writer for Json<'_> {
 }
 
 #[derive(Serialize)]
-struct FileFields<'a> {
+struct DiagnoseFileFields<'a> {
     file: &'a str,
     /// Those about no connection.
     findings: Vec<FindingLine<'a>>,

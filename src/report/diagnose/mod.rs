@@ -18,7 +18,7 @@ mod words;
 use std::io;
 
 pub use self::cause::table;
-pub use self::collect::{Choice, Collector};
+pub use self::collect::{DiagnoseChoice, DiagnoseCollector};
 pub use self::story::{Story, Verdict};
 use self::unused::Unused;
 use super::check::{Extent, Files};
@@ -159,17 +159,17 @@ impl DiagnoseFormat {
         self,
         out: &'w mut dyn io::Write,
         options: DiagnoseOptions,
-    ) -> Box<dyn Writer + 'w> {
+    ) -> Box<dyn DiagnoseWriter + 'w> {
         match self {
-            Self::Text => Box::new(text::Text::new(out, options)),
-            Self::Ndjson => Box::new(ndjson::Ndjson::new(out, options)),
-            Self::Json => Box::new(json::Json::new(out, options)),
+            Self::Text => Box::new(text::DiagnoseText::new(out, options)),
+            Self::Ndjson => Box::new(ndjson::DiagnoseNdjson::new(out, options)),
+            Self::Json => Box::new(json::DiagnoseJson::new(out, options)),
         }
     }
 }
 
 /// Writes stories, file by file.
-pub trait Writer {
+pub trait DiagnoseWriter {
     /// Writes those of one file.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
-use super::{DiagnoseOptions, Diagnosis, Writer, apart};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart};
 use crate::findings::Finding;
 use crate::report::check::Files;
 use crate::report::ndjson::{
@@ -18,14 +18,14 @@ use crate::stream::Timestamp;
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
-pub(super) struct Ndjson<'w> {
+pub(super) struct DiagnoseNdjson<'w> {
     out: &'w mut dyn Write,
     options: DiagnoseOptions,
     clock: Rfc3339,
     line: Vec<u8>,
 }
 
-impl<'w> Ndjson<'w> {
+impl<'w> DiagnoseNdjson<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
     }
@@ -38,7 +38,7 @@ impl<'w> Ndjson<'w> {
     }
 }
 
-impl Writer for Ndjson<'_> {
+impl DiagnoseWriter for DiagnoseNdjson<'_> {
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         let file = (self.options.files == Files::Several).then_some(diagnosis.file.as_str());
         for finding in &diagnosis.capture {

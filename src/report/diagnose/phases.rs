@@ -6,7 +6,7 @@ use super::story::Story;
 use super::words::{LONG, first_close, peer, silence};
 use super::{network, secure};
 use crate::analysis::event::{Recognition, TcpState};
-use crate::journal::history::{Exchange, History};
+use crate::journal::history::{ConnectionHistory, Exchange};
 use crate::stream::{Direction, Origin, Span, Timestamp};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
@@ -192,7 +192,7 @@ fn recognized(recognition: Recognition, story: &Story) -> Phase {
 }
 
 /// `server: text of 12 bytes, 0.4 ms after the handshake`
-fn first_message(history: &History) -> Option<Phase> {
+fn first_message(history: &ConnectionHistory) -> Option<Phase> {
     let first = history.first?;
     let mut text = format!("{}: {} of ", peer(first.direction), kind(first.opcode));
     counted(&mut text, first.length, "byte");
@@ -218,7 +218,7 @@ fn kind(opcode: Opcode) -> &'static str {
 }
 
 /// `12 of the client (1.2 kB), 34 of the server (3.4 kB)`
-fn messages(history: &History, story: &Story) -> Option<Phase> {
+fn messages(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
     let first = history.first?;
     let mut text = String::new();
     for direction in Direction::BOTH {
@@ -243,7 +243,7 @@ fn messages(history: &History, story: &Story) -> Option<Phase> {
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
-fn pings(history: &History, side: Direction) -> Option<Phase> {
+fn pings(history: &ConnectionHistory, side: Direction) -> Option<Phase> {
     let pings = history.pings.get(side);
     let first = pings.first?;
     let mut text = format!("{} of the {}, ", pings.sent, peer(side));
@@ -261,7 +261,7 @@ fn pings(history: &History, side: Direction) -> Option<Phase> {
 }
 
 /// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
-fn close(history: &History) -> Option<Phase> {
+fn close(history: &ConnectionHistory) -> Option<Phase> {
     let (side, close) = first_close(history)?;
     let mut text = format!("{}: ", peer(side));
     match close.code {
@@ -304,7 +304,7 @@ fn close(history: &History) -> Option<Phase> {
 }
 
 /// Who ended TCP, how, and after how much silence.
-fn end(history: &History, story: &Story) -> Option<Phase> {
+fn end(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
     let connection = &story.connection;
     let Some(end) = history.ended else {
         let text = "still open where the capture ends".to_owned();

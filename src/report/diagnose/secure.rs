@@ -14,7 +14,7 @@ use crate::tls::{Alert, Facts, Seen};
 pub(super) fn phase(connection: &Connection) -> Option<Phase> {
     let tls = connection.tls.as_deref()?;
     let mut text = String::new();
-    let mut seen = Extent::default();
+    let mut seen = TlsExtent::default();
     if let Some(hello) = &tls.client_hello {
         seen.add(hello.span.first, hello.span.last);
         text.push_str("ClientHello");
@@ -57,7 +57,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
 }
 
 /// What the server chose, and its certificate.
-fn answer(tls: &Facts, text: &mut String, seen: &mut Extent) {
+fn answer(tls: &Facts, text: &mut String, seen: &mut TlsExtent) {
     if let Some(hello) = &tls.server_hello {
         seen.add(hello.span.first, hello.span.last);
         write!(text, " → {}", hello.what.version).ok();
@@ -85,19 +85,19 @@ fn answer(tls: &Facts, text: &mut String, seen: &mut Extent) {
 }
 
 /// `→ fatal alert of the server: protocol version`
-fn said(alert: &Seen<Alert>, direction: Direction, text: &mut String, seen: &mut Extent) {
+fn said(alert: &Seen<Alert>, direction: Direction, text: &mut String, seen: &mut TlsExtent) {
     seen.add(alert.span.first, alert.span.last);
     write!(text, " → {} of the {}", alert.what, peer(direction)).ok();
 }
 
 /// The packets that a phase was seen in.
 #[derive(Debug, Default)]
-struct Extent {
+struct TlsExtent {
     first: Option<Origin>,
     last: Option<Origin>,
 }
 
-impl Extent {
+impl TlsExtent {
     fn add(&mut self, first: Origin, last: Origin) {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
         self.last = Some(self.last.map_or(last, |known| known.max(last)));

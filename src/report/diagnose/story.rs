@@ -3,7 +3,7 @@
 use super::cause;
 use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState};
 use crate::findings::{Explains, Finding, Rule, Severity};
-use crate::journal::history::History;
+use crate::journal::history::ConnectionHistory;
 use crate::stream::Direction;
 
 /// A connection that has ended, or that the capture ended.
@@ -12,7 +12,7 @@ pub struct Story {
     pub(super) connection: Box<Connection>,
     pub(super) ending: Ending,
     /// What happened; `None` where it went well and so many others did that it was let go.
-    pub(super) history: Option<Box<History>>,
+    pub(super) history: Option<Box<ConnectionHistory>>,
     /// What was found, in the order in which it was.
     pub(super) findings: Vec<Finding>,
     /// Whether a filter chose it.
@@ -83,7 +83,7 @@ impl Story {
     pub(super) fn new(
         connection: &Connection,
         ending: Ending,
-        history: History,
+        history: ConnectionHistory,
         findings: Vec<Finding>,
     ) -> Self {
         let mut story = Self {
@@ -177,7 +177,7 @@ impl Story {
     }
 
     /// Whether frames went both ways, or could have: the client found nothing to refuse.
-    fn is_opened(&self, history: &History) -> bool {
+    fn is_opened(&self, history: &ConnectionHistory) -> bool {
         let frames = &self.connection.frames;
         let is_wrong = self.findings.iter().any(|finding| {
             finding.rule.severity == Severity::Error
@@ -238,7 +238,7 @@ impl Story {
 }
 
 /// Whether a finding says that a WebSocket ended in another way than it should have.
-fn is_drop(finding: &Finding, history: &History, ending: Ending) -> bool {
+fn is_drop(finding: &Finding, history: &ConnectionHistory, ending: Ending) -> bool {
     match finding.rule.explains() {
         Explains::Drop => true,
         // Who refuses to go on may say so by ending TCP, but not by a closing handshake.
@@ -264,25 +264,25 @@ mod tests {
 
     /// How far a connection came.
     #[derive(Clone, Copy)]
-    enum Reached {
+    enum HowFar {
         Refused,
         Rejected,
         Opened,
         Cut,
     }
 
-    fn story(reached: Reached, found: &[&str]) -> Story {
+    fn story(reached: HowFar, found: &[&str]) -> Story {
         let mut about = connection(1);
-        let mut history = History::default();
+        let mut history = ConnectionHistory::default();
         let (nature, state, outcome) = match reached {
-            Reached::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
-            Reached::Rejected => (
+            HowFar::Refused => (Nature::Unknown, TcpState::Refused, Outcome::Refused),
+            HowFar::Rejected => (
                 Nature::UpgradeRequested,
                 TcpState::Closed(Direction::ServerToClient),
                 Outcome::Rejected,
             ),
-            Reached::Opened => (Nature::WebSocket, TcpState::Established, Outcome::Open),
-            Reached::Cut => (
+            HowFar::Opened => (Nature::WebSocket, TcpState::Established, Outcome::Open),
+            HowFar::Cut => (
                 Nature::WebSocket,
                 TcpState::HalfClosed(Direction::ServerToClient),
                 Outcome::Aborted,
@@ -305,17 +305,17 @@ mod tests {
 
     #[test]
     fn verdict_follows_from_how_far_it_came_and_what_was_found() {
-        type Row<'a> = (&'a str, Reached, &'a [&'a str], Verdict, &'a [&'a str], &'a str);
+        type Row<'a> = (&'a str, HowFar, &'a [&'a str], Verdict, &'a [&'a str], &'a str);
         #[rustfmt::skip]
         let rows: &[Row<'_>] = &[
-            ("all is well",              Reached::Opened,   &[],                    Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
-            ("a warning of check's",     Reached::Opened,   &["WS-F13"],            Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
-            ("a rule broken, no harm",   Reached::Opened,   &["WS-F02"],            Verdict::Trouble, &["WS-F02"], "server frame is masked"),
-            ("ended without Close",      Reached::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
-            ("a rule broken, then cut",  Reached::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
-            ("an old proxy, no harm",    Reached::Opened,   &["HS-49"],             Verdict::Trouble, &["HS-49"], "proxy dropped the upgrade"),
-            ("refused, nothing known",   Reached::Refused,  &[],                    Verdict::Failed,  &[],         "refused: RST answered the SYN"),
-            ("rejected, a wrong request",Reached::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
+            ("all is well",              HowFar::Opened,   &[],                    Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a warning of check's",     HowFar::Opened,   &["WS-F13"],            Verdict::Fine,    &[],         "1 message in 9.0 ms, still open"),
+            ("a rule broken, no harm",   HowFar::Opened,   &["WS-F02"],            Verdict::Trouble, &["WS-F02"], "server frame is masked"),
+            ("ended without Close",      HowFar::Cut,      &["WS-C12"],            Verdict::Dropped, &["WS-C12"], "the server closed TCP without a Close"),
+            ("a rule broken, then cut",  HowFar::Cut,      &["WS-C12", "WS-F01"],  Verdict::Dropped, &["WS-F01", "WS-C12"], "client frame is not masked"),
+            ("an old proxy, no harm",    HowFar::Opened,   &["HS-49"],             Verdict::Trouble, &["HS-49"], "proxy dropped the upgrade"),
+            ("refused, nothing known",   HowFar::Refused,  &[],                    Verdict::Failed,  &[],         "refused: RST answered the SYN"),
+            ("rejected, a wrong request",HowFar::Rejected, &["HS-08"],             Verdict::Failed,  &["HS-08"],  "Sec-WebSocket-Key is not base64 of 16 bytes"),
         ];
         for (name, reached, found, verdict, causes, words) in rows {
             let story = story(*reached, found);
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn what_is_found_behind_the_end_changes_the_verdict() {
-        let mut late = story(Reached::Opened, &[]);
+        let mut late = story(HowFar::Opened, &[]);
         late.add(&finding("WS-F02", 1));
         assert_eq!(late.verdict, Verdict::Trouble);
         assert_eq!(late.worst(), None, "it did not fail");
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn polling_is_no_failure() {
-        let mut polled = story(Reached::Rejected, &[]);
+        let mut polled = story(HowFar::Rejected, &[]);
         polled.history.as_mut().unwrap().upgrade = Some(Exchange::default());
         polled.judge();
         assert_eq!(
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn closing_handshake_is_no_drop_whatever_was_found() {
-        let mut closed = story(Reached::Cut, &["HS-49"]);
+        let mut closed = story(HowFar::Cut, &["HS-49"]);
         assert_eq!(closed.verdict, Verdict::Dropped);
         closed.ending.outcome = Outcome::Closed;
         closed.judge();
@@ -355,10 +355,10 @@ mod tests {
 
     #[test]
     fn only_what_went_well_is_let_go() {
-        let mut fine = story(Reached::Opened, &[]);
+        let mut fine = story(HowFar::Opened, &[]);
         fine.shrink();
         assert!(fine.history.is_none() && fine.words.starts_with("1 message"));
-        let mut cut = story(Reached::Cut, &["WS-C12"]);
+        let mut cut = story(HowFar::Cut, &["WS-C12"]);
         cut.shrink();
         assert!(cut.history.is_some());
     }

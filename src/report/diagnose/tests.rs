@@ -23,8 +23,8 @@ fn refused(id: u64) -> Connection {
     about
 }
 
-fn collected(feed: impl FnOnce(&mut Assembly<'_, Collector>)) -> Diagnosis {
-    let mut collector = Collector::new(Choice::default());
+fn collected(feed: impl FnOnce(&mut Assembly<'_, DiagnoseCollector>)) -> Diagnosis {
+    let mut collector = DiagnoseCollector::new(DiagnoseChoice::default());
     let mut builder = Builder::new();
     feed(&mut builder.feeding(&mut collector));
     collector.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
@@ -51,7 +51,7 @@ fn written(format: DiagnoseFormat, diagnosis: &Diagnosis, options: DiagnoseOptio
 }
 
 /// Three refused attempts, and one connection that was cut.
-fn failures(collector: &mut Assembly<'_, Collector>) {
+fn failures(collector: &mut Assembly<'_, DiagnoseCollector>) {
     for id in 1..=3 {
         let about = refused(id);
         collector.finding(&finding("NET-01", id));

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use std::io::{self, Write};
 
-use super::fold::{Block, fold};
+use super::fold::{LikeConnections, fold};
 use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::summary::summary;
 use super::words::{meaning, packets, remedy};
-use super::{DiagnoseOptions, Diagnosis, Writer, apart, cause};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart, cause};
 use crate::analysis::event::ConnectionId;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
@@ -22,7 +22,7 @@ use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
 
 /// Writes text.
-pub(super) struct Text<'w> {
+pub(super) struct DiagnoseText<'w> {
     out: &'w mut dyn Write,
     options: DiagnoseOptions,
     line: Line,
@@ -34,13 +34,13 @@ pub(super) struct Text<'w> {
     said: VecDeque<(String, Option<ConnectionId>)>,
 }
 
-impl<'w> Text<'w> {
+impl<'w> DiagnoseText<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         let line = Line::new(options.style.clone());
         Self { out, options, line, has_written: false, is_in_list: false, said: VecDeque::new() }
     }
 
-    fn block(&mut self, block: &Block<'_>) -> io::Result<()> {
+    fn block(&mut self, block: &LikeConnections<'_>) -> io::Result<()> {
         let Some(story) = block.first() else { return Ok(()) };
         let is_detailed = match story.verdict {
             Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
@@ -89,7 +89,12 @@ impl<'w> Text<'w> {
     }
 
     /// `connection 4   [::1]:50313 → [::1]:8080   failed: connection refused    NET-04, NET-01`
-    fn heading(&mut self, block: &Block<'_>, story: &Story, causes: &[&Finding]) -> io::Result<()> {
+    fn heading(
+        &mut self,
+        block: &LikeConnections<'_>,
+        story: &Story,
+        causes: &[&Finding],
+    ) -> io::Result<()> {
         let connection = &story.connection;
         self.line.begin(Role::Strong);
         self.line.push(&numbers(block));
@@ -275,7 +280,7 @@ impl<'w> Text<'w> {
     }
 }
 
-impl Writer for Text<'_> {
+impl DiagnoseWriter for DiagnoseText<'_> {
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         self.said.clear();
         if self.options.files == Files::Several {
@@ -325,7 +330,7 @@ impl Writer for Text<'_> {
 }
 
 /// `connection 4`, `connections 4, 6-9`
-fn numbers(block: &Block<'_>) -> String {
+fn numbers(block: &LikeConnections<'_>) -> String {
     let ids: Vec<u64> = block.stories.iter().map(|story| story.connection.id.0).collect();
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for id in ids {
@@ -352,7 +357,7 @@ fn numbers(block: &Block<'_>) -> String {
 }
 
 /// `3 connections, 36 messages`
-fn all_fine(block: &Block<'_>) -> String {
+fn all_fine(block: &LikeConnections<'_>) -> String {
     let mut messages = 0_u64;
     for story in &block.stories {
         let of = &story.connection.messages;

@@ -7,7 +7,7 @@ use super::story::{Story, Verdict};
 use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::describe::outcome::ConnectionEnd;
 use crate::findings::Finding;
-use crate::journal::history::{CloseSeen, History};
+use crate::journal::history::{CloseSeen, ConnectionHistory};
 use crate::stream::{Direction, Origin};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
@@ -17,7 +17,7 @@ use crate::websocket::CloseCode;
 /// What a connection comes to, without the verdict's own name.
 pub(super) fn verdict(
     story: &Story,
-    history: &History,
+    history: &ConnectionHistory,
     verdict: Verdict,
     causes: &[&Finding],
 ) -> String {
@@ -34,7 +34,7 @@ pub(super) fn verdict(
 }
 
 /// How a cause is put where something is known of this very connection.
-fn because(finding: &Finding, history: &History) -> String {
+fn because(finding: &Finding, history: &ConnectionHistory) -> String {
     match finding.rule.id {
         "WS-C17" => closed_by(history),
         "WS-C12" => ended_by(history),
@@ -90,7 +90,7 @@ fn unknown(story: &Story) -> String {
 }
 
 /// `12 messages in 2m11s, closed 1000`
-fn fine(story: &Story, history: &History) -> String {
+fn fine(story: &Story, history: &ConnectionHistory) -> String {
     if !history.is_accepted() {
         return match (story.ending.outcome, &history.tunnel) {
             (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
@@ -124,7 +124,7 @@ fn code(close: &CloseSeen) -> String {
 }
 
 /// `the server closed with 1009 (message too big)`
-fn closed_by(history: &History) -> String {
+fn closed_by(history: &ConnectionHistory) -> String {
     let Some((direction, close)) = first_close(history) else {
         return "closed by the peer with an error code".to_owned();
     };
@@ -136,7 +136,7 @@ fn closed_by(history: &History) -> String {
 }
 
 /// `the server closed TCP without a Close, after 60.0 s of silence`
-fn ended_by(history: &History) -> String {
+fn ended_by(history: &ConnectionHistory) -> String {
     let Some(end) = history.ended else { return "ended without a Close".to_owned() };
     let mut out = format!("the {} closed TCP without a Close", peer(end.by));
     if let Some(silence) = silence(history, end.at).filter(|silence| *silence >= LONG) {
@@ -148,7 +148,7 @@ fn ended_by(history: &History) -> String {
 }
 
 /// What a cause means: what its rule explains, or of a Close what its code stands for.
-pub(super) fn meaning(finding: &Finding, history: Option<&History>) -> String {
+pub(super) fn meaning(finding: &Finding, history: Option<&ConnectionHistory>) -> String {
     match failing_close(finding, history) {
         Some(code) => format!("{} {}", code.meaning, code.cause),
         None => finding.rule.explanation.to_owned(),
@@ -156,7 +156,7 @@ pub(super) fn meaning(finding: &Finding, history: Option<&History>) -> String {
 }
 
 /// What to do about a cause.
-pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&History>) -> &'f str {
+pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&ConnectionHistory>) -> &'f str {
     match failing_close(finding, history) {
         Some(code) => code.remedy,
         None => finding.remedy,
@@ -164,7 +164,10 @@ pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&History>) -> &'f
 }
 
 /// What is known of the code with which a peer failed the connection.
-fn failing_close(finding: &Finding, history: Option<&History>) -> Option<&'static CloseCode> {
+fn failing_close(
+    finding: &Finding,
+    history: Option<&ConnectionHistory>,
+) -> Option<&'static CloseCode> {
     if finding.rule.id != "WS-C17" {
         return None;
     }
@@ -175,12 +178,12 @@ fn failing_close(finding: &Finding, history: Option<&History>) -> Option<&'stati
 }
 
 /// Nanoseconds between the last frame that was no Close, and a packet.
-pub(super) fn silence(history: &History, until: Origin) -> Option<u64> {
+pub(super) fn silence(history: &ConnectionHistory, until: Origin) -> Option<u64> {
     history.latest.map(|latest| until.time.since(latest.time))
 }
 
 /// The Close that came first.
-pub(super) fn first_close(history: &History) -> Option<(Direction, &CloseSeen)> {
+pub(super) fn first_close(history: &ConnectionHistory) -> Option<(Direction, &CloseSeen)> {
     let closes = Direction::BOTH
         .into_iter()
         .filter_map(|direction| Some((direction, history.closes.get(direction).as_ref()?)));

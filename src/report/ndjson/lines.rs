@@ -217,14 +217,14 @@ pub(super) struct MessageLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) close_code: Option<CloseCode>,
+    pub(super) close_code: Option<CloseCodeField>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) close_reason: Option<&'a str>,
 }
 
 /// The code of a Close; null where it has none. Absent where there is no Close.
 #[derive(Serialize)]
-pub(super) struct CloseCode(pub(super) Option<u16>);
+pub(super) struct CloseCodeField(pub(super) Option<u16>);
 
 /// Further findings of a rule on a connection.
 #[derive(Serialize)]

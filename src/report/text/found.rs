@@ -6,7 +6,7 @@ use super::rows::{ERROR, OPCODE_COLUMN, WARNING};
 use super::{Listing, Text};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
-use crate::journal::Folded;
+use crate::journal::FoldedFindings;
 use crate::report::style::Role;
 use crate::stream::PacketId;
 use crate::text::amount::grouped;
@@ -94,11 +94,11 @@ impl<W: Write> Text<W> {
     }
 
     /// Tells how many findings were only counted.
-    pub(super) fn told_folded(&mut self, connection: &Connection, folded: &[Folded]) {
+    pub(super) fn told_folded(&mut self, connection: &Connection, folded: &[FoldedFindings]) {
         if self.options.findings == Listing::No {
             return;
         }
-        for Folded { rule, count } in folded.iter().filter(|it| !is_told(it.rule)) {
+        for FoldedFindings { rule, count } in folded.iter().filter(|it| !is_told(it.rule)) {
             self.introduce(connection.last, connection);
             self.beside(connection.last, connection.id, None, sign(rule.severity));
             self.line.begin(role(rule.severity));

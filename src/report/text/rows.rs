@@ -7,8 +7,8 @@ use crate::analysis::event::{Connection, ConnectionId, Limit};
 use crate::describe::incident;
 use crate::findings::Peers;
 use crate::http::Handshake;
-use crate::journal::Tunnel;
-use crate::report::handshake::{Answered, HandshakeFacts};
+use crate::journal::TunnelAnswer;
+use crate::report::handshake::{HandshakeFacts, ResponseSeen};
 use crate::report::line::role;
 use crate::report::style::Role;
 use crate::stream::{Direction, Gap, GapCause, Origin, Span, Timestamp};
@@ -62,7 +62,7 @@ impl<W: Write> Text<W> {
         let good = facts.status == Some(SWITCHING_PROTOCOLS);
         let mark = if good { " " } else { ERROR };
         self.numbered(origin, connection, Some(Direction::ServerToClient), mark);
-        if facts.answered == Answered::No {
+        if facts.answered == ResponseSeen::No {
             self.line.paint(Role::Error, incident::NO_RESPONSE);
             return self.write();
         }
@@ -95,13 +95,15 @@ impl<W: Write> Text<W> {
         origin: Origin,
         connection: &Connection,
         handshake: &Handshake,
-        tunnel: Tunnel,
+        tunnel: TunnelAnswer,
     ) {
         let facts = HandshakeFacts::of(handshake);
         let (mark, role, answer) = match (tunnel, facts.answered) {
-            (Tunnel::Opened, _) => (" ", Role::Server, "proxy opened a tunnel to "),
-            (Tunnel::Refused, Answered::Yes) => (ERROR, Role::Error, "proxy refused a tunnel to "),
-            (Tunnel::Refused, Answered::No) => {
+            (TunnelAnswer::Opened, _) => (" ", Role::Server, "proxy opened a tunnel to "),
+            (TunnelAnswer::Refused, ResponseSeen::Yes) => {
+                (ERROR, Role::Error, "proxy refused a tunnel to ")
+            }
+            (TunnelAnswer::Refused, ResponseSeen::No) => {
                 (ERROR, Role::Error, "no response from the proxy about a tunnel to ")
             }
         };
@@ -109,7 +111,7 @@ impl<W: Write> Text<W> {
         self.line.begin(role);
         self.line.push(answer);
         self.foreign(facts.target.unwrap_or(b"?"));
-        if let Some(status) = facts.status.filter(|_| tunnel == Tunnel::Refused) {
+        if let Some(status) = facts.status.filter(|_| tunnel == TunnelAnswer::Refused) {
             self.line.value(format_args!(" ({status:03})"));
         }
         self.line.end();
