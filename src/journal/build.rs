@@ -15,7 +15,7 @@ use crate::analysis::event::{
 use crate::analysis::{PayloadPacket, Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PerDirection, Span};
+use crate::stream::{Direction, Origin, Span};
 use crate::websocket::{Frame, Message, Opcode};
 
 /// Assembles entries.
@@ -39,8 +39,6 @@ pub struct Builder {
     folded: Vec<FoldedFindings>,
     /// Findings about messages that are not whole yet.
     held: Vec<Held>,
-    /// How far entries reach in the streams of each connection, by its slot.
-    reached: Vec<EntryReach>,
     pairs: Pairs,
     tally: Tally,
     stage: Stage,
@@ -76,14 +74,6 @@ struct Held {
 enum IsLast {
     Yes,
     No,
-}
-
-/// How far entries reach in the streams of a connection.
-#[derive(Clone, Copy, Debug, Default)]
-struct EntryReach {
-    connection: ConnectionId,
-    /// Stream offset one past the last byte that has an entry.
-    offsets: PerDirection<u64>,
 }
 
 /// A builder, and the journal that its entries are given to.
@@ -137,7 +127,6 @@ impl Builder {
             fresh: Vec::new(),
             folded: Vec::new(),
             held: Vec::new(),
-            reached: Vec::new(),
             pairs: Pairs::new(),
             tally: Tally::default(),
             stage: Stage::Events,
@@ -205,19 +194,18 @@ impl Builder {
             }
             ConnectionEvent::FrameEnded(direction, frame) => {
                 self.tally.frames = self.tally.frames.saturating_add(1);
-                self.reach(connection, direction, frame.span.end);
                 if self.hindsight.is_some() {
                     self.foresee_frame(connection.id, direction, frame);
                 }
                 let (wants, is_plain) = (out.takes_frame(frame), self.is_plain());
-                if wants || !is_plain {
-                    let kind = EntryKind::Frame(frame);
-                    let entry = Entry::new(connection, origin, kind).within(direction, frame.span);
-                    let wants = if wants { FrameInterest::Entry } else { FrameInterest::Nothing };
-                    self.frame(entry, (connection, direction, frame), wants, out);
-                } else {
+                if !wants && is_plain {
                     self.take_id();
+                    return;
                 }
+                let kind = EntryKind::Frame(frame);
+                let entry = Entry::new(connection, origin, kind).within(direction, frame.span);
+                let wants = if wants { FrameInterest::Entry } else { FrameInterest::Nothing };
+                self.frame(entry, (connection, direction, frame), wants, out);
             }
             ConnectionEvent::Message(direction, message) => {
                 self.tally.messages = self.tally.messages.saturating_add(1);
@@ -329,14 +317,19 @@ impl Builder {
     }
 
     /// Gives an entry with the findings about its event.
-    fn give(&mut self, entry: Entry<'_>, out: &mut impl Journal) {
-        let id = self.take_id();
+    #[inline]
+    fn give(&mut self, mut entry: Entry<'_>, out: &mut impl Journal) {
+        entry.id = self.take_id();
         if self.fresh.is_empty() {
-            out.entry(&Entry { id, ..entry });
-            return;
+            return out.entry(&entry);
         }
+        self.give_with_findings(entry, out);
+    }
+
+    #[inline(never)]
+    fn give_with_findings(&mut self, entry: Entry<'_>, out: &mut impl Journal) {
         let fresh = std::mem::take(&mut self.fresh);
-        out.entry(&Entry { id, findings: &fresh, ..entry });
+        out.entry(&Entry { findings: &fresh, ..entry });
     }
 
     /// Gives a finding that concerns no entry yet to come.
@@ -467,6 +460,17 @@ impl Builder {
         if self.held.is_empty() {
             return self.give(entry, out);
         }
+        self.message_with_held(entry, (connection, direction, message), out);
+    }
+
+    /// The same if something is held back.
+    #[inline(never)]
+    fn message_with_held(
+        &mut self,
+        entry: Entry<'_>,
+        (connection, direction, message): (&Connection, Direction, &Message<'_>),
+        out: &mut impl Journal,
+    ) {
         let within = message.span.start..message.span.end;
         let mut own = self.extract(connection.id, direction, |held| within.contains(&held.offset));
         if matches!(message.opcode, Opcode::Text | Opcode::Binary) {
@@ -522,7 +526,6 @@ impl Builder {
         let entry = Entry { direction: Some(direction), ..entry };
         let Some(head) = head else { return self.give(entry, out) };
         if let Some(connection) = entry.connection {
-            self.reach(connection, direction, head.span.end);
             let late = self.foresee(connection.id, direction, head.span);
             self.fresh.extend(late);
         }
@@ -534,14 +537,13 @@ impl Builder {
         let id = connection.id;
         self.pairs.end(id);
         if !self.is_plain() {
-            let reached = self.reached.get(connection.slot).filter(|it| it.connection == id);
-            let offsets = reached.map(|reached| reached.offsets).unwrap_or_default();
             let mut about = Vec::new();
             let unfinished = self.held.extract_if(.., |held| held.connection == id);
             about.extend(unfinished.filter(|held| !held.given).map(|held| held.found));
             for found in std::mem::take(&mut self.fresh) {
                 let place = found.finding.direction.zip(found.finding.offset);
-                let is_past = place.is_some_and(|(of, offset)| offset < *offsets.get(of));
+                // What the end itself breaks names the end of the stream; everything before has its entry.
+                let is_past = place.is_some_and(|(of, offset)| offset != *connection.bytes.get(of));
                 if is_past && self.attached.remove(&found.number) {
                     continue;
                 }
@@ -581,20 +583,6 @@ impl Builder {
                 found,
             });
         }
-    }
-
-    /// Notes how far entries reach in a stream.
-    fn reach(&mut self, connection: &Connection, direction: Direction, end: u64) {
-        let slot = connection.slot;
-        if self.reached.len() <= slot {
-            self.reached.resize_with(slot.saturating_add(1), EntryReach::default);
-        }
-        let Some(reached) = self.reached.get_mut(slot) else { return };
-        if reached.connection != connection.id {
-            *reached = EntryReach { connection: connection.id, ..EntryReach::default() };
-        }
-        let offset = reached.offsets.get_mut(direction);
-        *offset = end.max(*offset);
     }
 }
 

@@ -127,26 +127,28 @@ impl Statistics {
 impl Journal for Statistics {
     fn entry(&mut self, entry: &Entry<'_>) {
         let Some(connection) = entry.connection else { return };
-        match (entry.kind, entry.direction) {
-            (EntryKind::Message(message), Some(direction)) => {
-                self.message(connection.id, entry.origin.time, direction, message);
+        match entry.kind {
+            EntryKind::Message(message) => {
+                if let Some(direction) = entry.direction {
+                    self.message(connection.id, entry.origin.time, direction, message);
+                }
             }
-            (EntryKind::Frame(frame), Some(direction)) => {
-                self.directions.get_mut(direction).frame(frame);
+            EntryKind::Gap(gap) if connection.nature == Nature::WebSocket => {
+                if let Some(direction) = entry.direction {
+                    let traffic = self.directions.get_mut(direction);
+                    add(&mut traffic.gaps, 1);
+                    add(&mut traffic.missing_bytes, gap.length);
+                }
             }
-            (EntryKind::Gap(gap), Some(direction)) if connection.nature == Nature::WebSocket => {
-                let traffic = self.directions.get_mut(direction);
-                add(&mut traffic.gaps, 1);
-                add(&mut traffic.missing_bytes, gap.length);
-            }
-            (EntryKind::Opened, _) => add(&mut self.connections, 1),
-            (EntryKind::Ended { ending, .. }, _) => self.ended(connection, ending.outcome),
+            EntryKind::Opened => add(&mut self.connections, 1),
+            EntryKind::Ended { ending, .. } => self.ended(connection, ending.outcome),
             _ => {}
         }
     }
 
-    fn takes_frame(&self, _: &Frame) -> bool {
-        true
+    /// Every frame that starts ends, whole or not: its entry is not needed.
+    fn frame_started(&mut self, _: &Connection, direction: Direction, frame: &Frame) {
+        self.directions.get_mut(direction).frame(frame);
     }
 }
 

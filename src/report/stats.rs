@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ndjson::{SummaryLine, write};
 use super::output::Output;
 use super::{LineFormat, Report};
-use crate::analysis::event::Nature;
+use crate::analysis::event::{Connection, Nature};
 use crate::journal::{Entry, EntryKind, Journal, Summary};
 use crate::journal::{Statistics, Traffic};
 use crate::stream::{Direction, Timestamp};
@@ -179,8 +179,10 @@ impl<W: Write> Journal for Stats<W> {
         }
     }
 
-    fn takes_frame(&self, frame: &Frame) -> bool {
-        self.filter.is_none() && self.statistics.takes_frame(frame)
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        if self.filter.is_none() {
+            self.statistics.frame_started(connection, direction, frame);
+        }
     }
 }
 
@@ -439,6 +441,12 @@ mod tests {
         };
         let client = Direction::ClientToServer;
         send(&mut builder.feeding(&mut stats), 0, &it, ConnectionEvent::Opened);
+        send(
+            &mut builder.feeding(&mut stats),
+            1,
+            &it,
+            ConnectionEvent::FrameStarted(client, &frame),
+        );
         send(&mut builder.feeding(&mut stats), 1, &it, ConnectionEvent::FrameEnded(client, &frame));
         send(&mut builder.feeding(&mut stats), 1, &it, ConnectionEvent::Message(client, &text));
         send(

@@ -22,6 +22,7 @@ use wslens::report::Report;
 use wslens::report::Selection;
 use wslens::report::ndjson;
 use wslens::report::ndjson::Ndjson;
+use wslens::stream::Direction;
 use wslens::websocket::Frame;
 use wslens::websocket::Message;
 
@@ -48,6 +49,10 @@ impl Journal for Journals {
 
     fn takes_frame(&self, _: &Frame) -> bool {
         true
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        self.statistics.frame_started(connection, direction, frame);
     }
 }
 

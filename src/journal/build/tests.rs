@@ -6,6 +6,7 @@ use super::*;
 use crate::analysis::event::{Outcome, StartedBy};
 use crate::findings::rule;
 use crate::journal::fixture::{self, finding_in, origin};
+use crate::stream::PerDirection;
 use crate::websocket::FrameHeader;
 
 use PlayedStep::{End, Ends, Finds, Folds, Says, Starts};
@@ -106,7 +107,9 @@ fn span(start: u64, end: u64) -> Span {
 
 fn connection() -> Connection {
     let peers = ["10.0.0.1:50312".parse().unwrap(), "10.0.0.2:8080".parse().unwrap()];
-    Connection::new(ConnectionId(3), peers, StartedBy::Syn, origin(1))
+    let mut connection = Connection::new(ConnectionId(3), peers, StartedBy::Syn, origin(1));
+    connection.bytes = PerDirection { client: 30, server: 30 };
+    connection
 }
 
 fn message(opcode: Opcode, start: u64, end: u64) -> Message<'static> {
