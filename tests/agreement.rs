@@ -28,7 +28,7 @@ use wslens::capture::Spool;
 use wslens::findings::{Reading, Settings};
 use wslens::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
 use wslens::pipeline::Pipeline;
-use wslens::report::check::{Choice, Collector, Extent};
+use wslens::report::check::{CheckChoice, CheckCollector, Extent};
 use wslens::report::filtered::{Filtered, Intake};
 use wslens::report::ndjson::{Ndjson, NdjsonOptions};
 use wslens::report::style::{Coloring, Style};
@@ -498,7 +498,7 @@ impl<J: Journal> Journal for Several<J> {
 /// What `print -Y` and `check -Y` make of the same entries.
 struct Asked<'r> {
     print: Filtered<'r, Chosen>,
-    check: Collector,
+    check: CheckCollector,
 }
 
 impl Journal for Asked<'_> {
@@ -552,8 +552,8 @@ fn assert_filters(path: &Path, expressions: &[String]) {
         let matcher = Matcher::new(filter.clone()).with_hindsight(Some(Arc::clone(&hindsight)));
         let (selection, detail) = (Selection::default(), Detail::Messages);
         let intake = Intake { selection, detail, keep: 16, digest: Digest::Unwanted };
-        let choice = Choice { filter: Some(filter.clone()), ..Choice::default() };
-        let check = Collector::new(choice).with_hindsight(Some(Arc::clone(&hindsight)));
+        let choice = CheckChoice { filter: Some(filter.clone()), ..CheckChoice::default() };
+        let check = CheckCollector::new(choice).with_hindsight(Some(Arc::clone(&hindsight)));
         let mut asked = Asked { print: Filtered::new(chosen, matcher, intake), check };
         asked.print.start(start);
         asked.check.start(start);
