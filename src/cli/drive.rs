@@ -187,7 +187,7 @@ fn skipped(notices: &SkippedBlocks) -> Vec<String> {
 }
 
 fn in_words(SkippedBlock { offset, after, damage }: &SkippedBlock) -> String {
-    format!("damaged block at byte {offset}, behind packet {after}, skipped: {damage}")
+    format!("damaged block at byte {offset}, after packet {after}, skipped: {damage}")
 }
 
 /// Packets between two looks at the progress.

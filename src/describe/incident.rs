@@ -52,7 +52,7 @@ pub const SYNC_LOST: &str = "frame boundaries lost";
 pub const SYNC_FOUND: &str = "frame boundaries found again";
 
 /// The same bytes were captured twice, with different content (CAP-06).
-pub const CONFLICT: &str = "came twice with different content; the first were used";
+pub const CONFLICT: &str = "received twice with different content; the first version was used";
 
 /// Which limit discarded data (CAP-09).
 pub fn limit(limit: Limit) -> &'static str {
@@ -69,9 +69,9 @@ pub fn inflation(inflation: Inflation) -> Option<&'static str> {
     match inflation {
         Inflation::Done | Inflation::Unfinished => None,
         Inflation::None => Some("compressed, but nothing was negotiated"),
-        Inflation::HistoryMissing => Some("not inflatable: earlier bytes were not captured"),
+        Inflation::HistoryMissing => Some("cannot be inflated: earlier bytes were not captured"),
         Inflation::Forgotten { .. } => {
-            Some("not inflatable: refers to an earlier message despite no_context_takeover")
+            Some("cannot be inflated: refers to an earlier message despite no_context_takeover")
         }
         Inflation::Invalid { .. } => Some("not valid DEFLATE"),
         Inflation::TooLarge => Some("inflation stopped at its limit"),

@@ -50,7 +50,7 @@ impl ConnectionEnd {
             Outcome::Undecodable => match self.transport {
                 Transport::Tls => "TLS: encrypted, not decoded",
                 Transport::H2 => "HTTP/2: not decoded",
-                Transport::Tcp => "not decodable: too little of it, or an unknown protocol",
+                Transport::Tcp => "not decodable: too little data, or an unknown protocol",
             },
         }
     }

@@ -99,7 +99,7 @@ pub enum EntryKind<'a> {
     NotAFrame(&'a [u8]),
     /// The stream ended within a frame header, of which these bytes were seen.
     HeaderUnfinished(&'a [u8]),
-    /// The bytes of the span came twice with different content; the first were used.
+    /// The bytes of the span were received twice with different content; the first version was used.
     Conflict,
     /// A limit was reached and data was dropped.
     Limit(Limit),

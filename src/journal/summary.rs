@@ -237,7 +237,7 @@ impl Tally {
         });
         let limits = self.limits.saturating_add(facts.fragment_limits);
         note("CAP-09", limits, &|text| {
-            text.push_str("data was let go ");
+            text.push_str("data was discarded ");
             counted(text, limits, "time");
             text.push_str(" because a limit was reached");
         });

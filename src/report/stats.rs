@@ -324,7 +324,7 @@ fn nature_name(nature: Nature) -> &'static str {
 
 fn nature_words(nature: Nature) -> &'static str {
     match nature {
-        Nature::Unknown => "without enough payload to tell",
+        Nature::Unknown => "with too little payload to identify",
         Nature::Http => "plain HTTP",
         Nature::UpgradeRequested => "asked for a WebSocket and did not get one",
         Nature::WebSocket => "WebSocket",

@@ -122,7 +122,7 @@ pub enum OpenError {
     #[error(transparent)]
     Capture(#[from] capture::Error),
     /// What is read now is not what was read before: the capture has changed.
-    #[error("packet {0} is not what it was; the capture file has changed")]
+    #[error("packet {0} has changed: the capture file was modified while open")]
     Changed(PacketId),
 }
 

@@ -147,7 +147,7 @@ fn whole(row: &Row, world: World<'_>) -> Result<Opened, String> {
     let opened = opened.map_err(|error| error.to_string())?;
     if opened.cut {
         return Err(
-            "this message is too large to be taken out here; wslens print --format ndjson can"
+            "this message is too large to be exported here; use wslens print --format ndjson"
                 .to_owned(),
         );
     }
@@ -172,8 +172,7 @@ fn extension(row: &Row, content: &[u8]) -> &'static str {
 }
 
 /// Why there is no filter for a value.
-const NO_FILTER: &str =
-    "filters look only into messages that are JSON from their first byte to their last";
+const NO_FILTER: &str = "filters look only into messages that are JSON as a whole";
 
 /// What is taken out at most, in bytes: it passes through memory.
 const LIMITS: OpenLimits = OpenLimits {

@@ -270,14 +270,14 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
 }
 
 fn let_go(spool: &Spool) -> String {
-    let mut text = "CAP-09 the oldest packets are let go: the newest ".to_owned();
+    let mut text = "CAP-09 the oldest packets are discarded: the newest ".to_owned();
     size(&mut text, spool.limit());
     text.push_str(" can be opened (--spool-limit)");
     text
 }
 
 fn in_words(capture::SkippedBlock { offset, after, damage }: &capture::SkippedBlock) -> String {
-    format!("damaged block at byte {offset}, behind packet {after}, skipped: {damage}")
+    format!("damaged block at byte {offset}, after packet {after}, skipped: {damage}")
 }
 
 /// Nanoseconds of the capture between two looks at what was lost.

@@ -133,7 +133,7 @@ impl App {
     fn go_to_found(&mut self, world: World<'_>) {
         let Some(found) = self.findings.current(world.timeline) else { return };
         let Some(row) = found.row else {
-            self.say(Tone::Failed, "this is about the capture as a whole, no row of it");
+            self.say(Tone::Failed, "this is about the capture as a whole, not about a row");
             return;
         };
         let picked = self.rows.picked();

@@ -99,7 +99,7 @@ impl Prompt {
             PromptPurpose::Filter => "filter: ",
             PromptPurpose::FilterConnections => "connections with: ",
             PromptPurpose::Save(_) => "save as: ",
-            PromptPurpose::Overwrite { .. } => "it exists; overwrite? (y/n) ",
+            PromptPurpose::Overwrite { .. } => "file exists; overwrite? (y/n) ",
         }
     }
 

@@ -126,7 +126,7 @@ impl Search {
     /// Looks for the next one.
     pub fn again(&mut self, towards: Towards, rows: &RowList) {
         let Some(needle) = &self.needle else {
-            self.notice = Some(failed("nothing to search for yet: / starts a search"));
+            self.notice = Some(failed("no search yet: / starts one"));
             return;
         };
         let place = match towards {

@@ -173,16 +173,16 @@ impl EventLoop {
                     self.shared.stop();
                     self.app.say(
                         Tone::Done,
-                        "capturing stopped; what came is read to its end, x leaves the rest out",
+                        "capturing stopped; packets already received are still read, x skips the rest",
                     );
                 } else {
                     self.shared.quit();
-                    self.app.say(Tone::Done, "capturing stopped; what was not read is left out");
+                    self.app.say(Tone::Done, "capturing stopped; unread packets are skipped");
                 }
             }
             Effect::StopReading => {
                 self.shared.stop();
-                self.app.say(Tone::Done, "reading stopped; what was read stays");
+                self.app.say(Tone::Done, "reading stopped; rows already read stay");
             }
             Effect::Copy(bytes) => {
                 let copied = CopyToClipboard::to_clipboard_from(&bytes);

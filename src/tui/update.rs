@@ -239,7 +239,7 @@ impl App {
         } else if self.inspecting == InspectorPane::Open {
             self.inspecting = InspectorPane::Closed;
         } else if self.search.forget() {
-            self.say(Tone::Done, "nothing is searched for any more");
+            self.say(Tone::Done, "search ended");
         } else if self.rows.filter().is_some() {
             self.rows.set_filter(None);
         } else if !self.rows.picked().is_empty() {
@@ -262,7 +262,7 @@ impl App {
             Holding::No if self.reading.stage == LoadStage::Live => {
                 self.rows.hold(world.timeline, Holding::Yes);
             }
-            Holding::No => self.say(Tone::Failed, "only what comes live can be held still"),
+            Holding::No => self.say(Tone::Failed, "only a live capture can be paused"),
         }
     }
 
@@ -362,8 +362,8 @@ impl App {
         let current = self.current();
         match current.and_then(|id| self.partner(id, world.timeline)) {
             Some(partner) if self.rows.has(partner) => self.rows.seek(partner),
-            Some(_) => self.say(Tone::Failed, "what belongs to this row is not shown"),
-            None => self.say(Tone::Failed, "nothing answers this row, and it answers nothing"),
+            Some(_) => self.say(Tone::Failed, "the row that belongs to this one is not shown"),
+            None => self.say(Tone::Failed, "this row has no counterpart"),
         }
     }
 

@@ -22,7 +22,7 @@ impl HeaderFacts {
                     "Kept free for extensions, and none in use defines it: it must be 0, and the receiver \
                      must fail the connection."
                 } else {
-                    "Kept free for extensions; none in use defines it."
+                    "Reserved for extensions; none in use defines it."
                 }
                 .into();
             }
@@ -73,12 +73,12 @@ impl HeaderFacts {
                  until one has FIN = 1.",
             ),
             (true, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) => {
-                ("last frame of its message", "Close, Ping and Pong are always whole in one frame.")
+                ("last frame of its message", "Close, Ping and Pong are never fragmented.")
             }
             (true, None) => ("last frame of its message", "This frame ends its message."),
             (false, _) if self.is_control() => (
                 "more frames follow",
-                "A control frame must not be cut into several frames: FIN must be 1 here.",
+                "A control frame must not be fragmented: FIN must be 1 here.",
             ),
             (false, _) => ("more frames follow", "This frame does not end its message."),
         };
@@ -94,7 +94,7 @@ impl HeaderFacts {
         let (words, meaning) = match (is_set, self.context.compression) {
             (false, Compression::None) => (
                 "not used",
-                "Kept free for extensions: permessage-deflate marks compressed messages with it.",
+                "Reserved for extensions: permessage-deflate marks compressed messages with it.",
             ),
             (false, Compression::Deflate(_) | Compression::Unknown) => (
                 "not compressed",
@@ -160,15 +160,15 @@ impl HeaderFacts {
                 "RFC 6455 §5.5.2",
             ),
             Some(Opcode::Pong) => (
-                "The response to a Ping, with the same payload; or an unsolicited sign of life.",
+                "The response to a Ping, with the same payload; or an unsolicited heartbeat.",
                 "RFC 6455 §5.5.3",
             ),
             None if self.is_control() => (
-                "Kept for control frames to come. A receiver that meets it must fail the connection.",
+                "Reserved for future control frames. A receiver of one must fail the connection.",
                 "RFC 6455 §5.2",
             ),
             None => (
-                "Kept for data frames to come. A receiver that meets it must fail the connection.",
+                "Reserved for future data frames. A receiver of one must fail the connection.",
                 "RFC 6455 §5.2",
             ),
         };
@@ -203,7 +203,7 @@ impl HeaderFacts {
                  server never does. So this frame ought to be from a client."
             }
             (false, None) => {
-                "A client masks every frame, a server never does. So this frame ought to be from a server."
+                "A client masks every frame, a server never does. So this frame should be from a server."
             }
         };
         field.meaning = format!("{what} {who}").into();
@@ -234,7 +234,7 @@ impl HeaderFacts {
             field
                 .meaning
                 .to_mut()
-                .push_str(" A control frame must not be that long: 125 bytes are the most.");
+                .push_str(" A control frame must not be that long: 125 bytes is the maximum.");
             field.section = "RFC 6455 §5.2, §5.5";
         }
     }
@@ -251,14 +251,14 @@ fn extended_length(field: &mut FrameField) {
         }
         16 => "Most significant byte first. From 126 to 65,535 bytes the length is in these 16 bits.",
         _ if length >> 63 != 0 => {
-            "The first of these 64 bits must be 0, and it is 1: no frame may be that long."
+            "The first of these 64 bits must be 0, but it is 1."
         }
         _ if length <= 125 => {
             "The shortest form that holds the length must be used: up to 125 bytes fit into the 7 bits \
              before."
         }
         _ if length <= 0xffff => {
-            "The shortest form that holds the length must be used: up to 65,535 bytes fit into 16 bits."
+            "The shortest form must be used: lengths up to 65,535 bytes fit into 16 bits."
         }
         _ => {
             "Most significant byte first. From 65,536 bytes on the length is in these 64 bits, of \
@@ -274,10 +274,10 @@ pub(super) fn missing(field: &mut FrameField) {
     field.words = if field.seen_bits == 0 { "missing".into() } else { "cut short".into() };
     field.meaning = match (field.kind, bytes) {
         (FieldKind::Mask | FieldKind::Length, _) => {
-            "In the second byte of the header, which is not there.".into()
+            "It is in the second byte of the header, which is missing.".into()
         }
-        (_, 1) => "The last byte of it is not there.".into(),
-        (_, bytes) => format!("{bytes} of its {} bytes are not there.", field.bits / 8).into(),
+        (_, 1) => "Its last byte is missing.".into(),
+        (_, bytes) => format!("{bytes} of its {} bytes are missing.", field.bits / 8).into(),
     };
 }
 

@@ -57,7 +57,7 @@ pub(super) fn tcp(story: &Story) -> Phase {
                 Some(ack)
             }
             (Some(answer), None) => {
-                text.push_str(" → SYN-ACK, and nothing more of the client");
+                text.push_str(" → SYN-ACK, and nothing more from the client");
                 Some(answer)
             }
             (None, _) => {
@@ -82,7 +82,7 @@ pub(super) fn tcp(story: &Story) -> Phase {
 /// `10.0.0.1 says: port unreachable`
 pub(super) fn icmp(story: &Story) -> Option<Phase> {
     let error = story.connection.network.unreachable?;
-    let mut text = format!("{} says: {}", error.reporter, error.kind.name());
+    let mut text = format!("{} reports: {}", error.reporter, error.kind.name());
     if error.count > 1 {
         write!(text, " ({} times)", error.count).ok();
     }
@@ -121,7 +121,7 @@ pub(super) fn stalled(side: Direction, story: &Story) -> Option<Phase> {
     if longest < SHORTEST_STALL {
         return None;
     }
-    let mut text = format!("the {} could take nothing for ", peer(side));
+    let mut text = format!("the receive window of the {} was zero for ", peer(side));
     duration(&mut text, longest);
     if stalls.count > 1 {
         text.push_str(" at most, ");

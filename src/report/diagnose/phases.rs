@@ -184,9 +184,9 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
 
 fn recognized(recognition: Recognition, story: &Story) -> Phase {
     let how = match recognition {
-        Recognition::Forced => "read as WebSocket as told",
+        Recognition::Forced => "read as WebSocket (--decode-as)",
         Recognition::Likely => "recognized by its frames",
-        Recognition::Possible => "perhaps a WebSocket, by its frames",
+        Recognition::Possible => "possibly a WebSocket, judging by its frames",
     };
     plain(Label::Upgrade, story.connection.first, format!("not captured; {how}"))
 }
@@ -307,7 +307,7 @@ fn close(history: &ConnectionHistory) -> Option<Phase> {
 fn end(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
     let connection = &story.connection;
     let Some(end) = history.ended else {
-        let text = "still open where the capture ends".to_owned();
+        let text = "still open at the end of the capture".to_owned();
         return match connection.state {
             // Told by its opening.
             TcpState::Refused | TcpState::SynSent => None,

@@ -31,7 +31,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         }
     }
     if let Some(foreign) = &tls.foreign {
-        write!(text, " → no TLS of the {}, but ", peer(foreign.direction)).ok();
+        write!(text, " → no TLS from the {}, but ", peer(foreign.direction)).ok();
         escape(foreign.bytes.get(..FOREIGN).unwrap_or(&foreign.bytes), FOREIGN, &mut text);
         seen.add(foreign.span.first, foreign.span.last);
     }

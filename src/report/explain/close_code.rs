@@ -34,12 +34,7 @@ pub(super) fn remark(code: u16) -> Option<String> {
     let named = |status: u16, http: HttpStatus| format!("{status} {}", http.name);
     if let Some(http) = HttpStatus::resembling(code) {
         let instead = http.close_code.map_or_else(
-            || {
-                format!(
-                    "Codes of your own start at 4000: {} for example.",
-                    code.saturating_add(4000)
-                )
-            },
+            || format!("Private codes start at 4000, for example {}.", code.saturating_add(4000)),
             |better| {
                 format!("The close code for that is {better} ({}).", CloseCode::of(better).name)
             },
@@ -87,7 +82,7 @@ fn wire(code: u16, entry: &CloseCode) -> String {
             format!("Must not be used: {bytes} in a Close frame breaks a rule (WS-C05).")
         }
         (Wire::Undefined, 5000..) => {
-            format!("Ought not to be used: {bytes} in a Close frame is a warning (WS-C06).")
+            format!("Should not be used: {bytes} in a Close frame is a warning (WS-C06).")
         }
     }
 }

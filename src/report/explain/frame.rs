@@ -14,7 +14,7 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, place: FramePlace
     title(page, frame, place);
     if frame.is_text() {
         page.blank();
-        page.push("These bytes look like text, not like a frame: \"");
+        page.push("These bytes look like text rather than a frame: \"");
         page.foreign(frame.bytes, 1);
         page.push("\"");
         page.end_line();

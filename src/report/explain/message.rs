@@ -73,7 +73,7 @@ pub(super) fn explain(page: &mut Page, message: &WholeMessage) {
         frames => format!("{} frames", number_u64(frames)),
     };
     let length = bytes(message.length);
-    let state = if message.complete { "The whole message" } else { "The message, not all of it" };
+    let state = if message.complete { "The whole message" } else { "The message (incomplete)" };
     page.heading(&format!("{state}: {}, {frames}, {length}", message.opcode.name()));
     page.blank();
     if message.compressed {
@@ -111,9 +111,9 @@ fn inflating(message: &WholeMessage) -> String {
         Inflation::Done => {
             format!(" {} inflate to {}.", bytes(message.wire_length), bytes(message.length))
         }
-        Inflation::Unfinished => " Not all of it is here.".to_owned(),
+        Inflation::Unfinished => " Part of it is missing.".to_owned(),
         Inflation::HistoryMissing => {
-            " It repeats parts of earlier messages, which are not here: give the frames before it, too."
+            " It repeats parts of earlier messages, which are missing: give the frames before it too."
                 .to_owned()
         }
         Inflation::Invalid { offset, fault } => format!(

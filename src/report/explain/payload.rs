@@ -19,7 +19,7 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, header: &FrameHea
     page.heading(&format!("The payload, {}", bytes(header.payload_length)));
     if payload.is_empty() {
         page.blank();
-        page.paragraph(2, "None of it is here.");
+        page.paragraph(2, "None of it is present.");
         return;
     }
     let mut plain = payload.to_vec();
@@ -36,7 +36,7 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, header: &FrameHea
     if frame.missing() > 0 {
         page.blank();
         let text = format!(
-            "The frame is cut short: {} of {} of payload are here, {} more would follow.",
+            "The frame is cut short: {} of {} of payload are here, {} are missing.",
             number(payload.len()),
             bytes(header.payload_length),
             bytes(frame.missing()),
@@ -98,7 +98,7 @@ fn unmasking(page: &mut Page, masked: &[u8], plain: &[u8], key: [u8; 4]) {
 fn xor(page: &mut Page, (masked, key, plain): (u8, u8, u8)) {
     let rows = [
         ("  ", masked, String::new()),
-        ("⊕ ", key, "    1 where the two bits above differ, else 0".to_owned()),
+        ("⊕ ", key, "    1 if the two bits above differ, else 0".to_owned()),
         (
             "= ",
             plain,
@@ -147,7 +147,10 @@ fn content(page: &mut Page, header: &FrameHeader, plain: &[u8]) {
         Some(Opcode::Close) => close(page, plain),
         Some(Opcode::Ping | Opcode::Pong) => {
             page.blank();
-            page.paragraph(2, "It has no meaning of its own: a Pong gives back what its Ping had.");
+            page.paragraph(
+                2,
+                "It has no meaning of its own: a Pong returns the payload of its Ping.",
+            );
         }
         Some(Opcode::Text | Opcode::Binary | Opcode::Continuation) | None => {}
     }
@@ -173,9 +176,8 @@ fn utf8(page: &mut Page, text: &[u8]) {
 /// Says that a text is not UTF-8.
 pub(super) fn not_utf8(page: &mut Page, byte: u64) {
     let at = number_u64(byte);
-    let text = format!(
-        "It is not UTF-8: the byte at offset {at} cannot stand there. A text must be (RFC 6455 §8.1)."
-    );
+    let text =
+        format!("It is not UTF-8: invalid byte at offset {at}. A text must be (RFC 6455 §8.1).");
     page.paragraph(2, &text);
 }
 
@@ -197,7 +199,7 @@ fn close(page: &mut Page, plain: &[u8]) {
     if let Some(remark) = close_code::remark(code) {
         page.paragraph(4, &remark);
     }
-    page.paragraph(4, &format!("wslens explain {code} tells more."));
+    page.paragraph(4, &format!("For more: wslens explain {code}"));
     if !close.reason.is_empty() {
         page.entry(2, "reason", "RFC 6455 §5.5.1");
         page.pad_to(4);

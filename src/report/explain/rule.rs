@@ -136,9 +136,9 @@ fn field(bits: Bits, header: &[u8]) -> Option<&'static str> {
 
 fn severity(severity: Severity) -> &'static str {
     match severity {
-        Severity::Error => "error: a MUST is broken, or the connection failed",
-        Severity::Warning => "warning: a SHOULD is not heeded, or trouble is likely",
-        Severity::Note => "note: worth knowing; nobody is wrong",
+        Severity::Error => "error: a MUST is violated, or the connection failed",
+        Severity::Warning => "warning: a SHOULD is violated, or trouble is likely",
+        Severity::Note => "note: worth knowing; nothing is wrong",
     }
 }
 
@@ -147,9 +147,7 @@ fn bound(bound: AppliesTo) -> &'static str {
         AppliesTo::Client => "the client",
         AppliesTo::Server => "the server",
         AppliesTo::Both => "both peers",
-        AppliesTo::Nobody => {
-            "nobody: it tells what happened around them, or what the capture lacks"
-        }
+        AppliesTo::Nobody => "neither: a condition of the network or of the capture",
     }
 }
 

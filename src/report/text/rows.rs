@@ -233,7 +233,7 @@ impl<W: Write> Text<W> {
         self.line.with(|out| counted(out, span.length(), "byte"));
         self.line.push(" at offset ");
         self.line.number(span.start);
-        self.line.push(" came twice with different content; the first were used");
+        self.line.push(" received twice with different content; the first version was used");
         self.line.end();
         self.write();
     }

@@ -97,7 +97,7 @@ fn what_happens_to_a_connection_has_lines_of_its_own() {
         (ConnectionEvent::Gap(server, gap), "▲    -    0.005000  #3    ←  CAP-01 gap: 1,448 bytes missing at offset 1,000: acknowledged, but not captured"),
         (ConnectionEvent::SyncLost(server, skipped), "▲    -    0.005000  #3    ←  CAP-04 frame boundaries lost at offset 100"),
         (ConnectionEvent::SyncFound(server, skipped), "     -    0.005000  #3    ←  CAP-04 frame boundaries found again at offset 1,548, 1,448 bytes skipped"),
-        (ConnectionEvent::Conflict(server, skipped), "▲    -    0.005000  #3    ←  CAP-06 1,448 bytes at offset 100 came twice with different content; the first were used"),
+        (ConnectionEvent::Conflict(server, skipped), "▲    -    0.005000  #3    ←  CAP-06 1,448 bytes at offset 100 received twice with different content; the first version was used"),
         (ConnectionEvent::Limit(Limit::HeadBytes), "▲    -    0.005000  #3       CAP-09 data discarded: limit on bytes of an HTTP head"),
         (ConnectionEvent::Recognized(Recognition::Likely), "▲    -    0.005000  #3       CAP-03 handshake not captured; recognized as WebSocket by its frames (likely)"),
         (ConnectionEvent::NotAFrame(server, b"HTTP/1.1 500\r\n", skipped), "✖    -    0.005000  #3    ←  text instead of a frame at offset 100  HTTP/1.1 500\\r\\n"),

@@ -161,7 +161,7 @@ const fn needing(need: FilterNeed, field: &FilterField) -> FilterField {
 /// All fields, in the order in which help lists them.
 #[rustfmt::skip]
 pub static FIELDS: &[FilterField] = &[
-    one("kind", &[], FieldType::Name(&names::KIND), "what kind of row it is",
+    one("kind", &[], FieldType::Name(&names::KIND), "kind of row",
         |row| Some(FieldValue::number(names::kind(row.kind)))),
     one("opcode", &["websocket.opcode"], FieldType::Name(&names::OPCODE), "opcode of a message or frame",
         |row| Some(FieldValue::number(opcode(row)?))),

@@ -30,11 +30,11 @@ pub(super) fn explain(page: &mut Page, handshake: &Handshake) {
         (
             page.symbols().good,
             Role::Good,
-            "The server sent the same: it speaks WebSocket.".to_owned(),
+            "The server sent the same value: it supports WebSocket.".to_owned(),
         )
     } else {
         let why = mistake(key, seen).map(|why| format!(": {why}")).unwrap_or_default();
-        (page.symbols().error, Role::Error, format!("The server sent something else{why}."))
+        (page.symbols().error, Role::Error, format!("The server sent another value{why}."))
     };
     page.hanging(PageLine::of(role, mark), 2, Role::Text, &text);
     page.paragraph(2, Role::Dim, "RFC 6455 §4.2.2");

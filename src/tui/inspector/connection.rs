@@ -176,7 +176,7 @@ fn round_trips(page: &mut Page, connection: &ConnectionRow) {
             page.line(line);
         }
         if each > 1 {
-            let text = format!("each column the longest of {each}, in their order");
+            let text = format!("each column: the longest of {each}, in order");
             page.entry("", LABELS, Role::Dim, &text);
         }
     }

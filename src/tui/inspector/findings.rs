@@ -50,7 +50,7 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     if let Some(more) = others.len().checked_sub(MOST_OTHERS).filter(|more| *more > 0) {
         page.blank();
         let more = words::grouped(crate::stream::length_u64(more));
-        page.paragraph(0, Role::Dim, &format!("{more} more are in the list of all findings."));
+        page.paragraph(0, Role::Dim, &format!("The list of all findings has {more} more."));
     }
     for folded in
         context.timeline.folded_findings().iter().filter(|it| it.connection == row.connection)

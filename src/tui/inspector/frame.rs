@@ -176,7 +176,7 @@ fn explain(page: &mut Page, parts: &Parts<'_>, field: &FrameField) {
 
 fn explain_payload(page: &mut Page, parts: &Parts<'_>) {
     let Some(frame) = parts.frame else {
-        page.paragraph(2, Role::Dim, "The stream ended before this header was whole.");
+        page.paragraph(2, Role::Dim, "The stream ended within this header.");
         return;
     };
     let mut line = PageLine::of(Role::Key, format!("{} ", page.symbols().folded));

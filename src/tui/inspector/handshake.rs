@@ -92,7 +92,7 @@ fn status_line(page: &mut Page, head: &Head) {
             "",
         ),
         Some(401 | 407) => {
-            (FieldVerdict::Wrong("the server wants to know first who asks".to_owned()), "")
+            (FieldVerdict::Wrong("the server requires authentication first".to_owned()), "")
         }
         Some(_) | None => {
             (FieldVerdict::Wrong("only 101 opens a WebSocket: the server refused".to_owned()), "")

@@ -66,7 +66,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Connection",
         need: FieldNeed::Required,
-        purpose: "declares Upgrade as meant for the next hop: proxies remove it by default",
+        purpose: "declares Upgrade as hop-by-hop: proxies remove it by default",
         check: |handshake, _| {
             let has = has_token(handshake.request.as_ref(), "Connection", "Upgrade");
             if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
@@ -88,13 +88,13 @@ pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Sec-WebSocket-Version",
         need: FieldNeed::Required,
-        purpose: "the version of the protocol: 13 is that of RFC 6455, others were drafts",
+        purpose: "the protocol version: 13 is RFC 6455, others were drafts",
         check: |_, value| if value == b"13" { FieldVerdict::Right } else { wrong("it must be 13") },
     },
     HeaderField {
         name: "Sec-WebSocket-Protocol",
         need: FieldNeed::Optional,
-        purpose: "subprotocols that the client speaks, the preferred one first; the server chooses one, or none",
+        purpose: "subprotocols that the client supports, in order of preference; the server chooses one, or none",
         check: |_, value| if value.is_empty() { wrong("it is empty") } else { FieldVerdict::Right },
     },
     HeaderField {
@@ -106,7 +106,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Origin",
         need: FieldNeed::Optional,
-        purpose: "the page that asks: browsers always send it, and a server should check it",
+        purpose: "the page that connects: browsers always send it, and a server should check it",
         check: |_, _| FieldVerdict::Told,
     },
     HeaderField {
@@ -137,7 +137,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Connection",
         need: FieldNeed::Required,
-        purpose: "declares Upgrade as meant for the next hop",
+        purpose: "declares Upgrade as hop-by-hop",
         check: |handshake, _| {
             let has = has_token(handshake.response.as_ref(), "Connection", "Upgrade");
             if has { FieldVerdict::Right } else { wrong("it must contain Upgrade") }
@@ -146,13 +146,13 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Sec-WebSocket-Accept",
         need: FieldNeed::Required,
-        purpose: "proves that the server read the key: see below how it is computed",
+        purpose: "proves that the server read the key; computed as shown below",
         check: |handshake, value| match handshake.expected_accept() {
             Some(expected) => {
                 if value == expected.as_bytes() {
                     FieldVerdict::Right
                 } else {
-                    wrong("it does not answer the key: the client must close the connection")
+                    wrong("it does not match the key: the client must close the connection")
                 }
             }
             None => FieldVerdict::Told,
@@ -181,7 +181,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Sec-WebSocket-Version",
         need: FieldNeed::Optional,
-        purpose: "the versions that the server speaks, where it refuses the client's",
+        purpose: "the versions that the server supports, if it refuses that of the client",
         check: |_, _| FieldVerdict::Told,
     },
     HeaderField {
@@ -290,7 +290,7 @@ mod tests {
             ("keep-alive", "Connection: Upgrade", "Connection: keep-alive", &["Connection: it must contain Upgrade"]),
             ("short key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhl",
              &["Sec-WebSocket-Key: it encodes 3 bytes instead of 16",
-               "Sec-WebSocket-Accept: it does not answer the key: the client must close the connection"]),
+               "Sec-WebSocket-Accept: it does not match the key: the client must close the connection"]),
             ("old version", "Version: 13", "Version: 8", &["Sec-WebSocket-Version: it must be 13"]),
             ("not offered", "Protocol: chat, superchat", "Protocol: other",
              &["Sec-WebSocket-Protocol: the client did not offer it"]),

@@ -113,7 +113,7 @@ impl<'a> Dump<'a> {
         let start = piece.range.start.saturating_add(row.saturating_mul(self.grid.bytes));
         let end = start.saturating_add(self.grid.bytes).min(piece.range.end);
         if start >= end {
-            return PageLine::of(Role::Warning, "The rest was not read: it is too long.");
+            return PageLine::of(Role::Warning, "The rest was not read because it is too long.");
         }
         let bytes = self.opened.wire.get(start..end).unwrap_or_default();
         let selected = parts.map(Parts::selected_range).unwrap_or_default();
@@ -266,7 +266,7 @@ fn footer(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
     let width = page.width;
     page.line(line);
     let place = parts.field().map_or_else(
-        || "as sent: masked where there is a key".to_owned(),
+        || "as sent (masked if there is a key)".to_owned(),
         |field| {
             let last = field.start_bit.saturating_add(field.bits).saturating_sub(1);
             if field.start_bit == last {

@@ -351,10 +351,8 @@ fn is_cut(context: &InspectorContext<'_>) -> bool {
 /// What is remarkable about JSON.
 fn remark(json: &JsonDocument, context: &InspectorContext<'_>) -> Option<String> {
     match json.fault {
-        Some(at) => {
-            Some(format!("This is not JSON any more at offset {}.", words::grouped(length_u64(at))))
-        }
-        None if json.is_cut && !is_cut(context) => Some("The JSON value is not whole.".to_owned()),
+        Some(at) => Some(format!("Invalid JSON at offset {}.", words::grouped(length_u64(at)))),
+        None if json.is_cut && !is_cut(context) => Some("The JSON value is incomplete.".to_owned()),
         None => None,
     }
 }

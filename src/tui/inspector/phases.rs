@@ -87,7 +87,7 @@ pub(super) fn ending(timeline: &Timeline, connection: &ConnectionRow) -> Vec<Str
             };
             story.push(match second {
                 Some(second) if second.close_code == first.close_code => {
-                    format!("The {other} answered with the same.")
+                    format!("The {other} answered with the same code.")
                 }
                 Some(second) => match second.close_code {
                     Some(code) => format!("The {other} answered with {code}."),

@@ -32,7 +32,7 @@ pub(super) fn page(context: &InspectorContext<'_>, row: &Row, form: Option<&str>
         page.paragraph(0, Role::Warning, "Not all of it was captured.");
     }
     if opened.cut {
-        page.paragraph(0, Role::Warning, "It is long: only its beginning was read.");
+        page.paragraph(0, Role::Warning, "Only its beginning was read because it is long.");
     }
     partner(&mut page, context, row);
     if row.kind == RowKind::Message(Opcode::Close) {
@@ -92,13 +92,13 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
             Inflation::HistoryMissing => {
                 "It cannot be inflated: it refers to earlier messages that were not captured."
             }
-            Inflation::Invalid { .. } => "It cannot be inflated: what was sent is no DEFLATE.",
+            Inflation::Invalid { .. } => "It cannot be inflated: the payload is not valid DEFLATE.",
             Inflation::TooLarge => "It is larger than the limit on inflated bytes.",
             Inflation::Forgotten { .. } => {
-                "It cannot be inflated: it refers to earlier messages, though its sender agreed to forget them."
+                "It cannot be inflated: it refers to earlier messages despite no_context_takeover."
             }
             Inflation::None | Inflation::Done | Inflation::Unfinished => {
-                "Not all of it was captured: this is what is there from its start."
+                "Not all of it was captured: this is its captured beginning."
             }
         };
         page.paragraph(0, Role::Warning, text);
@@ -106,13 +106,13 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
     match facts.utf8 {
         Utf8::Invalid { byte } => {
             let at = words::grouped(byte);
-            let text = format!("It is not UTF-8: the byte at offset {at} cannot stand there.");
+            let text = format!("It is not UTF-8: invalid byte at offset {at}.");
             page.paragraph(0, Role::Error, &text);
         }
         Utf8::Valid | Utf8::NotText => {}
     }
     if row.compressed && facts.inflation == Inflation::None {
-        page.paragraph(0, Role::Warning, "RSV1 says that it is compressed; it was not inflated.");
+        page.paragraph(0, Role::Warning, "RSV1 marks it as compressed; it was not inflated.");
     }
 }
 
@@ -138,7 +138,7 @@ fn close(page: &mut Page, opened: &Opened) {
     page.blank();
     let Some(code) = opened.message.and_then(|message| message.close_code) else {
         let text = if opened.content.is_empty() {
-            "It has no code: the other side tells its application 1005, no status received."
+            "It has no code: the receiver's application sees 1005 (no status received)."
         } else {
             "One byte is too little for a code: a Close has no payload at all, or two bytes of code and then a \
              reason."
@@ -234,7 +234,7 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
             "No Pong answered it in this capture.".to_owned()
         }
         RowKind::Message(Opcode::Pong) if row.partner.is_none() => {
-            "Nobody asked for it: a sign of life of its own.".to_owned()
+            "It answers no Ping: an unsolicited heartbeat.".to_owned()
         }
         RowKind::Message(_) | RowKind::Request | RowKind::Response(_) | RowKind::Tunnel(_) => {
             return None;
@@ -260,10 +260,10 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
                 .to_owned()
         }
         RowKind::SyncFound => {
-            format!("{length} were passed over before frames could be told apart again.")
+            format!("{length} were skipped before frame boundaries were found again.")
         }
         RowKind::NotAFrame => {
-            format!("{sender} sent text where a frame should start; nothing behind it can be read.")
+            format!("{sender} sent text instead of a frame; nothing after it can be decoded.")
         }
         RowKind::HeaderUnfinished => "The stream ended within a frame header.".to_owned(),
         RowKind::Conflict => {
@@ -275,8 +275,10 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
             sentence(&format!("data discarded: limit on {}", incident::limit(limit)))
         }
         RowKind::Recognized(how) => sentence(incident::recognized(how)),
-        RowKind::Fin => format!("{sender} ended its direction of TCP: it sends nothing more."),
-        RowKind::Reset => format!("{sender} reset the connection: it ended at once."),
+        RowKind::Fin => {
+            format!("{sender} closed its direction of TCP (FIN): it sends nothing more.")
+        }
+        RowKind::Reset => format!("{sender} reset the connection (RST): it ended at once."),
         RowKind::Ended(outcome) => {
             let connection = timeline.connection(row.connection)?;
             sentence(ConnectionEnd::of_row(connection, outcome).phrase())

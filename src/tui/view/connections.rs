@@ -58,13 +58,13 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
 /// Why no connection is listed.
 fn nothing(app: &App, timeline: &Timeline) -> &'static str {
     if !timeline.connections().is_empty() {
-        " no connection holds this text: f changes it"
+        " no connection contains this text: f changes it"
     } else if app.reading.stage.goes_on() {
         " no WebSocket connections so far"
     } else if timeline.counts().packets == 0 {
         " no packets"
     } else {
-        " no WebSocket connection, and no attempt at one: wslens print --all lists the others"
+        " no WebSocket connections, and no attempts at one: wslens print --all lists the others"
     }
 }
 

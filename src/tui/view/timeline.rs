@@ -29,7 +29,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
             (0, true) => " nothing yet",
             (0, false) if timeline.findings().is_empty() => " nothing to show",
             (0, false) => " nothing to show; F lists what was found",
-            (_, _) => " no row to show here: Esc takes the filter away",
+            (_, _) => " no row to show here: Esc removes the filter",
         };
         pane::line(frame, inside, 0, &Line::styled(text, theme.style(Role::Dim)), None);
     }
@@ -70,7 +70,7 @@ fn position(app: &App, timeline: &Timeline) -> String {
     let all = app.rows.len();
     let at = app.rows.cursor().saturating_add(1).min(all);
     let percent = app.rows.percent(timeline);
-    let looked = if percent < 100 { format!("  {percent} % looked at") } else { String::new() };
+    let looked = if percent < 100 { format!("  {percent} % searched") } else { String::new() };
     let number = |count: usize| words::grouped(u64::try_from(count).unwrap_or(u64::MAX));
     format!(" {} of {}{looked} ", number(at), number(all))
 }

@@ -15,7 +15,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let text = vec![
         Line::styled("This terminal is too small.", app.theme.style(Role::Title)),
         Line::raw(format!(
-            "It has {}x{}; wslens needs {LEAST_WIDTH}x{LEAST_HEIGHT}.",
+            "It is {}x{}; wslens needs {LEAST_WIDTH}x{LEAST_HEIGHT}.",
             area.width, area.height
         )),
         Line::raw("Make it larger, or press q to quit."),

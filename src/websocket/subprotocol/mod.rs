@@ -94,7 +94,7 @@ pub enum Reason {
     TextMessage,
     /// This byte is not allowed here in JSON.
     JsonSyntax,
-    /// The JSON value is not whole.
+    /// The JSON value is incomplete.
     JsonEnd,
     /// Something follows the JSON value.
     JsonMore,
