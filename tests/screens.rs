@@ -720,7 +720,7 @@ fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
 fn what_is_held_still_can_be_moved_in_and_goes_on_later() {
     let mut screen = Screen::of("protocol-errors", (120, 40));
     screen.press("P");
-    assert!(screen.app.notice.as_ref().unwrap().text.contains("only what comes live"));
+    assert!(screen.app.notice.as_ref().unwrap().text.contains("only a live capture"));
     screen.app.reading.stage = LoadStage::Live;
     screen.press("PG");
     assert!(screen.text().contains("PAUSED +0"));

@@ -32,7 +32,7 @@ pub struct Carrier {
     pub bytes: PerDirection<u64>,
     /// TCP packets seen.
     pub packets: PerDirection<u64>,
-    /// The sequence number of stream offset 0 of each direction, where it is known: that behind the
+    /// The sequence number of stream offset 0 of each direction, if it is known: that after the
     /// SYN, or, in a capture that began later, of the first byte seen or acknowledged.
     pub first_sequences: PerDirection<Option<u32>>,
     /// Packets with an earlier time than the one before them on this connection.
@@ -50,13 +50,13 @@ pub struct Carrier {
     pub tls: Option<Box<tls::Facts>>,
     /// How far the receiver of each direction has acknowledged it, as a TCP stream offset.
     pub(super) acknowledged: PerDirection<u64>,
-    /// Where the streams of its layers lie in the streams that carry them, from TCP upwards; empty
-    /// where all layers hand on the bytes that they are given.
+    /// The positions of its layers' streams in the streams that carry them, from TCP upwards; empty
+    /// if all layers pass on the bytes that they are given.
     pub(super) offsets: Vec<OffsetMap>,
 }
 
 impl Carrier {
-    /// A TCP connection between client and server (in this order) of which nothing was seen yet.
+    /// A TCP connection between client and server (in this order) before its first packet.
     pub fn new([client, server]: [SocketAddr; 2], started_by: StartedBy, first: Origin) -> Self {
         Self {
             client,

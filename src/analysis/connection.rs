@@ -18,13 +18,13 @@ pub(super) struct Flow {
     pub(super) about: Connection,
     pub(super) tcp: tcp::Connection,
     stack: Stack,
-    /// Chunks that stand before what they answer, in the capture: they wait for it.
+    /// Chunks that precede in the capture what they answer: they wait for it.
     answers: Vec<Answer>,
     /// Used since the table's clock hand last passed.
     pub(super) used: bool,
 }
 
-/// A chunk that stands before what it answers.
+/// A chunk that precedes what it answers.
 #[derive(Debug)]
 struct Answer {
     direction: Direction,
@@ -43,7 +43,7 @@ impl Flow {
     ) -> Self {
         let syn = segment.flags.has(Flags::SYN);
         let (source, destination) = (segment.source, segment.destination);
-        // Where no SYN tells, the lower port is the server's, until frames or HTTP say otherwise.
+        // Without a SYN, the lower port is the server's, until frames or HTTP show otherwise.
         let from_server =
             if syn { segment.flags.has(Flags::ACK) } else { source.port() < destination.port() };
         let (client, server) =

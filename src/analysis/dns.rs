@@ -89,7 +89,7 @@ impl DnsNames {
             self.open.remove(place)
         });
         for found in &message.addresses {
-            // What was asked for is the name of all that is answered, also behind aliases.
+            // All addresses belong to the name in the question, including those reached through aliases.
             let name = message.question.as_ref().map_or(&found.name, |question| &question.name);
             let lookup = Lookup {
                 name: name.clone(),

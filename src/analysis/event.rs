@@ -30,8 +30,8 @@ pub struct ConnectionId(pub u64);
 /// Something observed, and the packet that brought it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// The packet that carried the last byte of what is told, or, of a connection's end, its last
-    /// packet. Its time is the event's time.
+    /// The packet that carried the last byte of what the event reports; for the end of a connection,
+    /// its last packet. Its time is the event's time.
     pub origin: Origin,
     /// What was observed.
     pub kind: EventKind<'a>,
@@ -77,14 +77,14 @@ pub struct Connection {
     pub closes: PerDirection<bool>,
     /// Whether the last answer to a handshake or CONNECT was a refusal.
     pub is_rejected: bool,
-    /// What came behind the head of the latest response that refused an upgrade.
+    /// What followed the head of the latest response that refused an upgrade.
     pub refusal: Option<Box<Refusal>>,
     /// What carries it.
     pub carrier: Box<Carrier>,
 }
 
 impl Connection {
-    /// A connection between client and server (in this order) of which nothing was seen yet.
+    /// A connection between client and server (in this order) before its first packet.
     pub fn new(
         id: ConnectionId,
         peers: [SocketAddr; 2],
@@ -130,7 +130,7 @@ impl DerefMut for Connection {
     }
 }
 
-/// What came behind the head of a response that refused an upgrade: servers and proxies say there why.
+/// What followed the head of a response that refused an upgrade: servers and proxies explain why there.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Refusal {
     /// Stream offset of its first byte.
@@ -236,10 +236,10 @@ pub enum ConnectionEvent<'a> {
     TunnelOpened(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and refused, or did not answer.
     TunnelRefused(&'a Handshake),
-    /// Something of TLS that can be seen without its secrets, and who sent it. Records are not told one by
-    /// one, and of what is no TLS only the beginning.
+    /// A part of TLS that is visible without secrets, and who sent it. Records are not reported
+    /// individually; of data that is not TLS, only the beginning is.
     Tls(Direction, &'a tls::Observation<'a>),
-    /// WebSocket without its handshake: recognised by its frames, or told so by the user.
+    /// WebSocket without its handshake: recognised by its frames, or declared by the user.
     Recognized(Recognition),
     /// A frame header is whole.
     FrameStarted(Direction, &'a Frame),
@@ -257,13 +257,13 @@ pub enum ConnectionEvent<'a> {
     },
     /// A message or control frame is whole, or never will be.
     Message(Direction, &'a Message<'a>),
-    /// Text stands where a frame should start: nothing more of this direction can be read.
+    /// Text was sent instead of a frame: nothing more of this direction can be decoded.
     NotAFrame(Direction, &'a [u8], Span),
-    /// The stream ended within a frame header, of which these bytes were seen.
+    /// The stream ended within a frame header; these bytes of it were seen.
     HeaderUnfinished(Direction, &'a [u8], Span),
     /// Bytes are missing.
     Gap(Direction, Gap),
-    /// A gap or nonsense hid a frame header: frames cannot be told apart any more.
+    /// A gap or invalid data hid a frame header: frame boundaries are lost.
     SyncLost(Direction, Span),
     /// Frame boundaries were found again; the span covers what was skipped.
     SyncFound(Direction, Span),
@@ -321,10 +321,10 @@ pub enum Limit {
 pub struct Ending {
     /// What became of it.
     pub outcome: Outcome,
-    /// Whether it carried WebSocket, asked for it, bears traces of it, or never got far enough to tell.
+    /// Whether it carried WebSocket, requested it, shows traces of it, or ended too early to know.
     pub relevant: bool,
-    /// The direction of which the capture holds no packet, although the other one shows that it
-    /// had some.
+    /// The direction without any packet in the capture, although the other one shows that it had
+    /// some.
     pub unseen: Option<Direction>,
     /// The time up to which the connection was watched: that of its last packet, or, where the capture
     /// ended first, of the capture's last packet.

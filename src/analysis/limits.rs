@@ -5,9 +5,9 @@ use crate::decode;
 /// Limits, each an event when it is reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Memory for bytes behind holes of one connection, in bytes.
+    /// Memory for bytes after holes of one connection, in bytes.
     pub buffered_per_connection: usize,
-    /// Memory for bytes behind holes of all connections, in bytes.
+    /// Memory for bytes after holes of all connections, in bytes.
     pub buffered_total: usize,
     /// Connections followed at a time.
     pub connections: usize,

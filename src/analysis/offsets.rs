@@ -1,4 +1,4 @@
-//! Where the bytes that a layer hands on lie in the stream that carries them.
+//! The positions of the bytes that a layer passes on in the stream that carries them.
 
 use std::collections::VecDeque;
 
@@ -32,8 +32,8 @@ impl OffsetMap {
         records.push_back(RecordEnd { plain, carried });
     }
 
-    /// Where the last record ends, in the stream that is handed on, that lies before an offset of the one
-    /// that carries it: nothing can be made of a part of a record.
+    /// The end, in the stream that is passed on, of the last record before an offset of the stream
+    /// that carries it: a part of a record cannot be used.
     pub(super) fn handed_on(&self, direction: Direction, carried: u64) -> u64 {
         let records = self.records.get(direction);
         let after = records.partition_point(|record| record.carried <= carried);

@@ -42,7 +42,7 @@ pub struct Opening {
     pub syn_acks: u64,
     /// The first of them.
     pub syn_ack: Option<Origin>,
-    /// The first packet of the client behind the SYN-ACK: the connection is open.
+    /// The client's first packet after the SYN-ACK: the connection is open.
     pub first_ack: Option<Origin>,
 }
 
@@ -66,7 +66,7 @@ pub struct Reset {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Resent {
     /// Packets whose payload had been sent before: seen twice, or filling a hole long after what
-    /// lies behind it. Keep-alives are not among them.
+    /// follows it. Keep-alives are not among them.
     pub packets: u64,
     /// Their payload, in bytes.
     pub bytes: u64,

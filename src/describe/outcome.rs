@@ -64,7 +64,7 @@ pub fn is_failure(outcome: Outcome) -> bool {
     }
 }
 
-/// How a connection stands, in one word or two for a column; `outcome` is not known while it goes on.
+/// The status of a connection, in a word or two for a column; `outcome` is unknown while it is open.
 pub fn status(outcome: Option<Outcome>, state: TcpState, nature: Nature) -> &'static str {
     match outcome {
         Some(Outcome::Open) => "open",

@@ -67,7 +67,7 @@ pub(crate) fn ending(outcome: Outcome) -> ConnectionEvent<'static> {
     ConnectionEvent::Ended(Ending { outcome, relevant: true, unseen: None, watched_until })
 }
 
-/// What a rule finds in packet 4 of what the client sends, at the offset of [`frame`].
+/// A finding of a rule in packet 4, sent by the client, at the offset of [`frame`].
 pub(crate) fn finding_in(id: &str, connection: u64) -> Finding {
     let rule = rule(id).unwrap();
     Finding {

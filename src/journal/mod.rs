@@ -1,7 +1,7 @@
 //! One entry for each thing that happened, with everything that was found about it.
 //!
 //! A [`Builder`] turns events and findings into [`Entry`] values and gives them to a [`Journal`]: a
-//! report, a filter in front of a report, or the store behind the screen. All of them see the same
+//! report, a filter in front of a report, or the store of the screen. All of them see the same
 //! entries, in the same order and with the same numbers.
 
 mod build;
@@ -97,7 +97,7 @@ pub enum EntryKind<'a> {
     SyncFound,
     /// Text where a frame should start: these bytes of it. Nothing more of this direction is read.
     NotAFrame(&'a [u8]),
-    /// The stream ended within a frame header, of which these bytes were seen.
+    /// The stream ended within a frame header; these bytes of it were seen.
     HeaderUnfinished(&'a [u8]),
     /// The bytes of the span were received twice with different content; the first version was used.
     Conflict,

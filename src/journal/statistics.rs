@@ -39,7 +39,7 @@ pub struct Traffic {
     pub compressed_wire_bytes: u64,
     /// Their content bytes.
     pub compressed_content_bytes: u64,
-    /// Messages of which something is missing.
+    /// Incomplete messages.
     pub incomplete: u64,
     /// Gaps.
     pub gaps: u64,

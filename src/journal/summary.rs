@@ -104,7 +104,7 @@ pub(super) struct Tally {
     missing_bytes: u64,
     /// Connections recognized by their frames.
     recognized: u64,
-    /// Connections of which one direction is missing.
+    /// Connections with only one direction captured.
     one_sided: u64,
     sync_losses: u64,
     conflicts: u64,

@@ -1,4 +1,4 @@
-//! A report of which a filter lets only some lines pass.
+//! A report that contains only the lines that a filter selects.
 
 use std::io;
 
@@ -72,7 +72,7 @@ impl<'r, R: Report> Filtered<'r, R> {
         }
     }
 
-    /// Gives an entry of which nothing but some findings matches.
+    /// Passes on an entry that does not match itself, but some of whose findings do.
     fn ignore(&mut self, entry: &Entry<'_>, chosen: &[Found]) {
         self.report.ignored(entry);
         for found in chosen {

@@ -42,7 +42,7 @@ pub struct Text<W> {
     cut_told: bool,
     /// Whether a clock that went backwards was reported.
     clock_told: bool,
-    /// Columns of the widest remark behind a size so far, for alignment.
+    /// Columns of the widest remark after a size so far, for alignment.
     remark_columns: usize,
     /// Findings that the row under way is about.
     found: Vec<Finding>,
@@ -61,7 +61,7 @@ pub struct TextOptions {
     pub findings: Listing,
     /// Colors.
     pub style: Style,
-    /// Columns of the terminal; `None` when the output is no terminal.
+    /// Columns of the terminal; `None` if the output is not a terminal.
     pub columns: Option<usize>,
 }
 
@@ -89,7 +89,7 @@ impl<W: Write> Text<W> {
         if !self.options.selection.has(connection.id) {
             return;
         }
-        // The rows of its frames have told them.
+        // The rows of its frames have shown them.
         let told = match self.options.detail {
             Detail::Messages => 0,
             Detail::Frames => entry.repeated,
@@ -154,7 +154,7 @@ impl<W: Write> Text<W> {
                 self.conflict(origin, connection, direction, span);
             }
             EntryKind::Limit(limit) => self.limit(origin, connection, limit),
-            // A refusal is told when the connection ends, with everything else that never came to be.
+            // A refusal is reported when the connection ends, like every other failed attempt.
             EntryKind::Fin | EntryKind::Reset
                 if self.shows(connection) && connection.state != TcpState::Refused =>
             {
@@ -198,7 +198,7 @@ impl<W: Write> Text<W> {
         };
         let (role, text) = words::outcome(connection, ending.outcome);
         let mut found = std::mem::take(&mut self.found);
-        // What explains a failure stands behind it, everything else before the end.
+        // What explains a failure follows it; everything else precedes the end.
         if !wanted || told || role != Role::Error {
             self.alone(connection, &found);
             found.clear();

@@ -6,7 +6,7 @@ use super::{Chunk, Origin, Span, length_u64, length_usize};
 
 /// Bytes of one direction of a stream, in its order, and which packet carried which.
 ///
-/// Bytes that are missing from the capture leave a hole: nothing stands for them.
+/// Bytes that are missing from the capture leave a hole: no placeholder is stored for them.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -125,12 +125,12 @@ impl Buffer {
         })
     }
 
-    /// Where the bytes lie in stream and capture.
+    /// The position of the bytes in stream and capture.
     pub fn span(&self) -> Span {
         self.part(0, self.bytes.len())
     }
 
-    /// Where the bytes from `begin` to `end` lie in stream and capture.
+    /// The position of the bytes from `begin` to `end` in stream and capture.
     pub fn part(&self, begin: usize, end: usize) -> Span {
         let mut span: Option<Span> = None;
         let mut next = 0;

@@ -11,7 +11,7 @@ pub use self::buffer::Buffer;
 
 /// Number of a packet in its capture, counted from 1 as Wireshark does.
 ///
-/// 0 is used by [`Origin::default`] only and stands for "no packet".
+/// 0 is used by [`Origin::default`] only and means "no packet".
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PacketId(pub u64);
 
@@ -149,7 +149,7 @@ pub struct Origin {
     pub time: Timestamp,
 }
 
-/// Where something observed lies in its stream and in the capture.
+/// The position of an observation in its stream and in the capture.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Span {
     /// Stream offset of its first byte.

@@ -95,7 +95,7 @@ impl RowCollector {
         ControlFlow::Continue(())
     }
 
-    /// Where decoding can go on behind the row.
+    /// Where decoding can resume after the row.
     pub(super) fn resume_state(&self) -> Option<ResumeState> {
         self.resume_state.clone()
     }
@@ -199,7 +199,7 @@ impl RowCollector {
     }
 }
 
-/// What is to be known to go on behind a message.
+/// The state needed to resume after a message.
 fn resume_state_after(message: &Message<'_>) -> Option<ResumeState> {
     message.history.filter(|_| message.complete).map(|history| ResumeState {
         offset: message.span.end,

@@ -89,7 +89,7 @@ pub struct RoundTrips {
 /// What compression made of messages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Saved {
-    /// Messages that were compressed, and of which nothing is missing.
+    /// Complete messages that were compressed.
     pub messages: u64,
     /// Their content, in bytes.
     pub content: u64,

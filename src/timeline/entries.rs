@@ -276,7 +276,7 @@ impl Timeline {
         }
     }
 
-    /// A frame that is no message by itself.
+    /// A frame that is not a message by itself.
     fn frame(&mut self, at: usize, row: Row, entry: &Entry<'_>, frame: &Frame) -> Option<RowId> {
         let direction = entry.direction?;
         self.reach_back(at, direction, frame.span);

@@ -1,4 +1,5 @@
-//! What is kept of a connection beside its row: where its packets lie, and how to enter its streams.
+//! What is kept of a connection beside its row: the positions of its packets, and how to resume its
+//! streams.
 
 use std::collections::VecDeque;
 
@@ -50,7 +51,7 @@ pub(super) struct StreamHole {
 pub(super) struct ResumeState {
     /// Stream offset of a frame header.
     pub(super) offset: u64,
-    /// The lowest number of a packet with bytes behind it, up to the next resume point.
+    /// The lowest number of a packet with bytes after it, up to the next resume point.
     pub(super) first: PacketId,
     /// The output that the next message may refer to.
     pub(super) output: Box<[u8]>,
@@ -77,10 +78,10 @@ pub(super) struct Live {
     waiting: VecDeque<(EntryId, RowId)>,
 }
 
-/// Where a direction stands.
+/// The progress of a direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DirectionProgress {
-    /// Stream offset behind all that has a row.
+    /// Stream offset after everything that has a row.
     pub(super) reached: u64,
     /// Whether the frames after the last resume point follow it without a break.
     pub(super) is_resumable: bool,

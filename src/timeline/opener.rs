@@ -68,9 +68,9 @@ impl<'s> Opener<'s> {
         }
     }
 
-    /// Decodes a row again; `None` where the messages before it, which it refers to, are more work than is
-    /// left. It is to be asked for again then, and at least one of them is behind. A row itself is
-    /// never left halfway: it is as much work as the limits allow.
+    /// Decodes a row again; `None` if the earlier messages that it refers to are more work than is left.
+    /// The caller then asks again; at least one of those messages has been done. The row itself is
+    /// never interrupted: the limits bound its work.
     ///
     /// # Errors
     ///
@@ -312,7 +312,7 @@ fn row_before(timeline: &Timeline, index: &ConnectionIndex, row: &Row, offset: u
     before.next().map_or(RowId(0), |it| it.id)
 }
 
-/// The lowest number of a packet with bytes behind one row, up to the end of another.
+/// The lowest number of a packet with bytes after one row, up to the end of another.
 fn first_between(
     timeline: &Timeline,
     index: &ConnectionIndex,
@@ -350,6 +350,6 @@ fn set_head(handshake: &mut Handshake, row: &Row, raw: &[u8]) {
 /// What a message knows that refers to none before it.
 const NOTHING: History<'_> = History { output: &[], start: HistoryStart::Seen, earlier: 0 };
 
-/// Packets of a direction behind the last one of a row that may fill a hole before it: as many as the
-/// analyzer waits for.
+/// How many packets of a direction after the last one of a row may fill a hole before it: as many
+/// as the analyzer waits for.
 const LATE_PACKETS: u32 = 1 << 10;

@@ -112,7 +112,7 @@ impl PackedRow {
         (packed, is_large.then_some(extent))
     }
 
-    /// Whether some of its numbers stand elsewhere.
+    /// Whether some of its numbers are stored elsewhere.
     pub(super) fn is_large(&self) -> bool {
         self.length == u32::MAX || self.wire_length == u32::MAX || self.frames == u16::MAX
     }
@@ -360,7 +360,7 @@ fn halves(number: u64) -> [u32; 2] {
 
 const NO_PARTNER: u32 = u32::MAX;
 
-/// Bits of [`PackedRow::flags`]; both bits of severity stand above them.
+/// Bits of [`PackedRow::flags`]; both bits of severity are above them.
 const CLIENT: u8 = 1;
 const SERVER: u8 = 1 << 1;
 const MESSAGES: u8 = 1 << 2;

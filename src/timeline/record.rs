@@ -162,7 +162,7 @@ impl Timeline {
         self.index(connection).is_none_or(|index| index.rows.len() <= OWN_WALK)
     }
 
-    /// The connections that carry WebSocket, ask for it, bear traces of it or never got far enough to tell,
+    /// The connections that carry WebSocket, requested it, show traces of it or ended too early to know,
     /// in the order in which that became known.
     pub fn connections(&self) -> &[ConnectionRow] {
         &self.connections
@@ -206,8 +206,8 @@ impl Timeline {
     /// How many messages there were when, in `count` equal parts of a range of time; of some
     /// connections, or of all.
     ///
-    /// Exact where few rows lie in the range (some 100,000), and those are in the order of time. Otherwise as exact as buckets of a
-    /// four-thousandth of the whole time can be, so that this never takes long.
+    /// Exact if the range has few rows (some 100,000) and those are in order of time. Otherwise as
+    /// exact as buckets of a four-thousandth of the whole time can be, so that this never takes long.
     pub fn density(
         &self,
         range: Range<Timestamp>,

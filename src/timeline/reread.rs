@@ -30,7 +30,7 @@ pub(super) struct StreamRange {
     pub(super) offset: u64,
     /// No packet before this one has any of it.
     pub(super) first: PacketId,
-    /// No packet behind this one has any of it, ...
+    /// No packet after this one has any of it, ...
     pub(super) last: PacketId,
     /// ... unless packets were held back: then as many more may have.
     pub(super) late: u32,
@@ -115,7 +115,7 @@ impl StreamReader<'_> {
         PacketSender::of(connection.client, connection.server, self.direction)
     }
 
-    /// Decodes the fragments that stand before the last one of their datagram.
+    /// Decodes the fragments that precede the last one of their datagram.
     fn read_fragments(&self, last: &Placed, decoder: &mut Decoder) -> Result<(), OpenError> {
         let first = PacketId(last.place.id.0.saturating_sub(FRAGMENT_REACH));
         let mut bytes = Vec::new();
@@ -130,7 +130,7 @@ impl StreamReader<'_> {
     }
 }
 
-/// Puts segments in order, and goes on behind what the analyzer gave up, as soon as it is reached.
+/// Puts segments in order, and skips the bytes that the analyzer gave up as soon as it reaches them.
 struct SegmentOrder<'t> {
     assembler: Assembler,
     /// What is missing, by offset, from the next byte on.

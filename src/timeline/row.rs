@@ -30,7 +30,7 @@ pub struct Row {
     pub first: PacketId,
     /// The packet with the highest number that carried a byte of it.
     pub last: PacketId,
-    /// Stream offset of its first byte; 0 for what lies in no stream.
+    /// Stream offset of its first byte; 0 for rows that belong to no stream.
     pub offset: u64,
     /// Content bytes of a message, after inflation; declared payload bytes of a frame; bytes of a head;
     /// missing or skipped bytes of a gap.
@@ -58,7 +58,7 @@ pub struct Row {
 pub enum RowKind {
     /// A message or control frame: text, binary, close, ping or pong.
     Message(Opcode),
-    /// A frame that is no message by itself: one of several of a message, one of a reserved opcode, or
+    /// A frame that is not a message by itself: one of several of a message, one of a reserved opcode, or
     /// a continuation of nothing.
     Frame {
         /// FIN.
@@ -80,11 +80,11 @@ pub enum RowKind {
     Tls(TlsStep),
     /// Bytes are missing.
     Gap,
-    /// Frames cannot be told apart from here on.
+    /// Frame boundaries are lost from here on.
     SyncLost,
     /// Frame boundaries were found again.
     SyncFound,
-    /// Text stands where a frame should start.
+    /// Text was sent instead of a frame.
     NotAFrame,
     /// The stream ended within a frame header.
     HeaderUnfinished,

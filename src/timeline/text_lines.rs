@@ -10,7 +10,7 @@ use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowKind};
 use crate::websocket::{Opcode, close_payload};
 
-/// Appends a message as one line, line end included; nothing for a row that is no message.
+/// Appends a message as one line, line end included; nothing for a row that is not a message.
 pub fn write(timeline: &Timeline, row: &Row, opened: &Opened, out: &mut Vec<u8>) {
     let RowKind::Message(opcode) = row.kind else { return };
     out.extend_from_slice(text(timeline, row, opcode, opened).as_bytes());

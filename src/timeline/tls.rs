@@ -128,5 +128,5 @@ impl TlsRows {
     }
 }
 
-/// Bytes kept of what is no TLS: a line has room for no more.
+/// How many bytes are kept of data that is not TLS: a line has no room for more.
 const MOST_FOREIGN: usize = 256;

@@ -36,7 +36,7 @@ impl News {
         Self { seen: 0, bell, ringing: false, fresh: 0, worst: None }
     }
 
-    /// The worst of what came a moment ago.
+    /// The worst severity among the latest findings.
     pub fn fresh(&self) -> Option<Severity> {
         self.worst.filter(|_| self.fresh > 0)
     }

@@ -63,7 +63,7 @@ pub struct App {
     resume_points: ResumePoints,
     /// The opening handshake of that row's connection, and the row it was read from.
     pub handshake: Option<(RowId, Handshake)>,
-    /// The beginnings of what visible rows say.
+    /// The beginning of the content of each visible row.
     pub previews: Previews,
     /// Which messages answer which.
     pub answers: Answers,

@@ -163,7 +163,7 @@ impl Extract {
 #[derive(Debug)]
 pub struct Export {
     format: SaveFormat,
-    /// The place in the list of what is written next.
+    /// The index in the list of what is written next.
     place: usize,
     /// How many there were when it began: later ones are left out.
     end: usize,
@@ -215,7 +215,7 @@ impl Export {
 /// Rows that are written before keys are examined.
 const ROWS_PER_STEP: usize = 64;
 
-/// Appends a message as one line, line end included; nothing for a row that is no message. At most
+/// Appends a message as one line, line end included; nothing for a row that is not a message. At most
 /// `keep` bytes of its content were read.
 pub fn write(
     format: SaveFormat,

@@ -24,7 +24,7 @@ pub struct SharedTimeline {
     wanted: AtomicBool,
     /// The reader is to stop, and so is the capture, which may be what it waits for.
     stop: Arc<AtomicBool>,
-    /// Whether that ends the source of packets at once, behind those that have come already.
+    /// Whether that ends the source of packets at once, after those already received.
     ending: QuitPolicy,
     /// Nobody wants the rest any more.
     quit: AtomicBool,
@@ -125,12 +125,12 @@ impl SharedTimeline {
         stop.load(Ordering::Acquire)
     }
 
-    /// Whether the reader may wait for a packet that never comes, though it was told to stop.
+    /// Whether the reader may wait for a packet that never comes, though it was asked to stop.
     pub fn may_wait(&self) -> bool {
         self.ending == QuitPolicy::Perhaps || self.quit.load(Ordering::Acquire)
     }
 
-    /// Ends the capture with all that has come, for a reader that was told to stop and waits for a packet that
+    /// Ends the capture with all that has come, for a reader that was asked to stop and waits for a packet that
     /// never comes. The caller must not hold the timeline.
     pub fn give_up(&self) {
         if self.finish(&Reading { dropped: self.dropped(), ..Reading::default() }) {
@@ -162,7 +162,7 @@ impl SharedTimeline {
     }
 }
 
-/// Starts to read. The thread ends with the capture, or when it is told to stop.
+/// Starts to read. The thread ends with the capture, or when it is asked to stop.
 #[expect(clippy::disallowed_methods, reason = "the interface must not wait for the capture")]
 pub fn start(source: LoaderSource, shared: Arc<SharedTimeline>) -> JoinHandle<()> {
     thread::spawn(move || {

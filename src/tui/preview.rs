@@ -1,4 +1,4 @@
-//! The beginnings of what rows say: read again when a row becomes visible, and kept for a while.
+//! The beginnings of rows' contents: read again when a row becomes visible, and kept for a while.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -16,7 +16,7 @@ pub struct Previews {
     pub work: u64,
 }
 
-/// The beginning of what a row says.
+/// The beginning of a row's content.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Preview {
     /// The first bytes of the content.

@@ -121,7 +121,7 @@ impl RowList {
         self.detail
     }
 
-    /// The connections of which rows are shown; none if those of all are.
+    /// The connections whose rows are shown; empty if all are.
     pub fn picked(&self) -> &[ConnectionId] {
         &self.picked
     }

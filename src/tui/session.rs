@@ -260,7 +260,7 @@ impl EventLoop {
     }
 }
 
-/// Waits for a moment until the reader has released what it reads from, and of what is written along
+/// Waits for a moment until the reader has released its source, and the file that it writes along
 /// with it.
 pub(super) fn wait_for(reader: &JoinHandle<()>) {
     let until = now().checked_add(READER_TIME);

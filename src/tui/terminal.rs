@@ -155,8 +155,8 @@ pub(super) fn give_up() {
 
 /// Gives the terminal back before a panic is reported, whichever thread it is of, and ends the process.
 ///
-/// Released binaries end at a panic in any case. Others do the same: an interface of which a part has gone
-/// is of no use.
+/// Released binaries abort at a panic in any case. Others do the same: an interface that has lost a
+/// thread is of no use.
 fn give_back_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

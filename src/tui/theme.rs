@@ -197,7 +197,7 @@ impl Theme {
         }
     }
 
-    /// The style of what was sent in a direction.
+    /// The style of a direction.
     pub fn direction(self, direction: Direction) -> Style {
         self.style(match direction {
             Direction::ClientToServer => Role::Client,

@@ -1,4 +1,4 @@
-//! A layer for tests: records of a trivial cipher, which carry a stack. It stands for TLS with its secrets.
+//! A layer for tests: records of a trivial cipher, which carry a stack. It takes the place of decrypted TLS.
 //!
 //! A record is [`MARK`], two bytes of length, and as many bytes, each combined with a key that changes
 //! with every record.
@@ -99,7 +99,7 @@ impl Cipher {
         if self.inner.is_ignored() { Next::Ignore } else { Next::Stay }
     }
 
-    /// A record of which something is missing cannot be read; its length must be there.
+    /// An incomplete record cannot be read; its length must be present.
     pub(super) fn gap<S: Sink>(
         &mut self,
         direction: Direction,

@@ -139,7 +139,7 @@ impl From<Successor> for Next {
 }
 
 impl Stack {
-    /// A stack of which nothing was read yet.
+    /// A stack that has not read anything yet.
     pub(super) fn new(start: StackStart) -> Self {
         Self { layer: Layer::Start, start }
     }

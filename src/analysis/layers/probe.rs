@@ -13,7 +13,7 @@ use crate::tls::begins_record;
 use crate::websocket::Start;
 use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
 
-/// Looks at segments until they tell what the connection is.
+/// Looks at segments until they show what the connection carries.
 ///
 /// Keeps the chunks since the first that looks like frames, so that nothing recognised is lost.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ struct Evidence {
     masked: Option<Masked>,
 }
 
-/// What the segments so far tell.
+/// What the segments so far show.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ProbeVerdict {
     /// Nothing yet.
@@ -152,7 +152,7 @@ impl Probe {
         self.evidence.client.points > 0 || self.evidence.server.points > 0
     }
 
-    /// The direction of the client, as masks tell (RFC 6455 §5.1).
+    /// The direction of the client, inferred from masking (RFC 6455 §5.1).
     fn client_by_masks(&self) -> Option<Direction> {
         match (self.evidence.client.masked, self.evidence.server.masked) {
             (Some(Masked::Yes), None | Some(Masked::No)) | (None, Some(Masked::No)) => {

@@ -7,8 +7,8 @@ use crate::analysis::event::Connection;
 use crate::analysis::resume::WantedPart;
 use crate::stream::{Chunk, Direction, Gap, length_usize};
 
-/// Shows the bytes of a row as they are handed on to the layer that reads them, and has their content kept;
-/// nothing is kept of what comes before.
+/// Shows the bytes of a row as they are passed to the layer that reads them, and keeps their content;
+/// nothing before the row is kept.
 #[derive(Debug)]
 pub(super) struct RereadRow {
     pub(super) inner: Stack,

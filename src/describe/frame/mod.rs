@@ -20,7 +20,7 @@ pub struct FrameField {
     pub bits: u16,
     /// How many of its bits are there; fewer than `bits` in a header that is cut short.
     pub seen_bits: u16,
-    /// Its value, most significant bit first; of what is there where it is cut short.
+    /// Its value, most significant bit first; if it is cut short, that of the bits present.
     pub value: u64,
     /// The value in a few words: `text`.
     pub words: Cow<'static, str>,

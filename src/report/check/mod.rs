@@ -53,7 +53,7 @@ pub struct ConnectionFindings {
     target: Option<Vec<u8>>,
     /// In the order of the packets.
     findings: Vec<Finding>,
-    /// Rules that were broken more often than is told one by one, and how often.
+    /// Rules that were broken more often than is reported individually, and how often.
     folded: Vec<(&'static Rule, u64)>,
 }
 
@@ -111,7 +111,7 @@ impl FileFindings {
 }
 
 impl ConnectionFindings {
-    /// The rules that were broken more often than is told, as far as they are written.
+    /// The rules that were broken more often than is reported, if severe enough to be written.
     fn folded(&self, least: Severity) -> impl Iterator<Item = (&'static Rule, u64)> {
         self.folded.iter().copied().filter(move |(rule, _)| rule.severity >= least)
     }
@@ -122,13 +122,13 @@ impl ConnectionFindings {
 pub struct CheckOptions {
     /// Colors.
     pub style: Style,
-    /// Columns of the terminal; `None` when the output is no terminal.
+    /// Columns of the terminal; `None` if the output is not a terminal.
     pub columns: Option<usize>,
     /// Whether rules are explained at length.
     pub explanations: Explanations,
     /// The least severity that is written.
     pub least: Severity,
-    /// Whether a name tells the files apart.
+    /// Whether there are several files, so that each is named.
     pub files: Files,
 }
 
@@ -153,7 +153,7 @@ pub enum Explanations {
 pub enum Files {
     /// One.
     One,
-    /// Several, of which each line names its own.
+    /// Several: each line names its file.
     Several,
 }
 
@@ -233,7 +233,7 @@ pub trait CheckWriter {
     /// When it cannot be written.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Writes what stands behind the last file, and hands over what is buffered.
+    /// Writes what follows the last file, and flushes.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ impl<'w> CheckNdjson<'w> {
         Self { out, options, clock: Rfc3339::default(), line: Vec::new() }
     }
 
-    /// The name of a file where it tells files apart.
+    /// The name of a file, if there are several.
     fn name<'f>(&self, file: &'f str) -> Option<&'f str> {
         (self.options.files == Files::Several).then_some(file)
     }

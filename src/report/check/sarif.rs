@@ -28,7 +28,7 @@ enum SarifProgress {
     Nothing,
     /// The list of results is open and empty.
     Open,
-    /// Results stand in it.
+    /// Results have been written.
     Results,
 }
 
@@ -43,7 +43,7 @@ impl<'w> Sarif<'w> {
         }
     }
 
-    /// Writes all that stands before the results.
+    /// Writes everything before the results.
     fn begin(&mut self) -> io::Result<()> {
         if self.progress != SarifProgress::Nothing {
             return Ok(());
@@ -182,7 +182,7 @@ fn level(rule: &Rule) -> &'static str {
     }
 }
 
-/// Where the first section stands that a rule names.
+/// The address of the first section that a rule refers to.
 fn address(section: &str) -> Option<String> {
     let (number, rest) = section.strip_prefix("RFC ")?.split_once(" §")?;
     let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.');

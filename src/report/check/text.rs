@@ -23,9 +23,9 @@ pub(super) struct CheckText<'w> {
     heading: String,
     /// Rules that were explained since, with what to do about them.
     explained: Vec<(&'static str, &'static str)>,
-    /// The rule that was told last.
+    /// The rule that was reported last.
     rule: Option<&'static str>,
-    /// Whether anything stands above.
+    /// Whether anything has been written.
     has_written: bool,
     total: TextTotals,
 }
@@ -53,7 +53,7 @@ impl<'w> CheckText<'w> {
         }
     }
 
-    /// Writes a heading, unless it stands there already.
+    /// Writes a heading, unless it is the current one already.
     fn heading(&mut self, heading: String, write: impl FnOnce(&mut Line)) -> io::Result<()> {
         if self.heading != heading {
             if self.has_written {
@@ -147,7 +147,7 @@ impl<'w> CheckText<'w> {
         self.write()
     }
 
-    /// A text of ours, or an escaped one, below the title; further lines begin behind the label.
+    /// Our own text, or an escaped one, below the title; further lines are indented to the label's end.
     fn paragraph(&mut self, label: &str, text: &str, role: Option<Role>) -> io::Result<()> {
         let indent = INDENT.saturating_add(label.len());
         for (place, line) in wrap(text, self.columns().saturating_sub(indent)).iter().enumerate() {
@@ -176,7 +176,7 @@ impl<'w> CheckText<'w> {
                 self.line.push(rule.id);
                 self.write()?;
             } else {
-                // With --each 0 nothing was told one by one.
+                // With --each 0 no finding was reported individually.
                 self.title(rule)?;
                 self.line.spaces(2);
                 self.line.begin(Role::Dim);

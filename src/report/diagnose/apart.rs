@@ -1,9 +1,9 @@
-//! Where several causes fit what was seen: which, and what would tell them apart.
+//! The possible causes of what was seen, if there are several, and how to distinguish them.
 
 use self::Fits::{AfterSilence, Always};
 use super::words::LONG;
 
-/// What may be behind what a rule found, each with what would show it.
+/// The possible causes of a rule's finding, each with how it would show.
 ///
 /// `silence` is how long nothing had been sent before the end, in nanoseconds.
 pub(super) fn candidates(
@@ -21,14 +21,14 @@ pub(super) fn candidates(
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fits {
     Always,
-    /// Only where nothing had been sent for long.
+    /// Only if nothing had been sent for long.
     AfterSilence,
 }
 
-/// When a candidate fits, what it is, and how to tell that it is this one.
+/// When a candidate fits, what it is, and how to recognise it.
 struct Candidate(Fits, &'static str, &'static str);
 
-/// What may be behind the findings of a rule.
+/// The possible causes of the findings of a rule.
 struct Ambiguous(&'static str, &'static [Candidate]);
 
 #[rustfmt::skip]
@@ -93,7 +93,7 @@ mod tests {
         for Ambiguous(id, list) in CANDIDATES {
             let rule = rule(id).unwrap();
             assert_ne!(rule.explains(), Explains::Nothing, "{id}");
-            assert!(list.len() > 1, "{id}: one candidate is no choice");
+            assert!(list.len() > 1, "{id}: a single candidate leaves no choice");
         }
         assert_eq!(candidates("WS-F01", None).count(), 0);
         let after = |silence| candidates("WS-C12", Some(silence)).count();

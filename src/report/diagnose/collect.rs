@@ -38,7 +38,7 @@ pub struct DiagnoseCollector {
     /// Connections that go on.
     open: HashMap<ConnectionId, OpenConnection>,
     stories: Vec<Story>,
-    /// Where the story of a connection stands.
+    /// The index of a connection's story.
     places: HashMap<ConnectionId, usize>,
     /// What was found on none.
     capture: Vec<Finding>,
@@ -184,5 +184,5 @@ impl Report for DiagnoseCollector {
 /// Stories that are kept whole, those of connections without trouble included.
 const KEPT_WHOLE: usize = 1 << 10;
 
-/// Stories behind which only verdicts and findings are kept.
+/// How many stories are kept whole; of further ones only verdicts and findings.
 const KEPT_AT_ALL: usize = 1 << 15;

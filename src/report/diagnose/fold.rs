@@ -1,4 +1,4 @@
-//! Connections that came to the same, told once.
+//! Connections with the same result, reported once.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ impl<'s> LikeConnections<'s> {
     }
 }
 
-/// Puts like stories together where there are enough of them; those that failed stand first.
+/// Groups similar stories if there are enough of them; failed ones come first.
 pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConnections<'s>> {
     let mut blocks: Vec<LikeConnections<'s>> = Vec::new();
     let mut places: HashMap<LikenessKey, usize> = HashMap::new();
@@ -61,7 +61,7 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConne
     out
 }
 
-/// What stories have in common that are told once.
+/// What stories that are reported once have in common.
 #[derive(Debug, Eq, Hash, PartialEq)]
 struct LikenessKey {
     server: (IpAddr, u16),
@@ -97,7 +97,7 @@ impl LikenessKey {
     }
 }
 
-/// As many stories must be alike to be told as one.
+/// How many stories must be alike to be reported as one.
 fn like(verdict: Verdict) -> usize {
     match verdict {
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => LIKE,
@@ -116,7 +116,7 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-/// As many stories must be alike to be told as one.
+/// How many stories must be alike to be reported as one.
 const LIKE: usize = 3;
 
 /// As many that take a line each.

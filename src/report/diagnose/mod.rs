@@ -43,7 +43,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// The worst severity of what explains a failure, shown or not; `None` where nothing failed.
+    /// The worst severity of what explains a failure, shown or not; `None` if nothing failed.
     pub fn worst(&self) -> Option<Severity> {
         let connections = self.stories.iter().filter_map(Story::worst);
         let others = self.failures().map(|finding| finding.rule.severity);
@@ -97,13 +97,13 @@ struct Count {
 pub struct DiagnoseOptions {
     /// Colors.
     pub style: Style,
-    /// Columns of the terminal; `None` when the output is no terminal.
+    /// Columns of the terminal; `None` if the output is not a terminal.
     pub columns: Option<usize>,
     /// Which connections.
     pub selection: Selection,
     /// Whether connections without trouble are written.
     pub scope: Scope,
-    /// Whether a name tells the files apart.
+    /// Whether there are several files, so that each is named.
     pub files: Files,
 }
 
@@ -117,7 +117,7 @@ impl DiagnoseOptions {
         is_wanted && self.selection.has(story.connection.id)
     }
 
-    /// Whether like connections are told as one.
+    /// Whether similar connections are reported as one.
     fn folding(&self) -> Breadth {
         if self.selection.connections.is_empty() { self.selection.breadth } else { Breadth::All }
     }
@@ -177,7 +177,7 @@ pub trait DiagnoseWriter {
     /// When it cannot be written.
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()>;
 
-    /// Writes what stands behind the last file, and hands over what is buffered.
+    /// Writes what follows the last file, and flushes.
     ///
     /// # Errors
     ///

@@ -71,7 +71,7 @@ pub(super) struct StoryLine<'a> {
     cause: Vec<&'static str>,
     /// What to do; null where nothing is to be done.
     remedy: Option<&'a str>,
-    /// Where several things may be behind the first cause: which, and what would tell them apart.
+    /// The possible reasons for the first cause, if there are several, and how to distinguish them.
     candidates: Vec<CandidateFields>,
     /// What `cause` rests on.
     evidence: Vec<EvidenceFields<'a>>,
@@ -104,7 +104,7 @@ impl<'a> StoryLine<'a> {
     }
 }
 
-/// Something that may be behind a cause.
+/// A possible reason for a cause.
 #[derive(Serialize)]
 struct CandidateFields {
     cause: &'static str,
@@ -158,7 +158,7 @@ impl PhaseFields {
     }
 }
 
-/// The line that stands last.
+/// The last line.
 #[derive(Serialize)]
 pub(super) struct SummaryOf<'a> {
     #[serde(flatten)]

@@ -129,7 +129,7 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     phases
 }
 
-/// A phase that is told by one packet.
+/// A phase that consists of one packet.
 pub(super) fn plain(label: Label, at: Origin, text: String) -> Phase {
     let packet = at.packet.0;
     Phase { time: at.time, label, text, packets: Some((packet, packet)), took: None }

@@ -107,5 +107,5 @@ impl TlsExtent {
 /// Columns of a name at most.
 const LONGEST_NAME: usize = 60;
 
-/// Bytes that are shown of what is no TLS.
+/// How many bytes are shown of what is not TLS.
 const FOREIGN: usize = 40;

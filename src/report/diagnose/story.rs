@@ -99,7 +99,7 @@ impl Story {
         story
     }
 
-    /// Adds what was found behind its end.
+    /// Adds what was found after its end.
     pub(super) fn add(&mut self, finding: &Finding) {
         self.findings.push(finding.clone());
         if finding.rule.explains() != Explains::Nothing && self.history.is_some() {
@@ -107,7 +107,7 @@ impl Story {
         }
     }
 
-    /// Lets go of what happened: nothing is wrong, and one line is enough.
+    /// Drops the details: nothing is wrong, and one line is enough.
     pub(super) fn shrink(&mut self) {
         if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unknown) {
             self.history = None;
@@ -158,7 +158,7 @@ impl Story {
         rules
     }
 
-    /// The worst severity of what explains a failure; `None` where it is none.
+    /// The worst severity of what explains a failure; `None` if nothing failed.
     pub(super) fn worst(&self) -> Option<Severity> {
         if !self.verdict.is_failure() {
             return None;

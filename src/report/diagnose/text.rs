@@ -26,9 +26,9 @@ pub(super) struct DiagnoseText<'w> {
     out: &'w mut dyn Write,
     options: DiagnoseOptions,
     line: Line,
-    /// Whether anything stands above.
+    /// Whether anything has been written.
     has_written: bool,
-    /// Whether the last thing written was a line that stands alone.
+    /// Whether the last thing written was a connection of a single line.
     is_in_list: bool,
     /// What to do, and for which connection it was said, the latest last.
     said: VecDeque<(String, Option<ConnectionId>)>,
@@ -79,7 +79,7 @@ impl<'w> DiagnoseText<'w> {
         Ok(())
     }
 
-    /// A blank line, unless a line that stands alone follows one.
+    /// A blank line, unless one connection of a single line follows another.
     fn part(&mut self, is_detailed: bool) -> io::Result<()> {
         if self.has_written && (is_detailed || !self.is_in_list) {
             self.write()?;
@@ -129,7 +129,7 @@ impl<'w> DiagnoseText<'w> {
         self.verdict(story.verdict, &words, &ids(causes))
     }
 
-    /// The verdict behind what stands in the line, and rules at the right edge, as far as they fit.
+    /// Appends the verdict to the line, and rules at the right edge, as far as they fit.
     fn verdict(&mut self, verdict: Verdict, words: &str, rules: &str) -> io::Result<()> {
         let color = color(verdict);
         let text = format!("{}{words}", verdict.heading());
@@ -459,10 +459,10 @@ const MOST_SAID: usize = 32;
 /// Columns of evidence at most.
 const LONGEST_EVIDENCE: usize = 600;
 
-/// Columns of the evidence of what stands beside a cause.
+/// Columns of the evidence of findings other than the cause.
 const LONGEST_OTHER: usize = 300;
 
-/// Bytes of an explanation, but its first sentence stands in any case.
+/// Bytes of an explanation; its first sentence is always written.
 const LONGEST_EXPLANATION: usize = 220;
 
 /// Columns of a file's name at most.

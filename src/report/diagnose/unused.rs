@@ -104,7 +104,7 @@ const ADDRESSES: usize = 8;
 /// Servers that are remembered.
 const SERVERS: usize = 1 << 12;
 
-/// Names that are told.
+/// How many names are reported.
 const TOLD: usize = 3;
 
 /// Columns of a name at most.

@@ -53,7 +53,7 @@ fn because(finding: &Finding, history: &ConnectionHistory) -> String {
     }
 }
 
-/// What became of a connection of which nothing was found.
+/// What became of a connection without findings.
 fn outcome(story: &Story) -> String {
     if story.ending.outcome == Outcome::Aborted
         && let TcpState::Reset(by) = story.connection.state
@@ -147,7 +147,7 @@ fn ended_by(history: &ConnectionHistory) -> String {
     out
 }
 
-/// What a cause means: what its rule explains, or of a Close what its code stands for.
+/// What a cause means: the explanation of its rule or, for a Close, the meaning of its code.
 pub(super) fn meaning(finding: &Finding, history: Option<&ConnectionHistory>) -> String {
     match failing_close(finding, history) {
         Some(code) => format!("{} {}", code.meaning, code.cause),

@@ -164,7 +164,7 @@ fn is_broken(field: &FrameField, broken: &[Bits]) -> bool {
     })
 }
 
-/// Explains a field, or fields of which the same can be said.
+/// Explains a field, or several fields with the same explanation.
 fn field(page: &mut Page, group: &[FrameField]) {
     let Some(last) = group.last() else { return };
     let names: Vec<String> = group.iter().map(name_and_value).collect();
@@ -215,9 +215,9 @@ fn cut_header(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
     page.paragraph(0, &text.replace("1 byte of it are", "1 byte of it is"));
 }
 
-/// How the drawing is to be read.
+/// How to read the drawing.
 const INTRODUCTION: &str = "A frame is a header of 2 to 14 bytes, then the payload. These are the bits of the header \
                             in the order in which they were sent, 32 (four bytes) in a row:";
 
-/// Payload bytes that are shown behind those of the header.
+/// How many payload bytes are shown after those of the header.
 const PAYLOAD_BYTES: usize = 11;

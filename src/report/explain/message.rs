@@ -65,7 +65,7 @@ impl WholeMessage {
     }
 }
 
-/// Explains a message behind its last frame.
+/// Explains a message after its last frame.
 pub(super) fn explain(page: &mut Page, message: &WholeMessage) {
     page.blank();
     let frames = match message.frames {

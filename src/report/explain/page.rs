@@ -32,7 +32,7 @@ impl Page {
         }
     }
 
-    /// Writes a line that stands above others.
+    /// Writes a heading.
     pub(super) fn heading(&mut self, text: &str) {
         self.words(Role::Strong, text);
         self.end_line();
@@ -57,7 +57,7 @@ impl Page {
         self.end_line();
     }
 
-    /// Writes our own words, wrapped, behind so many blanks.
+    /// Writes our own words, wrapped and indented by `indent` blanks.
     pub(super) fn paragraph(&mut self, indent: usize, text: &str) {
         self.line.spaces(indent);
         self.wrapped(indent, text);
@@ -83,8 +83,8 @@ impl Page {
         self.line.paint(role, &text);
     }
 
-    /// Appends bytes that are not ours, escaped, as far as the line has room for them and `behind`
-    /// columns more.
+    /// Appends foreign bytes, escaped, as far as they fit into the line together with `behind` more
+    /// columns.
     pub(super) fn foreign(&mut self, bytes: &[u8], behind: usize) {
         let room = WIDTH.saturating_sub(self.line.column()).saturating_sub(behind);
         match self.charset {
@@ -99,7 +99,7 @@ impl Page {
                     ascii.extend_from_slice(chunk.invalid());
                 }
                 let mut text = String::new();
-                // The mark of what does not fit becomes two columns wider.
+                // The ellipsis becomes two columns wider.
                 escape(&ascii, room.saturating_sub(2), &mut text);
                 let text = text.replace('…', "...");
                 self.line.push(&text);
@@ -197,6 +197,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// Columns of the page.
 pub(super) const WIDTH: usize = 100;
 
-/// What our own words use beyond ASCII, and what stands for it.
+/// The characters beyond ASCII in our own words, and their replacements.
 const IN_ASCII: &[(char, &str)] =
     &[('§', "section "), ('⊕', "^"), ('…', "..."), ('→', "->"), ('✖', "x"), ('▲', "!"), ('·', "-")];

@@ -116,7 +116,7 @@ fn xor(page: &mut Page, (masked, key, plain): (u8, u8, u8)) {
     }
 }
 
-/// A printable character in quotes, behind a blank.
+/// A blank, then a printable character in quotes.
 fn letter(byte: u8) -> String {
     match byte {
         b' '..=b'~' => format!(" '{}'", char::from(byte)),
@@ -238,7 +238,7 @@ pub(super) fn dump(page: &mut Page, content: &[u8]) {
     }
 }
 
-/// Bytes of which unmasking is shown.
+/// How many bytes are unmasked step by step.
 const STEPS: usize = 8;
 
 /// Bytes that are shown of a payload, and in one row.

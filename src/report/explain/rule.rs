@@ -151,5 +151,5 @@ fn bound(bound: AppliesTo) -> &'static str {
     }
 }
 
-/// Where the text behind a term begins.
+/// The column where the text after a term begins.
 const COLUMN: usize = 14;

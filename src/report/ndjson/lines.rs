@@ -43,7 +43,7 @@ pub(in super::super) struct ConnectionLine<'a> {
     frames: Sides,
     messages: Sides,
     bytes: Sides,
-    /// Absent where there is no TLS, or its beginning was not captured.
+    /// Absent if there is no TLS, or its beginning was not captured.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<TlsFields<'a>>,
 }
@@ -112,7 +112,7 @@ pub(super) struct TlsFields<'a> {
     client_random: Option<String>,
     /// Whether the handshake was done.
     established: bool,
-    /// The first alert in the clear that is no mere goodbye.
+    /// The first unencrypted alert other than `close_notify`.
     alert: Option<&'static str>,
 }
 
@@ -222,7 +222,7 @@ pub(super) struct MessageLine<'a> {
     pub(super) close_reason: Option<&'a str>,
 }
 
-/// The code of a Close; null where it has none. Absent where there is no Close.
+/// The code of a Close; null if it has none. Absent if there is no Close.
 #[derive(Serialize)]
 pub(super) struct CloseCodeField(pub(super) Option<u16>);
 
@@ -254,7 +254,7 @@ pub(in super::super) struct SummaryLine<'a> {
     messages: u64,
     /// Null where nobody judged.
     findings: Option<SeverityFields>,
-    /// Absent where there is no filter.
+    /// Absent if there is no filter.
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<MatchedFields>,
     notes: Vec<NoteLine<'a>>,

@@ -146,7 +146,7 @@ fn connection_handshake_and_summary_follow_the_contract() {
     );
 }
 
-/// The end of a connection that is no WebSocket.
+/// The end of a connection that is not a WebSocket.
 fn irrelevant() -> ConnectionEvent<'static> {
     ConnectionEvent::Ended(Ending {
         outcome: Outcome::NotWebSocket,

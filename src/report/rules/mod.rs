@@ -50,7 +50,7 @@ pub struct RulesOptions {
     pub extent: RulesExtent,
     /// Colors.
     pub style: Style,
-    /// Columns of the terminal; `None` when the output is no terminal.
+    /// Columns of the terminal; `None` if the output is not a terminal.
     pub columns: Option<usize>,
 }
 

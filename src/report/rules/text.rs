@@ -102,10 +102,10 @@ impl RulesPage<'_> {
     }
 }
 
-/// Where severities begin, behind the ids.
+/// The column where severities begin, after the ids.
 const SEVERITY_COLUMN: usize = 10;
 
-/// Where it stands whom a rule binds.
+/// The column of the peer that a rule binds.
 const WHO_COLUMN: usize = 19;
 
 /// Where titles begin.

@@ -11,7 +11,7 @@ use crate::report::style::Role;
 use crate::stream::PacketId;
 use crate::text::amount::grouped;
 
-/// Whether the rows tell by themselves what a rule is about: all that the capture lacks.
+/// Whether the rows already show what a rule reports, as they do for all that the capture lacks.
 pub(super) fn is_told(rule: &Rule) -> bool {
     rule.group() == "CAP"
 }
@@ -181,5 +181,5 @@ fn role(severity: Severity) -> Role {
 /// Blanks before the rules at the end of a row.
 const TAG_BLANKS: usize = 2;
 
-/// Columns that content has at least where rules stand behind it.
+/// The fewest columns for content that is followed by rules.
 const LEAST_CONTENT: usize = 30;

@@ -150,7 +150,7 @@ impl<W: Write> Text<W> {
         }
     }
 
-    /// Says that a text goes on behind what was kept of it, where the line does not say so yet.
+    /// Notes that the text continues after what was kept of it, unless the line shows it already.
     fn more(&mut self, message: &Message<'_>, room: usize) {
         let kept = length_u64(message.content.len());
         if kept < message.length && self.line.column() < self.columns() && kept < length_u64(room) {
@@ -188,7 +188,7 @@ impl<W: Write> Text<W> {
         let lack = self.note_lack(connection.id, direction, frame);
         if self.options.detail == Detail::Messages {
             if Opcode::from_wire(header.opcode).is_some() {
-                // The row of its message tells them.
+                // The row of its message shows them.
                 self.found.clear();
             }
             return;
@@ -236,7 +236,7 @@ impl<W: Write> Text<W> {
     }
 }
 
-/// Where sizes begin: behind the longest opcode.
+/// The column where sizes begin: after the longest opcode.
 const SIZE_COLUMN: usize = OPCODE_COLUMN + 6;
 
 /// Columns of a size without its unit.

@@ -347,7 +347,7 @@ impl<W: Write> Text<W> {
         }
     }
 
-    /// The same for a connection of which no more is known.
+    /// The same for a connection about which nothing more is known.
     pub(super) fn introduce_peers(
         &mut self,
         origin: Origin,
@@ -361,7 +361,7 @@ impl<W: Write> Text<W> {
         }
         self.line.spaces(NUMBER_WIDTH.saturating_sub(1));
         self.line.push("-");
-        // Its first packet may be older than lines that stand above: it was not known what it is.
+        // Its first packet may be older than lines already written: its protocol was not yet known.
         self.stamp(Origin { time: opened.min(origin.time), ..origin }, Some(id));
         self.line.pad_to(OPCODE_COLUMN);
         self.line.begin(role(Direction::ClientToServer));
@@ -429,14 +429,14 @@ const TIME_WIDTH: usize = 12;
 /// Columns of the connection.
 const CONNECTION_WIDTH: usize = 4;
 
-/// Where opcodes begin: behind number, time, connection and arrow.
+/// The column where opcodes begin: after number, time, connection and arrow.
 pub(super) const OPCODE_COLUMN: usize =
     NUMBER_WIDTH + TIME_WIDTH + 2 + CONNECTION_WIDTH + 2 + 1 + 2;
 
-/// Stands behind what a client offered.
+/// Follows what a client offered.
 const OFFERED: &str = " offered";
 
-/// Columns of a line where there is no terminal.
+/// Columns of a line if the output is not a terminal.
 const WIDTH_WITHOUT_TERMINAL: usize = 200;
 
 /// Columns that content from the network has in any case.

@@ -34,7 +34,7 @@ fn written(
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// The line of one event, behind the line with the addresses.
+/// The line of one event, after the line with the addresses.
 fn line(event: ConnectionEvent<'_>) -> String {
     let lines = written(options(Detail::Messages), |text| send(text, 5, &connection(3), event));
     assert_eq!(lines[0], "     -    0.000000  #3       127.0.0.1:50312 → [::1]:8080");

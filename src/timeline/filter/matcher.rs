@@ -24,7 +24,7 @@ pub struct Matcher {
     needs: Needs,
     start: Timestamp,
     memories: HashMap<ConnectionId, Memory>,
-    /// Open connections of which something matched.
+    /// Open connections with a match.
     matched: HashSet<ConnectionId>,
     /// What an earlier pass over the capture learned.
     hindsight: Option<Arc<Hindsight>>,
@@ -147,8 +147,8 @@ impl Matcher {
         chooses
     }
 
-    /// Whether further findings of a rule, of which only the number is known, match on the connection
-    /// of an entry.
+    /// Whether further findings of a rule, which are only counted, match on the connection of an
+    /// entry.
     pub fn chooses_rule(&mut self, rule: &'static Rule, entry: &Entry<'_>) -> bool {
         let finding = Finding {
             rule,

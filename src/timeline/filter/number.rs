@@ -88,7 +88,7 @@ fn without_separators(digits: &str) -> Option<String> {
     (!misplaced && !digits.is_empty()).then(|| digits.replace('_', ""))
 }
 
-/// Writes a time with the largest unit of which it is at least one: `2.5s`, `300ms`.
+/// Writes a time in the largest unit that it reaches: `2.5s`, `300ms`.
 pub(super) fn write_duration(nanoseconds: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let shown = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
     let (unit, factor) = shown.into_iter().find(|row| nanoseconds >= row.1).unwrap_or(("ns", 1));

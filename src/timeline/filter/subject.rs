@@ -37,7 +37,7 @@ pub struct FilterSubject<'a> {
 }
 
 impl FilterSubject<'_> {
-    /// A row of a kind, of which nothing else is known.
+    /// A row of a kind, about which nothing else is known.
     pub fn new(kind: EntryClass, origin: Origin, start: Timestamp) -> Self {
         Self {
             kind,
@@ -107,7 +107,7 @@ pub(super) enum FieldValue<'a> {
     Number { low: u64, high: u64 },
     /// Bytes that are all there are.
     Text(Cow<'a, [u8]>),
-    /// The beginning of a text of which more was not kept: it is equal to none.
+    /// The beginning of a text, the rest of which was not kept: it equals no text.
     Beginning(&'a [u8]),
     /// An address, with a port where the field has one.
     Address { ip: IpAddr, port: Option<u16> },

@@ -144,7 +144,7 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
     line
 }
 
-/// The fields one below the other, if there is no room to draw.
+/// The fields one below the other, if there is no room for a drawing.
 fn list(page: &mut Page, parts: &Parts<'_>) {
     for (index, field) in parts.fields.iter().enumerate() {
         let is_selected = parts.selected() == FramePart::Field(index);
@@ -328,5 +328,5 @@ const BESIDE_DRAWING: usize = 15;
 /// Payload bytes that are shown here.
 const MOST_PAYLOAD: usize = 512;
 
-/// Payload bytes of which unmasking is shown.
+/// How many payload bytes are unmasked step by step.
 const STEPS: usize = 8;

@@ -94,7 +94,7 @@ impl<'a> Parts<'a> {
         self.fields.get(self.selected)
     }
 
-    /// Where in the row's bytes the part is that is examined; whole bytes, of which a field may be some bits.
+    /// The range of the selected part in the row's bytes; a field may be only some bits of its bytes.
     pub(super) fn selected_range(&self) -> Range<usize> {
         match self.field() {
             Some(field) => {

@@ -446,7 +446,7 @@ fn is_delimiter(byte: u8) -> bool {
     is_space(byte) || b"{}[],:\"".contains(&byte)
 }
 
-/// The path of what is in nothing else: FNV's offset.
+/// The path of the outermost value: FNV's offset basis.
 const PATH: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Bytes of an array that is in one line, at most.

@@ -217,7 +217,7 @@ impl MessageView {
         self.rows = self.document().rows(content(context), width, &self.folded);
     }
 
-    /// Columns of the content, without the margin of what can be folded.
+    /// Columns of the content, without the margin for fold marks.
     fn text_width(&self) -> usize {
         self.width.saturating_sub(self.margin()).max(NARROWEST)
     }
@@ -322,7 +322,7 @@ impl MessageView {
         if self.folded.contains(&fold.path) { symbols.folded } else { symbols.unfolded }
     }
 
-    /// The end of what is folded.
+    /// The closing bracket of a folded value.
     fn closing(&self, fold: Fold, content: &[u8], line: &mut PageLine) {
         let Some(close) = self.document().lines.get(fold.close) else { return };
         for token in self.document().tokens.get(close.first..close.end).unwrap_or_default() {
@@ -343,7 +343,7 @@ impl MessageView {
     }
 }
 
-/// Whether the content is only the beginning of what was sent.
+/// Whether only the beginning of what was sent is shown.
 fn is_cut(context: &InspectorContext<'_>) -> bool {
     context.opened.is_some_and(|opened| opened.cut) || context.row.is_some_and(|row| !row.complete)
 }
@@ -357,7 +357,7 @@ fn remark(json: &JsonDocument, context: &InspectorContext<'_>) -> Option<String>
     }
 }
 
-/// Columns of the marks of what can be folded.
+/// Columns of the fold marks.
 const MARGIN: usize = 2;
 
 /// Columns below which no text is cut.

@@ -41,7 +41,7 @@ pub struct InspectorState {
     scroll: [usize; Tab::ALL.len()],
     /// Which frame of the message is looked at, from 0.
     frame: usize,
-    /// Which part of it: a field of its header, or behind them the payload.
+    /// Which part of it: a field of its header or, after them, the payload.
     part: usize,
     message: MessageView,
 }
@@ -174,7 +174,7 @@ pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
             | RowKind::Ended(_) => false,
         })
     };
-    // It stands at the start of a connection, or just before the row.
+    // It is at the start of a connection, or just before the row.
     let near = before.saturating_sub(NEAR);
     let back = rows.get(near..before).unwrap_or_default().iter().rev().find(is_head);
     let front = || rows.iter().take(NEAR.min(before)).rev().find(is_head);
@@ -208,7 +208,7 @@ pub fn fit(state: &mut InspectorState, context: &InspectorContext<'_>) {
     clamp(state, context);
 }
 
-/// Looks for a text, or for bytes behind `0x`, in the content.
+/// Searches the content for a text, or for bytes written after `0x`.
 ///
 /// # Errors
 ///

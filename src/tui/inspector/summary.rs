@@ -286,5 +286,5 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
     })
 }
 
-/// Column of what stands beside a label.
+/// The column of the text beside a label.
 const LABELS: usize = 10;

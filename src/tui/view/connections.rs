@@ -165,7 +165,7 @@ fn whole(text: &str) -> String {
     }
 }
 
-/// The symbol and the color of what became of a connection.
+/// The symbol and the color of a connection's outcome.
 fn standing(connection: &ConnectionRow, theme: Theme) -> (&'static str, Role) {
     let symbols = theme.symbols();
     match connection.outcome {

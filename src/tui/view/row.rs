@@ -171,7 +171,7 @@ fn badge(opcode: Opcode) -> &'static str {
     }
 }
 
-/// The content of a row, where what was searched for may stand out in it.
+/// The content of a row, if matches of a search can be highlighted in it.
 fn excerpt<'a>(row: &Row, preview: &'a Preview) -> Option<&'a [u8]> {
     match (row.kind, preview) {
         // Code and reason of a Close.
@@ -276,7 +276,7 @@ fn reset(timeline: &Timeline, row: &Row) -> String {
     }
 }
 
-/// The beginning of what is no message.
+/// The text of a row that is not a message.
 fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String, Style) {
     match preview {
         Preview::Unreadable(why) => (why.clone(), dim),
@@ -288,7 +288,7 @@ fn content(row: &Row, preview: &Preview, (text, dim): (Style, Style)) -> (String
     }
 }
 
-/// Columns of what an arrow carries: its badge, and its size.
+/// Columns of the label on an arrow: its badge, and its size.
 const LABEL: usize = 14;
 const BADGE: usize = 6;
 const SIZE: usize = 8;
@@ -296,5 +296,5 @@ const SIZE: usize = 8;
 /// Columns of content that are made ready; a screen has fewer.
 const LONGEST: usize = 300;
 
-/// Columns from which on the title of a broken rule stands behind its number.
+/// From this many columns on, the title of a broken rule follows its id.
 const WITH_TITLE: usize = 50;

@@ -30,7 +30,7 @@ impl ContentView {
 pub(super) fn content<'a>(context: &InspectorContext<'a>) -> &'a [u8] {
     let (Some(row), Some(opened)) = (context.row, context.opened) else { return &[] };
     match row.kind {
-        // Code and reason are told in words.
+        // Code and reason are shown in words.
         RowKind::Message(Opcode::Close) => &[],
         RowKind::Message(_) | RowKind::Frame { .. } => &opened.content,
         RowKind::Request
@@ -90,5 +90,5 @@ fn is_readable(content: &[u8]) -> bool {
     !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 
-/// Bytes that are looked at to tell text from other bytes.
+/// How many bytes are examined to distinguish text from other bytes.
 const LOOKED_AT: usize = 4096;
