@@ -3,10 +3,10 @@
 use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Limit, StartedBy};
-use crate::analysis::layers::{Change, Roles, Stack, StackStart};
+use crate::analysis::layers::{Carried, Change, Roles, Stack, StackStart};
 use crate::analysis::outcome;
+use crate::analysis::sink::{PayloadPacket, Sink};
 use crate::analysis::tcp_health::PacketSeen;
-use crate::analysis::{PayloadPacket, Sink};
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Buffer, Chunk, Direction, Gap, Origin, length_u64};
 use crate::tcp::{self, ArrivalKind, Piece, Pressure};

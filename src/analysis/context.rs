@@ -1,7 +1,8 @@
 //! What all connections share while one of them is worked on.
 
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind};
-use crate::analysis::{AnalyzerOptions, Sink};
+use crate::analysis::options::AnalyzerOptions;
+use crate::analysis::sink::Sink;
 use crate::stream::Origin;
 use crate::websocket;
 

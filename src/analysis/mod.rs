@@ -8,64 +8,25 @@ pub mod event;
 mod layers;
 pub mod limits;
 mod offsets;
+mod options;
 mod outcome;
 pub mod resume;
+mod saved;
+mod sink;
 mod table;
 mod tcp_health;
 
 #[cfg(test)]
 pub(crate) use self::layers::cipher;
-use crate::analysis::event::{CaptureEvent, Connection, Event, EventKind};
-use crate::analysis::limits::Limits;
-use crate::analysis::resume::CarrierPoint;
+pub use self::options::AnalyzerOptions;
+pub use self::sink::{PayloadPacket, Sink};
+
+use crate::analysis::event::{CaptureEvent, Event, EventKind};
 use crate::analysis::table::ConnectionTable;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
-use crate::stream::{Chunk, Direction, Origin, Timestamp, length_u64};
-use crate::tls::{KeyLog, KeyLogError};
-
-/// Receives what the analyzer observes.
-pub trait Sink {
-    /// Takes one event. Events come in packet order; what they borrow is gone when this returns.
-    fn event(&mut self, event: &Event<'_>);
-
-    /// Learns what the packet being read turned out to carry, before the events that it brings.
-    ///
-    /// Told only of packets that may be needed to read a stream again: who keeps no places of
-    /// packets need not listen.
-    fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
-
-    /// Takes bytes of the part of a stream that a [`resume::ResumedStack`] reads again, as they are handed on to
-    /// the layer that reads them.
-    fn row_bytes(&mut self, _chunk: Chunk<'_>) {}
-}
-
-/// What a packet carries.
-#[derive(Clone, Copy, Debug)]
-pub enum PayloadPacket<'a> {
-    /// Payload of a connection whose streams are read, sent in this direction.
-    Stream(&'a Connection, Direction),
-    /// A fragment of an IP datagram that is not whole yet.
-    Fragment,
-    /// A place in a direction of a connection at which layers that transform its bytes can be entered; or,
-    /// with the offset of the place before, one about which more is known.
-    Boundary(&'a Connection, Direction, &'a CarrierPoint),
-}
-
-/// What the user chose.
-#[derive(Clone, Debug, Default)]
-pub struct AnalyzerOptions {
-    /// How many bytes of each message's content are kept for [`Message::content`](crate::websocket::Message).
-    pub keep: usize,
-    /// Whether longer messages get a SHA-256.
-    pub digest: bool,
-    /// Ports whose connections are WebSocket even where no handshake was captured.
-    pub decode_as: Vec<u16>,
-    /// Secrets of TLS connections.
-    pub keylog: KeyLog,
-    /// How much memory and work the capture may cost.
-    pub limits: Limits,
-}
+use crate::stream::{Origin, Timestamp, length_u64};
+use crate::tls::KeyLogError;
 
 /// What was counted over the whole capture.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

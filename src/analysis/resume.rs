@@ -2,49 +2,12 @@
 
 use crate::analysis::context::Context;
 use crate::analysis::event::Connection;
-use crate::analysis::layers::Stack;
-use crate::analysis::{AnalyzerOptions, Sink};
-use crate::stream::{Chunk, Direction, Gap, Origin, PacketId};
-use crate::websocket::{self, Compression, History, Settings};
-
-pub(super) use crate::analysis::layers::SavedLayer;
-
-/// A place in the TCP stream of a direction at which all layers that transform bytes can be entered.
-///
-/// A conversation whose layers hand on bytes as they are has none, and needs none.
-#[derive(Clone, Debug)]
-pub struct CarrierPoint {
-    /// Its offset in the TCP stream.
-    pub offset: u64,
-    /// Its offset in the stream of the conversation.
-    pub handed_on: u64,
-    /// The lowest number of a packet with bytes after it, as far as is known.
-    pub first: PacketId,
-    /// The state of these layers, from TCP upwards.
-    pub(super) layers: Vec<SavedLayer>,
-}
-
-/// How the stream of a conversation is read again.
-#[derive(Clone, Copy, Debug)]
-pub enum Reread<'a> {
-    /// As frames, which begin where reading begins, with what the next message may refer to.
-    Frames(Compression, History<'a>),
-    /// Its bytes are wanted, and no more.
-    Bytes,
-}
-
-/// The part of a stream that is wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct WantedPart {
-    /// Who sent it.
-    pub direction: Direction,
-    /// Where reading begins, as an offset of the stream of the conversation.
-    pub begin: u64,
-    /// Offset of its first byte.
-    pub start: u64,
-    /// Bytes of content kept of each message from there on.
-    pub keep: usize,
-}
+use crate::analysis::layers::{Carried, Stack};
+use crate::analysis::options::AnalyzerOptions;
+pub use crate::analysis::saved::{CarrierPoint, Reread, WantedPart};
+use crate::analysis::sink::Sink;
+use crate::stream::{Chunk, Direction, Gap, Origin};
+use crate::websocket::{self, Settings};
 
 /// Reads one direction of a conversation again.
 #[derive(Debug)]

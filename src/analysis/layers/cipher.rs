@@ -3,12 +3,14 @@
 //! A record is [`MARK`], two bytes of length, and as many bytes, each combined with a key that changes
 //! with every record.
 
-use super::{Change, Layer, Next, Roles, SavedLayer, Stack, StackStart};
+use super::carried::Carried;
+use super::next::{Change, Next, NextLayer, Roles, StackStart};
 use crate::analysis::context::Context;
 use crate::analysis::event::Connection;
 use crate::analysis::offsets::OffsetMap;
-use crate::analysis::resume::CarrierPoint;
-use crate::analysis::{PayloadPacket, Sink};
+pub(crate) use crate::analysis::saved::CipherState;
+use crate::analysis::saved::{CarrierPoint, SavedLayer};
+use crate::analysis::sink::{PayloadPacket, Sink};
 use crate::stream::{
     Buffer, Chunk, Direction, Gap, PacketId, PerDirection, length_u64, length_usize,
 };
@@ -18,11 +20,11 @@ pub(crate) const MARK: u8 = 0xc5;
 
 /// Records of both directions, and what is in them.
 #[derive(Debug)]
-pub(super) struct Cipher {
+pub(super) struct Cipher<C> {
     halves: PerDirection<CipherHalf>,
     /// Its place in the offsets of the carrier.
     map: usize,
-    inner: Stack,
+    inner: C,
 }
 
 /// One direction.
@@ -35,30 +37,23 @@ struct CipherHalf {
     point: Option<CarrierPoint>,
 }
 
-/// What is to be known to go on between two records of a direction.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct CipherState {
-    /// Records so far.
-    pub(crate) records: u8,
-    /// Offset of the next record.
-    offset: u64,
-    /// Offset of the next byte that is handed on.
-    handed_on: u64,
+/// Enters the records; where their content lies in them goes into a map of its own.
+pub(super) fn start(outer: StackStart, connection: &mut Connection) -> Next {
+    let map = connection.carrier.offsets.len();
+    connection.carrier.offsets.push(OffsetMap::default());
+    let depth = outer.depth.saturating_add(1);
+    let inner = StackStart { roles: Roles::Known, depth, ..outer };
+    Next::become_layer(NextLayer::Cipher(map, inner))
 }
 
-impl Cipher {
-    /// Begins to read records where a stream begins.
-    pub(super) fn start(outer: StackStart, connection: &mut Connection) -> Next {
-        let map = connection.carrier.offsets.len();
-        connection.carrier.offsets.push(OffsetMap::default());
-        let depth = outer.depth.saturating_add(1);
-        let inner = Stack::new(StackStart { roles: Roles::Known, depth, ..outer });
-        let halves = PerDirection::default();
-        Next::become_layer(Layer::Cipher(Box::new(Self { halves, map, inner })))
+impl<C: Carried> Cipher<C> {
+    /// Begins with the first record of each direction.
+    pub(super) fn new(map: usize, inner: C) -> Self {
+        Self { halves: PerDirection::default(), map, inner }
     }
 
     /// Goes on between two records of a direction.
-    pub(super) fn resume(direction: Direction, state: CipherState, inner: Stack) -> Self {
+    pub(super) fn resume(direction: Direction, state: CipherState, inner: C) -> Self {
         let mut halves = PerDirection::<CipherHalf>::default();
         halves.get_mut(direction).state = state;
         Self { halves, map: usize::MAX, inner }
@@ -157,7 +152,7 @@ impl CipherHalf {
     fn save<S: Sink>(
         &mut self,
         direction: Direction,
-        inner: &Stack,
+        inner: &impl Carried,
         connection: &Connection,
         context: &mut Context<'_, S>,
     ) {
@@ -183,13 +178,6 @@ impl CipherHalf {
             let boundary = PayloadPacket::Boundary(connection, direction, point);
             context.sink.payload_packet(boundary);
         }
-    }
-}
-
-impl CipherState {
-    /// What each byte of the next record is combined with.
-    pub(crate) fn key(self) -> u8 {
-        self.records.wrapping_mul(37).wrapping_add(0x5a)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Requests and responses, until they agree on something else.
 
+use super::next::{Next, NextLayer, StackStart, Successor, ignore};
 use super::tls::{Tls, note_answer_in_tls};
-use super::tunnel::Tunnel;
+use super::tunnel;
 use super::websocket::{UNNEGOTIATED, WebSocket, is_convincing, negotiated};
-use super::{Layer, Next, StackStart, Successor, ignore};
-use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{
     Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, Refusal,
 };
+use crate::analysis::sink::Sink;
 use crate::http::{Http1Decoder, Observation, Progress};
 use crate::stream::{Buffer, Chunk, Direction, Gap, Origin};
 use crate::tls::begins_record;
@@ -22,11 +22,11 @@ pub(super) struct Http {
 
 impl Http {
     /// Begins to read requests and responses.
-    pub(super) fn start(connection: &mut Connection) -> Layer {
+    pub(super) fn start(connection: &mut Connection) -> NextLayer {
         if connection.nature == Nature::Unknown {
             connection.nature = Nature::Http;
         }
-        Layer::Http(Box::default())
+        NextLayer::Http
     }
 
     pub(super) fn push<S: Sink>(
@@ -60,7 +60,7 @@ impl Http {
                 if !awaits_response {
                     // Only frames are worth a second look: HTTP was looked for just now.
                     let consumed = if are_frames { 0 } else { chunk.bytes.len() };
-                    let probe = Layer::Probe(Box::default());
+                    let probe = NextLayer::Probe;
                     Successor { consumed, ..Successor::new(probe) }.into()
                 } else if are_frames && direction == Direction::ServerToClient {
                     // The response was lost in a gap, and frames follow it.
@@ -73,17 +73,17 @@ impl Http {
                 let handshake = self.decoder.take_handshake();
                 let compression = negotiated(handshake.as_ref());
                 let frames = WebSocket::open(compression, Start::Boundary, connection);
-                let (layer, held) = (Layer::WebSocket(frames), vec![self.held_of_client()]);
+                let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
                 Successor { held, consumed, ..Successor::new(layer) }.into()
             }
             Progress::Tunnel { consumed } => {
                 let handshake = self.decoder.take_handshake().unwrap_or_default();
                 connection.nature = Nature::Unknown;
                 context.emit(connection, ConnectionEvent::TunnelOpened(&handshake));
-                let Some(tunnel) = Tunnel::open(start) else {
+                let Some(inner) = tunnel::enter(start) else {
                     return ignore(connection, Nature::Other);
                 };
-                let (layer, held) = (Layer::Tunnel(tunnel), vec![self.held_of_client()]);
+                let (layer, held) = (NextLayer::Tunnel(inner), vec![self.held_of_client()]);
                 Successor { held, consumed, ..Successor::new(layer) }.into()
             }
             Progress::SwitchedOther { .. } => ignore(connection, Nature::Other),
@@ -95,7 +95,7 @@ impl Http {
         let is_lost = self.decoder.gap(direction, gap) == Progress::Lost;
         if is_lost && self.decoder.awaiting_response().is_none() {
             // A head was lost: what follows may be anything, frames included.
-            return Next::become_layer(Layer::Probe(Box::default()));
+            return Next::become_layer(NextLayer::Probe);
         }
         Next::Stay
     }
@@ -133,7 +133,7 @@ impl Http {
         if start.is_forced {
             let frames = WebSocket::open(UNNEGOTIATED, Start::Boundary, connection);
             context.emit(connection, ConnectionEvent::Recognized(Recognition::Forced));
-            let layer = Layer::WebSocket(frames);
+            let layer = NextLayer::WebSocket(frames);
             return Successor { held: held.into(), ..Successor::new(layer) }.into();
         }
         if begins_record(&beginning) && direction == Direction::ClientToServer {
@@ -159,7 +159,7 @@ impl Http {
         self.finish(context.now, connection, context);
         let frames = WebSocket::open_after_request(connection);
         context.emit(connection, ConnectionEvent::Recognized(Recognition::Likely));
-        let (layer, held) = (Layer::WebSocket(frames), vec![self.held_of_client()]);
+        let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
         Successor { held, ..Successor::new(layer) }.into()
     }
 

@@ -2,11 +2,13 @@
 //!
 //! A layer owns its state, and knows neither TCP nor its parent: bytes come in, with the packets that
 //! carried them, and what it observes goes to the conversation and out as events. A layer that carries
-//! others ([`Tunnel`]) owns a [`Stack`] of its own.
+//! others ([`Tunnel`]) knows of them what [`Carried`] tells; here it carries a [`Stack`] of its own.
 
+mod carried;
 #[cfg(test)]
 pub(crate) mod cipher;
 mod http;
+mod next;
 mod probe;
 mod reread;
 mod start;
@@ -14,19 +16,22 @@ mod tls;
 mod tunnel;
 mod websocket;
 
+pub(super) use self::carried::Carried;
+pub(super) use self::next::{Change, Roles, StackStart};
 pub(super) use self::tls::is_failed;
 
 use self::http::Http;
+use self::next::{Next, NextLayer, Successor};
 use self::probe::Probe;
 use self::reread::RereadRow;
 use self::tls::Tls;
 use self::tunnel::Tunnel;
 use self::websocket::WebSocket;
-use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature};
-use crate::analysis::resume::{Reread, WantedPart};
-use crate::stream::{Buffer, Chunk, Direction, Gap, GapCause};
+use crate::analysis::saved::{Reread, SavedLayer, WantedPart};
+use crate::analysis::sink::Sink;
+use crate::stream::{Chunk, Direction, Gap, GapCause};
 use crate::websocket::Settings;
 
 /// What bytes are read as.
@@ -39,27 +44,17 @@ enum Layer {
     /// Requests and responses.
     Http(Box<Http>),
     /// A tunnel of an HTTP proxy, and what is in it.
-    Tunnel(Box<Tunnel>),
+    Tunnel(Box<Tunnel<Stack>>),
     /// Records of TLS.
     Tls(Box<Tls>),
     /// Frames.
     WebSocket(WebSocket),
     /// What is read again.
-    RereadRow(Box<RereadRow>),
+    RereadRow(Box<RereadRow<Stack>>),
     #[cfg(test)]
-    Cipher(Box<cipher::Cipher>),
+    Cipher(Box<cipher::Cipher<Stack>>),
     /// Nobody is interested in the content.
     Ignored,
-}
-
-/// The state of a layer that carries another one, between two of its records.
-#[derive(Clone, Debug)]
-pub(super) enum SavedLayer {
-    /// It hands on bytes as they are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing in a tunnel is saved yet"))]
-    Tunnel,
-    #[cfg(test)]
-    Cipher(cipher::CipherState),
 }
 
 /// The layer that reads a stream of bytes in both directions; it may carry more of them.
@@ -67,75 +62,6 @@ pub(super) enum SavedLayer {
 pub(super) struct Stack {
     layer: Layer,
     start: StackStart,
-}
-
-/// What is known where a stack begins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StackStart {
-    /// Whether it is known who the client is.
-    pub(super) roles: Roles,
-    /// Whether it is WebSocket, because the user said so (`--decode-as`).
-    pub(super) is_forced: bool,
-    /// How many stacks it is in.
-    pub(super) depth: u8,
-}
-
-/// Whether it is known who the client is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Roles {
-    /// The beginning of the stream was captured.
-    Known,
-    /// It was not: the content may show that client and server are the other way round.
-    Guessed,
-}
-
-/// Whether a stack is read by the same layer as before.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Change {
-    None,
-    Layer,
-}
-
-/// What becomes of a layer after it has taken something.
-#[derive(Debug)]
-enum Next {
-    /// It reads on.
-    Stay,
-    /// Another layer reads on.
-    Become(Box<Successor>),
-    /// Nobody is interested in the rest.
-    Ignore,
-}
-
-/// The layer that reads on.
-#[derive(Debug)]
-struct Successor {
-    layer: Layer,
-    /// Whether client and server turned out to be the other way round.
-    swaps_roles: bool,
-    /// What the layer before has held back, in the order in which it is to be read.
-    held: Vec<(Direction, Buffer)>,
-    /// Bytes of the chunk that need not be read again.
-    consumed: usize,
-}
-
-impl Next {
-    /// Another layer reads on, from the first byte of the chunk.
-    fn become_layer(layer: Layer) -> Self {
-        Successor::new(layer).into()
-    }
-}
-
-impl Successor {
-    fn new(layer: Layer) -> Self {
-        Self { layer, swaps_roles: false, held: Vec::new(), consumed: 0 }
-    }
-}
-
-impl From<Successor> for Next {
-    fn from(successor: Successor) -> Self {
-        Self::Become(Box::new(successor))
-    }
 }
 
 impl Stack {
@@ -163,43 +89,6 @@ impl Stack {
         carriers.iter().rev().fold(row, |inner, saved| saved.carry(part.direction, inner))
     }
 
-    /// The state of the layers of a direction that transform bytes, from the lowest upwards, where all of
-    /// them are between two records now.
-    #[cfg(test)]
-    fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
-        match &self.layer {
-            Layer::Tunnel(tunnel) => tunnel.save(direction),
-            #[cfg(test)]
-            Layer::Cipher(cipher) => cipher.save(direction),
-            Layer::Start
-            | Layer::Probe(_)
-            | Layer::Http(_)
-            | Layer::Tls(_)
-            | Layer::WebSocket(_)
-            | Layer::RereadRow(_)
-            | Layer::Ignored => Some(Vec::new()),
-        }
-    }
-
-    /// Hands the next bytes of a direction to the layer that reads them.
-    #[inline]
-    pub(super) fn push<S: Sink>(
-        &mut self,
-        direction: Direction,
-        chunk: Chunk<'_>,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) -> Change {
-        if chunk.bytes.is_empty() {
-            return Change::None;
-        }
-        if let Layer::WebSocket(frames) = &mut self.layer {
-            frames.push(direction, chunk, connection, context);
-            return Change::None;
-        }
-        self.push_on(direction, chunk, connection, context)
-    }
-
     /// Hands bytes to one layer after the other, until all are read.
     fn push_on<S: Sink>(
         &mut self,
@@ -217,7 +106,10 @@ impl Stack {
                 Layer::Http(http) => http.push(direction, chunk, start, connection, context),
                 Layer::Tunnel(tunnel) => tunnel.push(direction, chunk, connection, context),
                 Layer::Tls(tls) => tls.push(direction, chunk, connection, context),
-                Layer::WebSocket(frames) => frames.push(direction, chunk, connection, context),
+                Layer::WebSocket(frames) => {
+                    frames.push(direction, chunk, connection, context);
+                    Next::Stay
+                }
                 Layer::RereadRow(row) => row.push(direction, chunk, connection, context),
                 #[cfg(test)]
                 Layer::Cipher(cipher) => cipher.push(direction, chunk, connection, context),
@@ -242,8 +134,64 @@ impl Stack {
         change
     }
 
-    /// Tells the layer that bytes are missing.
-    pub(super) fn gap<S: Sink>(
+    /// Goes on with another layer, and with what was held back for it.
+    fn follow<S: Sink>(
+        &mut self,
+        successor: Successor,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        self.layer = Layer::new(successor.layer);
+        for (direction, held) in &successor.held {
+            for chunk in held.chunks() {
+                self.push(*direction, chunk, connection, context);
+            }
+            if held.dropped() > 0 {
+                let (offset, length) = (held.span().end, held.dropped());
+                let gap = Gap { offset, length, cause: GapCause::Limit, origin: context.now };
+                context.emit(connection, ConnectionEvent::Gap(*direction, gap));
+                self.gap(*direction, gap, connection, context);
+            }
+        }
+    }
+}
+
+impl Carried for Stack {
+    #[cfg(test)]
+    fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
+        match &self.layer {
+            Layer::Tunnel(tunnel) => tunnel.save(direction),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.save(direction),
+            Layer::Start
+            | Layer::Probe(_)
+            | Layer::Http(_)
+            | Layer::Tls(_)
+            | Layer::WebSocket(_)
+            | Layer::RereadRow(_)
+            | Layer::Ignored => Some(Vec::new()),
+        }
+    }
+
+    #[inline]
+    fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change {
+        if chunk.bytes.is_empty() {
+            return Change::None;
+        }
+        if let Layer::WebSocket(frames) = &mut self.layer {
+            frames.push(direction, chunk, connection, context);
+            return Change::None;
+        }
+        self.push_on(direction, chunk, connection, context)
+    }
+
+    fn gap<S: Sink>(
         &mut self,
         direction: Direction,
         gap: Gap,
@@ -251,7 +199,10 @@ impl Stack {
         context: &mut Context<'_, S>,
     ) -> Change {
         let next = match &mut self.layer {
-            Layer::WebSocket(frames) => frames.gap(direction, gap, connection, context),
+            Layer::WebSocket(frames) => {
+                frames.gap(direction, gap, connection, context);
+                Next::Stay
+            }
             Layer::Http(http) => http.gap(direction, gap),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
@@ -259,7 +210,7 @@ impl Stack {
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.gap(direction, gap, connection, context),
             // The first bytes are missing: a capture that begins later, in effect.
-            Layer::Start => Next::become_layer(Layer::Probe(Box::default())),
+            Layer::Start => Next::become_layer(NextLayer::Probe),
             Layer::Probe(_) | Layer::Ignored => Next::Stay,
         };
         match next {
@@ -275,12 +226,7 @@ impl Stack {
         }
     }
 
-    /// Ends the layer: what it has held back is read.
-    pub(super) fn finish<S: Sink>(
-        &mut self,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) {
+    fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>) {
         if let Layer::Probe(probe) = &mut self.layer
             && let Some(successor) = probe.finish(self.start, connection, context)
         {
@@ -300,16 +246,12 @@ impl Stack {
         }
     }
 
-    /// Whether nobody is interested in its content.
-    pub(super) fn is_ignored(&self) -> bool {
+    fn is_ignored(&self) -> bool {
         matches!(self.layer, Layer::Ignored)
     }
 
-    /// Whether it matters that an answer is read after what it answers.
-    ///
-    /// A response must be; frames do not mind.
     #[inline]
-    pub(super) fn reads_in_turn(&self) -> bool {
+    fn reads_in_turn(&self) -> bool {
         match &self.layer {
             Layer::WebSocket(_) | Layer::Probe(_) | Layer::RereadRow(_) | Layer::Ignored => false,
             Layer::Start | Layer::Http(_) | Layer::Tls(_) => true,
@@ -318,24 +260,20 @@ impl Stack {
             Layer::Cipher(cipher) => cipher.reads_in_turn(),
         }
     }
+}
 
-    /// Goes on with another layer, and with what was held back for it.
-    fn follow<S: Sink>(
-        &mut self,
-        successor: Successor,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) {
-        self.layer = successor.layer;
-        for (direction, held) in &successor.held {
-            for chunk in held.chunks() {
-                self.push(*direction, chunk, connection, context);
-            }
-            if held.dropped() > 0 {
-                let (offset, length) = (held.span().end, held.dropped());
-                let gap = Gap { offset, length, cause: GapCause::Limit, origin: context.now };
-                context.emit(connection, ConnectionEvent::Gap(*direction, gap));
-                self.gap(*direction, gap, connection, context);
+impl Layer {
+    /// The layer that is to read on, which has read nothing yet.
+    fn new(next: NextLayer) -> Self {
+        match next {
+            NextLayer::Probe => Self::Probe(Box::default()),
+            NextLayer::Http => Self::Http(Box::default()),
+            NextLayer::Tunnel(start) => Self::Tunnel(Box::new(Tunnel { inner: Stack::new(start) })),
+            NextLayer::Tls => Self::Tls(Box::default()),
+            NextLayer::WebSocket(frames) => Self::WebSocket(frames),
+            #[cfg(test)]
+            NextLayer::Cipher(map, start) => {
+                Self::Cipher(Box::new(cipher::Cipher::new(map, Stack::new(start))))
             }
         }
     }
@@ -355,12 +293,4 @@ impl SavedLayer {
             }
         }
     }
-}
-
-/// Remembers that nobody is interested in the rest of a conversation, and why.
-fn ignore(connection: &mut Connection, nature: Nature) -> Next {
-    if connection.nature != Nature::UpgradeRequested {
-        connection.nature = nature;
-    }
-    Next::Ignore
 }

@@ -1,12 +1,12 @@
 //! Recognising a protocol by its bytes where the beginning of a connection was not captured.
 
 use super::http::Http;
+use super::next::{Next, NextLayer, Roles, StackStart, Successor, ignore};
 use super::tls::Tls;
 use super::websocket::{UNNEGOTIATED, WebSocket};
-use super::{Layer, Next, Roles, StackStart, Successor, ignore};
-use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition};
+use crate::analysis::sink::Sink;
 use crate::http::{Match, looks_like_request, looks_like_response};
 use crate::stream::{Buffer, Chunk, Direction, PerDirection};
 use crate::tls::begins_record;
@@ -108,7 +108,7 @@ impl Probe {
         let frames = WebSocket::open(UNNEGOTIATED, Start::Anywhere, connection);
         context.emit(connection, ConnectionEvent::Recognized(recognition));
         let held = std::mem::take(&mut self.kept);
-        Successor { held, ..Successor::new(Layer::WebSocket(frames)) }
+        Successor { held, ..Successor::new(NextLayer::WebSocket(frames)) }
     }
 
     /// Takes one chunk, which is the payload of one segment.

@@ -1,21 +1,22 @@
 //! The part of a conversation that is read again: one row, and what comes before it.
 
-use super::{Change, Next, Stack};
-use crate::analysis::Sink;
+use super::carried::Carried;
+use super::next::{Change, Next};
 use crate::analysis::context::Context;
 use crate::analysis::event::Connection;
-use crate::analysis::resume::WantedPart;
+use crate::analysis::saved::WantedPart;
+use crate::analysis::sink::Sink;
 use crate::stream::{Chunk, Direction, Gap, length_usize};
 
 /// Shows the bytes of a row as they are passed to the layer that reads them, and keeps their content;
 /// nothing before the row is kept.
 #[derive(Debug)]
-pub(super) struct RereadRow {
-    pub(super) inner: Stack,
+pub(super) struct RereadRow<C> {
+    pub(super) inner: C,
     pub(super) part: WantedPart,
 }
 
-impl RereadRow {
+impl<C: Carried> RereadRow<C> {
     pub(super) fn push<S: Sink>(
         &mut self,
         direction: Direction,

@@ -1,13 +1,13 @@
 //! What the first bytes of a stream are to be read as.
 
 use super::http::Http;
+use super::next::{Next, NextLayer, Roles, StackStart, ignore};
 use super::probe::is_http2_preface;
 use super::tls::Tls;
 use super::websocket::{UNNEGOTIATED, WebSocket};
-use super::{Layer, Next, Roles, StackStart, ignore};
-use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition, Transport};
+use crate::analysis::sink::Sink;
 use crate::http::{Match, looks_like_request, looks_like_response};
 use crate::stream::{Chunk, Direction};
 use crate::tls::begins_record;
@@ -23,7 +23,7 @@ pub(super) fn choose<S: Sink>(
 ) -> Next {
     #[cfg(test)]
     if chunk.bytes.first() == Some(&super::cipher::MARK) {
-        return super::cipher::Cipher::start(start, connection);
+        return super::cipher::start(start, connection);
     }
     if begins_record(chunk.bytes) {
         return Tls::start(direction, chunk.bytes, start.roles, connection);
@@ -37,9 +37,9 @@ pub(super) fn choose<S: Sink>(
         Roles::Guessed if start.is_forced && !is_http(chunk.bytes) => {
             let frames = WebSocket::open(UNNEGOTIATED, Start::Anywhere, connection);
             context.emit(connection, ConnectionEvent::Recognized(Recognition::Forced));
-            Layer::WebSocket(frames)
+            NextLayer::WebSocket(frames)
         }
-        Roles::Guessed => Layer::Probe(Box::default()),
+        Roles::Guessed => NextLayer::Probe,
     })
 }
 

@@ -1,9 +1,9 @@
 //! Records of TLS: what they show of themselves goes into events and facts, the rest is ignored.
 
-use super::{Layer, Next, Roles, Successor, ignore};
-use crate::analysis::Sink;
+use super::next::{Next, NextLayer, Roles, Successor, ignore};
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature, Transport};
+use crate::analysis::sink::Sink;
 use crate::stream::{Chunk, Direction, Gap, Origin, length_u64};
 use crate::tls::{self, Observation, Session, begins_record, is_client_hello};
 
@@ -30,7 +30,7 @@ impl Tls {
         }
         connection.tls = Some(Box::default());
         let swaps_roles = roles == Roles::Guessed && direction == Direction::ServerToClient;
-        Successor { swaps_roles, ..Successor::new(Layer::Tls(Box::default())) }.into()
+        Successor { swaps_roles, ..Successor::new(NextLayer::Tls) }.into()
     }
 
     /// Reads the next bytes of a direction as records.

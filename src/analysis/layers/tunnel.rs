@@ -1,28 +1,28 @@
 //! A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): a stream in a stream.
 
-#[cfg(test)]
-use super::SavedLayer;
-use super::{Change, Next, Roles, Stack, StackStart};
-use crate::analysis::Sink;
+use super::carried::Carried;
+use super::next::{Change, Next, Roles, StackStart};
 use crate::analysis::context::Context;
 use crate::analysis::event::Connection;
+#[cfg(test)]
+use crate::analysis::saved::SavedLayer;
+use crate::analysis::sink::Sink;
 use crate::stream::{Chunk, Direction, Gap};
 
 /// What is in a tunnel; offsets are those of the stream that it is in.
 #[derive(Debug)]
-pub(super) struct Tunnel {
-    inner: Stack,
+pub(super) struct Tunnel<C> {
+    pub(super) inner: C,
 }
 
-impl Tunnel {
-    /// Enters a tunnel, unless it is in too many others.
-    pub(super) fn open(outer: StackStart) -> Option<Box<Self>> {
-        let depth = outer.depth.checked_add(1).filter(|depth| *depth <= MAX_TUNNELS)?;
-        // Its beginning is captured, and whoever asked for it is the client in it.
-        let start = StackStart { roles: Roles::Known, depth, ..outer };
-        Some(Box::new(Self { inner: Stack::new(start) }))
-    }
+/// Where the stack in a tunnel begins, unless it is in too many others.
+pub(super) fn enter(outer: StackStart) -> Option<StackStart> {
+    let depth = outer.depth.checked_add(1).filter(|depth| *depth <= MAX_TUNNELS)?;
+    // Its beginning is captured, and whoever asked for it is the client in it.
+    Some(StackStart { roles: Roles::Known, depth, ..outer })
+}
 
+impl<C: Carried> Tunnel<C> {
     pub(super) fn push<S: Sink>(
         &mut self,
         direction: Direction,

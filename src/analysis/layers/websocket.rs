@@ -1,9 +1,8 @@
 //! Frames of both directions.
 
-use super::Next;
-use crate::analysis::Sink;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature};
+use crate::analysis::sink::Sink;
 use crate::http::Handshake;
 use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection};
 use crate::websocket::extension::{self, DeflateParams};
@@ -60,12 +59,11 @@ impl WebSocket {
         chunk: Chunk<'_>,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
-    ) -> Next {
+    ) {
         let Context { shared, sink, .. } = context;
         self.decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
             frame_event(connection, direction, chunk.origin, seen, *sink);
         });
-        Next::Stay
     }
 
     pub(super) fn gap<S: Sink>(
@@ -74,12 +72,11 @@ impl WebSocket {
         gap: Gap,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
-    ) -> Next {
+    ) {
         let Context { shared, sink, .. } = context;
         self.decoders.get_mut(direction).gap(gap, shared, &mut |seen| {
             frame_event(connection, direction, gap.origin, seen, *sink);
         });
-        Next::Stay
     }
 
     pub(super) fn finish<S: Sink>(

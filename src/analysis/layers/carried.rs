@@ -1,0 +1,46 @@
+//! What a layer that carries others knows of them.
+
+use super::next::Change;
+use crate::analysis::context::Context;
+use crate::analysis::event::Connection;
+#[cfg(test)]
+use crate::analysis::saved::SavedLayer;
+use crate::analysis::sink::Sink;
+use crate::stream::{Chunk, Direction, Gap};
+
+/// Reads a stream of bytes in both directions.
+pub(in crate::analysis) trait Carried {
+    /// Hands the next bytes of a direction to the layer that reads them.
+    fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change;
+
+    /// Tells the layer that bytes are missing.
+    fn gap<S: Sink>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change;
+
+    /// Ends the layer: what it has held back is read.
+    fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>);
+
+    /// Whether nobody is interested in its content.
+    fn is_ignored(&self) -> bool;
+
+    /// Whether it matters that an answer is read after what it answers.
+    ///
+    /// A response must be; frames do not mind.
+    fn reads_in_turn(&self) -> bool;
+
+    /// The state of the layers of a direction that transform bytes, from the lowest upwards, where all of
+    /// them are between two records now.
+    #[cfg(test)]
+    fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>>;
+}
