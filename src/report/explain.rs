@@ -44,7 +44,7 @@ pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
             page.blank();
         }
         let broken = broken_bits(&findings, frame);
-        frame::explain(&mut page, frame, FramePlace { index, of: found.len() }, &broken);
+        frame::explain(&mut page, frame, FramePlace { index, of: found.len() }, broken);
         for message in messages.iter().filter(|message| message.end == frame.end()) {
             message::explain(&mut page, message);
         }

@@ -1,5 +1,6 @@
 //! The meaning of each field of a frame header, for people who read it bit by bit.
 
+pub mod dissection;
 pub mod drawing;
 mod meaning;
 

@@ -2,15 +2,21 @@
 
 use super::page::{Page, bytes, hex};
 use super::{FramePlace, GivenFrame, payload};
-use crate::describe::frame::drawing::{BitsPerRow, FramePart, Labels, LineKind, Look, draw};
-use crate::describe::frame::{FieldKind, FrameField, anatomy};
+use crate::describe::frame::dissection::{Dissection, DrawnContent};
+use crate::describe::frame::drawing::{BitsPerRow, Labels, LineKind, Look, draw};
+use crate::describe::frame::{FieldKind, FrameField};
 use crate::findings::Bits;
 use crate::report::style::Role;
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.
-pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, place: FramePlace, broken: &[Bits]) {
-    let fields = anatomy(frame.bytes, page.options.context);
+pub(super) fn explain(
+    page: &mut Page,
+    frame: &GivenFrame<'_>,
+    place: FramePlace,
+    broken: Vec<Bits>,
+) {
+    let dissection = Dissection::new(frame.bytes, page.options.context, broken);
     title(page, frame, place);
     if frame.is_text() {
         page.blank();
@@ -25,20 +31,20 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, place: FramePlace
         );
     }
     page.blank();
-    parts(page, frame, &fields);
+    parts(page, frame, &dissection.fields);
     page.blank();
     if place.index == 0 {
         page.paragraph(0, INTRODUCTION);
         page.blank();
     }
-    drawing(page, &fields, broken);
+    drawing(page, &dissection);
     page.blank();
     page.heading("The header, field by field");
     page.blank();
-    for group in fields.chunk_by(|left, right| left.meaning == right.meaning) {
-        field(page, group);
+    for run in dissection.runs() {
+        field(page, run);
     }
-    cut_header(page, frame, &fields);
+    cut_header(page, frame, &dissection);
     if let Some(header) = &frame.header {
         payload::explain(page, frame, header);
     }
@@ -126,91 +132,45 @@ fn parts(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
 }
 
 /// Draws the header of a frame.
-pub(super) fn draw_header(page: &mut Page, frame: &GivenFrame<'_>, broken: &[Bits]) {
-    drawing(page, &anatomy(frame.bytes, page.options.context), broken);
+pub(super) fn draw_header(page: &mut Page, frame: &GivenFrame<'_>, broken: Vec<Bits>) {
+    drawing(page, &Dissection::new(frame.bytes, page.options.context, broken));
 }
 
-fn drawing(page: &mut Page, fields: &[FrameField], broken: &[Bits]) {
+fn drawing(page: &mut Page, dissection: &Dissection) {
     let look = Look { borders: page.options.borders, labels: Labels::Tall, rows: BitsPerRow::Wide };
-    for line in draw(fields, look) {
+    for line in draw(&dissection.fields, look) {
         page.pad_to(2);
         for piece in &line.pieces {
-            match (line.kind, piece.part) {
-                (LineKind::Ruler | LineKind::Border, _) | (_, None) => {
-                    page.words(Role::Dim, &piece.text);
-                }
-                (LineKind::Bits | LineKind::Labels, Some(FramePart::Field(index)))
-                    if fields.get(index).is_some_and(|field| is_broken(field, broken)) =>
-                {
-                    page.words(Role::Error, &piece.text);
-                }
-                (LineKind::Bits, Some(FramePart::Field(_))) => {
-                    page.words(Role::Strong, &piece.text);
-                }
-                (LineKind::Bits, Some(FramePart::Payload)) | (LineKind::Labels, Some(_)) => {
-                    page.push(&piece.text);
-                }
+            match (line.kind, dissection.content(line.kind, piece)) {
+                (_, DrawnContent::Line) => page.words(Role::Dim, &piece.text),
+                (_, DrawnContent::BrokenField(_)) => page.words(Role::Error, &piece.text),
+                (LineKind::Bits, DrawnContent::Field(_)) => page.words(Role::Strong, &piece.text),
+                (_, DrawnContent::Field(_) | DrawnContent::Payload) => page.push(&piece.text),
             }
         }
         page.end_line();
     }
 }
 
-/// Whether bits of a field break a rule.
-fn is_broken(field: &FrameField, broken: &[Bits]) -> bool {
-    broken.iter().any(|bits| {
-        let (start, end) = (u16::from(bits.start), u16::from(bits.start) + u16::from(bits.count));
-        start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
-    })
-}
-
 /// Explains a field, or several fields with the same explanation.
-fn field(page: &mut Page, group: &[FrameField]) {
-    let Some(last) = group.last() else { return };
-    let names: Vec<String> = group.iter().map(name_and_value).collect();
-    let mut title = names.join(", ");
-    let repeats =
-        matches!(last.kind, FieldKind::Length | FieldKind::ExtendedLength | FieldKind::MaskingKey)
-            && !last.words.starts_with("see");
-    if !repeats || !last.is_whole() {
-        title.push_str(": ");
-        title.push_str(&last.words);
-    }
-    page.entry(2, &title, last.section);
+fn field(page: &mut Page, run: &[FrameField]) {
+    let Some(last) = run.last() else { return };
+    let stated = |field: &FrameField| format!("{}{}", field.kind.name(), field.assignment());
+    let names: Vec<String> = run.iter().map(stated).collect();
+    page.entry(2, &format!("{}{}", names.join(", "), last.gloss()), last.section);
     page.paragraph(4, &last.meaning);
 }
 
-/// `FIN = 1`
-fn name_and_value(field: &FrameField) -> String {
-    let name = field.kind.name();
-    if !field.is_whole() {
-        return name.to_owned();
-    }
-    match field.kind {
-        FieldKind::Opcode => format!("{name} = {:X}", field.value),
-        FieldKind::Length if !field.words.starts_with("see") => format!("{name} = {}", field.words),
-        FieldKind::ExtendedLength | FieldKind::MaskingKey => format!("{name} = {}", field.words),
-        FieldKind::Fin
-        | FieldKind::Rsv1
-        | FieldKind::Rsv2
-        | FieldKind::Rsv3
-        | FieldKind::Mask
-        | FieldKind::Length => format!("{name} = {}", field.value),
-    }
-}
-
 /// Says how much of a header is missing.
-fn cut_header(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
+fn cut_header(page: &mut Page, frame: &GivenFrame<'_>, dissection: &Dissection) {
     if frame.header.is_some() {
         return;
     }
-    let bits: u64 =
-        fields.iter().map(|field| u64::from(field.bits.saturating_sub(field.seen_bits))).sum();
     let at_least = if frame.bytes.len() < 2 { "at least " } else { "" };
     page.blank();
     let text = format!(
         "The header is cut short: {at_least}{} of it are missing.",
-        bytes(bits.div_ceil(8))
+        bytes(dissection.missing_bytes())
     );
     page.paragraph(0, &text.replace("1 byte of it are", "1 byte of it is"));
 }

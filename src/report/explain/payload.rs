@@ -2,6 +2,9 @@
 
 use super::page::{Page, bytes, hex, number, number_u64};
 use super::{GivenFrame, close_code};
+use crate::describe::frame::dissection::{
+    STEPS, UnmaskedByte, masking_rule, printable, quoted, unmasking,
+};
 use crate::report::style::Role;
 use crate::stream::length_u64;
 use crate::websocket::close::close_payload;
@@ -26,7 +29,7 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, header: &FrameHea
     if let Some(key) = header.mask {
         unmask(&mut plain, key, 0);
         page.blank();
-        unmasking(page, payload, &plain, key);
+        show_unmasking(page, payload, key);
     }
     if header.mask.is_none() || plain.len() > STEPS {
         page.blank();
@@ -46,21 +49,10 @@ pub(super) fn explain(page: &mut Page, frame: &GivenFrame<'_>, header: &FrameHea
 }
 
 /// Shows how the first bytes are unmasked.
-fn unmasking(page: &mut Page, masked: &[u8], plain: &[u8], key: [u8; 4]) {
+fn show_unmasking(page: &mut Page, masked: &[u8], key: [u8; 4]) {
     page.entry(2, "Unmasking", "RFC 6455 §5.3");
-    page.paragraph(
-        4,
-        "Each byte was combined with a byte of the masking key by XOR (⊕): the first with the first, the \
-         second with the second, and after the fourth the key starts again. Doing the same once more gives \
-         the byte back.",
-    );
-    let steps: Vec<(u8, u8, u8)> = masked
-        .iter()
-        .zip(key.into_iter().cycle())
-        .zip(plain)
-        .map(|((masked, key), plain)| (*masked, key, *plain))
-        .take(STEPS)
-        .collect();
+    page.paragraph(4, &masking_rule("XOR (⊕)"));
+    let steps: Vec<UnmaskedByte> = unmasking(masked, key).collect();
     if let Some(first) = steps.first()
         && !page.xor_was_shown
     {
@@ -78,16 +70,15 @@ fn unmasking(page: &mut Page, masked: &[u8], plain: &[u8], key: [u8; 4]) {
         page.push(more);
         page.end_line();
     };
-    row(page, "masked", steps.iter().map(|step| step.0).collect());
-    row(page, "key", steps.iter().map(|step| step.1).collect());
-    row(page, "unmasked", steps.iter().map(|step| step.2).collect());
+    row(page, "masked", steps.iter().map(|step| step.masked).collect());
+    row(page, "key", steps.iter().map(|step| step.key).collect());
+    row(page, "unmasked", steps.iter().map(|step| step.plain).collect());
     page.blank();
     for four in steps.chunks(4) {
         page.pad_to(2);
-        for (masked, key, plain) in four {
+        for step in four {
             page.push("  ");
-            page.push(&format!("{masked:02x}⊕{key:02x}={plain:02x}"));
-            page.push(&letter(*plain));
+            page.push(&step.equation("⊕"));
             page.push("  ");
         }
         page.end_line();
@@ -95,14 +86,14 @@ fn unmasking(page: &mut Page, masked: &[u8], plain: &[u8], key: [u8; 4]) {
 }
 
 /// Shows XOR bit by bit.
-fn xor(page: &mut Page, (masked, key, plain): (u8, u8, u8)) {
+fn xor(page: &mut Page, UnmaskedByte { masked, key, plain }: UnmaskedByte) {
     let rows = [
         ("  ", masked, String::new()),
         ("⊕ ", key, "    1 if the two bits above differ, else 0".to_owned()),
         (
             "= ",
             plain,
-            if letter(plain).is_empty() { String::new() } else { format!("   {}", letter(plain)) },
+            if quoted(plain).is_empty() { String::new() } else { format!("   {}", quoted(plain)) },
         ),
     ];
     for (sign, byte, remark) in rows {
@@ -113,14 +104,6 @@ fn xor(page: &mut Page, (masked, key, plain): (u8, u8, u8)) {
         page.push(&bits.join(" "));
         page.words(Role::Dim, &remark);
         page.end_line();
-    }
-}
-
-/// A blank, then a printable character in quotes.
-fn letter(byte: u8) -> String {
-    match byte {
-        b' '..=b'~' => format!(" '{}'", char::from(byte)),
-        _ => String::new(),
     }
 }
 
@@ -225,11 +208,7 @@ pub(super) fn dump(page: &mut Page, content: &[u8]) {
         page.pad_to(33);
         page.push(&hex(right));
         page.pad_to(59);
-        let text: String = bytes
-            .iter()
-            .map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' })
-            .collect();
-        page.push(&text);
+        page.push(&printable(bytes));
         page.end_line();
     }
     let rest = content.len().saturating_sub(shown.len());
@@ -237,9 +216,6 @@ pub(super) fn dump(page: &mut Page, content: &[u8]) {
         page.paragraph(2, &format!("… and {} more.", bytes(length_u64(rest))));
     }
 }
-
-/// How many bytes are unmasked step by step.
-const STEPS: usize = 8;
 
 /// Bytes that are shown of a payload, and in one row.
 const DUMPED: usize = 256;

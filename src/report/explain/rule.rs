@@ -60,7 +60,7 @@ fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Directio
             page.end_line();
             return;
         }
-        frame::draw_header(page, &found, &broken_bits(&findings, &found));
+        frame::draw_header(page, &found, broken_bits(&findings, &found));
         page.blank();
     }
     for finding in findings.iter().filter(|finding| finding.rule.id == rule.id) {

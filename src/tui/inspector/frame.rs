@@ -1,15 +1,16 @@
 //! The Frame tab: one screen from which every bit of a frame can be read.
 
 use crate::describe::frame::FrameField;
+use crate::describe::frame::dissection::{DrawnContent, masking_rule, printable, unmasking};
 use crate::describe::frame::drawing::{
-    BitsPerRow, Borders, DrawnLine, FramePart, Labels, LineKind, Look, draw,
+    BitsPerRow, Borders, DrawnLine, FramePart, Labels, Look, draw,
 };
 use crate::stream::{Direction, length_u64};
 use crate::text::words;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
 use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::inspector::{InspectorContext, findings, hexdump};
+use crate::tui::inspector::{InspectorContext, findings};
 use crate::tui::theme::{Glyphs, Role};
 
 /// The page of a frame.
@@ -79,7 +80,7 @@ fn wire(page: &mut Page, parts: &Parts<'_>) {
         let at = parts.header_range.start.saturating_add(place);
         let stress = if selected.contains(&at) { Stress::Cursor } else { Stress::None };
         line.push(Role::Text, " ");
-        line.stressed(byte_role(&parts.fields, place), stress, format!("{byte:02x}"));
+        line.stressed(byte_role(&parts.dissection.fields, place), stress, format!("{byte:02x}"));
     }
     let ellipsis = page.symbols().ellipsis;
     let mut left = parts.payload.len();
@@ -112,11 +113,11 @@ fn drawing(page: &mut Page, parts: &Parts<'_>, height: usize) {
     };
     let look = |labels| Look { borders, labels, rows };
     // The tall drawing where explanation and payload still fit below it.
-    let tall = draw(&parts.fields, look(Labels::Tall));
+    let tall = draw(&parts.dissection.fields, look(Labels::Tall));
     let lines = if tall.len().saturating_add(BESIDE_DRAWING) <= height {
         tall
     } else {
-        draw(&parts.fields, look(Labels::Short))
+        draw(&parts.dissection.fields, look(Labels::Short))
     };
     let indent = page.width.saturating_sub(rows.columns()).min(2);
     for line in &lines {
@@ -130,12 +131,11 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
     let mut line = PageLine::default();
     line.pad_to(indent);
     for piece in &drawn.pieces {
-        let role = match (drawn.kind, piece.part) {
-            (LineKind::Ruler | LineKind::Border, _) | (_, None) => Role::Border,
-            (LineKind::Bits | LineKind::Labels, Some(FramePart::Field(index))) => {
-                parts.fields.get(index).map_or(Role::Text, |field| field_role(parts, field))
-            }
-            (LineKind::Bits | LineKind::Labels, Some(FramePart::Payload)) => Role::Payload,
+        let role = match parts.dissection.content(drawn.kind, piece) {
+            DrawnContent::Line => Role::Border,
+            DrawnContent::Field(field) => frame_parts::role(field.kind),
+            DrawnContent::BrokenField(_) => Role::Error,
+            DrawnContent::Payload => Role::Payload,
         };
         let is_selected = piece.part == Some(parts.selected());
         let stress = if is_selected { Stress::Cursor } else { Stress::None };
@@ -146,12 +146,12 @@ fn drawn(drawn: &DrawnLine, parts: &Parts<'_>, indent: usize) -> PageLine {
 
 /// The fields one below the other, if there is no room for a drawing.
 fn list(page: &mut Page, parts: &Parts<'_>) {
-    for (index, field) in parts.fields.iter().enumerate() {
+    for (index, field) in parts.dissection.fields.iter().enumerate() {
         let is_selected = parts.selected() == FramePart::Field(index);
         let stress = if is_selected { Stress::Cursor } else { Stress::None };
         let mut line = PageLine::default();
-        line.stressed(field_role(parts, field), stress, field.kind.name());
-        line.push(Role::Text, format!(" {}", hexdump::value(field)));
+        line.stressed(parts.role(field), stress, field.kind.name());
+        line.push(Role::Text, format!(" {}", field.number()));
         page.line(line);
     }
     let stress = if parts.selected() == FramePart::Payload { Stress::Cursor } else { Stress::None };
@@ -161,15 +161,11 @@ fn list(page: &mut Page, parts: &Parts<'_>) {
     page.blank();
 }
 
-fn field_role(parts: &Parts<'_>, field: &FrameField) -> Role {
-    if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) }
-}
-
 /// Reports what the field means that is examined.
 fn explain(page: &mut Page, parts: &Parts<'_>, field: &FrameField) {
     let mut line = PageLine::of(Role::Key, format!("{} ", page.symbols().folded));
-    line.push(field_role(parts, field), field.kind.name());
-    line.push(Role::Title, format!(" = {}: {}", hexdump::value(field), field.words));
+    line.push(parts.role(field), field.kind.name());
+    line.push(Role::Title, format!("{}{}", field.assignment(), field.gloss()));
     section(page, line, field.section);
     page.paragraph(2, Role::Text, &field.meaning);
 }
@@ -185,13 +181,10 @@ fn explain_payload(page: &mut Page, parts: &Parts<'_>) {
     line.push(Role::Title, format!(": {length}"));
     section(page, line, "RFC 6455 §5.2, §5.3");
     let masked = match frame.header.mask {
-        Some(_) => {
-            "It is masked: each byte was combined with a byte of the masking key by XOR, the first with the \
-             first, and after the fourth the key starts again. Doing the same once more gives it back."
-        }
-        None => "It is not masked: the bytes are the payload itself.",
+        Some(_) => format!("It is masked. {}", masking_rule("XOR")),
+        None => "It is not masked: the bytes are the payload itself.".to_owned(),
     };
-    page.paragraph(2, Role::Text, masked);
+    page.paragraph(2, Role::Text, &masked);
     if is_compressed(parts) {
         page.paragraph(
             2,
@@ -263,7 +256,7 @@ fn payload(page: &mut Page, parts: &Parts<'_>) {
             line.push(Role::Payload, words::hex(unmasked));
             line.pad_to(text_column.saturating_mul(2));
         }
-        line.push(Role::JsonString, letters(unmasked));
+        line.push(Role::JsonString, printable(unmasked));
         page.line(line);
     }
     if let Some(steps) = steps(page, parts) {
@@ -283,13 +276,8 @@ fn steps(page: &Page, parts: &Parts<'_>) -> Option<String> {
     let key = frame.header.mask?;
     let xor = page.symbols().xor;
     let mut text = String::new();
-    let bytes = parts.payload.iter().zip(key.iter().cycle()).zip(&frame.unmasked);
-    for ((sent, key), plain) in bytes.take(STEPS) {
-        let letter = match plain {
-            b' '..=b'~' => format!(" '{}'", char::from(*plain)),
-            _ => String::new(),
-        };
-        let step = format!("{sent:02x}{xor}{key:02x}={plain:02x}{letter}");
+    let known = parts.payload.get(..frame.unmasked.len()).unwrap_or(parts.payload);
+    for step in unmasking(known, key).map(|step| step.equation(xor)) {
         let gap = if text.is_empty() { "" } else { "  " };
         let width = text.chars().count().saturating_add(step.chars().count());
         if width.saturating_add(4) > page.width {
@@ -299,11 +287,6 @@ fn steps(page: &Page, parts: &Parts<'_>) -> Option<String> {
         text.push_str(&step);
     }
     Some(text)
-}
-
-fn letters(bytes: &[u8]) -> String {
-    let letter = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' };
-    bytes.iter().map(letter).collect()
 }
 
 /// Bytes of a row: whole repetitions of the key where they are shown twice.
@@ -327,6 +310,3 @@ const BESIDE_DRAWING: usize = 15;
 
 /// Payload bytes that are shown here.
 const MOST_PAYLOAD: usize = 512;
-
-/// How many payload bytes are unmasked step by step.
-const STEPS: usize = 8;

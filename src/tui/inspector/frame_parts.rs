@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use crate::describe::frame::dissection::Dissection;
 use crate::describe::frame::drawing::FramePart;
-use crate::describe::frame::{self, FieldKind, FrameField, anatomy};
-use crate::findings::Bits;
+use crate::describe::frame::{self, FieldKind, FrameField};
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
 use crate::tui::inspector::InspectorContext;
 use crate::tui::theme::Role;
@@ -19,7 +19,7 @@ pub(super) struct Parts<'a> {
     /// How many the message has.
     pub(super) of: usize,
     /// The fields of its header.
-    pub(super) fields: Vec<FrameField>,
+    pub(super) dissection: Dissection,
     /// Its header as sent, as far as it is there.
     pub(super) header: Vec<u8>,
     /// Where in the row's bytes that is.
@@ -57,32 +57,34 @@ impl<'a> Parts<'a> {
             None => return None,
         };
         let about = frame::FrameContext { direction: row.direction, compression };
-        let fields = anatomy(&header, about);
         let payload = frame.map_or(0..0, |frame| frame.payload_range.clone());
         let offset = frame.map_or(row.offset, |frame| frame.offset);
-        let selected = selected.min(fields.len());
+        let findings = findings_at(context.timeline, &row, offset);
+        let broken = findings.iter().filter_map(|row| row.finding.bits).collect();
+        let dissection = Dissection::new(&header, about, broken);
+        let selected = selected.min(dissection.fields.len());
         Some(Self {
             frame,
             number,
             of: opened.frames.len(),
-            fields,
+            dissection,
             header,
             header_range,
             payload: opened.wire.get(payload).unwrap_or_default(),
             compressed: row.compressed || is_part_of_compressed(context.timeline, &row),
-            findings: findings_at(context.timeline, &row, offset),
+            findings,
             selected,
         })
     }
 
     /// How many parts there are: the fields, and the payload.
     pub(super) fn count(&self) -> usize {
-        self.fields.len().saturating_add(1)
+        self.dissection.fields.len().saturating_add(1)
     }
 
     /// What is examined.
     pub(super) fn selected(&self) -> FramePart {
-        if self.selected < self.fields.len() {
+        if self.selected < self.dissection.fields.len() {
             FramePart::Field(self.selected)
         } else {
             FramePart::Payload
@@ -91,7 +93,7 @@ impl<'a> Parts<'a> {
 
     /// The field that is examined; `None` for the payload.
     pub(super) fn field(&self) -> Option<&FrameField> {
-        self.fields.get(self.selected)
+        self.dissection.fields.get(self.selected)
     }
 
     /// The range of the selected part in the row's bytes; a field may be only some bits of its bytes.
@@ -108,9 +110,9 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Whether bits of a field break a rule.
-    pub(super) fn is_broken(&self, field: &FrameField) -> bool {
-        self.findings.iter().filter_map(|row| row.finding.bits).any(|bits| overlap(bits, field))
+    /// What a field is drawn with: the color of its kind, or that of errors.
+    pub(super) fn role(&self, field: &FrameField) -> Role {
+        if self.dissection.is_broken(field) { Role::Error } else { role(field.kind) }
     }
 }
 
@@ -121,11 +123,10 @@ pub(super) fn broken(context: &InspectorContext<'_>) -> Option<(usize, usize)> {
     let offset = with_bits.filter_map(|it| it.finding.offset).min()?;
     let frame = opened.frames.iter().position(|frame| frame.offset == offset).unwrap_or(0);
     let parts = Parts::of(context, frame, 0)?;
-    let part = parts.fields.iter().position(|field| parts.is_broken(field))?;
-    Some((frame, part))
+    Some((frame, parts.dissection.first_broken()?))
 }
 
-/// What a field is drawn with.
+/// The color of a kind of field.
 pub(super) fn role(kind: FieldKind) -> Role {
     match kind {
         FieldKind::Fin | FieldKind::Rsv1 | FieldKind::Rsv2 | FieldKind::Rsv3 => Role::HeaderFlags,
@@ -184,12 +185,6 @@ fn findings_at<'a>(timeline: &'a Timeline, row: &Row, offset: u64) -> Vec<&'a Fi
             && it.finding.bits.is_some()
     };
     timeline.findings_of(row.id).filter(is_here).collect()
-}
-
-fn overlap(bits: Bits, field: &FrameField) -> bool {
-    let (start, end) =
-        (u16::from(bits.start), u16::from(bits.start).saturating_add(bits.count.into()));
-    start < field.start_bit.saturating_add(field.bits) && field.start_bit < end
 }
 
 /// RSV1 among the three reserved bits of a row.

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use crate::describe::frame::{FieldKind, FrameField};
 use crate::stream::length_u64;
 use crate::text::words;
 use crate::timeline::{Opened, OpenedFrame, WirePiece};
-use crate::tui::inspector::frame_parts::{self, Parts};
+use crate::tui::inspector::frame_parts::Parts;
 use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::{InspectorContext, Shown};
 use crate::tui::theme::{Role, Symbols};
@@ -253,9 +252,9 @@ fn footer(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
         line.push(Role::Dim, format!("frame {number} of {}  ", parts.of));
     }
     let section = if let Some(field) = parts.field() {
-        let role = if parts.is_broken(field) { Role::Error } else { frame_parts::role(field.kind) };
+        let role = parts.role(field);
         line.push(role, field.kind.name());
-        line.push(Role::Text, format!(" = {}: {}", value(field), field.words));
+        line.push(Role::Text, format!("{}{}", field.assignment(), field.gloss()));
         field.section
     } else {
         line.push(Role::Payload, "payload");
@@ -280,24 +279,6 @@ fn footer(context: &InspectorContext<'_>, parts: &Parts<'_>) -> Vec<PageLine> {
     line.push_to(width, Role::Dim, section);
     page.line(line);
     page.lines
-}
-
-/// The value of a field as a number: short ones in decimal, opcode and key in hexadecimal.
-pub(super) fn value(field: &FrameField) -> String {
-    if !field.is_whole() {
-        return "?".to_owned();
-    }
-    match field.kind {
-        FieldKind::Opcode => format!("{:X}", field.value),
-        FieldKind::MaskingKey => format!("{:#010x}", field.value),
-        FieldKind::Fin
-        | FieldKind::Rsv1
-        | FieldKind::Rsv2
-        | FieldKind::Rsv3
-        | FieldKind::Mask
-        | FieldKind::Length
-        | FieldKind::ExtendedLength => field.value.to_string(),
-    }
 }
 
 /// The frame that a byte of the row belongs to.
