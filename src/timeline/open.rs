@@ -8,11 +8,13 @@ use crate::analysis::limits::Limits;
 use crate::capture;
 use crate::capture::PacketStore;
 use crate::http::Handshake;
-use crate::stream::PacketId;
+use crate::stream::{Origin, PacketId, Span};
 use crate::timeline::opener::Opener;
 use crate::timeline::record::Timeline;
-use crate::timeline::row::RowId;
-use crate::websocket::{DeflateEnding, Digest, FrameHeader, Inflation, Utf8};
+use crate::timeline::row::{Row, RowId};
+use crate::websocket::{
+    DeflateEnding, Digest, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
+};
 
 /// A row with all that the capture holds of it.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,42 @@ pub struct Opened {
     pub handshake: Option<Handshake>,
     /// Whether a limit of [`OpenLimits`] cut `wire` or `content`.
     pub cut: bool,
+}
+
+impl Opened {
+    /// The message that a row is, as far as it was read; `None` for a row that is none.
+    pub fn message(&self, row: &Row) -> Option<Message<'_>> {
+        let opcode = row.opcode()?;
+        let facts = self.message;
+        let mut close = (opcode == Opcode::Close).then(|| close_payload(&self.content));
+        if let Some(close) = &mut close {
+            close.code = row.close_code;
+        }
+        let at = |packet| Origin { packet, time: row.time };
+        Some(Message {
+            opcode,
+            frames: row.frames,
+            compressed: row.compressed,
+            wire_length: row.wire_length,
+            length: row.length,
+            complete: row.complete,
+            content: &self.content,
+            sha256: facts.and_then(|facts| facts.sha256),
+            inflation: facts.map_or(Inflation::None, |facts| facts.inflation),
+            reach: 0,
+            window_bits: None,
+            ending: facts.map_or_else(DeflateEnding::default, |facts| facts.ending),
+            utf8: facts.map_or(Utf8::NotText, |facts| facts.utf8),
+            close,
+            history: None,
+            span: Span {
+                start: row.offset,
+                end: row.offset.saturating_add(row.wire_length),
+                first: at(row.first),
+                last: at(row.last),
+            },
+        })
+    }
 }
 
 /// Bytes of a row that one packet carried.

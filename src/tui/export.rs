@@ -17,7 +17,7 @@ use crate::report::{Detail, Listing, Report, Selection};
 use crate::stream::PacketId;
 use crate::timeline::text_lines;
 use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, Timeline};
-use crate::tui::chooser::{STREAMS, WORK, message};
+use crate::tui::chooser::{STREAMS, WORK};
 use crate::tui::rows::RowList;
 use crate::tui::world::{PendingWork, World};
 use crate::websocket::Digest;
@@ -225,7 +225,7 @@ pub fn write(
     keep: usize,
     out: &mut Vec<u8>,
 ) {
-    let Some(message) = message(row, Some(opened)) else { return };
+    let Some(message) = opened.message(row) else { return };
     match format {
         SaveFormat::Ndjson => {
             let options = NdjsonOptions {

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 
-use crate::analysis::event::Connection;
 use crate::findings::Finding;
 use crate::http::{Handshake, Head};
-use crate::stream::{Origin, Span, length_u64};
+use crate::stream::{Origin, length_u64};
 use crate::timeline::filter::names::{self, ValueNames};
-use crate::timeline::filter::subject::{FieldValue, FilterSubject};
+use crate::timeline::filter::subject::{
+    FieldValue, FilterConnection, FilterMessage, FilterSubject,
+};
+use crate::websocket::Opcode;
 use crate::websocket::frame::RSV1;
-use crate::websocket::{Frame, Message, Opcode};
 
 /// Something that an expression can ask a row for.
 #[derive(Debug)]
@@ -170,35 +171,35 @@ pub static FIELDS: &[FilterField] = &[
     one("direction", &[], FieldType::Name(&names::DIRECTION), "who sent it, as in ndjson output",
         |row| Some(FieldValue::number(names::direction(row.direction?)))),
     one("length", &[], FieldType::Size, "bytes of content after inflation; for a frame, of its payload",
-        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(payload)).map(FieldValue::number)),
+        |row| row.message.map(|it| it.length).or_else(|| row.frame.map(|it| it.payload_length)).map(FieldValue::number)),
     one("wire_length", &["websocket.payload_length"], FieldType::Size, "payload bytes on the wire",
-        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(payload)).map(FieldValue::number)),
+        |row| row.message.map(|it| it.wire_length).or_else(|| row.frame.map(|it| it.payload_length)).map(FieldValue::number)),
     one("ratio", &[], FieldType::Ratio, "wire_length divided by length, of compressed messages",
-        |row| ratio(row.message?)),
+        |row| ratio(&row.message?)),
     one("frames", &[], FieldType::Number, "how many frames a message was sent in",
         |row| Some(FieldValue::number(row.message?.frames))),
     one("compressed", &[], FieldType::Flag, "whether a message was marked as compressed (RSV1)",
         |row| Some(FieldValue::number(row.message?.compressed))),
     one("complete", &[], FieldType::Flag, "whether the message or frame was captured completely",
-        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(Frame::is_complete)).map(FieldValue::number)),
+        |row| row.message.map(|it| it.complete).or_else(|| row.frame.map(|it| it.complete)).map(FieldValue::number)),
     needing(FilterNeed::Frames, &one("fin", &["websocket.fin"], FieldType::Flag, "FIN of a frame; for a message, of its first frame",
-        |row| Some(FieldValue::number(row.frame?.header.fin)))),
+        |row| Some(FieldValue::number(row.frame?.fin)))),
     needing(FilterNeed::Frames, &one("rsv", &["websocket.rsv"], FieldType::Number, "RSV1 to RSV3 as a number from 0 to 7",
-        |row| Some(FieldValue::number(row.frame?.header.rsv)))),
+        |row| Some(FieldValue::number(row.frame?.rsv)))),
     needing(FilterNeed::Frames, &one("rsv1", &[], FieldType::Flag, "RSV1 of a frame; for a message, of its first frame",
-        |row| Some(FieldValue::number(row.frame?.header.rsv & RSV1 != 0)))),
+        |row| Some(FieldValue::number(row.frame?.rsv & RSV1 != 0)))),
     needing(FilterNeed::Frames, &one("rsv2", &[], FieldType::Flag, "RSV2",
-        |row| Some(FieldValue::number(row.frame?.header.rsv & (RSV1 >> 1) != 0)))),
+        |row| Some(FieldValue::number(row.frame?.rsv & (RSV1 >> 1) != 0)))),
     needing(FilterNeed::Frames, &one("rsv3", &[], FieldType::Flag, "RSV3",
-        |row| Some(FieldValue::number(row.frame?.header.rsv & (RSV1 >> 2) != 0)))),
+        |row| Some(FieldValue::number(row.frame?.rsv & (RSV1 >> 2) != 0)))),
     needing(FilterNeed::Frames, &one("masked", &["websocket.mask"], FieldType::Flag, "whether the payload is masked",
-        |row| Some(FieldValue::number(row.frame?.header.mask.is_some())))),
+        |row| Some(FieldValue::number(row.frame?.mask.is_some())))),
     needing(FilterNeed::Frames, &one("masking_key", &["websocket.masking_key"], FieldType::Bytes, "the masking key",
-        |row| Some(FieldValue::Text(row.frame?.header.mask?.to_vec().into())))),
+        |row| Some(FieldValue::Text(row.frame?.mask?.to_vec().into())))),
     needing(FilterNeed::Content, &one("text", &["websocket.payload.text"], FieldType::Text, "content of a message; for a Close, its reason",
-        |row| text(row.message?))),
+        |row| text(&row.message?))),
     needing(FilterNeed::Content, &one("hex", &["websocket.payload"], FieldType::Bytes, "content of a message as bytes",
-        |row| Some(content(row.message?)))),
+        |row| Some(content(&row.message?)))),
     FilterField { name: "json", aliases: &[], kind: FieldType::Json, help: "a value inside JSON content: json(\".path.to[0].value\")",
         need: Some(FilterNeed::Content), read: FieldReader::Json },
     one("close_code", &["websocket.payload.close.status_code"], FieldType::Number, "code of a Close",
@@ -214,13 +215,13 @@ pub static FIELDS: &[FilterField] = &[
     one("server", &[], FieldType::Address(Ports::Yes), "address of the peer that accepted it",
         |row| Some(endpoint(row.connection?.server))),
     two("host", &["ip.addr"], FieldType::Address(Ports::No), "address of either peer",
-        |row| row.connection.map(|it| peers(it).map(host))),
+        |row| row.connection.map(|it| peers(&it).map(host))),
     two("port", &["tcp.port"], FieldType::Number, "TCP port of either peer",
-        |row| row.connection.map(|it| peers(it).map(|peer| FieldValue::number(peer.port())))),
+        |row| row.connection.map(|it| peers(&it).map(|peer| FieldValue::number(peer.port())))),
     needing(FilterNeed::End, &one("state", &[], FieldType::Name(&names::STATE), "last state of the TCP connection",
-        |row| Some(FieldValue::number(names::state(row.state.or_else(|| Some(row.connection?.state))?))))),
+        |row| Some(FieldValue::number(names::state(row.connection?.state?))))),
     one("transport", &[], FieldType::Name(&names::TRANSPORT), "what carries the WebSocket",
-        |row| Some(FieldValue::number(names::transport(row.connection?.transport)))),
+        |row| Some(FieldValue::number(names::transport(row.connection?.transport?)))),
     needing(FilterNeed::End, &one("outcome", &[], FieldType::Name(&names::OUTCOME), "what became of the connection",
         |row| Some(FieldValue::number(names::outcome(row.outcome?))))),
     needing(FilterNeed::Handshake, &one("path", &[], FieldType::Text, "path of the upgrade request, without its query",
@@ -259,17 +260,13 @@ pub static FIELDS: &[FilterField] = &[
         |finding| Some(FieldValue::text(finding.evidence.as_bytes()))),
 ];
 
-fn payload(frame: &Frame) -> u64 {
-    frame.header.payload_length
-}
-
 fn opcode(row: &FilterSubject<'_>) -> Option<u64> {
     let of_message = row.message.and_then(|message| names::OPCODE.number(message.opcode.name()));
-    of_message.or_else(|| row.frame.map(|frame| u64::from(frame.header.opcode)))
+    of_message.or_else(|| row.frame.map(|frame| u64::from(frame.opcode)))
 }
 
 /// In millionths, rounded down.
-fn ratio<'a>(message: &Message<'_>) -> Option<FieldValue<'a>> {
+fn ratio<'a>(message: &FilterMessage<'_>) -> Option<FieldValue<'a>> {
     if !message.compressed {
         return None;
     }
@@ -279,7 +276,7 @@ fn ratio<'a>(message: &Message<'_>) -> Option<FieldValue<'a>> {
 }
 
 /// What was kept of a content.
-fn content<'a>(message: &Message<'a>) -> FieldValue<'a> {
+fn content<'a>(message: &FilterMessage<'a>) -> FieldValue<'a> {
     if length_u64(message.content.len()) == message.length && message.complete {
         FieldValue::text(message.content)
     } else {
@@ -287,7 +284,7 @@ fn content<'a>(message: &Message<'a>) -> FieldValue<'a> {
     }
 }
 
-fn text<'a>(message: &Message<'a>) -> Option<FieldValue<'a>> {
+fn text<'a>(message: &FilterMessage<'a>) -> Option<FieldValue<'a>> {
     match message.opcode {
         Opcode::Close => message.close.map(|close| FieldValue::text(close.reason)),
         Opcode::Continuation | Opcode::Text | Opcode::Binary | Opcode::Ping | Opcode::Pong => {
@@ -296,7 +293,7 @@ fn text<'a>(message: &Message<'a>) -> Option<FieldValue<'a>> {
     }
 }
 
-fn peers(connection: &Connection) -> [SocketAddr; 2] {
+fn peers(connection: &FilterConnection) -> [SocketAddr; 2] {
     [connection.client, connection.server]
 }
 
@@ -330,7 +327,8 @@ fn path(target: &[u8]) -> &[u8] {
 /// All packets that carried a row.
 fn packets<'a>(row: &FilterSubject<'a>) -> Option<FieldValue<'a>> {
     let of_finding = row.findings.first().filter(|finding| finding.first != Origin::default());
-    let (first, last) = span(row)
+    let (first, last) = row
+        .span
         .map(|span| (span.first, span.last))
         .or_else(|| of_finding.map(|finding| (finding.first, finding.last)))
         .unwrap_or((row.origin, row.origin));
@@ -340,12 +338,7 @@ fn packets<'a>(row: &FilterSubject<'a>) -> Option<FieldValue<'a>> {
 
 fn offset(row: &FilterSubject<'_>) -> Option<u64> {
     let of_finding = || row.findings.first().and_then(|finding| finding.offset);
-    span(row).map(|span| span.start).or_else(of_finding)
-}
-
-/// The position of a message or frame.
-fn span(row: &FilterSubject<'_>) -> Option<Span> {
-    row.message.map(|it| it.span).or_else(|| row.frame.map(|it| it.span))
+    row.span.map(|span| span.start).or_else(of_finding)
 }
 
 /// What a ratio of 1 is.
@@ -407,7 +400,12 @@ mod tests {
     fn ratio_is_that_of_compressed_messages() {
         let message = crate::timeline::filter::fixture::message(Opcode::Text, b"");
         let of = |compressed, wire_length, length| {
-            ratio(&Message { compressed, wire_length, length, ..message })
+            ratio(&FilterMessage {
+                compressed,
+                wire_length,
+                length,
+                ..FilterMessage::from(&message)
+            })
         };
         assert_eq!(of(true, 25, 100), Some(FieldValue::number(250_000_u64)));
         assert_eq!(of(true, u64::MAX, 1), Some(FieldValue::number(u64::MAX)));

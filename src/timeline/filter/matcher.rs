@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use crate::analysis::event::{Connection, ConnectionId, StartedBy};
+use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Peers, Rule};
 use crate::http::Handshake;
 use crate::journal::{Entry, EntryKind, Hindsight};
 use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::timeline::filter::fields::FilterNeed;
-use crate::timeline::filter::subject::{EntryClass, FilterSubject};
+use crate::timeline::filter::subject::{EntryClass, FilterConnection, FilterFrame, FilterSubject};
 use crate::timeline::filter::{Filter, Needs};
 use crate::websocket::{Frame, Opcode};
 
@@ -106,7 +106,7 @@ impl Matcher {
     /// Whether an entry matches. One that is not a row does; the end of a connection does as well, if
     /// anything of it matched.
     pub fn passes(&mut self, entry: &Entry<'_>) -> bool {
-        let Some(kind) = kind(entry) else { return true };
+        let Some(kind) = EntryClass::of_entry(entry) else { return true };
         if let (EntryKind::Finding, [found]) = (entry.kind, entry.findings) {
             return self.chooses(&found.finding, entry);
         }
@@ -125,16 +125,14 @@ impl Matcher {
 
     /// Whether a finding matches for itself: with all that is known of its entry.
     pub fn chooses(&mut self, finding: &Finding, entry: &Entry<'_>) -> bool {
-        let ended = match (entry.connection, finding.connection, finding.peers) {
-            (None, Some(id), Some(Peers { client, server })) => {
-                Some(Connection::new(id, [client, server], StartedBy::Syn, finding.first))
-            }
-            _ => None,
-        };
         let subject = self.subject(EntryClass::Finding, entry);
+        // A finding may be about a connection that has ended.
+        let ended = || {
+            let (id, Peers { client, server }) = finding.connection.zip(finding.peers)?;
+            Some(FilterConnection { id, client, server, state: None, transport: None })
+        };
         let subject = FilterSubject {
-            kind: EntryClass::Finding,
-            connection: subject.connection.or(ended.as_ref()),
+            connection: subject.connection.or_else(ended),
             // The direction of the entry that it came with, a connection's end perhaps, does not matter.
             direction: finding.direction,
             findings: &[finding],
@@ -178,55 +176,24 @@ impl Matcher {
         self.memories.entry(id).or_default()
     }
 
+    /// An entry, with what is remembered of its connection.
     fn subject<'a>(&'a self, kind: EntryClass, entry: &Entry<'a>) -> FilterSubject<'a> {
-        let memory = entry.connection.and_then(|it| self.memories.get(&it.id));
-        let end = entry.connection.and_then(|it| self.hindsight.as_ref()?.end(it.id));
-        let subject = FilterSubject {
-            state: end.map(|end| end.state),
-            outcome: end.map(|end| end.outcome),
-            connection: entry.connection,
-            direction: entry.direction,
-            handshake: memory.and_then(|memory| memory.handshake.as_ref()),
-            ..FilterSubject::new(kind, entry.origin, self.start)
-        };
-        match entry.kind {
-            EntryKind::Message(message) => {
-                let way = memory.zip(entry.direction).map(|(it, of)| it.directions.get(of));
-                let kept = |way: &'a UnderWay| [&way.data, &way.previous, &way.control];
-                let mut frames = way.into_iter().flat_map(kept).flatten();
-                let frame = frames.find(|frame| frame.span.start == message.span.start);
-                FilterSubject { message: Some(message), frame, ..subject }
-            }
-            EntryKind::Frame(frame) => FilterSubject { frame: Some(frame), ..subject },
-            EntryKind::Request(handshake)
-            | EntryKind::Response(handshake)
-            | EntryKind::NoResponse(handshake)
-            | EntryKind::Tunnel(_, handshake) => {
-                FilterSubject { handshake: Some(handshake), ..subject }
-            }
-            EntryKind::Ended { ending, .. } => {
-                FilterSubject { outcome: Some(ending.outcome), ..subject }
-            }
-            _ => subject,
+        let mut subject = FilterSubject::of_entry(kind, entry, self.start);
+        let Some(connection) = &mut subject.connection else { return subject };
+        if let Some(end) = self.hindsight.as_ref().and_then(|it| it.end(connection.id)) {
+            connection.state = Some(end.state);
+            subject.outcome = subject.outcome.or(Some(end.outcome));
         }
+        let Some(memory) = self.memories.get(&connection.id) else { return subject };
+        subject.handshake = subject.handshake.or(memory.handshake.as_ref());
+        if let (EntryKind::Message(message), Some(direction)) = (entry.kind, entry.direction) {
+            let way = memory.directions.get(direction);
+            let mut frames = [&way.data, &way.previous, &way.control].into_iter().flatten();
+            let first = frames.find(|frame| frame.span.start == message.span.start);
+            subject.frame = first.map(FilterFrame::from);
+        }
+        subject
     }
-}
-
-/// What kind of row an entry is; `None` if it is none.
-fn kind(entry: &Entry<'_>) -> Option<EntryClass> {
-    Some(match entry.kind {
-        EntryKind::Opened => return None,
-        EntryKind::Message(_) => EntryClass::Message,
-        EntryKind::Frame(_) => EntryClass::Frame,
-        EntryKind::Request(_)
-        | EntryKind::Response(_)
-        | EntryKind::NoResponse(_)
-        | EntryKind::Tunnel(..) => EntryClass::Handshake,
-        EntryKind::Gap(_) => EntryClass::Gap,
-        EntryKind::Ended { .. } => EntryClass::End,
-        EntryKind::Finding => EntryClass::Finding,
-        _ => EntryClass::Incident,
-    })
 }
 
 #[cfg(test)]

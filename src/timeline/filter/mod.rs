@@ -7,6 +7,7 @@
 mod address;
 mod completion;
 mod expression;
+mod facts;
 mod fields;
 #[cfg(test)]
 mod fixture;
@@ -36,7 +37,7 @@ pub use self::json::JsonStep;
 pub use self::matcher::Matcher;
 pub use self::names::{NameOrder, NamedValue, Numbers, ValueNames};
 pub use self::operator::operators;
-pub use self::subject::{EntryClass, FilterSubject};
+pub use self::subject::{EntryClass, FilterConnection, FilterFrame, FilterMessage, FilterSubject};
 
 /// What rows are chosen by.
 ///

@@ -1,13 +1,13 @@
 //! What a filter looks at: one row, with all that is known of it.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use crate::analysis::event::{Connection, Outcome, TcpState};
+use crate::analysis::event::{ConnectionId, Outcome, TcpState, Transport};
 use crate::findings::Finding;
 use crate::http::Handshake;
-use crate::stream::{Direction, Origin, Timestamp};
-use crate::websocket::{Frame, Message};
+use crate::stream::{Direction, Origin, Span, Timestamp};
+use crate::websocket::{Close, Opcode};
 
 /// One row, with all that is known of it; what is absent matches nothing.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +19,74 @@ pub struct FilterSubject<'a> {
     /// The time of the capture's first packet.
     pub start: Timestamp,
     /// Its connection.
-    pub connection: Option<&'a Connection>,
+    pub connection: Option<FilterConnection>,
     /// Who sent it.
     pub direction: Option<Direction>,
+    /// Where a message or frame lies in its stream.
+    pub span: Option<Span>,
     /// The message.
-    pub message: Option<&'a Message<'a>>,
+    pub message: Option<FilterMessage<'a>>,
     /// The frame; of a message, its first one.
-    pub frame: Option<&'a Frame>,
+    pub frame: Option<FilterFrame>,
     /// The opening handshake of the connection, as far as known.
     pub handshake: Option<&'a Handshake>,
     /// What became of the connection, if that is known.
     pub outcome: Option<Outcome>,
-    /// The last state of its TCP, if that is known; otherwise it is that of `connection`.
-    pub state: Option<TcpState>,
     /// What it breaks.
     pub findings: &'a [&'a Finding],
+}
+
+/// What filters ask of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterConnection {
+    /// Its number.
+    pub id: ConnectionId,
+    /// The peer that opened it.
+    pub client: SocketAddr,
+    /// The peer that accepted it.
+    pub server: SocketAddr,
+    /// The last state of its TCP, if that is known.
+    pub state: Option<TcpState>,
+    /// What carries it, if that is known.
+    pub transport: Option<Transport>,
+}
+
+/// What filters ask of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterMessage<'a> {
+    /// Its opcode.
+    pub opcode: Opcode,
+    /// How many frames it was sent in.
+    pub frames: u64,
+    /// Whether it is marked as compressed.
+    pub compressed: bool,
+    /// Whether every byte of it was seen, and inflated where it is compressed.
+    pub complete: bool,
+    /// Payload bytes on the wire.
+    pub wire_length: u64,
+    /// Content bytes, after inflation.
+    pub length: u64,
+    /// What was kept, or read again, of its content.
+    pub content: &'a [u8],
+    /// Of a Close, what it says.
+    pub close: Option<Close<'a>>,
+}
+
+/// What filters ask of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterFrame {
+    /// FIN.
+    pub fin: bool,
+    /// RSV1 to RSV3 as three bits, RSV1 highest.
+    pub rsv: u8,
+    /// Opcode nibble, defined or not.
+    pub opcode: u8,
+    /// The masking key, if there is one.
+    pub mask: Option<[u8; 4]>,
+    /// Payload bytes that the header promises.
+    pub payload_length: u64,
+    /// Whether every payload byte was seen.
+    pub complete: bool,
 }
 
 impl FilterSubject<'_> {
@@ -45,11 +98,11 @@ impl FilterSubject<'_> {
             start,
             connection: None,
             direction: None,
+            span: None,
             message: None,
             frame: None,
             handshake: None,
             outcome: None,
-            state: None,
             findings: &[],
         }
     }

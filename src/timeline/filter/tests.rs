@@ -18,10 +18,11 @@ fn parse(text: &str) -> Filter {
 fn matches_message(text: &str, message: &Message<'_>, findings: &[&Finding]) -> bool {
     let (connection, handshake, frame) = (connection(), handshake(), frame());
     let subject = FilterSubject {
-        connection: Some(&connection),
+        connection: Some((&connection).into()),
         direction: Some(Direction::ClientToServer),
-        message: Some(message),
-        frame: Some(&frame),
+        message: Some(message.into()),
+        span: Some(message.span),
+        frame: Some((&frame).into()),
         handshake: Some(&handshake),
         findings,
         ..FilterSubject::new(EntryClass::Message, origin(6), START)
@@ -283,7 +284,7 @@ fn finding_of_its_own_has_its_packets_and_offset() {
     let finding = finding("WS-F01", Some(Side::Client));
     let connection = connection();
     let subject = FilterSubject {
-        connection: Some(&connection),
+        connection: Some((&connection).into()),
         direction: finding.direction,
         findings: &[&finding],
         ..FilterSubject::new(EntryClass::Finding, origin(9), START)
@@ -518,7 +519,8 @@ fn nothing_that_is_written_makes_it_panic() {
     ];
     let hello = message(Opcode::Text, b"{\"a\":[1]}");
     let subject = FilterSubject {
-        message: Some(&hello),
+        message: Some((&hello).into()),
+        span: Some(hello.span),
         ..FilterSubject::new(EntryClass::Message, origin(6), START)
     };
     // A linear congruential generator: the same words on every run.
