@@ -42,7 +42,7 @@ use wslens::timeline::{
 use wslens::tls::Observation;
 use wslens::tui::chooser::{Chooser, LIMITS};
 use wslens::tui::export;
-use wslens::tui::export::{SAVE_LIMITS, SaveFormat};
+use wslens::tui::export::SAVE_LIMITS;
 use wslens::tui::world::World;
 use wslens::websocket::{Digest, Frame};
 
@@ -411,7 +411,7 @@ fn messages_are_saved_as_they_are_printed() {
         for (row, printed) in messages.zip(lines.take_lines()) {
             let mut line = Vec::new();
             let opened = opener.open(timeline, row.id).unwrap();
-            export::write(SaveFormat::Ndjson, timeline, &row, &opened, *content, &mut line);
+            export::write_json(&row, &opened, *content, &mut line);
             assert_eq!(String::from_utf8(line).unwrap().trim_end(), printed, "{}", path.display());
         }
     }

@@ -49,6 +49,14 @@ impl<W: Write> Output<W> {
     }
 }
 
+impl Output<Vec<u8>> {
+    /// Takes what was written.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.pending = false;
+        std::mem::take(&mut self.writer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

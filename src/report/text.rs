@@ -17,7 +17,7 @@ use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
 };
-use crate::findings::Finding;
+use crate::findings::{Finding, Peers};
 use crate::journal::{Entry, EntryKind, FoldedFindings, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
 use crate::websocket::Frame;
@@ -63,6 +63,24 @@ pub struct TextOptions {
     pub style: Style,
     /// Columns of the terminal; `None` if the output is not a terminal.
     pub columns: Option<usize>,
+}
+
+/// What a line says of a connection before the first one about it.
+#[derive(Clone, Copy, Debug)]
+pub struct TextConnection {
+    /// Its number.
+    pub id: ConnectionId,
+    /// Its peers.
+    pub peers: Peers,
+    /// The time of its first packet.
+    pub opened: Timestamp,
+}
+
+impl Text<Vec<u8>> {
+    /// Takes the lines that were written since the last time.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.out.take()
+    }
 }
 
 impl<W: Write> Text<W> {

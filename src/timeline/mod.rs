@@ -18,7 +18,6 @@ mod reread;
 mod resume_points;
 mod row;
 mod rows;
-pub mod text_lines;
 mod tls;
 
 pub use connection::{ConnectionRow, RoundTrips, Saved};

@@ -119,6 +119,14 @@ impl Row {
         if let RowKind::Message(opcode) = self.kind { Some(opcode) } else { None }
     }
 
+    /// Whether its line in printed output has a number.
+    pub fn is_numbered(&self) -> bool {
+        matches!(
+            self.kind,
+            RowKind::Message(_) | RowKind::Request | RowKind::Response(_) | RowKind::NoResponse
+        )
+    }
+
     /// Whether it counts as a message.
     pub fn is_message(&self) -> bool {
         matches!(self.kind, RowKind::Message(_))

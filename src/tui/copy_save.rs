@@ -2,7 +2,7 @@
 
 use crate::timeline::{OpenLimits, Opened, Row, RowKind, open};
 use crate::tui::app::{App, Effect, Overlay};
-use crate::tui::export::{Extract, Outgoing, SaveFormat, write};
+use crate::tui::export::{Extract, Outgoing, SaveFormat, write_json};
 use crate::tui::inspector;
 use crate::tui::inspector::{InspectorContext, InspectorState, JsonValue};
 use crate::tui::layout::InspectorPane;
@@ -66,7 +66,7 @@ impl App {
                 let opened = whole(row, world)?;
                 let mut line = Vec::new();
                 let keep = LIMITS.content;
-                write(SaveFormat::Ndjson, world.timeline, row, &opened, keep, &mut line);
+                write_json(row, &opened, keep, &mut line);
                 if line.is_empty() {
                     return Err("only messages can be written as JSON".to_owned());
                 }

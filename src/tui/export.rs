@@ -12,11 +12,15 @@ use crate::capture::{
     open as open_capture,
 };
 use crate::decode::{Decoded, Decoder, Limits, Segment};
+use crate::findings::Peers;
 use crate::report::ndjson::{Ndjson, NdjsonOptions};
+use crate::report::style::{Coloring, Style};
+use crate::report::text::{Text, TextConnection, TextOptions};
 use crate::report::{Detail, Listing, Report, Selection};
 use crate::stream::PacketId;
-use crate::timeline::text_lines;
-use crate::timeline::{ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, Timeline};
+use crate::timeline::{
+    ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowId, Timeline,
+};
 use crate::tui::chooser::{STREAMS, WORK};
 use crate::tui::rows::RowList;
 use crate::tui::world::{PendingWork, World};
@@ -162,7 +166,7 @@ impl Extract {
 /// The messages that are shown, on their way to a file.
 #[derive(Debug)]
 pub struct Export {
-    format: SaveFormat,
+    writer: MessageWriter,
     /// The index in the list of what is written next.
     place: usize,
     /// How many there were when it began: later ones are left out.
@@ -179,7 +183,11 @@ impl Export {
     /// Begins with the first row of the list.
     pub fn new(format: SaveFormat, rows: &RowList) -> Self {
         let resume_points = ResumePoints::new(STREAMS);
-        Self { format, place: 0, end: rows.len(), resume_points, count: 0, lost: 0 }
+        let writer = match format {
+            SaveFormat::Ndjson => MessageWriter::Json,
+            SaveFormat::Text => MessageWriter::Text(Box::new(TextWriter::new())),
+        };
+        Self { writer, place: 0, end: rows.len(), resume_points, count: 0, lost: 0 }
     }
 
     /// How many rows were written, and of how many.
@@ -197,8 +205,14 @@ impl Export {
             if let Some(row) = row.filter(Row::is_message) {
                 match opener.try_open(world.timeline, row.id) {
                     Ok(Some(opened)) => {
-                        let keep = SAVE_LIMITS.content;
-                        write(self.format, world.timeline, &row, &opened, keep, out);
+                        match &mut self.writer {
+                            MessageWriter::Json => {
+                                write_json(&row, &opened, SAVE_LIMITS.content, out);
+                            }
+                            MessageWriter::Text(text) => {
+                                text.write(world.timeline, &row, &opened, out);
+                            }
+                        }
                         self.count = self.count.saturating_add(1);
                     }
                     Ok(None) => break,
@@ -215,32 +229,71 @@ impl Export {
 /// Rows that are written before keys are examined.
 const ROWS_PER_STEP: usize = 64;
 
-/// Appends a message as one line, line end included; nothing for a row that is not a message. At most
-/// `keep` bytes of its content were read.
-pub fn write(
-    format: SaveFormat,
-    timeline: &Timeline,
-    row: &Row,
-    opened: &Opened,
-    keep: usize,
-    out: &mut Vec<u8>,
-) {
-    let Some(message) = opened.message(row) else { return };
-    match format {
-        SaveFormat::Ndjson => {
-            let options = NdjsonOptions {
+/// What lines are written with.
+#[derive(Debug)]
+enum MessageWriter {
+    Json,
+    Text(Box<TextWriter>),
+}
+
+/// Writes messages as `print` does, in lines as long as they need to be.
+#[derive(Debug)]
+struct TextWriter {
+    lines: Text<Vec<u8>>,
+    /// The row up to which numbers were counted, and how many there are.
+    next: RowId,
+    number: u64,
+}
+
+impl TextWriter {
+    fn new() -> Self {
+        let lines = Text::new(
+            Vec::new(),
+            TextOptions {
                 selection: Selection::default(),
                 detail: Detail::Messages,
                 findings: Listing::No,
-                max_payload: keep,
-            };
-            let mut lines = Ndjson::new(out, options);
-            lines.message(row.connection, row.time, row.direction, &message);
-            // Writing into memory does not fail.
-            lines.flush().ok();
-        }
-        SaveFormat::Text => text_lines::write(timeline, row, opened, out),
+                style: Style::new(Coloring::Off),
+                columns: Some(usize::MAX),
+            },
+        );
+        Self { lines, next: RowId(0), number: 0 }
     }
+
+    fn write(&mut self, timeline: &Timeline, row: &Row, opened: &Opened, out: &mut Vec<u8>) {
+        let Some(message) = opened.message(row) else { return };
+        let Some(connection) = timeline.connection(row.connection) else { return };
+        self.lines.start(timeline.start());
+        let rows = (self.next.0..=row.id.0).filter_map(|id| timeline.row(RowId(id)));
+        let numbered = rows.filter(Row::is_numbered).count();
+        self.number = self.number.saturating_add(u64::try_from(numbered).unwrap_or(u64::MAX));
+        self.next = RowId(row.id.0.saturating_add(1));
+        let connection = TextConnection {
+            id: connection.id,
+            peers: Peers { client: connection.client, server: connection.server },
+            opened: connection.first.time,
+        };
+        let findings = row.worst.into_iter().flat_map(|_| timeline.findings_of(row.id));
+        let found = findings.map(|it| it.finding.clone());
+        self.lines.saved_message(self.number, &connection, row.direction, &message, found);
+        out.append(&mut self.lines.take());
+    }
+}
+
+/// Appends a message as one line of JSON, line end included; nothing for a row that is no message. At
+/// most `keep` bytes of its content were read.
+pub fn write_json(row: &Row, opened: &Opened, keep: usize, out: &mut Vec<u8>) {
+    let Some(message) = opened.message(row) else { return };
+    let options = NdjsonOptions {
+        selection: Selection::default(),
+        detail: Detail::Messages,
+        findings: Listing::No,
+        max_payload: keep,
+    };
+    let mut lines = Ndjson::new(out, options);
+    lines.message(row.connection, row.time, row.direction, &message);
+    // Writing into memory does not fail.
+    lines.flush().ok();
 }
 
 /// What is read of a message to save it: as much of its content as filters look at, and all of it for

@@ -9,6 +9,7 @@
     reason = "these tests wait for a program that runs beside them, and may panic"
 )]
 
+mod filters;
 mod live;
 mod panics;
 mod program;

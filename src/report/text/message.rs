@@ -1,11 +1,13 @@
 //! The lines of messages and frames.
 
-use crate::describe::incident;
 use std::io::Write;
 
+use super::found::is_told;
 use super::rows::{NUMBER_WIDTH, OPCODE_COLUMN, WARNING};
-use super::{Text, words};
+use super::{Text, TextConnection, words};
 use crate::analysis::event::{Connection, ConnectionId};
+use crate::describe::incident;
+use crate::findings::Finding;
 use crate::report::Detail;
 use crate::report::style::Role;
 use crate::stream::{Direction, Origin, length_u64};
@@ -22,8 +24,20 @@ impl<W: Write> Text<W> {
         direction: Option<Direction>,
         message: &Message<'_>,
     ) {
+        self.introduce(origin, connection);
+        self.message_line(origin, connection.id, direction, message);
+    }
+
+    /// The same on a connection that was introduced.
+    fn message_line(
+        &mut self,
+        origin: Origin,
+        id: ConnectionId,
+        direction: Option<Direction>,
+        message: &Message<'_>,
+    ) {
         let amiss = !message.complete || matches!(message.utf8, Utf8::Invalid { .. });
-        self.numbered(origin, connection, direction, if amiss { WARNING } else { " " });
+        self.number_line(origin, id, direction, if amiss { WARNING } else { " " });
         self.line.paint(words::opcode(message.opcode), message.opcode.name());
         self.line.pad_to(SIZE_COLUMN);
         if message.opcode == Opcode::Close {
@@ -33,11 +47,32 @@ impl<W: Write> Text<W> {
         self.line.number_right(message.length, SIZE_WIDTH);
         self.line.push(" B");
         self.remarks(message);
-        self.flaws(connection.id, direction, message);
+        self.flaws(id, direction, message);
         self.line.spaces(2);
         let room = self.room();
         self.preview(message, room);
         self.write();
+    }
+
+    /// Writes a message that was read again, with the number that its line has among all lines of the
+    /// capture, and before the first one of a connection who its peers are.
+    pub fn saved_message(
+        &mut self,
+        number: u64,
+        connection: &TextConnection,
+        direction: Option<Direction>,
+        message: &Message<'_>,
+        found: impl Iterator<Item = Finding>,
+    ) {
+        let TextConnection { id, peers, opened } = *connection;
+        // The packet that completed it.
+        let origin = message.span.last;
+        self.rows = number;
+        self.found.extend(found.filter(|it| !is_told(it.rule)));
+        if self.latest != Some(id) {
+            self.introduce_peers(origin, opened, id, peers);
+        }
+        self.message_line(origin, id, direction, message);
     }
 
     /// Code, name and reason of a Close.

@@ -298,12 +298,23 @@ impl<W: Write> Text<W> {
         mark: &str,
     ) {
         self.introduce(origin, connection);
+        self.number_line(origin, connection.id, direction, mark);
+    }
+
+    /// Begins a line with a running number, on a connection that was introduced.
+    pub(super) fn number_line(
+        &mut self,
+        origin: Origin,
+        id: ConnectionId,
+        direction: Option<Direction>,
+        mark: &str,
+    ) {
         let mark = self.marked(mark);
         self.mark(mark);
         self.line.begin(Role::Dim);
         self.line.number_right(self.rows, NUMBER_WIDTH.saturating_sub(1));
         self.line.end();
-        self.stamp(origin, Some(connection.id));
+        self.stamp(origin, Some(id));
         self.line.push("  ");
         self.line.arrow(direction);
         self.line.push("  ");
