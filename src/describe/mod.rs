@@ -3,4 +3,5 @@
 pub mod frame;
 pub mod incident;
 pub mod outcome;
+pub mod phases;
 pub mod tls;

@@ -169,6 +169,19 @@ impl ConnectionHistory {
         self.recognized.is_some() || status == Some(101)
     }
 
+    /// Nanoseconds between the last frame that was no Close, and a packet.
+    pub fn silence(&self, until: Origin) -> Option<u64> {
+        self.latest.map(|latest| until.time.since(latest.time))
+    }
+
+    /// The Close that came first.
+    pub fn first_close(&self) -> Option<(Direction, &CloseSeen)> {
+        let closes = Direction::BOTH
+            .into_iter()
+            .filter_map(|direction| Some((direction, self.closes.get(direction).as_ref()?)));
+        closes.min_by_key(|(_, close)| (close.span.last.time, close.span.last.packet))
+    }
+
     fn upgrade(&mut self, handshake: &Handshake) {
         let is_another = self.upgrade.as_ref().is_some_and(|before| before.response.is_some());
         if is_another {
@@ -311,6 +324,9 @@ fn oddity(request: &Head) -> Option<&'static str> {
 fn cut(bytes: &[u8]) -> Vec<u8> {
     bytes.get(..LONGEST).unwrap_or(bytes).to_vec()
 }
+
+/// Nanoseconds of silence from which on it is worth a word.
+pub const LONG_SILENCE: u64 = 1_000_000_000;
 
 /// The longest piece of a head that is kept whole, in bytes.
 const LONGEST: usize = 256;

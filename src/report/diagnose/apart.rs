@@ -1,7 +1,7 @@
 //! The possible causes of what was seen, if there are several, and how to distinguish them.
 
 use self::Fits::{AfterSilence, Always};
-use super::words::LONG;
+use crate::journal::history::LONG_SILENCE;
 
 /// The possible causes of a rule's finding, each with how it would show.
 ///
@@ -10,7 +10,7 @@ pub(super) fn candidates(
     id: &'static str,
     silence: Option<u64>,
 ) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let is_long = silence.is_none_or(|silence| silence >= LONG);
+    let is_long = silence.is_none_or(|silence| silence >= LONG_SILENCE);
     let of = CANDIDATES.iter().filter(move |Ambiguous(rule, _)| *rule == id);
     of.flat_map(|Ambiguous(_, list)| *list)
         .filter(move |Candidate(fits, ..)| is_long || *fits == Always)
@@ -97,6 +97,10 @@ mod tests {
         }
         assert_eq!(candidates("WS-F01", None).count(), 0);
         let after = |silence| candidates("WS-C12", Some(silence)).count();
-        assert_eq!((after(LONG), after(LONG - 1)), (3, 2), "an idle timeout needs silence");
+        assert_eq!(
+            (after(LONG_SILENCE), after(LONG_SILENCE - 1)),
+            (3, 2),
+            "an idle timeout needs silence"
+        );
     }
 }

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart};
+use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::Files;
 use crate::report::ndjson::{
@@ -83,7 +83,7 @@ pub(super) struct StoryLine<'a> {
 impl<'a> StoryLine<'a> {
     pub(super) fn new(story: &'a Story, times: &'a Times, clock: &mut Rfc3339) -> Self {
         let causes = story.causes();
-        let told = phases(story);
+        let told = story.phases();
         let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
         Self {
             line: ConnectionLine::new(&story.connection, story.ending, times),

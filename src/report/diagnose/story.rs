@@ -2,6 +2,7 @@
 
 use super::cause;
 use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState};
+use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::findings::{Explains, Finding, Rule, Severity};
 use crate::journal::history::ConnectionHistory;
 use crate::stream::Direction;
@@ -112,6 +113,16 @@ impl Story {
         if matches!(self.verdict, Verdict::Fine | Verdict::Other | Verdict::Unknown) {
             self.history = None;
         }
+    }
+
+    /// Its phases; none where what happened was let go.
+    pub(super) fn phases(&self) -> Vec<Phase> {
+        let Some(history) = self.history.as_deref() else { return Vec::new() };
+        phases(PhaseSource {
+            connection: &self.connection,
+            history,
+            watched_until: self.ending.watched_until,
+        })
     }
 
     /// The findings that explain it, that which explains most first.

@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::fold::{LikeConnections, fold};
-use super::phases::{Phase, phases};
 use super::story::{Story, Verdict};
 use super::summary::summary;
 use super::words::{meaning, packets, remedy};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart, cause};
 use crate::analysis::event::ConnectionId;
+use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
@@ -64,7 +64,7 @@ impl<'w> DiagnoseText<'w> {
             text.push_str("; the first:");
             self.paragraph("", INDENT, &text, Some(Role::Dim))?;
         }
-        let told = phases(story);
+        let told = story.phases();
         let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
         for phase in &told {
             self.phase(phase, start)?;

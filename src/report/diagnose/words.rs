@@ -7,8 +7,8 @@ use super::story::{Story, Verdict};
 use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::describe::outcome::ConnectionEnd;
 use crate::findings::Finding;
-use crate::journal::history::{CloseSeen, ConnectionHistory};
-use crate::stream::{Direction, Origin};
+use crate::journal::history::{CloseSeen, ConnectionHistory, LONG_SILENCE};
+use crate::stream::{Direction, Side};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
 use crate::tls::Facts;
@@ -110,7 +110,7 @@ fn fine(story: &Story, history: &ConnectionHistory) -> String {
     out.push_str(" in ");
     duration(&mut out, story.connection.last.time.since(story.connection.first.time));
     out.push_str(", ");
-    match first_close(history) {
+    match history.first_close() {
         Some((_, close)) => out.push_str(&code(close)),
         None if history.ended.is_some() => out.push_str("ended"),
         None => out.push_str("still open"),
@@ -125,7 +125,7 @@ fn code(close: &CloseSeen) -> String {
 
 /// `the server closed with 1009 (message too big)`
 fn closed_by(history: &ConnectionHistory) -> String {
-    let Some((direction, close)) = first_close(history) else {
+    let Some((direction, close)) = history.first_close() else {
         return "closed by the peer with an error code".to_owned();
     };
     let peer = peer(direction);
@@ -139,7 +139,7 @@ fn closed_by(history: &ConnectionHistory) -> String {
 fn ended_by(history: &ConnectionHistory) -> String {
     let Some(end) = history.ended else { return "ended without a Close".to_owned() };
     let mut out = format!("the {} closed TCP without a Close", peer(end.by));
-    if let Some(silence) = silence(history, end.at).filter(|silence| *silence >= LONG) {
+    if let Some(silence) = history.silence(end.at).filter(|silence| *silence >= LONG_SILENCE) {
         out.push_str(", after ");
         duration(&mut out, silence);
         out.push_str(" of silence");
@@ -173,29 +173,13 @@ fn failing_close(
     }
     let closes = &history?.closes;
     let close = finding.direction.and_then(|side| closes.get(side).as_ref());
-    let (_, first) = first_close(history?)?;
+    let (_, first) = history?.first_close()?;
     Some(CloseCode::of(close.unwrap_or(first).code?))
-}
-
-/// Nanoseconds between the last frame that was no Close, and a packet.
-pub(super) fn silence(history: &ConnectionHistory, until: Origin) -> Option<u64> {
-    history.latest.map(|latest| until.time.since(latest.time))
-}
-
-/// The Close that came first.
-pub(super) fn first_close(history: &ConnectionHistory) -> Option<(Direction, &CloseSeen)> {
-    let closes = Direction::BOTH
-        .into_iter()
-        .filter_map(|direction| Some((direction, history.closes.get(direction).as_ref()?)));
-    closes.min_by_key(|(_, close)| (close.span.last.time, close.span.last.packet))
 }
 
 /// Who sends in a direction.
 pub(super) fn peer(direction: Direction) -> &'static str {
-    match direction {
-        Direction::ClientToServer => "client",
-        Direction::ServerToClient => "server",
-    }
+    Side::sender(direction).name()
 }
 
 /// `packets 5-6`
@@ -208,9 +192,6 @@ pub(super) fn packets(first: u64, last: u64) -> String {
     }
     out
 }
-
-/// Nanoseconds of silence from which on it is worth a word.
-pub(super) const LONG: u64 = 1_000_000_000;
 
 /// Columns of a name at most.
 const LONGEST_NAME: usize = 60;

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::phases::{Label, Phase};
-use super::words::peer;
+use super::{Phase, PhaseLabel, peer};
 use crate::analysis::event::Connection;
 use crate::stream::{Direction, Origin};
 use crate::text::amount::{counted, duration};
@@ -53,7 +52,7 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
     let (first, last) = (seen.first?, seen.last?);
     let packets = Some((first.packet.0, last.packet.0));
     let text = text.trim_start_matches([' ', '→', ',']).to_owned();
-    Some(Phase { time: first.time, label: Label::Tls, text, packets, took })
+    Some(Phase { time: first.time, label: PhaseLabel::Tls, text, packets, took })
 }
 
 /// What the server chose, and its certificate.

@@ -1,53 +1,79 @@
-//! The phases of a connection, in the order in which they came.
+//! The phases of a connection, in the order in which they came: for `diagnose` and the inspector.
+
+mod network;
+mod secure;
 
 use std::fmt::Write as _;
 
-use super::story::Story;
-use super::words::{LONG, first_close, peer, silence};
-use super::{network, secure};
-use crate::analysis::event::{Recognition, TcpState};
-use crate::journal::history::{ConnectionHistory, Exchange};
-use crate::stream::{Direction, Origin, Span, Timestamp};
+use crate::analysis::event::{Connection, Recognition, TcpState};
+use crate::journal::history::{ConnectionHistory, Exchange, LONG_SILENCE};
+use crate::stream::{Direction, Origin, Side, Span, Timestamp};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
 use crate::websocket::{CloseCode, Opcode};
 
+/// What the phases of a connection are told from.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseSource<'a> {
+    /// The connection as it is by now.
+    pub connection: &'a Connection,
+    /// What happened on it.
+    pub history: &'a ConnectionHistory,
+    /// The time up to which it was watched.
+    pub watched_until: Timestamp,
+}
+
 /// One phase of a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Phase {
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Phase {
     /// When it began.
-    pub(super) time: Timestamp,
-    pub(super) label: Label,
+    pub time: Timestamp,
+    /// What it is about.
+    pub label: PhaseLabel,
     /// How it went, with bytes from the network escaped.
-    pub(super) text: String,
+    pub text: String,
     /// The packets that carried it.
-    pub(super) packets: Option<(u64, u64)>,
+    pub packets: Option<(u64, u64)>,
     /// Nanoseconds that it took, where it is over.
-    pub(super) took: Option<u64>,
+    pub took: Option<u64>,
 }
 
 /// What a phase is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Label {
+pub enum PhaseLabel {
+    /// The lookup of its name.
     Dns,
+    /// Its opening.
     Tcp,
+    /// An error of the network.
     Icmp,
+    /// The TLS handshake.
     Tls,
+    /// A tunnel through an HTTP proxy.
     Proxy,
+    /// The opening handshake of WebSocket.
     Upgrade,
+    /// The first message with content.
     First,
+    /// Text and binary messages.
     Messages,
+    /// Pings of one side.
     Pings,
+    /// Packets that were sent again.
     Resent,
+    /// A receiver that took nothing for a while.
     Stalled,
+    /// Bytes that the capture lacks.
     Gap,
+    /// The closing handshake of WebSocket.
     Close,
+    /// The end of TCP.
     End,
 }
 
-impl Label {
+impl PhaseLabel {
     /// What people read.
-    pub(super) fn heading(self) -> &'static str {
+    pub fn heading(self) -> &'static str {
         match self {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
@@ -67,7 +93,7 @@ impl Label {
     }
 
     /// The name used in output for programs.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
             Self::Tcp => "tcp",
@@ -87,15 +113,16 @@ impl Label {
     }
 }
 
-/// The phases of a story; none where they were let go.
-pub(super) fn phases(story: &Story) -> Vec<Phase> {
-    let Some(history) = story.history.as_deref() else { return Vec::new() };
+/// The phases of a connection.
+pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
+    let PhaseSource { connection, history, .. } = source;
     let mut phases = Vec::new();
-    phases.extend(story.connection.lookup.as_deref().map(|lookup| network::dns(lookup, story)));
-    phases.push(network::tcp(story));
-    phases.extend(network::icmp(story));
-    phases.extend(history.tunnel.as_ref().map(|tunnel| exchange(Label::Proxy, tunnel, story)));
-    let tls = secure::phase(&story.connection);
+    phases.extend(connection.lookup.as_deref().map(|lookup| network::dns(lookup, connection)));
+    phases.push(network::tcp(connection));
+    phases.extend(network::icmp(connection));
+    phases
+        .extend(history.tunnel.as_ref().map(|tunnel| exchange(PhaseLabel::Proxy, tunnel, source)));
+    let tls = secure::phase(connection);
     // A server that was asked in the clear answers with TLS.
     let is_answer = tls.as_ref().is_some_and(|tls| {
         let asked = history.upgrade.as_ref().and_then(|upgrade| upgrade.request);
@@ -103,40 +130,41 @@ pub(super) fn phases(story: &Story) -> Vec<Phase> {
     });
     phases.extend(tls.clone().filter(|_| !is_answer));
     if let Some(upgrade) = &history.upgrade {
-        let mut phase = exchange(Label::Upgrade, upgrade, story);
+        let mut phase = exchange(PhaseLabel::Upgrade, upgrade, source);
         if history.refused_before > 0 {
             phase.text.push_str(", after ");
             counted(&mut phase.text, history.refused_before, "refused request");
         }
         phases.push(phase);
     } else if let Some(recognition) = history.recognized {
-        phases.push(recognized(recognition, story));
+        phases.push(recognized(recognition, connection));
     }
     phases.extend(tls.filter(|_| is_answer));
     phases.extend(first_message(history));
-    phases.extend(messages(history, story));
+    phases.extend(messages(history, connection));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(history, side)));
-    phases.extend(network::resent(story));
-    phases.extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, story)));
+    phases.extend(network::resent(connection));
+    phases
+        .extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, connection)));
     if history.missing > 0 {
         let mut text = String::new();
         counted(&mut text, history.missing, "byte");
         text.push_str(" are not in the capture");
-        phases.push(plain(Label::Gap, story.connection.last, text));
+        phases.push(plain(PhaseLabel::Gap, connection.last, text));
     }
     phases.extend(close(history));
-    phases.extend(end(history, story));
+    phases.extend(end(history, connection));
     phases
 }
 
 /// A phase that consists of one packet.
-pub(super) fn plain(label: Label, at: Origin, text: String) -> Phase {
+fn plain(label: PhaseLabel, at: Origin, text: String) -> Phase {
     let packet = at.packet.0;
     Phase { time: at.time, label, text, packets: Some((packet, packet)), took: None }
 }
 
 /// `GET /feed → 101 mqtt after 0.3 ms`
-fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
+fn exchange(label: PhaseLabel, exchange: &Exchange, source: PhaseSource<'_>) -> Phase {
     let mut text = String::new();
     match exchange.request {
         Some(_) => {
@@ -144,8 +172,9 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
         }
         None => text.push_str("request not captured"),
     }
-    let is_address = exchange.host == story.connection.server.to_string().into_bytes();
-    if !exchange.host.is_empty() && !is_address && label == Label::Upgrade {
+    let connection = source.connection;
+    let is_address = exchange.host == connection.server.to_string().into_bytes();
+    if !exchange.host.is_empty() && !is_address && label == PhaseLabel::Upgrade {
         text.push_str(" of ");
         escape(&exchange.host, LONGEST_TARGET, &mut text);
     }
@@ -155,8 +184,8 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
         text.push(')');
     }
     let spans = [exchange.request, exchange.response].into_iter().flatten();
-    let first = spans.clone().next().map_or(story.connection.first, |span: Span| span.first);
-    let last = spans.last().map_or(story.connection.last, |span| span.last);
+    let first = spans.clone().next().map_or(connection.first, |span: Span| span.first);
+    let last = spans.last().map_or(connection.last, |span| span.last);
     let mut took = None;
     if let Some(response) = exchange.response {
         text.push_str(" → ");
@@ -177,18 +206,18 @@ fn exchange(label: Label, exchange: &Exchange, story: &Story) -> Phase {
     } else {
         text.push_str(" → no answer in ");
         let since = exchange.request.map_or(first.time, |request| request.last.time);
-        duration(&mut text, story.ending.watched_until.since(since));
+        duration(&mut text, source.watched_until.since(since));
     }
     Phase { time: first.time, label, text, packets: Some((first.packet.0, last.packet.0)), took }
 }
 
-fn recognized(recognition: Recognition, story: &Story) -> Phase {
+fn recognized(recognition: Recognition, connection: &Connection) -> Phase {
     let how = match recognition {
         Recognition::Forced => "read as WebSocket (--decode-as)",
         Recognition::Likely => "recognized by its frames",
         Recognition::Possible => "possibly a WebSocket, judging by its frames",
     };
-    plain(Label::Upgrade, story.connection.first, format!("not captured; {how}"))
+    plain(PhaseLabel::Upgrade, connection.first, format!("not captured; {how}"))
 }
 
 /// `server: text of 12 bytes, 0.4 ms after the handshake`
@@ -205,7 +234,7 @@ fn first_message(history: &ConnectionHistory) -> Option<Phase> {
     }
     let packets = (first.span.first.packet.0, first.span.last.packet.0);
     let time = first.span.first.time;
-    Some(Phase { time, label: Label::First, text, packets: Some(packets), took: waited })
+    Some(Phase { time, label: PhaseLabel::First, text, packets: Some(packets), took: waited })
 }
 
 fn kind(opcode: Opcode) -> &'static str {
@@ -218,7 +247,7 @@ fn kind(opcode: Opcode) -> &'static str {
 }
 
 /// `12 of the client (1.2 kB), 34 of the server (3.4 kB)`
-fn messages(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
+fn messages(history: &ConnectionHistory, connection: &Connection) -> Option<Phase> {
     let first = history.first?;
     let mut text = String::new();
     for direction in Direction::BOTH {
@@ -233,13 +262,19 @@ fn messages(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
         size(&mut text, amount.bytes);
         text.push(')');
     }
-    let latest = history.latest.unwrap_or(story.connection.last);
+    let latest = history.latest.unwrap_or(connection.last);
     let took = latest.time.since(first.span.first.time);
     text.push_str(", over ");
     duration(&mut text, took);
     let packets = (first.span.first.packet.0, latest.packet.0);
     let time = first.span.first.time;
-    Some(Phase { time, label: Label::Messages, text, packets: Some(packets), took: Some(took) })
+    Some(Phase {
+        time,
+        label: PhaseLabel::Messages,
+        text,
+        packets: Some(packets),
+        took: Some(took),
+    })
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
@@ -257,12 +292,12 @@ fn pings(history: &ConnectionHistory, side: Direction) -> Option<Phase> {
         }
         duration(&mut text, pings.slowest);
     }
-    Some(plain(Label::Pings, first.first, text))
+    Some(plain(PhaseLabel::Pings, first.first, text))
 }
 
 /// `server: 1001 going away "bye", after 60.0 s of silence; answered by the client after 0.2 ms`
 fn close(history: &ConnectionHistory) -> Option<Phase> {
-    let (side, close) = first_close(history)?;
+    let (side, close) = history.first_close()?;
     let mut text = format!("{}: ", peer(side));
     match close.code {
         Some(code) => {
@@ -275,7 +310,9 @@ fn close(history: &ConnectionHistory) -> Option<Phase> {
         escape(&close.reason, LONGEST_ANSWER, &mut text);
         text.push('"');
     }
-    if let Some(silence) = silence(history, close.span.last).filter(|silence| *silence >= LONG) {
+    if let Some(silence) =
+        history.silence(close.span.last).filter(|silence| *silence >= LONG_SILENCE)
+    {
         text.push_str(", after ");
         duration(&mut text, silence);
         text.push_str(" of silence");
@@ -300,12 +337,11 @@ fn close(history: &ConnectionHistory) -> Option<Phase> {
     }
     let packets = (close.span.first.packet.0, last.packet.0);
     let time = close.span.first.time;
-    Some(Phase { time, label: Label::Close, text, packets: Some(packets), took })
+    Some(Phase { time, label: PhaseLabel::Close, text, packets: Some(packets), took })
 }
 
 /// Who ended TCP, how, and after how much silence.
-fn end(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
-    let connection = &story.connection;
+fn end(history: &ConnectionHistory, connection: &Connection) -> Option<Phase> {
     let Some(end) = history.ended else {
         let text = "still open at the end of the capture".to_owned();
         return match connection.state {
@@ -314,14 +350,14 @@ fn end(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
             TcpState::Established
             | TcpState::HalfClosed(_)
             | TcpState::Closed(_)
-            | TcpState::Reset(_) => Some(plain(Label::End, connection.last, text)),
+            | TcpState::Reset(_) => Some(plain(PhaseLabel::End, connection.last, text)),
         };
     };
     let mut text = format!("{} by the {}", end.how.name(), peer(end.by));
     let is_closed = history.closes.client.is_some() || history.closes.server.is_some();
     if history.is_accepted() && !is_closed {
         text.push_str(", and no Close before it");
-        if let Some(silence) = silence(history, end.at) {
+        if let Some(silence) = history.silence(end.at) {
             text.push_str("; ");
             duration(&mut text, silence);
             text.push_str(" after the last frame");
@@ -340,13 +376,18 @@ fn end(history: &ConnectionHistory, story: &Story) -> Option<Phase> {
             TcpState::SynSent | TcpState::Refused | TcpState::Established | TcpState::Reset(_),
         ) => {}
     }
-    let mut phase = plain(Label::End, end.at, text);
+    let mut phase = plain(PhaseLabel::End, end.at, text);
     phase.packets = Some((end.at.packet.0, connection.last.packet.0));
     Some(phase)
 }
 
+/// Who sends in a direction.
+fn peer(direction: Direction) -> &'static str {
+    Side::sender(direction).name()
+}
+
 /// Columns of a request's method and target at most.
-pub(super) const LONGEST_TARGET: usize = 60;
+const LONGEST_TARGET: usize = 60;
 
 /// Columns of a reason at most.
 const LONGEST_ANSWER: usize = 60;

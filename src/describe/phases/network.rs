@@ -2,19 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::phases::{LONGEST_TARGET, Label, Phase, plain};
-use super::story::Story;
-use super::words::peer;
-use crate::analysis::event::{Lookup, Network, StartedBy, TcpState};
+use super::{LONGEST_TARGET, Phase, PhaseLabel, peer, plain};
+use crate::analysis::event::{Connection, Lookup, Network, StartedBy, TcpState};
 use crate::stream::Direction;
 use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
 
 /// `localhost → 127.0.0.1 after 0.4 ms`
-pub(super) fn dns(lookup: &Lookup, story: &Story) -> Phase {
+pub(super) fn dns(lookup: &Lookup, connection: &Connection) -> Phase {
     let mut text = String::new();
     escape(lookup.name.as_bytes(), LONGEST_TARGET, &mut text);
-    write!(text, " → {}", story.connection.server.ip()).ok();
+    write!(text, " → {}", connection.server.ip()).ok();
     let took = lookup.duration();
     if let Some(took) = took {
         text.push_str(" after ");
@@ -22,15 +20,14 @@ pub(super) fn dns(lookup: &Lookup, story: &Story) -> Phase {
     }
     let first = lookup.question.unwrap_or(lookup.answer);
     let packets = Some((first.packet.0, lookup.answer.packet.0));
-    Phase { time: first.time, label: Label::Dns, text, packets, took }
+    Phase { time: first.time, label: PhaseLabel::Dns, text, packets, took }
 }
 
 /// `SYN → SYN-ACK → ACK in 0.3 ms`, or how far that went.
-pub(super) fn tcp(story: &Story) -> Phase {
-    let connection = &story.connection;
+pub(super) fn tcp(connection: &Connection) -> Phase {
     let Network { opening, reset, .. } = &connection.network;
     if connection.started_by == StartedBy::Midstream {
-        return plain(Label::Tcp, connection.first, "the capture began later".to_owned());
+        return plain(PhaseLabel::Tcp, connection.first, "the capture began later".to_owned());
     }
     let first = opening.first_syn.unwrap_or(connection.first);
     let mut text = "SYN".to_owned();
@@ -66,7 +63,7 @@ pub(super) fn tcp(story: &Story) -> Phase {
             }
         },
     };
-    let mut phase = plain(Label::Tcp, first, text);
+    let mut phase = plain(PhaseLabel::Tcp, first, text);
     if let Some(last) = last {
         let took = last.time.since(first.time);
         phase.packets = Some((first.packet.0, last.packet.0));
@@ -79,19 +76,19 @@ pub(super) fn tcp(story: &Story) -> Phase {
     phase
 }
 
-/// `10.0.0.1 says: port unreachable`
-pub(super) fn icmp(story: &Story) -> Option<Phase> {
-    let error = story.connection.network.unreachable?;
+/// `10.0.0.1 reports: port unreachable`
+pub(super) fn icmp(connection: &Connection) -> Option<Phase> {
+    let error = connection.network.unreachable?;
     let mut text = format!("{} reports: {}", error.reporter, error.kind.name());
     if error.count > 1 {
         write!(text, " ({} times)", error.count).ok();
     }
-    Some(plain(Label::Icmp, error.origin, text))
+    Some(plain(PhaseLabel::Icmp, error.origin, text))
 }
 
 /// `3 packets of the client, 12 of the server`
-pub(super) fn resent(story: &Story) -> Option<Phase> {
-    let resent = &story.connection.network.resent;
+pub(super) fn resent(connection: &Connection) -> Option<Phase> {
+    let resent = &connection.network.resent;
     let first = [resent.client.first, resent.server.first].into_iter().flatten().min()?;
     let mut text = String::new();
     for direction in Direction::BOTH {
@@ -108,16 +105,16 @@ pub(super) fn resent(story: &Story) -> Option<Phase> {
     if text.is_empty() {
         return None;
     }
-    Some(plain(Label::Resent, first, text))
+    Some(plain(PhaseLabel::Resent, first, text))
 }
 
 /// `the client could take nothing for 5.2 s at most, 3 times`
-pub(super) fn stalled(side: Direction, story: &Story) -> Option<Phase> {
-    let stalls = story.connection.network.stalls.get(side);
+pub(super) fn stalled(side: Direction, connection: &Connection) -> Option<Phase> {
+    let stalls = connection.network.stalls.get(side);
     if stalls.count == 0 {
         return None;
     }
-    let (longest, start) = stalls.longest_until(story.connection.last);
+    let (longest, start) = stalls.longest_until(connection.last);
     if longest < SHORTEST_STALL {
         return None;
     }
@@ -127,7 +124,7 @@ pub(super) fn stalled(side: Direction, story: &Story) -> Option<Phase> {
         text.push_str(" at most, ");
         counted(&mut text, stalls.count, "time");
     }
-    let mut phase = plain(Label::Stalled, start, text);
+    let mut phase = plain(PhaseLabel::Stalled, start, text);
     phase.took = Some(longest);
     Some(phase)
 }
