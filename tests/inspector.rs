@@ -10,7 +10,9 @@
     reason = "tests make their own input and may panic"
 )]
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use insta::Settings;
 use insta::assert_snapshot;
@@ -18,7 +20,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use serde_json::Value;
 use wslens::analysis::AnalyzerOptions;
+use wslens::analysis::event::ConnectionId;
 use wslens::capture;
 use wslens::capture::FileStore;
 use wslens::http::Handshake;
@@ -243,6 +247,53 @@ fn no_size_makes_any_tab_fail() {
             }
         }
     }
+}
+
+/// Text without spaces and what a page draws beside it: lines are cut at other places here and there.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|it| !it.is_whitespace() && !"\"┃│━".contains(*it)).collect()
+}
+
+#[test]
+fn connections_have_the_phases_that_diagnose_reports() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let mut compared = 0;
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_none_or(|it| it != "pcap") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
+            .args(["diagnose", "--all", "--format", "ndjson"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let sample = Sample::of(name);
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let Some(id) = line["connection"].as_u64().filter(|_| line["type"] == "connection")
+            else {
+                continue;
+            };
+            if sample.shared.timeline().connection(ConnectionId(id)).is_none() {
+                continue;
+            }
+            let mut inspector = sample.inspect((150, 90), |_, row| row.connection.0 == id);
+            let text = squeezed(&inspector.press(&[Action::ConnectionTab]).text());
+            let shown = text.split_once("Phases").unwrap().1.split_once("Traffic").unwrap().0;
+            let mut rest = shown;
+            for phase in line["phases"].as_array().unwrap() {
+                let words = squeezed(phase["text"].as_str().unwrap());
+                let Some((_, behind)) = rest.split_once(&words) else {
+                    panic!("{name} #{id}: {phase} is not in {shown}");
+                };
+                rest = behind;
+                compared += 1;
+            }
+            assert!(rest.starts_with("End"), "{name} #{id}: {rest}");
+        }
+    }
+    assert!(compared > 300, "{compared}");
 }
 
 #[test]

@@ -43,6 +43,9 @@ impl Journal for Timeline {
 
     fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
         if let Some(at) = self.place_of(connection, None) {
+            if let Some(story) = self.indexes.get_mut(at).and_then(|index| index.story.as_mut()) {
+                story.frame_started(frame);
+            }
             self.make_resumable(at, connection, direction, frame);
         }
     }
@@ -104,6 +107,10 @@ impl Timeline {
             self.drafts.remove(&connection.id);
             return;
         }
+        if !matches!(entry.kind, EntryKind::Opened) {
+            let draft = self.drafts.entry(connection.id).or_default();
+            draft.story.get_or_insert_default().draft(entry);
+        }
         if let (EntryKind::Gap(gap), Some(direction)) = (entry.kind, entry.direction) {
             self.drafts.entry(connection.id).or_default().hole(direction, gap);
         }
@@ -118,6 +125,7 @@ impl Timeline {
         if let (Some(row), Some(index)) = (self.connections.get_mut(at), self.indexes.get_mut(at)) {
             row.update(connection);
             index.update(connection);
+            index.story.get_or_insert_default().observe(connection, entry);
         }
         let row = draft_row(connection, entry);
         let of = |kind| Row { kind, ..row };
@@ -183,7 +191,6 @@ impl Timeline {
         };
         let index = self.indexes.get_mut(at)?;
         index.rows.push(id);
-        index.milestones.add(id, row.kind);
         if let (Some(direction), Some(span)) = (entry.direction, entry.span)
             && row.kind != RowKind::Gap
         {
@@ -381,6 +388,11 @@ impl Timeline {
         if let Some(connection) = self.connections.get_mut(at) {
             connection.outcome = Some(ending.outcome);
         }
+        if at >= STORIES
+            && let Some(index) = self.indexes.get_mut(at)
+        {
+            index.story = None;
+        }
         id
     }
 
@@ -449,6 +461,9 @@ fn draft_row(connection: &Connection, entry: &Entry<'_>) -> Row {
 /// Packets of a connection that are kept at least while it is not clear whether it is of interest: an upgrade
 /// request is not longer than they are.
 const DRAFT_PACKETS: u64 = 256;
+
+/// Connections whose stories are kept once they have ended.
+const STORIES: usize = 1 << 15;
 
 /// How far apart resume points are at most, but for a message that is longer: stream bytes ...
 const RESUME_STREAM: u64 = 8 << 20;

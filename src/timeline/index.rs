@@ -10,9 +10,9 @@ use crate::journal::EntryId;
 use crate::stream::{Direction, Gap, PacketId, PerDirection};
 use crate::timeline::density::Density;
 use crate::timeline::found::UnplacedFinding;
-use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::RowId;
+use crate::timeline::story::ConnectionStory;
 use crate::websocket::{History, HistoryStart};
 
 /// What is kept of a connection for reading it again.
@@ -20,8 +20,8 @@ use crate::websocket::{History, HistoryStart};
 pub(super) struct ConnectionIndex {
     /// Its rows, in their order.
     pub(super) rows: Vec<RowId>,
-    /// Those of them that its story is made of.
-    pub(super) milestones: Milestones,
+    /// What its phases are told from; `None` before anything happened, and where it was let go.
+    pub(super) story: Option<Box<ConnectionStory>>,
     /// Its packets with payload.
     pub(super) packets: PacketList,
     pub(super) first_sequences: PerDirection<Option<u32>>,
@@ -145,7 +145,6 @@ impl ConnectionIndex {
         self.live = None;
         self.packets.shrink();
         self.rows.shrink_to_fit();
-        self.milestones.shrink();
     }
 
     /// Memory taken, in bytes.
@@ -159,7 +158,7 @@ impl ConnectionIndex {
         let density = self.density.as_ref().map_or(0, |density| density.memory());
         size_of::<Self>()
             .saturating_add(rows)
-            .saturating_add(self.milestones.memory())
+            .saturating_add(self.story.as_ref().map_or(0, |story| story.memory()))
             .saturating_add(self.packets.memory())
             .saturating_add(outputs)
             .saturating_add(density)

@@ -11,10 +11,10 @@ use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::density::{Bucket, Density, place};
 use crate::timeline::index::ConnectionIndex;
-use crate::timeline::milestones::Milestones;
 use crate::timeline::packets::PacketList;
 use crate::timeline::row::{Row, RowId};
 use crate::timeline::rows::RowStore;
+use crate::timeline::story::ConnectionStory;
 use crate::timeline::tls::{TlsRows, TlsSeen};
 
 /// What happened in a capture, a row at a time, in the order in which it became known.
@@ -151,9 +151,10 @@ impl Timeline {
         self.index(connection).map(|index| index.rows.as_slice()).unwrap_or_default()
     }
 
-    /// The rows that the story of a connection is made of; `None` for one that is not shown.
-    pub fn milestones_of(&self, connection: ConnectionId) -> Option<&Milestones> {
-        self.index(connection).map(|index| &index.milestones)
+    /// What the phases of a connection are told from; `None` for one that is not shown, and where it was
+    /// let go because there are very many.
+    pub fn story_of(&self, connection: ConnectionId) -> Option<&ConnectionStory> {
+        self.index(connection)?.story.as_deref()
     }
 
     /// Whether [`Timeline::density`] of a connection is exact for any range, but for messages that became

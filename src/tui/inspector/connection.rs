@@ -1,11 +1,13 @@
 //! The Connection tab: addresses, phases, the end, and what was sent each way.
 
+use crate::analysis::event::Outcome;
+use crate::describe::outcome::ConnectionEnd;
+use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::text::words;
 use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
 use crate::tui::inspector::InspectorContext;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::phases::{ending, phases};
 use crate::tui::theme::Role;
 use crate::websocket::Compression;
 
@@ -20,9 +22,12 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
     about(&mut page, connection);
     timing(&mut page, context.timeline, connection);
     page.heading("End");
-    for sentence in ending(context.timeline, connection) {
-        page.paragraph(1, Role::Text, &sentence);
+    if is_without_close(context.timeline, connection) {
+        page.paragraph(1, Role::Text, "No Close was sent: applications see 1006.");
     }
+    let end = connection.outcome.map(|outcome| ConnectionEnd::of_row(connection, outcome));
+    let end = words::sentence(end.map_or("still open", ConnectionEnd::phrase));
+    page.paragraph(1, Role::Text, &end);
     traffic(&mut page, connection);
     rates(&mut page, context.timeline, connection);
     round_trips(&mut page, connection);
@@ -63,30 +68,47 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
 /// The phases, how long each took, and bars for that.
 fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     page.heading("Phases");
-    let phases = phases(timeline, connection);
-    let start = connection.first.time;
-    let longest = phases.windows(2).map(|pair| match pair {
-        [before, phase] => phase.time.since(before.time),
-        _ => 0,
-    });
-    let longest = longest.max().unwrap_or(0).max(1);
-    let mut before = start;
-    for phase in &phases {
-        let took = phase.time.since(before);
-        before = phase.time.max(before);
+    let Some(told) = told(timeline, connection) else {
+        page.paragraph(1, Role::Dim, "Not kept of so many connections.");
+        return;
+    };
+    let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
+    let longest = told.iter().filter_map(|phase| phase.took).max().unwrap_or(0).max(1);
+    for phase in &told {
         let mut line = PageLine::default();
         line.push_to(TIMES, Role::Dim, &words::seconds(phase.time.since(start)));
-        line.push_to(TIMES.saturating_add(DURATIONS), Role::Good, &words::duration(took));
-        line.push(Role::Text, format!("  {}", phase.name));
+        line.push(Role::Good, format!("  {}", phase.label.heading()));
+        let text = phase.text.replace('→', page.symbols().to_server);
+        page.hanging(line, PHASES, Role::Text, &text);
+        let took = phase.took.unwrap_or(0);
         let bar = u128::from(took).saturating_mul(BAR).div_ceil(u128::from(longest));
-        let bar = usize::try_from(bar).unwrap_or(0);
-        let room = page.width.saturating_sub(line.width()).saturating_sub(2);
-        if took > 0 && room > 0 {
-            let bar = page.symbols().done.repeat(bar.min(room));
-            line.push_to(page.width, Role::Note, &bar);
+        let bar = page.symbols().done.repeat(usize::try_from(bar).unwrap_or(0));
+        let width = page.width;
+        if let Some(line) = page.lines.last_mut()
+            && line.width().saturating_add(bar.chars().count()).saturating_add(2) <= width
+        {
+            line.push_to(width, Role::Note, &bar);
         }
-        page.line(line);
     }
+}
+
+/// The phases of a connection; `None` where what they are told from was let go.
+fn told(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phase>> {
+    let story = timeline.story_of(connection.id)?;
+    Some(phases(PhaseSource {
+        connection: story.connection()?,
+        history: story.history(),
+        watched_until: story.watched_until().unwrap_or_else(|| timeline.counts().end),
+    }))
+}
+
+/// Whether a WebSocket has ended without a Close of either side.
+fn is_without_close(timeline: &Timeline, connection: &ConnectionRow) -> bool {
+    let has_ended = !matches!(connection.outcome, None | Some(Outcome::Open));
+    let has_messages = connection.messages.client > 0 || connection.messages.server > 0;
+    let story = timeline.story_of(connection.id);
+    let is_closed = story.is_none_or(|story| story.history().first_close().is_some());
+    has_ended && has_messages && !is_closed
 }
 
 /// What each side sent, in numbers.
@@ -243,9 +265,9 @@ const LABELS: usize = 13;
 const FIRST: usize = 25;
 const SECOND: usize = 40;
 
-/// Where times end, and columns of durations after them.
+/// Where times of phases end, and where what happened begins.
 const TIMES: usize = 12;
-const DURATIONS: usize = 10;
+const PHASES: usize = 24;
 
 /// Columns of the longest bar.
 const BAR: u128 = 12;

@@ -15,7 +15,6 @@ mod hexdump;
 mod json;
 mod message;
 pub mod page;
-mod phases;
 mod summary;
 
 use ratatui::layout::Rect;
