@@ -205,9 +205,20 @@ pub enum Outcome {
     Undecodable,
 }
 
+impl Transport {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::H2 => "h2",
+        }
+    }
+}
+
 impl Outcome {
     /// The name used in output.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",

@@ -65,7 +65,7 @@ impl Direction {
     }
 
     /// The name used in machine-readable output.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::ClientToServer => "client_to_server",
             Self::ServerToClient => "server_to_client",
@@ -100,7 +100,7 @@ impl Side {
     }
 
     /// The name used in output.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Server => "server",

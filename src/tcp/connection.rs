@@ -36,6 +36,20 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// The name used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SynSent => "syn_sent",
+            Self::Refused => "refused",
+            Self::Established => "established",
+            Self::HalfClosed(_) => "half_closed",
+            Self::Closed(_) => "closed",
+            Self::Reset(_) => "reset",
+        }
+    }
+}
+
+impl TcpState {
     /// The same state with client and server swapped.
     #[must_use]
     pub fn swapped(self) -> Self {

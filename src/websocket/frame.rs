@@ -101,7 +101,7 @@ impl Opcode {
     }
 
     /// The name used in output.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Continuation => "continuation",
             Self::Text => "text",

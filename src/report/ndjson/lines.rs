@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
-use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState, Transport};
+use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState};
 use crate::findings::{Rule, Severity};
 use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
@@ -77,16 +77,12 @@ impl<'a> ConnectionLine<'a> {
             packets: [connection.first.packet.0, connection.last.packet.0],
             client: connection.client,
             server: connection.server,
-            state: state_name(connection.state),
+            state: connection.state.name(),
             started_by: match connection.started_by {
                 StartedBy::Syn => "syn",
                 StartedBy::Midstream => "midstream",
             },
-            transport: match connection.transport {
-                Transport::Tcp => "tcp",
-                Transport::Tls => "tls",
-                Transport::H2 => "h2",
-            },
+            transport: connection.transport.name(),
             opened: &times.opened,
             closed: times.closed.as_deref(),
             outcome: ending.outcome.name(),
@@ -333,17 +329,5 @@ fn is_over(state: TcpState) -> bool {
     match state {
         TcpState::SynSent | TcpState::Established | TcpState::HalfClosed(_) => false,
         TcpState::Refused | TcpState::Closed(_) | TcpState::Reset(_) => true,
-    }
-}
-
-/// The name of a state.
-fn state_name(state: TcpState) -> &'static str {
-    match state {
-        TcpState::SynSent => "syn_sent",
-        TcpState::Refused => "refused",
-        TcpState::Established => "established",
-        TcpState::HalfClosed(_) => "half_closed",
-        TcpState::Closed(_) => "closed",
-        TcpState::Reset(_) => "reset",
     }
 }

@@ -4,6 +4,7 @@ use crate::analysis::event::{Outcome, TcpState, Transport};
 use crate::findings::Severity;
 use crate::stream::{Direction, Side};
 use crate::timeline::filter::subject::EntryClass;
+use crate::websocket::Opcode;
 
 /// The values of a field that has few.
 #[derive(Debug, Eq, PartialEq)]
@@ -71,12 +72,12 @@ pub(super) static FLAG: ValueNames = unordered(&[named("true", 1, "yes"), named(
 /// Opcodes by their wire values (RFC 6455 §5.2).
 pub(super) static OPCODE: ValueNames = ValueNames {
     list: &[
-        named("continuation", 0x0, "continues a fragmented message"),
-        named("text", 0x1, "UTF-8 text"),
-        named("binary", 0x2, "arbitrary bytes"),
-        named("close", 0x8, "the sender will not send any more"),
-        named("ping", 0x9, "are you there?"),
-        named("pong", 0xa, "the response to a Ping, or a heartbeat"),
+        named(Opcode::Continuation.name(), 0x0, "continues a fragmented message"),
+        named(Opcode::Text.name(), 0x1, "UTF-8 text"),
+        named(Opcode::Binary.name(), 0x2, "arbitrary bytes"),
+        named(Opcode::Close.name(), 0x8, "the sender will not send any more"),
+        named(Opcode::Ping.name(), 0x9, "are you there?"),
+        named(Opcode::Pong.name(), 0xa, "the response to a Ping, or a heartbeat"),
     ],
     order: NameOrder::Ordered,
     numbers: Numbers::Accepted,
@@ -84,22 +85,22 @@ pub(super) static OPCODE: ValueNames = ValueNames {
 
 /// Peers.
 pub(super) static SIDE: ValueNames = unordered(&[
-    named("client", 0, "the peer that opened the connection"),
-    named("server", 1, "the peer that accepted it"),
+    named(Side::Client.name(), 0, "the peer that opened the connection"),
+    named(Side::Server.name(), 1, "the peer that accepted it"),
 ]);
 
 /// Directions, as in ndjson output.
 pub(super) static DIRECTION: ValueNames = unordered(&[
-    named("client_to_server", 0, "from the peer that opened the connection"),
-    named("server_to_client", 1, "from the peer that accepted it"),
+    named(Direction::ClientToServer.name(), 0, "from the peer that opened the connection"),
+    named(Direction::ServerToClient.name(), 1, "from the peer that accepted it"),
 ]);
 
 /// How bad a finding is; note < warning < error.
 pub(super) static SEVERITY: ValueNames = ValueNames {
     list: &[
-        named("note", 0, "worth knowing; nothing is wrong"),
-        named("warning", 1, "a SHOULD is violated, or trouble is likely"),
-        named("error", 2, "a MUST is violated, or the connection failed"),
+        named(Severity::Note.name(), 0, "worth knowing; nothing is wrong"),
+        named(Severity::Warning.name(), 1, "a SHOULD is violated, or trouble is likely"),
+        named(Severity::Error.name(), 2, "a MUST is violated, or the connection failed"),
     ],
     order: NameOrder::Ordered,
     numbers: Numbers::Refused,
@@ -107,42 +108,42 @@ pub(super) static SEVERITY: ValueNames = ValueNames {
 
 /// Kinds of rows.
 pub(super) static KIND: ValueNames = unordered(&[
-    named("message", 0, "a message or control frame"),
-    named("frame", 1, "a frame, if frames are shown"),
-    named("handshake", 2, "the request or response of an opening handshake"),
-    named("gap", 3, "missing bytes"),
-    named("incident", 4, "anything else that happened on a connection"),
-    named("end", 5, "the end of a connection"),
-    named("finding", 6, "a finding that belongs to no row"),
+    named(EntryClass::Message.name(), 0, "a message or control frame"),
+    named(EntryClass::Frame.name(), 1, "a frame, if frames are shown"),
+    named(EntryClass::Handshake.name(), 2, "the request or response of an opening handshake"),
+    named(EntryClass::Gap.name(), 3, "missing bytes"),
+    named(EntryClass::Incident.name(), 4, "anything else that happened on a connection"),
+    named(EntryClass::End.name(), 5, "the end of a connection"),
+    named(EntryClass::Finding.name(), 6, "a finding that belongs to no row"),
 ]);
 
 /// Outcomes of connections, as in ndjson output.
 pub(super) static OUTCOME: ValueNames = unordered(&[
-    named("open", 0, "still open when the capture ended"),
-    named("closed", 1, "closed cleanly"),
-    named("aborted", 2, "ended without a Close from each side"),
-    named("refused", 3, "RST answered the SYN"),
-    named("timeout", 4, "no answer to the SYN or to the upgrade request"),
-    named("rejected", 5, "the response to the upgrade was not 101"),
-    named("not_websocket", 6, "not a WebSocket"),
-    named("undecodable", 7, "encrypted, or a protocol that is not decoded"),
+    named(Outcome::Open.name(), 0, "still open when the capture ended"),
+    named(Outcome::Closed.name(), 1, "closed cleanly"),
+    named(Outcome::Aborted.name(), 2, "ended without a Close from each side"),
+    named(Outcome::Refused.name(), 3, "RST answered the SYN"),
+    named(Outcome::Timeout.name(), 4, "no answer to the SYN or to the upgrade request"),
+    named(Outcome::Rejected.name(), 5, "the response to the upgrade was not 101"),
+    named(Outcome::NotWebSocket.name(), 6, "not a WebSocket"),
+    named(Outcome::Undecodable.name(), 7, "encrypted, or a protocol that is not decoded"),
 ]);
 
 /// States of TCP, as in ndjson output.
 pub(super) static STATE: ValueNames = unordered(&[
-    named("syn_sent", 0, "no answer so far"),
-    named("refused", 1, "RST answered the SYN"),
-    named("established", 2, "data may flow"),
-    named("half_closed", 3, "one side has sent FIN"),
-    named("closed", 4, "both sides have sent FIN"),
-    named("reset", 5, "one side has sent RST"),
+    named(TcpState::SynSent.name(), 0, "no answer so far"),
+    named(TcpState::Refused.name(), 1, "RST answered the SYN"),
+    named(TcpState::Established.name(), 2, "data may flow"),
+    named(TcpState::HalfClosed(Direction::ClientToServer).name(), 3, "one side has sent FIN"),
+    named(TcpState::Closed(Direction::ClientToServer).name(), 4, "both sides have sent FIN"),
+    named(TcpState::Reset(Direction::ClientToServer).name(), 5, "one side has sent RST"),
 ]);
 
 /// What carries the WebSocket, as in ndjson output.
 pub(super) static TRANSPORT: ValueNames = unordered(&[
-    named("tcp", 0, "plain TCP"),
-    named("tls", 1, "TLS over TCP"),
-    named("h2", 2, "a stream of HTTP/2"),
+    named(Transport::Tcp.name(), 0, "plain TCP"),
+    named(Transport::Tls.name(), 1, "TLS over TCP"),
+    named(Transport::H2.name(), 2, "a stream of HTTP/2"),
 ]);
 
 /// The number of a peer in [`SIDE`].
@@ -219,7 +220,6 @@ pub(super) fn transport(transport: Transport) -> u64 {
 mod tests {
     use super::*;
     use crate::journal::OUTCOMES;
-    use crate::websocket::Opcode;
 
     #[test]
     fn names_are_those_of_the_output() {

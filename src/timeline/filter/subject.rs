@@ -140,7 +140,7 @@ impl EntryClass {
     ];
 
     /// The name that expressions use.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Message => "message",
             Self::Frame => "frame",
