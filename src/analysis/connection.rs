@@ -163,6 +163,17 @@ impl Flow {
         self.drain(Direction::ServerToClient, Pressure::High, context);
     }
 
+    /// Lets go what is kept, to save memory.
+    pub(super) fn let_go<S: Sink>(&mut self, context: &mut Context<'_, S>) {
+        self.give_up_questions(context);
+        self.stack.let_go(context);
+    }
+
+    /// Whether it keeps anything that can be let go.
+    pub(super) fn keeps_anything(&self) -> bool {
+        self.stack.kept() > 0 || self.tcp.buffered_bytes() > 0 || !self.answers.is_empty()
+    }
+
     /// Tells that a limit was reached.
     pub(super) fn limit<S: Sink>(&self, limit: Limit, context: &mut Context<'_, S>) {
         self.emit(context, ConnectionEvent::Limit(limit));
@@ -289,6 +300,7 @@ impl Flow {
         if self.stack.reads_in_turn() && self.is_early(direction, acknowledges) {
             let mut kept = Buffer::default();
             kept.push(chunk);
+            context.budget().change(0, kept.memory());
             self.answers.push(Answer { direction, chunk: kept, acknowledges });
         } else {
             self.read(direction, chunk, context);
@@ -327,6 +339,7 @@ impl Flow {
     }
 
     fn read_answer<S: Sink>(&mut self, answer: &Answer, context: &mut Context<'_, S>) {
+        context.budget().change(answer.chunk.memory(), 0);
         for chunk in answer.chunk.chunks() {
             self.read(answer.direction, chunk, context);
         }

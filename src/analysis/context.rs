@@ -3,7 +3,7 @@
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind};
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
-use crate::stream::Origin;
+use crate::stream::{Budget, Origin};
 use crate::websocket;
 
 /// What a connection and its layers work with, beside what is their own.
@@ -13,6 +13,13 @@ pub(super) struct Context<'w, S> {
     /// The packet being read.
     pub(super) now: Origin,
     pub(super) sink: &'w mut S,
+}
+
+impl<S> Context<'_, S> {
+    /// Where all that is kept is accounted for.
+    pub(super) fn budget(&mut self) -> &mut Budget {
+        &mut self.shared.budget
+    }
 }
 
 impl<S: Sink> Context<'_, S> {

@@ -325,6 +325,9 @@ pub enum Limit {
     Connections,
     /// Bytes of an HTTP head.
     HeadBytes,
+    /// Bytes of the network kept for all connections together, for whatever reason; reported of the first
+    /// connection that had to let something go.
+    Memory,
 }
 
 /// What is known when a connection ends.

@@ -9,6 +9,8 @@ pub struct Limits {
     pub buffered_per_connection: usize,
     /// Memory for bytes after holes of all connections, in bytes.
     pub buffered_total: usize,
+    /// Memory for all bytes of the network that are kept together, in bytes.
+    pub memory: usize,
     /// Connections followed at a time.
     pub connections: usize,
     /// The most that one compressed message is inflated to, in bytes.
@@ -22,6 +24,7 @@ impl Default for Limits {
         Self {
             buffered_per_connection: 4 << 20,
             buffered_total: 24 << 20,
+            memory: 256 << 20,
             connections: 1 << 16,
             inflated_bytes: 256 << 20,
             fragments: decode::Limits::default(),

@@ -77,6 +77,11 @@ impl Analyzer {
         Totals { connections: self.connections.count, ..self.totals }
     }
 
+    /// Memory taken by all bytes of the network that are kept now, in bytes.
+    pub fn kept(&self) -> usize {
+        self.connections.kept()
+    }
+
     /// Adds secrets of TLS connections, in the format of key logs.
     ///
     /// # Errors

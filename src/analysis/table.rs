@@ -9,7 +9,7 @@ use crate::analysis::event::{ConnectionId, Limit};
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
-use crate::stream::{Origin, PerDirection};
+use crate::stream::{Budget, Origin, PacketId, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, TcpState};
 use crate::websocket::{self, Settings};
 
@@ -28,8 +28,6 @@ pub(super) struct ConnectionTable {
     live: usize,
     /// Slots that were given up, for those to come.
     free_slots: Vec<usize>,
-    /// Memory taken by bytes that wait for holes to be filled.
-    buffered_bytes: usize,
     /// All connections that were opened and may still be followed, in the order in which room is
     /// made.
     opened: VecDeque<(FlowKey, ConnectionId)>,
@@ -61,20 +59,26 @@ impl ConnectionTable {
             digest: options.digest,
             inflated_bytes: options.limits.inflated_bytes,
         };
+        let mut shared = websocket::Shared::new(settings);
+        shared.budget = Budget::new(options.limits.memory);
         Self {
             options,
             table: FlowTable::default(),
-            shared: websocket::Shared::new(settings),
+            shared,
             names: DnsNames::default(),
             now: Origin::default(),
             count: 0,
             live: 0,
             free_slots: Vec::new(),
-            buffered_bytes: 0,
             opened: VecDeque::new(),
             leaving: VecDeque::new(),
             gone: VecDeque::new(),
         }
+    }
+
+    /// Memory taken by all bytes that are kept, in bytes.
+    pub(super) fn kept(&self) -> usize {
+        self.shared.budget.total()
     }
 
     /// Takes one segment.
@@ -94,6 +98,9 @@ impl ConnectionTable {
                     flow.tcp.state() != state || flow.tcp.buffered_bytes() != buffered_bytes;
                 if changed || flow.tcp.is_finished() {
                     self.follow_up(key, Before { state, buffered_bytes }, sink);
+                }
+                if self.shared.budget.is_exceeded() {
+                    self.save_memory(sink);
                 }
                 return;
             }
@@ -122,15 +129,13 @@ impl ConnectionTable {
     fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
         let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { return };
         let buffered_bytes = flow.tcp.buffered_bytes();
-        self.buffered_bytes = self
-            .buffered_bytes
-            .saturating_sub(before.buffered_bytes)
-            .saturating_add(buffered_bytes);
+        let budget = &mut self.shared.budget;
+        budget.change_out_of_order(before.buffered_bytes, buffered_bytes);
         let limits = &self.options.limits;
         let reached = if buffered_bytes > limits.buffered_per_connection {
             Some(Limit::BufferedPerConnection)
         } else if buffered_bytes > before.buffered_bytes
-            && self.buffered_bytes > limits.buffered_total
+            && budget.out_of_order() > limits.buffered_total
         {
             Some(Limit::BufferedTotal)
         } else {
@@ -141,10 +146,7 @@ impl ConnectionTable {
                 Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
             flow.limit(limit, &mut context);
             flow.give_up_holes(&mut context);
-            self.buffered_bytes = self
-                .buffered_bytes
-                .saturating_sub(buffered_bytes)
-                .saturating_add(flow.tcp.buffered_bytes());
+            context.budget().change_out_of_order(buffered_bytes, flow.tcp.buffered_bytes());
         }
         match flow.tcp.state() {
             TcpState::Closed(_) if flow.tcp.is_finished() => self.end(key, sink),
@@ -182,13 +184,16 @@ impl ConnectionTable {
         }
         self.opened.push_back((key, id));
         self.follow_up(key, before, sink);
+        if self.shared.budget.is_exceeded() {
+            self.save_memory(sink);
+        }
     }
 
     /// Ends a connection, and remembers for a while that it was there.
     fn end<S: Sink>(&mut self, key: FlowKey, sink: &mut S) {
         let Some(entry) = self.table.get_mut(&key) else { return };
         let TableEntry::Live(flow) = entry else { return };
-        self.buffered_bytes = self.buffered_bytes.saturating_sub(flow.tcp.buffered_bytes());
+        self.shared.budget.change_out_of_order(flow.tcp.buffered_bytes(), 0);
         let mut context =
             Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         flow.end(&mut context);
@@ -236,6 +241,39 @@ impl ConnectionTable {
             self.end(key, sink);
             return;
         }
+    }
+
+    /// Has connections let go what is kept of them, the least recently used first, until less than the limit
+    /// is kept.
+    #[cold]
+    fn save_memory<S: Sink>(&mut self, sink: &mut S) {
+        let mut holders: Vec<(PacketId, FlowKey)> = self
+            .opened
+            .iter()
+            .filter_map(|(key, id)| match self.table.get(key) {
+                Some(TableEntry::Live(flow)) if flow.about.id == *id && flow.keeps_anything() => {
+                    Some((flow.about.last.packet, *key))
+                }
+                Some(TableEntry::Live(_) | TableEntry::Gone(..)) | None => None,
+            })
+            .collect();
+        holders.sort_unstable_by_key(|(last, _)| *last);
+        for (_, key) in holders {
+            if self.shared.budget.has_room() {
+                break;
+            }
+            let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { continue };
+            let mut context =
+                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            if context.budget().reports() {
+                flow.limit(Limit::Memory, &mut context);
+            }
+            let before = flow.tcp.buffered_bytes();
+            flow.give_up_holes(&mut context);
+            context.budget().change_out_of_order(before, flow.tcp.buffered_bytes());
+            flow.let_go(&mut context);
+        }
+        self.shared.budget.settle();
     }
 
     /// Ends all connections, in their order.

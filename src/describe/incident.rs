@@ -61,6 +61,7 @@ pub fn limit(limit: Limit) -> &'static str {
         Limit::BufferedTotal => "out-of-order bytes kept for all connections",
         Limit::Connections => "open connections",
         Limit::HeadBytes => "bytes of an HTTP head",
+        Limit::Memory => "memory for what is kept of all connections",
     }
 }
 

@@ -217,6 +217,23 @@ impl Http1Decoder {
         std::mem::take(&mut self.side(direction).held)
     }
 
+    /// Lets go what it holds back, to save memory: a head that is not whole is given up, and of what waits
+    /// for a response only the first byte is kept, which says where the others are missing.
+    pub fn let_go(&mut self) {
+        for direction in Direction::BOTH {
+            if self.holds(direction) {
+                self.side(direction).held.let_go();
+            } else if !self.side(direction).held.is_empty() {
+                self.lose(direction);
+            }
+        }
+    }
+
+    /// Memory taken by what it holds back, in bytes.
+    pub fn memory(&self) -> usize {
+        self.client.held.memory().saturating_add(self.server.held.memory())
+    }
+
     fn side(&mut self, direction: Direction) -> &mut Half {
         match direction {
             Direction::ClientToServer => &mut self.client,

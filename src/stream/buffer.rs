@@ -87,6 +87,15 @@ impl Buffer {
         true
     }
 
+    /// Lets go all but the first byte, which says where the others are missing.
+    pub fn let_go(&mut self) {
+        let dropped = self.dropped.saturating_add(length_u64(self.bytes.len().saturating_sub(1)));
+        self.truncate(1);
+        self.bytes.shrink_to_fit();
+        self.pieces.shrink_to_fit();
+        self.dropped = dropped;
+    }
+
     /// Takes away all but the first `length` bytes.
     #[must_use]
     pub fn split_off(&mut self, length: usize) -> Self {

@@ -3,10 +3,12 @@
 //! Nothing here knows a protocol. All types are small and `Copy`, because they travel with every
 //! record, frame, message and finding.
 
+mod budget;
 mod buffer;
 
 use std::fmt;
 
+pub use self::budget::Budget;
 pub use self::buffer::Buffer;
 
 /// Number of a packet in its capture, counted from 1 as Wireshark does.

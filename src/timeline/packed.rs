@@ -369,8 +369,13 @@ const COMPRESSED: u8 = 1 << 4;
 const COMPLETE: u8 = 1 << 5;
 const SEVERITY_SHIFT: u8 = 6;
 
-const LIMITS: [Limit; 4] =
-    [Limit::BufferedPerConnection, Limit::BufferedTotal, Limit::Connections, Limit::HeadBytes];
+const LIMITS: [Limit; 5] = [
+    Limit::BufferedPerConnection,
+    Limit::BufferedTotal,
+    Limit::Connections,
+    Limit::HeadBytes,
+    Limit::Memory,
+];
 
 const RECOGNITIONS: [Recognition; 3] =
     [Recognition::Forced, Recognition::Likely, Recognition::Possible];

@@ -103,6 +103,26 @@ impl Content {
         }
     }
 
+    /// Keeps nothing of it any more, to save memory: all else goes on, the digest included.
+    pub(super) fn let_go(&mut self) {
+        if !self.kept.is_empty() {
+            // Where a digest is wanted, it is computed from here on.
+            self.overflow(&[]);
+        }
+        self.kept = Vec::new();
+        self.keep = 0;
+    }
+
+    /// Gives back the memory that was taken for more content than there is.
+    pub(super) fn shrink(&mut self) {
+        self.kept.shrink_to_fit();
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.kept.capacity()
+    }
+
     fn verdict(&self) -> Utf8 {
         match &self.utf8 {
             None => Utf8::NotText,
@@ -201,6 +221,22 @@ mod tests {
                 assert_eq!(hex, "d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592");
             }
         }
+    }
+
+    #[test]
+    fn content_that_is_let_go_is_counted_and_judged_on() {
+        let mut content = Content::new(100, ALL, Vec::new());
+        content.push(b"The quick brown fox");
+        content.let_go();
+        assert_eq!((content.memory(), content.push(b" jumps over")), (0, None));
+        let finished = content.finish(b" the lazy dog");
+        assert_eq!((finished.bytes, finished.length, finished.utf8), (&b""[..], 43, Utf8::Valid));
+        assert_eq!(finished.sha256, Some(sha256(b"The quick brown fox jumps over the lazy dog")));
+        let mut content = Content::new(100, ALL, Vec::with_capacity(50));
+        content.let_go();
+        let finished = content.finish(b"\xff");
+        assert_eq!((finished.length, finished.newly_invalid), (1, Some(0)));
+        assert_eq!((finished.bytes, finished.sha256), (&b""[..], Some(sha256(b"\xff"))));
     }
 
     #[test]

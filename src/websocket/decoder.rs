@@ -2,7 +2,7 @@
 
 mod open;
 
-use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
+use crate::stream::{Budget, Chunk, Gap, Span, length_u64, length_usize};
 use crate::websocket::decoder::open::{About, Facts, Open, content, emit};
 use crate::websocket::deflate::{History, HistoryStart, Inflater, Spares};
 use crate::websocket::extension::SideParams;
@@ -31,6 +31,8 @@ pub struct Decoder {
     /// Whether all messages so far were seen.
     history: HistoryStart,
     inflater: Option<Box<Inflater>>,
+    /// Memory taken by what it keeps of messages, as the budget knows it.
+    kept: usize,
     /// What is touched only by frames and messages that chunks cut: apart, so that a thousand
     /// connections whose messages come whole fit in a processor's cache.
     cut: Box<Cut>,
@@ -91,6 +93,8 @@ pub struct Settings {
 pub struct Shared {
     /// What is wanted of messages.
     pub settings: Settings,
+    /// Where all that is kept is accounted for.
+    pub budget: Budget,
     spares: Spares,
     plain: Vec<u8>,
     /// Buffers of contents that have ended, for those that begin.
@@ -100,7 +104,13 @@ pub struct Shared {
 impl Shared {
     /// Creates the shared part for decoders with these `settings`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, spares: Spares::default(), plain: Vec::new(), buffers: Vec::new() }
+        Self {
+            settings,
+            budget: Budget::default(),
+            spares: Spares::default(),
+            plain: Vec::new(),
+            buffers: Vec::new(),
+        }
     }
 
     fn take_buffer(&mut self) -> Vec<u8> {
@@ -168,6 +178,7 @@ impl Decoder {
                 Start::Anywhere => HistoryStart::Missed,
             },
             inflater: None,
+            kept: 0,
             cut: Box::default(),
         }
     }
@@ -190,6 +201,64 @@ impl Decoder {
 
     /// Takes the next bytes of the stream.
     pub fn push(
+        &mut self,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        self.read(chunk, shared, sink);
+        if self.may_keep() {
+            self.account(shared);
+        }
+    }
+
+    /// Lets go what it keeps, to save memory. Frames and messages are observed as before; but of the message
+    /// under way no content is kept, and what is compressed cannot refer to earlier output.
+    pub fn let_go(&mut self, shared: &mut Shared) {
+        if let Some(message) = &mut self.cut.data {
+            message.content.let_go();
+        }
+        if let Some(message) = &mut self.cut.control {
+            message.content.shrink();
+        }
+        if let Some(inflater) = &mut self.inflater {
+            inflater.let_go(&mut shared.spares);
+        }
+        self.account(shared);
+    }
+
+    /// Memory taken by what it keeps of messages, in bytes, as the budget knows it.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Whether it keeps anything, or did when the budget was last told.
+    #[inline]
+    fn may_keep(&self) -> bool {
+        self.kept > 0
+            || self.inflater.is_some()
+            || self.within_message
+            || self.state == State::Payload
+    }
+
+    /// Tells the budget what it keeps now.
+    fn account(&mut self, shared: &mut Shared) {
+        let inflater = self.inflater.as_deref().map_or(0, Inflater::memory);
+        let kept = if self.within_message || self.state == State::Payload {
+            let open = [&self.cut.data, &self.cut.control];
+            open.into_iter()
+                .flatten()
+                .fold(inflater, |sum, message| sum.saturating_add(message.content.memory()))
+        } else {
+            inflater
+        };
+        if kept != self.kept {
+            shared.budget.change(self.kept, kept);
+            self.kept = kept;
+        }
+    }
+
+    fn read(
         &mut self,
         chunk: Chunk<'_>,
         shared: &mut Shared,
@@ -269,6 +338,7 @@ impl Decoder {
             }
             State::Header | State::Payload | State::Dead => {}
         }
+        self.account(shared);
     }
 
     /// Ends the stream: what is unfinished is handed over as it is.
@@ -278,6 +348,7 @@ impl Decoder {
         }
         self.give_up_messages(shared, sink);
         self.state = State::Dead;
+        self.account(shared);
     }
 
     /// Bytes of a header that never became whole.

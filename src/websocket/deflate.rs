@@ -132,6 +132,22 @@ impl Inflater {
         self.finish(spares);
     }
 
+    /// Forgets all output, to save memory: what refers to it, in this message or later ones, cannot be
+    /// inflated.
+    pub fn let_go(&mut self, spares: &mut Spares) {
+        if self.memory() > 0 {
+            self.failure.get_or_insert(Failure::HistoryMissing);
+            self.complete = false;
+            self.stream.end(spares);
+            self.stream.forget(spares);
+        }
+    }
+
+    /// Memory taken, in bytes.
+    pub fn memory(&self) -> usize {
+        self.stream.memory()
+    }
+
     /// Why the message could not be inflated, so far.
     pub fn failure(&self) -> Option<Failure> {
         self.failure

@@ -197,9 +197,17 @@ impl Stream {
         }
     }
 
-    #[cfg(test)]
+    /// Memory taken, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.window.memory() + self.partial.capacity()
+        let codes = match &self.block {
+            Block::Dynamic(_) => size_of::<Codes>(),
+            Block::Header
+            | Block::StoredHeader
+            | Block::Stored(_)
+            | Block::Codes
+            | Block::Fixed => 0,
+        };
+        self.window.memory().saturating_add(self.partial.capacity()).saturating_add(codes)
     }
 
     /// The fault, more specific if the first bytes show what the message is instead.

@@ -31,6 +31,13 @@ pub(in crate::analysis) trait Carried {
     /// Ends the layer: what it has held back is read.
     fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>);
 
+    /// Lets go what is kept, to save memory: contents of messages that are not whole, histories of
+    /// compression, heads that are not whole. What was observed stays, and reading goes on.
+    fn let_go<S>(&mut self, context: &mut Context<'_, S>);
+
+    /// Memory taken by what is kept, in bytes, as the budget knows it.
+    fn kept(&self) -> usize;
+
     /// Whether nobody is interested in its content.
     fn is_ignored(&self) -> bool;
 

@@ -120,6 +120,16 @@ impl<C: Carried> Cipher<C> {
         Next::Stay
     }
 
+    /// Lets go what is kept of what it carries, to save memory.
+    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        self.inner.let_go(context);
+    }
+
+    /// Memory taken by what is kept of what it carries, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.inner.kept()
+    }
+
     pub(super) fn finish<S: Sink>(
         &mut self,
         connection: &mut Connection,

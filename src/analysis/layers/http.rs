@@ -18,6 +18,8 @@ use crate::websocket::Start;
 #[derive(Debug, Default)]
 pub(super) struct Http {
     decoder: Http1Decoder,
+    /// Memory taken by what it holds back, as the budget knows it.
+    kept: usize,
 }
 
 impl Http {
@@ -48,6 +50,7 @@ impl Http {
         let progress = self.decoder.push(direction, chunk, &mut |seen| {
             http_event(connection, chunk.origin, seen, context.sink);
         });
+        self.account(context);
         if direction == Direction::ServerToClient
             && let Some(refusal) = &mut connection.refusal
         {
@@ -91,8 +94,34 @@ impl Http {
         }
     }
 
-    pub(super) fn gap(&mut self, direction: Direction, gap: Gap) -> Next {
+    /// Lets go what it holds back, to save memory.
+    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        self.decoder.let_go();
+        self.account(context);
+    }
+
+    /// Memory taken by what it holds back, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Tells the budget what it holds back now.
+    fn account<S>(&mut self, context: &mut Context<'_, S>) {
+        let kept = self.decoder.memory();
+        if kept != self.kept {
+            context.budget().change(self.kept, kept);
+            self.kept = kept;
+        }
+    }
+
+    pub(super) fn gap<S>(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        context: &mut Context<'_, S>,
+    ) -> Next {
         let is_lost = self.decoder.gap(direction, gap) == Progress::Lost;
+        self.account(context);
         if is_lost && self.decoder.awaiting_response().is_none() {
             // A head was lost: what follows may be anything, frames included.
             return Next::become_layer(NextLayer::Probe);

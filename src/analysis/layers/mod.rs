@@ -118,7 +118,7 @@ impl Stack {
             let successor = match next {
                 Next::Stay => break,
                 Next::Ignore => {
-                    self.layer = Layer::Ignored;
+                    self.replace(Layer::Ignored, context);
                     return Change::Layer;
                 }
                 Next::Become(successor) => *successor,
@@ -134,6 +134,12 @@ impl Stack {
         change
     }
 
+    /// Goes over to another layer: what the one before has kept is gone.
+    fn replace<S>(&mut self, layer: Layer, context: &mut Context<'_, S>) {
+        context.budget().change(self.kept(), 0);
+        self.layer = layer;
+    }
+
     /// Goes on with another layer, and with what was held back for it.
     fn follow<S: Sink>(
         &mut self,
@@ -141,7 +147,7 @@ impl Stack {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) {
-        self.layer = Layer::new(successor.layer);
+        self.replace(Layer::new(successor.layer), context);
         for (direction, held) in &successor.held {
             for chunk in held.chunks() {
                 self.push(*direction, chunk, connection, context);
@@ -203,7 +209,7 @@ impl Carried for Stack {
                 frames.gap(direction, gap, connection, context);
                 Next::Stay
             }
-            Layer::Http(http) => http.gap(direction, gap),
+            Layer::Http(http) => http.gap(direction, gap, context),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
             Layer::RereadRow(row) => row.gap(direction, gap, connection, context),
@@ -216,7 +222,7 @@ impl Carried for Stack {
         match next {
             Next::Stay => Change::None,
             Next::Ignore => {
-                self.layer = Layer::Ignored;
+                self.replace(Layer::Ignored, context);
                 Change::Layer
             }
             Next::Become(successor) => {
@@ -232,17 +238,44 @@ impl Carried for Stack {
         {
             self.follow(successor, connection, context);
         }
-        match std::mem::replace(&mut self.layer, Layer::Ignored) {
-            Layer::Http(mut http) => http.finish(context.now, connection, context),
-            Layer::WebSocket(mut frames) => frames.finish(connection, context),
-            Layer::Tunnel(mut tunnel) => tunnel.finish(connection, context),
-            Layer::RereadRow(mut row) => row.inner.finish(connection, context),
+        match &mut self.layer {
+            Layer::Http(http) => http.finish(context.now, connection, context),
+            Layer::WebSocket(frames) => frames.finish(connection, context),
+            Layer::Tunnel(tunnel) => tunnel.finish(connection, context),
+            Layer::RereadRow(row) => row.inner.finish(connection, context),
             #[cfg(test)]
-            Layer::Cipher(mut cipher) => cipher.finish(connection, context),
+            Layer::Cipher(cipher) => cipher.finish(connection, context),
             Layer::Probe(_) if connection.nature == Nature::Unknown => {
                 connection.nature = Nature::Other;
             }
             Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
+        }
+        self.replace(Layer::Ignored, context);
+    }
+
+    fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        match &mut self.layer {
+            Layer::Probe(probe) => probe.let_go(context),
+            Layer::Http(http) => http.let_go(context),
+            Layer::Tunnel(tunnel) => tunnel.let_go(context),
+            Layer::WebSocket(frames) => frames.let_go(context),
+            Layer::RereadRow(row) => row.inner.let_go(context),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.let_go(context),
+            Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
+        }
+    }
+
+    fn kept(&self) -> usize {
+        match &self.layer {
+            Layer::Probe(probe) => probe.kept(),
+            Layer::Http(http) => http.kept(),
+            Layer::Tunnel(tunnel) => tunnel.kept(),
+            Layer::WebSocket(frames) => frames.kept(),
+            Layer::RereadRow(row) => row.inner.kept(),
+            #[cfg(test)]
+            Layer::Cipher(cipher) => cipher.kept(),
+            Layer::Start | Layer::Tls(_) | Layer::Ignored => 0,
         }
     }
 

@@ -20,6 +20,8 @@ use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_fram
 pub(super) struct Probe {
     kept: Vec<(Direction, Buffer)>,
     kept_bytes: usize,
+    /// Memory taken by the chunks, as the budget knows it.
+    accounted: usize,
     evidence: PerDirection<Evidence>,
     chunks: u32,
 }
@@ -58,7 +60,9 @@ impl Probe {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        let sender = match self.push(direction, chunk) {
+        let verdict = self.push(direction, chunk);
+        self.account(context);
+        let sender = match verdict {
             ProbeVerdict::Unsure => return Next::Stay,
             ProbeVerdict::Tls => {
                 return Tls::start(direction, chunk.bytes, start.roles, connection);
@@ -78,6 +82,28 @@ impl Probe {
             return Next::Stay;
         }
         Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
+    }
+
+    /// Lets go the chunks, to save memory: the search begins anew.
+    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        self.kept = Vec::new();
+        self.kept_bytes = 0;
+        self.evidence = PerDirection::default();
+        self.account(context);
+    }
+
+    /// Memory taken by the chunks, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.accounted
+    }
+
+    /// Tells the budget what is kept now.
+    fn account<S>(&mut self, context: &mut Context<'_, S>) {
+        let kept = self.kept.iter().map(|(_, buffer)| buffer.memory()).sum();
+        if kept != self.accounted {
+            context.budget().change(self.accounted, kept);
+            self.accounted = kept;
+        }
     }
 
     /// Ends the stream: what may be frames is read as frames.

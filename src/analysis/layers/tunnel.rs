@@ -53,6 +53,16 @@ impl<C: Carried> Tunnel<C> {
         self.inner.finish(connection, context);
     }
 
+    /// Lets go what is kept of what is in it, to save memory.
+    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        self.inner.let_go(context);
+    }
+
+    /// Memory taken by what is kept of what is in it, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.inner.kept()
+    }
+
     #[cfg(test)]
     pub(super) fn save(&self, direction: Direction) -> Option<Vec<SavedLayer>> {
         let above = self.inner.save(direction)?;

@@ -79,6 +79,17 @@ impl WebSocket {
         });
     }
 
+    /// Lets go what is kept of messages, to save memory.
+    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+        self.decoders.client.let_go(context.shared);
+        self.decoders.server.let_go(context.shared);
+    }
+
+    /// Memory taken by what is kept of messages, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.decoders.client.kept().saturating_add(self.decoders.server.kept())
+    }
+
     pub(super) fn finish<S: Sink>(
         &mut self,
         connection: &mut Connection,

@@ -315,6 +315,12 @@ pub(super) static RULES: &[Rule] = &[
                     Limit::HeadBytes => {
                         format!("bytes of an HTTP head: {} at most", crate::http::head::MAX_HEAD)
                     }
+                    Limit::Memory => format!(
+                        "memory for what is kept of all connections: {} bytes at most; those not used \
+                         for long let go contents of unfinished messages, histories of compression \
+                         and unfinished heads",
+                        limits.memory
+                    ),
                 });
             }),
             Check::Capture(|context, violations| {

@@ -71,7 +71,6 @@ impl Window {
         self.buffer.is_empty()
     }
 
-    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.buffer.capacity()
     }
