@@ -17,6 +17,7 @@ use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
 use crate::stream::Origin;
+use crate::websocket::Opcode;
 
 /// Asks the rules.
 ///
@@ -72,6 +73,33 @@ impl Checker {
         event: &ConnectionEvent<'_>,
         out: &mut impl Findings,
     ) {
+        if is_frequent(event)
+            && let Some(Some(slot)) = self.slots.get_mut(connection.slot)
+        {
+            let checker = &mut slot.checker;
+            if let ConnectionEvent::Message(direction, message) = event {
+                checker.state.read(*direction, message);
+            }
+            checker.check(connection, origin, event, &self.settings, &mut self.found);
+            if self.found.list.is_empty() {
+                checker.state.observe(connection, origin, event);
+                return;
+            }
+            self.report(connection, origin, out);
+            self.observe(connection, origin, event);
+            return;
+        }
+        self.rare_event(connection, origin, event, out);
+    }
+
+    #[inline(never)]
+    fn rare_event(
+        &mut self,
+        connection: &Connection,
+        origin: Origin,
+        event: &ConnectionEvent<'_>,
+        out: &mut impl Findings,
+    ) {
         if let ConnectionEvent::Ended(ending) = event {
             let slot = self.slots.get(connection.slot).and_then(Option::as_deref);
             let outcome =
@@ -95,6 +123,17 @@ impl Checker {
         if self.found.list.len() > own {
             self.found.list.sort_by_key(|breach| breach.by.position);
         }
+        self.report(connection, origin, out);
+        self.observe(connection, origin, event);
+        self.across.observe(connection, event);
+        if let ConnectionEvent::Ended(_) = event {
+            self.forget(connection, out);
+        }
+    }
+
+    /// Gives the findings about an event, or counts them if their rule has been broken often.
+    fn report(&mut self, connection: &Connection, origin: Origin, out: &mut impl Findings) {
+        let Some(Some(slot)) = self.slots.get_mut(connection.slot) else { return };
         for Breach { by, violation } in self.found.list.drain(..) {
             let rule = by.rule;
             self.across.note(connection.id, rule.broken(), violation.direction);
@@ -103,10 +142,12 @@ impl Checker {
                 out.finding(&finding(rule, Some((connection.id, peers)), origin, violation));
             }
         }
-        slot.checker.state.observe(connection, origin, event);
-        self.across.observe(connection, event);
-        if let ConnectionEvent::Ended(_) = event {
-            self.forget(connection, out);
+    }
+
+    /// Remembers an event of a connection, after the rules were asked about it.
+    fn observe(&mut self, connection: &Connection, origin: Origin, event: &ConnectionEvent<'_>) {
+        if let Some(Some(slot)) = self.slots.get_mut(connection.slot) {
+            slot.checker.state.observe(connection, origin, event);
         }
     }
 
@@ -235,6 +276,16 @@ fn finding(
         bits: violation.bits,
         evidence: violation.evidence,
         remedy: violation.remedy.unwrap_or(rule.remedy),
+    }
+}
+
+/// Whether an event is one of those that most of a capture consists of; rules that compare connections
+/// are not asked about it, and nothing about it is remembered for them.
+fn is_frequent(event: &ConnectionEvent<'_>) -> bool {
+    match event {
+        ConnectionEvent::FrameStarted(..) => true,
+        ConnectionEvent::Message(_, message) => message.opcode != Opcode::Close,
+        _ => false,
     }
 }
 
