@@ -6,7 +6,7 @@ use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::text::words;
 use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::theme::Role;
 use crate::websocket::Compression;

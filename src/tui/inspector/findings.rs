@@ -3,7 +3,7 @@
 use crate::findings::Severity;
 use crate::text::words;
 use crate::timeline::FindingRow;
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::page::{Page, PageLine, safe};
 use crate::tui::theme::{Role, Theme};
 

@@ -8,9 +8,10 @@ use crate::describe::frame::drawing::{
 use crate::stream::{Direction, length_u64};
 use crate::text::words;
 use crate::timeline::FindingRow;
+use crate::tui::inspector::context::InspectorContext;
+use crate::tui::inspector::findings;
 use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
 use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::inspector::{InspectorContext, findings};
 use crate::tui::theme::{Glyphs, Role};
 
 /// The page of a frame.

@@ -6,7 +6,7 @@ use crate::describe::frame::dissection::Dissection;
 use crate::describe::frame::drawing::FramePart;
 use crate::describe::frame::{self, FieldKind, FrameField};
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::theme::Role;
 use crate::websocket::{Compression, Opcode};
 

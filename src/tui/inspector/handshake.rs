@@ -4,11 +4,12 @@ use crate::analysis::event::{Outcome, Transport};
 use crate::http::{Handshake, Head};
 use crate::stream::Span;
 use crate::text::words;
+use crate::tui::inspector::accept_key;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::header_field::{
     FieldVerdict, HeaderField, REQUEST, RESPONSE, find, missing,
 };
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{InspectorContext, accept_key};
 use crate::tui::theme::Role;
 
 /// The page of a handshake.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::stream::length_u64;
 use crate::text::words;
 use crate::timeline::{Opened, OpenedFrame, WirePiece};
+use crate::tui::inspector::context::{InspectorContext, Shown};
 use crate::tui::inspector::frame_parts::Parts;
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::{InspectorContext, Shown};
 use crate::tui::theme::{Role, Symbols};
 
 /// How bytes are in lines.

@@ -11,12 +11,13 @@ use crate::stream::length_u64;
 use crate::text::words;
 use crate::timeline::filter::Filter;
 use crate::tui::action::Action;
+use crate::tui::inspector::context::{InspectorContext, Shown, scrolled};
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
 use crate::tui::inspector::json::{self, JsonDocument, JsonPlace};
 use crate::tui::inspector::message::content_view::{ContentView, content, forms};
 use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::inspector::{InspectorContext, Shown, scrolled, summary};
+use crate::tui::inspector::summary;
 use crate::tui::search::Needle;
 use crate::tui::theme::{Role, Symbols};
 

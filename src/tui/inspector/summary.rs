@@ -9,9 +9,10 @@ use crate::text::escape::escape;
 use crate::text::words;
 use crate::text::words::sentence;
 use crate::timeline::{MessageFacts, Opened, Row, RowKind, Timeline, TlsStep};
+use crate::tui::inspector::context::InspectorContext;
+use crate::tui::inspector::findings;
 use crate::tui::inspector::frame::way;
 use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::inspector::{InspectorContext, findings};
 use crate::tui::theme::Role;
 use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
 

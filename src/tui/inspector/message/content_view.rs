@@ -1,7 +1,7 @@
 //! How content can be shown, and which way is best.
 
 use crate::timeline::RowKind;
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::json::JsonDocument;
 use crate::websocket::Opcode;
 

@@ -2,7 +2,7 @@
 
 use crate::stream::length_u64;
 use crate::text::words;
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::document::Document;
 use crate::tui::inspector::message::MessageView;
 use crate::tui::inspector::message::content_view::{ContentView, content};

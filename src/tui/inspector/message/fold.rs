@@ -1,6 +1,6 @@
 //! Folding JSON.
 
-use crate::tui::inspector::InspectorContext;
+use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::document::Fold;
 use crate::tui::inspector::message::MessageView;
 
