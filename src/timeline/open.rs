@@ -6,11 +6,8 @@ use thiserror::Error;
 
 use crate::analysis::limits::Limits;
 use crate::capture;
-use crate::capture::PacketStore;
 use crate::http::Handshake;
 use crate::stream::{Origin, PacketId, Span};
-use crate::timeline::opener::Opener;
-use crate::timeline::record::Timeline;
 use crate::timeline::row::{Row, RowId};
 use crate::websocket::{
     DeflateEnding, Digest, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
@@ -162,23 +159,4 @@ pub enum OpenError {
     /// What is read now is not what was read before: the capture has changed.
     #[error("packet {0} has changed: the capture file was modified while open")]
     Changed(PacketId),
-}
-
-/// Decodes a row again.
-///
-/// Reads the packets of its connection between its first and its last one; for a compressed message, from
-/// the last resume point before it. A row that carries no bytes (a gap, an end) gives an empty answer.
-///
-/// # Errors
-///
-/// - [`OpenError::NoRow`] for a number that no row has.
-/// - [`OpenError::Capture`] when packets cannot be read again.
-/// - [`OpenError::Changed`] when they are not the same any more.
-pub fn open(
-    timeline: &Timeline,
-    row: RowId,
-    store: &dyn PacketStore,
-    limits: OpenLimits,
-) -> Result<Opened, OpenError> {
-    Opener::new(store, limits).open(timeline, row)
 }

@@ -15,6 +15,25 @@ use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
 use crate::websocket::{Compression, Digest, History, HistoryStart, Opcode};
 
+/// Decodes a row again.
+///
+/// Reads the packets of its connection between its first and its last one; for a compressed message, from
+/// the last resume point before it. A row that carries no bytes (a gap, an end) gives an empty answer.
+///
+/// # Errors
+///
+/// - [`OpenError::NoRow`] for a number that no row has.
+/// - [`OpenError::Capture`] when packets cannot be read again.
+/// - [`OpenError::Changed`] when they are not the same any more.
+pub fn open(
+    timeline: &Timeline,
+    row: RowId,
+    store: &dyn PacketStore,
+    limits: OpenLimits,
+) -> Result<Opened, OpenError> {
+    Opener::new(store, limits).open(timeline, row)
+}
+
 /// Opens one row after the other.
 ///
 /// Remembers where it stopped in some streams ([`ResumePoints`]), so that rows opened in their order, as a screen

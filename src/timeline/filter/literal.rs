@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
 use crate::findings::rules;
-use crate::timeline::filter::FilterError;
 use crate::timeline::filter::address::AddressRange;
+use crate::timeline::filter::error::FilterError;
 use crate::timeline::filter::fields::{FieldType, FilterField, MILLION, Ports};
 use crate::timeline::filter::json;
 use crate::timeline::filter::names::{NamedValue, Numbers, ValueNames};

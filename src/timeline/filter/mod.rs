@@ -6,6 +6,7 @@
 
 mod address;
 mod completion;
+mod error;
 mod expression;
 mod facts;
 mod fields;
@@ -29,9 +30,9 @@ use std::fmt;
 use self::expression::{Expression, FieldTest};
 use self::json::JsonPath;
 use self::parser::Parser;
-use self::token::FilterToken;
 
 pub use self::completion::{Completion, complete};
+pub use self::error::FilterError;
 pub use self::fields::{FIELDS, FieldType, FilterField, FilterNeed, Ports, field};
 pub use self::json::JsonStep;
 pub use self::matcher::Matcher;
@@ -121,33 +122,3 @@ fn bit(need: FilterNeed) -> u8 {
         FilterNeed::End => 0x10,
     }
 }
-
-/// Why an expression cannot be read, and where.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FilterError {
-    /// The character at which it is wrong, from 0.
-    pub column: usize,
-    /// How many characters are concerned; 0 at the end of the expression.
-    pub length: usize,
-    /// What is wrong and what was expected, without a full stop. It repeats parts of the expression.
-    pub message: String,
-}
-
-impl FilterError {
-    fn new(column: usize, length: usize, message: String) -> Self {
-        Self { column, length, message }
-    }
-
-    fn at(token: &FilterToken, message: String) -> Self {
-        Self::new(token.start, token.end.saturating_sub(token.start), message)
-    }
-}
-
-impl fmt::Display for FilterError {
-    /// Columns are counted from 1 here, as people do.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: {}", self.column.saturating_add(1), self.message)
-    }
-}
-
-impl std::error::Error for FilterError {}

@@ -2,7 +2,7 @@
 
 use regex::bytes::RegexBuilder;
 
-use crate::timeline::filter::FilterError;
+use crate::timeline::filter::error::FilterError;
 use crate::timeline::filter::expression::{Expression, FieldCheck, FieldTest, Member};
 use crate::timeline::filter::fields::{self, FIELDS, FieldType, FilterField};
 use crate::timeline::filter::json::JsonPath;

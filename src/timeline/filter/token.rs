@@ -1,6 +1,6 @@
 //! The words, texts and signs that an expression is made of.
 
-use super::FilterError;
+use super::error::FilterError;
 
 /// A word, text or sign, and its position: columns count characters from 0.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,6 +10,12 @@ pub(super) struct FilterToken {
     pub(super) start: usize,
     /// Column after its last character.
     pub(super) end: usize,
+}
+
+impl FilterError {
+    pub(super) fn at(token: &FilterToken, message: String) -> Self {
+        Self::new(token.start, token.end.saturating_sub(token.start), message)
+    }
 }
 
 /// What a token is.
