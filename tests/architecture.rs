@@ -143,13 +143,16 @@ const CIRCLES: &[(&str, usize)] = &[
     ("analysis", 1),
     ("capture", 3),
     ("cli", 1),
+    ("decode", 1),
     ("describe", 3),
     ("findings", 1),
     ("http", 1),
     ("report", 3),
     ("tcp", 1),
     ("text", 1),
+    ("timeline", 3),
     ("tls", 3),
+    ("tui", 3),
     ("websocket", 3),
 ];
 
