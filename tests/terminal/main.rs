@@ -162,12 +162,12 @@ fn a_payload_is_saved_and_not_overwritten_unasked() {
 
     fs::write(&path, b"precious").unwrap();
     program.keys(&save);
-    program.shows("it exists; overwrite?");
+    program.shows("file exists; overwrite?");
     program.keys_show("n", "nothing was written");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 
     program.keys(&save);
-    program.shows("it exists; overwrite?");
+    program.shows("file exists; overwrite?");
     program.keys_show("y", "22 bytes written to");
     assert_eq!(fs::read(&path).unwrap(), b"masked as it should be");
     quit(program);
@@ -231,7 +231,7 @@ fn the_screen_follows_the_size_of_the_terminal() {
     program.shows("protocol-err…");
     program.resize(Size(60, 15));
     program.shows("This terminal is too small.");
-    program.shows("It has 60x15");
+    program.shows("It is 60x15");
     program.resize(LARGE);
     program.shows("protocol-errors.pcap");
     program.shows("1 of 39");
