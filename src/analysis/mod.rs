@@ -86,7 +86,7 @@ impl Analyzer {
     ///
     /// # Errors
     ///
-    /// As [`KeyLog::add`].
+    /// As [`KeyLog::add`](crate::tls::KeyLog::add).
     pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
         self.connections.options.keylog.add(text)
     }

@@ -106,7 +106,7 @@ pub enum EntryKind<'a> {
     /// A peer ended its direction of TCP.
     Fin,
     /// A peer reset the connection, or the server refused it: see
-    /// [`Connection::state`](crate::analysis::event::Connection::state).
+    /// [`Connection::state`](crate::analysis::event::Carrier::state).
     Reset,
     /// The last entry of a connection.
     Ended {
