@@ -127,7 +127,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tui_input", &["tui/prompt.rs"]),
     (
         "unicode_width",
-        &["text/escape.rs", "report/line.rs", "report/wrap.rs", "tui/inspector/page.rs"],
+        &[
+            "text/escape.rs",
+            "text/page.rs",
+            "report/line.rs",
+            "report/wrap.rs",
+            "tui/inspector/page.rs",
+        ],
     ),
     ("x509_cert", &["tls/certificate.rs"]),
 ];

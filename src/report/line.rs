@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::style::{Role, Style};
+use super::style::Style;
 use crate::stream::Direction;
 use crate::text::amount::{grouped, grouped_width, seconds};
 use crate::text::escape::escape;
+use crate::text::role::Role;
 
 /// A reused buffer for one line.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use foldhash::{HashSet, HashSetExt};
 
 use super::line::Line;
 use super::output::Output;
-use super::style::{Role, Style};
+use super::style::Style;
 use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
@@ -20,6 +20,7 @@ use crate::analysis::event::{
 use crate::findings::{Finding, Peers};
 use crate::journal::{Entry, EntryKind, FoldedFindings, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
+use crate::text::role::Role;
 use crate::websocket::Frame;
 
 /// Writes text.
@@ -337,7 +338,7 @@ impl<W: Write> Report for Text<W> {
             self.line.foreign(note.text.as_bytes(), usize::MAX);
             self.write();
         }
-        self.line.begin(Role::Strong);
+        self.line.begin(Role::Title);
         self.line.with(|out| summary.write(out));
         self.line.end();
         self.write();

@@ -8,11 +8,11 @@ use super::{
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
 use crate::report::line::{Line, role};
-use crate::report::style::Role;
 use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId};
 use crate::text::amount::{counted, grouped};
 use crate::text::escape::escape;
+use crate::text::role::Role;
 
 /// Writes text.
 pub(super) struct CheckText<'w> {
@@ -126,7 +126,7 @@ impl<'w> CheckText<'w> {
                 self.write()?;
                 self.line.spaces(INDENT);
             }
-            self.line.paint(Role::Strong, line);
+            self.line.paint(Role::Title, line);
         }
         Ok(())
     }
@@ -153,7 +153,7 @@ impl<'w> CheckText<'w> {
         for (place, line) in wrap(text, self.columns().saturating_sub(indent)).iter().enumerate() {
             if place == 0 {
                 self.line.spaces(INDENT);
-                self.line.paint(Role::Strong, label);
+                self.line.paint(Role::Title, label);
             }
             self.line.pad_to(indent);
             match role {
@@ -191,7 +191,7 @@ impl<'w> CheckText<'w> {
 
     /// The last line of a file, or of all files.
     fn sum(&mut self, name: &str, counts: (u64, u64), found: Severities) {
-        self.line.begin(Role::Strong);
+        self.line.begin(Role::Title);
         self.line.foreign(name.as_bytes(), LONGEST_NAME);
         self.line.push(": ");
         self.line.with(|out| {
@@ -229,7 +229,7 @@ impl CheckWriter for CheckText<'_> {
             return Ok(());
         }
         self.heading(format!("{file}#{}", suspect.id.0), |line| {
-            line.begin(Role::Strong);
+            line.begin(Role::Title);
             line.foreign(file.as_bytes(), LONGEST_NAME);
             line.push(": connection ");
             line.value(suspect.id.0);
@@ -265,7 +265,7 @@ impl CheckWriter for CheckText<'_> {
         }
         if checked.capture.iter().any(|finding| self.options.shows(finding.rule)) {
             self.heading(checked.file.clone(), |line| {
-                line.begin(Role::Strong);
+                line.begin(Role::Title);
                 line.foreign(checked.file.as_bytes(), LONGEST_NAME);
                 line.push(": the capture itself");
                 line.end();

@@ -15,11 +15,11 @@ use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
-use crate::report::style::Role;
 use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId, Timestamp};
 use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
+use crate::text::role::Role;
 
 /// Writes text.
 pub(super) struct DiagnoseText<'w> {
@@ -96,7 +96,7 @@ impl<'w> DiagnoseText<'w> {
         causes: &[&Finding],
     ) -> io::Result<()> {
         let connection = &story.connection;
-        self.line.begin(Role::Strong);
+        self.line.begin(Role::Title);
         self.line.push(&numbers(block));
         self.line.end();
         self.line.spaces(3);
@@ -181,7 +181,7 @@ impl<'w> DiagnoseText<'w> {
         self.line.spaces(width);
         self.line.paint(Role::Dim, &since);
         self.line.spaces(2);
-        self.line.paint(Role::Strong, phase.label.heading());
+        self.line.paint(Role::Title, phase.label.heading());
         let indent = TIME.saturating_add(2).saturating_add(PHASE);
         self.line.pad_to(indent);
         let lines = wrap(&phase.text, self.columns().saturating_sub(indent));
@@ -247,7 +247,7 @@ impl<'w> DiagnoseText<'w> {
         {
             if place == 0 && !label.is_empty() {
                 self.line.spaces(INDENT);
-                self.line.paint(Role::Strong, label);
+                self.line.paint(Role::Title, label);
             }
             self.line.pad_to(indent);
             match color {
@@ -262,7 +262,7 @@ impl<'w> DiagnoseText<'w> {
     /// What failed before there was a connection.
     fn failure(&mut self, finding: &Finding) -> io::Result<()> {
         self.part(true)?;
-        self.line.paint(Role::Strong, "no connection");
+        self.line.paint(Role::Title, "no connection");
         self.verdict(Verdict::Failed, cause::words(finding.rule), finding.rule.id)?;
         self.explain(&[finding], None)
     }
@@ -285,7 +285,7 @@ impl DiagnoseWriter for DiagnoseText<'_> {
         self.said.clear();
         if self.options.files == Files::Several {
             self.part(true)?;
-            self.line.begin(Role::Strong);
+            self.line.begin(Role::Title);
             self.line.foreign(diagnosis.file.as_bytes(), LONGEST_NAME);
             self.line.end();
             self.write()?;
@@ -311,7 +311,7 @@ impl DiagnoseWriter for DiagnoseText<'_> {
             self.write()?;
         }
         let sum = summary(diagnosis, self.options.files);
-        self.paragraph("", 0, &sum, Some(Role::Strong))?;
+        self.paragraph("", 0, &sum, Some(Role::Title))?;
         for unused in &diagnosis.unused {
             self.paragraph("", INDENT, &unused.text(), None)?;
         }

@@ -1,6 +1,7 @@
 //! A close code, as a dictionary has it.
 
-use super::page::{Page, hex};
+use super::page::Page;
+use crate::text::words::hex;
 use crate::websocket::CloseCode;
 use crate::websocket::close_code::{HttpStatus, Sender, Wire};
 

@@ -1,12 +1,13 @@
 //! One frame: its bytes, its drawing, its fields, its payload.
 
-use super::page::{Page, bytes, hex};
+use super::page::{Page, bytes};
 use super::{FramePlace, GivenFrame, payload};
 use crate::describe::frame::dissection::{Dissection, DrawnContent};
 use crate::describe::frame::drawing::{BitsPerRow, Labels, LineKind, Look, draw};
 use crate::describe::frame::{FieldKind, FrameField};
 use crate::findings::Bits;
-use crate::report::style::Role;
+use crate::text::role::Role;
+use crate::text::words::hex;
 use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// Explains a frame from its first bit to its last byte.
@@ -144,7 +145,7 @@ fn drawing(page: &mut Page, dissection: &Dissection) {
             match (line.kind, dissection.content(line.kind, piece)) {
                 (_, DrawnContent::Line) => page.words(Role::Dim, &piece.text),
                 (_, DrawnContent::BrokenField(_)) => page.words(Role::Error, &piece.text),
-                (LineKind::Bits, DrawnContent::Field(_)) => page.words(Role::Strong, &piece.text),
+                (LineKind::Bits, DrawnContent::Field(_)) => page.words(Role::Title, &piece.text),
                 (_, DrawnContent::Field(_) | DrawnContent::Payload) => page.push(&piece.text),
             }
         }

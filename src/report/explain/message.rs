@@ -1,9 +1,10 @@
 //! Messages that are more than the payload of one frame: in several frames, or compressed.
 
-use super::page::{Page, bytes, number_u64};
+use super::page::{Page, bytes};
 use super::payload;
 use crate::describe::frame::FrameContext;
 use crate::stream::{Chunk, Origin, length_usize};
+use crate::text::words::grouped;
 use crate::websocket::{
     Compression, Decoder, Inflation, Message, Observation, Opcode, Settings, Shared, Start, Utf8,
 };
@@ -70,7 +71,7 @@ pub(super) fn explain(page: &mut Page, message: &WholeMessage) {
     page.blank();
     let frames = match message.frames {
         1 => "one frame".to_owned(),
-        frames => format!("{} frames", number_u64(frames)),
+        frames => format!("{} frames", grouped(frames)),
     };
     let length = bytes(message.length);
     let state = if message.complete { "The whole message" } else { "The message (incomplete)" };
@@ -119,7 +120,7 @@ fn inflating(message: &WholeMessage) -> String {
         Inflation::Invalid { offset, fault } => format!(
             " It is not valid DEFLATE: {} at compressed byte {}.",
             fault.text(),
-            number_u64(offset)
+            grouped(offset)
         ),
         Inflation::Forgotten { distance, available, .. } => format!(
             " It repeats what was said {distance} bytes before, and only {available} bytes of it had \

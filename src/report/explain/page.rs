@@ -4,17 +4,15 @@ use std::borrow::Cow;
 
 use super::ExplainOptions;
 use crate::describe::frame::drawing::Borders;
-use crate::report::line::{Line, columns};
-use crate::report::style::Role;
 use crate::stream::length_u64;
-use crate::text::amount::grouped;
-use crate::text::escape::escape;
+use crate::text::page::{PageLine, safe, wrapped};
+use crate::text::role::Role;
+use crate::text::words;
 
 /// A page while it is written.
 pub(super) struct Page {
-    text: String,
-    line: Line,
-    charset: Borders,
+    lines: Vec<PageLine>,
+    line: PageLine,
     /// What is known of the frames.
     pub(super) options: ExplainOptions,
     /// Whether XOR was shown bit by bit already.
@@ -24,9 +22,8 @@ pub(super) struct Page {
 impl Page {
     pub(super) fn new(options: &ExplainOptions) -> Self {
         Self {
-            text: String::new(),
-            line: Line::new(options.style.clone()),
-            charset: options.borders,
+            lines: Vec::new(),
+            line: PageLine::default(),
             options: options.clone(),
             xor_was_shown: false,
         }
@@ -34,61 +31,57 @@ impl Page {
 
     /// Writes a heading.
     pub(super) fn heading(&mut self, text: &str) {
-        self.words(Role::Strong, text);
+        self.words(Role::Title, text);
         self.end_line();
     }
 
     /// Writes an empty line.
     pub(super) fn blank(&mut self) {
-        self.text.push('\n');
+        self.lines.push(PageLine::default());
     }
 
     /// Writes a heading with the section of a standard to the right of it.
     pub(super) fn entry(&mut self, indent: usize, text: &str, section: &str) {
-        self.line.spaces(indent);
-        self.words(Role::Strong, text);
+        self.line.pad_to(indent);
+        self.words(Role::Title, text);
         let section = self.translated(section).into_owned();
-        let width = columns(&section);
-        if self.line.column().saturating_add(width).saturating_add(2) > WIDTH {
+        let width = PageLine::of(Role::Dim, &section).width();
+        if self.line.width().saturating_add(width).saturating_add(2) > WIDTH {
             self.end_line();
         }
-        self.line.pad_to(WIDTH.saturating_sub(width));
-        self.line.paint(Role::Dim, &section);
+        self.line.push_to(WIDTH, Role::Dim, &section);
         self.end_line();
     }
 
     /// Writes our own words, wrapped and indented by `indent` blanks.
     pub(super) fn paragraph(&mut self, indent: usize, text: &str) {
-        self.line.spaces(indent);
         self.wrapped(indent, text);
     }
 
     /// Writes our own words, wrapped, with a term before them.
     pub(super) fn term(&mut self, term: &str, column: usize, text: &str) {
-        self.line.spaces(2);
-        self.words(Role::Strong, term);
-        self.line.pad_to(column);
+        self.line.pad_to(2);
+        self.words(Role::Title, term);
         self.wrapped(column, text);
     }
 
     /// Appends our own words to the line.
     pub(super) fn push(&mut self, text: &str) {
-        let text = self.translated(text).into_owned();
-        self.line.push(&text);
+        self.words(Role::Text, text);
     }
 
     /// Appends our own words to the line, in a color.
     pub(super) fn words(&mut self, role: Role, text: &str) {
         let text = self.translated(text).into_owned();
-        self.line.paint(role, &text);
+        self.line.push(role, text);
     }
 
     /// Appends foreign bytes, escaped, as far as they fit into the line together with `behind` more
     /// columns.
     pub(super) fn foreign(&mut self, bytes: &[u8], behind: usize) {
-        let room = WIDTH.saturating_sub(self.line.column()).saturating_sub(behind);
-        match self.charset {
-            Borders::Lines => self.line.foreign(bytes, room),
+        let room = WIDTH.saturating_sub(self.line.width()).saturating_sub(behind);
+        match self.options.borders {
+            Borders::Lines => self.line.foreign(Role::Text, bytes, room),
             Borders::Ascii => {
                 let mut ascii = Vec::new();
                 for chunk in bytes.utf8_chunks() {
@@ -98,11 +91,8 @@ impl Page {
                     }));
                     ascii.extend_from_slice(chunk.invalid());
                 }
-                let mut text = String::new();
-                // The ellipsis becomes two columns wider.
-                escape(&ascii, room.saturating_sub(2), &mut text);
-                let text = text.replace('…', "...");
-                self.line.push(&text);
+                let text = safe(&ascii, room.saturating_sub(2)).replace('…', "...");
+                self.line.push(Role::Text, text);
             }
         }
     }
@@ -114,52 +104,40 @@ impl Page {
 
     /// Ends the line.
     pub(super) fn end_line(&mut self) {
-        let text = &mut self.text;
-        self.line.finish(|line| text.push_str(&String::from_utf8_lossy(line)));
+        self.lines.push(std::mem::take(&mut self.line));
     }
 
-    /// Gives the whole page.
+    /// Gives the whole page, in colors.
     pub(super) fn finish(self) -> String {
-        self.text
+        let mut text = String::new();
+        for line in &self.lines {
+            self.options.style.write(line, &mut text);
+        }
+        text
     }
 
-    fn wrapped(&mut self, indent: usize, text: &str) {
+    /// Writes our own words from a column on, in lines of at most [`WIDTH`].
+    fn wrapped(&mut self, column: usize, text: &str) {
         let text = self.translated(text).into_owned();
-        for (place, paragraph) in text.split('\n').enumerate() {
-            if place > 0 {
-                self.line.spaces(indent);
-            }
-            if paragraph.starts_with(' ') {
-                // To be copied as it is.
-                self.line.push(paragraph);
-                self.end_line();
+        let room = WIDTH.saturating_sub(column);
+        for paragraph in text.split('\n') {
+            // What is set in is to be copied as it is.
+            let lines = if paragraph.is_empty() || paragraph.starts_with(' ') {
+                vec![paragraph.to_owned()]
             } else {
-                self.wrapped_paragraph(indent, paragraph);
-            }
-        }
-    }
-
-    fn wrapped_paragraph(&mut self, indent: usize, text: &str) {
-        let mut is_first = true;
-        for word in text.split(' ') {
-            let needed = columns(word).saturating_add(usize::from(!is_first));
-            if !is_first && self.line.column().saturating_add(needed) > WIDTH {
+                wrapped(paragraph, room)
+            };
+            for line in lines {
+                self.line.pad_to(column);
+                self.line.push(Role::Text, line);
                 self.end_line();
-                self.line.spaces(indent);
-                is_first = true;
             }
-            if !is_first {
-                self.line.push(" ");
-            }
-            self.line.push(word);
-            is_first = false;
         }
-        self.end_line();
     }
 
     /// Our own words in the characters that are wanted.
     fn translated<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.charset {
+        match self.options.borders {
             Borders::Ascii if !text.is_ascii() => {
                 let mut ascii = text.to_owned();
                 for (letter, words) in IN_ASCII {
@@ -174,24 +152,12 @@ impl Page {
 
 /// A number with commas between groups of three digits.
 pub(super) fn number(number: usize) -> String {
-    number_u64(length_u64(number))
-}
-
-/// A number with commas between groups of three digits.
-pub(super) fn number_u64(number: u64) -> String {
-    let mut text = String::new();
-    grouped(&mut text, number);
-    text
+    words::grouped(length_u64(number))
 }
 
 /// A number of bytes.
 pub(super) fn bytes(count: u64) -> String {
-    format!("{} {}", number_u64(count), if count == 1 { "byte" } else { "bytes" })
-}
-
-/// Bytes in hexadecimal, with blanks between them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    words::counted(count, "byte")
 }
 
 /// Columns of the page.

@@ -1,12 +1,13 @@
 //! The payload of one frame: unmasked step by step, and shown.
 
-use super::page::{Page, bytes, hex, number, number_u64};
+use super::page::{Page, bytes, number};
 use super::{GivenFrame, close_code};
 use crate::describe::frame::dissection::{
     STEPS, UnmaskedByte, masking_rule, printable, quoted, unmasking,
 };
-use crate::report::style::Role;
 use crate::stream::length_u64;
+use crate::text::role::Role;
+use crate::text::words::{grouped, hex};
 use crate::websocket::close::close_payload;
 use crate::websocket::frame::{FrameHeader, Opcode};
 use crate::websocket::mask::unmask;
@@ -158,7 +159,7 @@ fn utf8(page: &mut Page, text: &[u8]) {
 
 /// Says that a text is not UTF-8.
 pub(super) fn not_utf8(page: &mut Page, byte: u64) {
-    let at = number_u64(byte);
+    let at = grouped(byte);
     let text =
         format!("It is not UTF-8: invalid byte at offset {at}. A text must be (RFC 6455 §8.1).");
     page.paragraph(2, &text);

@@ -6,9 +6,9 @@ use super::page::Page;
 use super::{broken_bits, frame, walk};
 use crate::describe::frame::{FrameContext, anatomy};
 use crate::findings::{AppliesTo, Bits, Example, Finding, Rule, Severity, judge_frames};
-use crate::report::style::Role;
 use crate::stream::{Direction, length_usize};
 use crate::text::escape::escape;
+use crate::text::role::Role;
 use crate::websocket::Compression;
 use crate::websocket::extension::SideParams;
 
@@ -67,7 +67,7 @@ fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Directio
         page.paragraph(2, &format!("Here: {}.", place(finding, bytes)));
     }
     page.paragraph(2, "What every bit means:");
-    let hex = super::page::hex(bytes);
+    let hex = crate::text::words::hex(bytes);
     let side = match direction {
         Some(Direction::ServerToClient) => "--side server ",
         Some(Direction::ClientToServer) => "--side client ",
@@ -98,7 +98,7 @@ pub(super) fn judge(page: &mut Page, findings: &[Finding], bytes: &[u8]) {
         };
         page.push("  ");
         page.words(role, &format!("{mark} {}  ", finding.rule.id));
-        page.words(Role::Strong, finding.rule.title);
+        page.words(Role::Title, finding.rule.title);
         page.end_line();
         page.paragraph(4, &place(finding, bytes));
         page.paragraph(4, finding.rule.explanation);

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::{RulesExtent, RulesOptions, Section};
 use crate::findings::{Rule, Severity};
 use crate::report::line::Line;
-use crate::report::style::Role;
 use crate::report::wrap::wrap;
+use crate::text::role::Role;
 
 /// Writes the sections.
 pub(super) fn write(
@@ -20,7 +20,7 @@ pub(super) fn write(
         if place > 0 {
             page.end()?;
         }
-        page.line.paint(Role::Strong, section.title);
+        page.line.paint(Role::Title, section.title);
         page.end()?;
         for rule in &section.rules {
             page.rule(rule)?;
@@ -85,7 +85,7 @@ impl RulesPage<'_> {
         for (place, part) in wrap(text, self.columns.saturating_sub(indent)).iter().enumerate() {
             if place == 0 {
                 self.line.spaces(TEXT_COLUMN);
-                self.line.paint(Role::Strong, label);
+                self.line.paint(Role::Title, label);
             }
             self.line.pad_to(indent);
             self.line.push(part);

@@ -7,9 +7,9 @@ use super::{Listing, Text};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::FoldedFindings;
-use crate::report::style::Role;
 use crate::stream::PacketId;
 use crate::text::amount::grouped;
+use crate::text::role::Role;
 
 /// Whether the rows already show what a rule reports, as they do for all that the capture lacks.
 pub(super) fn is_told(rule: &Rule) -> bool {

@@ -9,10 +9,10 @@ use crate::analysis::event::{Connection, ConnectionId};
 use crate::describe::incident;
 use crate::findings::Finding;
 use crate::report::Detail;
-use crate::report::style::Role;
 use crate::stream::{Direction, Origin, length_u64};
 use crate::text::amount::counted;
 use crate::text::escape;
+use crate::text::role::Role;
 use crate::websocket::{CloseCode, Frame, Message, Opcode, Utf8};
 
 impl<W: Write> Text<W> {

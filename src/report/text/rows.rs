@@ -10,9 +10,9 @@ use crate::http::Handshake;
 use crate::journal::TunnelAnswer;
 use crate::report::handshake::{HandshakeFacts, ResponseSeen};
 use crate::report::line::role;
-use crate::report::style::Role;
 use crate::stream::{Direction, Gap, GapCause, Origin, Span, Timestamp};
 use crate::text::amount::{counted, duration};
+use crate::text::role::Role;
 use crate::websocket::frame::MAX_HEADER_LENGTH;
 
 impl<W: Write> Text<W> {
@@ -273,16 +273,12 @@ impl<W: Write> Text<W> {
         direction: Option<Direction>,
         (role, text): (Role, &str),
     ) {
-        let mark = match role {
-            Role::Error => ERROR,
-            Role::Warning => WARNING,
-            Role::Dim
-            | Role::Strong
-            | Role::Client
-            | Role::Server
-            | Role::Text
-            | Role::Binary
-            | Role::Control => " ",
+        let mark = if role == Role::Error {
+            ERROR
+        } else if role == Role::Warning {
+            WARNING
+        } else {
+            " "
         };
         self.aside(origin, connection, direction, mark);
         self.line.paint(role, text);

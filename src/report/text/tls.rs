@@ -6,8 +6,8 @@ use super::Text;
 use super::rows::ERROR;
 use crate::analysis::event::Connection;
 use crate::describe::tls::{TlsTone, TlsWords, tls_step};
-use crate::report::style::Role;
 use crate::stream::{Direction, Origin};
+use crate::text::role::Role;
 use crate::tls::Observation;
 
 impl<W: Write> Text<W> {

@@ -4,8 +4,8 @@ use crate::analysis::event::{Connection, Outcome, Recognition};
 use crate::describe::incident;
 use crate::describe::outcome::{ConnectionEnd, is_failure};
 use crate::journal::EntryKind;
-use crate::report::style::Role;
 use crate::stream::Direction;
+use crate::text::role::Role;
 use crate::websocket::Opcode;
 
 /// How WebSocket was recognized without a handshake (CAP-03).
@@ -35,8 +35,8 @@ pub(super) fn outcome(connection: &Connection, outcome: Outcome) -> (Role, &'sta
 /// The color of an opcode.
 pub(super) fn opcode(opcode: Opcode) -> Role {
     match opcode {
-        Opcode::Text | Opcode::Continuation => Role::Text,
-        Opcode::Binary => Role::Binary,
-        Opcode::Close | Opcode::Ping | Opcode::Pong => Role::Control,
+        Opcode::Text | Opcode::Continuation => Role::TextMessage,
+        Opcode::Binary => Role::BinaryMessage,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => Role::ControlFrame,
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::http::Handshake;
 use crate::http::accept::{GUID, accept, accept_digest, key_bytes, mistake};
+use crate::text::page::{PageLine, safe};
+use crate::text::role::Role;
 use crate::text::words;
-use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::theme::Role;
+use crate::tui::inspector::page::Page;
 
 /// Adds the steps, and compares with what the server sent (RFC 6455 §4.2.2).
 pub(super) fn explain(page: &mut Page, handshake: &Handshake) {

@@ -4,11 +4,12 @@ use crate::analysis::event::Outcome;
 use crate::describe::outcome::ConnectionEnd;
 use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
+use crate::text::page::{PageLine, safe};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{Bucket, ConnectionRow, RoundTrips, Timeline};
 use crate::tui::inspector::context::InspectorContext;
-use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::theme::Role;
+use crate::tui::inspector::page::Page;
 use crate::websocket::Compression;
 
 /// The page of a connection.

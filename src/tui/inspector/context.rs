@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::http::Handshake;
+use crate::text::page::PageLine;
 use crate::timeline::{Opened, Row, RowId, Timeline};
 use crate::tui::action::Action;
-use crate::tui::inspector::page::{Page, PageLine};
+use crate::tui::inspector::page::Page;
 use crate::tui::search::Needle;
 use crate::tui::theme::Theme;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::text::escape::escape;
-use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::theme::Role;
+use crate::text::page::{PageLine, Stress};
+use crate::text::role::Role;
 
 /// Content that was cut into lines.
 ///

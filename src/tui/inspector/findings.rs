@@ -1,11 +1,13 @@
 //! The Findings tab: what breaks the rules in the row, and elsewhere on its connection.
 
 use crate::findings::Severity;
+use crate::text::page::{PageLine, safe};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::context::InspectorContext;
-use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::inspector::page::Page;
+use crate::tui::theme::Theme;
 
 /// The page of a row's findings.
 pub(super) fn page(context: &InspectorContext<'_>) -> Page {

@@ -6,13 +6,15 @@ use crate::describe::frame::drawing::{
     BitsPerRow, Borders, DrawnLine, FramePart, Labels, Look, draw,
 };
 use crate::stream::{Direction, length_u64};
+use crate::text::page::{PageLine, Stress, safe};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::FindingRow;
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::findings;
 use crate::tui::inspector::frame_parts::{self, Parts, byte_role};
-use crate::tui::inspector::page::{Page, PageLine, Stress, safe};
-use crate::tui::theme::{Glyphs, Role};
+use crate::tui::inspector::page::Page;
+use crate::tui::theme::Glyphs;
 
 /// The page of a frame.
 pub(super) fn page(context: &InspectorContext<'_>, parts: Option<&Parts<'_>>) -> Page {

@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::describe::frame::dissection::Dissection;
 use crate::describe::frame::drawing::FramePart;
 use crate::describe::frame::{self, FieldKind, FrameField};
+use crate::text::role::Role;
 use crate::timeline::{FindingRow, Opened, OpenedFrame, Row, RowKind, Timeline};
 use crate::tui::inspector::context::InspectorContext;
-use crate::tui::theme::Role;
 use crate::websocket::{Compression, Opcode};
 
 /// A frame in its parts.

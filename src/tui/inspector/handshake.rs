@@ -3,14 +3,15 @@
 use crate::analysis::event::{Outcome, Transport};
 use crate::http::{Handshake, Head};
 use crate::stream::Span;
+use crate::text::page::{PageLine, safe};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::tui::inspector::accept_key;
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::header_field::{
     FieldVerdict, HeaderField, REQUEST, RESPONSE, find, missing,
 };
-use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::theme::Role;
+use crate::tui::inspector::page::Page;
 
 /// The page of a handshake.
 pub(super) fn page(context: &InspectorContext<'_>) -> Page {

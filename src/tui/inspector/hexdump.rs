@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use crate::stream::length_u64;
+use crate::text::page::{PageLine, Stress};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{Opened, OpenedFrame, WirePiece};
-use crate::tui::inspector::context::{InspectorContext, Shown};
+use crate::tui::inspector::context::InspectorContext;
+use crate::tui::inspector::context::Shown;
 use crate::tui::inspector::frame_parts::Parts;
-use crate::tui::inspector::page::{PageLine, Stress};
-use crate::tui::theme::{Role, Symbols};
+use crate::tui::theme::Symbols;
 
 /// How bytes are in lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,18 +8,21 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::stream::length_u64;
+use crate::text::page::{PageLine, Stress};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::filter::Filter;
 use crate::tui::action::Action;
-use crate::tui::inspector::context::{InspectorContext, Shown, scrolled};
+use crate::tui::inspector::context::InspectorContext;
+use crate::tui::inspector::context::Shown;
+use crate::tui::inspector::context::scrolled;
 use crate::tui::inspector::document::{Document, Fold, RowStart};
 use crate::tui::inspector::hexdump::Grid;
 use crate::tui::inspector::json::{self, JsonDocument, JsonPlace};
 use crate::tui::inspector::message::content_view::{ContentView, content, forms};
-use crate::tui::inspector::page::{PageLine, Stress};
 use crate::tui::inspector::summary;
 use crate::tui::search::Needle;
-use crate::tui::theme::{Role, Symbols};
+use crate::tui::theme::Symbols;
 
 /// What is remembered of the tab, and what was prepared for it.
 #[derive(Clone, Debug, Default)]

@@ -6,14 +6,15 @@ use crate::describe::tls::tls_step;
 use crate::findings::Severity;
 use crate::stream::Direction;
 use crate::text::escape::escape;
+use crate::text::page::{PageLine, safe};
+use crate::text::role::Role;
 use crate::text::words;
 use crate::text::words::sentence;
 use crate::timeline::{MessageFacts, Opened, Row, RowKind, Timeline, TlsStep};
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::findings;
 use crate::tui::inspector::frame::way;
-use crate::tui::inspector::page::{Page, PageLine, safe};
-use crate::tui::theme::Role;
+use crate::tui::inspector::page::Page;
 use crate::websocket::{CloseCode, Inflation, Opcode, Utf8};
 
 /// Tells what the row is; `form` says how its content is shown.

@@ -6,12 +6,13 @@ use ratatui::text::{Line, Span};
 
 use crate::analysis::event::{Outcome, TcpState};
 use crate::stream::PerDirection;
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::connections::{Backwards, Column, duration, state};
 use crate::tui::layout::{connection_lines, inside};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::pane::{self, Focused};
 
 /// Draws it.

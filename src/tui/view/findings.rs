@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
 use crate::tui::findings::{FindingEntry, Groups};
 use crate::tui::inspector::said;
 use crate::tui::layout;
-use crate::tui::theme::Role;
 use crate::tui::view::inspector;
 use crate::tui::view::pane;
 use crate::tui::view::timeline::direction_symbol;

@@ -3,10 +3,11 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
+use crate::text::role::Role;
 use crate::tui::app::App;
 use crate::tui::keymap::{BINDINGS, Focus, KeyBinding};
 use crate::tui::layout::{centered, inside};
-use crate::tui::theme::{Glyphs, Role, Theme};
+use crate::tui::theme::{Glyphs, Theme};
 use crate::tui::view::pane;
 
 /// Draws the help over the panes.

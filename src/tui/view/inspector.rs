@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::text::page::{PageLine, Piece, Stress};
+use crate::text::role::Role;
 use crate::timeline::Timeline;
 use crate::tui::app::{App, Pane};
-use crate::tui::inspector::page::{PageLine, Piece, Stress};
 use crate::tui::inspector::{InspectorContext, InspectorState, shown};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::pane::{Focused, cursor, scroll_bar};
 
 /// Draws the inside of the inspector; the border and the tabs' titles are drawn around it.

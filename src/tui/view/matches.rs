@@ -6,10 +6,10 @@ use std::ops::Range;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
+use crate::text::role::Role;
 use crate::timeline::{Row, RowKind};
 use crate::tui::app::App;
 use crate::tui::search::Needle;
-use crate::tui::theme::Role;
 use crate::tui::view::pane::safe;
 use crate::websocket::Opcode;
 

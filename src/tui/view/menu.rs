@@ -3,10 +3,10 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
+use crate::text::role::Role;
 use crate::tui::app::App;
 use crate::tui::layout::{centered, inside};
 use crate::tui::menu::Menu;
-use crate::tui::theme::Role;
 use crate::tui::view::pane;
 
 /// Draws it.

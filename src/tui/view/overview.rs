@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::stream::Direction;
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{Bucket, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
-use crate::tui::theme::{Role, Symbols};
+use crate::tui::theme::Symbols;
 use crate::tui::view::pane::{self, Focused};
 
 /// Draws it.

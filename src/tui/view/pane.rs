@@ -8,11 +8,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
 use crate::text::escape::escape;
+use crate::text::role::Role;
 use crate::timeline::Timeline;
 use crate::tui::app::{App, Pane};
 use crate::tui::inspector::Tab;
 use crate::tui::layout::inside;
-use crate::tui::theme::{Glyphs, Role, Theme};
+use crate::tui::theme::{Glyphs, Theme};
 use crate::tui::view::inspector;
 
 /// Whether a pane has the focus.

@@ -4,10 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use crate::text::role::Role;
 use crate::timeline::filter::Completion;
 use crate::tui::app::App;
 use crate::tui::prompt::{Prompt, PromptPurpose};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::pane::safe;
 
 /// Draws it, with the cursor.

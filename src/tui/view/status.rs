@@ -6,6 +6,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::findings::Severity;
+use crate::text::role::Role;
 use crate::text::words::{counted, grouped, size};
 use crate::timeline::Timeline;
 use crate::tui::action::Action;
@@ -14,7 +15,7 @@ use crate::tui::keymap::{Focus, key_of};
 use crate::tui::layout::{InspectorPane, WIDE};
 use crate::tui::rates::Rates;
 use crate::tui::rows::{Following, Holding, RowDetail};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::pane::safe;
 use crate::tui::world::{LoadProgress, LoadStage, StatusNotice, Tone};
 

@@ -5,12 +5,13 @@ use ratatui::text::{Line, Span};
 
 use crate::stream::{Direction, Timestamp};
 use crate::text::clock::Rfc3339;
+use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{Row, RowKind, Timeline};
 use crate::tui::app::{App, Pane};
 use crate::tui::layout::inside;
 use crate::tui::rows::RowDetail;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::pane::{self, Focused};
 use crate::tui::view::row::{arrow, story};
 use crate::tui::world::TimeDisplay;

@@ -5,9 +5,9 @@ use ratatui::layout::Alignment;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
+use crate::text::role::Role;
 use crate::tui::app::App;
 use crate::tui::layout::{LEAST_HEIGHT, LEAST_WIDTH, centered};
-use crate::tui::theme::Role;
 
 /// Reports how large the screen should be.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {

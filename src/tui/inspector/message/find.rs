@@ -1,14 +1,15 @@
 //! Searching in the content of one row.
 
 use crate::stream::length_u64;
+use crate::text::page::PageLine;
+use crate::text::role::Role;
 use crate::text::words;
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::document::Document;
 use crate::tui::inspector::message::MessageView;
 use crate::tui::inspector::message::content_view::{ContentView, content};
-use crate::tui::inspector::page::{Page, PageLine};
+use crate::tui::inspector::page::Page;
 use crate::tui::search::Needle;
-use crate::tui::theme::Role;
 
 impl MessageView {
     /// Looks for something, and goes to the first place after the cursor.
