@@ -1,4 +1,4 @@
-//! Who is told what the analyzer observes.
+//! The receiver of what the analyzer observes.
 
 use crate::analysis::event::{Connection, Event};
 use crate::analysis::saved::CarrierPoint;

@@ -20,7 +20,7 @@ use crate::websocket::{History, HistoryStart};
 pub(super) struct ConnectionIndex {
     /// Its rows, in their order.
     pub(super) rows: Vec<RowId>,
-    /// What its phases are told from; `None` before anything happened, and where it was let go.
+    /// The source of its phases; `None` before anything happened, and if it is no longer kept.
     pub(super) story: Option<Box<ConnectionStory>>,
     /// Its packets with payload.
     pub(super) packets: PacketList,

@@ -93,7 +93,7 @@ fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     }
 }
 
-/// The phases of a connection; `None` where what they are told from was let go.
+/// The phases of a connection; `None` if their source is no longer kept.
 fn told(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phase>> {
     let story = timeline.story_of(connection.id)?;
     Some(phases(PhaseSource {
