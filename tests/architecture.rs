@@ -153,6 +153,7 @@ const CIRCLES: &[(&str, usize)] = &[
     ("describe", 3),
     ("findings", 1),
     ("http", 1),
+    ("journal", 1),
     ("report", 3),
     ("tcp", 1),
     ("text", 1),

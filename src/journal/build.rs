@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use foldhash::{HashSet, HashSetExt};
 
+use super::entry::{Entry, EntryId, EntryKind, FoldedFindings, Found, Journal};
+use super::event::entry_of;
+use super::held::{HeldFinding, HeldFindings, IsLast};
+use super::hindsight::Hindsight;
 use super::pairs::Pairs;
-use super::summary::Tally;
-use super::{
-    Entry, EntryId, EntryKind, FoldedFindings, Found, Hindsight, Journal, Summary, TunnelAnswer,
-};
-use crate::analysis::event::{
-    Connection, ConnectionEvent, ConnectionId, Event, EventKind, TcpState,
-};
+use super::summary::{Summary, Tally};
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{PayloadPacket, Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
-use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::{Frame, Message, Opcode};
 
@@ -38,7 +36,7 @@ pub struct Builder {
     /// next.
     folded: Vec<FoldedFindings>,
     /// Findings about messages that are not whole yet.
-    held: Vec<Held>,
+    held: HeldFindings,
     pairs: Pairs,
     tally: Tally,
     stage: Stage,
@@ -53,27 +51,6 @@ pub struct Builder {
 enum Stage {
     Events,
     Over,
-}
-
-/// A finding about a message that is not whole yet.
-#[derive(Debug)]
-struct Held {
-    connection: ConnectionId,
-    direction: Direction,
-    /// Stream offset of its frame.
-    offset: u64,
-    /// Whether the frame ends its message; `None` for a finding about the content.
-    frame: Option<IsLast>,
-    /// Whether an entry of the frame had it already.
-    given: bool,
-    found: Found,
-}
-
-/// Whether a frame ends its message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum IsLast {
-    Yes,
-    No,
 }
 
 /// A builder, and the journal that its entries are given to.
@@ -126,7 +103,7 @@ impl Builder {
             found: 0,
             fresh: Vec::new(),
             folded: Vec::new(),
-            held: Vec::new(),
+            held: HeldFindings::default(),
             pairs: Pairs::new(),
             tally: Tally::default(),
             stage: Stage::Events,
@@ -227,74 +204,30 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         self.tally.connection(connection, event);
-        let entry = |kind| Entry::new(connection, origin, kind);
-        match *event {
-            // Given already.
-            ConnectionEvent::FrameStarted(..)
-            | ConnectionEvent::FrameEnded(..)
-            | ConnectionEvent::Message(..) => {}
-            ConnectionEvent::InvalidUtf8 { direction, span, .. } => {
+        let Some(mut entry) = entry_of(origin, connection, event) else {
+            if let ConnectionEvent::InvalidUtf8 { direction, span, .. } = *event {
                 self.hold(connection.id, direction, span, None);
             }
-            ConnectionEvent::Opened => self.give(entry(EntryKind::Opened), out),
-            ConnectionEvent::UpgradeRequested(handshake) => {
-                self.request(entry(EntryKind::Request(handshake)), connection, handshake, out);
+            return;
+        };
+        match entry.kind {
+            EntryKind::Request(_) => {
+                if let Some(span) = entry.span {
+                    self.pairs.request(connection.id, EntryId(self.next), span);
+                }
+                self.head(entry, out);
             }
-            ConnectionEvent::HandshakeEnded(handshake) => {
-                self.response(origin, connection, handshake, out);
+            EntryKind::Response(_) | EntryKind::NoResponse(_) => {
+                entry.partner = self.pairs.response(connection.id);
+                self.head(entry, out);
             }
-            ConnectionEvent::TunnelOpened(handshake) => {
-                let entry = entry(EntryKind::Tunnel(TunnelAnswer::Opened, handshake));
-                self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
-            }
-            ConnectionEvent::TunnelRefused(handshake) => {
-                let entry = entry(EntryKind::Tunnel(TunnelAnswer::Refused, handshake));
-                self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
-            }
-            ConnectionEvent::Tls(direction, seen) => {
-                let entry = Entry { direction: Some(direction), ..entry(EntryKind::Tls(seen)) };
-                self.give(Entry { span: seen.span(), ..entry }, out);
-            }
-            ConnectionEvent::Recognized(recognition) => {
-                self.give(entry(EntryKind::Recognized(recognition)), out);
-            }
-            ConnectionEvent::NotAFrame(direction, bytes, span) => {
-                let entry = entry(EntryKind::NotAFrame(bytes)).within(direction, span);
-                self.give(entry, out);
-            }
-            ConnectionEvent::HeaderUnfinished(direction, bytes, span) => {
-                let entry = entry(EntryKind::HeaderUnfinished(bytes)).within(direction, span);
-                self.give(entry, out);
-            }
-            ConnectionEvent::Gap(direction, gap) => {
-                let span = Span { end: gap.end(), ..Span::at(gap.offset, gap.origin) };
-                self.give(entry(EntryKind::Gap(gap)).within(direction, span), out);
-            }
-            ConnectionEvent::SyncLost(direction, span) => {
-                self.give(entry(EntryKind::SyncLost).within(direction, span), out);
-            }
-            ConnectionEvent::SyncFound(direction, span) => {
-                self.give(entry(EntryKind::SyncFound).within(direction, span), out);
-            }
-            ConnectionEvent::Conflict(direction, span) => {
-                self.give(entry(EntryKind::Conflict).within(direction, span), out);
-            }
-            ConnectionEvent::Limit(limit) => self.give(entry(EntryKind::Limit(limit)), out),
-            ConnectionEvent::StateChanged => {
-                let (kind, by) = match connection.state {
-                    TcpState::SynSent | TcpState::Established => return,
-                    TcpState::HalfClosed(by) => (EntryKind::Fin, by),
-                    TcpState::Closed(first) => (EntryKind::Fin, first.reverse()),
-                    TcpState::Reset(by) => (EntryKind::Reset, by),
-                    TcpState::Refused => (EntryKind::Reset, Direction::ServerToClient),
-                };
-                self.give(Entry { direction: Some(by), ..entry(kind) }, out);
-            }
-            ConnectionEvent::Ended(ending) => {
+            EntryKind::Tunnel(..) => self.head(entry, out),
+            EntryKind::Ended { ending, .. } => {
                 let folded = std::mem::take(&mut self.folded);
-                let entry = entry(EntryKind::Ended { ending, folded: &folded });
-                self.end(entry, connection, out);
+                let kind = EntryKind::Ended { ending, folded: &folded };
+                self.end(Entry { kind, ..entry }, connection, out);
             }
+            _ => self.give(entry, out),
         }
     }
 
@@ -349,7 +282,7 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         // The message that a frame ended would have come by now.
-        let lonely = |held: &Held| held.frame == Some(IsLast::Yes);
+        let lonely = |held: &HeldFinding| held.frame == Some(IsLast::Yes);
         self.release(origin, connection, direction, lonely, out);
         let is_last = if frame.header.fin { IsLast::Yes } else { IsLast::No };
         self.hold(connection.id, direction, frame.span, Some(is_last));
@@ -358,14 +291,8 @@ impl Builder {
     /// Holds the findings about an event back.
     fn hold(&mut self, id: ConnectionId, direction: Direction, at: Span, frame: Option<IsLast>) {
         for found in std::mem::take(&mut self.fresh) {
-            let rule = found.finding.rule.id;
-            let same = |held: &&Held| {
-                (held.connection, held.direction) == (id, direction)
-                    && held.found.finding.rule.id == rule
-            };
-            if self.held.iter().filter(same).count() < MOST_HELD {
-                let (connection, offset) = (id, at.start);
-                self.held.push(Held { connection, direction, offset, frame, given: false, found });
+            if self.held.count(id, direction, &found) < MOST_HELD {
+                self.held.hold((id, direction, at.start), frame, found);
             }
         }
     }
@@ -376,26 +303,15 @@ impl Builder {
         origin: Origin,
         connection: &Connection,
         direction: Direction,
-        which: impl Fn(&Held) -> bool,
+        which: impl Fn(&HeldFinding) -> bool,
         out: &mut impl Journal,
     ) {
-        for held in self.extract(connection.id, direction, which) {
+        for held in self.held.extract(connection.id, direction, which) {
             if !held.given {
                 let entry = Entry::new(connection, origin, EntryKind::Finding);
                 self.alone(held.found, entry, out);
             }
         }
-    }
-
-    fn extract(
-        &mut self,
-        id: ConnectionId,
-        direction: Direction,
-        which: impl Fn(&Held) -> bool,
-    ) -> Vec<Held> {
-        let wanted =
-            |held: &mut Held| (held.connection, held.direction) == (id, direction) && which(held);
-        self.held.extract_if(.., wanted).collect()
     }
 
     /// Takes a frame that has findings, or that a journal wants.
@@ -437,18 +353,10 @@ impl Builder {
         let (id, start) = (connection.id, frame.span.start);
         let has_message = Opcode::from_wire(frame.header.opcode).is_some();
         if !has_message {
-            let own = self.extract(id, direction, |held| held.offset == start);
-            about.extend(own.into_iter().map(|held| held.found));
+            let own = self.held.extract(id, direction, |held| held.offset == start);
+            about = own.into_iter().map(|held| held.found).collect();
         } else if wants == FrameInterest::Entry {
-            let own = self.held.iter_mut().filter(|held| {
-                (held.connection, held.direction) == (id, direction)
-                    && held.offset == start
-                    && held.frame.is_some()
-            });
-            for held in own {
-                held.given = true;
-                about.push(held.found.clone());
-            }
+            about = self.held.copy_to_frame(id, direction, start);
         }
         about.append(&mut self.fresh);
         match wants {
@@ -495,10 +403,11 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         let within = message.span.start..message.span.end;
-        let mut own = self.extract(connection.id, direction, |held| within.contains(&held.offset));
+        let mut own =
+            self.held.extract(connection.id, direction, |held| within.contains(&held.offset));
         if matches!(message.opcode, Opcode::Text | Opcode::Binary) {
             // What is left before it was about continuations of nothing.
-            let is_before = |held: &Held| held.offset < message.span.end;
+            let is_before = |held: &HeldFinding| held.offset < message.span.end;
             self.release(entry.origin, connection, direction, is_before, out);
         }
         own.sort_by_key(|held| !held.given);
@@ -509,50 +418,15 @@ impl Builder {
         out.entry(&Entry { id, findings: &about, repeated, ..entry });
     }
 
-    fn request(
-        &mut self,
-        entry: Entry<'_>,
-        connection: &Connection,
-        handshake: &Handshake,
-        out: &mut impl Journal,
-    ) {
-        if let Some(head) = &handshake.request {
-            self.pairs.request(connection.id, EntryId(self.next), head.span);
-        }
-        self.head(entry, Direction::ClientToServer, handshake.request.as_ref(), out);
-    }
-
-    fn response(
-        &mut self,
-        origin: Origin,
-        connection: &Connection,
-        handshake: &Handshake,
-        out: &mut impl Journal,
-    ) {
-        let partner = self.pairs.response(connection.id);
-        let kind = match handshake.response {
-            Some(_) => EntryKind::Response(handshake),
-            None => EntryKind::NoResponse(handshake),
-        };
-        let entry = Entry { partner, ..Entry::new(connection, origin, kind) };
-        self.head(entry, Direction::ServerToClient, handshake.response.as_ref(), out);
-    }
-
     /// Gives an entry that is where a head is, if there is one.
-    fn head(
-        &mut self,
-        entry: Entry<'_>,
-        direction: Direction,
-        head: Option<&Head>,
-        out: &mut impl Journal,
-    ) {
-        let entry = Entry { direction: Some(direction), ..entry };
-        let Some(head) = head else { return self.give(entry, out) };
-        if let Some(connection) = entry.connection {
-            let late = self.foresee(connection.id, direction, head.span);
+    fn head(&mut self, entry: Entry<'_>, out: &mut impl Journal) {
+        if let (Some(connection), Some(direction), Some(span)) =
+            (entry.connection, entry.direction, entry.span)
+        {
+            let late = self.foresee(connection.id, direction, span);
             self.fresh.extend(late);
         }
-        self.give(entry.within(direction, head.span), out);
+        self.give(entry, out);
     }
 
     /// Gives the end of a connection, after the findings about what was given before.
@@ -560,9 +434,7 @@ impl Builder {
         let id = connection.id;
         self.pairs.end(id);
         if !self.is_plain() {
-            let mut about = Vec::new();
-            let unfinished = self.held.extract_if(.., |held| held.connection == id);
-            about.extend(unfinished.filter(|held| !held.given).map(|held| held.found));
+            let mut about = self.held.end(id);
             for found in std::mem::take(&mut self.fresh) {
                 let place = found.finding.direction.zip(found.finding.offset);
                 // What the end itself breaks names the end of the stream; everything before has its entry.
@@ -597,14 +469,7 @@ impl Builder {
     fn foresee_frame(&mut self, id: ConnectionId, direction: Direction, frame: &Frame) {
         let is_last = if frame.header.fin { IsLast::Yes } else { IsLast::No };
         for found in self.foresee(id, direction, frame.span) {
-            self.held.push(Held {
-                connection: id,
-                direction,
-                offset: frame.span.start,
-                frame: Some(is_last),
-                given: false,
-                found,
-            });
+            self.held.hold((id, direction, frame.span.start), Some(is_last), found);
         }
     }
 }

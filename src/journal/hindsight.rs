@@ -2,7 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{Entry, EntryKind, Found, Journal};
+use super::entry::{Entry, EntryKind, Found, Journal};
 use crate::analysis::event::{ConnectionId, Outcome, TcpState};
 use crate::stream::{Direction, Span};
 

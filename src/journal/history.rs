@@ -1,6 +1,6 @@
 //! What is remembered of a connection while it continues: enough to explain it, in bounded memory.
 
-use super::{Entry, EntryKind, Partner};
+use super::entry::{Entry, EntryKind, Partner};
 use crate::analysis::event::{Recognition, TcpState};
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Origin, PerDirection, Span};

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt};
 
-use super::{EntryId, Partner};
+use super::entry::{EntryId, Partner};
 use crate::analysis::event::ConnectionId;
 use crate::stream::{Direction, PerDirection, Span};
 use crate::websocket::{Message, Opcode};

@@ -1,7 +1,7 @@
 //! Statistics of a capture: plain counters, some additions per event.
 
+use super::entry::{Entry, EntryKind, Journal};
 use crate::analysis::event::{Connection, ConnectionId, Nature, Outcome};
-use crate::journal::{Entry, EntryKind, Journal};
 use crate::stream::{Direction, PerDirection, Timestamp};
 use crate::websocket::{Frame, Inflation, Message, Opcode};
 

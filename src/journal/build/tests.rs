@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::analysis::event::{Outcome, StartedBy};
+use crate::analysis::event::{Outcome, StartedBy, TcpState};
 use crate::findings::rule;
+use crate::http::{Handshake, Head};
 use crate::journal::fixture::{self, finding_in, origin};
 use crate::stream::PerDirection;
 use crate::websocket::FrameHeader;
