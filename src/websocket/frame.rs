@@ -133,6 +133,12 @@ impl Frame {
     pub fn is_complete(&self) -> bool {
         self.received == self.header.payload_length
     }
+
+    /// Payload bytes that are still to come, neither seen nor lost.
+    pub fn remaining(&self) -> u64 {
+        let known = self.received.saturating_add(self.missing);
+        self.header.payload_length.saturating_sub(known)
+    }
 }
 
 /// Reads one frame header.

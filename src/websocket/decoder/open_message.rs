@@ -10,7 +10,7 @@ use crate::websocket::message::{DeflateEnding, Inflation, Message, Tail};
 
 /// A message that is not whole yet.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenMessage {
     pub(super) about: About,
     pub(super) content: Content,
 }
