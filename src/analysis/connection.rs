@@ -164,9 +164,9 @@ impl Flow {
     }
 
     /// Lets go what is kept, to save memory.
-    pub(super) fn let_go<S: Sink>(&mut self, context: &mut Context<'_, S>) {
+    pub(super) fn evict<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         self.give_up_questions(context);
-        self.stack.let_go(context);
+        self.stack.evict(context);
     }
 
     /// Whether it keeps anything that can be let go.

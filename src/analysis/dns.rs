@@ -168,8 +168,8 @@ mod tests {
         let mut lookups = DnsNames::default();
         lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(1));
         lookups.observe(&message(DnsRole::Question, 7, "a.test", &[]), at(2));
-        let behind_an_alias = [("cdn.test", "10.0.0.2")];
-        lookups.observe(&message(DnsRole::Answer, 7, "a.test", &behind_an_alias), at(5));
+        let through_an_alias = [("cdn.test", "10.0.0.2")];
+        lookups.observe(&message(DnsRole::Answer, 7, "a.test", &through_an_alias), at(5));
         let lookup = lookups.of("10.0.0.2".parse().unwrap()).unwrap();
         assert_eq!((lookup.name.as_str(), lookup.question), ("a.test", Some(at(1))));
         assert_eq!(lookup.duration(), Some(4_000));

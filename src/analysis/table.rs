@@ -271,7 +271,7 @@ impl ConnectionTable {
             let before = flow.tcp.buffered_bytes();
             flow.give_up_holes(&mut context);
             context.budget().change_out_of_order(before, flow.tcp.buffered_bytes());
-            flow.let_go(&mut context);
+            flow.evict(&mut context);
         }
         self.shared.budget.settle();
     }

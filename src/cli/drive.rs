@@ -48,7 +48,7 @@ pub(super) fn drive<R: Report>(
         damage: damage.as_deref(),
         skipped: &skipped,
         dropped: opened.source.dropped(),
-        let_go: None,
+        last_evicted: None,
     };
     let summary = pipeline.finish(&reading, report);
     report.finish(&summary)?;

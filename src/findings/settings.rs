@@ -32,5 +32,5 @@ pub struct Reading<'a> {
     /// Packets that the capturing machine lost.
     pub dropped: u64,
     /// The last packet of those that were discarded, if there was no room to keep all of them.
-    pub let_go: Option<PacketId>,
+    pub last_evicted: Option<PacketId>,
 }

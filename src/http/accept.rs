@@ -147,9 +147,8 @@ fn hashed_otherwise(key: &[u8], seen: &[u8]) -> Option<Mistake> {
 
 /// The GUID with one typing error that makes `key` hash to `seen`.
 fn guid_mistyped(key: &[u8], seen: &[u8]) -> Option<Mistake> {
-    let behind_key = Sha1::new().chain_update(key);
-    let used =
-        typing_errors().find(|guid| *behind_key.clone().chain_update(guid).finalize() == *seen);
+    let of_key = Sha1::new().chain_update(key);
+    let used = typing_errors().find(|guid| *of_key.clone().chain_update(guid).finalize() == *seen);
     used.map(|guid| Mistake::GuidMistyped(String::from_utf8_lossy(&guid).into_owned()))
 }
 

@@ -219,10 +219,10 @@ impl Http1Decoder {
 
     /// Lets go what it holds back, to save memory: a head that is not whole is given up, and of what waits
     /// for a response only the first byte is kept, which says where the others are missing.
-    pub fn let_go(&mut self) {
+    pub fn evict(&mut self) {
         for direction in Direction::BOTH {
             if self.holds(direction) {
-                self.side(direction).held.let_go();
+                self.side(direction).held.evict();
             } else if !self.side(direction).held.is_empty() {
                 self.lose(direction);
             }

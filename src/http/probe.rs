@@ -21,7 +21,7 @@ pub enum Match {
 /// A common method with a path is enough. Anything else must be a token and a line with a version
 /// of HTTP, because other protocols have commands such as `GET key` or `OPTIONS rtsp://...`.
 pub fn looks_like_request(bytes: &[u8]) -> Match {
-    let bytes = behind_empty_lines(bytes);
+    let bytes = skip_empty_lines(bytes);
     let word = bytes.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte));
     let Some(length) = word else {
         return if bytes.len() > MAX_METHOD { Match::No } else { Match::NeedMore };
@@ -44,7 +44,7 @@ pub fn looks_like_request(bytes: &[u8]) -> Match {
 
 /// Whether `bytes` begin with a status line, perhaps after empty lines.
 pub fn looks_like_response(bytes: &[u8]) -> Match {
-    let bytes = behind_empty_lines(bytes);
+    let bytes = skip_empty_lines(bytes);
     let agrees = bytes.iter().zip(STATUS_LINE).all(|(seen, wanted)| seen == wanted);
     match (agrees, bytes.get(STATUS_LINE.len())) {
         (true, Some(digit)) if digit.is_ascii_digit() => Match::Yes,
@@ -61,7 +61,7 @@ pub(super) fn looks_like_head(direction: Direction, bytes: &[u8]) -> Match {
     }
 }
 
-fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
+fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
     start.and_then(|start| bytes.get(start..)).unwrap_or_default()
 }

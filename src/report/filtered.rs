@@ -43,9 +43,9 @@ impl<'r, R: Report> Filtered<'r, R> {
     /// The findings of an entry that match for themselves.
     fn chosen(&mut self, entry: &Entry<'_>) -> Vec<Found> {
         // The entries of its frames had these.
-        let told = if self.intake.detail == Detail::Frames { entry.repeated } else { 0 };
+        let shown = if self.intake.detail == Detail::Frames { entry.repeated } else { 0 };
         let wanted = |found: &&Found| self.matcher.chooses(&found.finding, entry);
-        entry.findings.iter().skip(told).filter(wanted).cloned().collect()
+        entry.findings.iter().skip(shown).filter(wanted).cloned().collect()
     }
 
     /// The rules with further findings that match.

@@ -40,9 +40,9 @@ pub struct Text<W> {
     /// Bytes that the frames of the message under way lack.
     lack: Option<(ConnectionId, Option<Direction>, u64)>,
     /// Whether a packet cut by the snap length was reported.
-    cut_told: bool,
+    cut_reported: bool,
     /// Whether a clock that went backwards was reported.
-    clock_told: bool,
+    clock_reported: bool,
     /// Columns of the widest remark after a size so far, for alignment.
     remark_columns: usize,
     /// Findings that the row under way is about.
@@ -96,8 +96,8 @@ impl<W: Write> Text<W> {
             introduced: HashSet::new(),
             latest: None,
             lack: None,
-            cut_told: false,
-            clock_told: false,
+            cut_reported: false,
+            clock_reported: false,
             remark_columns: 0,
             found: Vec::new(),
             reserved: 0,
@@ -109,12 +109,12 @@ impl<W: Write> Text<W> {
             return;
         }
         // The rows of its frames have shown them.
-        let told = match self.options.detail {
+        let shown = match self.options.detail {
             Detail::Messages => 0,
             Detail::Frames => entry.repeated,
         };
-        let findings = entry.findings.iter().skip(told).map(|found| &found.finding);
-        self.found.extend(findings.filter(|it| !found::is_told(it.rule)).cloned());
+        let findings = entry.findings.iter().skip(shown).map(|found| &found.finding);
+        self.found.extend(findings.filter(|it| !found::is_in_rows(it.rule)).cloned());
         self.row(connection, entry);
         // No row came for these.
         if !self.found.is_empty() {
@@ -162,8 +162,8 @@ impl<W: Write> Text<W> {
             EntryKind::Gap(gap) if self.shows(connection) => {
                 // With a short snap length every large packet is cut: once is enough.
                 let is_cut = gap.cause == GapCause::SnapLength;
-                if !(is_cut && self.cut_told) {
-                    self.cut_told |= is_cut;
+                if !(is_cut && self.cut_reported) {
+                    self.cut_reported |= is_cut;
                     self.gap(origin, connection, direction, &gap);
                 }
             }
@@ -205,7 +205,7 @@ impl<W: Write> Text<W> {
         let id = connection.id;
         let wanted = ending.relevant || self.options.selection.breadth == Breadth::All;
         // What a line before reported needs no second one: FIN or RST, or that no response came.
-        let told = match ending.outcome {
+        let is_reported = match ending.outcome {
             Outcome::Aborted if connection.nature == Nature::Unreadable => false,
             Outcome::Closed | Outcome::Aborted | Outcome::Rejected | Outcome::NotWebSocket => {
                 self.introduced.contains(&id)
@@ -218,16 +218,16 @@ impl<W: Write> Text<W> {
         let (role, text) = words::outcome(connection, ending.outcome);
         let mut found = std::mem::take(&mut self.found);
         // What explains a failure follows it; everything else precedes the end.
-        if !wanted || told || role != Role::Error {
+        if !wanted || is_reported || role != Role::Error {
             self.alone(connection, &found);
             found.clear();
         }
-        self.told_folded(connection, folded);
+        self.write_folded(connection, folded);
         if wanted {
             if let Some(seen) = ending.unseen.map(Direction::reverse) {
                 self.remark(origin, connection, Some(seen), words::one_sided());
             }
-            if !told {
+            if !is_reported {
                 self.found = found;
                 self.remark(origin, connection, None, (role, text));
             }
@@ -246,13 +246,13 @@ impl<W: Write> Text<W> {
     fn capture(&mut self, entry: &Entry<'_>) {
         match entry.kind {
             // The first one at its place; all are counted at the end.
-            EntryKind::Capture(CaptureEvent::ClockBackwards(step)) if !self.clock_told => {
-                self.clock_told = true;
+            EntryKind::Capture(CaptureEvent::ClockBackwards(step)) if !self.clock_reported => {
+                self.clock_reported = true;
                 self.clock_step(entry.origin, step);
             }
             EntryKind::Finding => {
                 let findings = entry.findings.iter().map(|found| &found.finding);
-                for finding in findings.filter(|finding| !found::is_told(finding.rule)) {
+                for finding in findings.filter(|finding| !found::is_in_rows(finding.rule)) {
                     self.after_end(finding);
                 }
             }

@@ -88,7 +88,7 @@ impl Buffer {
     }
 
     /// Lets go all but the first byte, which says where the others are missing.
-    pub fn let_go(&mut self) {
+    pub fn evict(&mut self) {
         let dropped = self.dropped.saturating_add(length_u64(self.bytes.len().saturating_sub(1)));
         self.truncate(1);
         self.bytes.shrink_to_fit();

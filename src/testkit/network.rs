@@ -84,13 +84,13 @@ impl TestTraffic {
     }
 
     /// The client asks for the addresses of a name: A (1) or AAAA (28).
-    pub(crate) fn asks_for(&mut self, name: &str, kind: u8) -> &mut Self {
+    pub(crate) fn looks_up(&mut self, name: &str, kind: u8) -> &mut Self {
         let query = dns_query(u16::from(kind), name, kind);
         self.udp([self.hosts[0], host(RESOLVER)], [40_000, 53], &query)
     }
 
     /// The resolver answers with this code, and with addresses.
-    pub(crate) fn is_told(
+    pub(crate) fn lookup_answer(
         &mut self,
         name: &str,
         kind: u8,

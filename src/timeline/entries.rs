@@ -186,7 +186,7 @@ impl Timeline {
     /// Appends the row of an entry.
     fn add(&mut self, at: usize, row: Row, entry: &Entry<'_>) -> Option<RowId> {
         let Some(id) = self.rows.push(&row) else {
-            self.counts.rows_let_go = self.counts.rows_let_go.saturating_add(1);
+            self.counts.rows_dropped = self.counts.rows_dropped.saturating_add(1);
             return None;
         };
         let index = self.indexes.get_mut(at)?;

@@ -29,7 +29,7 @@ impl Timeline {
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(FindingRow { finding: finding.clone(), row: None, frame: None });
         } else {
-            self.counts.findings_let_go = self.counts.findings_let_go.saturating_add(1);
+            self.counts.findings_dropped = self.counts.findings_dropped.saturating_add(1);
         }
         let Some(connection) = finding.connection else { return };
         match self.position(connection) {

@@ -87,9 +87,9 @@ pub struct Counts {
     /// The latest packet's time.
     pub end: Timestamp,
     /// Rows that were let go because there are as many as can be numbered.
-    pub rows_let_go: u64,
+    pub rows_dropped: u64,
     /// Findings that were counted, but not kept, because there were too many.
-    pub findings_let_go: u64,
+    pub findings_dropped: u64,
 }
 
 impl Default for Timeline {

@@ -104,7 +104,7 @@ impl Extract {
     ) -> io::Result<u64> {
         let mut source = open_capture(capture).map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
-        let (mut count, mut told, mut bytes) = (0_u64, 0_usize, Vec::new());
+        let (mut count, mut written, mut bytes) = (0_u64, 0_usize, Vec::new());
         loop {
             let packet = match source.next_packet() {
                 Ok(Some(packet)) if packet.id < self.packets.end => packet,
@@ -122,10 +122,10 @@ impl Extract {
             let (place, time) = (PacketPlace::of(&packet), packet.time);
             bytes.clear();
             bytes.extend_from_slice(packet.bytes);
-            for secrets in source.secrets().iter().skip(told) {
+            for secrets in source.secrets().iter().skip(written) {
                 writer.secrets(secrets)?;
             }
-            told = source.secrets().len();
+            written = source.secrets().len();
             writer.push(&Packet { time, ..place.packet(&bytes) })?;
             count = count.saturating_add(1);
         }

@@ -15,7 +15,7 @@ pub struct FindingList {
     top: usize,
     height: usize,
     /// How far the explanation of the finding under the cursor is scrolled.
-    said: usize,
+    details_top: usize,
 }
 
 /// What findings are grouped by.
@@ -98,20 +98,20 @@ impl FindingList {
     pub fn go(&mut self, place: usize) {
         let place = place.min(self.entries.len().saturating_sub(1));
         if place != self.cursor {
-            self.said = 0;
+            self.details_top = 0;
         }
         self.cursor = place;
         self.keep_visible();
     }
 
     /// How many lines of the explanation of the finding under the cursor are scrolled out of sight.
-    pub fn said(&self) -> usize {
-        self.said
+    pub fn details_top(&self) -> usize {
+        self.details_top
     }
 
     /// Scrolls the explanation of the finding under the cursor, by `most` lines at most.
-    pub fn scroll_said(&mut self, by: isize, most: usize) {
-        self.said = self.said.saturating_add_signed(by).min(most);
+    pub fn scroll_details(&mut self, by: isize, most: usize) {
+        self.details_top = self.details_top.saturating_add_signed(by).min(most);
     }
 
     /// Lines that are visible.

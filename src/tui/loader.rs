@@ -209,7 +209,7 @@ pub fn read(mut source: LoaderSource, shared: &SharedTimeline) -> LoadStage {
         damage: failure.as_deref(),
         skipped: &skipped,
         dropped: source.packets.dropped(),
-        let_go: source.spool.as_ref().and_then(|journal| journal.spool().evicted()),
+        last_evicted: source.spool.as_ref().and_then(|journal| journal.spool().evicted()),
     };
     shared.dropped.store(reading.dropped, Ordering::Relaxed);
     if stage != LoadStage::Cancelled {
@@ -260,7 +260,7 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             let spool = source.spool.as_ref().map(PacketLog::spool);
             if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {
                 full = true;
-                shared.say(StatusNotice { tone: Tone::Failed, text: let_go(spool) });
+                shared.say(StatusNotice { tone: Tone::Failed, text: eviction_text(spool) });
             }
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
@@ -269,7 +269,7 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
     Ok(if is_stopped { stopped } else { LoadStage::Whole })
 }
 
-fn let_go(spool: &Spool) -> String {
+fn eviction_text(spool: &Spool) -> String {
     let mut text = "CAP-09 the oldest packets are discarded: the newest ".to_owned();
     size(&mut text, spool.limit());
     text.push_str(" can be opened (--spool-limit)");

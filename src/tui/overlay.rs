@@ -107,8 +107,8 @@ impl App {
             Action::First => self.findings.go(0),
             Action::Last => self.findings.go(usize::MAX),
             Action::ToggleGroups => self.findings.toggle_groups(),
-            Action::NextRow => self.scroll_said(1, world),
-            Action::PreviousRow => self.scroll_said(-1, world),
+            Action::NextRow => self.scroll_details(1, world),
+            Action::PreviousRow => self.scroll_details(-1, world),
             Action::Back | Action::Findings => return Effect::None,
             Action::Open => {
                 self.go_to_found(world);
@@ -121,12 +121,12 @@ impl App {
     }
 
     /// Scrolls the explanation of the finding under the cursor.
-    fn scroll_said(&mut self, by: isize, world: World<'_>) {
+    fn scroll_details(&mut self, by: isize, world: World<'_>) {
         let (_, below) = layout::findings(self.layout.middle, self.findings.len());
         let Some(found) = self.findings.current(world.timeline) else { return };
-        let lines = inspector::said(found, usize::from(below.width), self.theme).lines.len();
+        let lines = inspector::details(found, usize::from(below.width), self.theme).lines.len();
         let room = usize::from(below.height.saturating_sub(1));
-        self.findings.scroll_said(by, lines.saturating_sub(room));
+        self.findings.scroll_details(by, lines.saturating_sub(room));
     }
 
     /// Goes to the row that the finding under the cursor is about.

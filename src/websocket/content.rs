@@ -104,7 +104,7 @@ impl Content {
     }
 
     /// Keeps nothing of it any more, to save memory: all else goes on, the digest included.
-    pub(super) fn let_go(&mut self) {
+    pub(super) fn evict(&mut self) {
         if !self.kept.is_empty() {
             // Where a digest is wanted, it is computed from here on.
             self.overflow(&[]);
@@ -227,13 +227,13 @@ mod tests {
     fn content_that_is_let_go_is_counted_and_judged_on() {
         let mut content = Content::new(100, ALL, Vec::new());
         content.push(b"The quick brown fox");
-        content.let_go();
+        content.evict();
         assert_eq!((content.memory(), content.push(b" jumps over")), (0, None));
         let finished = content.finish(b" the lazy dog");
         assert_eq!((finished.bytes, finished.length, finished.utf8), (&b""[..], 43, Utf8::Valid));
         assert_eq!(finished.sha256, Some(sha256(b"The quick brown fox jumps over the lazy dog")));
         let mut content = Content::new(100, ALL, Vec::with_capacity(50));
-        content.let_go();
+        content.evict();
         let finished = content.finish(b"\xff");
         assert_eq!((finished.length, finished.newly_invalid), (1, Some(0)));
         assert_eq!((finished.bytes, finished.sha256), (&b""[..], Some(sha256(b"\xff"))));

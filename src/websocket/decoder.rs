@@ -153,7 +153,7 @@ impl Decoder {
 
     /// Lets go what it keeps, to save memory. Frames and messages are observed as before; but of the message
     /// under way no content is kept, and what is compressed cannot refer to earlier output.
-    pub fn let_go(&mut self, shared: &mut Shared) {
+    pub fn evict(&mut self, shared: &mut Shared) {
         self.messages.evict(shared);
         self.account(shared);
     }

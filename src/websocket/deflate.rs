@@ -112,7 +112,7 @@ impl Inflater {
         let sent = self.stream.pause();
         // The last of them may be left by a flush, which the tail reports.
         let flushed = u64::from(sent == Pause::Flushed);
-        self.ending.behind_final = self.stream.blocks_behind_final() > flushed;
+        self.ending.after_final = self.stream.blocks_after_final() > flushed;
         // RFC 7692 §7.2.2: append four octets of 0x00 0x00 0xff 0xff to the tail end.
         self.feed(spares, &[0x00, 0x00, 0xff, 0xff], output);
         if self.failure.is_none() {
@@ -134,7 +134,7 @@ impl Inflater {
 
     /// Forgets all output, to save memory: what refers to it, in this message or later ones, cannot be
     /// inflated.
-    pub fn let_go(&mut self, spares: &mut Spares) {
+    pub fn evict(&mut self, spares: &mut Spares) {
         if self.memory() > 0 {
             self.failure.get_or_insert(Failure::HistoryMissing);
             self.complete = false;
@@ -168,9 +168,9 @@ impl Inflater {
     }
 
     fn finish(&mut self, spares: &mut Spares) {
-        let (failed, behind) = (self.failure.is_some(), self.stream.behind_final());
+        let (failed, behind) = (self.failure.is_some(), self.stream.after_final());
         let is_fault = matches!(self.failure, Some(Failure::Invalid { .. }));
-        self.ending.behind_final |= behind.is_some_and(|length| length > 0 || is_fault);
+        self.ending.after_final |= behind.is_some_and(|length| length > 0 || is_fault);
         self.earlier = self.earlier.saturating_add(self.stream.put_out());
         self.stream.end(spares);
         if failed {

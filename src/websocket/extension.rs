@@ -49,11 +49,11 @@ pub fn parse(value: &[u8]) -> ExtensionList {
         list.extensions.extend(extension);
         match rest {
             Ending::Whole(rest) if matches!(rest.first(), None | Some(b',')) => {
-                input = behind_comma(rest);
+                input = skip_comma(rest);
             }
             Ending::Whole(rest) | Ending::Fault(rest) => {
                 list.malformed = list.malformed.or_else(|| Some(value.offset(rest)));
-                input = behind_comma(rest);
+                input = skip_comma(rest);
             }
         }
     }
@@ -200,7 +200,7 @@ fn skip_space(input: &[u8]) -> &[u8] {
 }
 
 /// What follows the next comma that is not within quotes.
-fn behind_comma(input: &[u8]) -> &[u8] {
+fn skip_comma(input: &[u8]) -> &[u8] {
     let mut quoted = false;
     let comma = input.iter().position(|byte| {
         quoted ^= *byte == b'"';

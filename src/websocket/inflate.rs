@@ -34,7 +34,7 @@ pub(super) struct Stream {
     /// Output of the message up to the end of its first last block, in bytes.
     final_at: Option<u64>,
     /// Blocks of the message that ended after that one.
-    behind_final: u64,
+    after_final: u64,
     /// The first two bytes of the message, as far as seen, the first one higher.
     lead: u16,
     /// The codes of a dynamic block, as far as they are there, while they are not whole.
@@ -94,7 +94,7 @@ impl Stream {
         self.window.begin(limit);
         (self.seen, self.unread, self.farthest) = (0, 0, 0);
         (self.last, self.empty, self.final_at, self.lead) = (false, false, None, 0);
-        self.behind_final = 0;
+        self.after_final = 0;
     }
 
     /// Inflates what comes next; `output` takes what comes out of it, in pieces.
@@ -173,13 +173,13 @@ impl Stream {
     }
 
     /// Output of the message after its first last block (BFINAL), in bytes; `None` without one.
-    pub(super) fn behind_final(&self) -> Option<u64> {
+    pub(super) fn after_final(&self) -> Option<u64> {
         self.final_at.map(|at| self.put_out().saturating_sub(at))
     }
 
     /// Whole blocks of the message, so far, after its first last block.
-    pub(super) fn blocks_behind_final(&self) -> u64 {
-        self.behind_final
+    pub(super) fn blocks_after_final(&self) -> u64 {
+        self.after_final
     }
 
     /// Its state, after all pushed bytes were read.
@@ -258,7 +258,7 @@ impl Stream {
                         spares.keep(codes);
                     }
                     if self.final_at.is_some() {
-                        self.behind_final = self.behind_final.saturating_add(1);
+                        self.after_final = self.after_final.saturating_add(1);
                     }
                     if self.last {
                         // Another stream starts at the next byte.

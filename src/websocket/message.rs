@@ -115,7 +115,7 @@ pub struct DeflateEnding {
     /// Whether another block, or what is not DEFLATE, came after a block with BFINAL = 1: receivers
     /// that leave inflation to zlib stop at that block. The byte 00 that has to follow such a block
     /// (RFC 7692 §7.2.3.4) is neither.
-    pub behind_final: bool,
+    pub after_final: bool,
 }
 
 /// What became of the 00 00 ff ff at the end of a compressed payload (RFC 7692 §7.2.1).

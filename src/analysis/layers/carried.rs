@@ -33,7 +33,7 @@ pub(in crate::analysis) trait Carried {
 
     /// Lets go what is kept, to save memory: contents of messages that are not whole, histories of
     /// compression, heads that are not whole. What was observed stays, and reading goes on.
-    fn let_go<S>(&mut self, context: &mut Context<'_, S>);
+    fn evict<S>(&mut self, context: &mut Context<'_, S>);
 
     /// Memory taken by what is kept, in bytes, as the budget knows it.
     fn kept(&self) -> usize;

@@ -95,8 +95,8 @@ impl Http {
     }
 
     /// Lets go what it holds back, to save memory.
-    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
-        self.decoder.let_go();
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        self.decoder.evict();
         self.account(context);
     }
 

@@ -253,15 +253,15 @@ impl Carried for Stack {
         self.replace(Layer::Ignored, context);
     }
 
-    fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+    fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         match &mut self.layer {
-            Layer::Probe(probe) => probe.let_go(context),
-            Layer::Http(http) => http.let_go(context),
-            Layer::Tunnel(tunnel) => tunnel.let_go(context),
-            Layer::WebSocket(frames) => frames.let_go(context),
-            Layer::RereadRow(row) => row.inner.let_go(context),
+            Layer::Probe(probe) => probe.evict(context),
+            Layer::Http(http) => http.evict(context),
+            Layer::Tunnel(tunnel) => tunnel.evict(context),
+            Layer::WebSocket(frames) => frames.evict(context),
+            Layer::RereadRow(row) => row.inner.evict(context),
             #[cfg(test)]
-            Layer::Cipher(cipher) => cipher.let_go(context),
+            Layer::Cipher(cipher) => cipher.evict(context),
             Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
         }
     }

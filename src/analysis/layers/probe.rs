@@ -85,7 +85,7 @@ impl Probe {
     }
 
     /// Lets go the chunks, to save memory: the search begins anew.
-    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.kept = Vec::new();
         self.kept_bytes = 0;
         self.evidence = PerDirection::default();

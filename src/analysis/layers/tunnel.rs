@@ -54,8 +54,8 @@ impl<C: Carried> Tunnel<C> {
     }
 
     /// Lets go what is kept of what is in it, to save memory.
-    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
-        self.inner.let_go(context);
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        self.inner.evict(context);
     }
 
     /// Memory taken by what is kept of what is in it, in bytes, as the budget knows it.

@@ -80,9 +80,9 @@ impl WebSocket {
     }
 
     /// Lets go what is kept of messages, to save memory.
-    pub(super) fn let_go<S>(&mut self, context: &mut Context<'_, S>) {
-        self.decoders.client.let_go(context.shared);
-        self.decoders.server.let_go(context.shared);
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        self.decoders.client.evict(context.shared);
+        self.decoders.server.evict(context.shared);
     }
 
     /// Memory taken by what is kept of messages, in bytes, as the budget knows it.

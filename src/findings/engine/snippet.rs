@@ -49,16 +49,16 @@ pub fn judge_frames(
     let settings =
         crate::websocket::Settings { keep: 0, digest: false, inflated_bytes: MOST_INFLATED };
     let mut shared = Shared::new(settings);
-    let mut tell = |event: ConnectionEvent<'_>| {
+    let mut emit = |event: ConnectionEvent<'_>| {
         let kind = EventKind::Connection(&connection, event);
         checker.event(&Event { origin: Origin::default(), kind }, &mut found);
     };
     let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
     decoder.push(chunk, &mut shared, &mut |seen| {
-        tell(ConnectionEvent::of_frames(direction, seen));
+        emit(ConnectionEvent::of_frames(direction, seen));
     });
     if let Some((bytes, span)) = decoder.partial_header() {
-        tell(ConnectionEvent::HeaderUnfinished(direction, bytes, span));
+        emit(ConnectionEvent::HeaderUnfinished(direction, bytes, span));
     }
     found.list
 }

@@ -328,7 +328,7 @@ pub(super) static RULES: &[Rule] = &[
                     let packets = counted(context.reading.dropped, "packet");
                     violations.add(format!("{packets} dropped by the machine that captured"));
                 }
-                if let Some(last) = context.reading.let_go {
+                if let Some(last) = context.reading.last_evicted {
                     violations.add(format!(
                         "packets up to {last} were discarded and cannot be opened \
                          (--spool-limit)"
@@ -479,7 +479,7 @@ mod tests {
             damage: Some("x.pcap is cut off"),
             skipped: &skipped,
             dropped: 7,
-            let_go: Some(crate::stream::PacketId(3)),
+            last_evicted: Some(crate::stream::PacketId(3)),
         };
         let reported: Vec<String> = scenario
             .judge(&reading)

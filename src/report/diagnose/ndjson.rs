@@ -83,8 +83,8 @@ pub(super) struct StoryLine<'a> {
 impl<'a> StoryLine<'a> {
     pub(super) fn new(story: &'a Story, times: &'a Times, clock: &mut Rfc3339) -> Self {
         let causes = story.causes();
-        let told = story.phases();
-        let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
+        let phases = story.phases();
+        let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
         Self {
             line: ConnectionLine::new(&story.connection, story.ending, times),
             verdict: story.verdict.name(),
@@ -99,7 +99,7 @@ impl<'a> StoryLine<'a> {
                 .collect(),
             evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
             also: story.asides().iter().map(|rule| rule.id).collect(),
-            phases: told.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
+            phases: phases.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
         }
     }
 }

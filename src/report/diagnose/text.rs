@@ -64,9 +64,9 @@ impl<'w> DiagnoseText<'w> {
             text.push_str("; the first:");
             self.paragraph("", INDENT, &text, Some(Role::Dim))?;
         }
-        let told = story.phases();
-        let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
-        for phase in &told {
+        let phases = story.phases();
+        let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
+        for phase in &phases {
             self.phase(phase, start)?;
         }
         self.explain(&causes, Some(story))?;

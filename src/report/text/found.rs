@@ -12,7 +12,7 @@ use crate::text::amount::grouped;
 use crate::text::role::Role;
 
 /// Whether the rows already show what a rule reports, as they do for all that the capture lacks.
-pub(super) fn is_told(rule: &Rule) -> bool {
+pub(super) fn is_in_rows(rule: &Rule) -> bool {
     rule.group() == "CAP"
 }
 
@@ -94,11 +94,11 @@ impl<W: Write> Text<W> {
     }
 
     /// Tells how many findings were only counted.
-    pub(super) fn told_folded(&mut self, connection: &Connection, folded: &[FoldedFindings]) {
+    pub(super) fn write_folded(&mut self, connection: &Connection, folded: &[FoldedFindings]) {
         if self.options.findings == Listing::No {
             return;
         }
-        for FoldedFindings { rule, count } in folded.iter().filter(|it| !is_told(it.rule)) {
+        for FoldedFindings { rule, count } in folded.iter().filter(|it| !is_in_rows(it.rule)) {
             self.introduce(connection.last, connection);
             self.beside(connection.last, connection.id, None, sign(rule.severity));
             self.line.begin(role(rule.severity));

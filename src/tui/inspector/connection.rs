@@ -69,13 +69,13 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
 /// The phases, how long each took, and bars for that.
 fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     page.heading("Phases");
-    let Some(told) = told(timeline, connection) else {
+    let Some(phases) = phases_of(timeline, connection) else {
         page.paragraph(1, Role::Dim, "Not kept of so many connections.");
         return;
     };
-    let start = told.iter().map(|phase| phase.time).min().unwrap_or_default();
-    let longest = told.iter().filter_map(|phase| phase.took).max().unwrap_or(0).max(1);
-    for phase in &told {
+    let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
+    let longest = phases.iter().filter_map(|phase| phase.took).max().unwrap_or(0).max(1);
+    for phase in &phases {
         let mut line = PageLine::default();
         line.push_to(TIMES, Role::Dim, &words::seconds(phase.time.since(start)));
         line.push(Role::Good, format!("  {}", phase.label.heading()));
@@ -94,7 +94,7 @@ fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
 }
 
 /// The phases of a connection; `None` if their source is no longer kept.
-fn told(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phase>> {
+fn phases_of(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phase>> {
     let story = timeline.story_of(connection.id)?;
     Some(phases(PhaseSource {
         connection: story.connection()?,

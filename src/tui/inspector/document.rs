@@ -222,7 +222,7 @@ impl Document {
             let token = self.tokens.get(number)?;
             let mut at = token.start.max(if number == row.token { row.at } else { 0 });
             let next = |at: usize| RowStart { line: row.line, token: number, at, goes_on: true };
-            if !is_empty && self.is_behind_mark(number) {
+            if !is_empty && self.follows_mark(number) {
                 if room == 0 {
                     return Some(next(at));
                 }
@@ -251,7 +251,7 @@ impl Document {
     }
 
     /// Whether a token follows a colon or a comma of its line.
-    fn is_behind_mark(&self, token: usize) -> bool {
+    fn follows_mark(&self, token: usize) -> bool {
         let before = token.checked_sub(1).and_then(|before| self.tokens.get(before));
         before.is_some_and(|before| {
             matches!(before.kind, DocumentTokenKind::Colon | DocumentTokenKind::Comma)

@@ -40,9 +40,9 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
         page.heading("Elsewhere on this connection");
     }
     for (place, finding) in others.iter().take(MOST_OTHERS).enumerate() {
-        let is_told = others.get(..place).unwrap_or_default().iter().chain(&here);
+        let shown = others.get(..place).unwrap_or_default().iter().chain(&here);
         page.blank();
-        if is_told.into_iter().any(|told| told.finding.rule.id == finding.finding.rule.id) {
+        if shown.into_iter().any(|other| other.finding.rule.id == finding.finding.rule.id) {
             title(&mut page, finding);
             evidence(&mut page, finding);
         } else {
@@ -65,19 +65,19 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
 }
 
 /// The details of a finding whose title is already shown.
-pub fn said(row: &FindingRow, width: usize, theme: Theme) -> Page {
+pub fn details(row: &FindingRow, width: usize, theme: Theme) -> Page {
     let mut page = Page::new(width, theme);
-    told(&mut page, row);
+    describe(&mut page, row);
     page
 }
 
 /// All that is known of a finding.
 fn explain(page: &mut Page, row: &FindingRow) {
     title(page, row);
-    told(page, row);
+    describe(page, row);
 }
 
-fn told(page: &mut Page, row: &FindingRow) {
+fn describe(page: &mut Page, row: &FindingRow) {
     evidence(page, row);
     let rule = row.finding.rule;
     page.paragraph(2, Role::Text, rule.explanation);

@@ -115,7 +115,7 @@ fn start_line(page: &mut Page, head: &Head, verdict: &FieldVerdict, purpose: &st
 fn fields(page: &mut Page, handshake: &Handshake, head: &Head, known: &'static [HeaderField]) {
     for (name, value) in head.fields() {
         let field = find(known, name);
-        let verdict = field.map_or(FieldVerdict::Told, |field| (field.check)(handshake, value));
+        let verdict = field.map_or(FieldVerdict::Neutral, |field| (field.check)(handshake, value));
         let mut line = marked(page, &verdict);
         line.pad_to(NAMES);
         let role = if field.is_some() { Role::JsonKey } else { Role::Dim };
@@ -156,7 +156,7 @@ fn value_lines(page: &mut Page, begun: PageLine, column: usize, role: Role, valu
 fn marked(page: &Page, verdict: &FieldVerdict) -> PageLine {
     match verdict {
         FieldVerdict::Right => PageLine::of(Role::Good, page.symbols().good),
-        FieldVerdict::Told => PageLine::default(),
+        FieldVerdict::Neutral => PageLine::default(),
         FieldVerdict::Wrong(_) => PageLine::of(Role::Error, page.symbols().error),
     }
 }
@@ -164,7 +164,7 @@ fn marked(page: &Page, verdict: &FieldVerdict) -> PageLine {
 /// Reports what a line is for, and what is wrong with it.
 fn remark(page: &mut Page, verdict: &FieldVerdict, purpose: &str) {
     match verdict {
-        FieldVerdict::Right | FieldVerdict::Told => {}
+        FieldVerdict::Right | FieldVerdict::Neutral => {}
         FieldVerdict::Wrong(why) => page.paragraph(REMARKS, Role::Error, why),
     }
     if !purpose.is_empty() {

@@ -41,7 +41,7 @@ pub(super) enum FieldVerdict {
     /// It is as it must be.
     Right,
     /// Neither right nor wrong.
-    Told,
+    Neutral,
     /// It is wrong, and why. Nothing in it comes from the network.
     Wrong(String),
 }
@@ -107,19 +107,19 @@ pub(super) const REQUEST: &[HeaderField] = &[
         name: "Origin",
         need: FieldNeed::Optional,
         purpose: "the page that connects: browsers always send it, and a server should check it",
-        check: |_, _| FieldVerdict::Told,
+        check: |_, _| FieldVerdict::Neutral,
     },
     HeaderField {
         name: "Cookie",
         need: FieldNeed::Optional,
         purpose: "who the user is: the only credentials that a browser can send here",
-        check: |_, _| FieldVerdict::Told,
+        check: |_, _| FieldVerdict::Neutral,
     },
     HeaderField {
         name: "Authorization",
         need: FieldNeed::Optional,
         purpose: "who the user is; no browser can send it with a WebSocket",
-        check: |_, _| FieldVerdict::Told,
+        check: |_, _| FieldVerdict::Neutral,
     },
 ];
 
@@ -155,7 +155,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
                     wrong("it does not match the key: the client must close the connection")
                 }
             }
-            None => FieldVerdict::Told,
+            None => FieldVerdict::Neutral,
         },
     },
     HeaderField {
@@ -168,7 +168,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
             if is_known {
                 if is_offered { FieldVerdict::Right } else { wrong("the client did not offer it") }
             } else {
-                FieldVerdict::Told
+                FieldVerdict::Neutral
             }
         },
     },
@@ -182,7 +182,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
         name: "Sec-WebSocket-Version",
         need: FieldNeed::Optional,
         purpose: "the versions that the server supports, if it refuses that of the client",
-        check: |_, _| FieldVerdict::Told,
+        check: |_, _| FieldVerdict::Neutral,
     },
     HeaderField {
         name: "Content-Length",
@@ -236,7 +236,7 @@ fn accepted(handshake: &Handshake, value: &[u8]) -> FieldVerdict {
         return FieldVerdict::Wrong(format!("it does not match the grammar at byte {at}"));
     }
     if handshake.request.is_none() {
-        return FieldVerdict::Told;
+        return FieldVerdict::Neutral;
     }
     let offered = extension::parse(&handshake.extensions_offered().unwrap_or_default());
     let is_offered =
@@ -251,7 +251,7 @@ fn accepted(handshake: &Handshake, value: &[u8]) -> FieldVerdict {
 fn no_body(handshake: &Handshake, _: &[u8]) -> FieldVerdict {
     match handshake.status() {
         Some(101) => wrong("a 101 has no body"),
-        Some(_) | None => FieldVerdict::Told,
+        Some(_) | None => FieldVerdict::Neutral,
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
         let judge = |(name, value): (&[u8], &[u8])| {
             let field = find(fields, name)?;
             match (field.check)(handshake, value) {
-                FieldVerdict::Right | FieldVerdict::Told => None,
+                FieldVerdict::Right | FieldVerdict::Neutral => None,
                 FieldVerdict::Wrong(why) => Some(format!("{}: {why}", field.name)),
             }
         };

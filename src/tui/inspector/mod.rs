@@ -22,7 +22,7 @@ use crate::timeline::{Row, RowId, RowKind, Timeline};
 use crate::tui::action::Action;
 use crate::tui::inspector::context::scrolled;
 pub use crate::tui::inspector::context::{InspectorContext, Shown};
-pub use crate::tui::inspector::findings::said;
+pub use crate::tui::inspector::findings::details;
 use crate::tui::inspector::frame_parts::Parts;
 pub use crate::tui::inspector::json::identity;
 pub use crate::tui::inspector::message::JsonValue;

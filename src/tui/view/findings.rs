@@ -10,7 +10,7 @@ use crate::text::words;
 use crate::timeline::{FindingRow, Timeline};
 use crate::tui::app::App;
 use crate::tui::findings::{FindingEntry, Groups};
-use crate::tui::inspector::said;
+use crate::tui::inspector::details;
 use crate::tui::layout;
 use crate::tui::view::inspector;
 use crate::tui::view::pane;
@@ -92,9 +92,9 @@ fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
     ]);
     pane::line(frame, area, 0, &head, None);
     let area = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
-    let page = said(found, usize::from(area.width), theme);
+    let page = details(found, usize::from(area.width), theme);
     let (height, total) = (usize::from(area.height), page.lines.len());
-    let top = app.findings.said().min(total.saturating_sub(height));
+    let top = app.findings.details_top().min(total.saturating_sub(height));
     for (index, line) in page.lines.iter().skip(top).take(height).enumerate() {
         pane::line(frame, area, index, &inspector::painted(line, theme, Style::default()), None);
     }

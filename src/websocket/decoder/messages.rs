@@ -294,13 +294,13 @@ impl Messages {
     /// Drops contents and history, to save memory.
     pub(super) fn evict(&mut self, shared: &mut Shared) {
         if let Some(message) = &mut self.open.data {
-            message.content.let_go();
+            message.content.evict();
         }
         if let Some(message) = &mut self.open.control {
             message.content.shrink();
         }
         if let Some(inflater) = &mut self.inflater {
-            inflater.let_go(&mut shared.spares);
+            inflater.evict(&mut shared.spares);
         }
     }
 

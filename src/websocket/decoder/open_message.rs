@@ -49,7 +49,7 @@ impl Facts {
         inflation: Inflation::None,
         reach: 0,
         window_bits: None,
-        ending: DeflateEnding { tail: Tail::Unknown, behind_final: false },
+        ending: DeflateEnding { tail: Tail::Unknown, after_final: false },
     };
 
     /// Those of a message that is not compressed and lacks bytes.

@@ -309,7 +309,7 @@ fn messages_tell_how_they_were_compressed() {
         let (mut told, mut offset) = (Vec::new(), 0);
         let mut sink = |seen: Observation<'_>| {
             if let Observation::Message(it) = seen {
-                let ending = (it.ending.tail, it.ending.behind_final);
+                let ending = (it.ending.tail, it.ending.after_final);
                 told.push((it.inflation, it.reach, it.window_bits, ending));
             }
         };

@@ -40,7 +40,7 @@ fn examples_of_rfc_7692_inflate_to_hello() {
                 (Inflater::new(params, HistoryStart::Seen, LIMIT), Spares::default());
             assert_eq!(inflate(&mut inflater, &mut spares, pieces), b"Hello", "{name}");
             assert_eq!(inflater.failure(), None, "{name}");
-            let ending = DeflateEnding { tail: Tail::Removed, behind_final: false };
+            let ending = DeflateEnding { tail: Tail::Removed, after_final: false };
             assert_eq!(inflater.ending(), ending, "{name}");
         }
     }
@@ -68,8 +68,8 @@ fn endings_are_told_however_the_message_is_cut() {
     let mut spares = Spares::default();
     // One inflater for all: no ending may depend on the message before.
     let mut inflater = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
-    for (name, wire, tail, behind_final) in ENDINGS {
-        let expected = DeflateEnding { tail: *tail, behind_final: *behind_final };
+    for (name, wire, tail, after_final) in ENDINGS {
+        let expected = DeflateEnding { tail: *tail, after_final: *after_final };
         for size in [1, 3, 100] {
             let pieces: Vec<&[u8]> = wire.chunks(size).collect();
             inflate(&mut inflater, &mut spares, &pieces);

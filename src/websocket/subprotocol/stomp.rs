@@ -78,7 +78,7 @@ fn frames(content: &[u8]) -> Result<StompEnd, Misfit> {
     let mut rest = content;
     let offset = |rest: &[u8]| content.len().saturating_sub(rest.len());
     loop {
-        rest = behind_line_ends(rest);
+        rest = skip_line_ends(rest);
         if rest.is_empty() {
             return Ok(StompEnd::Whole);
         }
@@ -134,7 +134,7 @@ fn line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     (line.strip_suffix(b"\r").unwrap_or(line), rest.get(1..))
 }
 
-fn behind_line_ends(mut bytes: &[u8]) -> &[u8] {
+fn skip_line_ends(mut bytes: &[u8]) -> &[u8] {
     while let Some(rest) = bytes.strip_prefix(b"\n").or_else(|| bytes.strip_prefix(b"\r\n")) {
         bytes = rest;
     }
@@ -143,7 +143,7 @@ fn behind_line_ends(mut bytes: &[u8]) -> &[u8] {
 
 /// Whether a message begins as frames do.
 fn begins_a_frame(content: &[u8]) -> bool {
-    let rest = behind_line_ends(content);
+    let rest = skip_line_ends(content);
     rest.is_empty() || COMMANDS.contains(&line(rest).0)
 }
 

@@ -28,7 +28,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::Compressed(|context, violations| {
             let message = context.subject.message;
             if let Some(CompressionProblem::Undecodable(what)) = fault(message) {
-                let behind = if message.ending.behind_final { ", after a final block" } else { "" };
+                let behind = if message.ending.after_final { ", after a final block" } else { "" };
                 violations.add(format!("{what}{behind}"));
             }
         })],
@@ -193,7 +193,7 @@ pub(super) static RULES: &[Rule] = &[
             if message.ending.tail == Tail::Kept {
                 odd.push("00 00 ff ff at the end was not removed".to_owned());
             }
-            if message.ending.behind_final {
+            if message.ending.after_final {
                 odd.push("more data after a block with BFINAL = 1".to_owned());
             }
             if !odd.is_empty() {

@@ -41,7 +41,7 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 format!("the request broke {}", in_words(broken))
             };
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -77,7 +77,7 @@ pub(super) static RULES: &[Rule] = &[
                 },
             };
             let why = format!("{}; {given}", sent(refusal.response, "WWW-Authenticate"));
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -101,7 +101,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
-            refusal.tell(violations, &format!("{origin}; {host}"));
+            refusal.report(violations, &format!("{origin}; {host}"));
         })],
     },
     Rule {
@@ -134,7 +134,7 @@ pub(super) static RULES: &[Rule] = &[
                 let other = served.connection.0;
                 why = format!("{why}; connection {other} was accepted at {}", shown(&served.path));
             }
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -167,7 +167,7 @@ pub(super) static RULES: &[Rule] = &[
                 sent(response, "Sec-WebSocket-Version"),
                 sent(response, "Server"),
             );
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -192,7 +192,7 @@ pub(super) static RULES: &[Rule] = &[
             let (retry, server) = ("Retry-After", "Server");
             let why =
                 format!("{}; {}", sent(refusal.response, retry), sent(refusal.response, server));
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -219,7 +219,7 @@ pub(super) static RULES: &[Rule] = &[
                 let Attempt { id, server, .. } = failed;
                 why = format!("{why}; meanwhile connection {} from there to {server} failed", id.0);
             }
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -246,7 +246,7 @@ pub(super) static RULES: &[Rule] = &[
             if refusal.response.header("Location").is_some_and(|to| to.starts_with(b"https:")) {
                 why.push_str(", so the client has to use wss://");
             }
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
     Rule {
@@ -271,7 +271,7 @@ pub(super) static RULES: &[Rule] = &[
                 sent(refusal.response, "Content-Type"),
                 sent(refusal.response, "Server")
             );
-            refusal.tell(violations, &why);
+            refusal.report(violations, &why);
         })],
     },
 ];
@@ -283,12 +283,12 @@ fn refusal<'a>(
 ) -> Option<RefusedRequest<'a>> {
     let refusal = answered(context)?;
     let broken = context.across.broken_handshakes.refused(context.connection.id);
-    let is_told = !counts(refusal.status)
+    let has_own_rule = !counts(refusal.status)
         || broken.iter().any(|rule| rule.id == "HS-49")
         || context.across.proxied_requests.stripped(context.connection.id).is_some()
         || is_engine_io_missing(&refusal)
         || explains(context);
-    (!is_told).then_some(refusal)
+    (!has_own_rule).then_some(refusal)
 }
 
 /// A status that none of the other rules is about.

@@ -16,7 +16,7 @@ pub(super) struct RefusedRequest<'a> {
 }
 
 impl RefusedRequest<'_> {
-    pub(super) fn tell(&self, violations: &mut Violations, why: &str) {
+    pub(super) fn report(&self, violations: &mut Violations, why: &str) {
         let reason = self.response.reason().unwrap_or_default();
         let reason = String::from_utf8_lossy(reason);
         let mut evidence = format!("{} {}", self.status, reason.trim()).trim_end().to_owned();

@@ -323,7 +323,7 @@ mod tests {
             s.between("::1", "::1").upgraded().between("127.0.0.1", "127.0.0.1").dial().refuse();
         }},
         RuleCase { name: "a name of both families", near: &[], fires: &["NET-01", "NET-04"], play: |s| {
-            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).asks_for("a.test", 28).is_told("a.test", 28, 0, &["fd00::2"]);
+            s.looks_up("a.test", 1).lookup_answer("a.test", 1, 0, &["10.0.0.2"]).looks_up("a.test", 28).lookup_answer("a.test", 28, 0, &["fd00::2"]);
             s.between("fd00::1", "fd00::2").dial().refuse().between("10.0.0.1", "10.0.0.2").upgraded().close();
         }},
         RuleCase { name: "both refused", near: &["NET-04"], fires: &["NET-01", "NET-01"], play: |s| {
@@ -335,38 +335,38 @@ mod tests {
         RuleCase { name: "served much later", near: &["NET-04"], fires: &["NET-01"], play: |s| {
             s.between("::1", "::1").dial().refuse().wait(20_000).between("127.0.0.1", "127.0.0.1").upgraded().close();
         }},
-        RuleCase { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("tpyo.test", 1).is_told("tpyo.test", 1, 3, &[]); } },
+        RuleCase { name: "no such name", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("tpyo.test", 1).lookup_answer("tpyo.test", 1, 3, &[]); } },
         RuleCase { name: "no such name, in a search domain neither", near: &[], fires: &["NET-05"], play: |s| {
-            s.asks_for("tpyo", 1).is_told("tpyo", 1, 3, &[]).asks_for("tpyo.corp.test", 1).is_told("tpyo.corp.test", 1, 3, &[]);
+            s.looks_up("tpyo", 1).lookup_answer("tpyo", 1, 3, &[]).looks_up("tpyo.corp.test", 1).lookup_answer("tpyo.corp.test", 1, 3, &[]);
         }},
         RuleCase { name: "the resolver fails for both families", near: &[], fires: &["NET-05"], play: |s| {
-            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 1, 2, &[]).is_told("a.test", 28, 2, &[]);
+            s.looks_up("a.test", 1).looks_up("a.test", 28).lookup_answer("a.test", 1, 2, &[]).lookup_answer("a.test", 28, 2, &[]);
         }},
-        RuleCase { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).is_told("a.test", 1, 0, &[]); } },
-        RuleCase { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.asks_for("a.test", 1).wait(5_000).asks_for("a.test", 1); } },
-        RuleCase { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("a.test", 1); } },
+        RuleCase { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 1).lookup_answer("a.test", 1, 0, &[]); } },
+        RuleCase { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 1).wait(5_000).looks_up("a.test", 1); } },
+        RuleCase { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.looks_up("a.test", 1); } },
         RuleCase { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
-            s.asks_for("a.test", 1).asks_for("a.test", 28).is_told("a.test", 28, 3, &[]).is_told("a.test", 1, 0, &["10.0.0.2"]);
+            s.looks_up("a.test", 1).looks_up("a.test", 28).lookup_answer("a.test", 28, 3, &[]).lookup_answer("a.test", 1, 0, &["10.0.0.2"]);
         }},
         RuleCase { name: "found in a search domain", near: &["NET-05"], fires: &[], play: |s| {
-            s.asks_for("a", 1).is_told("a", 1, 3, &[]).asks_for("a.corp.test", 1).is_told("a.corp.test", 1, 0, &["10.0.0.2"]);
+            s.looks_up("a", 1).lookup_answer("a", 1, 3, &[]).looks_up("a.corp.test", 1).lookup_answer("a.corp.test", 1, 0, &["10.0.0.2"]);
         }},
         RuleCase { name: "found in the second search domain", near: &["NET-05"], fires: &[], play: |s| {
-            s.asks_for("a.first.test", 1).is_told("a.first.test", 1, 3, &[]).asks_for("a.second.test", 1).is_told("a.second.test", 1, 0, &["10.0.0.2"]);
+            s.looks_up("a.first.test", 1).lookup_answer("a.first.test", 1, 3, &[]).looks_up("a.second.test", 1).lookup_answer("a.second.test", 1, 0, &["10.0.0.2"]);
         }},
         RuleCase { name: "another name with the same beginning", near: &[], fires: &["NET-05"], play: |s| {
-            s.asks_for("www.one.test", 1).is_told("www.one.test", 1, 3, &[]).wait(3_000).asks_for("www.two.test", 1).is_told("www.two.test", 1, 0, &["10.0.0.2"]);
+            s.looks_up("www.one.test", 1).lookup_answer("www.one.test", 1, 3, &[]).wait(3_000).looks_up("www.two.test", 1).lookup_answer("www.two.test", 1, 0, &["10.0.0.2"]);
         }},
         RuleCase { name: "tried with a search domain before itself", near: &["NET-05"], fires: &[], play: |s| {
-            s.asks_for("a.test.corp.test", 1).is_told("a.test.corp.test", 1, 3, &[]).asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]);
+            s.looks_up("a.test.corp.test", 1).lookup_answer("a.test.corp.test", 1, 3, &[]).looks_up("a.test", 1).lookup_answer("a.test", 1, 0, &["10.0.0.2"]);
         }},
         RuleCase { name: "nobody wanted it for a WebSocket", near: &["NET-05"], fires: &[], play: |s| {
-            s.asks_for("metrics.other.test", 1).is_told("metrics.other.test", 1, 3, &[]).wait(60_000).upgraded().close();
+            s.looks_up("metrics.other.test", 1).lookup_answer("metrics.other.test", 1, 3, &[]).wait(60_000).upgraded().close();
         }},
         RuleCase { name: "a neighbor of the server", near: &[], fires: &["NET-05"], play: |s| {
-            s.asks_for("ws2.example.com", 1).is_told("ws2.example.com", 1, 3, &[]).wait(60_000).upgraded().close();
+            s.looks_up("ws2.example.com", 1).lookup_answer("ws2.example.com", 1, 3, &[]).wait(60_000).upgraded().close();
         }},
-        RuleCase { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.asks_for("wpad.corp.test", 1).is_told("wpad.corp.test", 1, 3, &[]); } },
+        RuleCase { name: "proxy discovery", near: &["NET-05"], fires: &[], play: |s| { s.looks_up("wpad.corp.test", 1).lookup_answer("wpad.corp.test", 1, 3, &[]); } },
         RuleCase { name: "five attempts at one interval", near: &["NET-05"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-11"], play: |s| refused(s, &[1_000; 4]) },
         RuleCase { name: "four attempts", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[1_000; 3]) },
         RuleCase { name: "with back-off", near: &["NET-11"], fires: &["NET-01", "NET-01", "NET-01", "NET-01", "NET-01", "NET-01"], play: |s| refused(s, &[500, 1_000, 2_000, 4_000, 8_000]) },
@@ -386,7 +386,7 @@ mod tests {
             for _ in 0..8 { s.wait(100).upgraded().close(); }
         }},
         RuleCase { name: "served late, with names", near: &["NET-05", "NET-04"], fires: &[], play: |s| {
-            s.asks_for("a.test", 1).is_told("a.test", 1, 0, &["10.0.0.2"]).dial().wait(300).answer().acknowledge(ClientToServer).upgrade("", "").close();
+            s.looks_up("a.test", 1).lookup_answer("a.test", 1, 0, &["10.0.0.2"]).dial().wait(300).answer().acknowledge(ClientToServer).upgrade("", "").close();
         }},
     ];
 
@@ -400,7 +400,7 @@ mod tests {
         let mut scenario = Scenario::new();
         for number in 0..13 {
             let name = format!("a{number}.test");
-            scenario.asks_for(&name, 1).is_told(&name, 1, 3, &[]);
+            scenario.looks_up(&name, 1).lookup_answer(&name, 1, 3, &[]);
         }
         let judged = scenario.judge(&crate::findings::Reading::default());
         assert_eq!(judged.list.len(), MOST_NAMES);

@@ -60,9 +60,10 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::End(|context, violations| {
             let network = &context.connection.network;
             let (opening, unreachable) = (&network.opening, network.unreachable);
-            let is_told = unreachable.is_some_and(|it| it.kind.meaning() != IcmpMeaning::TooBig);
+            let is_explained =
+                unreachable.is_some_and(|it| it.kind.meaning() != IcmpMeaning::TooBig);
             let Some((first, latest)) = opening.first_syn.zip(opening.latest_syn) else { return };
-            if context.connection.packets.server > 0 || opening.syn_ack.is_some() || is_told {
+            if context.connection.packets.server > 0 || opening.syn_ack.is_some() || is_explained {
                 return;
             }
             let gave_up = match context.connection.state {
