@@ -5,6 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::foreign::Remedy;
 use crate::stream::PacketId;
 
 /// Why packets cannot be read.
@@ -37,7 +38,7 @@ pub enum Error {
         name: String,
     },
     /// The bytes are not a capture of any known format.
-    #[error("{name} is not a capture: {looks}; expected a pcap or pcapng file")]
+    #[error("{name} is not a capture: {looks}; expected a pcap or pcapng file{}", looks.hint(name))]
     NotCapture {
         /// The file.
         name: String,
@@ -45,14 +46,14 @@ pub enum Error {
         looks: Looks,
     },
     /// A known format that is not supported.
-    #[error("{name} is {format}, which is not supported; {remedy}")]
+    #[error("{name} is {format}, which is not supported; {}", remedy.advice(name))]
     Unsupported {
         /// The file.
         name: String,
         /// What it is, with its article.
         format: &'static str,
-        /// How to make it readable.
-        remedy: &'static str,
+        /// How to make a capture of it.
+        remedy: Remedy,
     },
     /// A compressed file that cannot be decompressed as far as the capture's header.
     #[error("{name} cannot be decompressed: {flaw} at byte {position}; copy the file again")]
@@ -180,6 +181,16 @@ pub enum Looks {
     },
     /// A compressed file in a compressed file.
     CompressedTwice,
+}
+
+impl Looks {
+    /// What may help beyond naming another file.
+    fn hint(self, name: &str) -> String {
+        match self {
+            Self::Noise => format!("; if Wireshark opens it, {}", Remedy::Convert.advice(name)),
+            Self::Text | Self::Short { .. } | Self::CompressedTwice => String::new(),
+        }
+    }
 }
 
 impl fmt::Display for Looks {

@@ -8,6 +8,7 @@ mod classic;
 mod clock;
 mod compressed;
 mod error;
+mod foreign;
 mod input;
 mod interface;
 pub mod live;
@@ -24,6 +25,7 @@ mod write;
 pub use error::{
     CompressionFormat, Damage, Error, Flaw, Looks, SkippedBlock, SkippedBlocks, TruncatedPart,
 };
+pub use foreign::Remedy;
 pub use interface::{Interface, Losses};
 pub use open::{length, open, open_stream};
 pub use output::{CaptureOutput, Replacing};

@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::compressed::{decompress, recognize};
-use super::error::{Error, Looks, printable};
+use super::error::{Error, printable};
+use super::foreign::{self, ForeignFormat, SAMPLE_LENGTH};
 use super::input::{BytesRead, Counted, Input};
 use super::{PacketSource, classic, pcapng};
-use crate::stream::length_u64;
 
 /// Opens a capture file.
 ///
@@ -75,35 +75,11 @@ fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
     input.ensure(SAMPLE_LENGTH)?;
     let first = input.available();
     let name = input.name().to_owned();
-    if let Some(&(_, format, remedy)) = OTHERS.iter().find(|other| first.starts_with(other.0)) {
-        return Err(Error::Unsupported { name, format, remedy });
-    }
-    Err(Error::NotCapture { name, looks: looks(first) })
-}
-
-/// What bytes of an unknown format look like.
-fn looks(first: &[u8]) -> Looks {
-    let sample = first.get(..SAMPLE_LENGTH).unwrap_or(first);
-    if recognize(sample).is_some() {
-        return Looks::CompressedTwice;
-    }
-    let text = match std::str::from_utf8(sample) {
-        Ok(text) => text,
-        // The sample may end within a character.
-        Err(error) if error.error_len().is_none() => {
-            let whole = sample.get(..error.valid_up_to()).unwrap_or_default();
-            std::str::from_utf8(whole).unwrap_or_default()
-        }
-        Err(_) => "",
-    };
-    let readable = |character: char| !character.is_control() || character.is_ascii_whitespace();
-    if !text.is_empty() && text.chars().all(readable) {
-        Looks::Text
-    } else if sample.len() < MAGIC_LENGTH {
-        Looks::Short { length: length_u64(sample.len()) }
-    } else {
-        Looks::Noise
-    }
+    let first = first.get(..SAMPLE_LENGTH).unwrap_or(first);
+    Err(match foreign::recognize(first) {
+        Some(ForeignFormat { format, remedy }) => Error::Unsupported { name, format, remedy },
+        None => Error::NotCapture { name, looks: foreign::looks(first) },
+    })
 }
 
 /// An error of the file system, by kind if known.
@@ -128,20 +104,3 @@ fn before_first_packet(error: Error) -> Error {
 
 /// Bytes needed to recognize any format.
 const MAGIC_LENGTH: usize = 4;
-
-/// Bytes examined to distinguish text, noise and other formats.
-const SAMPLE_LENGTH: usize = 512;
-
-/// Files often mistaken for captures, or that other tools convert: first bytes, name, remedy.
-#[rustfmt::skip]
-const OTHERS: &[(&[u8], &str, &str)] = &[
-    (b"\xfd7zXZ\0",             "compressed with xz",         "decompress it with xz -d"),
-    (b"\x04\x22\x4d\x18",       "compressed with lz4",        "decompress it with lz4 -d"),
-    (b"BZh",                    "compressed with bzip2",      "decompress it with bzip2 -d"),
-    (b"PK\x03\x04",             "a zip archive",              "unpack it"),
-    (b"7z\xbc\xaf\x27\x1c",     "a 7-Zip archive",            "unpack it"),
-    (b"snoop\0\0\0",            "a Solaris snoop capture",    "convert it with editcap -F pcapng"),
-    (b"GMBU",                   "a Network Monitor capture",  "convert it with editcap -F pcapng"),
-    (b"RTSS",                   "a Network Monitor capture",  "convert it with editcap -F pcapng"),
-    (b"XCP\0",                  "a NetXRay capture",          "convert it with editcap -F pcapng"),
-];

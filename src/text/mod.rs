@@ -6,4 +6,5 @@ pub mod clock;
 pub mod escape;
 pub mod page;
 pub mod role;
+pub mod shell;
 pub mod words;

@@ -11,6 +11,7 @@ mod clock;
 use self::blocks::{InterfaceDescription, PacketFields};
 use super::bytes::ByteOrder;
 use super::error::{Damage, Error, Looks, SkippedBlock, SkippedBlocks, TruncatedPart};
+use super::foreign::Remedy;
 use super::input::Input;
 use super::{LinkType, MEMORY_LIMIT, Packet, PacketSource, Secrets};
 use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
@@ -69,7 +70,7 @@ impl Pcapng {
             return Err(Error::Unsupported {
                 name,
                 format: "a pcapng file of an unknown version",
-                remedy: "convert it with editcap -F pcapng",
+                remedy: Remedy::Convert,
             });
         }
         Ok(Self {
