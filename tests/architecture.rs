@@ -434,9 +434,30 @@ impl Source {
         self.name.ends_with("tests.rs") || self.name.contains("fixture")
     }
 
-    /// Paths of items that it imports, without `crate`, its tests aside.
+    /// Paths of items that it imports or names where it uses them, without `crate`, its tests aside.
     fn imports(&self) -> Vec<Vec<String>> {
-        self.uses().into_iter().map(|(_, path)| path).collect()
+        self.uses().into_iter().map(|(_, path)| path).chain(self.named_inline()).collect()
+    }
+
+    /// Paths of items of ours that it writes out where it uses them. The scope of a `pub(in ...)` is not one.
+    fn named_inline(&self) -> Vec<Vec<String>> {
+        let elsewhere = self.untested().split(';').filter(|statement| import(statement).is_none());
+        let paths = elsewhere.flat_map(|code| {
+            ["crate::", "super::", "self::"].iter().flat_map(move |start| {
+                code.match_indices(start).filter_map(move |(at, _)| {
+                    let before = &code[..at];
+                    let is_part = before.ends_with(|letter: char| is_word(letter) || letter == ':');
+                    let path = code[at..].split(|letter: char| !is_word(letter) && letter != ':');
+                    path.into_iter().next().filter(|_| !is_part && !before.ends_with("(in "))
+                })
+            })
+        });
+        paths.filter_map(|path| self.absolute(path.trim_end_matches(':'))).collect()
+    }
+
+    /// Its code without its tests.
+    fn untested(&self) -> &str {
+        self.code.split("#[cfg(test)]\nmod tests").next().unwrap()
     }
 
     /// Those that others can import from here.
@@ -446,14 +467,9 @@ impl Source {
 
     /// Items of ours that it imports, and whether it passes them on.
     fn uses(&self) -> Vec<(bool, Vec<String>)> {
-        let code = self.code.split("#[cfg(test)]\nmod tests").next().unwrap();
         let mut found = Vec::new();
-        for statement in code.split(';') {
-            let line = statement.trim_start();
-            let Some((before, tree)) = line.split_once("use ") else { continue };
-            if !(before.is_empty() || before.starts_with("pub")) || before.contains('\n') {
-                continue;
-            }
+        for statement in self.untested().split(';') {
+            let Some((before, tree)) = import(statement) else { continue };
             let (prefix, names) = match tree.split_once('{') {
                 Some((prefix, names)) => (prefix, names.trim_end_matches('}')),
                 None => ("", tree),
@@ -510,6 +526,13 @@ impl Source {
             })
         })
     }
+}
+
+/// What precedes `use` in a statement that imports something, and what it imports.
+fn import(statement: &str) -> Option<(&str, &str)> {
+    let (before, tree) = statement.trim_start().split_once("use ")?;
+    let is_import = before.is_empty() || before.starts_with("pub") && !before.contains('\n');
+    is_import.then_some((before, tree))
 }
 
 fn is_word(letter: char) -> bool {
