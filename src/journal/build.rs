@@ -10,6 +10,7 @@ use super::held::{HeldFinding, HeldFindings, IsLast};
 use super::hindsight::Hindsight;
 use super::pairs::Pairs;
 use super::summary::{Summary, Tally};
+use super::unanswered::{Holding, UnansweredRequest, UnansweredRequests, is_part_of_end};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{PayloadPacket, Sink, Totals};
 use crate::findings::{Finding, Findings, Reading, Rule};
@@ -38,6 +39,7 @@ pub struct Builder {
     /// Findings about messages that are not whole yet.
     held: HeldFindings,
     pairs: Pairs,
+    unanswered: UnansweredRequests,
     tally: Tally,
     stage: Stage,
     /// What an earlier pass over the capture learned.
@@ -105,6 +107,7 @@ impl Builder {
             folded: Vec::new(),
             held: HeldFindings::default(),
             pairs: Pairs::new(),
+            unanswered: UnansweredRequests::default(),
             tally: Tally::default(),
             stage: Stage::Events,
             hindsight: None,
@@ -204,6 +207,10 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         self.tally.connection(connection, event);
+        if !self.unanswered.is_empty() && !is_part_of_end(event) {
+            let unanswered = self.unanswered.take(connection.id);
+            self.no_response(unanswered, connection, out);
+        }
         let Some(mut entry) = entry_of(origin, connection, event) else {
             if let ConnectionEvent::InvalidUtf8 { direction, span, .. } = *event {
                 self.hold(connection.id, direction, span, None);
@@ -213,13 +220,18 @@ impl Builder {
         match entry.kind {
             EntryKind::Request(_) => {
                 if let Some(span) = entry.span {
-                    self.pairs.request(connection.id, EntryId(self.next), span);
+                    self.pairs.request(connection, EntryId(self.next), span);
                 }
                 self.head(entry, out);
             }
             EntryKind::Response(_) | EntryKind::NoResponse(_) => {
-                entry.partner = self.pairs.response(connection.id);
-                self.head(entry, out);
+                let request = self.pairs.response(connection.id);
+                entry.partner = request.map(|request| request.entry);
+                let holding =
+                    request.map(|request| self.unanswered.hold(&entry, request, &mut self.fresh));
+                if holding != Some(Holding::Entry) {
+                    self.head(entry, out);
+                }
             }
             EntryKind::Tunnel(..) => self.head(entry, out),
             EntryKind::Ended { ending, .. } => {
@@ -429,10 +441,27 @@ impl Builder {
         self.give(entry, out);
     }
 
+    /// Gives the held entry of a response that never came.
+    fn no_response(
+        &mut self,
+        unanswered: Option<UnansweredRequest>,
+        connection: &Connection,
+        out: &mut impl Journal,
+    ) {
+        let Some(unanswered) = unanswered else { return };
+        let id = self.take_id();
+        out.entry(&Entry { id, ..unanswered.entry(connection) });
+    }
+
     /// Gives the end of a connection, after the findings about what was given before.
     fn end(&mut self, entry: Entry<'_>, connection: &Connection, out: &mut impl Journal) {
         let id = connection.id;
         self.pairs.end(id);
+        let mut unanswered = self.unanswered.take(id);
+        if let Some(unanswered) = &mut unanswered {
+            unanswered.add(&mut self.fresh);
+        }
+        self.no_response(unanswered, connection, out);
         if !self.is_plain() {
             let mut about = self.held.end(id);
             for found in std::mem::take(&mut self.fresh) {

@@ -16,6 +16,7 @@ mod pairs;
 mod severities;
 mod statistics;
 mod summary;
+mod unanswered;
 
 pub use self::build::{Assembly, Builder};
 pub use self::entry::{

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt};
 
-use super::entry::{EntryId, Partner};
-use crate::analysis::event::ConnectionId;
+use super::entry::{EntryId, Found, Partner};
+use crate::analysis::event::{Connection, ConnectionId};
 use crate::stream::{Direction, PerDirection, Span};
 use crate::websocket::{Message, Opcode};
 
@@ -22,12 +22,22 @@ pub(super) struct Pairs {
 /// What waits for a partner on one connection.
 #[derive(Debug, Default)]
 struct OpenPairs {
-    request: Option<Partner>,
+    request: Option<OpenRequest>,
     /// Pings that no Pong has answered, by sender.
     pings: PerDirection<VecDeque<UnpairedControl>>,
     /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole to be
     /// filled.
     pongs: PerDirection<VecDeque<UnpairedControl>>,
+}
+
+/// A request that waits for its response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenRequest {
+    pub(super) entry: Partner,
+    /// Stream offset of its head.
+    pub(super) start: u64,
+    /// Stream offset at which its response is expected: all that the server had sent before.
+    pub(super) answer: u64,
 }
 
 /// A Ping or Pong that waits for its partner.
@@ -39,19 +49,34 @@ struct UnpairedControl {
     payload: u64,
 }
 
+impl OpenRequest {
+    /// Whether a finding made at the end of the connection is about the response that never came: it names
+    /// the request, or what the server sent or did from the place of the response on.
+    pub(super) fn has(&self, found: &Found) -> bool {
+        match (found.finding.direction, found.finding.offset) {
+            (Some(Direction::ClientToServer), Some(offset)) => offset == self.start,
+            (Some(Direction::ServerToClient), offset) => {
+                offset.is_none_or(|offset| offset >= self.answer)
+            }
+            (None, _) | (Some(Direction::ClientToServer), None) => false,
+        }
+    }
+}
+
 impl Pairs {
     pub(super) fn new() -> Self {
         Self { open: HashMap::new() }
     }
 
     /// Remembers a request.
-    pub(super) fn request(&mut self, connection: ConnectionId, id: EntryId, span: Span) {
+    pub(super) fn request(&mut self, connection: &Connection, id: EntryId, span: Span) {
         let entry = Partner { id, last: span.last };
-        self.open.entry(connection).or_default().request = Some(entry);
+        let request = OpenRequest { entry, start: span.start, answer: connection.bytes.server };
+        self.open.entry(connection.id).or_default().request = Some(request);
     }
 
     /// The request that a response, or the lack of one, belongs to.
-    pub(super) fn response(&mut self, connection: ConnectionId) -> Option<Partner> {
+    pub(super) fn response(&mut self, connection: ConnectionId) -> Option<OpenRequest> {
         self.open.get_mut(&connection)?.request.take()
     }
 

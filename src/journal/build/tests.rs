@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::analysis::event::{Outcome, StartedBy, TcpState};
+use crate::analysis::event::{Outcome, Recognition, StartedBy, TcpState};
 use crate::findings::rule;
 use crate::http::{Handshake, Head};
 use crate::journal::fixture::{self, finding_in, origin};
@@ -242,25 +242,51 @@ fn pings_and_pongs_are_partners() {
     assert_eq!(lines.text, ["0 ping", "1 pong with 0", "2 pong", "3 ping with 2"]);
 }
 
-#[test]
-fn requests_and_responses_are_partners() {
+/// Plays a request without a response to a builder: what comes after it, and findings before the last event.
+fn unanswered(then: &[ConnectionEvent<'_>], found: &[(&str, Direction, u64)]) -> Vec<String> {
     let mut lines = EntryLines::default();
     let mut builder = Builder::new();
     let mut connection = connection();
+    connection.bytes.server = 20;
     let handshake = Handshake {
         request: Some(Head::parse(b"GET / HTTP/1.1\r\n\r\n", span(0, 18))),
         ..Handshake::default()
     };
     connection.state = TcpState::Reset(SERVER);
-    for what in [
-        ConnectionEvent::UpgradeRequested(&handshake),
-        ConnectionEvent::StateChanged,
-        ConnectionEvent::HandshakeEnded(&handshake),
-    ] {
-        let kind = EventKind::Connection(&connection, what);
-        builder.feeding(&mut lines).event(&Event { origin: origin(9), kind });
+    let request = ConnectionEvent::UpgradeRequested(&handshake);
+    let mut events = vec![request, ConnectionEvent::HandshakeEnded(&handshake)];
+    events.extend(then);
+    let last = events.len() - 1;
+    for (number, what) in events.into_iter().enumerate() {
+        let mut assembly = builder.feeding(&mut lines);
+        for (id, direction, offset) in found.iter().filter(|_| number == last) {
+            assembly.finding(&Finding {
+                direction: Some(*direction),
+                offset: Some(*offset),
+                ..finding_in(id, connection.id.0)
+            });
+        }
+        assembly
+            .event(&Event { origin: origin(9), kind: EventKind::Connection(&connection, what) });
     }
-    assert_eq!(lines.text, ["0 request", "1 RST", "2 no response with 0"]);
+    lines.text
+}
+
+#[test]
+fn a_response_that_never_came_carries_what_the_end_shows_about_it() {
+    let (state, end) = (ConnectionEvent::StateChanged, fixture::ending(Outcome::Open));
+    let about = [("HS-50", CLIENT, 0), ("HS-54", SERVER, 20), ("WS-C16", SERVER, 10)];
+    assert_eq!(
+        unanswered(&[state, end], &about),
+        ["0 request", "1 RST", "2 no response HS-50 HS-54 with 0", "3 finding WS-C16", "4 end"]
+    );
+    assert_eq!(unanswered(&[end], &[]), ["0 request", "1 no response with 0", "2 end"]);
+    // Frames were recognized: the connection goes on.
+    let frames = ConnectionEvent::Recognized(Recognition::Likely);
+    assert_eq!(
+        unanswered(&[frames], &[("CAP-03", SERVER, 20)]),
+        ["0 request", "1 no response with 0", "2 other CAP-03"]
+    );
 }
 
 #[test]
