@@ -2,14 +2,16 @@
 
 use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Limit, StartedBy};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Limit, StartedBy, Transport,
+};
 use crate::analysis::layers::{Carried, Change, Roles, Stack, StackStart};
 use crate::analysis::outcome;
 use crate::analysis::sink::{PayloadPacket, Sink};
 use crate::analysis::tcp_health::PacketSeen;
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Buffer, Chunk, Direction, Gap, Origin, length_u64};
-use crate::tcp::{self, ArrivalKind, Piece, Pressure};
+use crate::tcp::{self, ArrivalKind, Piece, Pressure, Watch};
 
 /// One connection while it is followed.
 #[derive(Debug)]
@@ -96,8 +98,11 @@ impl Flow {
             if self.about.network.is_told_by(segment, ArrivalKind::New) {
                 self.observe_network(direction, segment, ArrivalKind::New, context.now);
             }
-            if self.tcp.push_ignored(direction, segment) {
+            if self.tcp.push_ignored(direction, segment, context.now) {
                 self.change_state(context);
+            }
+            if self.tcp.is_waiting(direction) || self.tcp.is_waiting(direction.reverse()) {
+                self.drain_both(Pressure::None, context);
             }
             return;
         }
@@ -108,7 +113,9 @@ impl Flow {
         self.about.acknowledged = self.tcp.acknowledged();
         self.about.first_sequences = self.tcp.first_sequences();
         let count = match arrival.kind {
-            ArrivalKind::New | ArrivalKind::Late | ArrivalKind::Stray => None,
+            ArrivalKind::New | ArrivalKind::Late | ArrivalKind::Reopened | ArrivalKind::Stray => {
+                None
+            }
             ArrivalKind::Repeated | ArrivalKind::KeepAlive => Some(&mut self.about.repeated),
             ArrivalKind::Duplicate => Some(&mut self.about.duplicates),
         };
@@ -148,8 +155,7 @@ impl Flow {
     pub(super) fn end<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         let watched_until = context.now.time;
         context.now = self.about.last;
-        self.drain(Direction::ClientToServer, Pressure::End, context);
-        self.drain(Direction::ServerToClient, Pressure::End, context);
+        self.drain_both(Pressure::End, context);
         self.give_up_questions(context);
         self.stack.finish(&mut self.about, context);
         self.look_up_secrets(context);
@@ -159,8 +165,7 @@ impl Flow {
 
     /// Gives up holes, so that less must be kept.
     pub(super) fn give_up_holes<S: Sink>(&mut self, context: &mut Context<'_, S>) {
-        self.drain(Direction::ClientToServer, Pressure::High, context);
-        self.drain(Direction::ServerToClient, Pressure::High, context);
+        self.drain_both(Pressure::High, context);
     }
 
     /// Lets go what is kept, to save memory.
@@ -205,7 +210,10 @@ impl Flow {
             self.tcp.swap_directions();
         }
         if self.stack.is_ignored() {
-            self.tcp.ignore();
+            self.tcp.ignore(match self.about.transport {
+                Transport::Tcp => Watch::End,
+                Transport::Tls | Transport::H2 => Watch::Gaps,
+            });
         }
     }
 
@@ -259,6 +267,13 @@ impl Flow {
     fn change_state<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         self.about.state = self.tcp.state();
         self.emit(context, ConnectionEvent::StateChanged);
+    }
+
+    /// Hands over all that can be forced by now.
+    #[cold]
+    fn drain_both<S: Sink>(&mut self, pressure: Pressure, context: &mut Context<'_, S>) {
+        self.drain(Direction::ClientToServer, pressure, context);
+        self.drain(Direction::ServerToClient, pressure, context);
     }
 
     /// Hands over all of a direction that can be forced by now.

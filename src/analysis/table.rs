@@ -217,7 +217,10 @@ impl ConnectionTable {
                 return;
             }
             self.leaving.pop_front();
-            if is_live(&self.table, &key, id) {
+            // A reset that answered a void SYN-ACK did not end it.
+            let is_reset = |flow: &Flow| matches!(flow.tcp.state(), TcpState::Reset(_));
+            if matches!(self.table.get(&key), Some(TableEntry::Live(flow)) if flow.about.id == id && is_reset(flow))
+            {
                 self.end(key, sink);
             }
         }
@@ -298,12 +301,15 @@ fn is_late(next: &PerDirection<Option<u32>>, segment: &Segment<'_>) -> bool {
         // The same SYN once more: captured twice, or tried again after a refusal.
         return next.client == Some(segment.sequence.wrapping_add(1));
     }
-    let near = |next: Option<u32>| {
-        next.is_none_or(|next| {
-            let distance = segment.sequence.wrapping_sub(next).cast_signed();
-            distance.unsigned_abs() < LATE_DISTANCE
-        })
+    let is_near = |next: u32| {
+        let distance = segment.sequence.wrapping_sub(next).cast_signed();
+        distance.unsigned_abs() < LATE_DISTANCE
     };
+    if segment.flags.has(Flags::SYN) {
+        // The same SYN may be answered again with another number, because the first answer was void.
+        return next.client.is_some_and(is_near) || next.server.is_some_and(is_near);
+    }
+    let near = |next: Option<u32>| next.is_none_or(is_near);
     segment.payload.is_empty() || near(next.client) || near(next.server)
 }
 

@@ -178,6 +178,8 @@ impl Network {
             ArrivalKind::Repeated | ArrivalKind::Late => {
                 self.resent.get_mut(direction).observe(seen);
             }
+            // The reset answered the SYN-ACK before, which was void.
+            ArrivalKind::Reopened => self.reset = None,
             ArrivalKind::New => {}
         }
         let flags = segment.flags;

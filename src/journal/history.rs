@@ -243,7 +243,9 @@ impl ConnectionHistory {
                     self.ended = Some(end);
                 }
             }
-            TcpState::SynSent | TcpState::Refused | TcpState::Established => {}
+            // Opened once more: a reset before was the answer to a void SYN-ACK.
+            TcpState::Established => (self.ended, self.reset) = (None, None),
+            TcpState::SynSent | TcpState::Refused => {}
         }
     }
 }

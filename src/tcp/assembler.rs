@@ -177,6 +177,15 @@ impl Assembler {
         self.next
     }
 
+    /// From where to where bytes are kept after holes, as stream offsets.
+    pub fn kept_ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        let kept = self.waiting.iter().flat_map(|waiting| waiting.kept.iter());
+        kept.map(|(start, kept)| {
+            let cut = u64::from(kept.cut);
+            (*start, start.saturating_add(length_u64(kept.bytes.len())).saturating_add(cut))
+        })
+    }
+
     /// Forgets all kept bytes.
     pub fn clear(&mut self) {
         self.waiting = None;

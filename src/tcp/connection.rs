@@ -2,7 +2,8 @@
 
 use crate::decode::{Flags, Segment};
 use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PerDirection, Span, length_u64};
-use crate::tcp::assembler::{Assembler, Kept, Repetition, SegmentMeta};
+use crate::tcp::assembler::{Kept, Repetition, SegmentMeta};
+use crate::tcp::half::{Half, Hole, MAX_AHEAD, Signature};
 use crate::tcp::seq;
 
 /// One TCP connection: segments in, pieces of its two streams out.
@@ -13,8 +14,10 @@ use crate::tcp::seq;
 /// limit on kept bytes is reached; or when the connection ends.
 #[derive(Debug, Default)]
 pub struct Connection {
-    halves: PerDirection<Half>,
-    state: TcpState,
+    pub(super) halves: PerDirection<Half>,
+    pub(super) state: TcpState,
+    /// Whether missing bytes are looked for although nobody reads the content.
+    pub(super) is_watched: bool,
 }
 
 /// State of a TCP connection.
@@ -101,6 +104,9 @@ pub enum ArrivalKind {
     Late,
     /// The same packet, captured twice.
     Duplicate,
+    /// A second SYN-ACK with another sequence number: the first one was void, and so is a reset that
+    /// answered it.
+    Reopened,
     /// A sequence number that cannot belong to this connection.
     Stray,
 }
@@ -123,38 +129,6 @@ pub enum Pressure {
     High,
     /// The connection has ended, or the capture: nothing will come any more.
     End,
-}
-
-#[derive(Debug, Default)]
-struct Half {
-    assembler: Assembler,
-    /// Stream offset that the receiver has acknowledged.
-    acknowledged: u64,
-    /// Sequence number of stream offset 0.
-    start: Option<u32>,
-    /// Whether any packet of this direction was captured.
-    seen: bool,
-    /// Stream offset of the FIN.
-    fin: Option<u64>,
-    last: Signature,
-    /// Since when an acknowledged hole is known.
-    hole: Option<Box<Hole>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Hole {
-    since: Origin,
-    /// How often the hole was looked at since then: at least once a packet of the connection.
-    packets: u32,
-}
-
-/// What makes a packet recognisable when it is captured twice.
-#[derive(Clone, Copy, Debug, Default)]
-struct Signature {
-    /// Everything in the TCP header that is the same in both captures; 0 for a packet that is not
-    /// judged.
-    header: u64,
-    time: u64,
 }
 
 impl Connection {
@@ -255,6 +229,13 @@ impl Connection {
         let duplicate = signature.is_duplicate_of(half.last);
         half.last = signature;
         half.seen = true;
+        if segment.flags.has(Flags::SYN) && segment.flags.has(Flags::ACK) && half.reopen(segment) {
+            if matches!(before, TcpState::Reset(_)) {
+                self.state = TcpState::Established;
+            }
+            let state_changed = self.state != before;
+            return Arrival { kind: ArrivalKind::Reopened, state_changed, ..Arrival::NOTHING };
+        }
         self.acknowledge(direction, segment, origin);
         let mut arrival = self.payload(direction, segment, origin);
         // The same header with other content is not a second copy.
@@ -272,7 +253,9 @@ impl Connection {
     #[inline]
     pub fn is_waiting(&self, direction: Direction) -> bool {
         let half = self.halves.get(direction);
-        !half.assembler.is_empty() || half.acknowledged > half.assembler.next()
+        !half.assembler.is_empty()
+            || half.acknowledged > half.assembler.next()
+            || half.unread.is_some()
     }
 
     /// The next part of a direction's stream, if it is known already.
@@ -281,8 +264,11 @@ impl Connection {
         if let Some((offset, kept)) = half.assembler.pop() {
             return Some(Piece::Kept(offset, kept));
         }
+        let first_kept = match &half.unread {
+            Some(_) => half.first_unread(),
+            None => half.assembler.first_kept(),
+        };
         let next = half.assembler.next();
-        let first_kept = half.assembler.first_kept();
         if let Some(hole) = &mut half.hole {
             hole.packets = hole.packets.saturating_add(1);
         }
@@ -321,28 +307,13 @@ impl Connection {
         })
     }
 
-    /// Drops all kept bytes, because this connection's content is not needed.
-    pub fn ignore(&mut self) {
-        self.halves.client.assembler.clear();
-        self.halves.server.assembler.clear();
-    }
-
-    /// Takes one segment of a connection whose content is not needed: only its end counts.
-    ///
-    /// Returns whether the state changed.
-    pub fn push_ignored(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
-        let before = self.state;
-        self.halves.get_mut(direction).seen = true;
-        if segment.flags.has(Flags::FIN) {
-            let half = self.halves.get_mut(direction);
-            half.fin = Some(half.assembler.next());
-        }
-        self.control(direction, segment);
-        self.state != before
-    }
-
     #[inline]
-    fn acknowledge(&mut self, direction: Direction, segment: &Segment<'_>, origin: Origin) {
+    pub(super) fn acknowledge(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        origin: Origin,
+    ) {
         if !segment.flags.has(Flags::ACK) {
             return;
         }
@@ -355,10 +326,15 @@ impl Connection {
             return;
         }
         // A FIN takes one number of its own.
-        other.acknowledged = other.fin.map_or(offset, |fin| offset.min(fin));
-        if other.acknowledged > next && other.hole.is_none() {
+        let acknowledged = other.fin.map_or(offset, |fin| offset.min(fin));
+        if acknowledged > next && other.hole.is_none() {
+            // What a reset acknowledges may be anything.
+            if segment.flags.has(Flags::RST) || other.take_rival(segment.acknowledgement) {
+                return;
+            }
             other.hole = Some(Box::new(Hole { since: origin, packets: 0 }));
         }
+        other.acknowledged = acknowledged;
     }
 
     #[inline]
@@ -373,15 +349,20 @@ impl Connection {
         let half = self.halves.get_mut(direction);
         let syn = segment.flags.has(Flags::SYN);
         let sequence = if syn { segment.sequence.wrapping_add(1) } else { segment.sequence };
-        let start = *half.start.get_or_insert(sequence);
+        half.start.get_or_insert(sequence);
+        half.take_rival(sequence);
+        let start = half.start.unwrap_or(sequence);
         let next = half.assembler.next();
-        let offset = seq::offset(sequence, start, next);
+        let mut offset = seq::offset(sequence, start, next);
         let distance = offset.saturating_sub(next.cast_signed()).unsigned_abs();
-        if distance > MAX_AHEAD {
-            arrival.kind = ArrivalKind::Stray;
-            return arrival;
-        }
         let on_wire = length_u64(segment.payload.len()).saturating_add(u64::from(segment.missing));
+        if distance > MAX_AHEAD {
+            let Some(followed) = half.follow_jump(sequence, on_wire) else {
+                arrival.kind = ArrivalKind::Stray;
+                return arrival;
+            };
+            offset = followed;
+        }
         let end = offset.saturating_add(on_wire.cast_signed());
         if segment.flags.has(Flags::FIN)
             && let Ok(fin) = u64::try_from(end)
@@ -425,7 +406,7 @@ impl Connection {
     }
 
     #[inline]
-    fn control(&mut self, direction: Direction, segment: &Segment<'_>) {
+    pub(super) fn control(&mut self, direction: Direction, segment: &Segment<'_>) {
         let flags = segment.flags;
         if flags.has(Flags::RST) {
             self.state = match (self.state, direction) {
@@ -458,46 +439,9 @@ impl Connection {
 }
 
 /// Whether these are the flags of a segment that neither opens nor ends anything.
-fn changes_no_state(flags: Flags) -> bool {
+pub(super) fn changes_no_state(flags: Flags) -> bool {
     let telling = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0 | Flags::ACK.0;
     flags.0 & telling == Flags::ACK.0
-}
-
-impl Half {
-    /// Takes the payload of a segment if it is whole and the next of the stream.
-    #[inline]
-    fn take_next<'a>(&mut self, segment: &Segment<'a>, origin: Origin) -> Option<Chunk<'a>> {
-        let offset = self.assembler.next();
-        let expected = self.start?.wrapping_add(seq::low_half(offset));
-        if segment.sequence != expected || segment.missing > 0 {
-            return None;
-        }
-        let chunk = Chunk { offset, bytes: segment.payload, origin };
-        self.assembler.advance(chunk).then(|| {
-            self.last = Signature::of(segment, origin);
-            chunk
-        })
-    }
-
-    fn is_patience_over(&self, now: Origin) -> bool {
-        self.assembler.buffered_bytes() >= PATIENCE_BYTES
-            || self.hole.as_deref().is_none_or(|hole| {
-                let waited = now.time.since(hole.since.time);
-                (waited >= PATIENCE_TIME && hole.packets >= PATIENCE_PACKETS)
-                    || hole.packets >= PATIENCE_MOST_PACKETS
-            })
-    }
-
-    /// The gap of `cut` bytes after what was just handed over, as far as no kept bytes fill it.
-    pub(super) fn cut_gap(&mut self, cut: u32, origin: Origin) -> Option<Gap> {
-        if cut == 0 {
-            return None;
-        }
-        let offset = self.assembler.next();
-        let end = self.assembler.skip_to(offset.saturating_add(u64::from(cut)));
-        let length = end.saturating_sub(offset);
-        (length > 0).then_some(Gap { offset, length, cause: GapCause::SnapLength, origin })
-    }
 }
 
 impl Connection {
@@ -507,55 +451,6 @@ impl Connection {
     }
 }
 
-impl Signature {
-    /// Plain acknowledgements may well be sent twice and are not compared.
-    fn of(segment: &Segment<'_>, origin: Origin) -> Self {
-        let telling = !segment.payload.is_empty()
-            || segment.flags.has(Flags::SYN)
-            || segment.flags.has(Flags::FIN);
-        if !telling {
-            return Self { header: 0, time: origin.time.0 };
-        }
-        let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgement);
-        let rest = length_u64(segment.payload.len()) << 24
-            | u64::from(segment.window) << 8
-            | u64::from(segment.flags.0);
-        // Two multiplications spread the bits, so that few pairs of headers are alike by accident.
-        let mixed = numbers.wrapping_mul(SPREAD) ^ rest;
-        Self { header: mixed.wrapping_mul(SPREAD) | 1, time: origin.time.0 }
-    }
-
-    /// Whether two packets in a row of one direction are one, captured at two places.
-    fn is_duplicate_of(self, earlier: Self) -> bool {
-        self.header != 0
-            && self.header == earlier.header
-            && self.time.abs_diff(earlier.time) <= DUPLICATE_TIME
-    }
-}
-
-/// An odd number with bits all over: 2^64 divided by the golden ratio.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// A sequence number farther than this from the expected one is not the connection's: the largest
-/// window of TCP (RFC 7323 §2.3), in bytes.
-const MAX_AHEAD: u64 = 1 << 30;
-
-/// How long an acknowledged hole may still be filled by packets recorded late, in nanoseconds ...
-const PATIENCE_TIME: u64 = 100_000_000;
-
-/// ... and at least for so many packets of the connection ...
-const PATIENCE_PACKETS: u32 = 16;
-
-/// ... but never for more than this many, ...
-const PATIENCE_MOST_PACKETS: u32 = 1024;
-
-/// ... nor for more kept bytes than this.
-const PATIENCE_BYTES: usize = 1 << 18;
-
 /// Packets overtake one another by less than this, in nanoseconds: a fast retransmission takes a round
 /// trip, and the shortest ones of interest cross a network.
 const REORDERING_TIME: u64 = 3_000_000;
-
-/// Two captures of one packet are not farther apart than this, in nanoseconds. Retransmissions are:
-/// the least timeout is 200 ms, and a fast retransmission takes a round trip.
-const DUPLICATE_TIME: u64 = 1_000_000;

@@ -2,8 +2,12 @@
 
 pub mod assembler;
 pub mod connection;
+mod half;
+mod numbering;
 pub mod seq;
 pub mod table;
+mod unread;
 
 pub use connection::{Arrival, ArrivalKind, Connection, Piece, Pressure, TcpState};
 pub use table::{FlowKey, FlowTable};
+pub use unread::Watch;

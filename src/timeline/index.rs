@@ -24,7 +24,9 @@ pub(super) struct ConnectionIndex {
     pub(super) story: Option<Box<ConnectionStory>>,
     /// Its packets with payload.
     pub(super) packets: PacketList,
-    pub(super) first_sequences: PerDirection<Option<u32>>,
+    first_sequences: PerDirection<Option<u32>>,
+    /// Sequence numbers of offset 0 that were valid before, and up to which offset.
+    former_sequences: PerDirection<Vec<(u64, u32)>>,
     /// Bytes that were given up as missing, by offset: late ones that the analyzer passed over are
     /// passed over again.
     pub(super) holes: PerDirection<Vec<StreamHole>>,
@@ -115,7 +117,35 @@ impl ConnectionIndex {
 
     /// Takes over what becomes known of the streams.
     pub(super) fn update(&mut self, connection: &Connection) {
-        self.first_sequences = connection.first_sequences;
+        if self.first_sequences != connection.first_sequences {
+            self.renumber(connection);
+        }
+    }
+
+    /// Takes over that the sequence numbers of a stream begin elsewhere: at the beginning, or after a jump.
+    #[cold]
+    fn renumber(&mut self, connection: &Connection) {
+        for direction in Direction::BOTH {
+            let now = *connection.first_sequences.get(direction);
+            let before = std::mem::replace(self.first_sequences.get_mut(direction), now);
+            let reached = self.directions.get(direction).reached;
+            if let Some(before) = before
+                && now != Some(before)
+                && reached > 0
+            {
+                self.former_sequences.get_mut(direction).push((reached, before));
+            }
+        }
+    }
+
+    /// The sequence number of offset 0, as it was when an offset of the stream was read.
+    pub(super) fn first_sequence(&self, direction: Direction, offset: u64) -> Option<u32> {
+        let former = self.former_sequences.get(direction);
+        let after = former.partition_point(|(until, _)| *until <= offset);
+        match former.get(after) {
+            Some((_, first)) => Some(*first),
+            None => *self.first_sequences.get(direction),
+        }
     }
 
     pub(super) fn hole(&mut self, direction: Direction, gap: Gap) {
@@ -134,6 +164,8 @@ impl ConnectionIndex {
 
     /// Exchanges client and server in all that was kept so far.
     pub(super) fn swap_directions(&mut self) {
+        self.former_sequences.swap();
+        self.first_sequences.swap();
         std::mem::swap(&mut self.holes.client, &mut self.holes.server);
         std::mem::swap(&mut self.resume_states.client, &mut self.resume_states.server);
         std::mem::swap(&mut self.directions.client, &mut self.directions.server);

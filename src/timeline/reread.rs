@@ -50,7 +50,7 @@ impl StreamReader<'_> {
         range: StreamRange,
         each: &mut impl FnMut(StreamPart<'_>) -> ControlFlow<()>,
     ) -> Result<(), OpenError> {
-        let Some(first_sequence) = *self.index.first_sequences.get(self.direction) else {
+        let Some(first_sequence) = self.index.first_sequence(self.direction, range.offset) else {
             return Ok(());
         };
         let mut order = SegmentOrder::new(self.index.holes.get(self.direction), range.offset);

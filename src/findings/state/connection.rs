@@ -255,8 +255,12 @@ impl ConnectionState {
                 }
             }
             ConnectionEvent::StateChanged => {
-                if let Some(side) = ending_side(connection) {
-                    self.ended.get_or_insert((side, origin));
+                match ending_side(connection) {
+                    Some(side) => {
+                        self.ended.get_or_insert((side, origin));
+                    }
+                    // Open, or open once more after a void SYN-ACK was reset.
+                    None => self.ended = None,
                 }
             }
             ConnectionEvent::HandshakeEnded(handshake) => {
