@@ -1,6 +1,8 @@
 //! Proves that a layer may carry others: the same conversation, in the clear and in records of the test
 //! cipher (`analysis/layers/cipher.rs`), is printed, checked, shown, opened again and filtered alike.
 
+mod shown;
+
 use serde_json::Value;
 
 use crate::analysis::AnalyzerOptions;
@@ -57,8 +59,22 @@ fn encrypt(state: &mut CipherState, plain: &[u8], size: usize) -> Vec<u8> {
 /// Which packet carries each byte of the conversation.
 type Carriers = PerDirection<Vec<u64>>;
 
-/// How it is sent: `record` bytes in each record, if there are any, and `segment` bytes in each packet.
+/// How the conversation is sent: `record` bytes in each record, if there are any, and `segment` bytes in
+/// each packet.
 fn send(record: Option<usize>, segment: usize) -> (Vec<TestPacket>, Carriers) {
+    send_as(Wire::Sent, record, segment)
+}
+
+/// What the packets of a conversation contain.
+#[derive(Clone, Copy)]
+enum Wire {
+    /// What is sent: records, if there are any.
+    Sent,
+    /// In each packet the bytes of the conversation that its part of the records stands for, if any.
+    Clear,
+}
+
+fn send_as(wire: Wire, record: Option<usize>, segment: usize) -> (Vec<TestPacket>, Carriers) {
     let mut traffic = TestTraffic::new(TestLink::Ethernet);
     let (mut states, mut carriers) = (PerDirection::default(), Carriers::default());
     traffic.open();
@@ -69,10 +85,16 @@ fn send(record: Option<usize>, segment: usize) -> (Vec<TestPacket>, Carriers) {
         };
         // In a record, three bytes come before the others.
         let place = |at: usize| if record.is_some() { at + 3 * (at / size + 1) } else { at };
+        let places: Vec<usize> = (0..said.len()).map(place).collect();
         let first = traffic.packets.len();
-        let packet = |at: usize| length_u64(first + place(at) / segment + 1);
-        carriers.get_mut(direction).extend((0..said.len()).map(packet));
-        for part in sent.chunks(segment) {
+        let packet = |place: &usize| length_u64(first + place / segment + 1);
+        carriers.get_mut(direction).extend(places.iter().map(packet));
+        for (part, start) in sent.chunks(segment).zip((0..).step_by(segment)) {
+            let index = |place| places.partition_point(|it| *it < place);
+            let part = match wire {
+                Wire::Sent => part,
+                Wire::Clear => &said[index(start)..index(start + segment)],
+            };
             traffic.segment(direction, part);
         }
         traffic.acknowledge(direction.reverse());

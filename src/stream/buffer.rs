@@ -47,14 +47,27 @@ impl Buffer {
         self.dropped
     }
 
-    /// Appends a chunk, which comes after all that is there.
+    /// Appends a chunk, which comes after all that is there. Adjacent bytes of one packet are one piece,
+    /// whatever cut them.
     pub fn push(&mut self, chunk: Chunk<'_>) {
         if chunk.bytes.is_empty() {
             return;
         }
+        let is_next = self.next_in_packet(chunk.origin) == Some(chunk.offset);
         self.bytes.extend_from_slice(chunk.bytes);
         let end = self.bytes.len();
-        self.pieces.push(BufferPiece { offset: chunk.offset, end, origin: chunk.origin });
+        match self.pieces.last_mut() {
+            Some(last) if is_next => last.end = end,
+            _ => self.pieces.push(BufferPiece { offset: chunk.offset, end, origin: chunk.origin }),
+        }
+    }
+
+    /// The stream offset after the last byte, if this packet carried it.
+    fn next_in_packet(&self, origin: Origin) -> Option<u64> {
+        let last = self.pieces.last().filter(|last| last.origin.packet == origin.packet)?;
+        let before = self.pieces.len().checked_sub(2).and_then(|place| self.pieces.get(place));
+        let start = before.map_or(0, |before| before.end);
+        Some(last.offset.saturating_add(length_u64(last.end.saturating_sub(start))))
     }
 
     /// Appends as much of a chunk as `limit` allows. Once something was dropped, everything is.
@@ -209,6 +222,14 @@ mod tests {
         let tail = buffer.part(3, 5);
         assert_eq!((tail.start, tail.end, tail.first.packet.0), (13, 15, 7));
         assert_eq!(buffer.part(5, 5).start, 15);
+    }
+
+    #[test]
+    fn adjacent_bytes_of_one_packet_are_one_piece() {
+        let buffer =
+            buffer(&[(0, b"ab", 4), (2, b"c", 4), (4, b"e", 4), (5, b"f", 5), (6, b"", 5)]);
+        let pieces: Vec<_> = buffer.pieces().map(|(start, range, _)| (start, range)).collect();
+        assert_eq!(pieces, [(0, 0..3), (4, 3..4), (5, 4..5)]);
     }
 
     #[test]

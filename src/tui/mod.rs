@@ -7,6 +7,8 @@ pub mod chooser;
 pub mod connections;
 mod copy_save;
 pub mod correlation;
+#[cfg(test)]
+pub(crate) mod drawn;
 pub mod export;
 pub mod findings;
 pub mod inspector;
