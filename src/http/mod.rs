@@ -4,17 +4,20 @@
 pub mod accept;
 mod body;
 mod connection;
+mod exchange;
 mod half;
 pub mod head;
 mod head_summary;
 mod line;
+mod observation;
 mod probe;
 
 pub use body::plain_body;
-pub use connection::{EARLY_LIMIT, Http1Decoder, Observation, Progress};
+pub use connection::{EARLY_LIMIT, Http1Decoder, Progress};
 pub use head::Head;
 pub use head_summary::{Traces, names_engine_io};
 pub use line::is_token;
+pub use observation::Observation;
 pub use probe::{Match, looks_like_request, looks_like_response};
 
 /// One opening handshake as far as the capture shows it (RFC 6455 §4).
