@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::analysis::event::ConnectionId;
+use crate::findings::engine::cause::Explains;
 use crate::findings::engine::rule::Rule;
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::violation::Bits;
 use crate::stream::{Direction, Origin, Side};
 
@@ -12,6 +14,8 @@ use crate::stream::{Direction, Origin, Side};
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
+    /// How bad it is: as bad as the rule's table says, or less.
+    pub severity: Severity,
     /// On which connection; `None` if it belongs to no single one.
     pub connection: Option<ConnectionId>,
     /// The peers of that connection.
@@ -32,6 +36,19 @@ pub struct Finding {
     pub evidence: String,
     /// What to look at or change: that of the rule, unless this case needs something else.
     pub remedy: &'static str,
+}
+
+impl Finding {
+    /// Whether this is to be named rather than `other` if only one can be.
+    pub fn outranks(&self, other: &Self) -> bool {
+        self.severity > other.severity
+            || (self.severity == other.severity && self.rule.outranks(other.rule))
+    }
+
+    /// What it explains about its connection: nothing, if it is less bad than its rule's table says.
+    pub fn explains(&self) -> Explains {
+        if self.severity < self.rule.severity { Explains::Nothing } else { self.rule.explains() }
+    }
 }
 
 /// The addresses of a connection.

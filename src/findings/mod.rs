@@ -18,8 +18,9 @@ mod words;
 
 pub use self::engine::cause::{Cause, Explains};
 pub use self::engine::checker::Checker;
-pub use self::engine::rule::{AppliesTo, Example, Rule, Severity};
+pub use self::engine::rule::{AppliesTo, Example, Rule};
 pub use self::engine::rule_name::{RuleName, UnknownName};
+pub use self::engine::severity::Severity;
 pub use self::engine::snippet::{judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
 pub use self::finding::{Finding, Findings, Peers};

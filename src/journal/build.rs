@@ -86,7 +86,7 @@ impl<J: Journal> Findings for Assembly<'_, J> {
     }
 
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
-        self.builder.tally.found(rule, count);
+        self.builder.tally.found(rule.severity, count);
         self.builder.folded.push(FoldedFindings { rule, count });
     }
 }
@@ -255,7 +255,7 @@ impl Builder {
     }
 
     fn number(&mut self, finding: &Finding) -> Found {
-        self.tally.found(finding.rule, 1);
+        self.tally.found(finding.severity, 1);
         let number = self.found;
         self.found = self.found.saturating_add(1);
         Found { number, finding: finding.clone() }

@@ -72,6 +72,7 @@ pub(crate) fn finding_in(id: &str, connection: u64) -> Finding {
     let rule = rule(id).unwrap();
     Finding {
         rule,
+        severity: rule.severity,
         connection: Some(ConnectionId(connection)),
         peers: None,
         direction: Some(Direction::ClientToServer),

@@ -5,7 +5,7 @@ use crate::analysis::Totals;
 use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
 use crate::capture::LinkType;
 use crate::decode::link_type_name;
-use crate::findings::{CaptureMemory, Reading, Rule};
+use crate::findings::{CaptureMemory, Reading, Severity};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
 
 /// What a capture comes to.
@@ -126,9 +126,9 @@ impl Tally {
         }
     }
 
-    /// Counts as many findings of a rule.
-    pub(super) fn found(&mut self, rule: &Rule, count: u64) {
-        self.found.add(rule.severity, count);
+    /// Counts as many findings of a severity.
+    pub(super) fn found(&mut self, severity: Severity, count: u64) {
+        self.found.add(severity, count);
     }
 
     /// Counts something about the capture as a whole.

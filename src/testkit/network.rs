@@ -89,6 +89,12 @@ impl TestTraffic {
         self.udp([self.hosts[0], host(RESOLVER)], [40_000, 53], &query)
     }
 
+    /// The client asks the whole network for the IPv4 address of a name.
+    pub(crate) fn looks_up_by_multicast(&mut self, name: &str, port: u16) -> &mut Self {
+        let group = IpAddr::from([224, 0, 0, 251]);
+        self.udp([self.hosts[0], group], [port, port], &dns_query(0, name, 1))
+    }
+
     /// The resolver answers with this code, and with addresses.
     pub(crate) fn lookup_answer(
         &mut self,

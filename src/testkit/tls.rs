@@ -73,6 +73,18 @@ fn server_hello_body(version: u16, random: &[u8; 32]) -> Vec<u8> {
     .concat()
 }
 
+/// A `ServerHello` of TLS 1.3 that chose a key of an earlier session.
+pub(crate) fn resuming_hello() -> Vec<u8> {
+    let mut body = server_hello_body(0x0304, &[7; 32]);
+    let key = extension(41, &[0, 0]);
+    // The length of the extensions is in the two bytes after the compression method.
+    let at = 2 + 32 + 1 + 2 + 1;
+    let length = u16::from_be_bytes([body[at], body[at + 1]]) + u16::try_from(key.len()).unwrap();
+    body[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    body.extend(key);
+    messages(&[message(2, &body)])
+}
+
 /// A `ServerHello` with this version.
 pub(crate) fn server_hello(version: u16) -> Vec<u8> {
     messages(&[message(2, &server_hello_body(version, &[7; 32]))])

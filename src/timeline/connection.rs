@@ -62,7 +62,7 @@ pub struct ConnectionRow {
     /// What compression made of whole messages, by sender.
     pub saved: PerDirection<Saved>,
     /// The worst finding.
-    pub worst: Option<&'static Rule>,
+    pub worst: Option<(&'static Rule, Severity)>,
     /// The first row that the worst finding, or another as bad, is about.
     pub worst_row: Option<RowId>,
     /// Findings, those only counted included.
@@ -155,7 +155,7 @@ impl ConnectionRow {
 
     /// How bad the worst finding is.
     pub fn worst_severity(&self) -> Option<Severity> {
-        self.worst.map(|rule| rule.severity)
+        self.worst.map(|(_, severity)| severity)
     }
 
     /// Takes over what changes as a connection continues.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::findings::{Finding, Rule};
+use crate::findings::{Finding, Rule, Severity};
 use crate::journal::{self, Entry, EntryKind, Found};
 use crate::stream::Direction;
 use crate::timeline::record::{FindingRow, Folded, Timeline};
@@ -13,38 +13,38 @@ use crate::timeline::row::{Row, RowId, RowKind, RowScope};
 pub(super) struct UnplacedFinding {
     /// Its number among all findings.
     number: u64,
-    rule: &'static Rule,
+    severity: Severity,
 }
 
 impl From<&Found> for UnplacedFinding {
     fn from(found: &Found) -> Self {
-        Self { number: found.number, rule: found.finding.rule }
+        Self { number: found.number, severity: found.finding.severity }
     }
 }
 
 impl Timeline {
     /// Keeps and counts a finding as soon as it is made; its row comes later.
     pub(super) fn keep_finding(&mut self, finding: &Finding) {
-        self.count_finding(finding.rule.severity, 1);
+        self.count_finding(finding.severity, 1);
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(FindingRow { finding: finding.clone(), row: None, frame: None });
         } else {
             self.counts.findings_dropped = self.counts.findings_dropped.saturating_add(1);
         }
         let Some(connection) = finding.connection else { return };
-        match self.position(connection) {
-            Some(at) => self.count_on(at, finding.rule, 1),
-            None => {
-                self.drafts.entry(connection).or_default().live().uncounted.push(finding.rule);
-            }
+        if let Some(at) = self.position(connection) {
+            self.count_on(at, (finding.rule, finding.severity), 1);
+        } else {
+            let live = self.drafts.entry(connection).or_default().live();
+            live.uncounted.push((finding.rule, finding.severity));
         }
     }
 
     /// Counts what was found on a connection before it was shown.
     pub(super) fn count_uncounted(&mut self, at: usize) {
         let Some(index) = self.indexes.get_mut(at) else { return };
-        for rule in std::mem::take(&mut index.live().uncounted) {
-            self.count_on(at, rule, 1);
+        for found in std::mem::take(&mut index.live().uncounted) {
+            self.count_on(at, found, 1);
         }
     }
 
@@ -58,7 +58,7 @@ impl Timeline {
             if self.folded.len() < MAX_FINDINGS {
                 self.folded.push(Folded { rule, connection, count });
             }
-            self.count_on(at, rule, count);
+            self.count_on(at, (rule, rule.severity), count);
         }
     }
 
@@ -142,7 +142,7 @@ impl Timeline {
                 RowScope::Messages | RowScope::Both => finding.row = Some(id),
             }
         }
-        let severity = unplaced.rule.severity;
+        let severity = unplaced.severity;
         if row.worst < Some(severity)
             && let Some(packed) = self.rows.packed_mut(id)
         {
@@ -160,17 +160,25 @@ impl Timeline {
         }
     }
 
-    fn count_on(&mut self, at: usize, rule: &'static Rule, count: u64) {
+    fn count_on(&mut self, at: usize, found: (&'static Rule, Severity), count: u64) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         connection.findings = connection.findings.saturating_add(count);
-        let is_worse = connection.worst_severity() < Some(rule.severity);
-        if connection.worst.is_none_or(|worst| rule.outranks(worst)) {
-            connection.worst = Some(rule);
-        }
+        let is_worse = connection.worst_severity() < Some(found.1);
+        connection.worst = Some(worse(connection.worst, found));
         if is_worse {
             connection.worst_row = None;
         }
     }
+}
+
+/// That of two findings which is to be named if only one can be.
+fn worse(
+    known: Option<(&'static Rule, Severity)>,
+    found: (&'static Rule, Severity),
+) -> (&'static Rule, Severity) {
+    known
+        .filter(|known| known.1 > found.1 || (known.1 == found.1 && !found.0.outranks(known.0)))
+        .unwrap_or(found)
 }
 
 /// Whether a row is in the stream of a direction.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::event::Connection;
 use crate::analysis::resume::CarrierPoint;
-use crate::findings::Rule;
+use crate::findings::{Rule, Severity};
 use crate::journal::EntryId;
 use crate::stream::{Direction, Gap, PacketId, PerDirection};
 use crate::timeline::density::Density;
@@ -75,7 +75,7 @@ pub(super) struct Live {
     /// Findings without a row, to mark the end of the connection.
     pub(super) unplaced: Vec<UnplacedFinding>,
     /// Rules that were broken before the connection was shown.
-    pub(super) uncounted: Vec<&'static Rule>,
+    pub(super) uncounted: Vec<(&'static Rule, Severity)>,
     /// Rows that later ones may name as their partners.
     waiting: VecDeque<(EntryId, RowId)>,
 }

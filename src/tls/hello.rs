@@ -41,6 +41,9 @@ pub struct ServerHello {
     pub protocol: Option<Vec<u8>>,
     /// Whether it requests another `ClientHello` (a `HelloRetryRequest`, RFC 8446 §4.1.4).
     pub retry: bool,
+    /// Whether it chose a key that both sides had before, so that no certificate is sent (RFC 8446
+    /// §2.2). Sessions of TLS 1.2 and older are resumed without saying so.
+    pub resumed: bool,
 }
 
 impl ClientHello {
@@ -79,11 +82,13 @@ impl ServerHello {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let (_, ((version, random), suite, _, extensions)) =
             (fixed, be_u16, be_u8, opt(vector16)).parse(body).ok()?;
-        let mut hello = Self { version, suite, protocol: None, retry: random == RETRY_RANDOM };
+        let retry = random == RETRY_RANDOM;
+        let mut hello = Self { version, suite, protocol: None, retry, resumed: false };
         for (kind, content) in Extensions(extensions.unwrap_or_default()) {
             match (kind, content) {
                 (SUPPORTED_VERSIONS, [_, _]) => hello.version = Version(big_endian(content)),
                 (ALPN, _) => hello.protocol = protocols(content).into_iter().next(),
+                (PRE_SHARED_KEY, _) => hello.resumed = true,
                 _ => {}
             }
         }
@@ -166,6 +171,7 @@ pub const MOST_LISTED: usize = 16;
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 

@@ -55,8 +55,8 @@ impl News {
         if *stage != LoadStage::Live {
             return None;
         }
-        let worst = news.iter().max_by_key(|it| it.finding.rule.severity)?;
-        let severity = worst.finding.rule.severity;
+        let worst = news.iter().max_by_key(|it| it.finding.severity)?;
+        let severity = worst.finding.severity;
         if severity < Severity::Warning {
             return None;
         }

@@ -267,7 +267,7 @@ fn holds(connection: &ConnectionRow, needle: &str) -> bool {
         connection.tls.clone().unwrap_or_default(),
         connection.subprotocol.clone().unwrap_or_default(),
         state(connection).to_owned(),
-        connection.worst.map(|rule| rule.id.to_owned()).unwrap_or_default(),
+        connection.worst.map(|(rule, _)| rule.id.to_owned()).unwrap_or_default(),
     ];
     texts.iter().any(|text| text.to_lowercase().contains(needle))
 }

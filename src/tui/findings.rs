@@ -1,7 +1,7 @@
 //! The findings of the whole capture, by rule or by connection.
 
 use crate::analysis::event::ConnectionId;
-use crate::findings::Rule;
+use crate::findings::{Rule, Severity};
 use crate::timeline::{FindingRow, Timeline};
 
 /// The list of findings.
@@ -31,8 +31,8 @@ pub enum Groups {
 /// One line of the list.
 #[derive(Clone, Copy, Debug)]
 pub enum FindingEntry {
-    /// A rule, and how many findings of it there are.
-    Rule(&'static Rule, usize),
+    /// A rule, and how bad and how many findings of it there are.
+    Rule(&'static Rule, Severity, usize),
     /// A connection, or the capture as a whole, and how many findings there are about it.
     Connection(Option<ConnectionId>, usize),
     /// A finding: its place in [`Timeline::findings`].
@@ -146,7 +146,7 @@ fn entries(findings: &[FindingRow], groups: Groups) -> Vec<FindingEntry> {
     let mut places: Vec<usize> = (0..findings.len()).collect();
     let key = |place: &usize| {
         let finding = findings.get(*place).map(|it| &it.finding);
-        let severity = finding.map(|it| std::cmp::Reverse(it.rule.severity));
+        let severity = finding.map(|it| std::cmp::Reverse(it.severity));
         let connection = finding.and_then(|it| it.connection);
         match groups {
             Groups::Rule => (severity, finding.map(|it| it.rule.id), None),
@@ -159,7 +159,9 @@ fn entries(findings: &[FindingRow], groups: Groups) -> Vec<FindingEntry> {
         let first = group.first().and_then(|place| findings.get(*place));
         let Some(first) = first else { continue };
         entries.push(match groups {
-            Groups::Rule => FindingEntry::Rule(first.finding.rule, group.len()),
+            Groups::Rule => {
+                FindingEntry::Rule(first.finding.rule, first.finding.severity, group.len())
+            }
             Groups::Connection => FindingEntry::Connection(first.finding.connection, group.len()),
         });
         entries.extend(group.iter().map(|place| FindingEntry::Finding(*place)));

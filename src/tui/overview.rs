@@ -99,7 +99,7 @@ impl Overview {
             let place = found.finding.first;
             let column = self.column_of(place.time).filter(|_| place.packet.0 > 0);
             if let Some(bucket) = column.and_then(|column| self.buckets.get_mut(column)) {
-                bucket.worst = bucket.worst.max(Some(found.finding.rule.severity));
+                bucket.worst = bucket.worst.max(Some(found.finding.severity));
             }
         }
     }

@@ -37,8 +37,8 @@ impl Marks {
             }
             for row in [found.row, found.frame].into_iter().flatten() {
                 let worst = self.worst.entry(row).or_insert(place);
-                let before = findings.get(*worst).map(|it| it.finding.rule);
-                if before.is_none_or(|before| found.finding.rule.outranks(before)) {
+                let before = findings.get(*worst).map(|it| &it.finding);
+                if before.is_none_or(|before| found.finding.outranks(before)) {
                     *worst = place;
                 }
             }

@@ -329,7 +329,7 @@ impl App {
     fn go_to_finding(&mut self, least: Severity, towards: Towards, world: World<'_>) {
         let current = self.current().unwrap_or_default();
         let frames = self.rows.detail() == RowDetail::Frames;
-        let rows = world.timeline.findings().iter().filter(|it| it.finding.rule.severity >= least);
+        let rows = world.timeline.findings().iter().filter(|it| it.finding.severity >= least);
         let rows = rows.filter_map(|it| if frames { it.frame.or(it.row) } else { it.row });
         let rows = rows.filter(|row| self.rows.has(*row));
         let next = match towards {
@@ -347,8 +347,7 @@ impl App {
                 Towards::Start => "earlier",
             };
             let what = least.name();
-            let is_rowless =
-                |it: &FindingRow| it.row.is_none() && it.finding.rule.severity >= least;
+            let is_rowless = |it: &FindingRow| it.row.is_none() && it.finding.severity >= least;
             let more = if world.timeline.findings().iter().any(is_rowless) {
                 ": F lists those that are about the whole capture"
             } else {

@@ -67,8 +67,8 @@ def two_legs():
 
 
 def secrets():
-    meet("/feed?access_token=3q2-7wAB", "a token in the query", breaks="HS-29 client")
-    meet("/feed?user=ann&password=hunter2", "a password in the query", breaks="HS-29 client")
+    meet("/feed?access_token=3q2-7wAB", "a token in the query, on loopback", near="HS-29")
+    meet("/feed?user=ann&password=hunter2", "a password in the query, on loopback", near="HS-29")
     meet("/tokens/passwords?topic=token&tokenizer=words", "words for secrets, but none is the name of a parameter",
          near="HS-29")
 

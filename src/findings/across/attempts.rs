@@ -14,6 +14,8 @@ pub(crate) struct Attempts {
     list: VecDeque<Attempt>,
     /// Whether any connection was a WebSocket or asked for one.
     pub(crate) has_websocket: bool,
+    /// Connections that have ended.
+    count: u64,
 }
 
 /// An attempt to connect whose beginning was captured.
@@ -37,6 +39,7 @@ impl Attempts {
         ending: Ending,
         outcome: AttemptOutcome,
     ) {
+        self.count = self.count.saturating_add(1);
         self.has_websocket |=
             matches!(connection.nature, Nature::WebSocket | Nature::UpgradeRequested);
         if connection.started_by != StartedBy::Syn || ending.unseen.is_some() {
@@ -54,6 +57,11 @@ impl Attempts {
             last: connection.last,
             outcome,
         });
+    }
+
+    /// Whether there was no connection at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// That of a connection.

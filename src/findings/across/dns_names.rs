@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::decode::{DnsCode, DnsExtent, DnsMessage, DnsRole};
+use crate::decode::{DnsCode, DnsExtent, DnsKind, DnsMessage, DnsRole};
 use crate::http::Handshake;
 use crate::stream::{Origin, Timestamp};
 
@@ -13,6 +13,8 @@ pub(crate) struct QueriedNames {
     list: VecDeque<QueriedName>,
     /// Hosts of which a WebSocket was asked, in lower case.
     hosts: BTreeSet<String>,
+    /// Resolvers of which any response was captured.
+    responders: BTreeSet<SocketAddr>,
     /// The time up to which packets are known.
     pub(crate) latest: Timestamp,
 }
@@ -27,20 +29,47 @@ pub(crate) struct QueriedName {
     pub(crate) first: Origin,
     /// The latest question or answer.
     pub(crate) last: Origin,
-    pub(crate) questions: u64,
-    /// The latest answer without an address.
-    pub(crate) denial: Option<DnsCode>,
+    /// What was asked of each family of addresses.
+    pub(crate) ipv4: FamilyQuery,
+    pub(crate) ipv6: FamilyQuery,
     /// Whether an address came, or may have come in a way that is not seen.
-    pub(crate) is_resolved: bool,
+    is_resolved: bool,
+}
+
+/// The questions for the addresses of one family, and how they were answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FamilyQuery {
+    pub(crate) questions: u64,
+    /// The first and the latest question.
+    asked: Option<[Origin; 2]>,
+    /// The latest answer without an address.
+    denial: Option<DnsCode>,
+}
+
+/// Why a name did not resolve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NameFailure {
+    /// It was answered without an address.
+    Denied(DnsCode),
+    /// A resolver that answers otherwise did not answer.
+    Unanswered,
+    /// No response of its resolver was captured at all, and the client asked again, so that it got none.
+    ResolverSilent,
+    /// No response was captured, but nothing shows that none came.
+    Unknown,
 }
 
 impl QueriedNames {
-    /// Remembers a message.
+    /// Remembers a message. Multicast DNS (RFC 6762) and LLMNR (RFC 4795), which ask the whole network and
+    /// expect no answer from most of it, are skipped.
     pub(crate) fn observe(&mut self, message: &DnsMessage, now: Origin) {
         self.latest = self.latest.max(now.time);
         match message.role {
-            DnsRole::Question => self.question(message, now),
-            DnsRole::Answer => self.answer(message, now),
+            DnsRole::Question if message.destination.port == DNS_PORT => {
+                self.question(message, now);
+            }
+            DnsRole::Answer if message.source.port == DNS_PORT => self.answer(message, now),
+            DnsRole::Question | DnsRole::Answer => {}
         }
     }
 
@@ -59,10 +88,16 @@ impl QueriedNames {
         }
     }
 
-    /// Names that got no address, in the order in which they were asked for. One that was tried with
-    /// several search domains is among them once.
-    pub(crate) fn failed(&self) -> impl Iterator<Item = &QueriedName> {
-        self.list.iter().filter(|asked| self.has_failed(asked) && !self.is_variant(asked))
+    /// Names that got no address, in the order in which they were asked for, and why. One that was tried
+    /// with several search domains is among them once.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (&QueriedName, NameFailure)> {
+        let failed = self.list.iter().filter_map(|asked| Some((asked, self.failure(asked)?)));
+        failed.filter(|(asked, _)| !self.is_variant(asked))
+    }
+
+    /// Nanoseconds for which the capture continued after the latest question for a name.
+    pub(crate) fn watched(&self, asked: &QueriedName) -> u64 {
+        self.latest.since(asked.last.time)
     }
 
     /// Whether a WebSocket was asked of this host, or for a neighbor in its domain.
@@ -78,25 +113,30 @@ impl QueriedNames {
             return;
         };
         if let Some(asked) = self.find(&question.name) {
-            asked.questions = asked.questions.saturating_add(1);
             asked.last = now;
+            asked.family(question.kind).ask(now);
             return;
         }
         if self.list.len() >= REMEMBERED {
             self.list.pop_front();
         }
-        self.list.push_back(QueriedName {
+        let mut asked = QueriedName {
             name: question.name.clone(),
             resolver: message.destination.socket_address(),
             first: now,
             last: now,
-            questions: 1,
-            denial: None,
+            ipv4: FamilyQuery::default(),
+            ipv6: FamilyQuery::default(),
             is_resolved: false,
-        });
+        };
+        asked.family(question.kind).ask(now);
+        self.list.push_back(asked);
     }
 
     fn answer(&mut self, message: &DnsMessage, now: Origin) {
+        if self.responders.len() < RESPONDERS {
+            self.responders.insert(message.source.socket_address());
+        }
         for address in &message.addresses {
             if let Some(asked) = self.find(&address.name) {
                 asked.is_resolved = true;
@@ -108,10 +148,12 @@ impl QueriedNames {
         let Some(asked) = self.find(&question.name) else { return };
         asked.last = now;
         asked.resolver = message.source.socket_address();
+        let denial = &mut asked.family(question.kind).denial;
+        if denial.is_none_or(|known| known == DnsCode::NO_ERROR) {
+            *denial = Some(message.code);
+        }
         if !message.addresses.is_empty() || message.truncated == DnsExtent::Truncated {
             asked.is_resolved = true;
-        } else if asked.denial.is_none_or(|known| known == DnsCode::NO_ERROR) {
-            asked.denial = Some(message.code);
         }
     }
 
@@ -119,11 +161,26 @@ impl QueriedNames {
         self.list.iter_mut().rev().find(|asked| asked.name == name)
     }
 
-    fn has_failed(&self, asked: &QueriedName) -> bool {
-        // A question without answer says nothing until some time has passed.
-        let waited = self.latest.since(asked.first.time);
-        let is_silent = asked.denial.is_none() && waited >= SILENCE;
-        !asked.is_resolved && (asked.denial.is_some() || is_silent)
+    fn failure(&self, asked: &QueriedName) -> Option<NameFailure> {
+        if asked.is_resolved {
+            return None;
+        }
+        if let Some(code) = asked.denial() {
+            return Some(NameFailure::Denied(code));
+        }
+        // Of a name without IPv6 addresses, the IPv4 addresses may be known already.
+        if asked.ipv6.denial.is_some() && asked.ipv4.questions == 0 {
+            return None;
+        }
+        let is_repeated = asked.is_repeated();
+        let is_late = self.latest.since(asked.first.time) >= SILENCE;
+        if self.responders.contains(&asked.resolver) {
+            return is_late.then_some(NameFailure::Unanswered);
+        }
+        if is_late && is_repeated {
+            return Some(NameFailure::ResolverSilent);
+        }
+        (asked.questions() > 1).then_some(NameFailure::Unknown)
     }
 
     /// Whether a name was asked for on behalf of another: with a search domain after it that did no
@@ -141,6 +198,38 @@ impl QueriedNames {
             is_longer(&asked.name, &other.name)
                 || (other.is_resolved && (is_longer(&other.name, &asked.name) || is_next(other)))
         })
+    }
+}
+
+impl QueriedName {
+    /// How often it was asked for.
+    pub(crate) fn questions(&self) -> u64 {
+        self.ipv4.questions.saturating_add(self.ipv6.questions)
+    }
+
+    /// Whether the client asked for the same again after some time: no answer had reached it.
+    pub(crate) fn is_repeated(&self) -> bool {
+        [self.ipv4, self.ipv6].iter().any(|family| {
+            family.asked.is_some_and(|[first, last]| last.time.since(first.time) >= REPETITION)
+        })
+    }
+
+    /// Why there is no such name, or no address of it; `None` if only IPv6 addresses are missing.
+    fn denial(&self) -> Option<DnsCode> {
+        let has_no_ipv6 = |code: &DnsCode| *code != DnsCode::NO_ERROR;
+        self.ipv4.denial.or_else(|| self.ipv6.denial.filter(has_no_ipv6))
+    }
+
+    fn family(&mut self, kind: DnsKind) -> &mut FamilyQuery {
+        if kind == DnsKind::AAAA { &mut self.ipv6 } else { &mut self.ipv4 }
+    }
+}
+
+impl FamilyQuery {
+    fn ask(&mut self, now: Origin) {
+        self.questions = self.questions.saturating_add(1);
+        let [first, _] = self.asked.unwrap_or([now, now]);
+        self.asked = Some([first, now]);
     }
 }
 
@@ -169,3 +258,12 @@ const NEXT_DOMAIN: u64 = 200_000_000;
 
 /// Nanoseconds after which a question has no answer: resolvers ask again after one to five seconds.
 const SILENCE: u64 = 2_000_000_000;
+
+/// Nanoseconds after which the same question is a repetition, and not that of another program.
+const REPETITION: u64 = 900_000_000;
+
+/// Resolvers that are remembered.
+const RESPONDERS: usize = 64;
+
+/// RFC 1035 §4.2.
+const DNS_PORT: u16 = 53;

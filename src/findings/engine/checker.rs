@@ -266,6 +266,7 @@ fn finding(
     let [first, last] = violation.packets.unwrap_or(place);
     Finding {
         rule,
+        severity: violation.severity.unwrap_or(rule.severity),
         connection: violation.connection.or_else(|| connection.map(|(id, _)| id)),
         peers: connection.map(|(_, peers)| peers),
         direction: violation.direction,

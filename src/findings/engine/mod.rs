@@ -10,6 +10,7 @@ pub(crate) mod header_class;
 pub(crate) mod partial_header;
 pub(crate) mod rule;
 pub(crate) mod rule_name;
+pub(crate) mod severity;
 pub(crate) mod snippet;
 pub(crate) mod trigger;
 pub(crate) mod violation;

@@ -2,6 +2,7 @@
 
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::engine::cause::{Cause, Explains};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::stream::PerDirection;
 
@@ -28,31 +29,6 @@ pub struct Rule {
     pub explains: Option<Cause>,
     /// How it is noticed.
     pub(crate) checks: &'static [Check],
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// Worth knowing; nobody is wrong.
-    Note,
-    /// A SHOULD is not heeded, or trouble is likely.
-    Warning,
-    /// A MUST is broken, or the connection failed.
-    Error,
-}
-
-impl Severity {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
-
-    /// The name used in output.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
 }
 
 /// Who must follow a rule.
@@ -123,13 +99,12 @@ impl Rule {
         }
     }
 
-    /// Whether this is to be reported rather than `other` if only one can be: the worse one, and of rules
-    /// about a handshake that are equally bad the one that says why it failed (HS-40 and higher).
+    /// Whether this is to be reported rather than `other` if only one can be and their findings are equally
+    /// bad: of rules about a handshake the one that says why it failed (HS-40 to HS-54).
     pub fn outranks(&self, other: &Self) -> bool {
-        let explains = |rule: &Self| rule.group() == "HS" && rule.id >= "HS-40";
+        let explains = |rule: &Self| ("HS-40".."HS-55").contains(&rule.id);
         let is_about_handshake = other.group() == "HS" && !explains(other);
-        self.severity > other.severity
-            || (self.severity == other.severity && explains(self) && is_about_handshake)
+        explains(self) && is_about_handshake
     }
 
     /// The group of a rule: its id without the number, for example `WS-F`.
@@ -149,9 +124,10 @@ mod tests {
             ("HS-49",  "HS-24",  true),
             ("HS-24",  "HS-49",  false),
             ("HS-49",  "HS-44",  false),
-            ("HS-12",  "HS-22",  true),
-            ("HS-22",  "HS-12",  false),
-            ("HS-51",  "HS-24",  false),
+            ("HS-12",  "HS-22",  false),
+            ("HS-51",  "HS-24",  true),
+            ("HS-52",  "HS-22",  true),
+            ("HS-55",  "HS-22",  false),
             ("HS-49",  "WS-F01", false),
             ("NET-07", "WS-F01", false),
         ];

@@ -1,6 +1,7 @@
 //! What a check reports to the engine: one violation, and where it is.
 
 use crate::analysis::event::ConnectionId;
+use crate::findings::engine::severity::Severity;
 use crate::stream::{Direction, Origin, Side, Span};
 
 /// Neighboring bits of a frame header, counted from its first bit (FIN is bit 0).
@@ -42,6 +43,8 @@ pub(crate) struct Violation {
     pub(crate) evidence: String,
     /// What to do, if the remedy of the rule does not fit this case.
     pub(crate) remedy: Option<&'static str>,
+    /// How bad it is, if that is not what the rule's table says.
+    pub(crate) severity: Option<Severity>,
 }
 
 impl Violation {
@@ -81,6 +84,12 @@ impl Violation {
         self
     }
 
+    /// Says how bad it is, if this case is less so than others.
+    pub(crate) fn severity(&mut self, severity: Severity) -> &mut Self {
+        self.severity = Some(severity);
+        self
+    }
+
     /// Says what to do, if the remedy of the rule does not fit this case.
     pub(crate) fn remedy(&mut self, remedy: &'static str) -> &mut Self {
         self.remedy = Some(remedy);
@@ -117,6 +126,7 @@ impl Violations {
             connection: None,
             evidence: evidence.into(),
             remedy: None,
+            severity: None,
         };
         self.list.push(violation);
         match self.list.last_mut() {

@@ -3,7 +3,8 @@
 use crate::analysis::event::TcpState;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{FrameSeen, MessageSeen, NotAFrame, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::state::connection::{OpenMessage, UnfinishedFrame, UnfinishedPart};

@@ -2,7 +2,8 @@
 
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::MessageSeen;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::frame::has_ended;

@@ -25,6 +25,8 @@ pub(crate) struct ConnectionState {
     pub(crate) subprotocol: Option<&'static str>,
     /// The first FIN or RST.
     pub(crate) ended: Option<(Side, Origin)>,
+    /// How far its sender had received the other side's stream by then, as an offset.
+    received_at_end: u64,
     /// Whether a client of Engine.IO was accepted, and waits for the server's first message.
     awaits_open: bool,
     /// The server's first message to a client of Engine.IO, if it is not one of that protocol.
@@ -256,9 +258,11 @@ impl ConnectionState {
             }
             ConnectionEvent::StateChanged => {
                 match ending_side(connection) {
-                    Some(side) => {
-                        self.ended.get_or_insert((side, origin));
+                    Some(side) if self.ended.is_none() => {
+                        self.ended = Some((side, origin));
+                        self.received_at_end = connection.received(side.direction().reverse());
                     }
+                    Some(_) => {}
                     // Open, or open once more after a void SYN-ACK was reset.
                     None => self.ended = None,
                 }
@@ -301,6 +305,12 @@ impl ConnectionState {
         if rule.is_fatal && side.close.is_none() {
             side.fatal_violation.get_or_insert_with(|| Box::new(PastViolation { rule, span }));
         }
+    }
+
+    /// Whether a side was the first to end TCP, and had not received this Close of the other side by then:
+    /// it could not answer it any more.
+    pub(crate) fn left_before(&self, side: Side, close: &CloseSent) -> bool {
+        self.ended.is_some_and(|(first, _)| first == side) && self.received_at_end < close.span.end
     }
 
     /// Makes readers for the subprotocol of an accepted handshake.

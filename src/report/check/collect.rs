@@ -96,7 +96,7 @@ impl CheckCollector {
         if !self.choice.has(finding.rule, finding.connection) {
             return;
         }
-        self.found.add(finding.rule.severity, 1);
+        self.found.add(finding.severity, 1);
         match (finding.connection, finding.peers) {
             (Some(id), Some(Peers { client, server })) => {
                 self.suspect(id, [client, server]).findings.push(finding.clone());

@@ -28,19 +28,25 @@ impl<'w> Github<'w> {
         if finding.first.packet != PacketId(0) {
             write!(text, " (packet {})", finding.first.packet).ok();
         }
-        self.command(file, finding.rule, &text)
+        self.command(file, finding.rule, finding.severity, &text)
     }
 
     fn folded(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for (rule, count) in suspect.folded(self.options.least) {
             let text = format!("connection {}: … and {count} more of {}", suspect.id.0, rule.id);
-            self.command(file, rule, &text)?;
+            self.command(file, rule, rule.severity, &text)?;
         }
         Ok(())
     }
 
-    fn command(&mut self, file: &str, rule: &Rule, text: &str) -> io::Result<()> {
-        let name = match rule.severity {
+    fn command(
+        &mut self,
+        file: &str,
+        rule: &Rule,
+        severity: Severity,
+        text: &str,
+    ) -> io::Result<()> {
+        let name = match severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Note => "notice",
@@ -54,7 +60,7 @@ impl<'w> Github<'w> {
 impl CheckWriter for Github<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for finding in &suspect.findings {
-            if self.options.shows(finding.rule) {
+            if self.options.shows(finding.severity) {
                 self.finding(file, finding)?;
             }
         }
@@ -72,7 +78,7 @@ impl CheckWriter for Github<'_> {
             self.suspect(&checked.file, suspect)?;
         }
         for finding in &checked.capture {
-            if self.options.shows(finding.rule) {
+            if self.options.shows(finding.severity) {
                 self.finding(&checked.file, finding)?;
             }
         }

@@ -100,7 +100,7 @@ impl FileFindings {
             .iter()
             .flat_map(|suspect| &suspect.findings)
             .chain(&self.capture)
-            .filter(|finding| options.shows(finding.rule))
+            .filter(|finding| options.shows(finding.severity))
             .collect();
         all.sort_by_key(|finding| {
             let packet = finding.first.packet.0;
@@ -133,9 +133,9 @@ pub struct CheckOptions {
 }
 
 impl CheckOptions {
-    /// Whether findings of a rule are written.
-    fn shows(&self, rule: &Rule) -> bool {
-        rule.severity >= self.least
+    /// Whether findings of a severity are written.
+    fn shows(&self, severity: Severity) -> bool {
+        severity >= self.least
     }
 }
 

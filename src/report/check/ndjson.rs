@@ -46,7 +46,7 @@ impl<'w> CheckNdjson<'w> {
 impl CheckWriter for CheckNdjson<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
         for finding in &suspect.findings {
-            if self.options.shows(finding.rule) {
+            if self.options.shows(finding.severity) {
                 self.finding(file, finding)?;
             }
         }

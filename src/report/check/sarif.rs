@@ -73,7 +73,7 @@ impl<'w> Sarif<'w> {
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
         let has_packets = finding.first.packet != PacketId(0);
         let connection = finding.connection.map(|id| id.0);
-        let mut result = of_rule(finding.rule, &text, file, connection);
+        let mut result = of_rule((finding.rule, finding.severity), &text, file, connection);
         insert(
             &mut result,
             "properties",
@@ -105,7 +105,8 @@ impl CheckWriter for Sarif<'_> {
         for suspect in &checked.connections {
             for (rule, count) in suspect.folded(self.options.least) {
                 let text = format!("{}: {count} more on this connection", rule.title);
-                let mut result = of_rule(rule, &text, &checked.file, Some(suspect.id.0));
+                let mut result =
+                    of_rule((rule, rule.severity), &text, &checked.file, Some(suspect.id.0));
                 insert(&mut result, "occurrenceCount", json!(count));
                 self.result(&result)?;
             }
@@ -142,7 +143,7 @@ fn described(rule: &Rule) -> Value {
         "shortDescription": { "text": rule.title },
         "fullDescription": { "text": rule.explanation },
         "help": { "text": rule.remedy },
-        "defaultConfiguration": { "level": level(rule) },
+        "defaultConfiguration": { "level": level(rule.severity) },
         "properties": { "section": rule.section, "binds": rule.applies_to.name() },
     });
     if let Some(address) = address(rule.section) {
@@ -152,7 +153,12 @@ fn described(rule: &Rule) -> Value {
 }
 
 /// What all results have.
-fn of_rule(rule: &Rule, text: &str, file: &str, connection: Option<u64>) -> Value {
+fn of_rule(
+    (rule, severity): (&Rule, Severity),
+    text: &str,
+    file: &str,
+    connection: Option<u64>,
+) -> Value {
     let mut location = json!({ "physicalLocation": { "artifactLocation": { "uri": uri(file) } } });
     if let Some(connection) = connection {
         let name = json!([{ "name": format!("connection {connection}"), "kind": "resource" }]);
@@ -161,7 +167,7 @@ fn of_rule(rule: &Rule, text: &str, file: &str, connection: Option<u64>) -> Valu
     json!({
         "ruleId": rule.id,
         "ruleIndex": rules().position(|other| other.id == rule.id),
-        "level": level(rule),
+        "level": level(severity),
         "message": { "text": text },
         "locations": [location],
     })
@@ -174,8 +180,8 @@ fn insert(object: &mut Value, name: &str, value: Value) {
 }
 
 /// SARIF's word for a severity.
-fn level(rule: &Rule) -> &'static str {
-    match rule.severity {
+fn level(severity: Severity) -> &'static str {
+    match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",

@@ -70,7 +70,7 @@ impl<'w> CheckText<'w> {
 
     fn findings(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
-            if self.options.shows(finding.rule) {
+            if self.options.shows(finding.severity) {
                 self.finding(finding)?;
             }
         }
@@ -81,7 +81,7 @@ impl<'w> CheckText<'w> {
         let rule = finding.rule;
         let is_first = !self.explained.contains(&(rule.id, finding.remedy));
         self.part(rule)?;
-        self.title(rule)?;
+        self.title(rule, finding.severity)?;
         self.place(finding)?;
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
@@ -105,8 +105,8 @@ impl<'w> CheckText<'w> {
     }
 
     /// Mark, id and title; leaves its last line open.
-    fn title(&mut self, rule: &Rule) -> io::Result<()> {
-        let (mark, role) = match rule.severity {
+    fn title(&mut self, rule: &Rule, severity: Severity) -> io::Result<()> {
+        let (mark, role) = match severity {
             Severity::Error => ("✖", Role::Error),
             Severity::Warning => ("▲", Role::Warning),
             Severity::Note => ("·", Role::Dim),
@@ -177,7 +177,7 @@ impl<'w> CheckText<'w> {
                 self.write()?;
             } else {
                 // With --each 0 no finding was reported individually.
-                self.title(rule)?;
+                self.title(rule, rule.severity)?;
                 self.line.spaces(2);
                 self.line.begin(Role::Dim);
                 self.line.with(|out| counted(out, count, "time"));
@@ -223,9 +223,9 @@ impl<'w> CheckText<'w> {
 
 impl CheckWriter for CheckText<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
-        let shown = suspect.findings.iter().map(|finding| finding.rule);
-        let mut rules = shown.chain(suspect.folded(Severity::Note).map(|(rule, _)| rule));
-        if !rules.any(|rule| self.options.shows(rule)) {
+        let shown = suspect.findings.iter().map(|finding| finding.severity);
+        let counted = suspect.folded(Severity::Note).map(|(rule, _)| rule.severity);
+        if !shown.chain(counted).any(|severity| self.options.shows(severity)) {
             return Ok(());
         }
         self.heading(format!("{file}#{}", suspect.id.0), |line| {
@@ -263,7 +263,7 @@ impl CheckWriter for CheckText<'_> {
         for suspect in &checked.connections {
             self.suspect(&checked.file, suspect)?;
         }
-        if checked.capture.iter().any(|finding| self.options.shows(finding.rule)) {
+        if checked.capture.iter().any(|finding| self.options.shows(finding.severity)) {
             self.heading(checked.file.clone(), |line| {
                 line.begin(Role::Title);
                 line.foreign(checked.file.as_bytes(), LONGEST_NAME);

@@ -43,7 +43,7 @@ impl Diagnosis {
     /// The worst severity of what explains a failure, shown or not; `None` if nothing failed.
     pub fn worst(&self) -> Option<Severity> {
         let connections = self.stories.iter().filter_map(Story::worst);
-        let others = self.failures().map(|finding| finding.rule.severity);
+        let others = self.failures().map(|finding| finding.severity);
         connections.chain(others).max()
     }
 

@@ -125,7 +125,7 @@ impl<'a> EvidenceFields<'a> {
     fn new(finding: &'a Finding) -> Self {
         Self {
             rule: finding.rule.id,
-            severity: finding.rule.severity.name(),
+            severity: finding.severity.name(),
             evidence: &finding.evidence,
             packets: [finding.first.packet.0, finding.last.packet.0],
         }

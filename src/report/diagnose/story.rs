@@ -1,7 +1,7 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
 use super::cause;
-use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState};
+use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState, Transport};
 use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::findings::{Explains, Finding, Rule, Severity};
 use crate::journal::history::ConnectionHistory;
@@ -174,7 +174,7 @@ impl Story {
         if !self.verdict.is_failure() {
             return None;
         }
-        self.causes().iter().map(|finding| finding.rule.severity).max()
+        self.causes().iter().map(|finding| finding.severity).max()
     }
 
     /// Whether a client left at once, without a word, after an answer that was allowed but not what
@@ -191,7 +191,7 @@ impl Story {
     fn is_opened(&self, history: &ConnectionHistory) -> bool {
         let frames = &self.connection.frames;
         let is_wrong = self.findings.iter().any(|finding| {
-            finding.rule.severity == Severity::Error
+            finding.severity == Severity::Error
                 && finding.direction == Some(Direction::ServerToClient)
                 && matches!(finding.rule.group(), "HS" | "PMD")
         });
@@ -205,6 +205,12 @@ impl Story {
         bytes.client == 0
             && bytes.server == 0
             && *state == TcpState::Reset(Direction::ClientToServer)
+    }
+
+    /// Whether a client left a connection with TLS before it used it.
+    fn is_left(&self, history: &ConnectionHistory) -> bool {
+        self.connection.transport == Transport::Tls
+            && history.ended.is_some_and(|end| end.by == Direction::ClientToServer)
     }
 
     fn judge(&mut self) {
@@ -230,6 +236,8 @@ impl Story {
             match self.ending.outcome {
                 // Browsers and health checks open connections that they do not use.
                 Outcome::Aborted if self.is_unused() => Verdict::Fine,
+                // So do clients that speak TLS; without a certificate, they refused nothing.
+                Outcome::Aborted if self.is_left(history) => Verdict::Unknown,
                 Outcome::Refused | Outcome::Rejected | Outcome::Aborted => Verdict::Failed,
                 // Without a finding, the capture ended too early to blame anybody.
                 Outcome::Timeout if history.ended.is_some() => Verdict::Failed,

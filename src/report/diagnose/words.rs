@@ -28,7 +28,7 @@ pub(super) fn verdict(
         Verdict::Unknown => unknown(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
             Some(finding) => because(finding, history),
-            None => outcome(story),
+            None => outcome(story, history),
         },
     }
 }
@@ -54,11 +54,15 @@ fn because(finding: &Finding, history: &ConnectionHistory) -> String {
 }
 
 /// What became of a connection without findings.
-fn outcome(story: &Story) -> String {
+fn outcome(story: &Story, history: &ConnectionHistory) -> String {
     if story.ending.outcome == Outcome::Aborted
         && let TcpState::Reset(by) = story.connection.state
     {
         return format!("reset by the {}", peer(by));
+    }
+    let status = history.upgrade.as_ref().and_then(|upgrade| upgrade.status);
+    if story.connection.is_rejected && status.is_none() && history.upgrade.is_some() {
+        return "the answer is not an HTTP response".to_owned();
     }
     ConnectionEnd::of(&story.connection, story.ending.outcome).phrase().to_owned()
 }
@@ -82,6 +86,13 @@ fn unknown(story: &Story) -> String {
         out.push_str(" for ");
         escape(name, LONGEST_NAME, &mut out);
     }
+    if story.ending.outcome == Outcome::Aborted {
+        out.push_str(match tls.and_then(|tls| tls.established) {
+            Some(_) => ", left by the client without a request",
+            None => ", left by the client during the handshake",
+        });
+        return out;
+    }
     let bytes = connection.bytes.client.saturating_add(connection.bytes.server);
     out.push_str(", ");
     size(&mut out, bytes);
@@ -97,7 +108,7 @@ fn fine(story: &Story, history: &ConnectionHistory) -> String {
             (Outcome::Closed | Outcome::Aborted, None) => {
                 "opened and closed, and nothing was sent on it".to_owned()
             }
-            _ => outcome(story),
+            _ => outcome(story, history),
         };
     }
     let messages = history.data.client.messages.saturating_add(history.data.server.messages);

@@ -91,7 +91,7 @@ pub(super) fn judge(page: &mut Page, findings: &[Finding], bytes: &[u8]) {
     });
     for finding in findings {
         page.blank();
-        let (mark, role) = match finding.rule.severity {
+        let (mark, role) = match finding.severity {
             Severity::Error => ("✖", Role::Error),
             Severity::Warning => ("▲", Role::Warning),
             Severity::Note => ("·", Role::Dim),

@@ -40,7 +40,7 @@ impl<'a> FindingLine<'a> {
             time: packets.map(|_| clock.text(last.time).to_owned()),
             packets,
             rule: rule.id,
-            severity: rule.severity.name(),
+            severity: finding.severity.name(),
             direction: finding.direction.map(Direction::name),
             side: finding.side.map(Side::name),
             title: rule.title,

@@ -54,7 +54,7 @@ impl<W: Write> Text<W> {
     /// Writes findings that no row is about.
     pub(super) fn alone(&mut self, connection: &Connection, found: &[Finding]) {
         for finding in found {
-            if self.options.findings == Listing::Yes || finding.rule.severity > Severity::Note {
+            if self.options.findings == Listing::Yes || finding.severity > Severity::Note {
                 self.introduce(finding.last, connection);
                 self.listed(connection.id, finding);
             }
@@ -63,7 +63,7 @@ impl<W: Write> Text<W> {
 
     /// Writes a finding as a line.
     pub(super) fn listed(&mut self, id: ConnectionId, finding: &Finding) {
-        let severity = finding.rule.severity;
+        let severity = finding.severity;
         self.beside(finding.last, id, finding.direction, sign(severity));
         self.described(finding);
         self.write_line();
@@ -74,8 +74,7 @@ impl<W: Write> Text<W> {
         let Some((id, peers)) = finding.connection.zip(finding.peers) else {
             return self.about_capture(finding);
         };
-        let is_listed =
-            self.options.findings == Listing::Yes || finding.rule.severity > Severity::Note;
+        let is_listed = self.options.findings == Listing::Yes || finding.severity > Severity::Note;
         if is_listed && self.options.selection.has(id) {
             self.introduce_peers(finding.last, finding.first.time, id, peers);
             self.listed(id, finding);
@@ -84,7 +83,7 @@ impl<W: Write> Text<W> {
 
     /// Writes a finding about no connection.
     fn about_capture(&mut self, finding: &Finding) {
-        let severity = finding.rule.severity;
+        let severity = finding.severity;
         if self.options.findings == Listing::Yes || severity > Severity::Note {
             self.line.paint(role(severity), sign(severity));
             self.line.push(" ");
@@ -114,7 +113,7 @@ impl<W: Write> Text<W> {
     /// Rule, title, evidence, and where it is.
     fn described(&mut self, finding: &Finding) {
         let rule = finding.rule;
-        self.line.begin(role(rule.severity));
+        self.line.begin(role(finding.severity));
         self.line.push(rule.id);
         self.line.push(" ");
         self.line.push(rule.title);
@@ -146,7 +145,7 @@ impl<W: Write> Text<W> {
 
 /// The worst severity.
 fn worst(found: &[Finding]) -> Option<Severity> {
-    found.iter().map(|finding| finding.rule.severity).max()
+    found.iter().map(|finding| finding.severity).max()
 }
 
 /// The rules, each once.

@@ -251,7 +251,7 @@ pub static FIELDS: &[FilterField] = &[
     each("rule", FieldType::Rule, "a broken rule; WS-F matches all rules that start with it",
         |finding| Some(FieldValue::Rule(finding.rule.id))),
     each("severity", FieldType::Name(&names::SEVERITY), "severity of the finding: note < warning < error",
-        |finding| Some(FieldValue::number(names::severity(finding.rule.severity)))),
+        |finding| Some(FieldValue::number(names::severity(finding.severity)))),
     each("side", FieldType::Name(&names::SIDE), "who is at fault",
         |finding| Some(FieldValue::number(names::side(finding.side?)))),
     each("title", FieldType::Text, "title of the broken rule",

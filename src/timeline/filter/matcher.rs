@@ -150,6 +150,7 @@ impl Matcher {
     pub fn chooses_rule(&mut self, rule: &'static Rule, entry: &Entry<'_>) -> bool {
         let finding = Finding {
             rule,
+            severity: rule.severity,
             connection: entry.connection.map(|connection| connection.id),
             peers: None,
             direction: None,

@@ -59,8 +59,8 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
     if let Some(status) = connection.status {
         page.entry("status", LABELS, Role::Text, &status.to_string());
     }
-    if let Some(rule) = connection.worst {
-        let role = crate::tui::inspector::findings::role(rule.severity);
+    if let Some((rule, severity)) = connection.worst {
+        let role = crate::tui::inspector::findings::role(severity);
         let text = format!("{} {}", rule.id, rule.title);
         page.entry("worst", LABELS, role, &text);
     }

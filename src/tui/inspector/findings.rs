@@ -92,9 +92,9 @@ fn describe(page: &mut Page, row: &FindingRow) {
 
 /// `✖ WS-F01  client frame is not masked`
 fn title(page: &mut Page, row: &FindingRow) {
-    let rule = row.finding.rule;
+    let (rule, severity) = (row.finding.rule, row.finding.severity);
     let mut line = PageLine::default();
-    line.push(role(rule.severity), format!("{} {}", page.theme.mark(rule.severity), rule.id));
+    line.push(role(severity), format!("{} {}", page.theme.mark(severity), rule.id));
     let column = line.width().saturating_add(2);
     page.hanging(line, column, Role::Title, rule.title);
 }

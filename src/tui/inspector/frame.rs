@@ -213,9 +213,9 @@ fn section(page: &mut Page, mut line: PageLine, section: &str) {
 
 /// Reports what rule bits of the header break.
 fn broken(page: &mut Page, row: &FindingRow) {
-    let rule = row.finding.rule;
-    let mark = page.theme.mark(rule.severity);
-    let line = PageLine::of(findings::role(rule.severity), format!("{mark} {}", rule.id));
+    let (rule, severity) = (row.finding.rule, row.finding.severity);
+    let mark = page.theme.mark(severity);
+    let line = PageLine::of(findings::role(severity), format!("{mark} {}", rule.id));
     let column = line.width().saturating_add(2);
     page.hanging(line, column, Role::Title, rule.title);
     page.paragraph(2, Role::Text, &safe(row.finding.evidence.as_bytes(), usize::MAX));

@@ -164,7 +164,7 @@ fn close(page: &mut Page, opened: &Opened) {
 fn worst(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
     let found: Vec<_> = context.timeline.findings_of(row.id).collect();
     for severity in Severity::ALL {
-        for finding in found.iter().filter(|it| it.finding.rule.severity == severity) {
+        for finding in found.iter().filter(|it| it.finding.severity == severity) {
             let rule = finding.finding.rule;
             let mark = page.theme.mark(severity);
             let line = PageLine::of(findings::role(severity), format!("{mark} {}", rule.id));

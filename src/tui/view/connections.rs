@@ -146,9 +146,9 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             Span::raw(pane::right(&text, width))
         }
         Column::Worst => match it.worst {
-            Some(rule) => {
-                let text = format!("{} {}", theme.mark(rule.severity), rule.id);
-                Span::styled(pane::left(&text, width), theme.severity(rule.severity))
+            Some((rule, severity)) => {
+                let text = format!("{} {}", theme.mark(severity), rule.id);
+                Span::styled(pane::left(&text, width), theme.severity(severity))
             }
             None => Span::styled(pane::left("-", width), dim),
         },

@@ -42,10 +42,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let width = usize::from(inside.width);
     for (index, (place, entry)) in list.visible().enumerate() {
         let line = match entry {
-            FindingEntry::Rule(rule, count) => Line::from(vec![
+            FindingEntry::Rule(rule, severity, count) => Line::from(vec![
                 Span::styled(
-                    format!(" {} {}", theme.mark(rule.severity), pane::left(rule.id, 8)),
-                    theme.severity(rule.severity),
+                    format!(" {} {}", theme.mark(*severity), pane::left(rule.id, 8)),
+                    theme.severity(*severity),
                 ),
                 Span::styled(rule.title, theme.style(Role::Title)),
                 Span::styled(
@@ -87,7 +87,7 @@ fn detail(frame: &mut Frame<'_>, app: &App, found: &FindingRow, area: Rect) {
     let rest = usize::from(area.width).saturating_sub(rule.id.len()).saturating_sub(4);
     let head = Line::from(vec![
         Span::styled(format!("{} ", theme.symbols().line), theme.style(Role::Border)),
-        Span::styled(rule.id, theme.severity(rule.severity)),
+        Span::styled(rule.id, theme.severity(found.finding.severity)),
         Span::styled(format!(" {}", theme.symbols().line.repeat(rest)), theme.style(Role::Border)),
     ]);
     pane::line(frame, area, 0, &head, None);
@@ -118,8 +118,8 @@ fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> 
     ];
     if app.findings.groups() == Groups::Connection {
         let rule = finding.rule;
-        let mark = format!("{} {} ", theme.mark(rule.severity), pane::left(rule.id, 7));
-        spans.push(Span::styled(mark, theme.severity(rule.severity)));
+        let mark = format!("{} {} ", theme.mark(finding.severity), pane::left(rule.id, 7));
+        spans.push(Span::styled(mark, theme.severity(finding.severity)));
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let text = pane::safe(finding.evidence.as_bytes(), width.saturating_sub(used));

@@ -134,7 +134,7 @@ pub(super) fn story(app: &App, timeline: &Timeline, row: &Row, width: usize) -> 
         } else {
             format!("{}  ", rule.id)
         };
-        say(text, theme.severity(rule.severity));
+        say(text, theme.severity(found.finding.severity));
     }
     if let Some(answer) = answered(app, timeline, row) {
         say(format!("{answer}  "), theme.style(Role::Good));

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{MessageSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::connection::PastViolation;
 use crate::findings::words::packets_in_words;

@@ -1,9 +1,10 @@
 //! How a WebSocket ends: the closing handshake, and what TCP does around it.
 
-use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::analysis::event::{Connection, Ending, Nature, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, FrameSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::rules::close::codes::is_failure;
@@ -92,7 +93,10 @@ pub(super) static RULES: &[Rule] = &[
                 let seen = *context.connection.packets.get(direction.reverse()) > 0;
                 // Who resets the connection right after its own Close waits for no answer.
                 let left = context.connection.state == TcpState::Reset(direction);
-                if other.lost.is_some() || !seen || left {
+                // Who ended TCP before the Close arrived left without one: that is WS-C12's.
+                let receiver = Side::sender(direction.reverse());
+                let was_gone = context.state.left_before(receiver, close);
+                if other.lost.is_some() || !seen || left || was_gone {
                     continue;
                 }
                 let Some((side, at)) = context.state.ended else { continue };
@@ -124,8 +128,8 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Both,
         title: "connection ended without a Close frame: applications see 1006",
         section: "RFC 6455 §7.1.5",
-        explanation: "TCP was closed and neither side had sent a Close. Both applications see \
-            code 1006 and no reason. Usual causes are a process that ended, a proxy or load \
+        explanation: "TCP was closed before a Close was sent or received. Applications see code \
+            1006 and no reason. Usual causes are a process that ended, a proxy or load \
             balancer that closed an idle connection, or a library that drops connections.",
         remedy: "Check who closed, and after how long a silence. If it was a round number of \
             seconds, a proxy's idle timeout is likely: send Pings more often than that. Otherwise \
@@ -139,19 +143,28 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::CompareEnd(|context, violations| {
             let is_failed_at_once = failed_at_once(context);
             let context = &context.own();
-            let is_closed =
-                matches!(context.connection.state, TcpState::HalfClosed(_) | TcpState::Closed(_));
-            if !is_closed || !is_over(context) || is_failed_at_once {
+            if !is_ended_by_fin(context.connection) || !is_over(context) || is_failed_at_once {
                 return;
             }
             let sides = &context.state.sides;
-            if sides.client.close.is_some() || sides.server.close.is_some() {
-                return;
-            }
             if sides.client.lost.is_some() || sides.server.lost.is_some() {
                 return;
             }
             let Some((side, at)) = context.state.ended else { return };
+            let late = context.receiver(side.direction()).close.as_deref();
+            if context.sender(side.direction()).close.is_some()
+                || late.is_some_and(|close| !context.state.left_before(side, close))
+            {
+                return;
+            }
+            let closes = match late {
+                None => "neither side sent a Close".to_owned(),
+                Some(close) => format!(
+                    "the Close of the {} in {} came too late",
+                    Side::sender(side.direction().reverse()).name(),
+                    packets_in_words(close.span)
+                ),
+            };
             let silence =
                 match [sides.client.latest, sides.server.latest].into_iter().flatten().max() {
                     Some(latest) => {
@@ -160,10 +173,7 @@ pub(super) static RULES: &[Rule] = &[
                     None => "no frame was ever sent".to_owned(),
                 };
             violations
-                .add(format!(
-                    "the {} sent FIN first, {silence}; neither side sent a Close",
-                    side.name()
-                ))
+                .add(format!("the {} sent FIN first, {silence}; {closes}", side.name()))
                 .direction(side.direction())
                 .span(Span { start: last_offset(context, side), end: 0, first: at, last: at });
         })],
@@ -282,6 +292,15 @@ pub(super) static RULES: &[Rule] = &[
 /// Whether a WebSocket has ended, and not only its capture.
 fn is_over(context: &RuleContext<'_, Ending>) -> bool {
     context.connection.nature == Nature::WebSocket && has_ended(context.connection.state)
+}
+
+/// Whether TCP was ended by a FIN: an RST of a side that had sent FIN only discards what comes after it.
+fn is_ended_by_fin(connection: &Connection) -> bool {
+    match connection.state {
+        TcpState::HalfClosed(_) | TcpState::Closed(_) => true,
+        TcpState::Reset(by) => connection.network.fins.get(by).is_some(),
+        TcpState::SynSent | TcpState::Refused | TcpState::Established => false,
+    }
 }
 
 /// Whether the peers left at once because of a handshake that broke rules: those are reported.

@@ -1,7 +1,8 @@
 //! Pings and their Pongs.
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::{Direction, Side};

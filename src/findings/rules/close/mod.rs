@@ -15,6 +15,7 @@ mod tests {
     use crate::findings::fixture::{RuleCase, Scenario, check, masked, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
     use crate::stream::Side;
+    use crate::testkit::packet::{ACK, FIN};
 
     /// The server closes with this payload, the client answers with the same code or nothing.
     fn closed_with(s: &mut Scenario, payload: &[u8]) {
@@ -52,6 +53,18 @@ mod tests {
         }},
         RuleCase { name: "no answer to a Close", near: &["WS-C12"], fires: &["WS-C09 client"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe9")).end(Side::Client);
+        }},
+        RuleCase { name: "a Close after the client's FIN", near: &["WS-C09"], fires: &["WS-C12"], play: |s| {
+            s.upgraded().flagged(ClientToServer, FIN | ACK).wait(30).server(&plain(0x88, b"\x03\xe9")).flagged(ServerToClient, FIN | ACK);
+        }},
+        RuleCase { name: "a Close that crosses the client's FIN", near: &["WS-C09"], fires: &["WS-C12"], play: |s| {
+            s.upgraded().unacknowledged(ServerToClient, &plain(0x88, b"\x03\xe9"));
+            s.unacknowledged_blind(ClientToServer, b"").next.server -= 4;
+            s.flagged(ClientToServer, FIN | ACK).next.server += 4;
+            s.wait(1).flagged(ServerToClient, FIN | ACK);
+        }},
+        RuleCase { name: "FIN without a Close, and RST for what comes after it", near: &["NET-07"], fires: &["WS-C12"], play: |s| {
+            s.upgraded().flagged(ClientToServer, FIN | ACK).unacknowledged(ServerToClient, &plain(0x81, b"x")).reset(Side::Client);
         }},
         RuleCase { name: "left right after the own Close", near: &["WS-C12"], fires: &["WS-C09 server"], play: |s| {
             s.upgraded().server(&plain(0x88, b"\x03\xe9")).end(Side::Server);

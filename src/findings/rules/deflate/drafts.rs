@@ -1,6 +1,7 @@
 //! Compression as it was before permessage-deflate.
 
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{acceptance, place};
 use crate::websocket::extension;

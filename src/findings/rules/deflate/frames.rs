@@ -1,7 +1,8 @@
 //! RSV1 where permessage-deflate does not put it.
 
 use crate::findings::engine::context::{FrameSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::words::opcode_in_words;

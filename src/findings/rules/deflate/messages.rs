@@ -1,7 +1,8 @@
 //! Compressed messages: whether they inflate, and how.
 
 use crate::findings::engine::context::MessageSeen;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::connection::Uninflated;
 use crate::findings::words::{counted, packets_in_words};

@@ -1,6 +1,7 @@
 //! What a server answers to an offer of permessage-deflate.
 
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::deflate::fit::{Fit, NegotiationMisfit, fit};

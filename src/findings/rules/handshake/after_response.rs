@@ -3,7 +3,8 @@
 use crate::findings::engine::broken_rule::{BrokenRule, in_words};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::FrameSeen;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::acceptance;
 use crate::findings::words::{counted, packets_in_words};

@@ -1,7 +1,8 @@
-//! What is unwise in a handshake, or odd.
+//! What is unwise in a handshake, or odd (HS-10, HS-28 to HS-30, HS-55).
 
 use crate::findings::across::handshake_keys::KeyStage;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{answer, attempt, lacks, place, shown};
@@ -10,7 +11,7 @@ use crate::http::Head;
 use crate::http::accept::{KEY_LENGTH, key_bytes};
 use crate::stream::{Span, length_u64};
 
-/// HS-10, HS-28 to HS-30.
+/// HS-10, HS-28 to HS-30, HS-55.
 pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-10",
@@ -91,11 +92,15 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Browsers cannot set headers on a WebSocket: send a cookie, or the token in the \
             first message, or put a ticket into the target that is valid for one connection and a \
             few seconds. Other clients can send Authorization. Remove the parameter from the \
-            logs.",
+            logs. Connections to a server on the same machine are not reported.",
         example: Example::Text("GET /chat?access_token=eyJhbGciOi... HTTP/1.1"),
         explains: None,
         checks: &[Check::Request(|context, violations| {
             let Some(request) = attempt(context.subject) else { return };
+            // What stays on one machine is a development server's.
+            if context.connection.server.ip().to_canonical().is_loopback() {
+                return;
+            }
             let secrets = secrets(request.target().unwrap_or_default());
             if !secrets.is_empty() {
                 violations.add(secrets.join("; "));
@@ -123,6 +128,31 @@ pub(super) static RULES: &[Rule] = &[
             Check::Response(|context, violations| {
                 let Some(response) = answer(context.subject) else { return };
                 add_bare_line_ends(response, violations);
+            }),
+        ],
+    },
+    Rule {
+        id: "HS-55",
+        severity: Severity::Note,
+        applies_to: AppliesTo::Both,
+        title: "blank before the colon of a field",
+        section: "RFC 9112 §5.1",
+        explanation: "Between the name of a field and its colon there must not be a blank. \
+            Servers must refuse such a request with 400, since receivers that read the name \
+            differently help attackers; proxies must remove the blank from a response. wslens \
+            reads the field as if the blank were not there, and so do lenient receivers.",
+        remedy: "Write the colon directly after the name. Look for a head that is put together by \
+            hand or with a format string such as `\"%s : %s\"`.",
+        example: Example::Text("GET /chat HTTP/1.1\nUpgrade : websocket"),
+        explains: None,
+        checks: &[
+            Check::Request(|context, violations| {
+                let Some(request) = attempt(context.subject) else { return };
+                add_blanks_before_colons(request, violations);
+            }),
+            Check::Response(|context, violations| {
+                let Some(response) = answer(context.subject) else { return };
+                add_blanks_before_colons(response, violations);
             }),
         ],
     },
@@ -186,6 +216,22 @@ fn add_bare_line_ends(head: &Head, violations: &mut Violations) {
     violations
         .add(format!("{lines} with LF alone, the first at byte {first} of the head"))
         .span(Span { start, end: start.saturating_add(1), ..head.span });
+}
+
+/// Says how many fields of a head have a blank before their colon.
+fn add_blanks_before_colons(head: &Head, violations: &mut Violations) {
+    let blanks = head.oddities.space_before_colon;
+    let Some(first) = blanks.first else { return };
+    let field = head.fields().zip(&head.headers).find(|(_, place)| place.name.start >= first);
+    let name = field
+        .map_or_else(String::new, |((name, _), _)| format!(", the first after {}", shown(name)));
+    let start = head.offset_of(first);
+    let fields = counted(u64::from(blanks.count), "field");
+    violations.add(format!("{fields} with a blank before the colon{name}")).span(Span {
+        start,
+        end: start.saturating_add(1),
+        ..head.span
+    });
 }
 
 /// The key of the example in RFC 6455 §1.3.
@@ -271,6 +317,22 @@ mod tests {
         }},
         RuleCase { name: "an empty line of LF before the request", near: &["HS-30"], fires: &[], play: |s| {
             s.open().client(format!("\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());
+        }},
+        RuleCase { name: "a blank and a tab before colons of a request", near: &["HS-05", "HS-30"], fires: &["HS-55 client"], play: |s| {
+            s.open().client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade : websocket\r\nConnection\t: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());
+        }},
+        RuleCase { name: "a blank before a colon of a response", near: &[], fires: &["HS-55 server", "HS-42"], play: |s| {
+            s.ask("").server(b"HTTP/1.1 403 Forbidden\r\nServer : x\r\nContent-Length: 0\r\n\r\n");
+        }},
+        RuleCase { name: "blanks around a value", near: &["HS-55"], fires: &[], play: |s| { s.ask("Cookie: \t a : b \r\n"); } },
+        RuleCase { name: "a page with a blank before a colon", near: &["HS-55"], fires: &[], play: |s| {
+            s.open().client(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n").server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }},
+        RuleCase { name: "a token for a server on the same machine", near: &["HS-29"], fires: &[], play: |s| {
+            s.between("127.0.0.1", "127.0.0.1");
+            asks_for(s, "/chat?token=abc");
+            s.between("::1", "::1");
+            asks_for(s, "/chat?token=abc");
         }},
         RuleCase { name: "a page with bare LF", near: &["HS-30"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\nHost: a\n\n").server(b"HTTP/1.1 200 OK\nContent-Length: 0\n\n");

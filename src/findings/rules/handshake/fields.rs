@@ -1,6 +1,7 @@
 //! Fields that both heads have: lists, and what may be there only once.
 
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{

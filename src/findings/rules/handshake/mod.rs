@@ -1,11 +1,12 @@
-//! Rules about the opening handshake: what both sides owe (HS-01 to HS-31), and why it failed (HS-40 to
-//! HS-54).
+//! Rules about the opening handshake: what both sides owe (HS-01 to HS-31, HS-55 to HS-57), and why it
+//! failed (HS-40 to HS-54).
 
 mod after_response;
 mod client_fields;
 mod fields;
 pub(crate) mod fields_read;
 mod no_response;
+mod origin;
 mod proxies;
 mod refusals;
 mod refused_request;
@@ -15,9 +16,15 @@ mod socket_io;
 
 use crate::findings::engine::rule::Rule;
 
-/// HS-01 to HS-31.
-pub(super) const TABLES: &[&[Rule]] =
-    &[request::RULES, fields::RULES, response::RULES, after_response::RULES, client_fields::RULES];
+/// HS-01 to HS-31, HS-55 to HS-57.
+pub(super) const TABLES: &[&[Rule]] = &[
+    request::RULES,
+    fields::RULES,
+    response::RULES,
+    after_response::RULES,
+    client_fields::RULES,
+    origin::RULES,
+];
 
 /// HS-40 to HS-54.
 pub(super) const FAILURES: &[&[Rule]] =

@@ -4,7 +4,8 @@
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, RuleContext};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_FAIL;
 use crate::findings::rules::handshake::fields_read::acceptance;
@@ -185,6 +186,12 @@ pub(super) static RULES: &[Rule] = &[
                 | TcpState::Closed(Direction::ClientToServer)
                 | TcpState::Reset(_) => None,
             };
+            // A client that leaves first waits for no response, and what is HTTP so far is the
+            // beginning of one.
+            let has_left = context.state.ended.is_some_and(|(side, _)| side == Side::Client);
+            if has_left || (bytes > 0 && !context.connection.is_rejected) {
+                return;
+            }
             let (evidence, at) = match (bytes, closed) {
                 (0, None) => return,
                 (0, Some((_, at))) => {
@@ -200,7 +207,7 @@ pub(super) static RULES: &[Rule] = &[
                 (bytes, _) => {
                     let at = latest_of(context);
                     let sent = counted(bytes, "byte");
-                    (format!("the server sent {sent} that are not a complete HTTP response"), at)
+                    (format!("the server sent {sent} that are not an HTTP response"), at)
                 }
             };
             violations.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {
@@ -246,6 +253,7 @@ const LONG: u64 = 5_000_000_000;
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, masked};
+    use crate::testkit::packet::{ACK, FIN};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
@@ -282,6 +290,15 @@ mod tests {
         }},
         RuleCase { name: "another protocol", near: &[], fires: &["HS-54"], play: |s| {
             s.ask("").server(b"SSH-2.0-OpenSSH_9.2\r\n").end(Side::Server);
+        }},
+        RuleCase { name: "another protocol, and the client leaves first", near: &["HS-54", "HS-50"], fires: &[], play: |s| {
+            s.ask("").server(b"SSH-2.0-OpenSSH_9.2\r\n").end(Side::Client);
+        }},
+        RuleCase { name: "a part of a response, and the server closes", near: &["HS-54", "HS-50"], fires: &[], play: |s| {
+            s.ask("").server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n").end(Side::Server);
+        }},
+        RuleCase { name: "the client leaves first, and the server closes", near: &["HS-54"], fires: &["HS-50"], play: |s| {
+            s.ask("").flagged(Direction::ClientToServer, FIN | ACK).wait(20).end(Side::Server);
         }},
         RuleCase { name: "the server closes an idle connection", near: &["HS-54"], fires: &[], play: |s| {
             s.open().end(Side::Server);

@@ -3,7 +3,8 @@
 use crate::findings::across::proxied_requests::Proxied;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::ComparisonContext;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
 use crate::http::{Handshake, Head};

@@ -6,13 +6,16 @@ use crate::findings::across::attempts::Attempt;
 use crate::findings::engine::broken_rule::in_words;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
 use crate::findings::rules::handshake::refused_request::{
     RefusedRequest, answered, is_engine_io_missing,
 };
 use crate::findings::rules::tls::mistaken::explains;
+use crate::findings::words::counted;
+use crate::stream::length_u64;
 
 /// HS-40 to HS-48.
 pub(super) static RULES: &[Rule] = &[
@@ -174,24 +177,30 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-45",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "429 or 503: refused because of load or a limit",
-        section: "RFC 6585 §4, RFC 9110 §15.6.4",
+        title: "429, 431 or 503: refused because of load or a limit",
+        section: "RFC 6585 §4, §5, RFC 9110 §15.6.4",
         explanation: "The server, or a proxy in front of it, accepts no more connections at the \
             moment: too many from this client, a connection limit, a deployment in progress, or \
-            no healthy server behind a load balancer.",
-        remedy: "Wait before the next attempt as long as Retry-After says, longer each time and \
+            a load balancer without a healthy server. With 431, the limit is that of the request's \
+            head: its fields are too large, usually because of cookies or tokens.",
+        remedy: "For 431, send fewer and smaller cookies, or raise the limit (node \
+            --max-http-header-size, nginx large_client_header_buffers). Otherwise wait before the next attempt as long as Retry-After says, longer each time and \
             with a random part (back-off with jitter). On the server check connection limits \
             (nginx limit_conn, limit_req), file descriptor limits, and health checks: they must \
             not request the WebSocket path with plain HTTP.",
         example: Example::Text("server: HTTP/1.1 503 Service Unavailable\nserver: Retry-After: 30"),
         explains: Some(Cause::failure(540, "refused by load or limit")),
         checks: &[Check::CompareEnd(|context, violations| {
-            let Some(refusal) = refusal(context, |status| matches!(status, 429 | 503)) else {
+            let Some(refusal) = refusal(context, |status| matches!(status, 429 | 431 | 503)) else {
                 return;
             };
-            let (retry, server) = ("Retry-After", "Server");
-            let why =
-                format!("{}; {}", sent(refusal.response, retry), sent(refusal.response, server));
+            let server = sent(refusal.response, "Server");
+            let why = if refusal.status == 431 {
+                let length = counted(length_u64(refusal.request.raw.len()), "byte");
+                format!("the head of the request has {length}; {server}")
+            } else {
+                format!("{}; {server}", sent(refusal.response, "Retry-After"))
+            };
             refusal.report(violations, &why);
         })],
     },
@@ -199,11 +208,13 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-46",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "502 or 504: a proxy could not reach its upstream server",
+        title: "502, 504 or a status of their own: a proxy could not reach its upstream server",
         section: "RFC 9110 §15.6.3, §15.6.5",
         explanation: "The response comes from the proxy itself: its upstream server refused the \
             connection, did not answer in time, closed it, or sent something that the proxy does \
-            not understand, for example TLS.",
+            not understand, for example TLS. Load balancers of AWS have statuses of their own for \
+            this (460 to 464), as has Cloudflare (520 to 527, and 530 if the name of the upstream \
+            server does not resolve).",
         remedy: "Look at the proxy's error log: it names the address that it tried. Check whether \
             the server runs and listens there (`ss -ltnp`); in containers, whether the proxy uses \
             the right name for it (localhost is the proxy's own container), and whether both \
@@ -211,9 +222,7 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Text("server: HTTP/1.1 502 Bad Gateway\nserver: Server: nginx"),
         explains: Some(Cause::failure(550, "proxy could not reach its upstream server")),
         checks: &[Check::CompareEnd(|context, violations| {
-            let Some(refusal) = refusal(context, |status| matches!(status, 502 | 504)) else {
-                return;
-            };
+            let Some(refusal) = refusal(context, is_of_proxy) else { return };
             let mut why = sent(refusal.response, "Server");
             if let Some(failed) = behind(context, &refusal) {
                 let Attempt { id, server, .. } = failed;
@@ -293,7 +302,14 @@ fn refusal<'a>(
 
 /// A status that none of the other rules is about.
 fn is_unusual(status: u16) -> bool {
-    !matches!(status, 300..400 | 400 | 401 | 403 | 404 | 407 | 410 | 426 | 429 | 502 | 503 | 504)
+    let is_known = matches!(status, 300..=401 | 403 | 404 | 407 | 410 | 426 | 429 | 431 | 503);
+    !is_known && !is_of_proxy(status)
+}
+
+/// A status with which a proxy reports that it did not reach its upstream server: those of RFC 9110
+/// §15.6, of the Application Load Balancer of AWS, and of Cloudflare.
+fn is_of_proxy(status: u16) -> bool {
+    matches!(status, 502 | 504 | 460..=464 | 520..=527 | 530)
 }
 
 /// An attempt of the proxy that failed while the client waited for this response.
@@ -332,6 +348,14 @@ mod tests {
         RuleCase { name: "426", near: &[], fires: &["HS-44"], play: |s| refused(s, "426 Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n") },
         RuleCase { name: "429", near: &["HS-46"], fires: &["HS-45"], play: |s| refused(s, "429 Too Many Requests", "Retry-After: 3\r\n") },
         RuleCase { name: "503", near: &["HS-46", "HS-48"], fires: &["HS-45"], play: |s| refused(s, "503 Service Unavailable", "") },
+        RuleCase { name: "431", near: &["HS-48"], fires: &["HS-45"], play: |s| refused(s, "431 Request Header Fields Too Large", "") },
+        RuleCase { name: "522", near: &["HS-48"], fires: &["HS-46"], play: |s| refused(s, "522", "Server: cloudflare\r\n") },
+        RuleCase { name: "530", near: &["HS-48"], fires: &["HS-46"], play: |s| refused(s, "530", "") },
+        RuleCase { name: "464", near: &["HS-48"], fires: &["HS-46"], play: |s| refused(s, "464", "Server: awselb/2.0\r\n") },
+        RuleCase { name: "528 and 465 are those of no proxy", near: &["HS-46"], fires: &["HS-48", "HS-48"], play: |s| {
+            refused(s, "528", "");
+            refused(s, "465", "");
+        }},
         RuleCase { name: "502", near: &["HS-45"], fires: &["HS-46"], play: |s| refused(s, "502 Bad Gateway", "Server: nginx\r\n") },
         RuleCase { name: "307", near: &["HS-48"], fires: &["HS-47"], play: |s| refused(s, "307 Temporary Redirect", "Location: https://a.example/chat\r\n") },
         RuleCase { name: "200", near: &["HS-47"], fires: &["HS-48"], play: |s| refused(s, "200 OK", "Content-Type: text/html\r\n") },

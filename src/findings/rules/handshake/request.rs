@@ -1,7 +1,8 @@
 //! What the request must say.
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{
     attempt, lacks, lacks_token, path, place, sent, shown,

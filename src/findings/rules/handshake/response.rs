@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
 use crate::findings::rules::handshake::fields_read::{
@@ -12,18 +13,18 @@ use crate::findings::rules::handshake::fields_read::{
 use crate::http::accept::{accept, mistake};
 use crate::websocket::extension;
 
-/// HS-16 to HS-24, HS-31.
+/// HS-16 to HS-24, HS-31, HS-56.
 pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "HS-16",
         severity: Severity::Error,
         applies_to: AppliesTo::Server,
-        title: "101 without `Upgrade: websocket`",
+        title: "101 without `Upgrade: websocket`, or not alone",
         section: "RFC 6455 §4.1, §4.2.2",
         explanation: "A 101 must name the protocol that it switches to: it must have an Upgrade \
-            field with the value `websocket` in any letter case. A client must fail the \
-            connection.",
-        remedy: "Add `Upgrade: websocket` to the response. If the server sends it, look for a \
+            field with the value `websocket`, in any letter case, and nothing else. A client must \
+            fail the connection.",
+        remedy: "Send `Upgrade: websocket` in the response, once and without other protocols. If the server sends it, look for a \
             proxy that drops hop-by-hop fields: each proxy must forward Upgrade and Connection \
             itself.",
         example: Example::Text(
@@ -33,11 +34,15 @@ pub(super) static RULES: &[Rule] = &[
         explains: None,
         checks: &[Check::Response(|context, violations| {
             let Some(response) = acceptance(context.subject) else { return };
-            if lacks_token(response, "Upgrade", "websocket") {
-                violations
-                    .add(format!("{}; websocket is required", sent(response, "Upgrade")))
-                    .span(place(response, "Upgrade"));
-            }
+            let seen = sent(response, "Upgrade");
+            let evidence = if lacks_token(response, "Upgrade", "websocket") {
+                format!("{seen}; websocket is required")
+            } else if response.tokens("Upgrade").filter(|name| !name.is_empty()).count() > 1 {
+                format!("{seen}; websocket must be the only value")
+            } else {
+                return;
+            };
+            violations.add(evidence).span(place(response, "Upgrade"));
         })],
     },
     Rule {
@@ -317,6 +322,27 @@ pub(super) static RULES: &[Rule] = &[
             }
         })],
     },
+    Rule {
+        id: "HS-56",
+        severity: Severity::Note,
+        applies_to: AppliesTo::Server,
+        title: "the 101 is sent as HTTP/1.0",
+        section: "RFC 6455 §4.2.2, RFC 9110 §7.8",
+        explanation: "The response must begin with `HTTP/1.1 101`: HTTP/1.0 has neither Upgrade \
+            nor status 101. Most clients ignore the version of the response; strict clients and \
+            proxies fail the connection.",
+        remedy: "Write `HTTP/1.1` into the status line. Look for a server that answers with the \
+            default version of an old HTTP library (Python's `http.server` sends HTTP/1.0 unless \
+            `protocol_version` is set).",
+        example: Example::Text("HTTP/1.0 101 Switching Protocols\nUpgrade: websocket"),
+        explains: None,
+        checks: &[Check::Response(|context, violations| {
+            let Some(response) = acceptance(context.subject) else { return };
+            if response.version() == b"HTTP/1.0" {
+                violations.add("the status line begins with HTTP/1.0 101");
+            }
+        })],
+    },
 ];
 
 /// Fields that speak of a body.
@@ -360,6 +386,9 @@ mod tests {
         RuleCase { name: "other letter cases, and lists", near: &["HS-16", "HS-17"], fires: &[], play: |s| answered(s, "", "upgrade: WebSocket\r\nconnection: keep-alive, upgrade\r\nsec-websocket-accept: ACCEPT\r\n") },
         RuleCase { name: "101 without Upgrade", near: &["HS-17", "HS-18"], fires: &["HS-16 server"], play: |s| answered(s, "", "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
         RuleCase { name: "101 to another protocol than asked for", near: &["HS-17"], fires: &["HS-16 server"], play: |s| answered(s, "", "Upgrade: chat\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 to two protocols", near: &["HS-17"], fires: &["HS-16 server"], play: |s| answered(s, "", "Upgrade: websocket, h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 with two fields", near: &["HS-09"], fires: &["HS-16 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
+        RuleCase { name: "101 with an empty member", near: &["HS-16"], fires: &[], play: |s| answered(s, "", "Upgrade: websocket,\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
         RuleCase { name: "101 with keep-alive", near: &["HS-16"], fires: &["HS-17 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: keep-alive\r\nSec-WebSocket-Accept: ACCEPT\r\n") },
         RuleCase { name: "101 without an answer to the key", near: &["HS-19"], fires: &["HS-18 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\n") },
         RuleCase { name: "an empty answer", near: &["HS-18"], fires: &["HS-19 server"], play: |s| answered(s, "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept:\r\n") },
@@ -392,6 +421,13 @@ mod tests {
         RuleCase { name: "no response", near: &["HS-16", "HS-17", "HS-18", "HS-22"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\n"); } },
         RuleCase { name: "a response without its request", near: &["HS-19", "HS-20", "HS-21"], fires: &[], play: |s| {
             s.open().server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Extensions: x\r\n\r\n");
+        }},
+        RuleCase { name: "101 of HTTP/1.0", near: &["HS-02"], fires: &["HS-56 server"], play: |s| {
+            let (_, accept) = s.ask("").fresh_key();
+            s.server(format!("HTTP/1.0 101 Switching Protocols\r\n{}\r\n", OK.replace("ACCEPT", &accept)).as_bytes());
+        }},
+        RuleCase { name: "a refusal in HTTP/1.0", near: &["HS-56"], fires: &["HS-42"], play: |s| {
+            s.ask("").server(b"HTTP/1.0 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
         }},
         RuleCase { name: "101 to HTTP/2", near: &["HS-16", "HS-18"], fires: &[], play: |s| {
             s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");

@@ -1,7 +1,8 @@
 //! socket.io and plain WebSocket, mixed up (HS-53).
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
 use crate::findings::rules::handshake::refused_request::{

@@ -3,7 +3,8 @@
 use crate::analysis::event::{Ending, Nature, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::state::silent_period::SilentPeriod;

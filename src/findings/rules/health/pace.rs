@@ -1,7 +1,8 @@
 //! Answers that come late: Pongs, and messages under load.
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::SLOW_PONG;
 use crate::findings::words::{counted, duration};

@@ -1,6 +1,7 @@
 //! Text that is sent as it is, though it could be compressed.
 
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::health::DeflateUse;
 

@@ -2,9 +2,10 @@
 
 use crate::decode::DnsCode;
 use crate::findings::across::attempts::{Attempt, Attempts};
-use crate::findings::across::dns_names::QueriedName;
+use crate::findings::across::dns_names::{NameFailure, QueriedName};
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::words::{counted, duration};
@@ -66,22 +67,27 @@ pub(super) static RULES: &[Rule] = &[
         explains: Some(Cause::failure(60, "name did not resolve")),
         checks: &[Check::Capture(|context, violations| {
             let (names, attempts) = (&context.across.names, &context.across.attempts);
-            let mut failed: Vec<&QueriedName> = names
+            let mut failed: Vec<(&QueriedName, NameFailure)> = names
                 .failed()
-                .filter(|asked| !attempts.has_websocket || names.is_related(&asked.name))
-                .filter(|asked| !is_noise(&asked.name) && !has_follower(attempts, asked))
+                .filter(|(asked, _)| !attempts.has_websocket || names.is_related(&asked.name))
+                .filter(|(asked, _)| !is_noise(&asked.name) && !has_follower(attempts, asked))
+                // A capture of nothing but questions may lack the other direction.
+                .filter(|(_, why)| *why != NameFailure::Unknown || attempts.is_empty())
                 .collect();
             let more = failed.len().saturating_sub(MOST_NAMES);
             failed.truncate(MOST_NAMES);
-            let last = failed.last().map(|asked| asked.name.clone());
-            for asked in failed {
+            let last = failed.last().map(|(asked, _)| asked.name.clone());
+            for (asked, why) in failed {
                 let rest = if more > 0 && last.as_deref() == Some(&asked.name) {
                     format!("; and {more} more such names")
                 } else {
                     String::new()
                 };
-                let words = failure_in_words(asked);
-                violations.add(format!("{words}{rest}")).packets(asked.first, asked.last);
+                let words = failure_in_words(asked, why, names.watched(asked));
+                violations
+                    .add(format!("{words}{rest}"))
+                    .packets(asked.first, asked.last)
+                    .severity(severity_of(attempts, asked, why));
             }
         })],
     },
@@ -253,18 +259,44 @@ fn is_noise(name: &str) -> bool {
     NOISE.contains(&first) || is_reverse || name.starts_with('_')
 }
 
-fn failure_in_words(asked: &QueriedName) -> String {
-    let QueriedName { name, resolver, questions, .. } = asked;
-    let questions = counted(*questions, "question");
-    match asked.denial {
-        None => {
-            let waited = duration(asked.last.time.since(asked.first.time));
-            format!("{name}: no answer from {resolver} to {questions} in {waited}")
+/// How bad it is that a name did not resolve. Unless a WebSocket shows what the capture is about, it is
+/// worth knowing only: beside connections to other servers, if the client does not insist, and if nothing
+/// shows that no answer came.
+fn severity_of(attempts: &Attempts, asked: &QueriedName, why: NameFailure) -> Severity {
+    let insists = asked.is_repeated() && asked.questions() >= INSISTENCE;
+    let is_aside = !attempts.has_websocket && !attempts.is_empty() && !insists;
+    if is_aside || why == NameFailure::Unknown { Severity::Note } else { Severity::Error }
+}
+
+fn failure_in_words(asked: &QueriedName, why: NameFailure, watched: u64) -> String {
+    let QueriedName { name, resolver, ipv4, ipv6, .. } = asked;
+    let families = match (ipv4.questions, ipv6.questions) {
+        (_, 0) => "A",
+        (0, _) => "AAAA",
+        (_, _) => "A and AAAA",
+    };
+    let questions = format!("{} for {families}", counted(asked.questions(), "question"));
+    let asking = duration(asked.last.time.since(asked.first.time));
+    let rest = match watched {
+        0 => "the capture ends there".to_owned(),
+        _ => format!("the capture continued for {} after that", duration(watched)),
+    };
+    match why {
+        NameFailure::Unanswered => {
+            format!("{name}: no answer from {resolver} to {questions} in {asking}; {rest}")
         }
-        Some(DnsCode::NO_ERROR) => {
+        NameFailure::ResolverSilent => format!(
+            "{name}: no answer to {questions} in {asking}, and no response of {resolver} at all \
+             was captured; {rest}"
+        ),
+        NameFailure::Unknown => format!(
+            "{name}: {questions}, and no response of {resolver} at all was captured: it did not \
+             answer, or the capture lacks its answers; {rest}"
+        ),
+        NameFailure::Denied(DnsCode::NO_ERROR) => {
             format!("{name}: {resolver} knows the name but has no address for it ({questions})")
         }
-        Some(code) => {
+        NameFailure::Denied(code) => {
             let code = code.name().map_or_else(|| format!("RCODE {}", code.0), str::to_owned);
             format!("{name}: {resolver} answered {code} ({questions})")
         }
@@ -287,6 +319,9 @@ const LONG_PAUSE: u64 = 60_000_000_000;
 
 /// Nanoseconds within which a connection follows the lookup of its name.
 const FOLLOWS: u64 = 5_000_000_000;
+
+/// Questions for one name with which a client insists.
+const INSISTENCE: u64 = 3;
 
 /// Names that are reported one by one.
 const MOST_NAMES: usize = 10;
@@ -344,6 +379,29 @@ mod tests {
         }},
         RuleCase { name: "a name without addresses", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 1).lookup_answer("a.test", 1, 0, &[]); } },
         RuleCase { name: "no answer", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 1).wait(5_000).looks_up("a.test", 1); } },
+        RuleCase { name: "no answer, though the resolver answers others", near: &[], fires: &["NET-05"], play: |s| {
+            s.looks_up("a.test", 1).looks_up("b.test", 1).lookup_answer("b.test", 1, 0, &["10.0.0.2"]).wait(3_000).looks_up("b.test", 1);
+        }},
+        RuleCase { name: "nothing but two questions", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 1).looks_up("a.test", 28); } },
+        RuleCase { name: "two questions at the end, and a connection", near: &["NET-05"], fires: &[], play: |s| {
+            s.open().client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+            s.wait(9_000).looks_up("a.test", 1).looks_up("a.test", 28);
+        }},
+        RuleCase { name: "answers that were not captured", near: &["NET-05"], fires: &[], play: |s| {
+            s.looks_up("server.example.com", 1).looks_up("server.example.com", 28).upgraded().wait(9_000).close();
+        }},
+        RuleCase { name: "no IPv6 address, and nobody asked for one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
+            s.looks_up("a.test", 28).lookup_answer("a.test", 28, 0, &[]).wait(9_000).looks_up("b.test", 28).lookup_answer("b.test", 28, 0, &[]);
+        }},
+        RuleCase { name: "no such name, asked for IPv6 only", near: &[], fires: &["NET-05"], play: |s| { s.looks_up("a.test", 28).lookup_answer("a.test", 28, 3, &[]); } },
+        RuleCase { name: "no IPv6 address, and no answer about IPv4", near: &[], fires: &["NET-05"], play: |s| {
+            s.looks_up("a.test", 1).looks_up("a.test", 28).lookup_answer("a.test", 28, 0, &[]).wait(4_000).looks_up("a.test", 1);
+        }},
+        RuleCase { name: "LLMNR and multicast DNS", near: &["NET-05"], fires: &[], play: |s| {
+            for port in [5_353, 5_355] {
+                s.looks_up_by_multicast("a.test", port).wait(5_000).looks_up_by_multicast("a.test", port).wait(5_000).looks_up_by_multicast("a.test", port);
+            }
+        }},
         RuleCase { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.looks_up("a.test", 1); } },
         RuleCase { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
             s.looks_up("a.test", 1).looks_up("a.test", 28).lookup_answer("a.test", 28, 3, &[]).lookup_answer("a.test", 1, 0, &["10.0.0.2"]);
@@ -391,8 +449,41 @@ mod tests {
     ];
 
     #[test]
-    fn what_several_connections_show_is_told() {
+    fn what_several_connections_show_lookup_answer() {
         check(&[RULES], CASES);
+    }
+
+    #[test]
+    fn names_beside_other_traffic_are_notes_unless_the_client_insists() {
+        type Row = (&'static str, fn(&mut Scenario), Severity, &'static str);
+        fn page(s: &mut Scenario) {
+            s.wait(60_000).open().client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            s.server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }
+        #[rustfmt::skip]
+        let rows: &[Row] = &[
+            ("alone", |s| { s.looks_up("a.test", 1).lookup_answer("a.test", 1, 3, &[]); }, Severity::Error,
+                "a.test: 10.0.0.53:53 answered NXDOMAIN (1 question for A)"),
+            ("beside a page", |s| { s.looks_up("a.test", 28).lookup_answer("a.test", 28, 3, &[]); page(s); }, Severity::Note,
+                "a.test: 10.0.0.53:53 answered NXDOMAIN (1 question for AAAA)"),
+            ("again and again beside a page", |s| {
+                s.looks_up("b.test", 1).lookup_answer("b.test", 1, 0, &["10.0.0.9"]);
+                for _ in 0..3 { s.looks_up("a.test", 1).wait(2_000); }
+                page(s);
+            }, Severity::Error,
+                "a.test: no answer from 10.0.0.53:53 to 3 questions for A in 4.0 s; the capture continued for 62.0 s after that"),
+            ("no response at all", |s| { s.looks_up("a.test", 1).wait(2_500).looks_up("a.test", 1); }, Severity::Error,
+                "a.test: no answer to 2 questions for A in 2.5 s, and no response of 10.0.0.53:53 at all was captured; the capture ends there"),
+            ("two questions at once", |s| { s.looks_up("a.test", 1).looks_up("a.test", 28); }, Severity::Note,
+                "a.test: 2 questions for A and AAAA, and no response of 10.0.0.53:53 at all was captured: it did not answer, or the capture lacks its answers; the capture ends there"),
+        ];
+        for (name, play, severity, evidence) in rows {
+            let mut scenario = Scenario::new();
+            play(&mut scenario);
+            let judged = scenario.judge(&crate::findings::Reading::default());
+            let seen: Vec<_> = judged.list.iter().map(|it| (it.severity, &*it.evidence)).collect();
+            assert_eq!(seen, [(*severity, *evidence)], "{name}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::analysis::event::{Connection, ConnectionEvent, TcpState};
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::duration;

@@ -3,7 +3,8 @@
 use crate::analysis::event::{Connection, Ending, Nature, TcpState, Unanswered};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::words::{counted, duration, share};
 use crate::stream::{Direction, Origin, Side, Span};
@@ -32,6 +33,11 @@ pub(super) static RULES: &[Rule] = &[
             let has_close = sides.client.close.is_some() || sides.server.close.is_some();
             let is_cut = sides.client.unfinished.is_some() || sides.server.unfinished.is_some();
             if context.connection.nature != Nature::WebSocket || (has_close && !is_cut) {
+                return;
+            }
+            // Who had sent FIN, and does not read what comes after it, has ended the connection
+            // by that FIN.
+            if context.connection.network.fins.get(by).is_some() {
                 return;
             }
             // Who gave up because nothing was acknowledged any more: NET-13 tells that.
@@ -253,6 +259,7 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check, masked, plain};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::testkit::packet::{ACK, FIN};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
@@ -264,6 +271,12 @@ mod tests {
         }},
         RuleCase { name: "reset after both Closes", near: &["NET-07"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8")).reset(Side::Client);
+        }},
+        RuleCase { name: "reset of what comes after the own FIN", near: &["NET-07"], fires: &["WS-C12"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"x")).flagged(ClientToServer, FIN | ACK).unacknowledged(ServerToClient, &plain(0x81, b"y")).reset(Side::Client);
+        }},
+        RuleCase { name: "reset by the other side after a FIN", near: &[], fires: &["NET-07 server"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"x")).flagged(ClientToServer, FIN | ACK).reset(Side::Server);
         }},
         RuleCase { name: "the client reads nothing for three seconds", near: &["NET-13", "NET-09"], fires: &["NET-08 client"], play: |s| {
             s.upgraded().server(&plain(0x81, b"x")).announce(Side::Client, 0).wait(3_000).announce(Side::Client, 1_000).close();

@@ -2,7 +2,8 @@
 
 use crate::analysis::event::{Connection, ConnectionEvent};
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::rules::tls::failure::{failure, is_accepted};

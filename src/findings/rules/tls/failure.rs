@@ -3,7 +3,7 @@
 use crate::analysis::event::{Ending, Transport};
 use crate::findings::engine::context::RuleContext;
 use crate::stream::{Direction, Origin, Side, Span};
-use crate::tls::{Alert, ContentType, Facts, Foreign, Seen};
+use crate::tls::{Alert, ContentType, Facts, Foreign, Seen, Version};
 
 /// Why a connection never came to speak inside TLS.
 #[derive(Clone, Copy, Debug)]
@@ -94,26 +94,42 @@ fn hidden_alert<'a>(context: &RuleContext<'a, Ending>, tls: &Facts) -> Option<Tl
     let is_first = last.span.last <= at && !tls.ends_with_hidden_alert(Direction::ClientToServer);
     // Tickets, or an answer, would be records of the server after what the client sent.
     let has_said_more = tls.sides.server.data > 1 || tls.sides.server.is_lost;
-    (is_alert && is_first && !has_said_more && after <= AT_ONCE)
+    // It is a guess about certificates, and needs one.
+    let has_certificate = had_certificate(tls, at);
+    (is_alert && is_first && has_certificate && !has_said_more && after <= AT_ONCE)
         .then_some(TlsFailure::HiddenAlert(last.span, after))
 }
 
 fn left(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<Left> {
     let (client, server) = (&tls.sides.client, &tls.sides.server);
     let hello = &tls.server_hello.as_ref()?.what;
-    let has_certificate = tls.certificate.is_some() || server.protected > 0;
     let is_early = tls.client_hello.as_ref().is_some_and(|hello| hello.what.early_data);
     let is_lost = client.is_lost || server.is_lost;
-    if hello.retry || !has_certificate || is_early || is_lost || client.data > 0 {
+    let (side, at) = context.state.ended?;
+    if hello.retry || !had_certificate(tls, at) || is_early || is_lost || client.data > 0 {
         return None;
     }
-    let (side, at) = context.state.ended?;
     // A server closes as soon as it reads the alert of a client that is about to.
     let is_clients = side == Side::Client
         || (tls.established.is_none() && tls.ends_with_hidden_alert(Direction::ClientToServer));
     let latest = tls.established.or_else(|| server.last.map(|last| last.span))?;
     let after = at.time.since(latest.last.time);
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
+}
+
+/// Whether the client had a certificate of the server when the connection ended. TLS 1.3 encrypts it; a
+/// session that is resumed has none.
+fn had_certificate(tls: &Facts, ended: Origin) -> bool {
+    if let Some(certificate) = &tls.certificate {
+        return certificate.span.last.packet < ended.packet;
+    }
+    let server = &tls.sides.server;
+    let is_hidden = tls.version().is_some_and(|version| version >= Version::TLS_1_3)
+        && tls.server_hello.as_ref().is_some_and(|hello| !hello.what.resumed)
+        && server.protected > 0;
+    let is_done = tls.established.is_some()
+        || server.last.is_some_and(|last| last.span.last.packet < ended.packet);
+    is_hidden && is_done
 }
 
 /// Whether the client continued after it had seen the server's certificate.

@@ -3,7 +3,8 @@
 use crate::analysis::event::{Connection, ConnectionId, Nature, Transport};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::rules::tls::failure::{ServerSilence, TlsFailure, failure};

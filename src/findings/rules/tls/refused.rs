@@ -1,7 +1,8 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
 use crate::findings::engine::cause::Cause;
-use crate::findings::engine::rule::{AppliesTo, Example, Rule, Severity};
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::rules::tls::failure::{TlsFailure, failure};
@@ -67,7 +68,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "client left during or right after the TLS handshake without an alert",
         section: "RFC 8446 §4.4.2.4, §6.1",
-        explanation: "The client received the server's certificate, and ended the connection \
+        explanation: "The client had received the server's certificate, and ended the connection \
             without sending a request. Clients that check the certificate after the handshake \
             behave like this (node does), and in TLS 1.3 an alert is encrypted and cannot be \
             seen. Usually they refuse the certificate: it is self-signed, expired, or for another \
@@ -174,7 +175,11 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, check};
-    use crate::testkit::tls::{GOOD, alert, finished, flight, hello, record, sealed, server_hello};
+    use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::testkit::packet::{ACK, FIN};
+    use crate::testkit::tls::{
+        GOOD, alert, finished, flight, hello, record, resuming_hello, sealed, server_hello,
+    };
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
@@ -212,6 +217,23 @@ mod tests {
         RuleCase { name: "TLS 1.3, finished, and an encrypted alert", near: &[], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(53)).client(&sealed(19)).reset(Side::Client);
+        }},
+        RuleCase { name: "left before the certificate", near: &["TLS-08", "TLS-03"], fires: &[], play: |s| {
+            s.open().client(&hello()).flagged(ClientToServer, FIN | ACK).server(&flight(GOOD)).flagged(ServerToClient, FIN | ACK);
+        }},
+        RuleCase { name: "left before the hidden certificate", near: &["TLS-08"], fires: &[], play: |s| {
+            s.open().client(&hello()).flagged(ClientToServer, FIN | ACK).server(&server_hello(0x0304)).server(&sealed(900)).flagged(ServerToClient, FIN | ACK);
+        }},
+        RuleCase { name: "a resumed session of TLS 1.2, not used", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+            let hello_again = server_hello(0x0303);
+            s.open().client(&hello()).server(&[hello_again, finished()].concat()).client(&finished()).end(Side::Client);
+        }},
+        RuleCase { name: "a resumed session of TLS 1.3, not used", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&resuming_hello()).server(&sealed(90)).client(&sealed(53)).client(&sealed(19)).end(Side::Client);
+        }},
+        RuleCase { name: "a server that leaves a resumed session", near: &["TLS-03"], fires: &["TLS-05"], play: |s| {
+            s.open().client(&hello()).server(&resuming_hello()).server(&sealed(90))
+                .client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
         }},
         RuleCase { name: "a connection opened in advance", near: &["TLS-08"], fires: &["TLS-05"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
