@@ -11,12 +11,13 @@ use crate::analysis::sink::{PayloadPacket, Sink};
 use crate::analysis::tcp_health::PacketSeen;
 use crate::decode::{Endpoint, Flags, IcmpError, Segment};
 use crate::stream::{Buffer, Chunk, Direction, Gap, Origin, length_u64};
-use crate::tcp::{self, ArrivalKind, Piece, Pressure, Watch};
+use crate::tcp::{self, ArrivalKind, Piece, Pressure, TcpState, Watch};
 
 /// One connection while it is followed.
 #[derive(Debug)]
 pub(super) struct Flow {
     client: Endpoint,
+    server: Endpoint,
     pub(super) about: Connection,
     pub(super) tcp: tcp::Connection,
     stack: Stack,
@@ -24,6 +25,13 @@ pub(super) struct Flow {
     answers: Vec<Answer>,
     /// Used since the table's clock hand last passed.
     pub(super) used: bool,
+}
+
+/// A connection before a segment.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) state: TcpState,
+    pub(super) buffered_bytes: usize,
 }
 
 /// A chunk that precedes what it answers.
@@ -67,6 +75,7 @@ impl Flow {
         });
         let flow = Self {
             client,
+            server,
             about,
             tcp: tcp::Connection::default(),
             stack,
@@ -77,35 +86,116 @@ impl Flow {
         flow
     }
 
+    /// The direction of a segment, if it belongs to this connection: it is between the same endpoints
+    /// and does not open another connection.
+    #[inline]
+    pub(super) fn direction_of(&self, segment: &Segment<'_>) -> Option<Direction> {
+        let direction = if segment.source == self.client {
+            (segment.destination == self.server).then_some(Direction::ClientToServer)
+        } else {
+            (segment.source == self.server && segment.destination == self.client)
+                .then_some(Direction::ServerToClient)
+        };
+        direction.filter(|_| !self.is_another(segment))
+    }
+
     /// Whether this segment opens another connection between the same endpoints.
-    pub(super) fn is_another(&self, segment: &Segment<'_>) -> bool {
+    fn is_another(&self, segment: &Segment<'_>) -> bool {
         segment.flags.has(Flags::SYN)
             && !segment.flags.has(Flags::ACK)
             && self.tcp.is_another(segment.sequence)
     }
 
-    /// Takes one segment.
-    pub(super) fn push<S: Sink>(&mut self, segment: &Segment<'_>, context: &mut Context<'_, S>) {
+    /// Takes one segment. Returns what was before, if the table has to look after what became of it.
+    #[inline]
+    pub(super) fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        context: &mut Context<'_, S>,
+    ) -> Option<Before> {
         self.used = true;
-        let direction = self.direction(segment);
         let carrier = &mut *self.about.carrier;
         carrier.clock_steps.observe(carrier.last, context.now);
         carrier.last = context.now;
         let packets = carrier.packets.get_mut(direction);
         *packets = packets.saturating_add(1);
-        if self.stack.is_ignored() {
-            self.count_bytes(direction, segment.payload);
-            if self.about.network.is_told_by(segment, ArrivalKind::New) {
-                self.observe_network(direction, segment, ArrivalKind::New, context.now);
-            }
-            if self.tcp.push_ignored(direction, segment, context.now) {
-                self.change_state(context);
-            }
-            if self.tcp.is_waiting(direction) || self.tcp.is_waiting(direction.reverse()) {
-                self.drain_both(Pressure::None, context);
-            }
-            return;
+        let is_plain = !self.about.network.is_told_by(segment, ArrivalKind::New);
+        if is_plain && self.push_plain(direction, segment, context) {
+            return None;
         }
+        let before =
+            Before { state: self.tcp.state(), buffered_bytes: self.tcp.buffered_bytes() };
+        if self.stack.is_ignored() {
+            self.push_ignored(direction, segment, context);
+        } else {
+            self.push_any(direction, segment, context);
+        }
+        let changed = self.tcp.state() != before.state
+            || self.tcp.buffered_bytes() != before.buffered_bytes
+            || self.tcp.is_finished();
+        changed.then_some(before)
+    }
+
+    /// Takes a segment of which only the bytes matter, as of nearly all: a short way through TCP, where
+    /// nothing waits and nothing changes. Tells whether it was one; if not, nothing was done.
+    #[inline]
+    fn push_plain<S: Sink>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        context: &mut Context<'_, S>,
+    ) -> bool {
+        if self.stack.is_ignored() {
+            let is_plain = self.tcp.is_unchanged_by(direction, segment);
+            if is_plain {
+                self.push_ignored(direction, segment, context);
+            }
+            return is_plain;
+        }
+        if self.stack.reads_in_turn() || !self.answers.is_empty() {
+            return false;
+        }
+        let Some(offset) = self.tcp.push_plain(direction, segment, context.now) else {
+            return false;
+        };
+        self.about.acknowledged = self.tcp.acknowledged();
+        if !segment.payload.is_empty() {
+            let chunk = Chunk { offset, bytes: segment.payload, origin: context.now };
+            context.sink.payload_packet(PayloadPacket::Stream(&self.about, direction));
+            self.count_bytes(direction, chunk.bytes);
+            self.read(direction, chunk, context);
+        }
+        true
+    }
+
+    /// Takes a segment of a connection whose content is not needed.
+    #[inline]
+    fn push_ignored<S: Sink>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        context: &mut Context<'_, S>,
+    ) {
+        self.count_bytes(direction, segment.payload);
+        if self.about.network.is_told_by(segment, ArrivalKind::New) {
+            self.observe_network(direction, segment, ArrivalKind::New, context.now);
+        }
+        if self.tcp.push_ignored(direction, segment, context.now) {
+            self.change_state(context);
+        }
+        if self.tcp.is_waiting(direction) || self.tcp.is_waiting(direction.reverse()) {
+            self.drain_both(Pressure::None, context);
+        }
+    }
+
+    /// Takes a segment of any kind.
+    fn push_any<S: Sink>(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        context: &mut Context<'_, S>,
+    ) {
         if !segment.payload.is_empty() {
             context.sink.payload_packet(PayloadPacket::Stream(&self.about, direction));
         }
@@ -206,7 +296,7 @@ impl Flow {
     #[cold]
     fn follow_stack(&mut self) {
         if self.client.socket_address() != self.about.client {
-            self.client = Endpoint::new(self.about.client.ip(), self.about.client.port());
+            std::mem::swap(&mut self.client, &mut self.server);
             self.tcp.swap_directions();
         }
         if self.stack.is_ignored() {
@@ -224,7 +314,7 @@ impl Flow {
         }
     }
 
-    fn direction(&self, segment: &Segment<'_>) -> Direction {
+    pub(super) fn direction(&self, segment: &Segment<'_>) -> Direction {
         if segment.source == self.client {
             Direction::ClientToServer
         } else {

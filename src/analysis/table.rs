@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use crate::analysis::connection::Flow;
+use crate::analysis::connection::{Before, Flow};
 use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{ConnectionId, Limit};
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
-use crate::stream::{Budget, Origin, PacketId, PerDirection};
-use crate::tcp::{FlowKey, FlowTable, TcpState};
+use crate::stream::{Budget, Direction, Origin, PacketId, PerDirection};
+use crate::tcp::{FlowKey, FlowTable, RecentSlots, TcpState};
 use crate::websocket::{self, Settings};
 
 /// The connections of a capture.
@@ -18,6 +18,10 @@ use crate::websocket::{self, Settings};
 pub(super) struct ConnectionTable {
     pub(super) options: AnalyzerOptions,
     table: FlowTable<TableEntry>,
+    /// Where to look first: nearly every packet belongs to a connection that had one lately.
+    recent: RecentSlots,
+    /// The connections that are followed, by their slots.
+    flows: Vec<Option<Box<Flow>>>,
     shared: websocket::Shared,
     names: DnsNames,
     /// The packet being read.
@@ -38,18 +42,12 @@ pub(super) struct ConnectionTable {
 }
 
 /// What the table knows of two endpoints.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum TableEntry {
-    Live(Box<Flow>),
+    /// Followed, with its slot.
+    Live(ConnectionId, usize),
     /// Ended: late packets still come, and belong to nothing any more.
     Gone(ConnectionId, PerDirection<Option<u32>>),
-}
-
-/// A connection before a segment.
-#[derive(Clone, Copy)]
-struct Before {
-    state: TcpState,
-    buffered_bytes: usize,
 }
 
 impl ConnectionTable {
@@ -64,6 +62,8 @@ impl ConnectionTable {
         Self {
             options,
             table: FlowTable::default(),
+            recent: RecentSlots::default(),
+            flows: Vec::new(),
             shared,
             names: DnsNames::default(),
             now: Origin::default(),
@@ -83,29 +83,46 @@ impl ConnectionTable {
 
     /// Takes one segment.
     pub(super) fn segment<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
-        let key = FlowKey::new(segment.source, segment.destination);
-        match self.table.get_mut(&key) {
-            Some(TableEntry::Live(flow)) if !flow.is_another(segment) => {
-                let mut context = Context {
-                    options: &self.options,
-                    shared: &mut self.shared,
-                    now: self.now,
-                    sink,
-                };
-                let (state, buffered_bytes) = (flow.tcp.state(), flow.tcp.buffered_bytes());
-                flow.push(segment, &mut context);
-                let changed =
-                    flow.tcp.state() != state || flow.tcp.buffered_bytes() != buffered_bytes;
-                if changed || flow.tcp.is_finished() {
-                    self.follow_up(key, Before { state, buffered_bytes }, sink);
-                }
-                if self.shared.budget.is_exceeded() {
-                    self.save_memory(sink);
-                }
-                return;
-            }
-            Some(TableEntry::Gone(_, next)) if is_late(next, segment) => return,
-            Some(TableEntry::Live(_) | TableEntry::Gone(..)) | None => {}
+        let recent = self.recent.get(segment.source, segment.destination);
+        let Some((slot, direction)) = self.belongs(recent, segment).or_else(|| self.find(segment))
+        else {
+            return self.begin(segment, sink);
+        };
+        let Some(Some(flow)) = self.flows.get_mut(slot) else { return };
+        let mut context =
+            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        if let Some(before) = flow.push(direction, segment, &mut context) {
+            self.follow_up(FlowKey::of(segment), slot, before, sink);
+        }
+        if self.shared.budget.is_exceeded() {
+            self.save_memory(sink);
+        }
+    }
+
+    /// The direction of a segment, if it belongs to the connection in a slot.
+    #[inline]
+    fn belongs(&self, slot: usize, segment: &Segment<'_>) -> Option<(usize, Direction)> {
+        Some((slot, self.flows.get(slot)?.as_ref()?.direction_of(segment)?))
+    }
+
+    /// The slot of the connection that a segment belongs to.
+    #[inline(never)]
+    fn find(&mut self, segment: &Segment<'_>) -> Option<(usize, Direction)> {
+        let Some(&TableEntry::Live(_, slot)) = self.table.get(&FlowKey::of(segment)) else {
+            return None;
+        };
+        self.recent.set(segment.source, segment.destination, slot);
+        self.belongs(slot, segment)
+    }
+
+    /// Opens a connection with a segment, unless it is a late one of a connection that has ended.
+    #[inline(never)]
+    fn begin<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
+        let key = FlowKey::of(segment);
+        if let Some(TableEntry::Gone(_, next)) = self.table.get(&key)
+            && is_late(next, segment)
+        {
+            return;
         }
         // The same endpoints may have had another connection before: it is over.
         self.end(key, sink);
@@ -115,7 +132,9 @@ impl ConnectionTable {
     /// Takes an ICMP error: the connection that it quotes learns of it.
     pub(super) fn error(&mut self, error: &IcmpError) {
         let key = FlowKey::new(error.source, error.destination);
-        if let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) {
+        if let Some(&TableEntry::Live(_, slot)) = self.table.get(&key)
+            && let Some(Some(flow)) = self.flows.get_mut(slot)
+        {
             flow.observe_error(error, self.now);
         }
     }
@@ -126,8 +145,8 @@ impl ConnectionTable {
     }
 
     /// Looks after a connection whose state, or whose hold on memory, changed.
-    fn follow_up<S: Sink>(&mut self, key: FlowKey, before: Before, sink: &mut S) {
-        let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { return };
+    fn follow_up<S: Sink>(&mut self, key: FlowKey, slot: usize, before: Before, sink: &mut S) {
+        let Some(Some(flow)) = self.flows.get_mut(slot) else { return };
         let buffered_bytes = flow.tcp.buffered_bytes();
         let budget = &mut self.shared.budget;
         budget.change_out_of_order(before.buffered_bytes, buffered_bytes);
@@ -174,16 +193,21 @@ impl ConnectionTable {
         let id = ConnectionId(self.count);
         let mut context =
             Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
-        let mut flow = Flow::new((id, slot), &self.names, segment, &mut context);
-        flow.push(segment, &mut context);
+        let mut flow = Box::new(Flow::new((id, slot), &self.names, segment, &mut context));
+        flow.push(flow.direction(segment), segment, &mut context);
         let before = Before { state: TcpState::SynSent, buffered_bytes: 0 };
-        self.table.insert(key, TableEntry::Live(Box::new(flow)));
+        self.table.insert(key, TableEntry::Live(id, slot));
+        self.recent.set(segment.source, segment.destination, slot);
+        match self.flows.get_mut(slot) {
+            Some(place) => *place = Some(flow),
+            None => self.flows.push(Some(flow)),
+        }
         if self.opened.len() >= self.live.saturating_mul(2).saturating_add(REMEMBERED_ENDS) {
             let table = &self.table;
-            self.opened.retain(|(key, id)| is_live(table, key, *id));
+            self.opened.retain(|(key, id)| slot_of(table, key, *id).is_some());
         }
         self.opened.push_back((key, id));
-        self.follow_up(key, before, sink);
+        self.follow_up(key, slot, before, sink);
         if self.shared.budget.is_exceeded() {
             self.save_memory(sink);
         }
@@ -192,13 +216,13 @@ impl ConnectionTable {
     /// Ends a connection, and remembers for a while that it was there.
     fn end<S: Sink>(&mut self, key: FlowKey, sink: &mut S) {
         let Some(entry) = self.table.get_mut(&key) else { return };
-        let TableEntry::Live(flow) = entry else { return };
+        let TableEntry::Live(id, slot) = *entry else { return };
+        let Some(mut flow) = self.flows.get_mut(slot).and_then(Option::take) else { return };
         self.shared.budget.change_out_of_order(flow.tcp.buffered_bytes(), 0);
         let mut context =
             Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
         flow.end(&mut context);
-        let id = flow.about.id;
-        self.free_slots.push(flow.about.slot);
+        self.free_slots.push(slot);
         *entry = TableEntry::Gone(id, flow.tcp.next_sequences());
         self.live = self.live.saturating_sub(1);
         self.gone.push_back((key, id));
@@ -218,9 +242,9 @@ impl ConnectionTable {
             }
             self.leaving.pop_front();
             // A reset that answered a void SYN-ACK did not end it.
-            let is_reset = |flow: &Flow| matches!(flow.tcp.state(), TcpState::Reset(_));
-            if matches!(self.table.get(&key), Some(TableEntry::Live(flow)) if flow.about.id == id && is_reset(flow))
-            {
+            let slot = slot_of(&self.table, &key, id);
+            let flow = slot.and_then(|slot| self.flows.get(slot)?.as_deref());
+            if flow.is_some_and(|flow| matches!(flow.tcp.state(), TcpState::Reset(_))) {
                 self.end(key, sink);
             }
         }
@@ -230,10 +254,8 @@ impl ConnectionTable {
     /// they were last looked at (second chance).
     fn make_room<S: Sink>(&mut self, sink: &mut S) {
         while let Some((key, id)) = self.opened.pop_front() {
-            let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { continue };
-            if flow.about.id != id {
-                continue;
-            }
+            let Some(slot) = slot_of(&self.table, &key, id) else { continue };
+            let Some(Some(flow)) = self.flows.get_mut(slot) else { continue };
             if std::mem::take(&mut flow.used) {
                 self.opened.push_back((key, id));
                 continue;
@@ -250,22 +272,19 @@ impl ConnectionTable {
     /// is kept.
     #[cold]
     fn save_memory<S: Sink>(&mut self, sink: &mut S) {
-        let mut holders: Vec<(PacketId, FlowKey)> = self
-            .opened
+        let mut holders: Vec<(PacketId, usize)> = self
+            .flows
             .iter()
-            .filter_map(|(key, id)| match self.table.get(key) {
-                Some(TableEntry::Live(flow)) if flow.about.id == *id && flow.keeps_anything() => {
-                    Some((flow.about.last.packet, *key))
-                }
-                Some(TableEntry::Live(_) | TableEntry::Gone(..)) | None => None,
-            })
+            .flatten()
+            .filter(|flow| flow.keeps_anything())
+            .map(|flow| (flow.about.last.packet, flow.about.slot))
             .collect();
-        holders.sort_unstable_by_key(|(last, _)| *last);
-        for (_, key) in holders {
+        holders.sort_unstable();
+        for (_, slot) in holders {
             if self.shared.budget.has_room() {
                 break;
             }
-            let Some(TableEntry::Live(flow)) = self.table.get_mut(&key) else { continue };
+            let Some(Some(flow)) = self.flows.get_mut(slot) else { continue };
             let mut context =
                 Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
             if context.budget().reports() {
@@ -284,15 +303,19 @@ impl ConnectionTable {
         let mut open = std::mem::take(&mut self.opened);
         open.make_contiguous().sort_unstable_by_key(|(_, id)| *id);
         for (key, id) in open {
-            if is_live(&self.table, &key, id) {
+            if slot_of(&self.table, &key, id).is_some() {
                 self.end(key, sink);
             }
         }
     }
 }
 
-fn is_live(table: &FlowTable<TableEntry>, key: &FlowKey, id: ConnectionId) -> bool {
-    matches!(table.get(key), Some(TableEntry::Live(flow)) if flow.about.id == id)
+/// The slot of a connection, if it is still followed.
+fn slot_of(table: &FlowTable<TableEntry>, key: &FlowKey, id: ConnectionId) -> Option<usize> {
+    match table.get(key) {
+        Some(&TableEntry::Live(there, slot)) if there == id => Some(slot),
+        Some(TableEntry::Live(..) | TableEntry::Gone(..)) | None => None,
+    }
 }
 
 /// Whether a segment between the endpoints of a connection that has ended still belongs to it.

@@ -204,6 +204,56 @@ impl Connection {
         done(&self.halves.client) && done(&self.halves.server)
     }
 
+    /// Whether a segment leaves the state as it is: the connection is open, and this segment neither
+    /// opens nor ends anything.
+    #[inline]
+    pub fn is_unchanged_by(&self, direction: Direction, segment: &Segment<'_>) -> bool {
+        self.state == TcpState::Established
+            && self.halves.get(direction).seen
+            && changes_no_state(segment.flags)
+    }
+
+    /// Takes a segment of an open connection that acknowledges nothing but what was captured, and brings the
+    /// next bytes or none, while nothing waits for a hole to be filled: nearly every segment.
+    ///
+    /// Returns the stream offset of its payload. `None` if it is not of this kind: then nothing has
+    /// changed, and [`Connection::push`] must be used. It does the same with such segments (a test
+    /// compares them), and costs about twice as much.
+    #[inline]
+    pub fn push_plain(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        origin: Origin,
+    ) -> Option<u64> {
+        if !self.is_unchanged_by(direction, segment)
+            || segment.missing > 0
+            || self.is_waiting(Direction::ClientToServer)
+            || self.is_waiting(Direction::ServerToClient)
+        {
+            return None;
+        }
+        let receiver = self.halves.get(direction.reverse());
+        let next = receiver.assembler.next();
+        let captured = receiver.start?.wrapping_add(seq::low_half(next));
+        let behind = captured.wrapping_sub(segment.acknowledgement);
+        // More than half of all numbers away is ahead, not behind.
+        if behind.cast_signed() < 0 {
+            return None;
+        }
+        let acknowledged = next.checked_sub(u64::from(behind))?;
+        let sender = self.halves.get_mut(direction);
+        let offset = sender.assembler.next();
+        // Both starts are known by then, and stay what they are.
+        sender.start?;
+        if !segment.payload.is_empty() {
+            sender.take_next(segment, origin)?;
+        }
+        let receiver = self.halves.get_mut(direction.reverse());
+        receiver.acknowledged = receiver.acknowledged.max(acknowledged);
+        Some(offset)
+    }
+
     /// Takes one segment. Afterwards, [`Connection::poll`] has more of either direction, perhaps.
     #[inline]
     pub fn push<'a>(
@@ -215,7 +265,7 @@ impl Connection {
         let before = self.state;
         let half = self.halves.get_mut(direction);
         if before == TcpState::Established && half.seen && changes_no_state(segment.flags) {
-            // Nearly every packet is one of these two.
+            // Most packets are one of these two.
             if segment.payload.is_empty() && segment.missing == 0 {
                 self.acknowledge(direction, segment, origin);
                 return Arrival::NOTHING;
@@ -454,3 +504,6 @@ impl Connection {
 /// Packets overtake one another by less than this, in nanoseconds: a fast retransmission takes a round
 /// trip, and the shortest ones of interest cross a network.
 const REORDERING_TIME: u64 = 3_000_000;
+
+#[cfg(test)]
+mod tests;

@@ -9,5 +9,5 @@ pub mod table;
 mod unread;
 
 pub use connection::{Arrival, ArrivalKind, Connection, Piece, Pressure, TcpState};
-pub use table::{FlowKey, FlowTable};
+pub use table::{FlowKey, FlowTable, RecentSlots};
 pub use unread::Watch;

@@ -1,0 +1,94 @@
+use super::*;
+use crate::decode::Endpoint;
+use crate::stream::{PacketId, Timestamp};
+use crate::testkit::random::Random;
+
+const PAYLOAD: [u8; 64] = *b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/";
+
+/// The sequence number that each direction sends next.
+struct Peers([u32; 2]);
+
+impl Peers {
+    /// A segment that most of the time is what a peer should send next.
+    fn segment(&mut self, direction: Direction, random: &mut Random) -> Segment<'static> {
+        let (sender, receiver) = (direction.index(), direction.reverse().index());
+        let jump = |random: &mut Random| seq::low_half(random.between(0, 200));
+        let length = if random.below(3) == 0 { 0 } else { random.below(PAYLOAD.len()) };
+        let missing = if random.below(40) == 0 { jump(random) } else { 0 };
+        let flags = match random.below(1000) {
+            0 => Flags::FIN.0 | Flags::ACK.0,
+            1 => Flags::RST.0,
+            2 => Flags::SYN.0,
+            3 => 0,
+            _ => Flags::ACK.0,
+        };
+        let sequence = match random.below(100) {
+            0 => self.0[sender].wrapping_sub(jump(random)),
+            1 => self.0[sender].wrapping_add(jump(random)),
+            2 => seq::low_half(random.next()),
+            _ => self.0[sender],
+        };
+        let acknowledgement = match random.below(50) {
+            0 => self.0[receiver].wrapping_add(jump(random)),
+            1 => seq::low_half(random.next()),
+            2..12 => self.0[receiver].wrapping_sub(jump(random)),
+            _ => self.0[receiver],
+        };
+        if random.below(50) > 0 {
+            self.0[sender] = sequence.wrapping_add(seq::low_half(length_u64(length)) + missing);
+        }
+        let endpoint = |number| Endpoint::v4([10, 0, 0, number], 80);
+        Segment {
+            source: endpoint(1),
+            destination: endpoint(2),
+            sequence,
+            acknowledgement,
+            flags: Flags(flags),
+            window: 1000,
+            payload: &PAYLOAD[..length],
+            missing,
+        }
+    }
+}
+
+fn drain(connection: &mut Connection, now: Origin) -> Vec<String> {
+    let mut pieces = Vec::new();
+    for direction in Direction::BOTH {
+        while let Some(piece) = connection.poll(direction, now, Pressure::None) {
+            pieces.push(format!("{direction:?} {piece:?}"));
+        }
+    }
+    pieces
+}
+
+#[test]
+fn plain_segments_have_the_same_effect_on_both_ways() {
+    let (mut random, mut plain) = (Random(7), 0);
+    for _ in 0..200 {
+        let (mut short, mut long) = (Connection::default(), Connection::default());
+        let mut peers = Peers([u32::MAX - 500, 1 << 20]);
+        for number in 1..=100 {
+            let direction = Direction::BOTH[random.below(2)];
+            let segment = peers.segment(direction, &mut random);
+            let time = Timestamp(number * random.between(1, 10_000_000));
+            let now = Origin { packet: PacketId(number), time };
+            let expected = long.push(direction, &segment, now);
+            let before = format!("{short:?}");
+            if let Some(offset) = short.push_plain(direction, &segment, now) {
+                plain += 1;
+                let (bytes, origin) = (segment.payload, now);
+                let ready = (!bytes.is_empty()).then_some(Chunk { offset, bytes, origin });
+                let arrival = Arrival { ready, ..Arrival::NOTHING };
+                assert_eq!(format!("{arrival:?}"), format!("{expected:?}"));
+                assert!(Direction::BOTH.iter().all(|direction| !long.is_waiting(*direction)));
+            } else {
+                assert_eq!(format!("{short:?}"), before, "{segment:?}");
+                let arrival = short.push(direction, &segment, now);
+                assert_eq!(format!("{arrival:?}"), format!("{expected:?}"));
+            }
+            assert_eq!(drain(&mut short, now), drain(&mut long, now));
+            assert_eq!(format!("{short:?}"), format!("{long:?}"), "after {segment:?}");
+        }
+    }
+    assert!(plain > 2_000, "{plain} of 20,000 segments are plain");
+}
