@@ -124,8 +124,7 @@ impl Flow {
         if is_plain && self.push_plain(direction, segment, context) {
             return None;
         }
-        let before =
-            Before { state: self.tcp.state(), buffered_bytes: self.tcp.buffered_bytes() };
+        let before = Before { state: self.tcp.state(), buffered_bytes: self.tcp.buffered_bytes() };
         if self.stack.is_ignored() {
             self.push_ignored(direction, segment, context);
         } else {

@@ -63,8 +63,31 @@ pub struct Assembly<'a, J> {
 }
 
 impl<J: Journal> Sink for Assembly<'_, J> {
+    /// Small enough to become part of the code that makes the event. Nearly all events are those of a
+    /// message without findings in one frame: nothing but the entry of the message is made of them.
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
+        if self.builder.is_plain()
+            && let EventKind::Connection(connection, ref what) = event.kind
+        {
+            match *what {
+                ConnectionEvent::FrameStarted(direction, frame) => {
+                    return self.journal.frame_started(connection, direction, frame);
+                }
+                ConnectionEvent::FrameEnded(_, frame)
+                    if self.builder.hindsight.is_none() && !self.journal.takes_frame(frame) =>
+                {
+                    return self.builder.count_frame();
+                }
+                ConnectionEvent::Message(direction, message)
+                    if !matches!(message.opcode, Opcode::Ping | Opcode::Pong) =>
+                {
+                    let seen = (connection, direction, message);
+                    return self.builder.plain_message(event.origin, seen, self.journal);
+                }
+                _ => {}
+            }
+        }
         self.builder.event(event, self.journal);
     }
 
@@ -136,7 +159,8 @@ impl Builder {
         Assembly { builder: self, journal }
     }
 
-    #[inline]
+    /// Takes an event of any kind.
+    #[inline(never)]
     fn event(&mut self, event: &Event<'_>, out: &mut impl Journal) {
         let origin = event.origin;
         match event.kind {
@@ -156,7 +180,6 @@ impl Builder {
         }
     }
 
-    #[inline]
     fn connection(
         &mut self,
         origin: Origin,
@@ -164,7 +187,6 @@ impl Builder {
         event: &ConnectionEvent<'_>,
         out: &mut impl Journal,
     ) {
-        // Nearly all events are one of these three.
         match *event {
             ConnectionEvent::FrameStarted(direction, frame) => {
                 out.frame_started(connection, direction, frame);
@@ -174,27 +196,35 @@ impl Builder {
             }
             ConnectionEvent::FrameEnded(direction, frame) => {
                 self.tally.frames = self.tally.frames.saturating_add(1);
-                if self.is_plain() && self.hindsight.is_none() && !out.takes_frame(frame) {
-                    self.take_id();
-                    return;
-                }
                 self.frame_ended(origin, connection, direction, frame, out);
             }
             ConnectionEvent::Message(direction, message) => {
                 self.tally.messages = self.tally.messages.saturating_add(1);
-                if !self.is_plain() || matches!(message.opcode, Opcode::Ping | Opcode::Pong) {
-                    return self.message(origin, (connection, direction, message), out);
-                }
-                let id = self.take_id();
-                out.entry(&Entry {
-                    id,
-                    direction: Some(direction),
-                    span: Some(message.span),
-                    ..Entry::new(connection, origin, EntryKind::Message(message))
-                });
+                self.message(origin, (connection, direction, message), out);
             }
             _ => self.rare(origin, connection, event, out),
         }
+    }
+
+    /// Counts a frame of which no journal wants the entry.
+    #[inline]
+    fn count_frame(&mut self) {
+        self.tally.frames = self.tally.frames.saturating_add(1);
+        self.take_id();
+    }
+
+    /// Gives the entry of a message without findings and partner.
+    #[inline(never)]
+    fn plain_message(
+        &mut self,
+        origin: Origin,
+        (connection, direction, message): (&Connection, Direction, &Message<'_>),
+        out: &mut impl Journal,
+    ) {
+        self.tally.messages = self.tally.messages.saturating_add(1);
+        let id = self.take_id();
+        let entry = Entry::new(connection, origin, EntryKind::Message(message));
+        out.entry(&Entry { id, ..entry.within(direction, message.span) });
     }
 
     /// Everything else.
