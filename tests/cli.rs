@@ -72,7 +72,7 @@ fn failures_are_one_line_and_exit_code_2() {
         (&[], "no capture given"),
         (&["print"], "no capture given"),
         (&["print", missing.to_str().unwrap()], "no such file"),
-        (&["print", directory], "is a directory"),
+        (&["print", directory], "is a directory; to read its captures as one: wslens print /"),
         (&[&empty], "is empty"),
         (&["stats", &request], "looks like a text file"),
         (&["check"], "no capture given"),
@@ -83,7 +83,13 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["diagnose", &empty, "--format", "ndjson"], "is empty"),
         (&["diagnose", "--format", "sarif", &empty], "invalid value 'sarif'"),
         (&["diagnos", &empty], "there is no subcommand and no file 'diagnos'"),
-        (&["print", &empty, &request], "unexpected argument"),
+        (&["print", &empty, &request], "2 captures are given; to read them as one: wslens print /"),
+        (&[&empty, &request], "2 captures are given; to read them as one: wslens /"),
+        (&["print", &empty, &request, "--join"], "is empty"),
+        (&["stats", directory, "--join"], "no capture found to join"),
+        (&["stats", "-", &empty, "--join"], "standard input cannot be joined"),
+        (&["stats", "no-*-such.pcap"], "no file matches no-*-such.pcap"),
+        (&["view"], "no capture given"),
         (&["print", "--format", "xml", &empty], "invalid value 'xml'"),
         (&["print", "--max-payload", "-1", &empty], "see wslens --help"),
         (&["--no-such-option"], "unexpected argument '--no-such-option'"),
@@ -116,6 +122,82 @@ fn failures_are_one_line_and_exit_code_2() {
         assert!(said.contains(says), "{arguments:?}: {said}");
         assert!(!said.trim_end().contains(char::is_control), "{said:?}");
     }
+}
+
+/// A capture in so many files, each with some of its packets, and as a whole.
+fn parts(folder: &Path, count: usize) -> (String, Vec<String>) {
+    let mut traffic = traffic();
+    traffic.segment(ClientToServer, &head::request(head::KEY, ""));
+    traffic.segment(ServerToClient, &head::response(head::KEY, ""));
+    for number in 0..20 {
+        traffic.segment(ClientToServer, &masked_with([number, 2, 3, 4], 0x81, b"Hello"));
+    }
+    let size = traffic.packets.len().div_ceil(count);
+    let whole = file(folder, "whole.pcap", &pcap_of(RAW_IP, &traffic.packets));
+    let parts = traffic.packets.chunks(size).zip(1..);
+    let parts = parts.map(|(packets, number)| {
+        file(folder, &format!("ring_{number}.pcap"), &pcap_of(RAW_IP, packets))
+    });
+    (whole, parts.collect())
+}
+
+/// What a run says, without the lines about files.
+fn report(arguments: &[&str]) -> (Option<i32>, Vec<String>) {
+    let run = wslens(arguments);
+    assert_eq!(text(&run.stderr), "", "{arguments:?}");
+    let lines = text(&run.stdout);
+    let lines = lines.lines().filter(|line| !line.contains("ring_")).map(str::to_owned);
+    (run.status.code(), lines.collect())
+}
+
+#[test]
+fn joined_files_are_one_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = parts(folder.path(), 4);
+    let pattern = folder.path().join("ring_*").to_str().unwrap().to_owned();
+    let [one, two, three, four] = parts.as_slice() else { panic!("{parts:?}") };
+    for command in [&["print"][..], &["print", "--frames"], &["stats"], &["view"]] {
+        let expected = report(&[command, &[&whole]].concat());
+        // In any order; the second one twice.
+        let named = [three, one, two, four, two].map(String::as_str);
+        assert_eq!(report(&[command, &named, &["--join"]].concat()), expected, "{command:?}");
+        assert_eq!(report(&[command, &[&pattern, "--join"]].concat()), expected, "{command:?}");
+    }
+    for command in ["check", "diagnose"] {
+        let (code, mut lines) = report(&[command, "--format", "ndjson", &whole]);
+        // The other summary lists the files.
+        lines.retain(|line| !line.contains("summary"));
+        assert!(!lines.is_empty());
+        let found = report(&[command, "--format", "ndjson", &pattern, "--join"]);
+        assert_eq!(found, (code, lines));
+    }
+    // What is written is the capture as a whole.
+    let copy = folder.path().join("copy.pcapng").to_str().unwrap().to_owned();
+    report(&["print", &pattern, "--join", "-w", &copy]);
+    assert_eq!(report(&["print", &copy]), report(&["print", &whole]));
+    let run = wslens(&["print", &pattern, "--join", "--format", "ndjson"]);
+    let summary = text(&run.stdout).lines().last().unwrap_or_default().to_owned();
+    let files = summary.split_once("\"files\":").unwrap().1;
+    assert_eq!(files.matches("\"packet_count\":").count(), 4, "{files}");
+    assert!(files.contains("\"packets\":[1,6],\"packet_count\":6"), "{files}");
+}
+
+#[test]
+fn parts_of_one_capture_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, parts) = parts(folder.path(), 2);
+    let [one, two] = parts.as_slice() else { panic!("{parts:?}") };
+    for command in ["check", "diagnose"] {
+        let run = wslens(&[command, one, two]);
+        let expected = format!(
+            "wslens: these 2 files look like one capture in several files; to read them as one: \
+             wslens {command} {one} {two} --join\n"
+        );
+        assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), expected));
+    }
+    let other = file(folder.path(), "other.pcap", &conversation(3));
+    let run = wslens(&["check", one, &other]);
+    assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
 }
 
 #[test]

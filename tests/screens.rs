@@ -30,6 +30,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
+use wslens::capture::CaptureFiles;
 use wslens::capture::FileStore;
 use wslens::capture::PacketPlace;
 use wslens::capture::PacketStore;
@@ -421,7 +422,9 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.pcapng");
     let file = std::fs::File::create(&path).unwrap();
-    let count = extract.run(&Origin::File("samples/protocol-errors.pcap".into()), file).unwrap();
+    let count = extract
+        .run(&Origin::Files(CaptureFiles::one("samples/protocol-errors.pcap".into())), file)
+        .unwrap();
     let mut source = capture::open(&path).unwrap();
     let mut read = 0;
     while source.next_packet().unwrap().is_some() {
@@ -663,7 +666,9 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
     let extract = Extract::of(connection, &timeline);
     let folder = tempfile::tempdir().unwrap();
     let mut saved = Vec::new();
-    for (name, origin) in [("file", Origin::File(path)), ("past", Origin::Kept(past))] {
+    for (name, origin) in
+        [("file", Origin::Files(CaptureFiles::one(path))), ("past", Origin::Kept(past))]
+    {
         let path = folder.path().join(name);
         let file = std::fs::File::create(&path).unwrap();
         assert!(extract.run(&origin, file).unwrap() > 10);

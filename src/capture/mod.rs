@@ -11,6 +11,7 @@ mod error;
 mod foreign;
 mod input;
 mod interface;
+mod joined;
 pub mod live;
 mod open;
 mod output;
@@ -27,6 +28,7 @@ pub use error::{
 };
 pub use foreign::Remedy;
 pub use interface::{Interface, Losses};
+pub use joined::{CaptureFiles, FilePackets};
 pub use open::{length, open, open_stream};
 pub use output::{CaptureOutput, Replacing};
 pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};
@@ -69,6 +71,12 @@ pub trait PacketSource {
 
     /// How many packets the capturing machine reports as dropped so far.
     fn dropped(&mut self) -> u64;
+
+    /// The files that are read as one, in the order of their first packets, with what was read of
+    /// them so far; none for any other source.
+    fn files(&self) -> &[FilePackets] {
+        &[]
+    }
 
     /// Whether the next packet is available, so that [`PacketSource::next_packet`] does not wait.
     ///

@@ -8,7 +8,7 @@ use super::compressed::recognize;
 use super::error::{Error, printable};
 use super::open::refusal;
 use super::{LinkType, Packet};
-use crate::stream::{PacketId, Timestamp, length_usize};
+use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
 
 /// Where the bytes of a packet can be read again, and how to decode them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,9 +62,14 @@ pub trait PacketStore {
     fn read(&self, place: &PacketPlace, into: &mut Vec<u8>) -> Result<(), Error>;
 }
 
-/// A capture file that is not compressed: packets are read in place.
+/// Capture files that are not compressed: packets are read in place.
 #[derive(Debug)]
 pub struct FileStore {
+    files: Vec<StoredFile>,
+}
+
+#[derive(Debug)]
+struct StoredFile {
     file: Positional,
     name: String,
 }
@@ -76,8 +81,45 @@ impl FileStore {
     /// # Errors
     ///
     /// [`Error::Missing`], [`Error::Permission`] and [`Error::Io`] for the path.
-    #[expect(clippy::disallowed_methods, reason = "captures are opened here a second time")]
     pub fn open(path: &Path) -> Result<Option<Self>, Error> {
+        Self::open_all(std::iter::once(path))
+    }
+
+    /// The same for files that are read as one; `None` if one of them is compressed.
+    pub(super) fn open_all<'p>(
+        paths: impl Iterator<Item = &'p Path>,
+    ) -> Result<Option<Self>, Error> {
+        let files: Option<Vec<StoredFile>> =
+            paths.map(StoredFile::open).collect::<Result<_, _>>()?;
+        Ok(files.map(|files| Self { files }))
+    }
+
+    /// The position of a packet among all files that are read as one: the upper bits are the number
+    /// of its file, from 0.
+    pub(super) fn joined_offset(file: usize, offset: u64) -> u64 {
+        match length_u64(file).checked_shl(FILE_BITS) {
+            Some(base) if offset < LONGEST_FILE => base | offset,
+            // It cannot be read again.
+            _ => u64::MAX,
+        }
+    }
+
+    /// The file with this position, and the position in it.
+    fn locate(&self, offset: u64) -> Option<(&StoredFile, u64)> {
+        match self.files.as_slice() {
+            [one] => Some((one, offset)),
+            several => {
+                let file = several.get(length_usize(offset >> FILE_BITS))?;
+                Some((file, offset % LONGEST_FILE))
+            }
+        }
+    }
+}
+
+impl StoredFile {
+    /// Opens a file; `None` for a compressed one.
+    #[expect(clippy::disallowed_methods, reason = "captures are opened here a second time")]
+    fn open(path: &Path) -> Result<Option<Self>, Error> {
         let name = printable(&path.to_string_lossy());
         let file = File::open(path).map_err(|cause| refusal(name.clone(), cause))?;
         let store = Self { file: Positional::new(file), name };
@@ -95,8 +137,12 @@ impl PacketStore for FileStore {
     fn read(&self, place: &PacketPlace, into: &mut Vec<u8>) -> Result<(), Error> {
         into.clear();
         into.resize(length_usize(u64::from(place.length)), 0);
-        let result = self.file.read(into, place.offset);
-        result.map_err(|cause| Error::Io { name: self.name.clone(), cause })
+        let Some((StoredFile { file, name }, offset)) = self.locate(place.offset) else {
+            let cause = io::ErrorKind::UnexpectedEof.into();
+            return Err(Error::Io { name: format!("packet {}", place.id), cause });
+        };
+        let result = file.read(into, offset);
+        result.map_err(|cause| Error::Io { name: name.clone(), cause })
     }
 }
 
@@ -146,6 +192,12 @@ impl Positional {
         Ok(file)
     }
 }
+
+/// Bits of a position that are the one in its file, if several files are read as one.
+const FILE_BITS: u32 = 40;
+
+/// The longest file whose packets can be read again if it is one of several, in bytes: 1 TiB.
+const LONGEST_FILE: u64 = 1 << FILE_BITS;
 
 /// Bytes needed to recognize a compressed file.
 const MAGIC_LENGTH: usize = 4;

@@ -1,7 +1,9 @@
 //! Packets that are written to pcapng files while they are read.
 
 use super::output::CaptureOutput;
-use super::{Error, Interface, Packet, PacketSource, PcapngWriter, Secrets, SkippedBlocks};
+use super::{
+    Error, FilePackets, Interface, Packet, PacketSource, PcapngWriter, Secrets, SkippedBlocks,
+};
 use crate::stream::Timestamp;
 
 /// A source whose packets are also written to one or more files.
@@ -138,6 +140,10 @@ impl PacketSource for Tee {
 
     fn dropped(&mut self) -> u64 {
         self.source.dropped()
+    }
+
+    fn files(&self) -> &[FilePackets] {
+        self.source.files()
     }
 
     fn is_ready(&self) -> bool {

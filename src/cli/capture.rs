@@ -8,20 +8,26 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
+use super::glob;
+use super::input::Input;
+use super::join::{JoinArgs, one_capture};
 use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
-use crate::capture::{self, FileStore, PacketSource, live};
+use crate::capture::{self, CaptureFiles, FileStore, PacketSource, live};
 use crate::stream::length_u64;
 use crate::tls::KeyLog;
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct CaptureArgs {
-    /// Capture to read, or - for standard input
+    /// Capture to read, or - for standard input; several files only with --join
     ///
     /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
-    file: Option<PathBuf>,
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    join: JoinArgs,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -30,7 +36,21 @@ pub(super) struct CaptureArgs {
 impl CaptureArgs {
     /// Whether no source is given.
     pub(super) fn is_absent(&self) -> bool {
-        self.file.is_none() && !self.is_live()
+        self.files.is_empty() && !self.is_live()
+    }
+
+    /// Checks that the first of several words is a file, as it may be meant as a subcommand.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file.
+    pub(super) fn is_no_subcommand(&self) -> anyhow::Result<()> {
+        match self.files.as_slice() {
+            [first, _, ..] if !first.exists() && !glob::is_pattern(first) => {
+                anyhow::bail!("there is no subcommand and no file '{}'", first.display())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the source is one or more interfaces.
@@ -52,40 +72,63 @@ impl CaptureArgs {
         self.source.keylog()
     }
 
-    /// The file, if it is one that can be opened a second time.
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|path| path.is_file())
+    /// Determines what to read; files that are joined are opened for the times of their first packets.
+    ///
+    /// # Errors
+    ///
+    /// As [`one_capture`].
+    pub(super) fn selected(&self) -> anyhow::Result<SelectedCapture<'_>> {
+        let input = match self.files.as_slice() {
+            [] => None,
+            named => Some(one_capture(named, self.join)?),
+        };
+        Ok(SelectedCapture { input, source: &self.source })
+    }
+}
+
+/// The one capture of the command line: files, standard input, or interfaces.
+pub(super) struct SelectedCapture<'a> {
+    /// `None` for interfaces.
+    input: Option<Input>,
+    source: &'a SourceArgs,
+}
+
+impl SelectedCapture<'_> {
+    /// The files, if they can be opened a second time.
+    pub(super) fn files(&self) -> Option<&CaptureFiles> {
+        let files = self.input.as_ref()?.files()?;
+        files.paths().all(Path::is_file).then_some(files)
     }
 
     /// Where packets can be read again; `None` if they must be spooled while they are read.
     ///
     /// # Errors
     ///
-    /// As [`FileStore::open`].
+    /// As [`CaptureFiles::store`].
     pub(super) fn store(
         &self,
         opened: &OpenedCapture,
     ) -> Result<Option<FileStore>, capture::Error> {
-        match (&self.file, opened.kind) {
-            (Some(path), SourceKind::File) => FileStore::open(path),
+        match (self.files(), opened.kind) {
+            (Some(files), SourceKind::File) => files.store(),
             (_, SourceKind::File | SourceKind::Stream | SourceKind::Live) => Ok(None),
         }
     }
 
-    /// Opens the file once more, without recording it: see [`SourceArgs::open_again`].
+    /// Opens the files once more, without recording them: see [`SourceArgs::open_again`].
     pub(super) fn open_again(&self) -> Option<OpenedCapture> {
-        self.source.open_again(self.file.as_deref()?)
+        self.source.open_again(self.input.as_ref()?)
     }
 
     /// Opens the source.
     ///
     /// # Errors
     ///
-    /// As [`SourceArgs::open_file`] and [`SourceArgs::open_live`].
+    /// As [`SourceArgs::open_input`] and [`SourceArgs::open_live`].
     pub(super) fn open(&self) -> anyhow::Result<OpenedCapture> {
-        match &self.file {
-            Some(path) => self.source.open_file(path),
-            None if self.is_live() => self.source.open_live(),
+        match &self.input {
+            Some(input) => self.source.open_input(input),
+            None if !self.source.interfaces().is_empty() => self.source.open_live(),
             None => Err(no_capture()),
         }
     }
@@ -155,37 +198,37 @@ impl SourceArgs {
         Ok(log)
     }
 
-    /// Opens a file, or standard input if its name is `-`.
+    /// Opens files or standard input.
     ///
     /// # Errors
     ///
     /// As [`capture::open`], and if an option is given that only live capture has.
-    pub(super) fn open_file(&self, path: &Path) -> anyhow::Result<OpenedCapture> {
+    pub(super) fn open_input(&self, input: &Input) -> anyhow::Result<OpenedCapture> {
         if let Some(option) = self.live.first_live_only_option() {
             // Not left to clap, which drops this requirement if a file is named.
             anyhow::bail!("{option} is for live capture and needs --interface; see wslens --help");
         }
-        let (source, kind, length) = if path == Path::new("-") {
-            let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
-            (source, SourceKind::Stream, None)
-        } else {
-            let source = capture::open(path)?;
-            let length = capture::length(path);
-            let kind = if length.is_some() { SourceKind::File } else { SourceKind::Stream };
-            (source, kind, length)
+        let (source, kind, length) = match input {
+            Input::Standard => {
+                let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
+                (source, SourceKind::Stream, None)
+            }
+            Input::Files(files) => {
+                let length = files.length();
+                let kind = if length.is_some() { SourceKind::File } else { SourceKind::Stream };
+                (files.open()?, kind, length)
+            }
         };
-        let source = recorded(source, Vec::new(), self.record.output(Some(path))?)?;
+        let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
         Ok(OpenedCapture { source, kind, length, count: self.count(), stop: Arc::default() })
     }
 
-    /// Opens a file once more, without recording it; `None` for what can be read only once. A file that
+    /// Opens files once more, without recording them; `None` for what can be read only once. A file that
     /// cannot be opened is an error when it is opened to be reported.
-    pub(super) fn open_again(&self, path: &Path) -> Option<OpenedCapture> {
-        if path == Path::new("-") {
-            return None;
-        }
-        let length = Some(capture::length(path)?);
-        let source = capture::open(path).ok()?;
+    pub(super) fn open_again(&self, input: &Input) -> Option<OpenedCapture> {
+        let files = input.files()?;
+        let length = Some(files.length()?);
+        let source = files.open().ok()?;
         let (kind, count, stop) = (SourceKind::File, self.count(), Arc::default());
         Some(OpenedCapture { source, kind, length, count, stop })
     }

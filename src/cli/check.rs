@@ -11,6 +11,7 @@ use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
+use super::join::{self, JoinArgs};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::event::ConnectionId;
@@ -37,6 +38,9 @@ pub(super) struct CheckArgs {
     /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    join: JoinArgs,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -152,14 +156,14 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
     if args.files.is_empty() {
         return Err(no_capture());
     }
-    let listed = jobs::list(&args.files)?;
+    let listed = join::listed(&args.files, args.join)?;
     if args.source.is_recorded() && listed.len() > 1 {
         anyhow::bail!("-w writes the packets of one capture, but {} are given", listed.len());
     }
     let files = if listed.len() == 1 { Files::One } else { Files::Several };
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
-    let mut captures = 0_usize;
+    let (mut captures, mut number) = (0_usize, 0_usize);
     let mut failures = Failures::default();
     let threads = args.jobs.unwrap_or_else(jobs::processors);
     jobs::run(
@@ -167,10 +171,15 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
         threads,
         |job| args.check(job, files, &inputs),
         |outcome| {
+            let read = number;
+            number = number.saturating_add(1);
             captures = captures.saturating_add(usize::from(!outcome.is_passed_over()));
             if let Some(checked) = &outcome.checked {
                 worst = worst.max(checked.worst());
                 writer.file(checked)?;
+                if let Some(job) = listed.get(read) {
+                    failures.read(job, checked.totals());
+                }
             }
             failures.record(outcome.error);
             anyhow::Ok(())
@@ -184,10 +193,10 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
     }
     if failures.is_unread(files) {
         // Nothing was read, so there is no summary.
-        return failures.answer(args.fail_on.verdict(worst));
+        return failures.answer(&args.files, args.fail_on.verdict(worst));
     }
     writer.finish()?;
-    failures.answer(args.fail_on.verdict(worst))
+    failures.answer(&args.files, args.fail_on.verdict(worst))
 }
 
 impl CheckArgs {
@@ -226,7 +235,7 @@ impl CheckArgs {
     /// Checks one file; called on any thread.
     fn check(&self, job: &Job, files: Files, inputs: &RunInputs<'_>) -> FileResult {
         let name = job.name();
-        let mut opened = match self.source.open_file(&job.path) {
+        let mut opened = match self.source.open_input(&job.input) {
             Ok(opened) => opened,
             Err(error) if job.is_guess() && jobs::is_not_a_capture(&error) => {
                 return FileResult { checked: None, error: None };
@@ -245,7 +254,7 @@ impl CheckArgs {
         }
         let length = opened.length;
         let again = || {
-            let again = self.source.open_again(&job.path)?;
+            let again = self.source.open_again(&job.input)?;
             Some(OpenedCapture { length, ..again })
         };
         let pipeline = || self.pipeline(inputs);

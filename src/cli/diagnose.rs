@@ -9,6 +9,7 @@ use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
 use super::filter::{FilterArgs, RunInputs};
 use super::jobs::{self, Job};
+use super::join::{self, JoinArgs};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use super::{ExitStatus, Remark};
@@ -37,6 +38,9 @@ pub(super) struct DiagnoseArgs {
     /// With -i instead, the report follows when the capture ends: by -c, --duration or Ctrl-C.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    join: JoinArgs,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -85,7 +89,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
     if args.files.is_empty() {
         return Err(no_capture());
     }
-    let listed = jobs::list(&args.files)?;
+    let listed = join::listed(&args.files, args.join)?;
     let files = if listed.len() == 1 { Files::One } else { Files::Several };
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
@@ -97,6 +101,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
         if let Some(diagnosis) = &diagnosis {
             worst = worst.max(diagnosis.worst());
             writer.file(diagnosis)?;
+            failures.read(job, diagnosis.totals());
         }
         failures.record(error);
     }
@@ -109,7 +114,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
     if !failures.is_unread(files) {
         writer.finish()?;
     }
-    failures.answer(args.fail_on.verdict(worst))
+    failures.answer(&args.files, args.fail_on.verdict(worst))
 }
 
 impl DiagnoseArgs {
@@ -153,7 +158,7 @@ impl DiagnoseArgs {
         inputs: &RunInputs<'_>,
     ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
         let name = job.name();
-        let mut opened = match self.source.open_file(&job.path) {
+        let mut opened = match self.source.open_input(&job.input) {
             Ok(opened) => opened,
             Err(error) if job.is_guess() && jobs::is_not_a_capture(&error) => return (None, None),
             Err(error) => {
@@ -173,7 +178,7 @@ impl DiagnoseArgs {
         }
         let length = opened.length;
         let again = || {
-            let again = self.source.open_again(&job.path)?;
+            let again = self.source.open_again(&job.input)?;
             Some(OpenedCapture { length, ..again })
         };
         let pipeline = || self.pipeline(inputs);

@@ -43,11 +43,13 @@ pub(super) fn drive<R: Report>(
     let damage = failure.as_ref().map(ToString::to_string);
     let skipped = skipped(opened.source.skipped_blocks());
     let packets = pipeline.totals().packets;
+    let dropped = opened.source.dropped();
     let reading = Reading {
         packets,
         damage: damage.as_deref(),
         skipped: &skipped,
-        dropped: opened.source.dropped(),
+        dropped,
+        files: opened.source.files(),
         last_evicted: None,
     };
     let summary = pipeline.finish(&reading, report);

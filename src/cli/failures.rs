@@ -1,6 +1,11 @@
 //! Failures of one or several captures, reported in one line on standard error.
 
+use std::path::PathBuf;
+
+use super::jobs::Job;
+use super::join::{JoinAdvice, ReadFile, belong_together};
 use super::{ExitStatus, Remark};
+use crate::analysis::Totals;
 use crate::report::check::{Extent, Files};
 
 /// Failures and remarks about the captures of one run, reported in one line on standard error.
@@ -12,6 +17,8 @@ pub(super) struct Failures {
     count: usize,
     /// The first remark that is not a failure.
     remark: Option<String>,
+    /// Files that were read one by one, although they may be one capture.
+    parts: Vec<ReadFile>,
 }
 
 impl Failures {
@@ -29,6 +36,14 @@ impl Failures {
         }
     }
 
+    /// Records what was read of a file.
+    pub(super) fn read(&mut self, job: &Job, totals: &Totals) {
+        if let [path] = job.input.paths().as_slice() {
+            let times = (totals.packets > 0).then_some((totals.first, totals.last));
+            self.parts.push(ReadFile { path: path.clone(), times });
+        }
+    }
+
     /// Whether the only file could not be opened.
     pub(super) fn is_unread(&self, files: Files) -> bool {
         let opened = |error: &anyhow::Error| {
@@ -39,12 +54,16 @@ impl Failures {
         files == Files::One && self.first.as_ref().is_some_and(|error| !opened(error))
     }
 
-    /// The final result of the program.
+    /// The final result of the program, which read the files that were named.
     ///
     /// # Errors
     ///
-    /// The failure or the remark to report.
-    pub(super) fn answer(self, verdict: ExitStatus) -> anyhow::Result<ExitStatus> {
+    /// The failure or the remark to report, or the advice to join the files.
+    pub(super) fn answer(
+        self,
+        named: &[PathBuf],
+        verdict: ExitStatus,
+    ) -> anyhow::Result<ExitStatus> {
         match (self.first, self.count.saturating_sub(1), self.remark) {
             (Some(error), 0, _) => Err(error),
             (Some(error), 1, _) => {
@@ -54,6 +73,9 @@ impl Failures {
                 anyhow::bail!("{error:#}; and {more} more captures could not be read completely")
             }
             (None, _, Some(text)) => Err(Remark { text, verdict }.into()),
+            (None, _, None) if belong_together(&self.parts) => {
+                Err(JoinAdvice::hint(self.parts.len(), named, verdict.into()).into())
+            }
             (None, _, None) => Ok(verdict),
         }
     }

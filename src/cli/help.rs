@@ -42,6 +42,7 @@ Examples
     wslens print --connection 3 feed.pcapng     one connection only
     wslens print --findings feed.pcapng         each finding below the message that it concerns
     wslens stats feed.pcapng                    counts, sizes and rates
+    wslens ring_*.pcapng --join                 several files as one capture
     ssh host tcpdump -U -s 0 -w - | wslens -    live from another machine
 
   Watch your own machine

@@ -8,12 +8,14 @@ use std::thread;
 
 use anyhow::Context;
 
-use crate::capture::Error;
+use super::glob;
+use super::input::Input;
+use crate::capture::{self, Error};
 
 /// A capture to read.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) path: PathBuf,
+    pub(super) input: Input,
     origin: JobOrigin,
 }
 
@@ -27,12 +29,22 @@ enum JobOrigin {
 }
 
 impl Job {
+    /// A capture that the user named.
+    pub(super) fn named(input: Input) -> Self {
+        Self { input, origin: JobOrigin::Named }
+    }
+
     /// Its name as the user wrote it.
     pub(super) fn name(&self) -> String {
-        if self.path == Path::new("-") {
-            return "standard input".to_owned();
+        match self.input.files() {
+            None => "standard input".to_owned(),
+            Some(files) => files.name(),
         }
-        self.path.to_string_lossy().into_owned()
+    }
+
+    /// Whether it can be opened as a capture.
+    pub(super) fn is_capture(&self) -> bool {
+        self.input.paths().iter().all(|path| capture::open(path).is_ok())
     }
 
     /// Whether it may not be a capture.
@@ -41,35 +53,47 @@ impl Job {
     }
 }
 
-/// The captures to read: files in the given order, those of a directory sorted by name.
+/// The captures to read: files in the given order, those of a directory or a pattern sorted by name.
 ///
 /// # Errors
 ///
-/// If a directory cannot be read or has no files.
+/// If a directory cannot be read or has no files, or nothing matches a pattern.
 pub(super) fn list(named: &[PathBuf]) -> anyhow::Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for path in named {
-        if !path.is_dir() {
-            jobs.push(Job { path: path.clone(), origin: JobOrigin::Named });
-            continue;
+        if path.is_dir() {
+            let files = files_in(path)?.into_iter();
+            jobs.extend(files.map(|it| Job { input: Input::of(&it), origin: JobOrigin::Found }));
+        } else if glob::is_pattern(path) && !path.exists() {
+            let matching = glob::expand(path).into_iter().filter(|path| path.is_file());
+            let before = jobs.len();
+            jobs.extend(matching.map(|it| Job::named(Input::of(&it))));
+            anyhow::ensure!(
+                jobs.len() > before,
+                "no file matches {}; check the pattern",
+                path.display()
+            );
+        } else {
+            jobs.push(Job::named(Input::of(path)));
         }
-        let mut found = Vec::new();
-        let entries = fs::read_dir(path)
-            .with_context(|| format!("directory {} cannot be read", path.display()))?;
-        for entry in entries {
-            let path = entry
-                .with_context(|| format!("directory {} cannot be read", path.display()))?
-                .path();
-            // Reading a pipe or a device could wait forever.
-            if path.is_file() {
-                found.push(Job { path, origin: JobOrigin::Found });
-            }
-        }
-        anyhow::ensure!(!found.is_empty(), "directory {} has no files in it", path.display());
-        found.sort_by(|one, other| one.path.cmp(&other.path));
-        jobs.append(&mut found);
     }
     Ok(jobs)
+}
+
+/// The files in a directory, sorted by name.
+fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let cannot = || format!("directory {} cannot be read", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        // Reading a pipe or a device could wait forever.
+        if path.is_file() {
+            found.push(path);
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "directory {} has no files in it", folder.display());
+    found.sort();
+    Ok(found)
 }
 
 /// The given paths as one phrase.
@@ -167,9 +191,7 @@ mod tests {
     use super::*;
 
     fn jobs(count: usize) -> Vec<Job> {
-        (0..count)
-            .map(|number| Job { path: format!("{number}").into(), origin: JobOrigin::Named })
-            .collect()
+        (0..count).map(|number| Job::named(Input::of(Path::new(&number.to_string())))).collect()
     }
 
     #[test]
@@ -177,7 +199,7 @@ mod tests {
         for threads in [0, 1, 2, 9] {
             let mut taken = Vec::new();
             let work = |job: &Job| {
-                let number: u64 = job.path.to_str().unwrap().parse().unwrap();
+                let number: u64 = job.name().parse().unwrap();
                 // The first ones take longest.
                 thread::sleep(Duration::from_millis(8_u64.saturating_sub(number)));
                 number
@@ -216,11 +238,16 @@ mod tests {
         fs::create_dir(folder.path().join("d")).unwrap();
         let named = [PathBuf::from("z"), folder.path().to_owned()];
         let found = list(&named).unwrap();
-        let names: Vec<_> = found
-            .iter()
-            .map(|job| (job.path.file_name().unwrap().to_str().unwrap(), job.is_guess()))
-            .collect();
-        assert_eq!(names, [("z", false), ("a", true), ("b", true), ("c", true)]);
+        let names = |found: &[Job]| -> Vec<(String, bool)> {
+            let last = |job: &Job| job.name().rsplit('/').next().unwrap_or_default().to_owned();
+            found.iter().map(|job| (last(job), job.is_guess())).collect()
+        };
+        let expected = [("z", false), ("a", true), ("b", true), ("c", true)];
+        assert_eq!(names(&found), expected.map(|(name, guess)| (name.to_owned(), guess)));
+        let found = list(&[folder.path().join("[ab]")]).unwrap();
+        assert_eq!(names(&found), [("a".to_owned(), false), ("b".to_owned(), false)]);
+        let nothing = list(&[folder.path().join("x*")]).unwrap_err().to_string();
+        assert!(nothing.starts_with("no file matches"), "{nothing}");
         assert!(list(&[folder.path().join("d")]).unwrap_err().to_string().contains("no files"));
     }
 }

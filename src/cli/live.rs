@@ -85,7 +85,7 @@ impl LiveArgs {
     ) -> anyhow::Result<Box<dyn PacketSource + Send>> {
         let options = self.options();
         let opened = live::open(&self.interfaces, &options)?;
-        let output = record.output(None)?;
+        let output = record.output(&[])?;
         let user = if self.keep_rights { None } else { unprivileged_user() };
         match (&user, &output) {
             (Some(user), Some(output)) => output.hand_over(user, || user.switch_to())?,

@@ -10,9 +10,12 @@ mod drive;
 mod explain;
 mod failures;
 mod filter;
+mod glob;
 mod help;
+mod input;
 mod interfaces;
 mod jobs;
+mod join;
 mod live;
 mod man;
 mod output;
@@ -33,9 +36,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::capture::CaptureArgs;
-use self::filter::FilterArgs;
-use self::output::{ColorArgs, Screen};
+use self::join::JoinAdvice;
+use self::output::Screen;
 
 /// Runs the program and returns its exit code.
 ///
@@ -58,6 +60,10 @@ pub fn run(
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing can be done if standard error is gone as well.
+            if let Some(advice) = error.downcast_ref::<JoinAdvice>() {
+                writeln!(errors, "wslens: {}", usage::whole_line(&advice.line(&arguments))).ok();
+                return advice.code.unwrap_or_else(|| ExitCode::from(FAILURE));
+            }
             writeln!(errors, "wslens: {}", usage::one_line(&format!("{error:#}"))).ok();
             match error.downcast_ref::<Remark>() {
                 Some(remark) => remark.verdict.into(),
@@ -90,23 +96,12 @@ struct Args {
     command: Option<Command>,
 
     #[command(flatten)]
-    capture: CaptureArgs,
-
-    #[command(flatten)]
-    filter: FilterArgs,
-
-    #[command(flatten)]
-    color: ColorArgs,
-
-    #[command(flatten)]
-    look: view::LookArgs,
-
-    #[command(flatten)]
-    spool: view::SpoolArgs,
+    view: view::ViewArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    View(view::ViewArgs),
     Print(print::PrintArgs),
     Check(check::CheckArgs),
     Diagnose(diagnose::DiagnoseArgs),
@@ -121,28 +116,39 @@ enum Command {
 fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match &args.command {
         Some(command) => command.run(out),
-        None if args.capture.is_absent() => {
+        None if args.view.is_absent() => {
             out.write_all(help::USAGE.as_bytes())?;
             out.flush()?;
-            anyhow::bail!(
-                "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
-            )
+            Err(no_source())
         }
         None => {
-            let screen = Screen::of_standard_output();
-            if screen.columns.is_some() {
-                view::run(&args.capture, &args.filter, args.spool, (args.look, args.color))?;
-            } else {
-                print::show(&args.capture, &args.filter, args.color, screen, out)?;
-            }
-            Ok(ExitStatus::Fine)
+            args.view.is_no_subcommand()?;
+            show(&args.view, out)
         }
     }
+}
+
+/// Shows a capture on the screen, or as text if standard output is not a terminal.
+fn show(args: &view::ViewArgs, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    let screen = Screen::of_standard_output();
+    if screen.columns.is_some() {
+        view::run(args)?;
+    } else {
+        args.print(screen, out)?;
+    }
+    Ok(ExitStatus::Fine)
+}
+
+fn no_source() -> anyhow::Error {
+    anyhow::anyhow!(
+        "no capture given: name a file, - for standard input, or -i INTERFACE; see wslens --help"
+    )
 }
 
 impl Command {
     fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         match self {
+            Self::View(args) => return show(args, out),
             Self::Print(args) => print::run(args, out)?,
             Self::Check(args) => return check::run(args, out),
             Self::Diagnose(args) => return diagnose::run(args, out),

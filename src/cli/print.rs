@@ -72,7 +72,7 @@ pub(super) struct PrintArgs {
 ///
 /// # Errors
 ///
-/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::selected`] and [`drive`].
 pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let selection = Selection {
         connections: args.connection.iter().copied().map(ConnectionId).collect(),
@@ -104,7 +104,7 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::selected`] and [`drive`].
 pub(super) fn show(
     capture: &CaptureArgs,
     filter: &FilterArgs,
@@ -157,9 +157,10 @@ fn print<R: Report>(
         ..AnalyzerOptions::default()
     };
     let pipeline = || Pipeline::new(analysis.clone(), settings);
-    let again = || capture.open_again();
+    let selected = capture.selected()?;
+    let again = || selected.open_again();
     let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::Yes);
-    let opened = capture.open()?;
+    let opened = selected.open()?;
     match filter {
         None => drive(opened, pipeline(), Scrolling::Yes, report),
         Some(filter) => {

@@ -46,23 +46,23 @@ impl RecordArgs {
         self.write.is_some()
     }
 
-    /// Creates the output file for packets read from `input`; `None` without `-w`.
+    /// Creates the output file for packets read from files, if there are any; `None` without `-w`.
     ///
     /// # Errors
     ///
     /// As [`CaptureOutput::create`], and if it is the same file.
-    pub(super) fn output(&self, input: Option<&Path>) -> anyhow::Result<Option<CaptureOutput>> {
+    pub(super) fn output(&self, inputs: &[PathBuf]) -> anyhow::Result<Option<CaptureOutput>> {
         let Some(path) = &self.write else { return Ok(None) };
         if path == Path::new("-") {
             anyhow::bail!(
                 "-w - would mix packets with the report; write to a file or a named pipe"
             );
         }
-        let same = |input: &Path| {
+        let same = |input: &&PathBuf| {
             let (input, output) = (input.canonicalize(), path.canonicalize());
             input.ok().zip(output.ok()).is_some_and(|(input, output)| input == output)
         };
-        if input.is_some_and(same) {
+        if inputs.iter().any(|input| same(&input)) {
             anyhow::bail!("{} is the file being read; write to another file", path.display());
         }
         let replacing = if self.force { Replacing::Yes } else { Replacing::No };

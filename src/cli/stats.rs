@@ -37,7 +37,7 @@ pub(super) struct StatsArgs {
 ///
 /// # Errors
 ///
-/// As [`FilterArgs::filter`], [`CaptureArgs::open`] and [`drive`].
+/// As [`FilterArgs::filter`], [`CaptureArgs::selected`] and [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let filter = args.filter.filter()?;
     let analysis = AnalyzerOptions {
@@ -56,10 +56,11 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             Pipeline::without_rules(analysis.clone())
         }
     };
-    let again = || args.capture.open_again();
+    let selected = args.capture.selected()?;
+    let again = || selected.open_again();
     let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::No);
     let mut report = Stats::new(out, args.format, filter.as_ref());
-    let opened = args.capture.open()?;
+    let opened = selected.open()?;
     let Some(filter) = filter else {
         return drive(opened, pipeline(), Scrolling::No, &mut report);
     };

@@ -27,9 +27,17 @@ pub(super) fn answer(
 
 /// Turns any text into one line that is safe for a terminal.
 pub(super) fn one_line(text: &str) -> String {
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line_of(&text.split_whitespace().collect::<Vec<_>>().join(" "), LINE_LIMIT)
+}
+
+/// The same for a command, which is neither cut nor are its blanks changed.
+pub(super) fn whole_line(text: &str) -> String {
+    line_of(text, usize::MAX)
+}
+
+fn line_of(text: &str, limit: usize) -> String {
     let mut line = String::new();
-    escape(joined.as_bytes(), LINE_LIMIT, &mut line);
+    escape(text.as_bytes(), limit, &mut line);
     line
 }
 
@@ -39,15 +47,9 @@ fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
         && matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
         && !first.starts_with('-')
         && !is_known(first)
+        && !Path::new(first).exists()
     {
-        if !Path::new(first).exists() {
-            return format!("there is no subcommand and no file '{first}'");
-        }
-        if let Some(second) = arguments.get(2).and_then(|second| second.to_str())
-            && !second.starts_with('-')
-        {
-            return format!("unexpected argument '{second}': only one capture can be given");
-        }
+        return format!("there is no subcommand and no file '{first}'");
     }
     let whole = error.to_string();
     let paragraph = whole.split("\n\n").next().unwrap_or(&whole);
@@ -81,14 +83,12 @@ mod tests {
     fn every_wrong_command_line_gets_one_line() {
         #[rustfmt::skip]
         let cases: &[(&[&str], &str)] = &[
-            (&["wslens", "verify", "x.pcap"], "there is no subcommand and no file 'verify'"),
             (&["wslens", "print", "x", "--secrets", "y"], "unexpected argument '--secrets' found"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
             (&["wslens", "verify", "x", "--format", "ndjson"], "there is no subcommand and no file 'verify'"),
             (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': unknown rule or group 'WS-G'; did you mean 'WS-F'?"),
             (&["wslens", "check", "x", "--fail-on", "fatal"], "invalid value 'fatal' for '--fail-on <SEVERITY>' [possible values: error, warning, note, never]"),
-            (&["wslens", "src", "x.pcap"], "unexpected argument 'x.pcap': only one capture can be given"),
-            (&["wslens", "-i", "lo", "x.pcap"], "the argument '--interface <INTERFACE>' cannot be used with '[FILE]'"),
+            (&["wslens", "-i", "lo", "x.pcap"], "the argument '--interface <INTERFACE>' cannot be used with '[FILE]...'"),
             (&["wslens", "print", "x", "--format", "xml"], "invalid value 'xml' for '--format <FORMAT>' [possible values: text, ndjson]"),
         ];
         for (arguments, expected) in cases {

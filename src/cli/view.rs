@@ -1,12 +1,13 @@
-//! `wslens FILE`: the screen.
+//! `wslens FILE`, or `wslens view FILE`: the screen.
 
-use std::path::Path;
+use std::io::Write;
 
 use clap::ValueEnum;
 
 use super::capture::{CaptureArgs, SourceKind};
 use super::filter::FilterArgs;
-use super::output::ColorArgs;
+use super::output::{ColorArgs, Screen};
+use super::print;
 use crate::analysis::AnalyzerOptions;
 use crate::capture::Spool;
 use crate::tui::alerts::Bell;
@@ -14,9 +15,58 @@ use crate::tui::theme::{Glyphs, Palette, Theme};
 use crate::tui::world::LoadStage;
 use crate::tui::{QuitPolicy, Show, Store};
 
+/// Show a capture on the screen; the same as wslens FILE
+///
+/// Connections, a timeline of messages, and an inspector of each; ? shows the keys. If standard output
+/// is not a terminal, lines of text are printed instead.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "view", skip)]
+#[command(arg_required_else_help = false)]
+pub(super) struct ViewArgs {
+    #[command(flatten)]
+    capture: CaptureArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    #[command(flatten)]
+    color: ColorArgs,
+
+    #[command(flatten)]
+    look: LookArgs,
+
+    #[command(flatten)]
+    spool: SpoolArgs,
+}
+
+impl ViewArgs {
+    /// Whether no source is given.
+    pub(super) fn is_absent(&self) -> bool {
+        self.capture.is_absent()
+    }
+
+    /// Checks that the first of several words is a file, as it may be meant as a subcommand.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file.
+    pub(super) fn is_no_subcommand(&self) -> anyhow::Result<()> {
+        self.capture.is_no_subcommand()
+    }
+
+    /// Prints the capture as text.
+    ///
+    /// # Errors
+    ///
+    /// As [`print::show`].
+    pub(super) fn print(&self, screen: Screen, out: &mut dyn Write) -> anyhow::Result<()> {
+        print::show(&self.capture, &self.filter, self.color, screen, out)
+    }
+}
+
 /// How the screen looks.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct LookArgs {
+struct LookArgs {
     /// Colors of the screen
     #[arg(long, value_name = "THEME", value_enum, default_value_t = ThemeChoice::Auto)]
     theme: ThemeChoice,
@@ -32,7 +82,7 @@ pub(super) struct LookArgs {
 
 /// How much is spooled of sources that cannot be read twice.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct SpoolArgs {
+struct SpoolArgs {
     /// Disk space for packets that the screen can open again, for example 500M or 4G
     ///
     /// They are kept in a temporary file, which is removed at the end. When it is full, the oldest
@@ -62,20 +112,18 @@ enum ThemeChoice {
 ///
 /// # Errors
 ///
-/// As [`FilterArgs::filter`] and [`CaptureArgs::open`], and if the terminal fails.
-pub(super) fn run(
-    capture: &CaptureArgs,
-    filter: &FilterArgs,
-    SpoolArgs { limit }: SpoolArgs,
-    (look, color): (LookArgs, ColorArgs),
-) -> anyhow::Result<()> {
+/// As [`FilterArgs::filter`] and [`CaptureArgs::selected`], and if the terminal fails.
+pub(super) fn run(args: &ViewArgs) -> anyhow::Result<()> {
+    let ViewArgs { capture, filter, color, look, spool: SpoolArgs { limit } } = args;
+    let limit = *limit;
     let filter = filter.filter()?;
     // Before root privileges are dropped: the key log may be readable by root only.
     let keylog = capture.keylog()?;
     // Created before root privileges are dropped: its directory may be writable by root only.
     let spool = if capture.is_live() { Some(Spool::new(limit)?) } else { None };
-    let opened = capture.open()?;
-    let store = match (spool, capture.store(&opened)?) {
+    let selected = capture.selected()?;
+    let opened = selected.open()?;
+    let store = match (spool, selected.store(&opened)?) {
         (Some(spool), _) => Store::Spool(spool),
         (None, Some(file)) => Store::File(file),
         (None, None) => Store::Spool(Spool::new(limit)?),
@@ -92,7 +140,7 @@ pub(super) fn run(
     crate::tui::run(Show {
         packets: opened.source,
         store,
-        path: capture.path().map(Path::to_path_buf),
+        files: selected.files().cloned(),
         stage,
         ending: match opened.kind {
             SourceKind::Live => QuitPolicy::AtOnce,
@@ -104,7 +152,7 @@ pub(super) fn run(
         options,
         filter,
         bell: if look.bell { Bell::On } else { Bell::Off },
-        theme: look.theme(color),
+        theme: look.theme(*color),
     })?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the user and the reader of the capture tell the rules.
 
 use crate::analysis::limits::Limits;
+use crate::capture::FilePackets;
 use crate::stream::PacketId;
 
 /// What the user chose.
@@ -31,6 +32,8 @@ pub struct Reading<'a> {
     pub skipped: &'a [String],
     /// Packets that the capturing machine lost.
     pub dropped: u64,
+    /// The files that were read as one; none if there was only one.
+    pub files: &'a [FilePackets],
     /// The last packet of those that were discarded, if there was no room to keep all of them.
     pub last_evicted: Option<PacketId>,
 }

@@ -3,7 +3,7 @@
 use super::severities::Severities;
 use crate::analysis::Totals;
 use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
-use crate::capture::LinkType;
+use crate::capture::{FilePackets, LinkType};
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, Severity};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
@@ -25,6 +25,8 @@ pub struct Summary {
     pub matched: Option<Matched>,
     /// What could not be seen.
     pub notes: Vec<Note>,
+    /// The files that were read as one; none if there was only one.
+    pub files: Vec<FilePackets>,
 }
 
 /// How much of a capture a filter matches.
@@ -50,6 +52,17 @@ pub struct Note {
 }
 
 impl Summary {
+    /// Which packets come from which of several files, a line for each, up to a limit. A file name may
+    /// hold any character.
+    pub fn files_in_words(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.files.iter().take(LISTED_FILES).map(range).collect();
+        let more = self.files.len().saturating_sub(LISTED_FILES);
+        if more > 0 {
+            lines.push(format!("{more} more files"));
+        }
+        lines
+    }
+
     /// Appends the counters as one sentence.
     pub fn write(&self, out: &mut String) {
         let totals = &self.totals;
@@ -75,6 +88,18 @@ impl Summary {
             out.push_str("; ");
             matched.write(out);
         }
+    }
+}
+
+/// The packets of one of several files.
+fn range(file: &FilePackets) -> String {
+    let FilePackets { name, packets, range: (first, last) } = file;
+    let between = last.0.saturating_sub(first.0).saturating_add(1);
+    match packets {
+        0 => format!("no packets: {name}"),
+        1 => format!("packet {first}: {name}"),
+        count if *count == between => format!("packets {first}-{last}: {name}"),
+        count => format!("packets {first}-{last}, {count} of them: {name}"),
     }
 }
 
@@ -123,6 +148,7 @@ impl Tally {
             found: Some(self.found),
             matched: None,
             notes: self.notes(reading),
+            files: reading.files.to_vec(),
         }
     }
 
@@ -287,10 +313,14 @@ fn add(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
+/// How many of several files are listed.
+const LISTED_FILES: usize = 50;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::Reason;
+    use crate::stream::PacketId;
 
     #[test]
     fn what_could_not_be_seen_is_told_with_its_rule() {
@@ -324,5 +354,29 @@ mod tests {
     #[test]
     fn a_healthy_capture_has_no_notes() {
         assert_eq!(Tally::default().notes(&Reading::default()), []);
+    }
+
+    #[test]
+    fn files_that_were_joined_are_listed_with_their_packets() {
+        let file = |name: &str, packets, first, last| FilePackets {
+            name: name.to_owned(),
+            packets,
+            range: (PacketId(first), PacketId(last)),
+        };
+        let mut files = vec![
+            file("a", 44, 1, 44),
+            file("b", 1, 45, 45),
+            file("c", 0, 0, 0),
+            file("d", 3, 46, 50),
+        ];
+        let summary = Summary { files: files.clone(), ..Summary::default() };
+        assert_eq!(
+            summary.files_in_words(),
+            ["packets 1-44: a", "packet 45: b", "no packets: c", "packets 46-50, 3 of them: d"]
+        );
+        files.resize(60, file("e", 1, 51, 51));
+        let summary = Summary { files, ..Summary::default() };
+        assert_eq!(summary.files_in_words().len(), 51);
+        assert_eq!(summary.files_in_words().last().unwrap(), "10 more files");
     }
 }

@@ -160,6 +160,10 @@ impl<W: Write> Stats<W> {
                 duration(out, largest.time.since(self.start));
             }
         });
+        for file in summary.files_in_words() {
+            escape(file.as_bytes(), usize::MAX, &mut page.text);
+            page.text.push('\n');
+        }
         for note in &summary.notes {
             page.text.push_str("▲ ");
             page.text.push_str(note.rule);

@@ -329,6 +329,10 @@ impl<W: Write> Report for Text<W> {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        for file in summary.files_in_words() {
+            self.line.foreign(file.as_bytes(), usize::MAX);
+            self.write();
+        }
         for note in &summary.notes {
             self.line.paint(Role::Warning, rows::WARNING);
             self.line.push(" ");

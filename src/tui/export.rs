@@ -5,11 +5,9 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 use crate::capture::{
-    LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore, PcapngWriter,
-    open as open_capture,
+    CaptureFiles, LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore, PcapngWriter,
 };
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::findings::Peers;
@@ -49,8 +47,8 @@ pub enum Outgoing {
 /// Where all packets of a capture can be read once more.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    /// In its file.
-    File(PathBuf),
+    /// In its files.
+    Files(CaptureFiles),
     /// Where they were kept while they were read; of a datagram in IP fragments, the last one is not
     /// recognized there.
     Kept(PacketLogReader),
@@ -92,17 +90,17 @@ impl Extract {
     pub fn run(&self, from: &Origin, file: File) -> io::Result<u64> {
         let writer = PcapngWriter::new(BufWriter::new(file))?;
         match from {
-            Origin::File(path) => self.of_file(path, writer),
+            Origin::Files(files) => self.of_files(files, writer),
             Origin::Kept(past) => self.of_past(past, writer),
         }
     }
 
-    fn of_file(
+    fn of_files(
         &self,
-        capture: &Path,
+        files: &CaptureFiles,
         mut writer: PcapngWriter<BufWriter<File>>,
     ) -> io::Result<u64> {
-        let mut source = open_capture(capture).map_err(io::Error::other)?;
+        let mut source = files.open().map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
         let (mut count, mut written, mut bytes) = (0_u64, 0_usize, Vec::new());
         loop {

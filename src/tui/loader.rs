@@ -204,11 +204,13 @@ pub fn read(mut source: LoaderSource, shared: &SharedTimeline) -> LoadStage {
     };
     let skipped: Vec<String> =
         source.packets.skipped_blocks().list().iter().map(in_words).collect();
+    let dropped = source.packets.dropped();
     let reading = Reading {
         packets: 0,
         damage: failure.as_deref(),
         skipped: &skipped,
-        dropped: source.packets.dropped(),
+        dropped,
+        files: source.packets.files(),
         last_evicted: source.spool.as_ref().and_then(|journal| journal.spool().evicted()),
     };
     shared.dropped.store(reading.dropped, Ordering::Relaxed);

@@ -34,12 +34,11 @@ pub mod view;
 pub mod world;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::analysis::AnalyzerOptions;
-use crate::capture::{FileStore, PacketLog, PacketSource, PacketStore, Spool};
+use crate::capture::{CaptureFiles, FileStore, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
 use crate::tui::app::App;
@@ -56,8 +55,8 @@ pub struct Show {
     pub packets: Box<dyn PacketSource + Send>,
     /// Where they can be read again.
     pub store: Store,
-    /// The file that they come from, where it is one.
-    pub path: Option<PathBuf>,
+    /// The files that they come from, if they can be opened again.
+    pub files: Option<CaptureFiles>,
     /// Whether they come as they are captured.
     pub stage: LoadStage,
     /// Ends the capture when it is set.
@@ -107,7 +106,7 @@ pub fn run(show: Show) -> io::Result<()> {
         Store::Spool(spool) => (Box::new(spool.clone()), Some(PacketLog::new(spool))),
     };
     let past = spool.as_ref().map(PacketLog::reader);
-    let origin = show.path.map(Origin::File).or_else(|| past.map(Origin::Kept));
+    let origin = show.files.map(Origin::Files).or_else(|| past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);

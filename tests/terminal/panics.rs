@@ -47,7 +47,7 @@ fn the_interface_of_a_capture_that_panics() {
     let show = Show {
         packets: Box::new(Panicking::default()),
         store: Store::Spool(Spool::new(1 << 20).unwrap()),
-        path: None,
+        files: None,
         stage: LoadStage::Live,
         stop: Arc::default(),
         ending: QuitPolicy::Perhaps,

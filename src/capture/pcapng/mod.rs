@@ -465,4 +465,4 @@ const SECTION_LENGTH: usize = 28;
 const MAX_INTERFACES: usize = 1 << 16;
 
 /// Bytes of secrets kept for one capture; a connection's take about 700.
-const MAX_SECRETS: usize = 64 << 20;
+pub(super) const MAX_SECRETS: usize = 64 << 20;

@@ -480,6 +480,7 @@ mod tests {
             damage: Some("x.pcap is cut off"),
             skipped: &skipped,
             dropped: 7,
+            files: &[],
             last_evicted: Some(crate::stream::PacketId(3)),
         };
         let reported: Vec<String> = scenario

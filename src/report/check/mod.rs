@@ -15,6 +15,7 @@ pub use self::collect::{CheckChoice, CheckCollector};
 pub use self::live::LiveCheck;
 use super::OutputFormat;
 use super::style::Style;
+use crate::analysis::Totals;
 use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::{Severities, Summary};
@@ -73,6 +74,11 @@ impl FileFindings {
     pub fn count(&self) -> usize {
         let on = self.connections.iter().map(|connection| connection.findings.len());
         on.sum::<usize>().saturating_add(self.capture.len())
+    }
+
+    /// What was counted of its packets.
+    pub fn totals(&self) -> &Totals {
+        &self.summary.totals
     }
 
     /// The worst severity of all findings, shown or not.

@@ -286,7 +286,12 @@ impl CheckWriter for CheckText<'_> {
             Extent::Whole | Extent::Unread(_) => {}
             Extent::Partly(_) => self.line.paint(Role::Warning, "; not read to its end"),
         }
-        self.write()
+        self.write()?;
+        for file in summary.files_in_words() {
+            self.line.foreign(file.as_bytes(), usize::MAX);
+            self.write()?;
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -21,6 +21,7 @@ use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
 use super::{Breadth, OutputFormat, Selection};
+use crate::analysis::Totals;
 use crate::findings::{Explains, Finding, Severity};
 use crate::journal::Summary;
 
@@ -40,6 +41,11 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// What was counted of its packets.
+    pub fn totals(&self) -> &Totals {
+        &self.summary.totals
+    }
+
     /// The worst severity of what explains a failure, shown or not; `None` if nothing failed.
     pub fn worst(&self) -> Option<Severity> {
         let connections = self.stories.iter().filter_map(Story::worst);

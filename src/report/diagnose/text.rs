@@ -315,6 +315,11 @@ impl DiagnoseWriter for DiagnoseText<'_> {
         for unused in &diagnosis.unused {
             self.paragraph("", INDENT, &unused.text(), None)?;
         }
+        for file in diagnosis.summary.files_in_words() {
+            let mut safe = String::new();
+            escape(file.as_bytes(), LONGEST_OTHER, &mut safe);
+            self.paragraph("", INDENT, &safe, None)?;
+        }
         for note in &diagnosis.summary.notes {
             let text = format!("{} {}", note.rule, note.text);
             let mut safe = String::new();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use serde::{Serialize, Serializer};
 
 use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState};
+use crate::capture::FilePackets;
 use crate::findings::{Rule, Severity};
 use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
@@ -254,6 +255,9 @@ pub(in super::super) struct SummaryLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<MatchedFields>,
     notes: Vec<NoteLine<'a>>,
+    /// Absent if one file was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileLine<'a>>,
 }
 
 impl<'a> SummaryLine<'a> {
@@ -277,6 +281,7 @@ impl<'a> SummaryLine<'a> {
                 .iter()
                 .map(|Note { rule, count, text }| NoteLine { rule, count: *count, text })
                 .collect(),
+            files: summary.files.iter().map(FileLine::of).collect(),
         }
     }
 }
@@ -305,6 +310,22 @@ struct MatchedFields {
     messages: u64,
     frames: u64,
     handshakes: u64,
+}
+
+/// One of several files that were read as one.
+#[derive(Serialize)]
+struct FileLine<'a> {
+    file: &'a str,
+    /// Numbers of its first and last packet; null if it has none.
+    packets: Option<[u64; 2]>,
+    packet_count: u64,
+}
+
+impl<'a> FileLine<'a> {
+    fn of(FilePackets { name, packets, range: (first, last) }: &'a FilePackets) -> Self {
+        let range = (*packets > 0).then_some([first.0, last.0]);
+        Self { file: name, packets: range, packet_count: *packets }
+    }
 }
 
 /// Something that could not be seen.
