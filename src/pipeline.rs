@@ -16,6 +16,8 @@ pub struct Pipeline {
     /// `None` if no rules are checked: that takes time.
     checker: Option<Checker>,
     builder: Builder,
+    /// Memory taken above the layers, as the budget knows it.
+    kept: usize,
 }
 
 impl Pipeline {
@@ -26,7 +28,7 @@ impl Pipeline {
 
     /// Makes a pipeline that checks no rules: its entries have no findings.
     pub fn without_rules(options: AnalyzerOptions) -> Self {
-        Self { analyzer: Analyzer::new(options), checker: None, builder: Builder::new() }
+        Self { analyzer: Analyzer::new(options), checker: None, builder: Builder::new(), kept: 0 }
     }
 
     /// Adds secrets of TLS connections, in the format of key logs.
@@ -53,6 +55,24 @@ impl Pipeline {
         match &mut self.checker {
             Some(checker) => self.analyzer.push(packet, &mut RuleCheck { checker, out }),
             None => self.analyzer.push(packet, out),
+        }
+        self.account(journal);
+    }
+
+    /// Memory taken by all that is kept of the network now, in bytes.
+    pub fn kept(&self) -> usize {
+        self.analyzer.kept()
+    }
+
+    /// Reports to the budget what rules, builder and journal keep.
+    #[inline]
+    fn account(&mut self, journal: &impl Journal) {
+        let rules = self.checker.as_ref().map_or(0, Checker::kept);
+        let entries = self.builder.kept().saturating_add(journal.kept());
+        let kept = rules.saturating_add(entries);
+        if kept != self.kept {
+            self.analyzer.change_kept(self.kept, kept);
+            self.kept = kept;
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Analyzer {
     decoder: Decoder,
     connections: ConnectionTable,
     totals: Totals,
+    /// Memory taken by IP fragments, as the budget knows it.
+    fragments: usize,
 }
 
 impl Analyzer {
@@ -69,6 +71,7 @@ impl Analyzer {
             decoder: Decoder::new(options.limits.fragments),
             connections: ConnectionTable::new(options),
             totals: Totals::default(),
+            fragments: 0,
         }
     }
 
@@ -122,7 +125,29 @@ impl Analyzer {
                 tell(self.connections.now, CaptureEvent::Undecoded(*reason), sink);
             }
         }
+        if self.decoder.kept() != self.fragments {
+            self.account_fragments(sink);
+        }
         self.connections.end_leaving(sink);
+    }
+
+    /// Reports to the budget how much memory IP fragments take now; drops the oldest ones if connections
+    /// cannot free enough.
+    #[cold]
+    fn account_fragments<S: Sink>(&mut self, sink: &mut S) {
+        self.change_kept(self.fragments, self.decoder.kept());
+        self.fragments = self.decoder.kept();
+        if let Some(excess) = self.connections.keep_within_budget(sink) {
+            self.decoder.evict(self.fragments.saturating_sub(excess));
+            self.change_kept(self.fragments, self.decoder.kept());
+            self.fragments = self.decoder.kept();
+            self.connections.budget().settle();
+        }
+    }
+
+    /// A holder above the layers keeps `after` bytes and no longer `before`.
+    pub fn change_kept(&mut self, before: usize, after: usize) {
+        self.connections.budget().change(before, after);
     }
 
     /// Ends the capture: hands over what was still held back, and ends all connections.

@@ -81,6 +81,21 @@ impl ConnectionTable {
         self.shared.budget.total()
     }
 
+    /// The accountant of all that is kept.
+    pub(super) fn budget(&mut self) -> &mut Budget {
+        &mut self.shared.budget
+    }
+
+    /// Has connections drop what they keep if the limit is exceeded. Returns how many bytes others have to
+    /// drop, if that was not enough.
+    pub(super) fn keep_within_budget<S: Sink>(&mut self, sink: &mut S) -> Option<usize> {
+        if !self.shared.budget.is_exceeded() {
+            return None;
+        }
+        self.save_memory(sink);
+        self.shared.budget.excess()
+    }
+
     /// Takes one segment.
     pub(super) fn segment<S: Sink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let recent = self.recent.get(segment.source, segment.destination);

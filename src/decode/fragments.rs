@@ -129,6 +129,16 @@ impl Fragments {
         self.datagrams.values().filter(waits).count()
     }
 
+    /// Memory taken by all fragments, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.saturating_add(self.datagrams.len().saturating_mul(ENTRY))
+    }
+
+    /// Gives up the oldest datagrams, to save memory, until at most this much is taken.
+    pub(super) fn evict(&mut self, memory: usize) {
+        while self.memory() > memory && self.drop_oldest() {}
+    }
+
     /// Adds a fragment to its datagram.
     fn add(
         &mut self,
@@ -277,6 +287,9 @@ enum Content {
     /// Nothing: it cannot carry TCP.
     Ignored,
 }
+
+/// Memory taken by the entries of a datagram in both tables, in bytes.
+const ENTRY: usize = 2 * (size_of::<Key>() + size_of::<Kept>());
 
 #[cfg(test)]
 mod tests {

@@ -66,6 +66,16 @@ impl Decoder {
         self.fragments.dropped()
     }
 
+    /// Memory taken by IP fragments that wait for others, in bytes.
+    pub fn kept(&self) -> usize {
+        self.fragments.memory()
+    }
+
+    /// Drops the oldest incomplete IP datagrams, to save memory, until at most this much is taken.
+    pub fn evict(&mut self, memory: usize) {
+        self.fragments.evict(memory);
+    }
+
     /// IP datagrams of which fragments are still missing.
     pub fn incomplete_datagrams(&self) -> usize {
         self.fragments.incomplete()

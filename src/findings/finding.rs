@@ -49,6 +49,11 @@ impl Finding {
     pub fn explains(&self) -> Explains {
         if self.severity < self.rule.severity { Explains::Nothing } else { self.rule.explains() }
     }
+
+    /// Memory taken by one that is kept, in bytes.
+    pub fn memory(&self) -> usize {
+        self.evidence.capacity().saturating_add(size_of::<Self>())
+    }
 }
 
 /// The addresses of a connection.

@@ -174,9 +174,10 @@ impl Http1Decoder {
         std::mem::take(&mut self.side(direction).held)
     }
 
-    /// Lets go what it holds back, to save memory: a head that is not whole is given up, and of what waits
-    /// for a response only the first byte is kept, which says where the others are missing.
+    /// Drops what it keeps, to save memory: a head that is not whole, the request that waits for its
+    /// response, and all but the first byte of what waits with it, which shows where the others are missing.
     pub fn evict(&mut self) {
+        self.exchanges.evict();
         for direction in Direction::BOTH {
             if self.holds(direction) {
                 self.side(direction).held.evict();
@@ -186,9 +187,11 @@ impl Http1Decoder {
         }
     }
 
-    /// Memory taken by what it holds back, in bytes.
+    /// Memory taken by what it holds back, and by the request that waits for its response, in bytes.
     pub fn memory(&self) -> usize {
-        self.client.held.memory().saturating_add(self.server.held.memory())
+        let held = self.client.held.memory().saturating_add(self.server.held.memory());
+        let ended = self.ended.as_ref().map_or(0, |handshake| handshake.memory());
+        held.saturating_add(self.exchanges.memory()).saturating_add(ended)
     }
 
     fn side(&mut self, direction: Direction) -> &mut Half {

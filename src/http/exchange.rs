@@ -56,6 +56,18 @@ pub(super) enum Refused {
 }
 
 impl Exchanges {
+    /// Memory taken by the request that waits for its response, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.handshake.as_ref().map_or(0, |handshake| handshake.memory())
+    }
+
+    /// Drops the head of the request that waits for its response, to save memory.
+    pub(super) fn evict(&mut self) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.request = None;
+        }
+    }
+
     /// Takes a request: how its body is framed; `None` if too many wait for their response.
     pub(super) fn request(
         &mut self,

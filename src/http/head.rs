@@ -98,6 +98,12 @@ impl Occurrences {
 }
 
 impl Head {
+    /// Memory taken by its bytes and the list of its fields, in bytes.
+    pub fn memory(&self) -> usize {
+        let fields = self.headers.capacity().saturating_mul(size_of::<Header>());
+        self.raw.capacity().saturating_add(fields)
+    }
+
     /// Reads a whole head: `raw` begins with the start line and ends with the empty line.
     pub fn parse(raw: &[u8], span: Span) -> Self {
         let view = HeadView::new(raw);

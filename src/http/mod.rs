@@ -34,6 +34,12 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Memory taken by its heads, in bytes.
+    pub fn memory(&self) -> usize {
+        let heads = [&self.request, &self.response].into_iter().flatten();
+        heads.map(Head::memory).fold(0, usize::saturating_add)
+    }
+
     /// The method of the request.
     pub fn method(&self) -> Option<&[u8]> {
         self.request.as_ref().and_then(Head::method)

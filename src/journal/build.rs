@@ -143,6 +143,12 @@ impl Builder {
         self.stage = Stage::Over;
     }
 
+    /// Memory taken by what waits for an entry or partner to come, in bytes.
+    pub fn kept(&self) -> usize {
+        let waiting = self.held.memory().saturating_add(self.pairs.memory());
+        waiting.saturating_add(self.unanswered.memory())
+    }
+
     /// What was counted so far, at the end of the capture.
     pub fn summary(&self, totals: Totals, reading: &Reading<'_>) -> Summary {
         self.tally.summary(totals, reading)

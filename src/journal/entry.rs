@@ -164,6 +164,11 @@ pub trait Journal {
     /// message that is not complete for a long time. Every finding is given here once.
     fn finding(&mut self, _found: &Found) {}
 
+    /// Memory taken by what it keeps of the network, in bytes, for the budget.
+    fn kept(&self) -> usize {
+        0
+    }
+
     /// Learns what the packet being read carries, before the entries that it brings.
     fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
 }
@@ -183,6 +188,10 @@ impl<J: Journal> Journal for &mut J {
 
     fn finding(&mut self, found: &Found) {
         (**self).finding(found);
+    }
+
+    fn kept(&self) -> usize {
+        (**self).kept()
     }
 
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {

@@ -40,6 +40,11 @@ impl HeldFindings {
         self.held.is_empty()
     }
 
+    /// Memory taken, in bytes: a finding has some 100 bytes of evidence.
+    pub(super) fn memory(&self) -> usize {
+        self.held.len().saturating_mul(size_of::<HeldFinding>() + 100)
+    }
+
     /// Holds a finding about the frame at an offset.
     pub(super) fn hold(
         &mut self,

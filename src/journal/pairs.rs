@@ -1,6 +1,5 @@
 //! What belongs together: Ping and Pong, request and response.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
@@ -9,7 +8,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::entry::{EntryId, Found, Partner};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::stream::{Direction, PerDirection, Span};
-use crate::websocket::{Message, Opcode};
+use crate::websocket::{AnsweredPing, Message, Opcode, UnpairedControls};
 
 /// Entries of open connections that may have a partner yet to come.
 ///
@@ -17,6 +16,8 @@ use crate::websocket::{Message, Opcode};
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     open: HashMap<ConnectionId, OpenPairs>,
+    /// Pings and Pongs that wait for their partner.
+    waiting: usize,
 }
 
 /// What waits for a partner on one connection.
@@ -24,10 +25,10 @@ pub(super) struct Pairs {
 struct OpenPairs {
     request: Option<OpenRequest>,
     /// Pings that no Pong has answered, by sender.
-    pings: PerDirection<VecDeque<UnpairedControl>>,
+    pings: PerDirection<UnpairedControls<UnpairedControl>>,
     /// Pongs that answer nothing known yet, by sender: their Pings may have to wait for a hole to be
     /// filled.
-    pongs: PerDirection<VecDeque<UnpairedControl>>,
+    pongs: PerDirection<UnpairedControls<UnpairedControl>>,
 }
 
 /// A request that waits for its response.
@@ -49,6 +50,16 @@ struct UnpairedControl {
     payload: u64,
 }
 
+impl OpenPairs {
+    /// Pings and Pongs that wait.
+    fn waiting(&self) -> usize {
+        let controls = Direction::BOTH.map(|direction| {
+            self.pings.get(direction).len().saturating_add(self.pongs.get(direction).len())
+        });
+        controls.into_iter().fold(0, usize::saturating_add)
+    }
+}
+
 impl OpenRequest {
     /// Whether a finding made at the end of the connection is about the response that never came: it names
     /// the request, or what the server sent or did from the place of the response on.
@@ -65,7 +76,7 @@ impl OpenRequest {
 
 impl Pairs {
     pub(super) fn new() -> Self {
-        Self { open: HashMap::new() }
+        Self { open: HashMap::new(), waiting: 0 }
     }
 
     /// Remembers a request.
@@ -82,8 +93,7 @@ impl Pairs {
 
     /// The partner of a message that is known already. A Ping or Pong without one is remembered.
     ///
-    /// A Pong answers the oldest Ping with its payload; those before it need no answer any more (RFC
-    /// 6455 §5.5.3).
+    /// Of several Pings with the same payload, a Pong answers the oldest.
     pub(super) fn message(
         &mut self,
         connection: ConnectionId,
@@ -98,35 +108,38 @@ impl Pairs {
         };
         let payload = fingerprint(message.content);
         let open = self.open.entry(connection).or_default();
-        let other = direction.reverse();
+        let (other, before) = (direction.reverse(), open.waiting());
         let partner = if is_ping {
-            let pongs = open.pongs.get_mut(other);
-            let place = pongs.iter().position(|pong| {
+            open.pongs.get_mut(other).take(|pong| {
                 pong.payload == payload && pong.span.first.packet > message.span.last.packet
-            });
-            place.and_then(|place| pongs.remove(place))
+            })
         } else {
-            let pings = open.pings.get_mut(other);
-            let place = pings.iter().position(|ping| ping.payload == payload);
-            place.and_then(|place| pings.drain(..=place).next_back())
+            let is_same = |ping: &UnpairedControl| ping.payload == payload;
+            open.pings.get_mut(other).answer(AnsweredPing::Oldest, is_same)
         };
         if partner.is_none() {
             let waiting = if is_ping { &mut open.pings } else { &mut open.pongs };
-            let waiting = waiting.get_mut(direction);
-            if waiting.len() >= MAX_UNPAIRED {
-                waiting.pop_front();
-            }
             let entry = Partner { id, last: message.span.last };
-            waiting.push_back(UnpairedControl { entry, span: message.span, payload });
+            waiting.get_mut(direction).push(UnpairedControl { entry, span: message.span, payload });
         }
+        self.waiting = self.waiting.saturating_sub(before).saturating_add(open.waiting());
         partner.map(|control| control.entry)
     }
 
     /// Forgets a connection that has ended.
     pub(super) fn end(&mut self, connection: ConnectionId) {
-        if !self.open.is_empty() {
-            self.open.remove(&connection);
+        if self.open.is_empty() {
+            return;
         }
+        if let Some(open) = self.open.remove(&connection) {
+            self.waiting = self.waiting.saturating_sub(open.waiting());
+        }
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let open = self.open.len().saturating_mul(size_of::<(ConnectionId, OpenPairs)>());
+        open.saturating_add(self.waiting.saturating_mul(size_of::<UnpairedControl>()))
     }
 }
 
@@ -136,6 +149,3 @@ fn fingerprint(bytes: &[u8]) -> u64 {
     hasher.write(bytes);
     hasher.finish()
 }
-
-/// Pings of one side that may wait for a Pong, and Pongs for a Ping.
-const MAX_UNPAIRED: usize = 64;

@@ -53,6 +53,13 @@ impl UnansweredRequests {
         Holding::Entry
     }
 
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let heads = self.held.iter().map(|held| held.handshake.memory());
+        let entries = self.held.len().saturating_mul(size_of::<UnansweredRequest>());
+        heads.fold(entries, usize::saturating_add)
+    }
+
     /// Takes that of a connection.
     pub(super) fn take(&mut self, connection: ConnectionId) -> Option<UnansweredRequest> {
         let place = self.held.iter().position(|held| held.connection == connection)?;

@@ -121,6 +121,10 @@ impl<R: Report> Journal for Filtered<'_, R> {
         self.matcher.forget(entry);
     }
 
+    fn kept(&self) -> usize {
+        self.report.kept().saturating_add(self.matcher.kept())
+    }
+
     fn takes_frame(&self, frame: &Frame) -> bool {
         self.report.takes_frame(frame)
     }

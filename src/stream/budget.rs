@@ -61,6 +61,12 @@ impl Budget {
         self.total <= self.limit.saturating_sub(self.step())
     }
 
+    /// How many bytes must still be dropped until there is room; `None` if there is.
+    pub fn excess(&self) -> Option<usize> {
+        let excess = self.total.saturating_sub(self.limit.saturating_sub(self.step()));
+        (excess > 0).then_some(excess)
+    }
+
     /// All that could be let go was. What is left is borne: it must have grown by an eighth of the limit
     /// before holders are asked again.
     pub fn settle(&mut self) {

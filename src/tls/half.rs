@@ -61,6 +61,16 @@ impl Default for State {
 }
 
 impl Half {
+    /// Memory taken by a message that is not whole yet, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.messages.memory()
+    }
+
+    /// Gives up a message that is not whole yet, to save memory.
+    pub(super) fn evict(&mut self) {
+        self.messages.evict();
+    }
+
     /// Whether a step may find something without further bytes.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Body(Open { left: 0, .. }))

@@ -34,6 +34,21 @@ impl Default for State {
 }
 
 impl Messages {
+    /// Memory taken by a message that is not whole yet, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        match &self.state {
+            State::Body(message, _) => message.body.capacity(),
+            State::Header(..) | State::Skip(_) => 0,
+        }
+    }
+
+    /// Gives up a message that is not whole yet, to save memory: the rest of it is skipped.
+    pub(super) fn evict(&mut self) {
+        if let State::Body(message, need) = &self.state {
+            self.state = State::Skip(need.saturating_sub(message.body.len()));
+        }
+    }
+
     /// Takes some bytes of records of the handshake, which continue the last ones; returns the
     /// first message that they complete and what is left.
     pub(super) fn push<'a>(&mut self, chunk: Chunk<'a>) -> Option<(Message, Chunk<'a>)> {

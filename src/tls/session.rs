@@ -115,6 +115,18 @@ impl Session {
         }
     }
 
+    /// Memory taken by messages of the handshake that are not whole yet, in bytes.
+    pub fn memory(&self) -> usize {
+        self.sides.client.memory().saturating_add(self.sides.server.memory())
+    }
+
+    /// Gives up messages of the handshake that are not whole yet, to save memory. Records are followed as
+    /// before.
+    pub fn evict(&mut self) {
+        self.sides.client.evict();
+        self.sides.server.evict();
+    }
+
     /// Whether nothing more is to be learned: the handshake is done, and both sides talk.
     pub fn is_settled(&self) -> bool {
         let Progress { has_data: client, .. } = self.progress.client;

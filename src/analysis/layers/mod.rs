@@ -257,12 +257,13 @@ impl Carried for Stack {
         match &mut self.layer {
             Layer::Probe(probe) => probe.evict(context),
             Layer::Http(http) => http.evict(context),
+            Layer::Tls(tls) => tls.evict(context),
             Layer::Tunnel(tunnel) => tunnel.evict(context),
             Layer::WebSocket(frames) => frames.evict(context),
             Layer::RereadRow(row) => row.inner.evict(context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.evict(context),
-            Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
+            Layer::Start | Layer::Ignored => {}
         }
     }
 
@@ -270,12 +271,13 @@ impl Carried for Stack {
         match &self.layer {
             Layer::Probe(probe) => probe.kept(),
             Layer::Http(http) => http.kept(),
+            Layer::Tls(tls) => tls.kept(),
             Layer::Tunnel(tunnel) => tunnel.kept(),
             Layer::WebSocket(frames) => frames.kept(),
             Layer::RereadRow(row) => row.inner.kept(),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.kept(),
-            Layer::Start | Layer::Tls(_) | Layer::Ignored => 0,
+            Layer::Start | Layer::Ignored => 0,
         }
     }
 

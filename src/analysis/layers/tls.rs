@@ -11,6 +11,8 @@ use crate::tls::{self, Observation, Session, begins_record, is_client_hello};
 #[derive(Debug, Default)]
 pub(super) struct Tls {
     session: Session,
+    /// Memory taken by what it keeps, as the budget knows it.
+    kept: usize,
 }
 
 impl Tls {
@@ -47,10 +49,31 @@ impl Tls {
         self.session.push(direction, chunk, &mut |seen| {
             tls_event(connection, direction, chunk.origin, &seen, context.sink);
         });
+        self.account(context);
         if self.session.is_settled() {
             return ignore(connection, Nature::Unreadable);
         }
         Next::Stay
+    }
+
+    /// Drops messages of the handshake that are not whole, to save memory.
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        self.session.evict();
+        self.account(context);
+    }
+
+    /// Memory taken by what it keeps, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Reports to the budget what it keeps now.
+    fn account<S>(&mut self, context: &mut Context<'_, S>) {
+        let kept = self.session.memory();
+        if kept != self.kept {
+            context.budget().change(self.kept, kept);
+            self.kept = kept;
+        }
     }
 
     pub(super) fn gap<S: Sink>(

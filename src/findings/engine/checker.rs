@@ -30,6 +30,8 @@ pub struct Checker {
     across: Across,
     capture: CaptureMemory,
     found: Breaches,
+    /// Memory taken by heads that are kept, in bytes.
+    heads: usize,
 }
 
 /// What is kept of a connection.
@@ -49,7 +51,13 @@ impl Checker {
             across: Across::default(),
             capture: CaptureMemory::default(),
             found: Breaches::default(),
+            heads: 0,
         }
+    }
+
+    /// Memory taken by heads that the rules keep, in bytes.
+    pub fn kept(&self) -> usize {
+        self.heads
     }
 
     /// Asks the rules about an event, and remembers it.
@@ -147,7 +155,10 @@ impl Checker {
     /// Remembers an event of a connection, after the rules were asked about it.
     fn observe(&mut self, connection: &Connection, origin: Origin, event: &ConnectionEvent<'_>) {
         if let Some(Some(slot)) = self.slots.get_mut(connection.slot) {
-            slot.checker.state.observe(connection, origin, event);
+            let state = &mut slot.checker.state;
+            let before = state.handshake.memory();
+            state.observe(connection, origin, event);
+            self.heads = self.heads.saturating_sub(before).saturating_add(state.handshake.memory());
         }
     }
 
@@ -184,6 +195,7 @@ impl Checker {
     /// A connection has ended: reports what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
         let Some(slot) = self.slots.get_mut(connection.slot).and_then(Option::take) else { return };
+        self.heads = self.heads.saturating_sub(slot.checker.state.handshake.memory());
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);
             if more > 0 {

@@ -1,7 +1,5 @@
 //! What the rules remember of a connection.
 
-use std::collections::VecDeque;
-
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::engine::header_class::HeaderClasses;
@@ -11,7 +9,7 @@ use crate::findings::state::masking_keys::MaskingKeys;
 use crate::http::{Handshake, names_engine_io};
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Side, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
-use crate::websocket::{Frame, Inflation, Message, Opcode};
+use crate::websocket::{AnsweredPing, Frame, Inflation, Message, Opcode, UnpairedControls};
 
 /// What the rules remember of a connection.
 #[derive(Debug, Default)]
@@ -49,8 +47,8 @@ pub(crate) struct PeerState {
     pub(crate) masking_keys: MaskingKeys,
     /// Headers that no rule about headers has anything to say of.
     pub(crate) silent: HeaderClasses,
-    /// Its Pings that have no Pong yet, oldest first; at most [`MOST_PINGS`].
-    pub(crate) pings: VecDeque<OpenPing>,
+    /// Its Pings that have no Pong yet.
+    pub(crate) pings: UnpairedControls<OpenPing>,
     /// A Pong of its that answers none of the Pings that were open, the first since the last one that did.
     pub(crate) stray_pong: Option<Box<StrayPong>>,
     /// Its first breach of a rule for which the receiver must fail the connection.
@@ -337,7 +335,7 @@ impl ConnectionState {
         let other = self.sides.get_mut(direction.reverse());
         let header = &frame.header;
         let opcode = Opcode::from_wire(header.opcode);
-        for ping in &mut other.pings {
+        for ping in other.pings.iter_mut() {
             let waited = frame.span.first.time.since(ping.span.last.time);
             ping.passed_over |= received >= ping.span.end
                 && waited >= PROMPT
@@ -409,11 +407,8 @@ impl ConnectionState {
             }
             Opcode::Ping => {
                 let side = self.sides.get_mut(direction);
-                if side.pings.len() >= MOST_PINGS {
-                    side.pings.pop_front();
-                }
                 if message.complete && !side.is_bad_control {
-                    side.pings.push_back(OpenPing::new(message));
+                    side.pings.push(OpenPing::new(message));
                 }
             }
             Opcode::Pong => self.pong(direction, message),
@@ -446,17 +441,13 @@ impl ConnectionState {
         }
         let other = self.sides.get_mut(direction.reverse());
         let (payload, length) = payload(message);
-        let answered =
-            other.pings.iter().rposition(|ping| (ping.payload, ping.length) == (payload, length));
-        if let Some(at) = answered {
-            if let Some(ping) = other.pings.get(at) {
-                self.health.answered(direction, ping.span.last, message.span.last);
-            }
-            // RFC 6455 §5.5.3: only the latest of several Pings must be answered.
-            other.pings.drain(..=at);
+        let is_same = |ping: &OpenPing| (ping.payload, ping.length) == (payload, length);
+        // Nobody is blamed for a Ping that need not be answered.
+        if let Some(ping) = other.pings.answer(AnsweredPing::Latest, is_same) {
+            self.health.answered(direction, ping.span.last, message.span.last);
             // What had looked wrong was sent unasked.
             self.sides.get_mut(direction).stray_pong = None;
-        } else if let Some(latest) = other.pings.back_mut() {
+        } else if let Some(latest) = other.pings.latest_mut() {
             latest.misanswered = true;
             let open = *latest;
             let stray = StrayPong { span: message.span, payload, length, open };
@@ -537,9 +528,6 @@ fn payload(message: &Message<'_>) -> ([u8; MAX_CONTROL], u8) {
 
 /// The most payload that a control frame may have, in bytes (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL: usize = 125;
-
-/// Pings without a Pong that are remembered of each side.
-const MOST_PINGS: usize = 64;
 
 /// Nanoseconds within which a peer need not have seen a Ping that its system has received.
 const PROMPT: u64 = 2_000_000;

@@ -35,6 +35,11 @@ pub(crate) struct PendingRequest {
 }
 
 impl HandshakeState {
+    /// Memory taken by the heads that are kept, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.refused.as_ref().map_or(0, |handshake| handshake.memory())
+    }
+
     /// Remembers a broken rule, if it is one about the request or the response.
     pub(crate) fn note(&mut self, rule: BrokenRule, direction: Option<Direction>) {
         let Some(direction) = direction.filter(|it| *rule.is_about_heads.get(*it)) else { return };

@@ -54,6 +54,8 @@ pub struct CheckCollector {
     targets: HashMap<ConnectionId, Vec<u8>>,
     suspects: BTreeMap<ConnectionId, ConnectionFindings>,
     capture: Vec<Finding>,
+    /// Memory taken by findings and targets, in bytes.
+    kept: usize,
 }
 
 impl CheckCollector {
@@ -67,6 +69,7 @@ impl CheckCollector {
             targets: HashMap::new(),
             suspects: BTreeMap::new(),
             capture: Vec::new(),
+            kept: 0,
         }
     }
 
@@ -79,7 +82,11 @@ impl CheckCollector {
 
     /// Takes out what was found so far on connections, so that it can be written at once.
     pub fn take(&mut self) -> impl Iterator<Item = ConnectionFindings> + use<> {
-        std::mem::take(&mut self.suspects).into_values()
+        let taken = std::mem::take(&mut self.suspects);
+        let findings = taken.values().flat_map(|suspect| &suspect.findings);
+        let memory = findings.map(Finding::memory).fold(0, usize::saturating_add);
+        self.kept = self.kept.saturating_sub(memory);
+        taken.into_values()
     }
 
     /// Ends the collection.
@@ -97,6 +104,7 @@ impl CheckCollector {
             return;
         }
         self.found.add(finding.severity, 1);
+        self.kept = self.kept.saturating_add(finding.memory());
         match (finding.connection, finding.peers) {
             (Some(id), Some(Peers { client, server })) => {
                 self.suspect(id, [client, server]).findings.push(finding.clone());
@@ -148,8 +156,11 @@ impl Journal for CheckCollector {
         match entry.kind {
             EntryKind::Request(handshake) => {
                 if let Some(target) = handshake.target() {
-                    let cut = || target.get(..LONGEST_TARGET).unwrap_or(target).to_vec();
-                    let target = self.targets.entry(connection.id).or_insert_with(cut);
+                    let cut = target.get(..LONGEST_TARGET).unwrap_or(target);
+                    let target = self.targets.entry(connection.id).or_insert_with(|| {
+                        self.kept = self.kept.saturating_add(cut.len());
+                        cut.to_vec()
+                    });
                     // What was found about the request itself came before.
                     if let Some(suspect) = self.suspects.get_mut(&connection.id) {
                         suspect.target.get_or_insert_with(|| target.clone());
@@ -163,13 +174,20 @@ impl Journal for CheckCollector {
                         self.fold(connection, *folded);
                     }
                 }
-                self.targets.remove(&connection.id);
+                if let Some(target) = self.targets.remove(&connection.id) {
+                    self.kept = self.kept.saturating_sub(target.len());
+                }
             }
             _ => {}
         }
         if let Some(matcher) = &mut self.matcher {
             matcher.forget(entry);
         }
+    }
+
+    fn kept(&self) -> usize {
+        let matcher = self.matcher.as_ref().map_or(0, Matcher::kept);
+        self.kept.saturating_add(matcher)
     }
 
     fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {

@@ -53,6 +53,10 @@ impl Journal for LiveCheck<'_> {
         self.collector.frame_started(connection, direction, frame);
     }
 
+    fn kept(&self) -> usize {
+        self.collector.kept()
+    }
+
     fn finding(&mut self, found: &Found) {
         self.collector.finding(found);
     }

@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::story::{Story, Verdict};
 use super::unused::Names;
 use super::{Diagnosis, Extent};
-use crate::analysis::event::{Connection, ConnectionId, Ending};
+use crate::analysis::event::{Carrier, Connection, ConnectionId, Ending};
 use crate::findings::Finding;
 use crate::journal::history::ConnectionHistory;
 use crate::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
@@ -43,6 +43,8 @@ pub struct DiagnoseCollector {
     /// What was found on none.
     capture: Vec<Finding>,
     names: Names,
+    /// Memory taken by findings, in bytes.
+    findings: usize,
 }
 
 /// What is kept of a connection that goes on.
@@ -64,6 +66,7 @@ impl DiagnoseCollector {
             places: HashMap::new(),
             capture: Vec::new(),
             names: Names::default(),
+            findings: 0,
         }
     }
 
@@ -154,8 +157,17 @@ impl Journal for DiagnoseCollector {
         self.open.entry(connection.id).or_default().history.frame_started(frame);
     }
 
+    fn kept(&self) -> usize {
+        let open = self.open.len().saturating_mul(OPEN);
+        let histories = self.stories.len().min(KEPT_AT_ALL).saturating_mul(HISTORY);
+        let stories = self.stories.len().saturating_mul(STORY).saturating_add(histories);
+        let matcher = self.matcher.as_ref().map_or(0, Matcher::kept);
+        [open, stories, matcher].into_iter().fold(self.findings, usize::saturating_add)
+    }
+
     fn finding(&mut self, found: &Found) {
         let finding = &found.finding;
+        self.findings = self.findings.saturating_add(finding.memory());
         let Some(id) = finding.connection else {
             self.capture.push(finding.clone());
             return;
@@ -183,6 +195,16 @@ impl Report for DiagnoseCollector {
 
 /// Stories that are kept whole, those of connections without trouble included.
 const KEPT_WHOLE: usize = 1 << 10;
+
+/// Memory of an open connection, in bytes: most histories take less than their own size for the texts and
+/// latencies in them.
+const OPEN: usize = size_of::<OpenConnection>() + HISTORY;
+
+/// Memory of what a history has in lists, in bytes: a line of a request, a host, some latencies.
+const HISTORY: usize = 2 * size_of::<ConnectionHistory>();
+
+/// Memory of a story without its history and findings, in bytes.
+const STORY: usize = size_of::<Story>() + size_of::<Connection>() + size_of::<Carrier>();
 
 /// How many stories are kept whole; of further ones only verdicts and findings.
 const KEPT_AT_ALL: usize = 1 << 15;

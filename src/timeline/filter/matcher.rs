@@ -24,6 +24,8 @@ pub struct Matcher {
     needs: Needs,
     start: Timestamp,
     memories: HashMap<ConnectionId, Memory>,
+    /// Memory taken by their handshakes, in bytes.
+    heads: usize,
     /// Open connections with a match.
     matched: HashSet<ConnectionId>,
     /// What an earlier pass over the capture learned.
@@ -56,6 +58,7 @@ impl Matcher {
             filter,
             start: Timestamp::default(),
             memories: HashMap::new(),
+            heads: 0,
             matched: HashSet::new(),
             hindsight: None,
         }
@@ -99,7 +102,8 @@ impl Matcher {
             && let Some(connection) = entry.connection
             && self.needs.has(FilterNeed::Handshake)
         {
-            self.memory(connection.id).handshake = Some(handshake.clone());
+            let before = self.memory(connection.id).handshake.replace(handshake.clone());
+            self.change_heads(before.as_ref(), Some(handshake));
         }
     }
 
@@ -168,9 +172,21 @@ impl Matcher {
     /// Drops what no later test needs; called with each entry after it was tested.
     pub fn forget(&mut self, entry: &Entry<'_>) {
         if let (EntryKind::Ended { .. }, Some(connection)) = (entry.kind, entry.connection) {
-            self.memories.remove(&connection.id);
+            let memory = self.memories.remove(&connection.id);
+            self.change_heads(memory.and_then(|memory| memory.handshake).as_ref(), None);
             self.matched.remove(&connection.id);
         }
+    }
+
+    /// Memory taken by what is remembered of open connections, in bytes.
+    pub fn kept(&self) -> usize {
+        let memories = self.memories.len().saturating_mul(size_of::<(ConnectionId, Memory)>());
+        self.heads.saturating_add(memories)
+    }
+
+    fn change_heads(&mut self, before: Option<&Handshake>, after: Option<&Handshake>) {
+        let [before, after] = [before, after].map(|it| it.map_or(0, Handshake::memory));
+        self.heads = self.heads.saturating_sub(before).saturating_add(after);
     }
 
     fn memory(&mut self, id: ConnectionId) -> &mut Memory {

@@ -27,7 +27,7 @@ pub(super) static RULES: &[Rule] = &[
                 context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
             for direction in Direction::BOTH {
                 let received = context.connection.received(direction);
-                for ping in &context.sender(direction).pings {
+                for ping in context.sender(direction).pings.iter() {
                     let waited = until.since(ping.span.last.time);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;
                     if ping.misanswered || !(ping.passed_over || ignored) {
