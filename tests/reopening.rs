@@ -376,7 +376,7 @@ fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
         parts += 1;
         match opened {
             Some(opened) => break opened,
-            None => assert!(opener.is_tired(), "part {parts}"),
+            None => assert!(opener.is_out_of_budget(), "part {parts}"),
         }
         resume_points = opener.into_resume_points();
     };

@@ -15,7 +15,6 @@ pub mod rules;
 pub mod stats;
 pub mod style;
 pub mod text;
-mod wrap;
 
 use std::io;
 

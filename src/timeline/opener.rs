@@ -123,7 +123,7 @@ impl<'s> Opener<'s> {
     }
 
     /// Whether it has decoded as much as it may.
-    pub fn is_tired(&self) -> bool {
+    pub fn is_out_of_budget(&self) -> bool {
         self.work == 0
     }
 

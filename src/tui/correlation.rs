@@ -137,7 +137,7 @@ impl Answers {
         if let Some(known) = self.ids.get(&row.id) {
             return if known.is_some() { Id::Known } else { Id::Nothing };
         }
-        let Some(rest) = left.checked_sub(1).filter(|_| !opener.is_tired()) else {
+        let Some(rest) = left.checked_sub(1).filter(|_| !opener.is_out_of_budget()) else {
             return Id::Later;
         };
         *left = rest;

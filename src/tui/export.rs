@@ -198,7 +198,7 @@ impl Export {
         let resume_points = std::mem::take(&mut self.resume_points);
         let mut opener = Opener::resume(world.store, SAVE_LIMITS, resume_points, WORK);
         let stop = self.end.min(self.place.saturating_add(ROWS_PER_STEP));
-        while self.place < stop && !opener.is_tired() {
+        while self.place < stop && !opener.is_out_of_budget() {
             let row = rows.at(self.place).and_then(|id| world.timeline.row(id));
             if let Some(row) = row.filter(Row::is_message) {
                 match opener.try_open(world.timeline, row.id) {

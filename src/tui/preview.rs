@@ -62,7 +62,7 @@ impl Previews {
             if self.known.contains_key(&row) || !has_content(world.timeline, row) {
                 continue;
             }
-            if left == 0 || opener.is_tired() {
+            if left == 0 || opener.is_out_of_budget() {
                 return PendingWork::More;
             }
             left = left.saturating_sub(1);
@@ -92,25 +92,17 @@ fn preview(opened: &Opened) -> Preview {
 }
 
 fn has_content(timeline: &Timeline, row: RowId) -> bool {
-    timeline.row(row).is_some_and(|row| match row.kind {
-        RowKind::Message(_)
-        | RowKind::Frame { .. }
-        | RowKind::Request
-        | RowKind::Response(_)
-        | RowKind::Tunnel(_)
-        | RowKind::NotAFrame
-        | RowKind::HeaderUnfinished => true,
-        RowKind::NoResponse
-        | RowKind::Tls(_)
-        | RowKind::Gap
-        | RowKind::SyncLost
-        | RowKind::SyncFound
-        | RowKind::Conflict
-        | RowKind::Limit(_)
-        | RowKind::Recognized(_)
-        | RowKind::Fin
-        | RowKind::Reset
-        | RowKind::Ended(_) => false,
+    timeline.row(row).is_some_and(|row| {
+        matches!(
+            row.kind,
+            RowKind::Message(_)
+                | RowKind::Frame { .. }
+                | RowKind::Request
+                | RowKind::Response(_)
+                | RowKind::Tunnel(_)
+                | RowKind::NotAFrame
+                | RowKind::HeaderUnfinished
+        )
     })
 }
 

@@ -248,7 +248,7 @@ impl RowList {
         let mut opener =
             Opener::resume(world.store, LIMITS, resume_points.unwrap_or_default(), WORK);
         let mut at = before;
-        while at < stop && !opener.is_tired() {
+        while at < stop && !opener.is_out_of_budget() {
             let id = match source {
                 Some(rows) => rows.get(at).copied(),
                 None => u32::try_from(at).ok().map(RowId),

@@ -200,7 +200,7 @@ impl Search {
             if next.is_none() {
                 self.notice = Some(failed(&format!("no earlier match of {}", needle.typed)));
             }
-            if opener.is_tired() {
+            if opener.is_out_of_budget() {
                 break;
             }
         }

@@ -8,10 +8,10 @@ use super::{
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
 use crate::report::line::{Line, role};
-use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId};
 use crate::text::amount::{counted, grouped};
 use crate::text::escape::escape;
+use crate::text::page::wrapped;
 use crate::text::role::Role;
 
 /// Writes text.
@@ -120,7 +120,7 @@ impl<'w> CheckText<'w> {
         self.line.spaces(2);
         self.line.pad_to(INDENT);
         for (place, line) in
-            wrap(rule.title, self.columns().saturating_sub(INDENT)).iter().enumerate()
+            wrapped(rule.title, self.columns().saturating_sub(INDENT)).iter().enumerate()
         {
             if place > 0 {
                 self.write()?;
@@ -150,7 +150,8 @@ impl<'w> CheckText<'w> {
     /// Our own text, or an escaped one, below the title; further lines are indented to the label's end.
     fn paragraph(&mut self, label: &str, text: &str, role: Option<Role>) -> io::Result<()> {
         let indent = INDENT.saturating_add(label.len());
-        for (place, line) in wrap(text, self.columns().saturating_sub(indent)).iter().enumerate() {
+        for (place, line) in wrapped(text, self.columns().saturating_sub(indent)).iter().enumerate()
+        {
             if place == 0 {
                 self.line.spaces(INDENT);
                 self.line.paint(Role::Title, label);

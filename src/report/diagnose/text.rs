@@ -15,10 +15,10 @@ use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
-use crate::report::wrap::wrap;
 use crate::stream::{Direction, PacketId, Timestamp};
 use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
+use crate::text::page::wrapped;
 use crate::text::role::Role;
 
 /// Writes text.
@@ -148,11 +148,11 @@ impl<'w> DiagnoseText<'w> {
             return if rules.is_empty() { Ok(()) } else { self.at_the_right(rules) };
         }
         self.write()?;
-        let lines = wrap(&text, self.columns().saturating_sub(INDENT));
+        let lines = wrapped(&text, self.columns().saturating_sub(INDENT));
         let count = lines.len();
         for (place, line) in lines.into_iter().enumerate() {
             self.line.spaces(INDENT);
-            self.line.paint(color, line);
+            self.line.paint(color, &line);
             if place.saturating_add(1) < count {
                 self.write()?;
             }
@@ -184,13 +184,13 @@ impl<'w> DiagnoseText<'w> {
         self.line.paint(Role::Title, phase.label.heading());
         let indent = TIME.saturating_add(2).saturating_add(PHASE);
         self.line.pad_to(indent);
-        let lines = wrap(&phase.text, self.columns().saturating_sub(indent));
+        let lines = wrapped(&phase.text, self.columns().saturating_sub(indent));
         for (place, line) in lines.into_iter().enumerate() {
             if place > 0 {
                 self.write()?;
                 self.line.pad_to(indent);
             }
-            self.line.push(line);
+            self.line.push(&line);
         }
         let place = phase.packets.map(|(first, last)| packets(first, last)).unwrap_or_default();
         self.at_the_right(&place)
@@ -243,7 +243,7 @@ impl<'w> DiagnoseText<'w> {
         color: Option<Role>,
     ) -> io::Result<()> {
         for (place, line) in
-            wrap(text, self.columns().saturating_sub(indent)).into_iter().enumerate()
+            wrapped(text, self.columns().saturating_sub(indent)).into_iter().enumerate()
         {
             if place == 0 && !label.is_empty() {
                 self.line.spaces(INDENT);
@@ -251,8 +251,8 @@ impl<'w> DiagnoseText<'w> {
             }
             self.line.pad_to(indent);
             match color {
-                Some(color) => self.line.paint(color, line),
-                None => self.line.push(line),
+                Some(color) => self.line.paint(color, &line),
+                None => self.line.push(&line),
             }
             self.write()?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{RulesExtent, Section, sections};
 use crate::findings::Rule;
-use crate::report::wrap::wrap;
+use crate::text::page;
 
 /// Writes the sections.
 pub(super) fn write(
@@ -79,7 +79,7 @@ fn advice(remedy: &str) -> String {
 
 /// Text in lines of at most [`PAGE_WIDTH`] columns.
 fn wrapped(text: &str) -> String {
-    wrap(text, PAGE_WIDTH).join("\n")
+    page::wrapped(text, PAGE_WIDTH).join("\n")
 }
 
 /// Plain text with code in backticks, escaped so that nothing else has a meaning in Markdown.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{RulesExtent, RulesOptions, Section};
 use crate::findings::{Rule, Severity};
 use crate::report::line::Line;
-use crate::report::wrap::wrap;
+use crate::text::page::wrapped;
 use crate::text::role::Role;
 
 /// Writes the sections.
@@ -57,7 +57,7 @@ impl RulesPage<'_> {
         self.line.pad_to(WHO_COLUMN);
         self.line.push(rule.applies_to.name());
         let room = self.columns.saturating_sub(TITLE_COLUMN);
-        for (place, part) in wrap(rule.title, room).iter().enumerate() {
+        for (place, part) in wrapped(rule.title, room).iter().enumerate() {
             if place > 0 {
                 self.end()?;
             }
@@ -70,7 +70,7 @@ impl RulesPage<'_> {
             self.line.pad_to(TITLE_COLUMN);
         }
         self.line.pad_to(self.columns.saturating_sub(width.saturating_sub(2)));
-        for (place, part) in wrap(rule.section, room).iter().enumerate() {
+        for (place, part) in wrapped(rule.section, room).iter().enumerate() {
             if place > 0 {
                 self.end()?;
                 self.line.pad_to(TITLE_COLUMN);
@@ -82,7 +82,7 @@ impl RulesPage<'_> {
 
     fn paragraph(&mut self, label: &str, text: &str) -> io::Result<()> {
         let indent = TEXT_COLUMN.saturating_add(label.len());
-        for (place, part) in wrap(text, self.columns.saturating_sub(indent)).iter().enumerate() {
+        for (place, part) in wrapped(text, self.columns.saturating_sub(indent)).iter().enumerate() {
             if place == 0 {
                 self.line.spaces(TEXT_COLUMN);
                 self.line.paint(Role::Title, label);

@@ -94,23 +94,8 @@ pub fn handshake_row(timeline: &Timeline, row: &Row) -> Option<RowId> {
     let rows = timeline.rows_of(row.connection);
     let before = rows.partition_point(|id| *id <= row.id);
     let is_head = |id: &&RowId| {
-        timeline.row(**id).is_some_and(|row| match row.kind {
-            RowKind::Request | RowKind::Response(_) | RowKind::NoResponse => true,
-            RowKind::Message(_)
-            | RowKind::Frame { .. }
-            | RowKind::Tunnel(_)
-            | RowKind::Tls(_)
-            | RowKind::Gap
-            | RowKind::SyncLost
-            | RowKind::SyncFound
-            | RowKind::NotAFrame
-            | RowKind::HeaderUnfinished
-            | RowKind::Conflict
-            | RowKind::Limit(_)
-            | RowKind::Recognized(_)
-            | RowKind::Fin
-            | RowKind::Reset
-            | RowKind::Ended(_) => false,
+        timeline.row(**id).is_some_and(|row| {
+            matches!(row.kind, RowKind::Request | RowKind::Response(_) | RowKind::NoResponse)
         })
     };
     // It is at the start of a connection, or just before the row.

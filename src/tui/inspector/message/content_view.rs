@@ -33,22 +33,7 @@ pub(super) fn content<'a>(context: &InspectorContext<'a>) -> &'a [u8] {
         // Code and reason are shown in words.
         RowKind::Message(Opcode::Close) => &[],
         RowKind::Message(_) | RowKind::Frame { .. } => &opened.content,
-        RowKind::Request
-        | RowKind::Response(_)
-        | RowKind::NoResponse
-        | RowKind::Tunnel(_)
-        | RowKind::Tls(_)
-        | RowKind::Gap
-        | RowKind::SyncLost
-        | RowKind::SyncFound
-        | RowKind::NotAFrame
-        | RowKind::HeaderUnfinished
-        | RowKind::Conflict
-        | RowKind::Limit(_)
-        | RowKind::Recognized(_)
-        | RowKind::Fin
-        | RowKind::Reset
-        | RowKind::Ended(_) => &opened.wire,
+        _ => &opened.wire,
     }
 }
 
