@@ -370,7 +370,7 @@ fn modules_are_named_for_what_they_do() {
     for file in sources() {
         let parts = Path::new(&file.name).with_extension("");
         for part in parts.iter().filter_map(|part| part.to_str()) {
-            assert!(!EMPTY_NAMES.contains(&part), "{}: {part} says nothing", file.name);
+            assert!(!EMPTY_NAMES.contains(&part), "{}: {part} is not a description", file.name);
         }
     }
 }

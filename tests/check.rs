@@ -42,7 +42,7 @@ fn copy(sample: &str, folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn exit_code_tells_whether_there_are_findings() {
+fn exit_code_shows_whether_there_are_findings() {
     #[rustfmt::skip]
     let cases: &[(&str, &[&str], i32)] = &[
         ("errors",                     &[ERRORS],                                    1),
@@ -71,7 +71,7 @@ fn exit_code_tells_whether_there_are_findings() {
 }
 
 #[test]
-fn findings_are_told_with_place_and_remedy() {
+fn findings_are_reported_with_packet_and_remedy() {
     let run = check(&[ERRORS, "--only", "WS-F"]);
     let shown = text(&run.stdout);
     let expected = "\
@@ -123,7 +123,7 @@ fn every_format_can_be_read() {
 }
 
 #[test]
-fn captures_are_told_in_order_whoever_is_faster() {
+fn captures_are_reported_in_order_whichever_is_faster() {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..12 {
         let sample = if number % 3 == 0 { "samples/large.pcap" } else { ERRORS };
@@ -239,7 +239,7 @@ fn bytes_from_the_network_and_names_of_files_are_harmless() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let many = vec![ERRORS; 400];
     for format in ["text", "sarif"] {
         let mut child = command("check", &[&many[..], &["--format", format]].concat())

@@ -252,7 +252,7 @@ fn interfaces_are_listed_for_people_and_programs() {
 }
 
 #[test]
-fn nothing_said_shows_what_there_is_to_do() {
+fn without_arguments_the_commands_are_listed() {
     let shown = text(&wslens(&[]).stdout);
     assert!(shown.contains("wslens -i lo") && shown.lines().count() < 24, "{shown}");
 }
@@ -426,7 +426,7 @@ fn link_types_that_are_not_supported_are_named() {
 }
 
 #[test]
-fn closed_pipe_is_no_failure() {
+fn closed_pipe_is_not_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "long.pcap", &conversation(20_000));
     for arguments in [&["print", &path][..], &["print", "--format", "ndjson", &path]] {

@@ -39,7 +39,7 @@ fn connections(arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn exit_code_tells_whether_something_failed() {
+fn exit_code_shows_whether_something_failed() {
     #[rustfmt::skip]
     let cases: &[(&str, &[&str], i32)] = &[
         ("refused",                  &[REFUSED],                         1),

@@ -106,7 +106,7 @@ fn connections_with_a_match_have_their_line() {
 }
 
 #[test]
-fn handshakes_are_asked_by_path_and_so_are_the_messages_behind_them() {
+fn handshakes_match_by_path_and_so_do_their_messages() {
     let lines = json(&["print", "-Y", "path == \"/utf8\"", ERRORS]);
     let of = |line: &Value| line["connection"].as_u64();
     let all = json(&["print", ERRORS]);
@@ -158,7 +158,7 @@ fn frames_are_asked_where_they_are_shown() {
 }
 
 #[test]
-fn content_is_looked_at_behind_what_is_written() {
+fn content_is_searched_beyond_what_is_printed() {
     let sample = "samples/large.pcap";
     let plain = json(&["print", "--max-payload", "16", sample]);
     let long = |lines: &[Value]| -> Vec<Value> {

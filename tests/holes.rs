@@ -29,7 +29,7 @@ const WAITING: u64 = if cfg!(debug_assertions) { 20_000_000 } else { 100_000_000
 const SEGMENT: usize = 1448;
 
 #[test]
-fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
+fn bytes_after_a_hole_take_no_more_than_the_limit_of_a_connection() {
     let limit = length(AnalyzerOptions::default().limits.buffered_per_connection);
     // One hole that nobody fills, or a new one every 30 kB.
     for every in [u64::MAX, 20] {
@@ -39,14 +39,14 @@ fn bytes_behind_a_hole_take_no_more_than_the_limit_of_a_connection() {
 }
 
 #[test]
-fn bytes_behind_holes_take_no_more_than_the_limit_of_all() {
+fn bytes_after_holes_take_no_more_than_the_limit_of_all() {
     let limit = length(AnalyzerOptions::default().limits.buffered_total);
     let peak = peak(Holes::new(50, 1_000_000 / length(SEGMENT), SEGMENT, u64::MAX));
     assert!((limit / 2..limit + limit / 4).contains(&peak), "{peak} bytes at once");
 }
 
 #[test]
-fn tiny_pieces_behind_holes_are_counted_with_what_they_cost() {
+fn tiny_pieces_after_holes_are_counted_with_what_they_cost() {
     let limit = length(AnalyzerOptions::default().limits.buffered_per_connection);
     let peak = peak(Holes::new(1, 200_000, 1, 1));
     assert!((limit / 2..limit * 2).contains(&peak), "{peak} bytes at once");

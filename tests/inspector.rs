@@ -284,10 +284,10 @@ fn connections_have_the_phases_that_diagnose_reports() {
             let mut rest = shown;
             for phase in line["phases"].as_array().unwrap() {
                 let words = squeezed(phase["text"].as_str().unwrap());
-                let Some((_, behind)) = rest.split_once(&words) else {
+                let Some((_, after)) = rest.split_once(&words) else {
                     panic!("{name} #{id}: {phase} is not in {shown}");
                 };
-                rest = behind;
+                rest = after;
                 compared += 1;
             }
             assert!(rest.starts_with("End"), "{name} #{id}: {rest}");

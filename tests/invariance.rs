@@ -185,7 +185,7 @@ fn container_changes_nothing() {
             let mut seen = Seen::default();
             let count = read(file, keeping(), &mut seen).unwrap();
             assert_eq!(count, carried.len() as u64, "{what}: packets");
-            assert_said(&conversation, &seen, what);
+            assert_sent(&conversation, &seen, what);
         }
     }
 }
@@ -261,7 +261,7 @@ fn any_cut_order_and_repetition_changes_nothing() {
 
 #[test]
 fn first_bytes_win_over_conflicting_ones() {
-    for behind_hole in [false, true] {
+    for after_hole in [false, true] {
         let mut conversation = Conversation::plain("conflict");
         conversation.say(ClientToServer, Opcode::Text, &[b'a'; 90]);
         conversation.say(ServerToClient, Opcode::Text, b"got it");
@@ -274,7 +274,7 @@ fn first_bytes_win_over_conflicting_ones() {
         // Only whole segments are compared with what came before, when that is gone.
         let mut wrong = message.clone();
         wrong[20..].fill(b'!');
-        if behind_hole {
+        if after_hole {
             line.skip(ClientToServer, 20);
             line.segment(ClientToServer, &message[20..]);
             line.again(ClientToServer, message.len() as u32 - 20, &wrong[20..]);
@@ -287,9 +287,9 @@ fn first_bytes_win_over_conflicting_ones() {
         line.segment(ServerToClient, &conversation.turns[3].1);
         line.end(Side::Server);
         let seen = see(&line.packets, keeping());
-        assert_eq!(seen.messages, conversation.said, "behind a hole: {behind_hole}");
+        assert_eq!(seen.messages, conversation.said, "after a hole: {after_hole}");
         let [conflict] = seen.conflicts.client.as_slice() else {
-            panic!("behind a hole: {behind_hole}: conflicts are {:?}", seen.conflicts);
+            panic!("after a hole: {after_hole}: conflicts are {:?}", seen.conflicts);
         };
         let from = request.len() as u64;
         let within = from..=(request.len() + message.len()) as u64;
@@ -352,7 +352,7 @@ fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<TestPa
         let sent = sent.get_mut(*direction);
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
-            let (segment, behind) = rest.split_at((1 + random.below(120)).min(rest.len()));
+            let (segment, after) = rest.split_at((1 + random.below(120)).min(rest.len()));
             // The new bytes, with some old ones before them.
             let old = random.below(40).min(sent.len());
             sent.extend(segment);
@@ -365,7 +365,7 @@ fn retransmitted(conversation: &Conversation, random: &mut Random) -> Vec<TestPa
                 let length = 1 + random.below(back);
                 line.again(*direction, back as u32, &sent[from..from + length]);
             }
-            rest = behind;
+            rest = after;
         }
         line.acknowledge(direction.reverse());
     }
@@ -383,11 +383,11 @@ fn shuffle(packets: &mut [TestPacket], random: &mut Random) {
 
 #[track_caller]
 fn assert_whole(conversation: &Conversation, packets: &[TestPacket], what: &str) {
-    assert_said(conversation, &see(packets, keeping()), what);
+    assert_sent(conversation, &see(packets, keeping()), what);
 }
 
 #[track_caller]
-fn assert_said(conversation: &Conversation, seen: &Seen, what: &str) {
+fn assert_sent(conversation: &Conversation, seen: &Seen, what: &str) {
     let name = conversation.name;
     for direction in Direction::BOTH {
         let (said, got) = (conversation.said.get(direction), seen.messages.get(direction));

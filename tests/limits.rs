@@ -71,7 +71,7 @@ fn connections_below_the_limit_make_no_room() {
 }
 
 #[test]
-fn bytes_behind_a_hole_are_kept_up_to_the_limit_of_the_connection() {
+fn bytes_after_a_hole_are_kept_up_to_the_limit_of_the_connection() {
     let limits = Limits { buffered_per_connection: 64 << 10, ..Limits::default() };
     let (carried, messages) = hole(1, 300);
     let seen = see(&carried, options(limits));
@@ -83,7 +83,7 @@ fn bytes_behind_a_hole_are_kept_up_to_the_limit_of_the_connection() {
 }
 
 #[test]
-fn bytes_behind_holes_are_kept_up_to_the_limit_of_all() {
+fn bytes_after_holes_are_kept_up_to_the_limit_of_all() {
     let limits = Limits { buffered_total: 256 << 10, ..Limits::default() };
     let (carried, messages) = hole(8, 100);
     let seen = see(&carried, options(limits));

@@ -117,7 +117,7 @@ fn packets_that_come_twice_open() {
 }
 
 #[test]
-fn lost_and_late_packets_open_as_they_were_told() {
+fn lost_and_late_packets_open_as_they_were_reported() {
     for conversation in short().into_iter().chain([large(), long_deflated()]) {
         for seed in 0..if cfg!(debug_assertions) { 15 } else { 100 } {
             let mut random = Random(seed);
@@ -317,7 +317,7 @@ fn packets_in_fragments_open() {
 }
 
 #[test]
-fn damaged_packets_open_as_they_were_told() {
+fn damaged_packets_open_as_they_were_reported() {
     for conversation in short().into_iter().chain([long_deflated()]) {
         for seed in 0..if cfg!(debug_assertions) { 20 } else { 300 } {
             let mut random = Random(seed);
@@ -387,7 +387,7 @@ fn a_row_far_from_where_decoding_starts_is_opened_in_parts() {
 }
 
 #[test]
-fn a_capture_that_has_changed_is_told_as_such() {
+fn a_capture_that_has_changed_is_reported() {
     let carried = packets(&chat(), &Layout::default());
     let both = record(&carried, keeping());
     let mut changed = carried;

@@ -119,7 +119,7 @@ fn packets_of_samples_may_come_in_any_order_and_number() {
 }
 
 #[test]
-fn noise_behind_a_valid_header_is_survived() {
+fn noise_after_a_valid_header_is_survived() {
     let mut random = Random(1);
     for link_type in [0, 1, 12, 101, 105, 108, 113, 127, 228, 229, 276, 147, 0xffff_ffff] {
         for _ in 0..20 {
@@ -185,7 +185,7 @@ fn short_packets_of_every_link_type_are_survived() {
 }
 
 #[test]
-fn files_that_are_no_captures_fail_with_one_line() {
+fn other_files_fail_with_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut noise = Random(3).bytes(5_000);
     noise[0] = 0xee;

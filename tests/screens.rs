@@ -116,8 +116,8 @@ impl Screen {
         let mut rest = keys;
         while let Some(letter) = rest.chars().next() {
             let code = if letter == '[' {
-                let (name, behind) = rest[1..].split_once(']').unwrap();
-                rest = behind;
+                let (name, after) = rest[1..].split_once(']').unwrap();
+                rest = after;
                 named(name)
             } else {
                 rest = &rest[letter.len_utf8()..];
@@ -186,7 +186,7 @@ fn screens_show_the_same_as_before() {
 }
 
 #[test]
-fn what_lies_over_the_panes_shows_the_same_as_before() {
+fn overlays_are_unchanged() {
     #[rustfmt::skip]
     let cases = [
         ("help",            (80, 24),  "?"),
@@ -208,7 +208,7 @@ fn what_lies_over_the_panes_shows_the_same_as_before() {
 }
 
 #[test]
-fn what_is_said_about_a_finding_scrolls_to_the_end_of_its_remedy() {
+fn the_details_of_a_finding_scroll_to_the_end_of_its_remedy() {
     let mut screen = Screen::of("nginx-no-upgrade", (80, 24));
     screen.press("F");
     let text = screen.text();
@@ -435,7 +435,7 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
 }
 
 #[test]
-fn findings_and_progress_are_seen_where_there_is_no_room_for_all_counts() {
+fn findings_and_progress_are_visible_if_there_is_no_room_for_all_counts() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
     screen.app.reading.stage = LoadStage::Loading;
     screen.app.reading.length = Some(100);
@@ -533,7 +533,7 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
 }
 
 #[test]
-fn a_row_behind_many_compressed_ones_is_opened_a_little_at_a_time() {
+fn a_row_after_many_compressed_ones_is_opened_a_little_at_a_time() {
     // Each inflates to much more than it is.
     let mut conversation = Conversation::deflated("far");
     for number in 0..ROWS {
@@ -633,7 +633,7 @@ fn found(screen: &mut Screen) -> Vec<String> {
 }
 
 #[test]
-fn what_was_searched_for_stands_out_in_rows_and_in_the_message() {
+fn matches_are_highlighted_in_rows_and_in_the_message() {
     let mut screen = Screen::of("protocol-errors", (120, 40));
     assert_eq!(found(&mut screen), Vec::<String>::new());
     screen.press("/MASKED[Enter]");
@@ -701,7 +701,7 @@ fn answers_are_known_by_their_ids_and_reached_by_a_key() {
 }
 
 #[test]
-fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
+fn a_live_capture_shows_its_rate_and_losses() {
     for size in [(80, 24), (120, 40)] {
         let mut screen = Screen::of("protocol-errors", size);
         screen.app.reading.stage = LoadStage::Live;
@@ -722,7 +722,7 @@ fn a_live_capture_tells_how_fast_it_is_and_what_was_lost() {
 }
 
 #[test]
-fn what_is_held_still_can_be_moved_in_and_goes_on_later() {
+fn a_frozen_view_can_be_scrolled_and_resumed() {
     let mut screen = Screen::of("protocol-errors", (120, 40));
     screen.press("P");
     assert!(screen.app.notice.as_ref().unwrap().text.contains("only a live capture"));

@@ -13,47 +13,47 @@ const SAMPLES: &[&str] =
     &["deflate", "gap", "protocol-errors", "nginx-no-upgrade", "refused", "midstream"];
 
 #[test]
-fn print_tells_the_same_as_before() {
+fn print_is_unchanged() {
     compare("print", &["print"]);
 }
 
 #[test]
-fn print_with_frames_tells_the_same_as_before() {
+fn print_with_frames_is_unchanged() {
     compare("print-frames", &["print", "--frames"]);
 }
 
 #[test]
-fn print_as_ndjson_tells_the_same_as_before() {
+fn print_as_ndjson_is_unchanged() {
     compare("print-ndjson", &["print", "--format", "ndjson"]);
 }
 
 #[test]
-fn print_with_findings_tells_the_same_as_before() {
+fn print_with_findings_is_unchanged() {
     compare("print-findings", &["print", "--findings"]);
 }
 
 #[test]
-fn check_tells_the_same_as_before() {
+fn check_is_unchanged() {
     compare("check", &["check", "--fail-on", "never"]);
 }
 
 #[test]
-fn diagnose_tells_the_same_as_before() {
+fn diagnose_is_unchanged() {
     compare("diagnose", &["diagnose", "--fail-on", "never"]);
 }
 
 #[test]
-fn diagnose_as_ndjson_tells_the_same_as_before() {
+fn diagnose_as_ndjson_is_unchanged() {
     compare("diagnose-ndjson", &["diagnose", "--format", "ndjson", "--fail-on", "never"]);
 }
 
 #[test]
-fn stats_tells_the_same_as_before() {
+fn stats_is_unchanged() {
     compare("stats", &["stats"]);
 }
 
 #[test]
-fn stats_as_ndjson_tells_the_same_as_before() {
+fn stats_as_ndjson_is_unchanged() {
     compare("stats-ndjson", &["stats", "--format", "ndjson"]);
 }
 

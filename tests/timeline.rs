@@ -226,7 +226,7 @@ fn connections_without_a_trace_of_websocket_are_not_shown() {
 }
 
 #[test]
-fn an_upgrade_behind_much_http_opens() {
+fn an_upgrade_after_much_http_opens() {
     let mut conversation = Conversation::plain("upgrade after all");
     let handshake = std::mem::take(&mut conversation.turns);
     for _ in 0..2_000 {

@@ -257,13 +257,13 @@ impl Flow {
         self.drain_both(Pressure::High, context);
     }
 
-    /// Lets go what is kept, to save memory.
+    /// Drops what is kept, to save memory.
     pub(super) fn evict<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         self.give_up_questions(context);
         self.stack.evict(context);
     }
 
-    /// Whether it keeps anything that can be let go.
+    /// Whether it keeps anything that can be dropped.
     pub(super) fn keeps_anything(&self) -> bool {
         self.stack.kept() > 0 || self.tcp.buffered_bytes() > 0 || !self.answers.is_empty()
     }

@@ -50,7 +50,7 @@ pub(super) enum SavedLayer {
     Cipher(CipherState),
 }
 
-/// What is to be known to go on between two records of a direction.
+/// What is needed to resume between two records of a direction.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct CipherState {

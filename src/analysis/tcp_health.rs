@@ -110,7 +110,7 @@ pub struct Stalls {
     pub longest_start: Origin,
     /// All that have ended together, in nanoseconds.
     pub total: u64,
-    /// Where the one that goes on began.
+    /// The start of the one that continues.
     pub open: Option<Origin>,
     /// The most bytes that were on their way to the receiver when it announced a zero window.
     pub in_flight: u64,

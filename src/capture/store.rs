@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_files_are_told_apart() {
+    fn compressed_files_are_distinguished() {
         for content in [&b"\x1f\x8b\x08\0"[..], b"\x28\xb5\x2f\xfd", b""] {
             assert!(FileStore::open(file(content).path()).unwrap().is_none(), "{content:x?}");
         }

@@ -176,7 +176,7 @@ mod tests {
     use crate::capture::{LinkType, Losses, Replacing, Rotation, open, open_stream};
     use crate::stream::PacketId;
 
-    /// A capture of so many packets, of ten bytes and a second apart, with secrets behind the second.
+    /// A capture of so many packets, of ten bytes and a second apart, with secrets after the second.
     fn capture(packets: u64) -> Box<dyn PacketSource + Send> {
         let mut file = Vec::new();
         let mut writer = PcapngWriter::new(&mut file).unwrap();

@@ -333,7 +333,7 @@ fn secrets_and_drops_are_kept() {
 }
 
 #[test]
-fn what_is_no_capture_is_refused_in_one_line() {
+fn other_files_are_refused_in_one_line() {
     let tail = "; expected a pcap or pcapng file";
     #[rustfmt::skip]
     let cases: &[(&str, &[u8], &str)] = &[
@@ -362,7 +362,7 @@ fn what_is_no_capture_is_refused_in_one_line() {
 }
 
 #[test]
-fn damage_is_told_after_the_whole_packets() {
+fn damage_is_reported_after_the_whole_packets() {
     let bytes = simple();
     let mut long = bytes.clone();
     long[24 + 16 + 3 + 8..][..4].copy_from_slice(&(1_u32 << 30).to_le_bytes());
@@ -542,7 +542,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_behind_a_header_never_panics(sample in 0..6_usize, noise: Vec<u8>, keep in 4..60_usize) {
+    fn noise_after_a_header_never_panics(sample in 0..6_usize, noise: Vec<u8>, keep in 4..60_usize) {
         let bytes = &SAMPLES[sample].1;
         let bytes = [&bytes[..keep.min(bytes.len())], &noise].concat();
         if let Ok(mut source) = source(&bytes) {

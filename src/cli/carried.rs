@@ -70,7 +70,7 @@ fn send(record: Option<usize>, segment: usize) -> (Vec<TestPacket>, Carriers) {
 enum Wire {
     /// What is sent: records, if there are any.
     Sent,
-    /// In each packet the bytes of the conversation that its part of the records stands for, if any.
+    /// In each packet the bytes of the conversation that its part of the records contains, if any.
     Clear,
 }
 

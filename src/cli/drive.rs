@@ -150,7 +150,7 @@ impl Flushing {
         Self { kind, latest: now() }
     }
 
-    /// Whether to flush behind a packet that ends at `end`.
+    /// Whether to flush after a packet that ends at `end`.
     fn is_due(&mut self, source: &dyn PacketSource, end: u64, report: &impl Report) -> bool {
         match self.kind {
             SourceKind::File => false,
@@ -198,5 +198,5 @@ const PROGRESS_INTERVAL: u64 = 1024;
 /// How long lines wait at most while packets come, so that a pipe looks alive.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Bytes that may lie between the end of a packet and the next header: padding, and options of pcapng.
+/// Bytes that may be between the end of a packet and the next header: padding, and options of pcapng.
 const BETWEEN_PACKETS: u64 = 64;

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_told_apart_by_their_form() {
+    fn arguments_are_distinguished_by_their_form() {
         let cases = [
             ("1006", Topic::CloseCode(1006)),
             (" 429 ", Topic::CloseCode(429)),

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_question_about_names_is_left_alone() {
+    fn other_questions_are_ignored() {
         #[rustfmt::skip]
         let rows: &[(&str, &[u8])] = &[
             ("nothing",              b""),

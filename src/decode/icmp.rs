@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_error_about_tcp_is_left_alone() {
+    fn errors_about_other_protocols_are_ignored() {
         let quoted = ipv4(TCP, &tcp(b"x"));
         for (name, bytes) in [
             ("an echo", over_4(8, 0, &quoted)),

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_readable_tunnel_says_why() {
+    fn unreadable_tunnels_are_reported_with_the_reason() {
         let over_4 = ipv4(TCP, &tcp(PAYLOAD));
         let frame = ethernet(0x0800, &over_4);
         let gre = |header: &[u8]| over_ethernet(GRE, &join(&[header, &over_4]));

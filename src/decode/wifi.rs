@@ -52,10 +52,10 @@ fn radiotap_flags(wire: Wire<'_>) -> Result<u8, Reason> {
     let mut rest = wire.skip(RADIOTAP_LENGTH - PRESENT_WORD)?;
     let mut first = None;
     loop {
-        let (word, behind) = rest.header()?;
+        let (word, after) = rest.header()?;
         let word = u32::from_le_bytes(*word);
         first = first.or(Some(word));
-        rest = behind;
+        rest = after;
         if word & PRESENT_MORE == 0 {
             break;
         }

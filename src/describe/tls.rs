@@ -17,9 +17,9 @@ pub struct TlsWords {
 /// How a step of TLS is to be taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TlsTone {
-    /// The client goes on.
+    /// The client continues.
     Client,
-    /// The server goes on.
+    /// The server continues.
     Server,
     /// Nothing that needs attention.
     Aside,

@@ -158,13 +158,13 @@ fn typing_errors() -> impl Iterator<Item = Vec<u8>> {
     let dashless: Vec<u8> = GUID.iter().copied().filter(|letter| *letter != b'-').collect();
     let edited = GUID.iter().enumerate().flat_map(|(at, right)| {
         let (before, from) = GUID.split_at_checked(at).unwrap_or_default();
-        let behind = from.get(1..).unwrap_or_default();
+        let after = from.get(1..).unwrap_or_default();
         let others = LETTERS.iter().filter(move |letter| *letter != right);
-        let replaced = others.map(move |letter| [before, &[*letter], behind].concat());
-        let left_out = [before, behind].concat();
+        let replaced = others.map(move |letter| [before, &[*letter], after].concat());
+        let left_out = [before, after].concat();
         let doubled = [before, &[*right], from].concat();
         let exchanged =
-            behind.split_first().map(|(next, rest)| [before, &[*next, *right], rest].concat());
+            after.split_first().map(|(next, rest)| [before, &[*next, *right], rest].concat());
         replaced.chain([left_out, doubled]).chain(exchanged)
     });
     // The GUID ends with two equal letters: exchanging them is not an error.
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn right_and_unknown_values_are_no_known_mistakes() {
+    fn right_and_unknown_values_are_not_known_mistakes() {
         #[rustfmt::skip]
         let rows: &[(&str, &[u8], &[u8])] = &[
             ("right",                        KEY,    b"HSmrc0sMlYUkAGmm5OPpG2HaGWk="),

@@ -212,17 +212,17 @@ fn without_chunks(raw: &[u8]) -> Vec<u8> {
     let mut data = Vec::new();
     let mut rest = raw;
     while let Some(end) = memchr(b'\n', rest) {
-        let (line, behind) = rest.split_at(end);
+        let (line, after) = rest.split_at(end);
         let digits = line.iter().map_while(|byte| hex_digit(*byte));
         let size = digits.fold(0_usize, |size, digit| {
             size.saturating_mul(16).saturating_add(length_usize(digit))
         });
-        let behind = behind.get(1..).unwrap_or_default();
-        let (chunk, behind) = behind.split_at(size.min(behind.len()));
+        let after = after.get(1..).unwrap_or_default();
+        let (chunk, after) = after.split_at(size.min(after.len()));
         data.extend_from_slice(chunk);
         // The line end after the data.
         rest =
-            behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n")).unwrap_or_default();
+            after.strip_prefix(b"\r\n").or_else(|| after.strip_prefix(b"\n")).unwrap_or_default();
     }
     data
 }

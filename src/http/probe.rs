@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_told_from_other_protocols() {
+    fn requests_are_distinguished_from_other_protocols() {
         #[rustfmt::skip]
         let rows: &[(&[u8], Match)] = &[
             (b"GET / HTTP/1.1\r\n",              Match::Yes),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_are_told_from_other_protocols() {
+    fn responses_are_distinguished_from_other_protocols() {
         #[rustfmt::skip]
         let rows: &[(&[u8], Match)] = &[
             (b"HTTP/1.1 101 Switching Protocols\r\n", Match::Yes),

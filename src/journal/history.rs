@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_ask_for_a_websocket_are_told_from_others() {
+    fn requests_for_a_websocket_are_distinguished_from_others() {
         let rows: &[(&str, &str, bool)] = &[
             ("an upgrade", "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\n\r\n", true),
             ("without its upgrade", "GET / HTTP/1.0\r\nsec-websocket-key: x\r\n\r\n", true),

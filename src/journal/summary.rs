@@ -323,7 +323,7 @@ mod tests {
     use crate::stream::PacketId;
 
     #[test]
-    fn what_could_not_be_seen_is_told_with_its_rule() {
+    fn what_could_not_be_seen_is_reported_with_its_rule() {
         let mut tally = Tally::default();
         for event in [
             CaptureEvent::Undecoded(Reason::LinkType(127)),

@@ -106,9 +106,9 @@ impl<'a> GivenFrame<'a> {
 
     /// As much of its payload as is there, as sent.
     fn payload(&self) -> &'a [u8] {
-        let behind = self.bytes.get(self.header_length()..).unwrap_or_default();
+        let after = self.bytes.get(self.header_length()..).unwrap_or_default();
         let length = self.header.map_or(0, |header| length_usize(header.payload_length));
-        behind.get(..length).unwrap_or(behind)
+        after.get(..length).unwrap_or(after)
     }
 
     /// Payload bytes that are declared and not there.

@@ -102,7 +102,7 @@ pub trait OutputFormat: Copy + Default + Send + Sync + 'static {
 pub struct Selection {
     /// Only these; all when empty.
     pub connections: Vec<ConnectionId>,
-    /// Whether connections count that certainly are no WebSocket.
+    /// Whether connections count that certainly are not a WebSocket.
     pub breadth: Breadth,
 }
 
@@ -113,7 +113,7 @@ impl Selection {
     }
 }
 
-/// Whether connections are written that certainly are no WebSocket.
+/// Whether connections are written that certainly are not a WebSocket.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Breadth {
     /// Those that are, asked to be, or might have been one.

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn first_failure_is_kept_and_told_once() {
+    fn first_failure_is_kept_and_reported_once() {
         let mut out = Output::new(Full);
         out.line(b"x\n");
         out.line(b"y\n");

@@ -100,7 +100,7 @@ impl Buffer {
         true
     }
 
-    /// Lets go all but the first byte, which says where the others are missing.
+    /// Drops all but the first byte, whose offset shows where the others are missing.
     pub fn evict(&mut self) {
         let dropped = self.dropped.saturating_add(length_u64(self.bytes.len().saturating_sub(1)));
         self.truncate(1);

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_syn_ack_counts_that_the_client_goes_on_with() {
+    fn the_syn_ack_counts_that_the_client_continues_with() {
         let first = [(C, 100, 0, SYN, &b""[..]), (S, 5_000, 101, SYN | ACK, b"")];
         let cases: &[(&str, &[TestSegment])] = &[
             ("only one", &[(S, 5_001, 101, ACK, b"ab")]),

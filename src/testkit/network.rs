@@ -83,7 +83,7 @@ impl TestTraffic {
         self
     }
 
-    /// The client asks for the addresses of a name: A (1) or AAAA (28).
+    /// The client looks up the addresses of a name: A (1) or AAAA (28).
     pub(crate) fn looks_up(&mut self, name: &str, kind: u8) -> &mut Self {
         let query = dns_query(u16::from(kind), name, kind);
         self.udp([self.hosts[0], host(RESOLVER)], [40_000, 53], &query)

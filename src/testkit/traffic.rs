@@ -24,7 +24,7 @@ pub(crate) struct TestPacket {
     pub(crate) payload: usize,
 }
 
-/// What stands before the IP header.
+/// What precedes the IP header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TestLink {
     /// Nothing.

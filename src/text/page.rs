@@ -27,7 +27,7 @@ pub struct Piece {
 /// Whether a piece is highlighted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Stress {
-    /// It does not.
+    /// It is not.
     #[default]
     None,
     /// The cursor is on it.

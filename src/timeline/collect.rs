@@ -23,7 +23,7 @@ pub(super) struct RowCollector {
     /// Where the row ends in its stream, once it is whole.
     end: Option<u64>,
     resume_state: Option<ResumeState>,
-    /// Where decoding can go on another time, before the row is reached.
+    /// Where decoding can be resumed before the row is reached.
     pause: Option<ResumeState>,
     /// Bytes that may still be decoded before that.
     work: u64,
@@ -105,7 +105,7 @@ impl RowCollector {
         self.pause.is_some()
     }
 
-    /// Where to go on another time, if the row was not reached for too much work.
+    /// Where to resume if the row was not reached within the work allowed.
     pub(super) fn take_pause(&mut self) -> Option<ResumeState> {
         self.pause.take().filter(|_| !self.is_done())
     }
@@ -266,7 +266,7 @@ fn unmasked(wire: &Buffer, start: u64, end: u64, mask: Option<[u8; 4]>) -> Vec<u
     for (offset, piece, _) in wire.pieces() {
         let (from, until) = (piece.start.max(range.start), piece.end.min(range.end));
         let skipped = length_u64(from.saturating_sub(piece.start));
-        // The key goes on over bytes that are missing.
+        // Missing bytes advance the key as well.
         let phase = offset.saturating_add(skipped).saturating_sub(start);
         let place = from.saturating_sub(range.start)..until.saturating_sub(range.start);
         if from < until
@@ -297,7 +297,7 @@ mod tests {
     use crate::stream::{Origin, Timestamp};
 
     #[test]
-    fn unmasking_goes_on_after_what_is_missing() {
+    fn unmasking_continues_after_missing_bytes() {
         // "Hello" as RFC 6455 section 5.7 masks it, in two packets, the third byte of its payload missing.
         let mut wire = Buffer::default();
         for (packet, offset, bytes) in

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn few_measurements_are_told_one_by_one_or_as_the_longest_of_some() {
+    fn few_measurements_are_listed_or_summed_up_by_their_longest() {
         let course = course([3, 1, 4, 1, 5]);
         assert_eq!(course.steps(100), (vec![3, 1, 4, 1, 5], 1));
         assert_eq!(course.steps(3), (vec![3, 4, 5], 2));

@@ -32,7 +32,7 @@ impl Journal for Timeline {
         }
     }
 
-    /// Frames that are no message by themselves have rows.
+    /// Frames that are not a message by themselves have rows.
     fn takes_frame(&self, frame: &Frame) -> bool {
         match Opcode::from_wire(frame.header.opcode) {
             Some(Opcode::Close | Opcode::Ping | Opcode::Pong) => false,

@@ -37,7 +37,7 @@ pub(super) struct ConnectionIndex {
     pub(super) directions: PerDirection<DirectionProgress>,
     /// Counts of its own, where it has many rows.
     pub(super) density: Option<Box<Density>>,
-    /// What is needed while it goes on.
+    /// What is needed while it is open.
     live: Option<Box<Live>>,
 }
 
@@ -69,7 +69,7 @@ impl ResumeState {
     }
 }
 
-/// What is remembered of a connection while it goes on.
+/// What is remembered of a connection while it is open.
 #[derive(Debug, Default)]
 pub(super) struct Live {
     /// Findings without a row, to mark the end of the connection.
@@ -110,7 +110,7 @@ impl Live {
 }
 
 impl ConnectionIndex {
-    /// What is remembered while it goes on.
+    /// What is remembered while it is open.
     pub(super) fn live(&mut self) -> &mut Live {
         self.live.get_or_insert_default()
     }

@@ -86,7 +86,7 @@ pub struct Counts {
     pub start: Timestamp,
     /// The latest packet's time.
     pub end: Timestamp,
-    /// Rows that were let go because there are as many as can be numbered.
+    /// Rows that were dropped because there are as many as can be numbered.
     pub rows_dropped: u64,
     /// Findings that were counted, but not kept, because there were too many.
     pub findings_dropped: u64,
@@ -151,7 +151,7 @@ impl Timeline {
         self.index(connection).map(|index| index.rows.as_slice()).unwrap_or_default()
     }
 
-    /// What the phases of a connection are told from; `None` for one that is not shown, and where it was
+    /// What the phases of a connection are derived from; `None` for one that is not shown, and where it was
     /// let go because there are very many.
     pub fn story_of(&self, connection: ConnectionId) -> Option<&ConnectionStory> {
         self.index(connection)?.story.as_deref()

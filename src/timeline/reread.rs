@@ -105,7 +105,7 @@ impl StreamReader<'_> {
             offset: point.offset,
             first: point.first.min(range.first),
             last: range.last,
-            // The record that holds the last byte goes on after it.
+            // The record with the last byte continues after it.
             late: range.late.max(RECORD_PACKETS),
         })
     }

@@ -27,7 +27,7 @@ impl ConnectionStory {
         self.connection.as_ref()
     }
 
-    /// The time up to which it was watched; `None` while it goes on.
+    /// The time up to which it was watched; `None` while it is open.
     pub fn watched_until(&self) -> Option<Timestamp> {
         self.watched_until
     }

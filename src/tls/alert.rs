@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_are_told_by_name_and_number() {
+    fn alerts_are_named_and_numbered() {
         let rows = [
             ([2, 48], "fatal alert unknown_ca (48)"),
             ([1, 0], "warning alert close_notify (0)"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn goodbyes_are_told_from_failures() {
+    fn goodbyes_are_distinguished_from_failures() {
         let is_closure = |description| Alert { level: 1, description }.is_closure();
         assert!(is_closure(0) && is_closure(90));
         assert!(!is_closure(48) && !is_closure(100));

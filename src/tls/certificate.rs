@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_none() {
+    fn other_bytes_are_not_a_certificate() {
         let whole = chain(&[GOOD]);
         for end in 0..whole.len() {
             assert_eq!(Certificate::parse_message(&whole[..end]), None, "{end} bytes");

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_no_tls_the_beginning_is_kept() {
+    fn the_beginning_of_other_protocols_is_kept() {
         let mut facts = Facts::default();
         for start in [0, 200, 400] {
             let span = Span { start, end: start + 200, ..Span::default() };
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn goodbyes_are_no_failures() {
+    fn goodbyes_are_not_failures() {
         let mut facts = Facts::default();
         for description in [0, 48, 42] {
             let seen = Observation::Alert(Alert { level: 2, description }, Span::default());

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_log_is_refused() {
+    fn other_files_are_refused() {
         let whole = format!("CLIENT_RANDOM {RANDOM} 00ff");
         let rows: [(&str, &[u8], Result<(), usize>); 8] = [
             ("nothing", b"", Ok(())),

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn grease_is_told_from_versions() {
+    fn grease_is_distinguished_from_versions() {
         for value in [0x0a0a, 0x7a7a, 0xfafa] {
             assert!(Version(value).is_grease(), "{value:#06x}");
         }

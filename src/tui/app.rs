@@ -313,7 +313,7 @@ impl App {
         time.since(timeline.start())
     }
 
-    /// Says something in the last line.
+    /// Shows a notice in the last line.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
         self.notice = Some(StatusNotice { text: text.into(), tone });
     }

@@ -35,7 +35,7 @@ impl Chooser {
         needs.has(FilterNeed::Content) || needs.has(FilterNeed::Frames)
     }
 
-    /// Whether a row matches; `None` where reading it is to go on later.
+    /// Whether a row matches; `None` if reading it continues later.
     pub fn matches(
         &mut self,
         row: &Row,

@@ -278,7 +278,7 @@ impl TextWriter {
     }
 }
 
-/// Appends a message as one line of JSON, line end included; nothing for a row that is no message. At
+/// Appends a message as one line of JSON, line end included; nothing for a row that is not a message. At
 /// most `keep` bytes of its content were read.
 pub fn write_json(row: &Row, opened: &Opened, keep: usize, out: &mut Vec<u8>) {
     let Some(message) = opened.message(row) else { return };

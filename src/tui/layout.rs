@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inspector_stands_beside_the_timeline_where_there_is_room() {
+    fn the_inspector_is_beside_the_timeline_if_there_is_room() {
         let wide = layout(&Wish { inspector: InspectorPane::Open, ..wish(120, 40) });
         assert_eq!(wide.timeline.width + wide.inspector.width, 120);
         assert_eq!(wide.timeline.height, wide.inspector.height);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn small_screens_are_told_apart() {
+    fn small_screens_are_distinguished() {
         assert!(is_too_small(Rect::new(0, 0, 79, 24)) && is_too_small(Rect::new(0, 0, 80, 23)));
         assert!(!is_too_small(Rect::new(0, 0, 80, 24)));
         assert_eq!(layout(&wish(10, 5)), PaneLayout::default());

@@ -104,12 +104,12 @@ impl SharedTimeline {
         *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
     }
 
-    /// Tells the reader to stop.
+    /// Asks the reader to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
 
-    /// Tells the reader to stop, and not to read what has come already, either.
+    /// Asks the reader to stop without reading what has already arrived.
     pub fn quit(&self) {
         self.quit.store(true, Ordering::Release);
         self.stop();

@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_is_complete_and_every_code_is_told_once() {
+    fn every_entry_is_complete_and_every_code_is_listed_once() {
         let registered: Vec<u16> =
             (0..=u16::MAX).filter(|code| CloseCode::of(*code).is_registered()).collect();
         let expected: Vec<u16> = (1000..=1015).chain([3000, 3003, 3008]).collect();

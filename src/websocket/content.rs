@@ -103,7 +103,7 @@ impl Content {
         }
     }
 
-    /// Keeps nothing of it any more, to save memory: all else goes on, the digest included.
+    /// Drops what is kept, to save memory. Counting, validation and the digest continue.
     pub(super) fn evict(&mut self) {
         if !self.kept.is_empty() {
             // Where a digest is wanted, it is computed from here on.
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn content_that_is_let_go_is_counted_and_judged_on() {
+    fn evicted_content_is_still_counted_and_validated() {
         let mut content = Content::new(100, ALL, Vec::new());
         content.push(b"The quick brown fox");
         content.evict();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_gap_nothing_is_kept_or_judged() {
+    fn after_a_gap_nothing_is_kept_or_validated() {
         let mut content = Content::new(10, ALL, Vec::new());
         content.push(b"ab");
         content.tear();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_ends_within_a_character_is_told_at_its_end() {
+    fn text_that_ends_within_a_character_is_reported_at_its_end() {
         let mut content = Content::new(10, ALL, Vec::new());
         assert_eq!(content.push(b"a\xe2"), None);
         let finished = content.finish(b"\x82");

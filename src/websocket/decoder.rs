@@ -151,7 +151,7 @@ impl Decoder {
         }
     }
 
-    /// Lets go what it keeps, to save memory. Frames and messages are observed as before; but of the message
+    /// Drops what it keeps, to save memory. Frames and messages are observed as before; but of the message
     /// under way no content is kept, and what is compressed cannot refer to earlier output.
     pub fn evict(&mut self, shared: &mut Shared) {
         self.messages.evict(shared);
@@ -163,13 +163,13 @@ impl Decoder {
         self.kept
     }
 
-    /// Whether it keeps anything, or did when the budget was last told.
+    /// Whether it keeps anything, or did at the last report to the budget.
     #[inline]
     fn may_keep(&self) -> bool {
         self.kept > 0 || self.messages.may_keep()
     }
 
-    /// Tells the budget what it keeps now.
+    /// Reports to the budget what it keeps now.
     fn account(&mut self, shared: &mut Shared) {
         let kept = self.messages.memory();
         if kept != self.kept {
@@ -355,7 +355,7 @@ impl Decoder {
     ) {
         let header = frame.header;
         if !self.search.accepts(&header) {
-            // What was taken for a boundary was none.
+            // What was taken for a boundary was not one.
             self.lose_sync(frame.span, shared, sink);
             return;
         }

@@ -55,7 +55,7 @@ impl BoundarySearch {
         self.expectation.masked = Some(masked(header));
     }
 
-    /// Whether the latest boundary is no guess.
+    /// Whether the latest boundary is certain.
     #[inline]
     pub fn is_trusted(&self) -> bool {
         self.probation == 0
@@ -252,7 +252,7 @@ mod tests {
     ];
 
     #[test]
-    fn runs_of_frames_are_told_from_other_bytes() {
+    fn runs_of_frames_are_distinguished_from_other_bytes() {
         for (name, bytes, expectation, expected) in CASES {
             let run = run_of_frames(bytes, *expectation);
             assert_eq!(run.map(|run| (run.frames, run.end)), *expected, "{name}");

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_judged_alike_however_they_are_cut() {
+    fn texts_are_validated_alike_however_they_are_cut() {
         for (name, text, expected) in CASES {
             assert_eq!(judge(&[text]), *expected, "{name}");
             let bytes: Vec<&[u8]> = text.chunks(1).collect();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_byte_is_told_by_the_push_that_brings_it() {
+    fn an_impossible_byte_is_reported_by_the_push_that_brings_it() {
         let mut checker = Utf8Checker::default();
         assert_eq!(checker.push(b"\xf4"), None);
         assert_eq!(checker.push(b"\x90"), Some(1));

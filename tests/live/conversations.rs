@@ -44,7 +44,7 @@ fn talk(test: &str, port: u16, options: &str, scenario: &str, arguments: &[&str]
 }
 
 #[test]
-fn a_conversation_is_printed_as_it_was_said() {
+fn a_conversation_is_printed_as_it_was_sent() {
     talk("a healthy conversation", 8100, r#"{"protocol": "echo.v1"}"#, "scenarios/echo.js", PRINT);
 }
 
@@ -95,7 +95,7 @@ fn what_passes_a_cable_and_a_bridge_is_used_once() {
 }
 
 #[test]
-fn a_client_that_breaks_rules_is_told_while_it_does() {
+fn a_client_that_breaks_rules_is_reported_at_once() {
     let test = "a violating client";
     let Some(namespace) = Namespace::new(test) else { return };
     if !has_python(test) {

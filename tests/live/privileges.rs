@@ -44,7 +44,7 @@ fn root_becomes_the_user_who_called_sudo() {
 }
 
 #[test]
-fn root_without_sudo_becomes_nobody_unless_told_otherwise() {
+fn root_without_sudo_becomes_nobody_unless_configured_otherwise() {
     let Some(namespace) = Namespace::new("rights of root") else { return };
     let print = ["print", "-i", "lo", "--format", "ndjson"];
     let capturing = Capturing::start(&namespace, &print);

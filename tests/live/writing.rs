@@ -12,7 +12,7 @@ use crate::namespace::{Namespace, PATIENCE};
 const PRINT: &[&str] = &["print", "-i", "lo", "--format", "ndjson"];
 
 #[test]
-fn captures_end_by_themselves_where_they_are_told_to() {
+fn captures_end_by_themselves_if_configured() {
     let Some(namespace) = Namespace::new("ends of captures") else { return };
     let began = Instant::now();
     let capturing = Capturing::start(&namespace, &[PRINT, &["--duration", "1500ms"]].concat());
@@ -51,7 +51,7 @@ fn captures_of_silence_end_like_others() {
 }
 
 #[test]
-fn the_first_packets_behind_a_silence_are_captured() {
+fn the_first_packets_after_a_silence_are_captured() {
     let Some(namespace) = Namespace::new("the first packets") else { return };
     let wslens = namespace.command(env!("CARGO_BIN_EXE_wslens"));
     let capturing = Capturing::open(wslens, PRINT);

@@ -34,9 +34,9 @@ impl Growing {
         let mut packets = Vec::new();
         while rest.len() > 16 {
             let length = u32::from_le_bytes(rest[8..12].try_into().unwrap());
-            let (packet, behind) = rest.split_at(16 + usize::try_from(length).unwrap());
+            let (packet, after) = rest.split_at(16 + usize::try_from(length).unwrap());
             packets.push(packet.to_vec());
-            rest = behind;
+            rest = after;
         }
         packets.reverse();
         Self { program, pipe, packets, _folder: folder }

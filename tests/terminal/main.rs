@@ -257,7 +257,7 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
-fn a_file_that_is_no_capture_is_told_in_one_line() {
+fn other_files_are_reported_in_one_line() {
     let mut program = Program::start(LARGE, &["Cargo.toml"]);
     assert_eq!(program.ends(), 2);
     program.shows("Cargo.toml");

@@ -23,7 +23,7 @@ use wslens::tui::world::LoadStage;
 use crate::program::{Program, SMALL};
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_is_told() {
+fn a_panic_restores_the_terminal_and_is_reported() {
     let itself = env::current_exe().unwrap();
     let arguments = ["--exact", "panics::the_interface_of_a_capture_that_panics", "--nocapture"];
     let mut program = Program::start_program(&itself, SMALL, &arguments, &[(PANIC, "1")]);

@@ -31,8 +31,8 @@ pub(in crate::analysis) trait Carried {
     /// Ends the layer: what it has held back is read.
     fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>);
 
-    /// Lets go what is kept, to save memory: contents of messages that are not whole, histories of
-    /// compression, heads that are not whole. What was observed stays, and reading goes on.
+    /// Drops what is kept, to save memory: contents of messages that are not whole, histories of
+    /// compression, heads that are not whole. What was observed stays, and reading continues.
     fn evict<S>(&mut self, context: &mut Context<'_, S>);
 
     /// Memory taken by what is kept, in bytes, as the budget knows it.

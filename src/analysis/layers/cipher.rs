@@ -37,7 +37,7 @@ struct CipherHalf {
     point: Option<CarrierPoint>,
 }
 
-/// Enters the records; where their content lies in them goes into a map of its own.
+/// Enters the records; the positions of their content go into a map of its own.
 pub(super) fn start(outer: StackStart, connection: &mut Connection) -> Next {
     let map = connection.carrier.offsets.len();
     connection.carrier.offsets.push(OffsetMap::default());
@@ -52,7 +52,7 @@ impl<C: Carried> Cipher<C> {
         Self { halves: PerDirection::default(), map, inner }
     }
 
-    /// Goes on between two records of a direction.
+    /// Resumes between two records of a direction.
     pub(super) fn resume(direction: Direction, state: CipherState, inner: C) -> Self {
         let mut halves = PerDirection::<CipherHalf>::default();
         halves.get_mut(direction).state = state;
@@ -120,7 +120,7 @@ impl<C: Carried> Cipher<C> {
         Next::Stay
     }
 
-    /// Lets go what is kept of what it carries, to save memory.
+    /// Drops what is kept of what it carries, to save memory.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.inner.evict(context);
     }

@@ -94,7 +94,7 @@ impl Http {
         }
     }
 
-    /// Lets go what it holds back, to save memory.
+    /// Drops what it holds back, to save memory.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.decoder.evict();
         self.account(context);

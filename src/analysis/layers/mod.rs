@@ -2,7 +2,7 @@
 //!
 //! A layer owns its state, and knows neither TCP nor its parent: bytes come in, with the packets that
 //! carried them, and what it observes goes to the conversation and out as events. A layer that carries
-//! others ([`Tunnel`]) knows of them what [`Carried`] tells; here it carries a [`Stack`] of its own.
+//! others ([`Tunnel`]) knows of them only the methods of [`Carried`]; here it carries a [`Stack`] of its own.
 
 mod carried;
 #[cfg(test)]
@@ -70,7 +70,7 @@ impl Stack {
         Self { layer: Layer::Start, start }
     }
 
-    /// A stack that goes on in the middle of a direction, to read a part of it.
+    /// A stack that resumes in the middle of a direction, to read a part of it.
     pub(super) fn resume(
         carriers: &[SavedLayer],
         how: Reread<'_>,

@@ -84,7 +84,7 @@ impl Probe {
         Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
     }
 
-    /// Lets go the chunks, to save memory: the search begins anew.
+    /// Drops the chunks, to save memory: the search starts over.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.kept = Vec::new();
         self.kept_bytes = 0;

@@ -53,7 +53,7 @@ impl<C: Carried> Tunnel<C> {
         self.inner.finish(connection, context);
     }
 
-    /// Lets go what is kept of what is in it, to save memory.
+    /// Drops what is kept of what is in it, to save memory.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.inner.evict(context);
     }

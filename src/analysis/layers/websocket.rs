@@ -79,7 +79,7 @@ impl WebSocket {
         });
     }
 
-    /// Lets go what is kept of messages, to save memory.
+    /// Drops what is kept of messages, to save memory.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.decoders.client.evict(context.shared);
         self.decoders.server.evict(context.shared);

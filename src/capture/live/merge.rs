@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_come_behind_the_packets() {
+    fn failures_come_after_the_packets() {
         let queue = Arc::new(Queue::new(1));
         assert!(queue.push(batch(0, &[1])));
         queue.end(Some(Error::Missing { name: "lo".to_owned() }));

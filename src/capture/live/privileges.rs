@@ -194,7 +194,7 @@ mod unix {
         use super::*;
 
         #[test]
-        fn who_started_it_takes_over() {
+        fn the_user_who_started_it_takes_over() {
             let whole = || "         0          0 4294967295\n".to_owned();
             let root = ProcessOwner { map: whole(), ..ProcessOwner::default() };
             let known = |uid, gid| Some(TargetUser::Known { uid, gid });

@@ -142,16 +142,16 @@ fn row(row: &str, bytes: &mut Vec<u8>) -> Option<()> {
     let mut count: usize = 0;
     while !rest.is_empty() && count < ROW_BYTES {
         let end = rest.find(' ').unwrap_or(rest.len());
-        let (word, behind) = rest.split_at_checked(end)?;
+        let (word, after) = rest.split_at_checked(end)?;
         let before = bytes.len();
         pairs(word, bytes)?;
         count = count.saturating_add(bytes.len().saturating_sub(before));
-        let gap = behind.len().saturating_sub(behind.trim_start().len());
+        let gap = after.len().saturating_sub(after.trim_start().len());
         // A wide gap ends the bytes, except for the one in the middle of sixteen.
         if !has_bars && gap > 1 && !(gap == 2 && count == ROW_BYTES / 2) {
             break;
         }
-        rest = behind.trim_start();
+        rest = after.trim_start();
     }
     Some(())
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_bytes() {
+    fn other_texts_are_not_bytes() {
         let cases = [
             "",
             " ",

@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn long_length_in_ascii_is_open_where_it_goes_on() {
+    fn a_long_length_in_ascii_is_open_where_it_continues() {
         let expected = "
  0                   1                   2                   3
  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

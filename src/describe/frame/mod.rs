@@ -251,7 +251,7 @@ mod tests {
     ];
 
     #[test]
-    fn fields_are_told_in_wire_order() {
+    fn fields_are_described_in_wire_order() {
         for (name, header, expected) in CASES {
             assert_eq!(told(header), format!("{FLAGS}, {expected}"), "{name}");
         }

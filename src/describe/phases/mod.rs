@@ -12,7 +12,7 @@ use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
 use crate::websocket::{CloseCode, Opcode};
 
-/// What the phases of a connection are told from.
+/// What the phases of a connection are derived from.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseSource<'a> {
     /// The connection as it is by now.

@@ -76,7 +76,7 @@ impl HandshakeKeys {
 /// Keys that are remembered: the handshakes of the last minutes, also of a busy server.
 const REMEMBERED: usize = 1 << 16;
 
-/// A key of more bytes is no key (24 are right), and not worth remembering.
+/// A longer one is not a key (24 are right), and not worth remembering.
 const LONGEST_KEY: usize = 64;
 
 #[cfg(test)]

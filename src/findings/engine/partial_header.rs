@@ -41,7 +41,7 @@ mod tests {
     use crate::findings::fixture::Scenario;
 
     #[test]
-    fn what_is_there_of_a_header_is_judged_and_nothing_else() {
+    fn only_the_captured_part_of_a_header_is_checked() {
         #[rustfmt::skip]
         let rows: &[(&str, &[u8], &[&str])] = &[
             ("a correct beginning", b"\x81", &[]),

@@ -118,7 +118,7 @@ mod tests {
     use crate::findings::rules::rule;
 
     #[test]
-    fn what_explains_a_failed_handshake_is_told_first() {
+    fn what_explains_a_failed_handshake_comes_first() {
         #[rustfmt::skip]
         let rows = [
             ("HS-49",  "HS-24",  true),

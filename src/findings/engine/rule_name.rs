@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_told_with_the_nearest_one() {
+    fn unknown_names_are_reported_with_the_nearest_one() {
         #[rustfmt::skip]
         let cases = [
             ("a number too high", "WS-F18", "WS-F08"),

@@ -40,7 +40,7 @@ pub fn judge_frames(
             server: SideParams::default(),
         });
     }
-    // History that is not here is no fault of the sender.
+    // The sender is not to blame for history that is not here.
     let compression = match compression {
         Compression::None => Compression::None,
         Compression::Deflate(_) | Compression::Unknown => Compression::Unknown,
@@ -117,7 +117,7 @@ mod tests {
         (&'static str, &'static [u8], Option<Direction>, Compression, &'static [&'static str]);
 
     #[test]
-    fn frames_are_judged_by_themselves() {
+    fn frames_are_checked_by_themselves() {
         use Direction::{ClientToServer, ServerToClient};
         let deflate = Compression::Deflate(SideParams::default());
         #[rustfmt::skip]

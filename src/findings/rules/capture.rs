@@ -466,12 +466,12 @@ mod tests {
     ];
 
     #[test]
-    fn what_the_capture_lacks_is_told() {
+    fn what_the_capture_lacks_is_reported() {
         check(&[RULES], CASES);
     }
 
     #[test]
-    fn what_only_the_reader_knows_is_told_of_the_whole_capture() {
+    fn what_only_the_reader_knows_is_reported_for_the_whole_capture() {
         let mut scenario = Scenario::new();
         scenario.upgraded();
         let skipped = ["damaged block at byte 40".to_owned()];

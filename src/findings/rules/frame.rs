@@ -621,7 +621,7 @@ mod tests {
             s.settings.message_bytes = 1_000;
             s.upgraded().server(&plain(0x82, &[1; 1_001]));
         }},
-        RuleCase { name: "a message over the limit is told once", near: &[], fires: &["WS-F14 server"], play: |s| {
+        RuleCase { name: "a message over the limit is reported once", near: &[], fires: &["WS-F14 server"], play: |s| {
             s.settings.message_bytes = 1_000;
             s.upgraded().server(&plain(0x02, &[1; 600])).server(&plain(0x00, &[1; 600])).server(&plain(0x80, &[1; 600]));
         }},
@@ -689,7 +689,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_judged_though_its_frame_never_ends() {
+    fn a_header_is_checked_even_if_its_frame_never_ends() {
         let mut scenario = Scenario::new();
         scenario.upgraded().unacknowledged(ClientToServer, b"\xf3\x05");
         assert_eq!(

@@ -158,7 +158,7 @@ mod tests {
         RuleCase { name: "a character cut by fragments", near: &["WS-M01"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x80, b"\xac"));
         }},
-        RuleCase { name: "impossible in the second fragment, told before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
+        RuleCase { name: "impossible in the second fragment, reported before the last", near: &["WS-M02"], fires: &["WS-M01 server"], play: |s| {
             s.upgraded().server(&plain(0x01, b"\xe2\x82")).server(&plain(0x00, b"z"));
         }},
         RuleCase { name: "impossible byte of a frame that never ends", near: &["WS-F15"], fires: &["WS-M01 server"], play: |s| {

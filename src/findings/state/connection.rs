@@ -67,7 +67,7 @@ pub(crate) struct PeerState {
     pub(crate) unfinished: Option<Box<UnfinishedFrame>>,
     /// Where frame boundaries were lost, while they are.
     pub(crate) lost: Option<Box<Span>>,
-    /// Whether text stands where a frame should start, so that the rest of its stream is passed over.
+    /// Whether there is text in place of a frame, so that the rest of its stream is ignored.
     pub(crate) is_not_frames: bool,
     /// Bytes that the snap length cut off of what it sent.
     pub(crate) cut: Option<Box<CutBytes>>,

@@ -94,7 +94,7 @@ impl Pattern {
 /// A difference up to which keys may be counted, not drawn.
 const SMALL_STEP: u32 = 256;
 
-/// Equal small differences in a row that are no accident.
+/// How many equal small differences in a row are not a coincidence.
 const EQUAL_STEPS: u32 = 3;
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_can_be_guessed_are_told_once_of_each_kind() {
+    fn guessable_keys_are_reported_once_for_each_kind() {
         use Pattern::{Counter, Same, Zero};
         type PatternRow = (&'static str, &'static [u32], &'static [Option<Pattern>]);
         #[rustfmt::skip]

@@ -220,7 +220,7 @@ fn gaps_elsewhere_lose_sync_until_a_head_begins_a_chunk() {
 }
 
 #[test]
-fn limits_are_said() {
+fn limits_are_reported() {
     let mut session = Session::new();
     session.push(Client, ASK.as_bytes());
     session.push(Client, &vec![0; EARLY_LIMIT + 7]);

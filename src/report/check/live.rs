@@ -1,4 +1,4 @@
-//! Findings of a capture that goes on, handed over as soon as they are known.
+//! Findings of a live capture, passed on as soon as they are known.
 
 use std::io;
 

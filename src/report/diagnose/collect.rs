@@ -20,7 +20,7 @@ use crate::websocket::Frame;
 /// Which connections have a story.
 #[derive(Clone, Debug, Default)]
 pub struct DiagnoseChoice {
-    /// Whether those count that certainly are no WebSocket.
+    /// Whether connections count that certainly are not a WebSocket.
     pub breadth: Breadth,
     /// What something on a connection has to match; all count where there is none.
     pub filter: Option<Filter>,
@@ -35,7 +35,7 @@ pub struct DiagnoseCollector {
     breadth: Breadth,
     matcher: Option<Matcher>,
     summary: Summary,
-    /// Connections that go on.
+    /// Open connections.
     open: HashMap<ConnectionId, OpenConnection>,
     stories: Vec<Story>,
     /// The index of a connection's story.
@@ -47,7 +47,7 @@ pub struct DiagnoseCollector {
     findings: usize,
 }
 
-/// What is kept of a connection that goes on.
+/// What is kept of an open connection.
 #[derive(Debug, Default)]
 struct OpenConnection {
     history: ConnectionHistory,

@@ -260,7 +260,7 @@ impl Story {
 fn is_drop(finding: &Finding, history: &ConnectionHistory, ending: Ending) -> bool {
     match finding.rule.explains() {
         Explains::Drop => true,
-        // Who refuses to go on may say so by ending TCP, but not by a closing handshake.
+        // A peer may refuse to continue by ending TCP, but not by a closing handshake.
         Explains::Failure => {
             history.ended.is_some()
                 && ending.outcome != Outcome::Closed
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_behind_the_end_changes_the_verdict() {
+    fn findings_after_the_end_change_the_verdict() {
         let mut late = story(HowFar::Opened, &[]);
         late.add(&finding("WS-F02", 1));
         assert_eq!(late.verdict, Verdict::Trouble);
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn polling_is_no_failure() {
+    fn polling_is_not_a_failure() {
         let mut polled = story(HowFar::Rejected, &[]);
         polled.history.as_mut().unwrap().upgrade = Some(Exchange::default());
         polled.judge();
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_handshake_is_no_drop_whatever_was_found() {
+    fn a_closing_handshake_is_not_a_drop_whatever_was_found() {
         let mut closed = story(HowFar::Cut, &["HS-49"]);
         assert_eq!(closed.verdict, Verdict::Dropped);
         closed.ending.outcome = Outcome::Closed;

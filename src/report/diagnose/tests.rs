@@ -67,7 +67,7 @@ fn failures(collector: &mut Assembly<'_, DiagnoseCollector>) {
 }
 
 #[test]
-fn like_failures_are_told_once() {
+fn similar_failures_are_reported_once() {
     let diagnosis = collected(failures);
     let folded = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert!(folded.starts_with("connections 1-3   127.0.0.1 → [::1]:8080   failed: "), "{folded}");
@@ -82,7 +82,7 @@ fn like_failures_are_told_once() {
 }
 
 #[test]
-fn like_failures_of_several_hosts_are_told_once() {
+fn similar_failures_of_several_hosts_are_reported_once() {
     let diagnosis = collected(|collector| {
         for id in 1..=3 {
             let mut about = refused(id);
@@ -109,7 +109,7 @@ fn lines_fit_every_terminal_and_nothing_acts_upon_it() {
 }
 
 #[test]
-fn failures_are_told_before_what_is_fine() {
+fn failures_come_before_successes() {
     let diagnosis = collected(|collector| {
         let whole = handshake();
         send(collector, 1, &connection(1), ConnectionEvent::HandshakeEnded(&whole));
@@ -124,7 +124,7 @@ fn failures_are_told_before_what_is_fine() {
 }
 
 #[test]
-fn what_is_found_behind_the_end_of_a_connection_belongs_to_it() {
+fn findings_after_the_end_of_a_connection_belong_to_it() {
     let diagnosis = collected(|collector| {
         collector.finding(&finding("NET-01", 1));
         send(collector, 11, &refused(1), ending(Outcome::Refused));
@@ -137,7 +137,7 @@ fn what_is_found_behind_the_end_of_a_connection_belongs_to_it() {
 }
 
 #[test]
-fn connections_that_are_no_websocket_have_no_story() {
+fn connections_without_websocket_have_no_story() {
     let diagnosis = collected(|collector| {
         let mut about = connection(1);
         about.nature = Nature::Http;

@@ -103,10 +103,10 @@ fn parts(page: &mut Page, frame: &GivenFrame<'_>, fields: &[FrameField]) {
             | FieldKind::Mask
             | FieldKind::Length => continue,
         };
-        let (part, behind) =
+        let (part, after) =
             rest.split_at_checked(usize::from(field.bits / 8)).unwrap_or((rest, &[]));
         columns.push((if part.is_empty() { "(missing)".to_owned() } else { hex(part) }, name));
-        rest = behind;
+        rest = after;
     }
     let payload = frame.payload();
     if let Some(beginning) = payload.get(..payload.len().min(PAYLOAD_BYTES))

@@ -76,10 +76,10 @@ impl Page {
         self.line.push(role, text);
     }
 
-    /// Appends foreign bytes, escaped, as far as they fit into the line together with `behind` more
+    /// Appends foreign bytes, escaped, as far as they fit into the line together with `after` more
     /// columns.
-    pub(super) fn foreign(&mut self, bytes: &[u8], behind: usize) {
-        let room = WIDTH.saturating_sub(self.line.width()).saturating_sub(behind);
+    pub(super) fn foreign(&mut self, bytes: &[u8], after: usize) {
+        let room = WIDTH.saturating_sub(self.line.width()).saturating_sub(after);
         match self.options.borders {
             Borders::Lines => self.line.foreign(Role::Text, bytes, room),
             Borders::Ascii => {

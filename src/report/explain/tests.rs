@@ -89,7 +89,7 @@ fn close_codes_read_like_a_dictionary() {
 const MANY: [[u8; 2]; 60] = [[0x89, 0]; 60];
 
 #[test]
-fn what_is_special_is_said() {
+fn special_cases_are_explained() {
     let none = Compression::None;
     #[rustfmt::skip]
     let cases: &[(&str, &[u8], Compression, &str)] = &[

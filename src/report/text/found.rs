@@ -92,7 +92,7 @@ impl<W: Write> Text<W> {
         }
     }
 
-    /// Tells how many findings were only counted.
+    /// Writes how many findings were only counted.
     pub(super) fn write_folded(&mut self, connection: &Connection, folded: &[FoldedFindings]) {
         if self.options.findings == Listing::No {
             return;

@@ -112,7 +112,7 @@ fn what_happens_to_a_connection_has_lines_of_its_own() {
 }
 
 #[test]
-fn handshake_and_ends_of_tcp_are_told_once() {
+fn handshake_and_ends_of_tcp_are_shown_once() {
     let wide = TextOptions { columns: None, ..options(Detail::Messages) };
     let lines = written(wide, |text| {
         let mut it = connection(3);
@@ -171,7 +171,7 @@ fn other_connections_are_hidden_and_keep_their_numbers() {
 }
 
 #[test]
-fn connections_that_are_no_websocket_are_shown_on_request_only() {
+fn connections_without_websocket_are_shown_on_request_only() {
     let feed = |text: &mut Assembly<'_, Text<&mut Vec<u8>>>| {
         let mut it = connection(1);
         it.nature = Nature::Http;
@@ -191,7 +191,7 @@ fn connections_that_are_no_websocket_are_shown_on_request_only() {
 }
 
 #[test]
-fn what_is_found_of_a_connection_after_its_end_stands_below_its_addresses() {
+fn findings_after_the_end_of_a_connection_follow_its_addresses() {
     let about = connection(3);
     let peers = Some(Peers { client: about.client, server: about.server });
     let found = Finding { peers, ..finding("WS-C12", 3) };

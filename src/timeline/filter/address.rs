@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_not_read() {
+    fn other_texts_are_not_read_as_addresses() {
         for word in [
             "",
             "localhost",

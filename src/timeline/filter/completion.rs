@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_begin_an_expression_and_stand_behind_and() {
+    fn everything_can_begin_an_expression_and_follow_and() {
         let fields = FIELDS.len() + 1;
         for text in ["", "not ", "(", "masked and ", "masked or not ("] {
             assert_eq!(texts(text, text.len()).len(), fields, "{text}");

@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_found_and_stands_once() {
+    fn every_name_is_found_and_unique() {
         let mut names: Vec<&str> = FIELDS
             .iter()
             .flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()))

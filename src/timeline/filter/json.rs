@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_told_with_its_place() {
+    fn invalid_paths_are_reported_with_their_position() {
         #[rustfmt::skip]
         let cases = [
             ("",        0, "empty"),

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_and_no_number_stands_twice() {
+    fn names_and_numbers_are_unique() {
         let lists =
             [&FLAG, &OPCODE, &SIDE, &DIRECTION, &SEVERITY, &KIND, &OUTCOME, &STATE, &TRANSPORT];
         for names in lists {

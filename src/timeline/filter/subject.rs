@@ -22,7 +22,7 @@ pub struct FilterSubject<'a> {
     pub connection: Option<FilterConnection>,
     /// Who sent it.
     pub direction: Option<Direction>,
-    /// Where a message or frame lies in its stream.
+    /// The position of a message or frame in its stream.
     pub span: Option<Span>,
     /// The message.
     pub message: Option<FilterMessage<'a>>,

@@ -320,7 +320,7 @@ fn absent_fields_match_nothing_but_their_opposite() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_column() {
+fn errors_name_their_column() {
     #[rustfmt::skip]
     let cases: &[(&str, usize, usize, &str)] = &[
         ("",                          0, 0, "expected a field, as in `opcode == text`"),

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_cut_is_told_with_its_column() {
+    fn unreadable_tokens_are_reported_with_their_column() {
         #[rustfmt::skip]
         let cases: &[(&str, usize, usize, &str)] = &[
             ("text == \"abc",     8, 4, "never closed"),

@@ -154,10 +154,10 @@ impl Document {
             // Where each byte is a column, only those that were found are highlighted.
             while text.len() == range.len()
                 && let Some((end, stress)) = stretch(matches, at, range.end)
-                && let Some((part, behind)) = rest.split_at_checked(end.saturating_sub(at))
+                && let Some((part, after)) = rest.split_at_checked(end.saturating_sub(at))
             {
                 line.stressed(kind.role(), stress, part);
-                (at, rest) = (end, behind);
+                (at, rest) = (end, after);
             }
             let stress = stretch(matches, at, range.end).map_or(Stress::None, |(_, it)| it);
             line.stressed(kind.role(), stress, rest);
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_stands_out() {
+    fn matches_are_highlighted() {
         let document = Document::of_text(b"hello");
         let row = document.rows(b"hello", 9, &BTreeSet::new())[0];
         let line = document.draw(b"hello", row, 9, &[0..1, 3..5]);

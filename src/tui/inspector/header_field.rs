@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_judged() {
+    fn values_are_checked() {
         #[rustfmt::skip]
         let cases: &[(&str, &str, &str, &[&str])] = &[
             ("as in the standard", "", "", &[]),

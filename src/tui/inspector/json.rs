@@ -377,8 +377,8 @@ impl<'a> JsonReader<'a> {
     }
 
     fn is_empty(&self, at: usize) -> bool {
-        let behind = self.content.get(at.saturating_add(1)..).unwrap_or_default();
-        let near = behind.get(..SHORT).unwrap_or(behind);
+        let after = self.content.get(at.saturating_add(1)..).unwrap_or_default();
+        let near = after.get(..SHORT).unwrap_or(after);
         near.iter().find(|byte| !is_space(**byte)) == Some(&b'}')
     }
 

@@ -116,7 +116,7 @@ mod tests {
     struct PreviewCase(&'static str, &'static [u8], Range<usize>, usize, MatchForm, usize);
 
     #[test]
-    fn a_match_far_behind_is_brought_into_sight() {
+    fn a_match_far_to_the_right_is_scrolled_into_view() {
         #[rustfmt::skip]
         let cases = [
             PreviewCase("near",               b"hello world",                6..11,  20, MatchForm::Text, 0),

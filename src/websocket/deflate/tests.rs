@@ -64,7 +64,7 @@ const ENDINGS: &[(&str, &[u8], Tail, bool)] = &[
 ];
 
 #[test]
-fn endings_are_told_however_the_message_is_cut() {
+fn endings_are_reported_however_the_message_is_cut() {
     let mut spares = Spares::default();
     // One inflater for all: no ending may depend on the message before.
     let mut inflater = Inflater::new(FRESH, HistoryStart::Seen, LIMIT);
@@ -416,7 +416,7 @@ const INVALID: &[(&str, &[u8], u64, DeflateFault)] = &[
 ];
 
 #[test]
-fn faults_are_told_where_they_are() {
+fn faults_are_reported_with_their_position() {
     for (name, wire, offset, fault) in INVALID {
         let mut spares = Spares::default();
         let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);

@@ -38,7 +38,7 @@ pub enum DeflateFault {
     DistanceCode,
     /// Bits that are not a code, or the code of symbol 286 or 287 (§3.2.6).
     Symbol,
-    /// Bits that are no distance code, or the code of distance 30 or 31 (§3.2.6).
+    /// Bits that are not a distance code, or the code of distance 30 or 31 (§3.2.6).
     Distance,
     /// A reference before the first byte that was ever put out (§2).
     BeforeStart,

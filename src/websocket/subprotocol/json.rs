@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_does_not_and_the_byte_is_told() {
+    fn anything_else_does_not_and_the_byte_is_reported() {
         use Reason::{JsonEnd, JsonMore, JsonSyntax};
         #[rustfmt::skip]
         let rows: &[(&[u8], usize, Reason)] = &[
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_that_was_cut_is_not_judged() {
+    fn truncated_content_is_not_checked() {
         for content in [&b""[..], b"{", b"hello"] {
             assert_eq!(judge(Opcode::Text, content, 1), None);
         }

@@ -152,7 +152,7 @@ impl Reader {
 
     /// Says that messages are missing, wholly or in part.
     ///
-    /// MQTT packets can no longer be told apart, so nothing more is reported about them.
+    /// The boundaries of MQTT packets are lost, so nothing more is reported about them.
     pub fn lose(&mut self) {
         match &mut self.state {
             State::Json => {}
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_a_token_stands_once_and_has_a_reader() {
+    fn every_name_is_a_unique_token_with_a_reader() {
         for entry in REGISTRY {
             assert!(entry.name.bytes().all(|byte| byte.is_ascii_graphic()), "{}", entry.name);
             assert!(!entry.name.contains([',', ';', '"', '/', '=']), "{}", entry.name);

@@ -27,7 +27,7 @@ enum MqttNext {
     Length { bits: u32, value: u64 },
     /// One of as many bytes of the packet.
     Body(u64),
-    /// Unknown: packets can no longer be told apart.
+    /// Unknown: the boundaries of packets are lost.
     Lost,
 }
 
@@ -72,9 +72,9 @@ impl Packets {
 
     fn packets(&mut self, content: &[u8]) -> Option<Misfit> {
         let mut rest = content;
-        while let Some((byte, behind)) = rest.split_first() {
+        while let Some((byte, after)) = rest.split_first() {
             let offset = content.len().saturating_sub(rest.len());
-            rest = behind;
+            rest = after;
             self.next = match self.next {
                 MqttNext::Type => match self.fault(*byte) {
                     None => MqttNext::Length { bits: 0, value: 0 },
@@ -95,8 +95,8 @@ impl Packets {
                 }
                 MqttNext::Body(left) => {
                     // This byte, and the following bytes of the packet.
-                    let others = length_usize(left.saturating_sub(1)).min(behind.len());
-                    rest = behind.get(others..).unwrap_or_default();
+                    let others = length_usize(left.saturating_sub(1)).min(after.len());
+                    rest = after.get(others..).unwrap_or_default();
                     match left.saturating_sub(1).saturating_sub(length_u64(others)) {
                         0 => MqttNext::Type,
                         left => MqttNext::Body(left),

@@ -82,21 +82,21 @@ fn frames(content: &[u8]) -> Result<StompEnd, Misfit> {
         if rest.is_empty() {
             return Ok(StompEnd::Whole);
         }
-        let (command, behind) = line(rest);
+        let (command, after) = line(rest);
         if !COMMANDS.contains(&command) {
             return Err(Misfit::at(offset(rest), Reason::StompCommand));
         }
-        let Some(mut headers) = behind else { return Ok(StompEnd::Within) };
+        let Some(mut headers) = after else { return Ok(StompEnd::Within) };
         let mut length = None;
         let body = loop {
-            let (header, behind) = line(headers);
+            let (header, after) = line(headers);
             if let Some(at) = header.iter().position(|byte| *byte == 0) {
                 let offset = offset(headers).saturating_add(at);
                 return Err(Misfit::at(offset, Reason::StompHeaders));
             }
-            let Some(behind) = behind else { return Ok(StompEnd::Within) };
+            let Some(after) = after else { return Ok(StompEnd::Within) };
             if header.is_empty() {
-                break behind;
+                break after;
             }
             let Some(colon) = header.iter().position(|byte| *byte == b':') else {
                 return Err(Misfit::at(offset(headers), Reason::StompHeader));
@@ -108,7 +108,7 @@ fn frames(content: &[u8]) -> Result<StompEnd, Misfit> {
                 let fault = Misfit::at(offset(headers), Reason::StompLength);
                 length = Some(number.ok_or(fault)?);
             }
-            headers = behind;
+            headers = after;
         };
         let end = length.or_else(|| body.iter().position(|byte| *byte == 0));
         let Some(end) = end else { return Ok(StompEnd::Within) };
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn invalid_frames_are_reported() {
         use Reason::{StompBody, StompCommand, StompHeader, StompHeaders, StompLength, StompNul};
         #[rustfmt::skip]
         let rows: &[(&str, &[u8], usize, Reason)] = &[
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_whole_is_not_judged() {
+    fn incomplete_content_is_not_checked() {
         let mut frames = Frames::default();
         assert_eq!(frames.read(b"{", 1), None);
         assert_eq!(frames.read(b"{}", 0), Some(Misfit::at(0, Reason::StompCommand)));

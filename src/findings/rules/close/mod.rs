@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn evidence_tells_what_was_seen() {
+    fn evidence_describes_what_was_seen() {
         type EvidenceRow = (&'static str, fn(&mut Scenario), &'static str);
         #[rustfmt::skip]
         let rows: &[EvidenceRow] = &[

@@ -69,7 +69,7 @@ mod tests {
     ];
 
     #[test]
-    fn drafts_are_told_where_they_are_taken() {
+    fn drafts_are_reported_if_they_are_accepted() {
         check(&[RULES], CASES);
     }
 }

@@ -134,7 +134,7 @@ pub(super) static RULES: &[Rule] = &[
             bytes (CAP-01, CAP-02). With no_context_takeover, each message can be inflated on its \
             own.",
         example: Example::Text(
-            "the capture begins behind the first message; the second one repeats parts of it",
+            "the capture begins after the first message; the second one repeats parts of it",
         ),
         explains: None,
         checks: &[
@@ -210,7 +210,7 @@ enum CompressionProblem {
     IntoEarlier { offset: u64, distance: u32, available: u32 },
     /// It refers farther back than the window, in bytes, that its sender agreed to.
     BeyondWindow { reach: u32, window: u32 },
-    /// It is no DEFLATE, for this reason.
+    /// It is not DEFLATE, for this reason.
     Undecodable(String),
 }
 
@@ -319,10 +319,10 @@ mod tests {
             s.server(&plain(0xc1, HELLO)).server(&plain(0xc1, HELLO_AGAIN));
         }},
         RuleCase { name: "tail not removed", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| { s.deflated("").server(&plain(0xc1, &[HELLO, b"\x00\x00\xff\xff"].concat())); } },
-        RuleCase { name: "content behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+        RuleCase { name: "content after a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             s.deflated("").server(&plain(0xc1, &[b"\xf3\x48\xcd\xc9\xc9\x07\x00", HELLO].concat()));
         }},
-        RuleCase { name: "an empty block behind a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
+        RuleCase { name: "an empty block after a final block", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
             s.deflated("").server(&plain(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x00\x00\xff\xff\x00"));
         }},
         RuleCase { name: "larger than its content", near: &["PMD-10"], fires: &["PMD-15 server"], play: |s| {
@@ -332,7 +332,7 @@ mod tests {
     ];
 
     #[test]
-    fn messages_are_judged_by_how_they_inflate() {
+    fn messages_are_checked_by_how_they_inflate() {
         check(&[RULES], CASES);
     }
 

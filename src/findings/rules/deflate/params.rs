@@ -114,7 +114,7 @@ pub(super) static RULES: &[Rule] = &[
     },
 ];
 
-/// Where a parameter stands.
+/// The position of a parameter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ParameterRole {
     Offer,
@@ -214,7 +214,7 @@ fn wrong_bits(extension: &Extension, role: ParameterRole) -> Vec<String> {
         .collect()
 }
 
-/// Whether a value is no token, which HS-14 tells.
+/// Whether a value is not a token, which HS-14 reports.
 fn has_unreadable_value(param: &Param) -> bool {
     param.value.as_deref().is_some_and(|value| !is_whole_token(value.as_bytes()))
 }
@@ -279,12 +279,12 @@ mod tests {
     ];
 
     #[test]
-    fn each_parameter_is_judged_in_offers_and_answers() {
+    fn each_parameter_is_checked_in_offers_and_answers() {
         check(&[RULES], CASES);
     }
 
     #[test]
-    fn evidence_tells_which_offer() {
+    fn evidence_names_the_offer() {
         let mut scenario = Scenario::new();
         offered(
             &mut scenario,

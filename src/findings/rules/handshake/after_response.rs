@@ -165,7 +165,7 @@ mod tests {
             let head = format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
             s.server(&[head.as_bytes(), &plain(0x81, b"Hello")].concat()).client(&masked(0x81, b"Hello"));
         }},
-        RuleCase { name: "another request behind one that is refused", near: &["HS-15"], fires: &["HS-42"], play: |s| {
+        RuleCase { name: "another request after one that is refused", near: &["HS-15"], fires: &["HS-42"], play: |s| {
             s.ask("").client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").server(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
         }},
         RuleCase { name: "accepted with another version", near: &["HS-26"], fires: &["HS-12 client", "HS-25 server"], play: |s| humored(s, "8") },
@@ -175,7 +175,7 @@ mod tests {
             s.client(request("8").as_bytes()).server(b"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n");
             s.client(request("13").as_bytes()).server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());
         }},
-        RuleCase { name: "goes on after a wrong answer, which is told once", near: &[], fires: &["HS-19 server", "HS-26 client"], play: |s| {
+        RuleCase { name: "continues after a wrong answer, which is reported once", near: &[], fires: &["HS-19 server", "HS-26 client"], play: |s| {
             misled(s).client(&masked(0x81, b"a")).client(&masked(0x81, b"b"));
         }},
         RuleCase { name: "closes after a wrong answer", near: &["HS-26"], fires: &["HS-19 server"], play: |s| {
@@ -191,7 +191,7 @@ mod tests {
     ];
 
     #[test]
-    fn who_goes_on_too_early_or_too_long_is_told() {
+    fn peers_that_continue_too_early_or_too_long_are_reported() {
         check(&[RULES], CASES);
     }
 

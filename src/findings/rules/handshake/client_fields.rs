@@ -304,7 +304,7 @@ mod tests {
         RuleCase { name: "a page from a file", near: &["HS-28"], fires: &[], play: |s| { s.ask(&format!("{AGENT}Accept-Language: de\r\nOrigin: null\r\n")); } },
         RuleCase { name: "a program that borrows a User-Agent", near: &["HS-28"], fires: &[], play: |s| { s.ask(AGENT); } },
         RuleCase { name: "a program", near: &["HS-28"], fires: &[], play: |s| { s.ask("User-Agent: Python/3.13 websockets/15.0\r\nAccept-Language: en\r\n"); } },
-        RuleCase { name: "tokens in the query are told at once", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?a=1&access_token=abc&jwt=def") },
+        RuleCase { name: "tokens in the query are reported at once", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?a=1&access_token=abc&jwt=def") },
         RuleCase { name: "written with capitals and a dash", near: &[], fires: &["HS-29 client"], play: |s| asks_for(s, "/chat?Api-Key=abc") },
         RuleCase { name: "user information", near: &["HS-03"], fires: &["HS-29 client"], play: |s| asks_for(s, "ws://me:secret@server.example.com/chat") },
         RuleCase { name: "an engine.io session, an empty token, a page about tokens", near: &["HS-29"], fires: &[], play: |s| asks_for(s, "/socket.io/token/?EIO=4&transport=websocket&sid=x4z&token=&q=password&tokens=3") },
@@ -340,7 +340,7 @@ mod tests {
     ];
 
     #[test]
-    fn unwise_and_odd_habits_are_told() {
+    fn unwise_and_odd_habits_are_reported() {
         check(&[RULES], CASES);
     }
 

@@ -193,7 +193,7 @@ mod tests {
         RuleCase { name: "an empty name among others", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a,,b\r\n"); }},
         RuleCase { name: "offered twice", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a, b, a\r\n"); }},
         RuleCase { name: "offered twice in two fields", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n"); }},
-        RuleCase { name: "names that are no tokens are told at once", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: my chat, http://a, \"b\"\r\n"); }},
+        RuleCase { name: "names that are not tokens are reported at once", near: &[], fires: &["HS-13 client"], play: |s| { s.ask("Sec-WebSocket-Protocol: my chat, http://a, \"b\"\r\n"); }},
         RuleCase { name: "every mark of a token", near: &["HS-13"], fires: &[], play: |s| { s.ask("Sec-WebSocket-Protocol: !#$%&'*+-.^_`|~09azAZ, v2.b\r\n"); }},
         RuleCase { name: "value missing", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions: a; b=\r\n"); }},
         RuleCase { name: "no extension at all", near: &[], fires: &["HS-14 client"], play: |s| { s.ask("Sec-WebSocket-Extensions:\r\n"); }},
@@ -209,7 +209,7 @@ mod tests {
     ];
 
     #[test]
-    fn lists_and_repetitions_are_judged_in_both_heads() {
+    fn lists_and_repetitions_are_checked_in_both_heads() {
         check(&[RULES], CASES);
     }
 

@@ -306,7 +306,7 @@ mod tests {
     ];
 
     #[test]
-    fn requests_without_a_timely_answer_are_told() {
+    fn requests_without_a_timely_answer_are_reported() {
         check(&[RULES], CASES);
     }
 }

@@ -68,7 +68,7 @@ const ERRORS: &[&str] = &[
 fn words_of(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = match text.split_once("<title>") {
-        Some((_, behind)) => behind.split("</title>").next().unwrap_or(behind).to_owned(),
+        Some((_, after)) => after.split("</title>").next().unwrap_or(after).to_owned(),
         None => without_tags(&text),
     };
     let words: Vec<&str> = text.split_whitespace().collect();

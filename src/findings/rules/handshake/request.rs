@@ -420,7 +420,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_request_is_judged_by_each_of_its_parts() {
+    fn each_part_of_a_request_is_checked() {
         check(&[RULES], CASES);
     }
 

@@ -360,7 +360,7 @@ mod tests {
     use crate::findings::fixture::{RuleCase, Scenario, check};
 
     /// Asks correctly, but for these additional lines, and is answered with 101 and these lines; `ACCEPT`
-    /// stands for the right answer to the key.
+    /// is replaced by the right answer to the key.
     fn answered(s: &mut Scenario, request: &str, response: &str) {
         let (_, accept) = s.ask(request).fresh_key();
         let response = response.replace("ACCEPT", &accept);
@@ -436,7 +436,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_response_is_judged_by_each_of_its_parts() {
+    fn each_part_of_a_response_is_checked() {
         check(&[RULES], CASES);
     }
 

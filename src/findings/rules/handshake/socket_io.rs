@@ -107,13 +107,13 @@ mod tests {
         RuleCase { name: "a socket.io client accepted by a socket.io server", near: &["HS-53"], fires: &[], play: |s| {
             accepted(s).server(&plain(0x81, b"0{\"sid\":\"a\"}")).server(&plain(0x81, b"2")).close();
         }},
-        RuleCase { name: "a probe of socket.io behind long polling", near: &["HS-53"], fires: &[], play: |s| {
+        RuleCase { name: "a probe of socket.io after long polling", near: &["HS-53"], fires: &[], play: |s| {
             accepted(s).server(&plain(0x81, b"3probe")).close();
         }},
     ];
 
     #[test]
-    fn mixed_up_protocols_are_told() {
+    fn mixed_up_protocols_are_reported() {
         check(&[RULES], CASES);
     }
 }

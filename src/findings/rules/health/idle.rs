@@ -106,7 +106,7 @@ pub(super) static RULES: &[Rule] = &[
 /// A connection that was cut for being idle.
 #[derive(Clone, Copy, Debug)]
 struct IdleCut {
-    /// Who ended it, as far as TCP tells.
+    /// The side that ended it, as far as TCP shows.
     side: Side,
     at: Origin,
     silence: SilentPeriod,
@@ -280,7 +280,7 @@ mod tests {
     ];
 
     #[test]
-    fn silences_are_told_where_they_hurt() {
+    fn silences_are_reported_if_they_cause_failures() {
         check(&[RULES], CASES);
     }
 

@@ -136,7 +136,7 @@ mod tests {
     ];
 
     #[test]
-    fn late_answers_are_told() {
+    fn late_answers_are_reported() {
         check(&[RULES], CASES);
     }
 

@@ -69,7 +69,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_server_that_goes_away_is_told_once() {
+    fn a_server_that_goes_away_is_reported_once() {
         check(&[RULES], CASES);
     }
 }

@@ -62,7 +62,7 @@ mod tests {
     use crate::findings::fixture::{RuleCase, check, masked, plain};
     use crate::testkit::traffic::TestTraffic;
 
-    /// 80 KB of text or of what is no text, in messages of 1 KB.
+    /// 80 KB of text or of other bytes, in messages of 1 KB.
     fn much(s: &mut TestTraffic, first: u8, content: impl Fn(u64) -> String) {
         for number in 0..80 {
             s.server(&plain(first, content(number).as_bytes()));
@@ -98,7 +98,7 @@ mod tests {
     ];
 
     #[test]
-    fn text_that_could_be_smaller_is_told() {
+    fn compressible_text_is_reported() {
         check(&[RULES], CASES);
     }
 }

@@ -314,7 +314,7 @@ const LOOP_ATTEMPTS: usize = 5;
 /// delay be up to 5 s).
 const LOOP_INTERVAL: u64 = 5_000_000_000;
 
-/// Nanoseconds after which an attempt is no reaction to the one before.
+/// Nanoseconds after which an attempt is not a reaction to the one before.
 const LONG_PAUSE: u64 = 60_000_000_000;
 
 /// Nanoseconds within which a connection follows the lookup of its name.
@@ -402,7 +402,7 @@ mod tests {
                 s.looks_up_by_multicast("a.test", port).wait(5_000).looks_up_by_multicast("a.test", port).wait(5_000).looks_up_by_multicast("a.test", port);
             }
         }},
-        RuleCase { name: "the capture ends behind the question", near: &["NET-05"], fires: &[], play: |s| { s.looks_up("a.test", 1); } },
+        RuleCase { name: "the capture ends after the question", near: &["NET-05"], fires: &[], play: |s| { s.looks_up("a.test", 1); } },
         RuleCase { name: "no IPv6 address, but one of IPv4", near: &["NET-05"], fires: &[], play: |s| {
             s.looks_up("a.test", 1).looks_up("a.test", 28).lookup_answer("a.test", 28, 3, &[]).lookup_answer("a.test", 1, 0, &["10.0.0.2"]);
         }},
@@ -449,7 +449,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_several_connections_show_lookup_answer() {
+    fn rules_across_connections_report_what_they_show() {
         check(&[RULES], CASES);
     }
 

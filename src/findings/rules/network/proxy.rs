@@ -119,7 +119,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_proxy_that_gives_no_tunnel_is_told() {
+    fn a_proxy_that_refuses_a_tunnel_is_reported() {
         check(&[RULES], CASES);
     }
 

@@ -257,7 +257,7 @@ mod tests {
         RuleCase { name: "refused at the second SYN", near: &["NET-02"], fires: &["NET-01"], play: |s| { s.dial().dial_again(1_000).refuse(); } },
         RuleCase { name: "three SYNs and nothing", near: &["NET-01", "NET-03"], fires: &["NET-02"], play: |s| { s.dial().dial_again(1_000).dial_again(2_000); } },
         RuleCase { name: "one SYN, and nothing for long", near: &["NET-01"], fires: &["NET-02"], play: |s| { s.dial(); go_on(s, 4_000); } },
-        RuleCase { name: "the capture ends behind the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
+        RuleCase { name: "the capture ends after the SYN", near: &["NET-02"], fires: &[], play: |s| { s.dial(); go_on(s, 100); } },
         RuleCase { name: "a firewall says so", near: &["NET-02", "NET-01"], fires: &["NET-03"], play: |s| { s.dial().icmp("10.0.0.2", 3, 13).dial_again(1_000).dial_again(2_000); } },
         RuleCase { name: "a firewall says so over IPv6", near: &["NET-02"], fires: &["NET-03"], play: |s| { s.between("fd00::1", "fd00::2").dial().icmp("fd00::fe", 1, 1); } },
         RuleCase { name: "packets are too big", near: &["NET-03"], fires: &[], play: |s| { s.upgraded().icmp("10.0.0.254", 3, 4).close(); } },

@@ -40,7 +40,7 @@ pub(super) static RULES: &[Rule] = &[
             if context.connection.network.fins.get(by).is_some() {
                 return;
             }
-            // Who gave up because nothing was acknowledged any more: NET-13 tells that.
+            // A peer that gave up because nothing was acknowledged any more: NET-13 reports that.
             if dead_direction(context).is_some_and(|(direction, _)| direction == by) {
                 return;
             }

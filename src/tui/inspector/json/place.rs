@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_what_is_no_json_there_are_no_values() {
+    fn no_values_follow_what_is_not_json() {
         let content = br#"{"a":1,"b":undefined,"c":2}"#;
         let json = read(content).unwrap();
         assert!(place_of(&json.document, content, 1).is_some());

@@ -52,7 +52,7 @@ fn json_is_laid_out_as_far_as_it_goes() {
 }
 
 #[test]
-fn other_texts_are_no_json() {
+fn other_texts_are_not_json() {
     #[rustfmt::skip]
     let cases: &[&[u8]] = &[
         b"", b"  ", b"hello", b"42", b"\"hello\"", b"[info] started", b"{hello}", b"[2026-08-22] hello",
