@@ -99,7 +99,7 @@ fn histories_of_compression_stay_below_the_limit() {
     assert_eq!((&limited.limits[..], &free.limits[..]), (&[Limit::Memory][..], &[][..]));
     assert_eq!(limited.messages.client.len(), free.messages.client.len());
     assert!(free.inflations.iter().all(|it| *it == Inflation::Done));
-    assert!(limited.inflations.contains(&Inflation::HistoryMissing));
+    assert!(limited.inflations.contains(&Inflation::HistoryEvicted));
 }
 
 #[test]

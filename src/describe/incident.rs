@@ -71,6 +71,9 @@ pub fn inflation(inflation: Inflation) -> Option<&'static str> {
         Inflation::Done | Inflation::Unfinished => None,
         Inflation::None => Some("compressed, but nothing was negotiated"),
         Inflation::HistoryMissing => Some("cannot be inflated: earlier bytes were not captured"),
+        Inflation::HistoryEvicted => {
+            Some("cannot be inflated: earlier messages were dropped at the memory limit")
+        }
         Inflation::Forgotten { .. } => {
             Some("cannot be inflated: refers to an earlier message despite no_context_takeover")
         }

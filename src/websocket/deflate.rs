@@ -14,8 +14,8 @@ pub use crate::websocket::inflate::{DeflateFault, Spares};
 #[derive(Debug)]
 pub struct Inflater {
     takeover: bool,
-    /// Whether nothing is missing of what was sent before.
-    complete: bool,
+    /// Whether anything is missing of what was sent before, and why.
+    start: HistoryStart,
     /// Without takeover: what the messages before inflated to, in bytes.
     earlier: u64,
     stream: Stream,
@@ -31,6 +31,8 @@ pub struct Inflater {
 pub enum Failure {
     /// It refers to output that was never seen.
     HistoryMissing,
+    /// It refers to output that was dropped to save memory.
+    HistoryEvicted,
     /// It refers to an earlier message, which its sender agreed not to do (RFC 7692 §7.1.1).
     Forgotten {
         /// The compressed byte, counted from the message's start, that holds the reference.
@@ -57,13 +59,9 @@ impl Inflater {
     /// `limit` is the most that one message may inflate to, in bytes. With `history` missing, a
     /// reference to what was sent earlier is not a mistake of the peer's.
     pub fn new(params: SideParams, history: HistoryStart, limit: u64) -> Self {
-        let complete = match history {
-            HistoryStart::Seen => true,
-            HistoryStart::Missed => false,
-        };
         Self {
             takeover: !params.no_context_takeover,
-            complete,
+            start: history,
             earlier: 0,
             stream: Stream::default(),
             consumed: 0,
@@ -83,11 +81,7 @@ impl Inflater {
 
     /// What the next message may refer to. Between two messages only.
     pub fn history(&self) -> History<'_> {
-        History {
-            output: self.stream.history(),
-            start: if self.complete { HistoryStart::Seen } else { HistoryStart::Missed },
-            earlier: self.earlier,
-        }
+        History { output: self.stream.history(), start: self.start, earlier: self.earlier }
     }
 
     /// Starts a message.
@@ -136,8 +130,8 @@ impl Inflater {
     /// inflated.
     pub fn evict(&mut self, spares: &mut Spares) {
         if self.memory() > 0 {
-            self.failure.get_or_insert(Failure::HistoryMissing);
-            self.complete = false;
+            self.failure.get_or_insert(Failure::HistoryEvicted);
+            self.start = HistoryStart::Evicted;
             self.stream.end(spares);
             self.stream.forget(spares);
         }
@@ -168,16 +162,18 @@ impl Inflater {
     }
 
     fn finish(&mut self, spares: &mut Spares) {
-        let (failed, behind) = (self.failure.is_some(), self.stream.after_final());
+        let (failure, behind) = (self.failure, self.stream.after_final());
         let is_fault = matches!(self.failure, Some(Failure::Invalid { .. }));
         self.ending.after_final |= behind.is_some_and(|length| length > 0 || is_fault);
         self.earlier = self.earlier.saturating_add(self.stream.put_out());
         self.stream.end(spares);
-        if failed {
-            // What later messages refer to was not all seen: start anew, and remember that.
-            self.complete = false;
-        }
-        if failed || !self.takeover {
+        // What later messages refer to was not all seen: start anew, and remember that.
+        self.start = match failure {
+            None => self.start,
+            Some(Failure::HistoryEvicted) => HistoryStart::Evicted,
+            Some(_) => HistoryStart::Missed,
+        };
+        if failure.is_some() || !self.takeover {
             self.stream.forget(spares);
         }
     }
@@ -194,7 +190,12 @@ impl Inflater {
         let offset = self.stream.position().min(self.consumed);
         match fault {
             Fault::TooLarge => Failure::TooLarge,
-            Fault::TooFar(_) if self.takeover && !self.complete => Failure::HistoryMissing,
+            Fault::TooFar(_) if self.takeover && self.start == HistoryStart::Evicted => {
+                Failure::HistoryEvicted
+            }
+            Fault::TooFar(_) if self.takeover && self.start == HistoryStart::Missed => {
+                Failure::HistoryMissing
+            }
             Fault::TooFar(distance) if !self.takeover && self.was_sent(distance) => {
                 let available = u32::try_from(self.stream.reachable()).unwrap_or(u32::MAX);
                 Failure::Forgotten { offset, distance: u32::from(distance), available }
@@ -207,7 +208,7 @@ impl Inflater {
     /// Whether as much may have been put out, in this message and those before it.
     fn was_sent(&self, distance: u16) -> bool {
         let sent = self.earlier.saturating_add(self.stream.reachable());
-        !self.complete || u64::from(distance) <= sent
+        self.start != HistoryStart::Seen || u64::from(distance) <= sent
     }
 }
 
@@ -227,8 +228,10 @@ pub struct History<'a> {
 pub enum HistoryStart {
     /// All of it.
     Seen,
-    /// The capture began later.
+    /// The capture began later, or bytes are missing.
     Missed,
+    /// Dropped to save memory.
+    Evicted,
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub enum Inflation {
     Unfinished,
     /// It refers to bytes that were not captured (a gap, or a capture that began later).
     HistoryMissing,
+    /// It refers to bytes that were captured, but dropped at the memory limit.
+    HistoryEvicted,
     /// It refers to an earlier message, though its sender agreed to `no_context_takeover` (RFC 7692
     /// §7.1.1): a receiver that believes this has forgotten those.
     Forgotten {

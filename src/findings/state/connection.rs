@@ -425,7 +425,9 @@ impl ConnectionState {
                         lost.messages = lost.messages.saturating_add(1);
                     }
                     Inflation::Done => side.uninflated = None,
-                    Inflation::None
+                    // The limit is reported once, where it was reached.
+                    Inflation::HistoryEvicted
+                    | Inflation::None
                     | Inflation::Unfinished
                     | Inflation::Forgotten { .. }
                     | Inflation::Invalid { .. }

@@ -113,7 +113,7 @@ fn inflating(message: &WholeMessage) -> String {
             format!(" {} inflate to {}.", bytes(message.wire_length), bytes(message.length))
         }
         Inflation::Unfinished => " Part of it is missing.".to_owned(),
-        Inflation::HistoryMissing => {
+        Inflation::HistoryMissing | Inflation::HistoryEvicted => {
             " It repeats parts of earlier messages, which are missing: give the frames before it too."
                 .to_owned()
         }

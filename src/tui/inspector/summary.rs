@@ -94,6 +94,10 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
             Inflation::HistoryMissing => {
                 "It cannot be inflated: it refers to earlier messages that were not captured."
             }
+            Inflation::HistoryEvicted => {
+                "It cannot be inflated: the earlier messages that it refers to were dropped at the \
+                 memory limit."
+            }
             Inflation::Invalid { .. } => "It cannot be inflated: the payload is not valid DEFLATE.",
             Inflation::TooLarge => "It is larger than the limit on inflated bytes.",
             Inflation::Forgotten { .. } => {

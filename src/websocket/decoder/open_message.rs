@@ -60,6 +60,7 @@ impl Facts {
         let inflation = match inflater.failure() {
             None => Inflation::Done,
             Some(Failure::HistoryMissing) => Inflation::HistoryMissing,
+            Some(Failure::HistoryEvicted) => Inflation::HistoryEvicted,
             Some(Failure::Forgotten { offset, distance, available }) => {
                 Inflation::Forgotten { offset, distance, available }
             }
@@ -87,7 +88,8 @@ impl Facts {
             Inflation::None
             | Inflation::Done
             | Inflation::Unfinished
-            | Inflation::HistoryMissing => Inflation::Unfinished,
+            | Inflation::HistoryMissing
+            | Inflation::HistoryEvicted => Inflation::Unfinished,
             fault @ (Inflation::Forgotten { .. }
             | Inflation::Invalid { .. }
             | Inflation::TooLarge) => fault,

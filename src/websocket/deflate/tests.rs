@@ -130,6 +130,26 @@ fn a_reference_is_forgotten_only_where_something_was_sent_before() {
 }
 
 #[test]
+fn a_reference_to_dropped_output_names_the_memory_limit() {
+    let mut spares = Spares::default();
+    let mut compressor = Compress::new(Compression::best(), false);
+    let noise = data(&mut Random(7), 0, 2_000);
+    let wires: Vec<Vec<u8>> = (0..3).map(|_| deflate(&mut compressor, &noise)).collect();
+    let mut inflater = Inflater::new(TAKEOVER, HistoryStart::Seen, LIMIT);
+    assert_eq!(inflate(&mut inflater, &mut spares, &[&wires[0]]), noise);
+    inflater.evict(&mut spares);
+    assert_eq!(inflater.history().start, HistoryStart::Evicted);
+    for wire in &wires[1..] {
+        inflate(&mut inflater, &mut spares, &[wire]);
+        assert_eq!(inflater.failure(), Some(Failure::HistoryEvicted));
+    }
+    // What is missing for another reason is reported as such.
+    inflater.begin(&mut spares);
+    inflater.abandon(&mut spares);
+    assert_eq!(inflater.failure(), Some(Failure::HistoryMissing));
+}
+
+#[test]
 fn lost_history_is_whole_again_once_enough_was_put_out() {
     let mut spares = Spares::default();
     let mut compressor = Compress::new(Compression::best(), false);

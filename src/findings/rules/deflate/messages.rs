@@ -236,6 +236,7 @@ fn fault(message: &Message<'_>) -> Option<CompressionProblem> {
         | Inflation::Done
         | Inflation::Unfinished
         | Inflation::HistoryMissing
+        | Inflation::HistoryEvicted
         | Inflation::TooLarge => beyond,
     }
 }
