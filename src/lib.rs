@@ -9,6 +9,7 @@ pub mod findings;
 pub mod http;
 pub mod journal;
 pub mod pipeline;
+pub mod proxy;
 pub mod report;
 pub mod stream;
 pub mod tcp;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::analysis::dns::Lookup;
+use crate::analysis::intermediary::{Intermediary, StrayBytes};
 use crate::analysis::offsets::OffsetMap;
 use crate::analysis::tcp_health::{Network, Unanswered};
 use crate::stream::{Direction, Origin, PerDirection};
@@ -48,6 +49,10 @@ pub struct Carrier {
     /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
     /// with it.
     pub tls: Option<Box<tls::Facts>>,
+    /// Proxies on its way, as far as its bytes show them, from TCP upwards.
+    pub intermediaries: Vec<Intermediary>,
+    /// Bytes that belong to no protocol that is read, in the order in which they were found.
+    pub stray: Vec<StrayBytes>,
     /// How far the receiver of each direction has acknowledged it, as a TCP stream offset.
     pub(super) acknowledged: PerDirection<u64>,
     /// The positions of its layers' streams in the streams that carry them, from TCP upwards; empty
@@ -74,8 +79,27 @@ impl Carrier {
             network: Network::default(),
             lookup: None,
             tls: None,
+            intermediaries: Vec::new(),
+            stray: Vec::new(),
             acknowledged: PerDirection::default(),
             offsets: Vec::new(),
+        }
+    }
+
+    /// The real client, as the last proxy names it that does.
+    pub fn real_client(&self) -> Option<SocketAddr> {
+        self.intermediaries.iter().rev().find_map(Intermediary::real_client)
+    }
+
+    /// What the last proxy that was asked was to be connected to: `example.org:443`. May contain anything.
+    pub fn target(&self) -> Option<String> {
+        self.intermediaries.iter().rev().find_map(Intermediary::target)
+    }
+
+    /// Notes a proxy on the way, after those that are known.
+    pub(super) fn add_intermediary(&mut self, intermediary: Intermediary) {
+        if self.intermediaries.len() < MOST_INTERMEDIARIES {
+            self.intermediaries.push(intermediary);
         }
     }
 
@@ -150,3 +174,6 @@ pub enum StartedBy {
     /// Anything else: the capture began later than the connection.
     Midstream,
 }
+
+/// Proxies that are remembered of a connection.
+const MOST_INTERMEDIARIES: usize = 32;

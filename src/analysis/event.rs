@@ -9,6 +9,9 @@ use std::ops::{Deref, DerefMut};
 
 pub use crate::analysis::carrier::{Carrier, ClockSteps, StartedBy};
 pub use crate::analysis::dns::Lookup;
+pub use crate::analysis::intermediary::{
+    Intermediary, IntermediaryKind, SocksExchange, SocksOutcome, StrayBytes, StrayPlace,
+};
 pub use crate::analysis::tcp_health::{
     Network, Opening, Resent, Reset, Stalls, Unanswered, Unreachable,
 };
@@ -16,6 +19,7 @@ pub use crate::decode::{DnsMessage, IcmpError};
 
 use crate::decode::Reason;
 use crate::http::Handshake;
+use crate::proxy::ProxyHeader;
 use crate::stream::{
     Chunk, Direction, Gap, Origin, PerDirection, Span, Timestamp, length_u64, length_usize,
 };
@@ -176,8 +180,10 @@ pub enum Nature {
     UpgradeRequested,
     /// A WebSocket.
     WebSocket,
-    /// Bytes that cannot be read without more knowledge (TLS without keys, HTTP/2).
+    /// Bytes that cannot be read without more knowledge (TLS without keys).
     Unreadable,
+    /// HTTP/2 in the clear, which is not decoded.
+    Http2,
     /// Some other protocol.
     Other,
 }
@@ -243,6 +249,13 @@ pub enum ConnectionEvent<'a> {
     /// The final response to such a request is whole (whatever its status), or, with no response
     /// in it, none came before the connection or the capture ended.
     HandshakeEnded(&'a Handshake),
+    /// A proxy named the client for which it opened the connection; the span is that of its header.
+    ProxyHeader(&'a ProxyHeader, Span),
+    /// The dialog with a SOCKS proxy is over, or the connection ended in it; the span is what the client
+    /// sent in it. If the proxy agreed, what follows is read anew.
+    Socks(&'a SocksExchange, Span),
+    /// Bytes that belong to no protocol that is read, before, after or instead of what was expected.
+    StrayBytes(&'a StrayBytes),
     /// An HTTP proxy was asked for a tunnel and agreed; what follows is read anew.
     TunnelOpened(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel and refused, or did not answer.

@@ -5,6 +5,7 @@ mod connection;
 mod context;
 mod dns;
 pub mod event;
+mod intermediary;
 mod layers;
 pub mod limits;
 mod offsets;

@@ -15,7 +15,7 @@ pub(super) fn ending(connection: &Connection, watched_until: Timestamp) -> Endin
     // A SYN without answer does not mean that one direction was not captured.
     let unseen = unseen.filter(|_| connection.state != TcpState::SynSent);
     let relevant = match connection.nature {
-        Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable => true,
+        Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable | Nature::Http2 => true,
         Nature::Unknown => connection.started_by == StartedBy::Syn,
         Nature::Http | Nature::Other => false,
     };
@@ -30,7 +30,7 @@ fn outcome(connection: &Connection) -> Outcome {
             Nature::Unreadable,
             TcpState::Reset(_) | TcpState::HalfClosed(_) | TcpState::Closed(_),
         ) if is_failed(connection.tls.as_deref()) => Outcome::Aborted,
-        (Nature::Unreadable, _) => Outcome::Undecodable,
+        (Nature::Unreadable | Nature::Http2, _) => Outcome::Undecodable,
         (Nature::Http | Nature::Other, _) => Outcome::NotWebSocket,
         (Nature::UpgradeRequested, _) if connection.is_rejected => Outcome::Rejected,
         (Nature::Unknown | Nature::WebSocket, TcpState::Established) => Outcome::Open,

@@ -4,4 +4,5 @@ pub mod frame;
 pub mod incident;
 pub mod outcome;
 pub mod phases;
+pub mod proxy;
 pub mod tls;

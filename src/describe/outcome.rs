@@ -39,7 +39,7 @@ impl ConnectionEnd {
                 Nature::UpgradeRequested => "aborted before the upgrade request was answered",
                 Nature::Unreadable => "TLS handshake failed",
                 Nature::WebSocket => "aborted without a Close from each side",
-                Nature::Unknown | Nature::Http | Nature::Other => "aborted",
+                Nature::Unknown | Nature::Http | Nature::Http2 | Nature::Other => "aborted",
             },
             Outcome::Refused => "refused: RST answered the SYN",
             Outcome::Timeout if is_asked => "no answer to the upgrade request",
@@ -85,7 +85,7 @@ pub fn status(outcome: Option<Outcome>, state: TcpState, nature: Nature) -> &'st
                 Nature::Unknown => "opening",
                 Nature::Http | Nature::UpgradeRequested => "upgrading",
                 Nature::WebSocket => "open",
-                Nature::Unreadable => "not decoded",
+                Nature::Unreadable | Nature::Http2 => "not decoded",
                 Nature::Other => "no WebSocket",
             },
         },
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_same_outcome_has_the_meaning_that_the_connection_gives_it() {
-        use Nature::{Http, Unknown, Unreadable, UpgradeRequested, WebSocket};
+        use Nature::{Http, Http2, Unknown, Unreadable, UpgradeRequested, WebSocket};
         use StartedBy::{Midstream, Syn};
         use Transport::{H2, Tcp, Tls};
         #[rustfmt::skip]
@@ -115,7 +115,7 @@ mod tests {
             (Outcome::Rejected,    UpgradeRequested, Syn,       Tcp, "not upgraded to a WebSocket"),
             (Outcome::Closed,      WebSocket,        Syn,       Tcp, "closed"),
             (Outcome::Undecodable, Unreadable,       Syn,       Tls, "TLS: encrypted, not decoded"),
-            (Outcome::Undecodable, Unreadable,       Syn,       H2,  "HTTP/2: not decoded"),
+            (Outcome::Undecodable, Http2,            Syn,       H2,  "HTTP/2: not decoded"),
         ];
         for (outcome, nature, started_by, transport, expected) in rows {
             let end = ConnectionEnd { outcome, nature, started_by, transport };

@@ -159,6 +159,13 @@ impl Http1Decoder {
         self.exchanges.awaiting_response()
     }
 
+    /// Whether the server's next bytes should begin the head of the response to a handshake or CONNECT.
+    pub fn awaits_head_of_response(&self) -> bool {
+        self.exchanges.is_response_awaited()
+            && self.server.held.is_empty()
+            && matches!(self.server.reading, Reading::First | Reading::Head)
+    }
+
     /// The handshake (or CONNECT) that ended HTTP on this connection, for the layer that continues:
     /// after [`Progress::Upgraded`], [`Progress::SwitchedOther`], [`Progress::Tunnel`] or
     /// [`Http1Decoder::finish`].

@@ -10,7 +10,9 @@ pub mod head;
 mod head_summary;
 mod line;
 mod observation;
+mod other_protocol;
 mod probe;
+mod stray;
 
 pub use body::plain_body;
 pub use connection::{EARLY_LIMIT, Http1Decoder, Progress};
@@ -18,7 +20,9 @@ pub use head::Head;
 pub use head_summary::{Traces, names_engine_io};
 pub use line::is_token;
 pub use observation::Observation;
+pub use other_protocol::{OtherProtocol, begins_http2};
 pub use probe::{Match, looks_like_request, looks_like_response};
+pub use stray::{HeadStart, find_head, is_text, stray_length};
 
 /// One opening handshake as far as the capture shows it (RFC 6455 §4).
 #[derive(Clone, Debug, Default)]

@@ -2,10 +2,12 @@
 
 use crate::analysis::PayloadPacket;
 use crate::analysis::event::{
-    CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition,
+    CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition, SocksExchange,
+    StrayBytes,
 };
 use crate::findings::{Finding, Rule};
 use crate::http::Handshake;
+use crate::proxy::ProxyHeader;
 use crate::stream::{Direction, Gap, Origin, Span};
 use crate::tls;
 use crate::websocket::{Frame, Message};
@@ -60,6 +62,12 @@ pub enum EntryKind<'a> {
     NoResponse(&'a Handshake),
     /// An HTTP proxy was asked for a tunnel. The entry is where the request is.
     Tunnel(TunnelAnswer, &'a Handshake),
+    /// A proxy named the client for which it opened the connection.
+    ProxyHeader(&'a ProxyHeader),
+    /// A SOCKS proxy was asked for a connection; how that ended.
+    Socks(&'a SocksExchange),
+    /// Bytes that belong to no protocol that is read.
+    StrayBytes(&'a StrayBytes),
     /// Something that TLS shows without its secrets.
     Tls(&'a tls::Observation<'a>),
     /// WebSocket without its handshake was recognized.

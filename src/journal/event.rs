@@ -30,6 +30,13 @@ pub(super) fn entry_of<'a>(
             Some(head) => at_head(entry(EntryKind::Response(handshake)), SERVER, Some(head)),
             None => at_head(entry(EntryKind::NoResponse(handshake)), SERVER, None),
         },
+        ConnectionEvent::ProxyHeader(header, span) => {
+            entry(EntryKind::ProxyHeader(header)).within(CLIENT, span)
+        }
+        ConnectionEvent::Socks(socks, span) => entry(EntryKind::Socks(socks)).within(CLIENT, span),
+        ConnectionEvent::StrayBytes(stray) => {
+            entry(EntryKind::StrayBytes(stray)).within(stray.direction, stray.span)
+        }
         ConnectionEvent::TunnelOpened(handshake) => {
             let kind = EntryKind::Tunnel(TunnelAnswer::Opened, handshake);
             at_head(entry(kind), CLIENT, handshake.request.as_ref())

@@ -188,6 +188,10 @@ impl ConnectionHistory {
             self.refused_before = self.refused_before.saturating_add(1);
         }
         self.upgrade = Some(Exchange::of(handshake));
+        // A reset before was the answer to a void SYN-ACK.
+        if self.ended.is_some_and(|end| end.how == How::Rst) {
+            (self.ended, self.reset) = (None, None);
+        }
     }
 
     fn message(&mut self, direction: Direction, message: &Message<'_>, partner: Option<Partner>) {
@@ -243,9 +247,7 @@ impl ConnectionHistory {
                     self.ended = Some(end);
                 }
             }
-            // Opened once more: a reset before was the answer to a void SYN-ACK.
-            TcpState::Established => (self.ended, self.reset) = (None, None),
-            TcpState::SynSent | TcpState::Refused => {}
+            TcpState::SynSent | TcpState::Refused | TcpState::Established => {}
         }
     }
 }

@@ -235,11 +235,12 @@ pub const OUTCOMES: [Outcome; 8] = [
 ];
 
 /// Every nature, in the order they are shown.
-pub const NATURES: [Nature; 6] = [
+pub const NATURES: [Nature; 7] = [
     Nature::WebSocket,
     Nature::UpgradeRequested,
     Nature::Http,
     Nature::Unreadable,
+    Nature::Http2,
     Nature::Other,
     Nature::Unknown,
 ];

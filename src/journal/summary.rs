@@ -189,6 +189,9 @@ impl Tally {
             | ConnectionEvent::HandshakeEnded(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::TunnelRefused(_)
+            | ConnectionEvent::ProxyHeader(..)
+            | ConnectionEvent::Socks(..)
+            | ConnectionEvent::StrayBytes(_)
             | ConnectionEvent::Tls(..)
             | ConnectionEvent::NotAFrame(..)
             | ConnectionEvent::HeaderUnfinished(..)
@@ -304,8 +307,9 @@ impl Tally {
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
 fn is_ours(connection: &Connection) -> bool {
     match connection.nature {
-        Nature::WebSocket | Nature::UpgradeRequested => true,
-        Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
+        // A WebSocket may be inside.
+        Nature::WebSocket | Nature::UpgradeRequested | Nature::Unreadable => true,
+        Nature::Unknown | Nature::Http | Nature::Http2 | Nature::Other => false,
     }
 }
 

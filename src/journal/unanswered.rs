@@ -95,11 +95,14 @@ impl UnansweredRequest {
 pub(super) fn is_part_of_end(event: &ConnectionEvent<'_>) -> bool {
     match event {
         ConnectionEvent::Gap(..)
+        | ConnectionEvent::StrayBytes(_)
         | ConnectionEvent::Conflict(..)
         | ConnectionEvent::Limit(_)
         | ConnectionEvent::StateChanged
         | ConnectionEvent::Ended(_) => true,
         ConnectionEvent::Opened
+        | ConnectionEvent::ProxyHeader(..)
+        | ConnectionEvent::Socks(..)
         | ConnectionEvent::UpgradeRequested(_)
         | ConnectionEvent::HandshakeEnded(_)
         | ConnectionEvent::TunnelOpened(_)

@@ -2,6 +2,7 @@
 
 mod finding;
 mod lines;
+mod proxies;
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -322,6 +322,7 @@ fn nature_name(nature: Nature) -> &'static str {
         Nature::UpgradeRequested => "asked",
         Nature::WebSocket => "websocket",
         Nature::Unreadable => "opaque",
+        Nature::Http2 => "http2",
         Nature::Other => "other",
     }
 }
@@ -333,6 +334,7 @@ fn nature_words(nature: Nature) -> &'static str {
         Nature::UpgradeRequested => "asked for a WebSocket and did not get one",
         Nature::WebSocket => "WebSocket",
         Nature::Unreadable => "encrypted or not decodable",
+        Nature::Http2 => "HTTP/2, not decoded",
         Nature::Other => "other protocols",
     }
 }

@@ -2,6 +2,7 @@
 
 mod found;
 mod message;
+mod proxies;
 mod rows;
 mod tls;
 mod words;
@@ -17,6 +18,7 @@ use super::{Breadth, Detail, Listing, Report, Selection};
 use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
 };
+use crate::describe::proxy;
 use crate::findings::{Finding, Peers};
 use crate::journal::{Entry, EntryKind, FoldedFindings, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
@@ -159,7 +161,18 @@ impl<W: Write> Text<W> {
             EntryKind::HeaderUnfinished(bytes) => {
                 self.header_unfinished(origin, connection, direction, bytes, span);
             }
-            EntryKind::Gap(gap) if self.shows(connection) => {
+            EntryKind::ProxyHeader(header) => {
+                self.proxy_words(origin, connection, direction, &proxy::proxy_header(header));
+            }
+            EntryKind::Socks(socks) => {
+                self.proxy_words(origin, connection, direction, &proxy::socks(socks));
+            }
+            EntryKind::StrayBytes(stray) => {
+                self.proxy_words(origin, connection, direction, &proxy::stray_bytes(stray));
+            }
+            EntryKind::Gap(gap)
+                if self.shows(connection) || connection.nature == Nature::Unreadable =>
+            {
                 // With a short snap length every large packet is cut: once is enough.
                 let is_cut = gap.cause == GapCause::SnapLength;
                 if !(is_cut && self.cut_reported) {
@@ -189,7 +202,7 @@ impl<W: Write> Text<W> {
     fn shows(&self, connection: &Connection) -> bool {
         match connection.nature {
             Nature::WebSocket | Nature::UpgradeRequested => true,
-            Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => {
+            Nature::Unknown | Nature::Http | Nature::Http2 | Nature::Unreadable | Nature::Other => {
                 self.options.selection.breadth == Breadth::All
             }
         }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::analysis::event::{
-    Connection, ConnectionId, Nature, Outcome, StartedBy, TcpState, Transport,
+    Connection, ConnectionId, Intermediary, Nature, Outcome, StartedBy, TcpState, Transport,
 };
 use crate::findings::{Rule, Severity};
 use crate::http::Handshake;
@@ -22,6 +22,8 @@ pub struct ConnectionRow {
     pub client: SocketAddr,
     /// The peer that accepted it.
     pub server: SocketAddr,
+    /// Proxies on its way, as far as its bytes show them.
+    pub intermediaries: Vec<Intermediary>,
     /// How its first packet looked.
     pub started_by: StartedBy,
     /// What carries it.
@@ -127,6 +129,7 @@ impl ConnectionRow {
             id: connection.id,
             client: connection.client,
             server: connection.server,
+            intermediaries: connection.intermediaries.clone(),
             started_by: connection.started_by,
             transport: connection.transport,
             nature: connection.nature,
@@ -162,6 +165,9 @@ impl ConnectionRow {
     pub(super) fn update(&mut self, connection: &Connection) {
         self.client = connection.client;
         self.server = connection.server;
+        if self.intermediaries.len() != connection.intermediaries.len() {
+            self.intermediaries.clone_from(&connection.intermediaries);
+        }
         self.transport = connection.transport;
         self.nature = connection.nature;
         self.state = connection.state;

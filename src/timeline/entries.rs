@@ -148,6 +148,9 @@ impl Timeline {
                 self.learn(at, handshake);
                 RowKind::Tunnel(handshake.status())
             }
+            EntryKind::ProxyHeader(_) => RowKind::ProxyHeader,
+            EntryKind::Socks(socks) => RowKind::Socks(socks.outcome),
+            EntryKind::StrayBytes(stray) => RowKind::StrayBytes(stray.place),
             EntryKind::Tls(seen) => {
                 let step = TlsStep::of(seen)?;
                 if let Some((row, facts)) =
@@ -420,11 +423,11 @@ impl Timeline {
 fn is_shown(connection: &Connection, entry: Option<&Entry<'_>>) -> bool {
     match entry.map(|entry| entry.kind) {
         Some(EntryKind::Ended { ending, .. }) => return ending.relevant,
-        Some(EntryKind::Tunnel(..)) => return true,
+        Some(EntryKind::Tunnel(..) | EntryKind::ProxyHeader(_)) => return true,
         _ => {}
     }
     match connection.nature {
-        Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable => true,
+        Nature::UpgradeRequested | Nature::WebSocket | Nature::Unreadable | Nature::Http2 => true,
         Nature::Unknown => {
             let is_over = matches!(connection.state, TcpState::Refused | TcpState::Reset(_));
             connection.started_by == StartedBy::Syn && is_over

@@ -190,6 +190,9 @@ fn is_in_stream(row: &Row, direction: Direction) -> bool {
             | RowKind::Request
             | RowKind::Response(_)
             | RowKind::Tunnel(_)
+            | RowKind::ProxyHeader
+            | RowKind::Socks(_)
+            | RowKind::StrayBytes(_)
             | RowKind::Tls(_)
             | RowKind::Gap
             | RowKind::SyncLost

@@ -12,6 +12,7 @@ mod open;
 mod opener;
 mod packed;
 mod packets;
+mod proxies;
 mod record;
 mod reread;
 mod resume_points;

@@ -107,6 +107,9 @@ impl<'s> Opener<'s> {
                 self.handshake(timeline, &row)
             }
             RowKind::Tls(_)
+            | RowKind::ProxyHeader
+            | RowKind::Socks(_)
+            | RowKind::StrayBytes(_)
             | RowKind::SyncLost
             | RowKind::SyncFound
             | RowKind::NotAFrame

@@ -1,6 +1,6 @@
 //! A row in 44 bytes.
 
-use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition};
+use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition, SocksOutcome, StrayPlace};
 use crate::findings::Severity;
 use crate::stream::{Direction, PacketId, Timestamp};
 use crate::timeline::row::{Row, RowId, RowKind, RowScope};
@@ -56,6 +56,9 @@ enum RowCode {
     NoResponse,
     Tunnel,
     TunnelUnanswered,
+    ProxyHeader,
+    Socks,
+    StrayBytes,
     TlsClientHello,
     TlsServerHello,
     TlsHelloRetryRequest,
@@ -178,6 +181,9 @@ impl PackedRow {
             | RowCode::NoResponse
             | RowCode::Tunnel
             | RowCode::TunnelUnanswered
+            | RowCode::ProxyHeader
+            | RowCode::Socks
+            | RowCode::StrayBytes
             | RowCode::TlsClientHello
             | RowCode::TlsServerHello
             | RowCode::TlsHelloRetryRequest
@@ -242,6 +248,15 @@ impl PackedRow {
             RowCode::NoResponse => RowKind::NoResponse,
             RowCode::Tunnel => RowKind::Tunnel(Some(self.detail)),
             RowCode::TunnelUnanswered => RowKind::Tunnel(None),
+            RowCode::ProxyHeader => RowKind::ProxyHeader,
+            RowCode::Socks => {
+                let known = SOCKS_OUTCOMES.get(variant).copied();
+                RowKind::Socks(known.unwrap_or(SocksOutcome::Unfinished))
+            }
+            RowCode::StrayBytes => {
+                let known = STRAY_PLACES.get(variant).copied();
+                RowKind::StrayBytes(known.unwrap_or(StrayPlace::BeforeFrames))
+            }
             RowCode::TlsClientHello => RowKind::Tls(TlsStep::ClientHello),
             RowCode::TlsServerHello => RowKind::Tls(TlsStep::ServerHello),
             RowCode::TlsHelloRetryRequest => RowKind::Tls(TlsStep::HelloRetryRequest),
@@ -293,6 +308,9 @@ fn code(row: &Row) -> (RowCode, u16) {
         RowKind::NoResponse => (RowCode::NoResponse, 0),
         RowKind::Tunnel(Some(status)) => (RowCode::Tunnel, status),
         RowKind::Tunnel(None) => (RowCode::TunnelUnanswered, 0),
+        RowKind::ProxyHeader => (RowCode::ProxyHeader, 0),
+        RowKind::Socks(outcome) => (RowCode::Socks, place(&SOCKS_OUTCOMES, &outcome)),
+        RowKind::StrayBytes(at) => (RowCode::StrayBytes, place(&STRAY_PLACES, &at)),
         RowKind::Tls(step) => match step {
             TlsStep::ClientHello => (RowCode::TlsClientHello, 0),
             TlsStep::ServerHello => (RowCode::TlsServerHello, 0),
@@ -391,6 +409,25 @@ const OUTCOMES: [Outcome; 8] = [
     Outcome::Undecodable,
 ];
 
+const SOCKS_OUTCOMES: [SocksOutcome; 6] = [
+    SocksOutcome::Opened,
+    SocksOutcome::Refused,
+    SocksOutcome::NoMethod,
+    SocksOutcome::LoginFailed,
+    SocksOutcome::Unfinished,
+    SocksOutcome::Unreadable,
+];
+
+const STRAY_PLACES: [StrayPlace; 7] = [
+    StrayPlace::Greeting,
+    StrayPlace::BeforeRequest,
+    StrayPlace::InsteadOfRequest,
+    StrayPlace::BeforeResponse,
+    StrayPlace::InsteadOfResponse,
+    StrayPlace::BeforeFrames,
+    StrayPlace::UnfinishedProxyHeader,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,6 +469,9 @@ mod tests {
             ("no response", RowKind::NoResponse),
             ("tunnel", RowKind::Tunnel(Some(200))),
             ("tunnel without answer", RowKind::Tunnel(None)),
+            ("PROXY header", RowKind::ProxyHeader),
+            ("SOCKS", RowKind::Socks(SocksOutcome::LoginFailed)),
+            ("stray bytes", RowKind::StrayBytes(StrayPlace::BeforeFrames)),
             ("ClientHello", RowKind::Tls(TlsStep::ClientHello)),
             ("ServerHello", RowKind::Tls(TlsStep::ServerHello)),
             ("HelloRetryRequest", RowKind::Tls(TlsStep::HelloRetryRequest)),

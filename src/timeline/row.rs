@@ -1,6 +1,6 @@
 //! One row of the timeline, unpacked: what a screen shows on a line.
 
-use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition};
+use crate::analysis::event::{ConnectionId, Limit, Outcome, Recognition, SocksOutcome, StrayPlace};
 use crate::findings::Severity;
 use crate::stream::{Direction, PacketId, Timestamp};
 use crate::timeline::tls::TlsStep;
@@ -76,6 +76,12 @@ pub enum RowKind {
     NoResponse,
     /// An HTTP proxy was asked for a tunnel, with the status that it answered, if it did.
     Tunnel(Option<u16>),
+    /// A proxy named the real client.
+    ProxyHeader,
+    /// A SOCKS proxy was asked for a connection.
+    Socks(SocksOutcome),
+    /// Bytes that belong to no protocol that is read.
+    StrayBytes(StrayPlace),
     /// A step of TLS that can be read without its secrets.
     Tls(TlsStep),
     /// Bytes are missing.

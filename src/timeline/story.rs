@@ -53,6 +53,8 @@ impl ConnectionStory {
         if !matches!(entry.kind, EntryKind::Message(_) | EntryKind::Frame(_)) {
             kept.lookup.clone_from(&connection.lookup);
             kept.tls.clone_from(&connection.tls);
+            kept.intermediaries.clone_from(&connection.intermediaries);
+            kept.stray.clone_from(&connection.stray);
         }
         if let EntryKind::Ended { ending, .. } = entry.kind {
             self.watched_until = Some(ending.watched_until);

@@ -20,7 +20,7 @@ pub use certificate::{Certificate, CertificateName, MOST_NAMES};
 pub use facts::{Facts, Foreign, Known, LastRecord, MOST_FOREIGN, Seen, SideFacts};
 pub use hello::{ClientHello, MOST_LISTED, ServerHello};
 pub use keylog::{KeyLog, KeyLogError, LoggedSecret};
-pub use record::{ContentType, begins_record, is_client_hello};
+pub use record::{ContentType, begins_record, is_client_hello, may_begin_record};
 pub use session::{Observation, RecordSeen, Session};
 pub use suite::suite_name;
 pub use version::Version;

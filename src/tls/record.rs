@@ -77,6 +77,11 @@ pub fn begins_record(bytes: &[u8]) -> bool {
     matches!(header(bytes), Header::Whole(header) if header.version <= Version::TLS_1_3)
 }
 
+/// Whether bytes are the beginning of a record's header, and too few to be sure.
+pub fn may_begin_record(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && header(bytes) == Header::Short
+}
+
 /// Whether bytes begin with a record that begins with a `ClientHello` (RFC 8446 §4.1.2).
 pub fn is_client_hello(bytes: &[u8]) -> bool {
     begins_record(bytes)

@@ -1,23 +1,30 @@
 //! Requests and responses, until they agree on something else.
 
 use super::next::{Next, NextLayer, StackStart, Successor, ignore};
+use super::stray;
 use super::tls::{Tls, note_answer_in_tls};
 use super::tunnel;
 use super::websocket::{UNNEGOTIATED, WebSocket, is_convincing, negotiated};
 use crate::analysis::context::Context;
 use crate::analysis::event::{
-    Connection, ConnectionEvent, Event, EventKind, Limit, Nature, Recognition, Refusal,
+    Connection, ConnectionEvent, Event, EventKind, Intermediary, Limit, Nature, Recognition,
+    Refusal, StrayPlace,
 };
 use crate::analysis::sink::Sink;
-use crate::http::{Http1Decoder, Observation, Progress};
+use crate::http::{
+    HeadStart, Http1Decoder, Match, Observation, OtherProtocol, Progress, begins_http2, find_head,
+    is_text,
+};
 use crate::stream::{Buffer, Chunk, Direction, Gap, Origin};
-use crate::tls::begins_record;
+use crate::tls::{begins_record, may_begin_record};
 use crate::websocket::Start;
 
 /// HTTP/1.x.
 #[derive(Debug, Default)]
 pub(super) struct Http {
     decoder: Http1Decoder,
+    /// What the server sent where a response to a handshake should begin.
+    answer: Buffer,
     /// Memory taken by what it holds back, as the budget knows it.
     kept: usize,
 }
@@ -47,7 +54,20 @@ impl Http {
             // The other direction is not in the capture: after the request, there must be frames.
             return self.take_for_frames(connection, context);
         }
-        let progress = self.decoder.push(direction, chunk, &mut |seen| {
+        let mut read = chunk;
+        if direction == Direction::ServerToClient && self.decoder.awaits_head_of_response() {
+            match self.answer(chunk, connection, context) {
+                Answer::Head(rest) => read = rest,
+                Answer::Waiting => {
+                    self.account(context);
+                    return Next::Stay;
+                }
+                Answer::Foreign => return self.leave(direction, chunk, start, connection, context),
+            }
+        }
+        // Bytes of the chunk that were passed over.
+        let strays = chunk.bytes.len().saturating_sub(read.bytes.len());
+        let progress = self.decoder.push(direction, read, &mut |seen| {
             http_event(connection, chunk.origin, seen, context.sink);
         });
         self.account(context);
@@ -76,17 +96,27 @@ impl Http {
                 let handshake = self.decoder.take_handshake();
                 let compression = negotiated(handshake.as_ref());
                 let frames = WebSocket::open(compression, Start::Boundary, connection);
-                let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
+                let (layer, held) = (NextLayer::FirstFrames(frames), vec![self.held_of_client()]);
+                let consumed = consumed.saturating_add(strays);
                 Successor { held, consumed, ..Successor::new(layer) }.into()
             }
             Progress::Tunnel { consumed } => {
                 let handshake = self.decoder.take_handshake().unwrap_or_default();
                 connection.nature = Nature::Unknown;
+                let proxy = Intermediary::of_connect(&handshake);
+                connection.carrier.add_intermediary(proxy);
                 context.emit(connection, ConnectionEvent::TunnelOpened(&handshake));
                 let Some(inner) = tunnel::enter(start) else {
                     return ignore(connection, Nature::Other);
                 };
                 let (layer, held) = (NextLayer::Tunnel(inner), vec![self.held_of_client()]);
+                let consumed = consumed.saturating_add(strays);
+                Successor { held, consumed, ..Successor::new(layer) }.into()
+            }
+            // HTTP/2, perhaps: what follows shows it.
+            Progress::SwitchedOther { consumed } if start.depth < tunnel::MAX_TUNNELS => {
+                let (layer, held) = (NextLayer::Opening, vec![self.held_of_client()]);
+                let consumed = consumed.saturating_add(strays);
                 Successor { held, consumed, ..Successor::new(layer) }.into()
             }
             Progress::SwitchedOther { .. } => ignore(connection, Nature::Other),
@@ -97,6 +127,7 @@ impl Http {
     /// Drops what it holds back, to save memory.
     pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         self.decoder.evict();
+        self.answer.evict();
         self.account(context);
     }
 
@@ -107,7 +138,7 @@ impl Http {
 
     /// Tells the budget what it holds back now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
-        let kept = self.decoder.memory();
+        let kept = self.decoder.memory().saturating_add(self.answer.memory());
         if kept != self.kept {
             context.budget().change(self.kept, kept);
             self.kept = kept;
@@ -135,7 +166,46 @@ impl Http {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) {
+        let answer = std::mem::take(&mut self.answer);
+        let place = StrayPlace::InsteadOfResponse;
+        stray::report(Direction::ServerToClient, place, &answer, connection, context);
         self.decoder.finish(&mut |seen| http_event(connection, now, seen, context.sink));
+    }
+
+    /// Takes what the server sends where a response to a handshake should begin: perhaps after bytes that
+    /// it sent by mistake.
+    fn answer<'c, S: Sink>(
+        &mut self,
+        chunk: Chunk<'c>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Answer<'c> {
+        let direction = Direction::ServerToClient;
+        let before = self.answer.bytes().len();
+        if before == 0 && find_head(direction, chunk.bytes) == HeadStart::At(0) {
+            return Answer::Head(chunk);
+        }
+        self.answer.push(chunk);
+        let bytes = self.answer.bytes();
+        let strays = match find_head(direction, bytes) {
+            HeadStart::At(strays) => strays,
+            HeadStart::NeedMore if bytes.len() <= MOST_STRAYS => return Answer::Waiting,
+            HeadStart::NeedMore | HeadStart::Nowhere => {
+                let is_short = begins_http2(bytes) == Match::NeedMore || may_begin_record(bytes);
+                let may_be_printed = is_text(bytes) && OtherProtocol::of(bytes).is_none();
+                let waits = is_short || (may_be_printed && bytes.len() <= MOST_STRAYS);
+                return if waits { Answer::Waiting } else { Answer::Foreign };
+            }
+        };
+        let mut held = std::mem::take(&mut self.answer);
+        let head = held.split_off(strays);
+        stray::report(direction, StrayPlace::BeforeResponse, &held, connection, context);
+        // The chunk is the last of these; what comes before it is the beginning of the status line.
+        let pieces = head.chunks().count();
+        for piece in head.chunks().take(pieces.saturating_sub(1)) {
+            self.decoder.push(direction, piece, &mut |_| {});
+        }
+        Answer::Head(chunk.skip(strays.saturating_sub(before)))
     }
 
     /// The stream does not begin with HTTP, or stopped being HTTP.
@@ -148,12 +218,13 @@ impl Http {
         context: &mut Context<'_, S>,
     ) -> Next {
         let held = Direction::BOTH.map(|direction| (direction, self.decoder.take_held(direction)));
-        let mut beginning = held
-            .iter()
-            .find(|(other, _)| *other == direction)
-            .map(|(_, held)| held.bytes().to_vec())
-            .unwrap_or_default();
-        beginning.extend_from_slice(chunk.bytes);
+        let beginning = if self.answer.is_empty() {
+            let before = held.iter().find(|(other, _)| *other == direction);
+            let before = before.map(|(_, held)| held.bytes()).unwrap_or_default();
+            [before, chunk.bytes].concat()
+        } else {
+            self.answer.bytes().to_vec()
+        };
         if direction == Direction::ServerToClient {
             // Known before the handshake is reported as failed: it is why.
             note_answer_in_tls(&beginning, chunk, connection, context);
@@ -198,6 +269,16 @@ impl Http {
     }
 }
 
+/// What the server sent where a response should begin.
+enum Answer<'c> {
+    /// The head begins, or goes on, with this.
+    Head(Chunk<'c>),
+    /// More bytes are needed.
+    Waiting,
+    /// Another protocol.
+    Foreign,
+}
+
 /// Hands on what the decoder observed.
 fn http_event<S: Sink>(
     connection: &mut Connection,
@@ -222,6 +303,8 @@ fn http_event<S: Sink>(
             ConnectionEvent::HandshakeEnded(handshake)
         }
         Observation::TunnelRefused(handshake) => {
+            let proxy = Intermediary::of_connect(handshake);
+            connection.carrier.add_intermediary(proxy);
             connection.nature = Nature::UpgradeRequested;
             connection.is_rejected = handshake.status().is_some();
             ConnectionEvent::TunnelRefused(handshake)
@@ -230,6 +313,9 @@ fn http_event<S: Sink>(
     };
     sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });
 }
+
+/// Bytes before a response that are taken for such as were sent by mistake, at most.
+const MOST_STRAYS: usize = 1 << 12;
 
 /// The status that agrees to an upgrade (RFC 9110 §15.2.2).
 const SWITCHING_PROTOCOLS: u16 = 101;

@@ -7,11 +7,15 @@
 mod carried;
 #[cfg(test)]
 pub(crate) mod cipher;
+mod first_frames;
 mod http;
 mod next;
+mod opening;
 mod probe;
 mod reread;
+mod socks;
 mod start;
+mod stray;
 mod tls;
 mod tunnel;
 mod websocket;
@@ -20,10 +24,13 @@ pub(super) use self::carried::Carried;
 pub(super) use self::next::{Change, Roles, StackStart};
 pub(super) use self::tls::is_failed;
 
+use self::first_frames::FirstFrames;
 use self::http::Http;
 use self::next::{Next, NextLayer, Successor};
+use self::opening::Opening;
 use self::probe::Probe;
 use self::reread::RereadRow;
+use self::socks::Socks;
 use self::tls::Tls;
 use self::tunnel::Tunnel;
 use self::websocket::WebSocket;
@@ -39,14 +46,20 @@ use crate::websocket::Settings;
 enum Layer {
     /// No payload yet.
     Start,
+    /// The beginning, which does not show at once what follows.
+    Opening(Box<Opening>),
     /// The beginning is missing: looking for something known.
     Probe(Box<Probe>),
+    /// The dialog with a SOCKS proxy.
+    Socks(Box<Socks>),
     /// Requests and responses.
     Http(Box<Http>),
     /// A tunnel of an HTTP proxy, and what is in it.
     Tunnel(Box<Tunnel<Stack>>),
     /// Records of TLS.
     Tls(Box<Tls>),
+    /// Frames of which one direction or both have not begun.
+    FirstFrames(Box<FirstFrames>),
     /// Frames.
     WebSocket(WebSocket),
     /// What is read again.
@@ -102,7 +115,12 @@ impl Stack {
             let start = self.start;
             let next = match &mut self.layer {
                 Layer::Start => start::choose(direction, chunk, start, connection, context),
+                Layer::Opening(opening) => {
+                    opening.push(direction, chunk, start, connection, context)
+                }
                 Layer::Probe(probe) => probe.read(direction, chunk, start, connection, context),
+                Layer::Socks(socks) => socks.push(direction, chunk, start, connection, context),
+                Layer::FirstFrames(first) => first.push(direction, chunk, connection, context),
                 Layer::Http(http) => http.push(direction, chunk, start, connection, context),
                 Layer::Tunnel(tunnel) => tunnel.push(direction, chunk, connection, context),
                 Layer::Tls(tls) => tls.push(direction, chunk, connection, context),
@@ -170,9 +188,12 @@ impl Carried for Stack {
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.save(direction),
             Layer::Start
+            | Layer::Opening(_)
             | Layer::Probe(_)
+            | Layer::Socks(_)
             | Layer::Http(_)
             | Layer::Tls(_)
+            | Layer::FirstFrames(_)
             | Layer::WebSocket(_)
             | Layer::RereadRow(_)
             | Layer::Ignored => Some(Vec::new()),
@@ -209,6 +230,10 @@ impl Carried for Stack {
                 frames.gap(direction, gap, connection, context);
                 Next::Stay
             }
+            Layer::FirstFrames(first) => {
+                first.gap(direction, gap, connection, context);
+                Next::Stay
+            }
             Layer::Http(http) => http.gap(direction, gap, context),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
@@ -216,7 +241,9 @@ impl Carried for Stack {
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.gap(direction, gap, connection, context),
             // The first bytes are missing: a capture that begins later, in effect.
-            Layer::Start => Next::become_layer(NextLayer::Probe),
+            Layer::Start | Layer::Opening(_) | Layer::Socks(_) => {
+                Next::become_layer(NextLayer::Probe)
+            }
             Layer::Probe(_) | Layer::Ignored => Next::Stay,
         };
         match next {
@@ -241,6 +268,9 @@ impl Carried for Stack {
         match &mut self.layer {
             Layer::Http(http) => http.finish(context.now, connection, context),
             Layer::WebSocket(frames) => frames.finish(connection, context),
+            Layer::FirstFrames(first) => first.finish(connection, context),
+            Layer::Opening(opening) => opening.finish(connection, context),
+            Layer::Socks(socks) => socks.finish(connection, context),
             Layer::Tunnel(tunnel) => tunnel.finish(connection, context),
             Layer::RereadRow(row) => row.inner.finish(connection, context),
             #[cfg(test)]
@@ -255,7 +285,9 @@ impl Carried for Stack {
 
     fn evict<S>(&mut self, context: &mut Context<'_, S>) {
         match &mut self.layer {
+            Layer::Opening(opening) => opening.evict(context),
             Layer::Probe(probe) => probe.evict(context),
+            Layer::FirstFrames(first) => first.evict(context),
             Layer::Http(http) => http.evict(context),
             Layer::Tls(tls) => tls.evict(context),
             Layer::Tunnel(tunnel) => tunnel.evict(context),
@@ -263,13 +295,16 @@ impl Carried for Stack {
             Layer::RereadRow(row) => row.inner.evict(context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.evict(context),
-            Layer::Start | Layer::Ignored => {}
+            Layer::Start | Layer::Socks(_) | Layer::Ignored => {}
         }
     }
 
     fn kept(&self) -> usize {
         match &self.layer {
+            Layer::Opening(opening) => opening.kept(),
             Layer::Probe(probe) => probe.kept(),
+            Layer::Socks(socks) => socks.kept(),
+            Layer::FirstFrames(first) => first.kept(),
             Layer::Http(http) => http.kept(),
             Layer::Tls(tls) => tls.kept(),
             Layer::Tunnel(tunnel) => tunnel.kept(),
@@ -288,8 +323,14 @@ impl Carried for Stack {
     #[inline]
     fn reads_in_turn(&self) -> bool {
         match &self.layer {
-            Layer::WebSocket(_) | Layer::Probe(_) | Layer::RereadRow(_) | Layer::Ignored => false,
-            Layer::Start | Layer::Http(_) | Layer::Tls(_) => true,
+            Layer::WebSocket(_)
+            | Layer::FirstFrames(_)
+            | Layer::Probe(_)
+            | Layer::RereadRow(_)
+            | Layer::Ignored => false,
+            Layer::Start | Layer::Opening(_) | Layer::Socks(_) | Layer::Http(_) | Layer::Tls(_) => {
+                true
+            }
             Layer::Tunnel(tunnel) => tunnel.reads_in_turn(),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.reads_in_turn(),
@@ -301,7 +342,10 @@ impl Layer {
     /// The layer that is to read on, which has read nothing yet.
     fn new(next: NextLayer) -> Self {
         match next {
+            NextLayer::Opening => Self::Opening(Box::default()),
             NextLayer::Probe => Self::Probe(Box::default()),
+            NextLayer::Socks(version) => Self::Socks(Box::new(Socks::new(version))),
+            NextLayer::FirstFrames(frames) => Self::FirstFrames(Box::new(FirstFrames::new(frames))),
             NextLayer::Http => Self::Http(Box::default()),
             NextLayer::Tunnel(start) => Self::Tunnel(Box::new(Tunnel { inner: Stack::new(start) })),
             NextLayer::Tls => Self::Tls(Box::default()),

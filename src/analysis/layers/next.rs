@@ -2,6 +2,7 @@
 
 use super::websocket::WebSocket;
 use crate::analysis::event::{Connection, Nature};
+use crate::proxy::SocksVersion;
 use crate::stream::{Buffer, Direction};
 
 /// What is known where a stack begins.
@@ -57,14 +58,20 @@ pub(super) struct Successor {
 /// Which layer reads on.
 #[derive(Debug)]
 pub(super) enum NextLayer {
+    /// The beginning of a stream, which does not show at once what it carries.
+    Opening,
     /// What follows is not known: something known is looked for.
     Probe,
+    /// The dialog of SOCKS.
+    Socks(SocksVersion),
     /// Requests and responses.
     Http,
     /// A tunnel, and what is known where the stack in it begins.
     Tunnel(StackStart),
     /// Records of TLS.
     Tls,
+    /// Frames that have not begun.
+    FirstFrames(WebSocket),
     /// Frames.
     WebSocket(WebSocket),
     /// Records of the cipher for tests: the number of its offset map, and where the stack in it begins.

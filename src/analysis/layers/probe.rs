@@ -206,11 +206,6 @@ impl Probe {
     }
 }
 
-/// Whether bytes begin with the client's connection preface of HTTP/2 (RFC 9113 §3.4).
-pub(super) fn is_http2_preface(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PRI * HTTP/2.0\r\n")
-}
-
 fn points(run: Run) -> u32 {
     match run.end {
         RunEnd::Exact => 2 + run.frames.min(2),

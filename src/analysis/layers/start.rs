@@ -1,14 +1,16 @@
 //! What the first bytes of a stream are to be read as.
 
 use super::http::Http;
-use super::next::{Next, NextLayer, Roles, StackStart, ignore};
-use super::probe::is_http2_preface;
+use super::next::{Next, NextLayer, Roles, StackStart};
+use super::opening::http2;
 use super::tls::Tls;
 use super::websocket::{UNNEGOTIATED, WebSocket};
 use crate::analysis::context::Context;
-use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition, Transport};
+use crate::analysis::event::{Connection, ConnectionEvent, Recognition};
 use crate::analysis::sink::Sink;
-use crate::http::{Match, looks_like_request, looks_like_response};
+use crate::http::{
+    HeadStart, Match, begins_http2, find_head, looks_like_request, looks_like_response,
+};
 use crate::stream::{Chunk, Direction};
 use crate::tls::begins_record;
 use crate::websocket::Start;
@@ -28,12 +30,13 @@ pub(super) fn choose<S: Sink>(
     if begins_record(chunk.bytes) {
         return Tls::start(direction, chunk.bytes, start.roles, connection);
     }
-    if is_http2_preface(chunk.bytes) {
-        connection.transport = Transport::H2;
-        return ignore(connection, Nature::Unreadable);
+    if begins_http2(chunk.bytes) == Match::Yes && start.roles == Roles::Guessed {
+        return http2(connection);
     }
     Next::become_layer(match start.roles {
-        Roles::Known => Http::start(connection),
+        // Nearly always, the first bytes are a whole head.
+        Roles::Known if begins_head(direction, chunk.bytes) => Http::start(connection),
+        Roles::Known => NextLayer::Opening,
         Roles::Guessed if start.is_forced && !is_http(chunk.bytes) => {
             let frames = WebSocket::open(UNNEGOTIATED, Start::Anywhere, connection);
             context.emit(connection, ConnectionEvent::Recognized(Recognition::Forced));
@@ -41,6 +44,11 @@ pub(super) fn choose<S: Sink>(
         }
         Roles::Guessed => NextLayer::Probe,
     })
+}
+
+/// Whether bytes begin with what `direction` sends, and with nothing before it.
+fn begins_head(direction: Direction, bytes: &[u8]) -> bool {
+    find_head(direction, bytes) == HeadStart::At(0)
 }
 
 fn is_http(bytes: &[u8]) -> bool {

@@ -82,4 +82,4 @@ impl<C: Carried> Tunnel<C> {
 }
 
 /// Tunnels that are followed within each other: one through each proxy on the way.
-const MAX_TUNNELS: u8 = 16;
+pub(super) const MAX_TUNNELS: u8 = 16;

@@ -1,6 +1,7 @@
 //! The phases of a connection, in the order in which they came: for `diagnose` and the inspector.
 
 mod network;
+mod proxies;
 mod secure;
 
 use std::fmt::Write as _;
@@ -49,8 +50,10 @@ pub enum PhaseLabel {
     Icmp,
     /// The TLS handshake.
     Tls,
-    /// A tunnel through an HTTP proxy.
+    /// A proxy on the way.
     Proxy,
+    /// Bytes that belong to no protocol that is read.
+    Stray,
     /// The opening handshake of WebSocket.
     Upgrade,
     /// The first message with content.
@@ -80,6 +83,7 @@ impl PhaseLabel {
             Self::Icmp => "ICMP",
             Self::Tls => "TLS",
             Self::Proxy => "Proxy",
+            Self::Stray => "Stray",
             Self::Upgrade => "Upgrade",
             Self::First => "First",
             Self::Messages => "Messages",
@@ -100,6 +104,7 @@ impl PhaseLabel {
             Self::Icmp => "icmp",
             Self::Tls => "tls",
             Self::Proxy => "proxy",
+            Self::Stray => "stray_bytes",
             Self::Upgrade => "upgrade",
             Self::First => "first_message",
             Self::Messages => "messages",
@@ -120,6 +125,7 @@ pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
     phases.extend(connection.lookup.as_deref().map(|lookup| network::dns(lookup, connection)));
     phases.push(network::tcp(connection));
     phases.extend(network::icmp(connection));
+    phases.extend(proxies::intermediaries(connection));
     phases
         .extend(history.tunnel.as_ref().map(|tunnel| exchange(PhaseLabel::Proxy, tunnel, source)));
     let tls = secure::phase(connection);
@@ -140,6 +146,7 @@ pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
         phases.push(recognized(recognition, connection));
     }
     phases.extend(tls.filter(|_| is_answer));
+    phases.extend(proxies::stray_bytes(connection));
     phases.extend(first_message(history));
     phases.extend(messages(history, connection));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(history, side)));

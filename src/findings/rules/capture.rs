@@ -397,8 +397,9 @@ pub(super) static RULES: &[Rule] = &[
 /// Whether what happens on a connection matters to a reader of WebSocket traffic.
 fn is_ours<T>(context: &RuleContext<'_, T>) -> bool {
     match context.connection.nature {
-        Nature::WebSocket | Nature::UpgradeRequested => true,
-        Nature::Unknown | Nature::Http | Nature::Unreadable | Nature::Other => false,
+        // A WebSocket may be inside.
+        Nature::WebSocket | Nature::UpgradeRequested | Nature::Unreadable => true,
+        Nature::Unknown | Nature::Http | Nature::Http2 | Nature::Other => false,
     }
 }
 

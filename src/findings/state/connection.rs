@@ -280,6 +280,9 @@ impl ConnectionState {
                 self.handshake.asked(connection, handshake);
             }
             ConnectionEvent::Opened
+            | ConnectionEvent::ProxyHeader(..)
+            | ConnectionEvent::Socks(..)
+            | ConnectionEvent::StrayBytes(_)
             | ConnectionEvent::TunnelOpened(_)
             | ConnectionEvent::Tls(..)
             | ConnectionEvent::TunnelRefused(_)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::proxies::{IntermediaryFields, StrayFields};
 use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState};
 use crate::capture::FilePackets;
 use crate::findings::{Rule, Severity};
@@ -47,6 +48,18 @@ pub(in super::super) struct ConnectionLine<'a> {
     /// Absent if there is no TLS, or its beginning was not captured.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<TlsFields<'a>>,
+    /// The client that the last PROXY header names; absent if none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    real_client: Option<String>,
+    /// What the last SOCKS or HTTP proxy was to connect to; absent without such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_target: Option<String>,
+    /// Proxies on the way; absent if the bytes show none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    intermediaries: Vec<IntermediaryFields<'a>>,
+    /// Bytes that belong to no protocol that is read; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stray_bytes: Vec<StrayFields<'a>>,
 }
 
 /// The times of a connection, in words.
@@ -91,6 +104,10 @@ impl<'a> ConnectionLine<'a> {
             messages: sides(connection.messages),
             bytes: sides(connection.bytes),
             tls: connection.tls.as_deref().map(TlsFields::of),
+            real_client: connection.real_client().map(|it| it.to_string()),
+            proxy_target: connection.target(),
+            intermediaries: connection.intermediaries.iter().map(IntermediaryFields::of).collect(),
+            stray_bytes: connection.stray.iter().map(StrayFields::of).collect(),
         }
     }
 }

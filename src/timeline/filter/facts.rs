@@ -19,6 +19,10 @@ impl<'a> FilterSubject<'a> {
         let subject = Self {
             connection: entry.connection.map(FilterConnection::from),
             direction: entry.direction,
+            intermediaries: entry
+                .connection
+                .map(|it| it.carrier.intermediaries.as_slice())
+                .unwrap_or_default(),
             ..Self::new(kind, entry.origin, start)
         };
         match entry.kind {
@@ -40,7 +44,7 @@ impl<'a> FilterSubject<'a> {
     /// A row of a connection. Contents and the first frames of messages are known if it was opened.
     pub fn of_row(
         row: &Row,
-        connection: &ConnectionRow,
+        connection: &'a ConnectionRow,
         opened: Option<&'a Opened>,
         handshake: Option<&'a Handshake>,
         findings: &'a [&'a Finding],
@@ -63,6 +67,7 @@ impl<'a> FilterSubject<'a> {
             handshake,
             outcome: connection.outcome,
             findings,
+            intermediaries: &connection.intermediaries,
             ..Self::new(EntryClass::from(row.kind), at(row.last), start)
         }
     }
@@ -180,6 +185,9 @@ impl From<RowKind> for EntryClass {
             RowKind::Gap => Self::Gap,
             RowKind::Ended(_) => Self::End,
             RowKind::Tls(_)
+            | RowKind::ProxyHeader
+            | RowKind::Socks(_)
+            | RowKind::StrayBytes(_)
             | RowKind::SyncLost
             | RowKind::SyncFound
             | RowKind::NotAFrame

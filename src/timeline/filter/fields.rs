@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::analysis::event::Intermediary;
 use crate::findings::Finding;
 use crate::http::{Handshake, Head};
 use crate::stream::{Origin, length_u64};
@@ -214,6 +215,10 @@ pub static FIELDS: &[FilterField] = &[
         |row| Some(endpoint(row.connection?.client))),
     one("server", &[], FieldType::Address(Ports::Yes), "address of the peer that accepted it",
         |row| Some(endpoint(row.connection?.server))),
+    one("real_client", &["proxy.src"], FieldType::Address(Ports::Yes), "the client that a PROXY header names",
+        |row| row.intermediaries.iter().rev().find_map(Intermediary::real_client).map(endpoint)),
+    one("proxy_target", &["socks.remote_name"], FieldType::Text, "what a SOCKS or HTTP proxy was to connect to, as name or address with port",
+        |row| row.intermediaries.iter().rev().find_map(Intermediary::target).map(|it| FieldValue::Text(it.into_bytes().into()))),
     two("host", &["ip.addr"], FieldType::Address(Ports::No), "address of either peer",
         |row| row.connection.map(|it| peers(&it).map(host))),
     two("port", &["tcp.port"], FieldType::Number, "TCP port of either peer",

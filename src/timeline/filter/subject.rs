@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::analysis::event::{ConnectionId, Outcome, TcpState, Transport};
+use crate::analysis::event::{ConnectionId, Intermediary, Outcome, TcpState, Transport};
 use crate::findings::Finding;
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span, Timestamp};
@@ -34,6 +34,8 @@ pub struct FilterSubject<'a> {
     pub outcome: Option<Outcome>,
     /// What it breaks.
     pub findings: &'a [&'a Finding],
+    /// Proxies on the way of the connection.
+    pub intermediaries: &'a [Intermediary],
 }
 
 /// What filters ask of a connection.
@@ -104,6 +106,7 @@ impl FilterSubject<'_> {
             handshake: None,
             outcome: None,
             findings: &[],
+            intermediaries: &[],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The Connection tab: addresses, phases, the end, and what was sent each way.
 
-use crate::analysis::event::Outcome;
+use crate::analysis::event::{Intermediary, Outcome};
 use crate::describe::outcome::ConnectionEnd;
 use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
@@ -46,6 +46,14 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
         page.paragraph(0, Role::Title, &line.text());
     } else {
         page.line(line);
+    }
+    if let Some(client) = connection.intermediaries.iter().rev().find_map(Intermediary::real_client)
+    {
+        page.entry("client", LABELS, Role::Text, &format!("{client}, named by a PROXY header"));
+    }
+    if let Some(target) = connection.intermediaries.iter().rev().find_map(Intermediary::target) {
+        let target = safe(target.as_bytes(), LONGEST);
+        page.entry("target", LABELS, Role::Text, &format!("{target}, through a proxy"));
     }
     if let Some(path) = &connection.path {
         page.entry("path", LABELS, Role::Text, &safe(path.as_bytes(), LONGEST));

@@ -2,6 +2,7 @@
 
 use crate::describe::incident;
 use crate::describe::outcome::ConnectionEnd;
+use crate::describe::proxy;
 use crate::describe::tls::tls_step;
 use crate::findings::Severity;
 use crate::stream::Direction;
@@ -198,6 +199,9 @@ pub(super) fn name(row: &Row) -> String {
         RowKind::NoResponse => "No response",
         RowKind::Tunnel(Some(status)) => return format!("Tunnel through a proxy: {status}"),
         RowKind::Tunnel(None) => "Tunnel through a proxy: no answer",
+        RowKind::ProxyHeader => "PROXY header",
+        RowKind::Socks(_) => "SOCKS proxy",
+        RowKind::StrayBytes(_) => "Stray bytes",
         RowKind::Tls(step) => match step {
             TlsStep::ClientHello => "TLS ClientHello",
             TlsStep::ServerHello => "TLS ServerHello",
@@ -250,6 +254,15 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
             None => "Its opcode is reserved; a receiver must fail the connection.".to_owned(),
         },
         RowKind::NoResponse => "No response came to the upgrade request.".to_owned(),
+        RowKind::ProxyHeader | RowKind::Socks(_) | RowKind::StrayBytes(_) => {
+            let words = match row.kind {
+                RowKind::StrayBytes(_) => timeline.stray_bytes_of(row).map(proxy::stray_bytes),
+                _ => timeline.intermediary_of(row).map(proxy::intermediary),
+            }?;
+            let mut text = words.name;
+            escape(&words.details, usize::MAX, &mut text);
+            text
+        }
         RowKind::Tls(_) => {
             let tls = timeline.tls_of(row)?;
             let words = tls_step(&tls.seen, tls.duration)?;

@@ -3,9 +3,10 @@
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use crate::analysis::event::StartedBy;
+use crate::analysis::event::{SocksOutcome, StartedBy};
 use crate::describe::incident;
 use crate::describe::outcome::{ConnectionEnd, is_failure};
+use crate::describe::proxy::{self, ProxyTone, ProxyWords};
 use crate::describe::tls::{TlsTone, TlsWords, tls_step};
 use crate::stream::Direction;
 use crate::text::role::Role;
@@ -83,6 +84,13 @@ fn label(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
         }
         RowKind::NoResponse => ("no answer".to_owned(), theme.style(Role::Error)),
         RowKind::Tunnel(_) => ("CONNECT".to_owned(), theme.style(Role::Handshake)),
+        RowKind::ProxyHeader => ("PROXY".to_owned(), theme.style(Role::Handshake)),
+        RowKind::Socks(outcome) => {
+            let is_opened = outcome == SocksOutcome::Opened;
+            let role = if is_opened { Role::Handshake } else { Role::Error };
+            ("SOCKS".to_owned(), theme.style(role))
+        }
+        RowKind::StrayBytes(_) => (sized("stray"), theme.style(Role::Warning)),
         RowKind::Tls(step) => {
             let role = match tls_words(timeline, row).map(|words| words.tone) {
                 Some(TlsTone::Failure) => Role::Error,
@@ -203,6 +211,19 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
             }
             None => (String::new(), dim),
         },
+        RowKind::ProxyHeader | RowKind::Socks(_) | RowKind::StrayBytes(_) => {
+            match proxy_words(timeline, row) {
+                Some(ProxyWords { name, details, tone }) => {
+                    let role = match tone {
+                        ProxyTone::Good => Role::Text,
+                        ProxyTone::Strange => Role::Warning,
+                        ProxyTone::Failure => Role::Error,
+                    };
+                    (name + &safe(&details, LONGEST), theme.style(role))
+                }
+                None => (String::new(), dim),
+            }
+        }
         RowKind::Gap => {
             let missing = format!("{} missing", counted(row.length, "byte"));
             (missing, theme.style(Role::Warning))
@@ -238,6 +259,14 @@ fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {
             None => (app.theme.symbols().ellipsis.to_owned(), dim),
         },
     }
+}
+
+/// What a proxy did, or what stray bytes are, in the words of printed lines.
+pub(in crate::tui) fn proxy_words(timeline: &Timeline, row: &Row) -> Option<ProxyWords> {
+    if let RowKind::StrayBytes(_) = row.kind {
+        return timeline.stray_bytes_of(row).map(proxy::stray_bytes);
+    }
+    timeline.intermediary_of(row).map(proxy::intermediary)
 }
 
 /// A step of TLS in the words of printed lines.

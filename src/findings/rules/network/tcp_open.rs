@@ -223,7 +223,10 @@ fn is_reset_early(context: &RuleContext<'_, Ending>) -> bool {
             !is_answered && connection.bytes.server > 0
         }
         (Nature::Unknown, Direction::ClientToServer)
-        | (Nature::Http | Nature::WebSocket | Nature::Unreadable | Nature::Other, _) => false,
+        | (
+            Nature::Http | Nature::Http2 | Nature::WebSocket | Nature::Unreadable | Nature::Other,
+            _,
+        ) => false,
     }
 }
 
