@@ -192,7 +192,9 @@ impl Http {
             HeadStart::NeedMore if bytes.len() <= MOST_STRAYS => return Answer::Waiting,
             HeadStart::NeedMore | HeadStart::Nowhere => {
                 let is_short = begins_http2(bytes) == Match::NeedMore || may_begin_record(bytes);
-                let may_be_printed = is_text(bytes) && OtherProtocol::of(bytes).is_none();
+                // A greeting is quoted up to the end of its line.
+                let is_known = OtherProtocol::of(bytes).is_some() && bytes.contains(&b'\n');
+                let may_be_printed = is_text(bytes) && !is_known;
                 let waits = is_short || (may_be_printed && bytes.len() <= MOST_STRAYS);
                 return if waits { Answer::Waiting } else { Answer::Foreign };
             }

@@ -263,9 +263,10 @@ impl Opening {
         let (client, server) = (self.held.client.bytes(), self.held.server.bytes());
         let is_known = OtherProtocol::of(client).is_some();
         let chunks = self.chunks.client.max(self.chunks.server);
-        client.len().max(server.len()) <= MOST_STRAYS
-            && chunks <= MOST_CHUNKS
-            && (!is_known || server.is_empty())
+        let length = client.len().max(server.len());
+        length <= MOST_STRAYS
+            && (chunks <= MOST_CHUNKS || length <= FEW_BYTES)
+            && (!is_known || looks_like_response(server) == Match::NeedMore)
     }
 
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
@@ -336,6 +337,9 @@ const MOST_HEADERS: u8 = 16;
 
 /// Bytes of a side that nothing is known of, before the connection is passed over.
 const MOST_STRAYS: usize = 1 << 11;
+
+/// Bytes of a side that may come in any number of chunks.
+const FEW_BYTES: usize = 64;
 
 /// Chunks of a side that nothing is known of, before the connection is passed over.
 const MOST_CHUNKS: u32 = 8;
