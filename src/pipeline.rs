@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::analysis::event::Event;
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
-use crate::findings::{Checker, Findings, Reading, Settings};
+use crate::findings::{Checker, ConnectionName, Findings, NamedConnections, Reading, Settings};
 use crate::journal::{Builder, Hindsight, Journal, Summary};
 use crate::tls::KeyLogError;
 
@@ -15,6 +15,7 @@ pub struct Pipeline {
     analyzer: Analyzer,
     /// `None` if no rules are checked: that takes time.
     checker: Option<Checker>,
+    named: NamedConnections,
     builder: Builder,
     /// Memory taken above the layers, as the budget knows it.
     kept: usize,
@@ -23,12 +24,33 @@ pub struct Pipeline {
 impl Pipeline {
     /// Makes a pipeline that has seen nothing.
     pub fn new(options: AnalyzerOptions, settings: Settings) -> Self {
-        Self { checker: Some(Checker::new(settings)), ..Self::without_rules(options) }
+        let mut named = NamedConnections::default();
+        options.decode_as.iter().for_each(|port| named.add(ConnectionName::Port(*port)));
+        Self {
+            checker: Some(Checker::new(settings).with_named(named.clone())),
+            named,
+            ..Self::without_rules(options)
+        }
+    }
+
+    /// Takes connections that the user named, beside those to be decoded as WebSocket, before any packet.
+    #[must_use]
+    pub fn with_named(mut self, names: impl IntoIterator<Item = ConnectionName>) -> Self {
+        names.into_iter().for_each(|name| self.named.add(name));
+        let named = self.named.clone();
+        self.checker = self.checker.map(|checker| checker.with_named(named));
+        self
     }
 
     /// Makes a pipeline that checks no rules: its entries have no findings.
     pub fn without_rules(options: AnalyzerOptions) -> Self {
-        Self { analyzer: Analyzer::new(options), checker: None, builder: Builder::new(), kept: 0 }
+        Self {
+            analyzer: Analyzer::new(options),
+            checker: None,
+            named: NamedConnections::default(),
+            builder: Builder::new(),
+            kept: 0,
+        }
     }
 
     /// Adds secrets of TLS connections, in the format of key logs.
@@ -88,7 +110,10 @@ impl Pipeline {
             checker.finish(reading, &mut self.builder.feeding(journal));
         }
         let summary = self.builder.summary(self.totals(), reading);
-        Summary { found: summary.found.filter(|_| self.checker.is_some()), ..summary }
+        match &self.checker {
+            Some(checker) => Summary { related: checker.related().clone(), ..summary },
+            None => Summary { found: None, ..summary },
+        }
     }
 
     /// What was counted so far.

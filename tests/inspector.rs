@@ -64,6 +64,7 @@ impl Sample {
             spool: None,
             count: u64::MAX,
             options: AnalyzerOptions::default(),
+            named: Vec::new(),
         };
         loader::read(source, &shared);
         Self { shared, store: FileStore::open(&path).unwrap().unwrap() }

@@ -85,6 +85,7 @@ impl Screen {
             spool: None,
             count: u64::MAX,
             options: AnalyzerOptions::default(),
+            named: Vec::new(),
         };
         let stage = loader::read(source, &shared);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
@@ -659,6 +660,7 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
         spool: Some(journal),
         count: u64::MAX,
         options: AnalyzerOptions::default(),
+        named: Vec::new(),
     };
     loader::read(source, &shared);
     let timeline = shared.timeline();

@@ -9,7 +9,7 @@ use super::ExitStatus;
 use super::capture::{OpenedCapture, SourceArgs, SourceKind, no_capture};
 use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
-use super::filter::{FilterArgs, RunInputs};
+use super::filter::{FilterArgs, RunInputs, named};
 use super::jobs::{self, Job};
 use super::join::{self, JoinArgs};
 use super::output::{ColorArgs, Screen, format_parser};
@@ -229,7 +229,7 @@ impl CheckArgs {
         let options = inputs.analyzer_options(self.source.decode_as());
         let settings =
             Settings { each: self.each, message_bytes: self.max_message, ..Settings::default() };
-        Pipeline::new(options, settings)
+        Pipeline::new(options, settings).with_named(named(inputs.filter, &self.connection))
     }
 
     /// Checks one file; called on any thread.

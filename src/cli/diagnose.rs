@@ -7,7 +7,7 @@ use super::capture::{OpenedCapture, SourceArgs, no_capture};
 use super::check::FailOn;
 use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
-use super::filter::{FilterArgs, RunInputs};
+use super::filter::{FilterArgs, RunInputs, named};
 use super::jobs::{self, Job};
 use super::join::{self, JoinArgs};
 use super::output::{ColorArgs, Screen, format_parser};
@@ -146,6 +146,7 @@ impl DiagnoseArgs {
     fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {
         let options = inputs.analyzer_options(self.source.decode_as());
         Pipeline::new(options, Settings::default())
+            .with_named(named(inputs.filter, &self.connection))
     }
 
     /// Diagnoses one file; returns the diagnosis and the failure or remark, if any.

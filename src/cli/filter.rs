@@ -1,6 +1,8 @@
 //! The option `-Y`, and what it requires of the analysis.
 
 use crate::analysis::AnalyzerOptions;
+use crate::analysis::event::ConnectionId;
+use crate::findings::ConnectionName;
 use crate::report::fields;
 use crate::timeline::filter::{CONTENT_LIMIT, Filter, FilterNeed};
 use crate::tls::KeyLog;
@@ -31,6 +33,12 @@ impl FilterArgs {
 /// How many bytes of each message must be kept if a report needs `keep`.
 pub(super) fn kept(filter: &Filter, keep: usize) -> usize {
     if filter.needs().has(FilterNeed::Content) { keep.max(CONTENT_LIMIT) } else { keep }
+}
+
+/// The connections that the user named: in the filter, or by their numbers.
+pub(super) fn named(filter: Option<&Filter>, numbers: &[u64]) -> Vec<ConnectionName> {
+    let numbers = numbers.iter().map(|id| ConnectionName::Number(ConnectionId(*id)));
+    filter.map(Filter::named).unwrap_or_default().into_iter().chain(numbers).collect()
 }
 
 /// What applies to every capture of one run of `check` or `diagnose`.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::capture::CaptureArgs;
 use super::drive::{drive, look_ahead};
-use super::filter::{FilterArgs, kept};
+use super::filter::{FilterArgs, kept, named};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::AnalyzerOptions;
@@ -156,7 +156,9 @@ fn print<R: Report>(
         keylog: capture.keylog()?,
         ..AnalyzerOptions::default()
     };
-    let pipeline = || Pipeline::new(analysis.clone(), settings);
+    let connections: Vec<u64> = intake.selection.connections.iter().map(|id| id.0).collect();
+    let names = named(filter.as_ref(), &connections);
+    let pipeline = || Pipeline::new(analysis.clone(), settings).with_named(names.clone());
     let selected = capture.selected()?;
     let again = || selected.open_again();
     let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::Yes);

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::capture::CaptureArgs;
 use super::drive::{drive, look_ahead};
-use super::filter::{FilterArgs, kept};
+use super::filter::{FilterArgs, kept, named};
 use super::output::format_parser;
 use super::progress::Scrolling;
 use crate::analysis::AnalyzerOptions;
@@ -48,10 +48,11 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     };
     // Rules are evaluated only if the filter needs them: that takes time, and only numbers are wanted.
     let judges = filter.as_ref().is_some_and(|filter| filter.needs().has(FilterNeed::Findings));
+    let names = named(filter.as_ref(), &[]);
     let pipeline = || {
         if judges {
             let settings = Settings { each: u64::MAX, ..Settings::default() };
-            Pipeline::new(analysis.clone(), settings)
+            Pipeline::new(analysis.clone(), settings).with_named(names.clone())
         } else {
             Pipeline::without_rules(analysis.clone())
         }

@@ -65,6 +65,18 @@ pub struct Peers {
     pub server: SocketAddr,
 }
 
+/// A finding that turns out to be more or less bad than it seemed when it was made: only later it became
+/// known whether its connection has to do with WebSocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Revision {
+    /// The number of the finding, from 0 in the order in which findings were given.
+    pub number: u64,
+    /// How bad it seemed.
+    pub before: Severity,
+    /// How bad it is.
+    pub after: Severity,
+}
+
 /// Receives what the rules find.
 pub trait Findings {
     /// Takes one finding: before the event that it is about; after all events, if it was not known
@@ -73,4 +85,7 @@ pub trait Findings {
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
+
+    /// Takes a change of a finding that was given before.
+    fn revised(&mut self, _revision: Revision) {}
 }

@@ -9,7 +9,7 @@ use crate::capture::{LinkType, Packet};
 use crate::findings::engine::checker::Checker;
 use crate::findings::engine::rule::Rule;
 use crate::findings::finding::Finding;
-use crate::findings::finding::Findings;
+use crate::findings::finding::{Findings, Revision};
 use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
 use crate::stream::{PacketId, Timestamp};
@@ -141,6 +141,12 @@ impl Sink for Bench {
 impl Findings for ScenarioFindings {
     fn finding(&mut self, finding: &Finding) {
         self.list.push(finding.clone());
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        let finding = &mut self.list[usize::try_from(revision.number).unwrap()];
+        assert_eq!(finding.severity, revision.before);
+        finding.severity = revision.after;
     }
 
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64) {

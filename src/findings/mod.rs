@@ -11,11 +11,13 @@ mod engine;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod named;
 mod rules;
 mod settings;
 mod state;
 mod words;
 
+pub use self::across::related::RelatedConnections;
 pub use self::engine::cause::{Cause, Explains};
 pub use self::engine::checker::Checker;
 pub use self::engine::rule::{AppliesTo, Example, Rule};
@@ -23,7 +25,8 @@ pub use self::engine::rule_name::{RuleName, UnknownName};
 pub use self::engine::severity::Severity;
 pub use self::engine::snippet::{judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
-pub use self::finding::{Finding, Findings, Peers};
+pub use self::finding::{Finding, Findings, Peers, Revision};
+pub use self::named::{ConnectionName, NamedConnections};
 pub use self::rules::{GROUPS, Group, rule, rules};
 pub use self::settings::{Reading, Settings};
 pub use self::state::capture::CaptureMemory;

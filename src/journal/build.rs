@@ -13,7 +13,7 @@ use super::summary::{Summary, Tally};
 use super::unanswered::{Holding, UnansweredRequest, UnansweredRequests, is_part_of_end};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{PayloadPacket, Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Rule};
+use crate::findings::{Finding, Findings, Reading, Revision, Rule};
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::{Frame, Message, Opcode};
 
@@ -111,6 +111,14 @@ impl<J: Journal> Findings for Assembly<'_, J> {
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
         self.builder.tally.found(rule.severity, count);
         self.builder.folded.push(FoldedFindings { rule, count });
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        // What an earlier pass has learned is final.
+        if self.builder.hindsight.is_none() {
+            self.builder.tally.revised(revision);
+            self.journal.revised(revision);
+        }
     }
 }
 
@@ -291,10 +299,12 @@ impl Builder {
     }
 
     fn number(&mut self, finding: &Finding) -> Found {
-        self.tally.found(finding.severity, 1);
         let number = self.found;
         self.found = self.found.saturating_add(1);
-        Found { number, finding: finding.clone() }
+        let revised = self.hindsight.as_ref().and_then(|hindsight| hindsight.severity(number));
+        let severity = revised.unwrap_or(finding.severity);
+        self.tally.found(severity, 1);
+        Found { number, finding: Finding { severity, ..finding.clone() } }
     }
 
     /// Gives an entry with the findings about its event.
@@ -525,7 +535,12 @@ impl Builder {
         // What was made already has its entry.
         let is_late = |found: &&Found| found.number >= self.found;
         let late = hindsight.late(id, direction, span).filter(is_late);
-        let late: Vec<Found> = late.cloned().collect();
+        let mut late: Vec<Found> = late.cloned().collect();
+        for found in &mut late {
+            if let Some(severity) = hindsight.severity(found.number) {
+                found.finding.severity = severity;
+            }
+        }
         self.attached.extend(late.iter().map(|found| found.number));
         late
     }

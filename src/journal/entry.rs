@@ -5,7 +5,7 @@ use crate::analysis::event::{
     CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition, SocksExchange,
     StrayBytes,
 };
-use crate::findings::{Finding, Rule};
+use crate::findings::{Finding, Revision, Rule};
 use crate::http::Handshake;
 use crate::proxy::ProxyHeader;
 use crate::stream::{Direction, Gap, Origin, Span};
@@ -172,6 +172,9 @@ pub trait Journal {
     /// message that is not complete for a long time. Every finding is given here once.
     fn finding(&mut self, _found: &Found) {}
 
+    /// Learns that a finding, which was given before, is more or less bad than it seemed.
+    fn revised(&mut self, _revision: Revision) {}
+
     /// Memory taken by what it keeps of the network, in bytes, for the budget.
     fn kept(&self) -> usize {
         0
@@ -192,6 +195,10 @@ impl<J: Journal> Journal for &mut J {
 
     fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
         (**self).frame_started(connection, direction, frame);
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        (**self).revised(revision);
     }
 
     fn finding(&mut self, found: &Found) {

@@ -4,6 +4,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::entry::{Entry, EntryKind, Found, Journal};
 use crate::analysis::event::{ConnectionId, Outcome, TcpState};
+use crate::findings::{Revision, Severity};
 use crate::stream::{Direction, Span};
 
 /// What a first pass over a capture learned that is known later than the entries that it concerns:
@@ -15,6 +16,8 @@ use crate::stream::{Direction, Span};
 pub struct Hindsight {
     late: HashMap<ConnectionId, Vec<Found>>,
     ends: HashMap<ConnectionId, FinalState>,
+    /// Findings that turned out to be more or less bad than they seemed, by number.
+    revised: HashMap<u64, Severity>,
 }
 
 /// How a connection ended.
@@ -29,12 +32,17 @@ pub struct FinalState {
 impl Hindsight {
     /// Makes one that has seen nothing.
     pub fn new() -> Self {
-        Self { late: HashMap::new(), ends: HashMap::new() }
+        Self { late: HashMap::new(), ends: HashMap::new(), revised: HashMap::new() }
     }
 
     /// How a connection ended.
     pub fn end(&self, id: ConnectionId) -> Option<FinalState> {
         self.ends.get(&id).copied()
+    }
+
+    /// How bad a finding is, if that became known only after it was made.
+    pub(super) fn severity(&self, number: u64) -> Option<Severity> {
+        self.revised.get(&number).copied()
     }
 
     /// The findings about a part of a stream that were made after it was given.
@@ -54,6 +62,10 @@ impl Hindsight {
 }
 
 impl Journal for Hindsight {
+    fn revised(&mut self, revision: Revision) {
+        self.revised.insert(revision.number, revision.after);
+    }
+
     fn entry(&mut self, entry: &Entry<'_>) {
         let Some(connection) = entry.connection else { return };
         match entry.kind {

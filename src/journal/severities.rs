@@ -17,13 +17,24 @@ impl Severities {
         self == Self::default()
     }
 
-    /// Counts as many findings of a severity.
-    pub fn add(&mut self, severity: Severity, count: u64) {
-        let counter = match severity {
+    /// Counts a finding with another severity than before.
+    pub fn move_one(&mut self, before: Severity, after: Severity) {
+        let counter = self.counter(before);
+        *counter = counter.saturating_sub(1);
+        self.add(after, 1);
+    }
+
+    fn counter(&mut self, severity: Severity) -> &mut u64 {
+        match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
             Severity::Note => &mut self.notes,
-        };
+        }
+    }
+
+    /// Counts as many findings of a severity.
+    pub fn add(&mut self, severity: Severity, count: u64) {
+        let counter = self.counter(severity);
         *counter = counter.saturating_add(count);
     }
 

@@ -5,7 +5,7 @@ use crate::analysis::Totals;
 use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
 use crate::capture::{FilePackets, LinkType};
 use crate::decode::link_type_name;
-use crate::findings::{CaptureMemory, Reading, Severity};
+use crate::findings::{CaptureMemory, Reading, RelatedConnections, Revision, Severity};
 use crate::text::amount::{counted, duration, grouped, seconds, size};
 
 /// What a capture comes to.
@@ -27,6 +27,8 @@ pub struct Summary {
     pub notes: Vec<Note>,
     /// The files that were read as one; none if there was only one.
     pub files: Vec<FilePackets>,
+    /// Which connections have to do with WebSocket.
+    pub related: RelatedConnections,
 }
 
 /// How much of a capture a filter matches.
@@ -149,12 +151,18 @@ impl Tally {
             matched: None,
             notes: self.notes(reading),
             files: reading.files.to_vec(),
+            related: RelatedConnections::default(),
         }
     }
 
     /// Counts as many findings of a severity.
     pub(super) fn found(&mut self, severity: Severity, count: u64) {
         self.found.add(severity, count);
+    }
+
+    /// Counts a finding with another severity than before.
+    pub(super) fn revised(&mut self, revision: Revision) {
+        self.found.move_one(revision.before, revision.after);
     }
 
     /// Counts something about the capture as a whole.

@@ -4,6 +4,7 @@ use std::io;
 
 use super::{Detail, Report, Selection};
 use crate::analysis::event::Connection;
+use crate::findings::Revision;
 use crate::journal::{Entry, EntryKind, FoldedFindings, Found, Journal, Matched, Summary};
 use crate::stream::{Direction, Timestamp};
 use crate::timeline::filter::Matcher;
@@ -127,6 +128,10 @@ impl<R: Report> Journal for Filtered<'_, R> {
 
     fn takes_frame(&self, frame: &Frame) -> bool {
         self.report.takes_frame(frame)
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        self.report.revised(revision);
     }
 
     fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {

@@ -66,6 +66,13 @@ impl Density {
         }
     }
 
+    /// Forgets which findings there were.
+    pub(super) fn clear_marks(&mut self) {
+        for bucket in &mut self.buckets {
+            bucket.worst = None;
+        }
+    }
+
     /// Adds what is in `range` to buckets that divide it evenly.
     pub(super) fn add_to(&self, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
         for (index, bucket) in (self.base..).zip(&self.buckets) {

@@ -2,6 +2,7 @@
 
 use crate::analysis::PayloadPacket;
 use crate::analysis::event::{Connection, Ending, Nature, StartedBy, TcpState};
+use crate::findings::Revision;
 use crate::http::Handshake;
 use crate::journal::{Entry, EntryId, EntryKind, Found, Journal};
 use crate::stream::{Direction, Gap, PacketId, Span};
@@ -52,6 +53,10 @@ impl Journal for Timeline {
 
     fn finding(&mut self, found: &Found) {
         self.keep_finding(&found.finding);
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        self.revise_finding(revision);
     }
 
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {

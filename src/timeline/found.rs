@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::findings::{Finding, Rule, Severity};
+use crate::analysis::event::ConnectionId;
+use crate::findings::{Finding, Revision, Rule, Severity};
 use crate::journal::{self, Entry, EntryKind, Found};
 use crate::stream::Direction;
 use crate::timeline::record::{FindingRow, Folded, Timeline};
@@ -37,6 +38,71 @@ impl Timeline {
         } else {
             let live = self.drafts.entry(connection).or_default().live();
             live.uncounted.push((finding.rule, finding.severity));
+        }
+    }
+
+    /// Marks a finding as more or less bad than it was.
+    pub(super) fn revise_finding(&mut self, revision: Revision) {
+        let Revision { number, before, after } = revision;
+        self.counts.revisions = self.counts.revisions.saturating_add(1);
+        let counter = self.finding_counter(before);
+        *counter = counter.saturating_sub(1);
+        self.count_finding(after, 1);
+        let place = usize::try_from(number).ok();
+        let Some(found) = place.and_then(|place| self.findings.get_mut(place)) else { return };
+        found.finding.severity = after;
+        let (rows, connection) = ([found.row, found.frame], found.finding.connection);
+        for id in rows.into_iter().flatten() {
+            let worst = self.findings_of(id).map(|it| it.finding.severity).max();
+            if let Some(packed) = self.rows.packed_mut(id) {
+                packed.set_worst(worst);
+            }
+        }
+        self.mark_anew();
+        let Some(connection) = connection else { return };
+        if let Some(at) = self.position(connection) {
+            return self.rank_anew(at, connection);
+        }
+        let findings = self.findings.iter().map(|it| &it.finding);
+        let own = findings.filter(|it| it.connection == Some(connection));
+        let uncounted = own.map(|it| (it.rule, it.severity)).collect();
+        self.drafts.entry(connection).or_default().live().uncounted = uncounted;
+    }
+
+    /// Finds the worst finding of a connection once more.
+    fn rank_anew(&mut self, at: usize, id: ConnectionId) {
+        let own = self.findings.iter().filter(|it| it.finding.connection == Some(id));
+        let folded = self.folded.iter().filter(|it| it.connection == id);
+        let all = own
+            .clone()
+            .map(|it| (it.finding.rule, it.finding.severity))
+            .chain(folded.map(|it| (it.rule, it.rule.severity)));
+        let worst = all.fold(None, |known, found| Some(worse(known, found)));
+        let is_worst =
+            |it: &&FindingRow| worst.is_some_and(|(_, worst)| it.finding.severity == worst);
+        let worst_row = own.clone().filter(is_worst).find_map(|it| it.row);
+        if let Some(connection) = self.connections.get_mut(at) {
+            (connection.worst, connection.worst_row) = (worst, worst_row);
+        }
+    }
+
+    /// Notes once more in the overviews which findings there are.
+    fn mark_anew(&mut self) {
+        self.density.clear_marks();
+        for density in self.indexes.iter_mut().filter_map(|index| index.density.as_mut()) {
+            density.clear_marks();
+        }
+        for found in &self.findings {
+            let severity = found.finding.severity;
+            for row in [found.row, found.frame].into_iter().flatten() {
+                let Some(row) = self.rows.get(row) else { continue };
+                self.density.mark(row.time, severity);
+                let at = found.finding.connection.and_then(|id| self.positions.get(&id));
+                let index = at.and_then(|at| self.indexes.get_mut(*at));
+                if let Some(density) = index.and_then(|index| index.density.as_mut()) {
+                    density.mark(row.time, severity);
+                }
+            }
         }
     }
 
@@ -133,7 +199,10 @@ impl Timeline {
     fn attach(&mut self, at: usize, unplaced: UnplacedFinding, id: RowId) {
         let Some(row) = self.rows.get(id) else { return };
         let place = usize::try_from(unplaced.number).ok();
+        let mut severity = unplaced.severity;
         if let Some(finding) = place.and_then(|place| self.findings.get_mut(place)) {
+            // It may have been revised since.
+            severity = finding.finding.severity;
             match row.scope {
                 RowScope::Frames => {
                     finding.frame = Some(id);
@@ -142,7 +211,6 @@ impl Timeline {
                 RowScope::Messages | RowScope::Both => finding.row = Some(id),
             }
         }
-        let severity = unplaced.severity;
         if row.worst < Some(severity)
             && let Some(packed) = self.rows.packed_mut(id)
         {

@@ -82,6 +82,8 @@ pub struct Counts {
     pub warnings: u64,
     /// Findings that are notes.
     pub notes: u64,
+    /// How often a finding turned out to be more or less bad than it seemed.
+    pub revisions: u64,
     /// The earliest packet's time.
     pub start: Timestamp,
     /// The latest packet's time.
@@ -359,12 +361,16 @@ impl Timeline {
     }
 
     pub(super) fn count_finding(&mut self, severity: Severity, count: u64) {
-        let counter = match severity {
+        let counter = self.finding_counter(severity);
+        *counter = counter.saturating_add(count);
+    }
+
+    pub(super) fn finding_counter(&mut self, severity: Severity) -> &mut u64 {
+        match severity {
             Severity::Error => &mut self.counts.errors,
             Severity::Warning => &mut self.counts.warnings,
             Severity::Note => &mut self.counts.notes,
-        };
-        *counter = counter.saturating_add(count);
+        }
     }
 }
 

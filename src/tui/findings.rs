@@ -8,8 +8,8 @@ use crate::timeline::{FindingRow, Timeline};
 #[derive(Debug, Default)]
 pub struct FindingList {
     entries: Vec<FindingEntry>,
-    /// How many findings there were when the list was made.
-    seen: Option<usize>,
+    /// How many findings there were when the list was made, and how often they had been revised.
+    seen: Option<(usize, u64)>,
     groups: Groups,
     cursor: usize,
     top: usize,
@@ -122,8 +122,9 @@ impl FindingList {
     /// Takes the findings, where there are new ones.
     pub fn refresh(&mut self, timeline: &Timeline) {
         let findings = timeline.findings();
-        if self.seen != Some(findings.len()) {
-            self.seen = Some(findings.len());
+        let seen = (findings.len(), timeline.counts().revisions);
+        if self.seen != Some(seen) {
+            self.seen = Some(seen);
             self.entries = entries(findings, self.groups);
             self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
         }

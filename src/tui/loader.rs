@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::analysis::AnalyzerOptions;
 use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
-use crate::findings::{Reading, Settings};
+use crate::findings::{ConnectionName, Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
 use crate::text::amount::size;
@@ -48,6 +48,8 @@ pub struct LoaderSource {
     pub count: u64,
     /// How to analyze them.
     pub options: AnalyzerOptions,
+    /// The connections that the user named.
+    pub named: Vec<ConnectionName>,
 }
 
 impl SharedTimeline {
@@ -192,7 +194,8 @@ pub fn extract(
 
 /// Reads to the end, on this thread.
 pub fn read(mut source: LoaderSource, shared: &SharedTimeline) -> LoadStage {
-    *shared.pipeline() = Some(Pipeline::new(source.options.clone(), Settings::default()));
+    let pipeline = Pipeline::new(source.options.clone(), Settings::default());
+    *shared.pipeline() = Some(pipeline.with_named(source.named.clone()));
     let (stage, failure) = match packets(&mut source, shared) {
         Ok(stage) => (stage, None),
         Err(error) => (LoadStage::Broken(error.to_string()), Some(error.to_string())),

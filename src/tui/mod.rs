@@ -108,13 +108,19 @@ pub fn run(show: Show) -> io::Result<()> {
     let past = spool.as_ref().map(PacketLog::reader);
     let origin = show.files.map(Origin::Files).or_else(|| past.map(Origin::Kept));
     let mut app = App::new(show.packets.name().to_owned(), show.theme, show.stage.clone());
+    let named = show.filter.as_ref().map(Filter::named).unwrap_or_default();
     if show.filter.is_some() {
         app.rows.set_filter(show.filter);
     }
     app.news = News::new(show.bell);
     let shared = Arc::new(SharedTimeline::with_stop(show.stage, show.stop, show.ending));
-    let source =
-        LoaderSource { packets: show.packets, spool, count: show.count, options: show.options };
+    let source = LoaderSource {
+        packets: show.packets,
+        spool,
+        count: show.count,
+        options: show.options,
+        named,
+    };
     let reader = loader::start(source, Arc::clone(&shared));
     let session = EventLoop {
         app,

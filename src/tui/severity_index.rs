@@ -12,11 +12,13 @@ pub struct Marks {
     seen: usize,
     /// Findings whose row was yet to come.
     waiting: Vec<usize>,
+    /// How often findings had been revised.
+    revisions: u64,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { worst: HashMap::new(), seen: 0, waiting: Vec::new() }
+        Self { worst: HashMap::new(), seen: 0, waiting: Vec::new(), revisions: 0 }
     }
 }
 
@@ -28,6 +30,10 @@ impl Marks {
 
     /// Looks at the findings that are new.
     pub fn learn(&mut self, timeline: &Timeline) {
+        let revisions = timeline.counts().revisions;
+        if self.revisions != revisions {
+            *self = Self { revisions, ..Self::default() };
+        }
         let findings = timeline.findings();
         let waiting = std::mem::take(&mut self.waiting);
         for place in waiting.into_iter().chain(self.seen..findings.len()) {

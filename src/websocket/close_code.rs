@@ -50,6 +50,11 @@ pub enum Wire {
 }
 
 impl CloseCode {
+    /// Whether a code says that something failed.
+    pub fn is_failure(code: u16) -> bool {
+        matches!(code, 1002 | 1003 | 1007..=1009 | 1011..=1014)
+    }
+
     /// What is known of `code`; every code is in the registry or in a range.
     pub fn of(code: u16) -> &'static Self {
         let about = |entry: &&Self| (entry.first..=entry.last).contains(&code);

@@ -7,8 +7,10 @@ pub(crate) mod broken_handshakes;
 pub(crate) mod dns_names;
 pub(crate) mod handshake_keys;
 pub(crate) mod proxied_requests;
+pub(crate) mod related;
 pub(crate) mod server_restarts;
 pub(crate) mod tls_ports;
+mod well_known_ports;
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Nature};
 use crate::findings::across::attempts::Attempts;
@@ -16,6 +18,7 @@ use crate::findings::across::broken_handshakes::BrokenHandshakes;
 use crate::findings::across::dns_names::QueriedNames;
 use crate::findings::across::handshake_keys::HandshakeKeys;
 use crate::findings::across::proxied_requests::ProxiedRequests;
+use crate::findings::across::related::RelatedConnections;
 use crate::findings::across::server_restarts::ServerRestarts;
 use crate::findings::across::tls_ports::TlsPorts;
 use crate::findings::engine::broken_rule::BrokenRule;
@@ -36,6 +39,8 @@ pub(crate) struct Across {
     pub(crate) keys: HandshakeKeys,
     /// Requests that pass through proxies.
     pub(crate) proxied_requests: ProxiedRequests,
+    /// Which connections have to do with WebSocket.
+    pub(crate) related: RelatedConnections,
     /// Closes of servers that go away.
     pub(crate) restarts: ServerRestarts,
     /// Servers that speak TLS.

@@ -34,6 +34,10 @@ impl Cause {
     /// The rank of a broken rule that has no cause of its own.
     pub const BROKEN_RULE: u16 = 500;
 
+    /// The rank of one that the receiver put up with: it is not why the connection ended, but wrong all the
+    /// same.
+    pub const TOLERATED_VIOLATION: u16 = 685;
+
     pub(crate) const fn failure(rank: u16, words: &'static str) -> Self {
         Self { explains: Explains::Failure, rank, words, unless: &[] }
     }

@@ -5,14 +5,18 @@
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::findings::across::Across;
+use crate::findings::across::related::{Knowledge, RelatedConnections};
 use crate::findings::engine::connection::{
     Breach, Breaches, ConnectionChecker, request_place, response_place,
 };
 use crate::findings::engine::context::{CaptureContext, ComparisonContext, EndSeen};
 use crate::findings::engine::dispatch::{RULES_BY_TRIGGER, TriggeredRule};
+use crate::findings::engine::revisions::{FindingConnection, RevisableFindings};
 use crate::findings::engine::rule::Rule;
+use crate::findings::engine::severity::Severity;
 use crate::findings::engine::violation::{Violation, ViolationPlace, Violations};
 use crate::findings::finding::{Finding, Findings, Peers};
+use crate::findings::named::NamedConnections;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
@@ -32,6 +36,7 @@ pub struct Checker {
     found: Breaches,
     /// Memory taken by heads that are kept, in bytes.
     heads: usize,
+    revisable: RevisableFindings,
 }
 
 /// What is kept of a connection.
@@ -52,12 +57,25 @@ impl Checker {
             capture: CaptureMemory::default(),
             found: Breaches::default(),
             heads: 0,
+            revisable: RevisableFindings::default(),
         }
+    }
+
+    /// Takes connections that the user named: they matter whatever they carry.
+    #[must_use]
+    pub fn with_named(mut self, named: NamedConnections) -> Self {
+        self.across.related.name(named);
+        self
     }
 
     /// Memory taken by heads that the rules keep, in bytes.
     pub fn kept(&self) -> usize {
         self.heads
+    }
+
+    /// Which connections have to do with WebSocket, as far as is known.
+    pub fn related(&self) -> &RelatedConnections {
+        &self.across.related
     }
 
     /// Asks the rules about an event, and remembers it.
@@ -108,6 +126,10 @@ impl Checker {
         event: &ConnectionEvent<'_>,
         out: &mut impl Findings,
     ) {
+        if self.across.related.observe(connection, event) == Knowledge::Changed {
+            let report = &mut |revision| out.revised(revision);
+            self.revisable.revise(&self.across.related, report);
+        }
         if let ConnectionEvent::Ended(ending) = event {
             let slot = self.slots.get(connection.slot).and_then(Option::as_deref);
             let outcome =
@@ -142,12 +164,20 @@ impl Checker {
     /// Gives the findings about an event, or counts them if their rule has been broken often.
     fn report(&mut self, connection: &Connection, origin: Origin, out: &mut impl Findings) {
         let Some(Some(slot)) = self.slots.get_mut(connection.slot) else { return };
+        let mut of_connection = None;
         for Breach { by, violation } in self.found.list.drain(..) {
             let rule = by.rule;
             self.across.note(connection.id, rule.broken(), violation.direction);
             if slot.count(rule) <= self.settings.each {
                 let peers = Peers { client: connection.client, server: connection.server };
-                out.finding(&finding(rule, Some((connection.id, peers)), origin, violation));
+                let full = violation.severity.unwrap_or(rule.severity);
+                if rule.is_about_any_connection() && of_connection.is_none() {
+                    of_connection = Some(FindingConnection::of(connection));
+                }
+                let related = &self.across.related;
+                let severity = self.revisable.judge(rule, full, of_connection.as_ref(), related);
+                let about = Some((connection.id, peers));
+                out.finding(&finding((rule, severity), about, origin, violation));
             }
         }
     }
@@ -172,7 +202,11 @@ impl Checker {
                 let attempt = violation.connection.and_then(|id| self.across.attempts.of(id));
                 let peers =
                     attempt.map(|it| (it.id, Peers { client: it.client, server: it.server }));
-                out.finding(&finding(rule, peers, Origin::default(), violation));
+                let of_connection = attempt.map(FindingConnection::of_attempt);
+                let full = violation.severity.unwrap_or(rule.severity);
+                let related = &self.across.related;
+                let severity = self.revisable.judge(rule, full, of_connection.as_ref(), related);
+                out.finding(&finding((rule, severity), peers, Origin::default(), violation));
             }
         }
     }
@@ -269,7 +303,7 @@ fn run<T>(
 }
 
 fn finding(
-    rule: &'static Rule,
+    (rule, severity): (&'static Rule, Severity),
     connection: Option<(ConnectionId, Peers)>,
     origin: Origin,
     violation: Violation,
@@ -278,7 +312,7 @@ fn finding(
     let [first, last] = violation.packets.unwrap_or(place);
     Finding {
         rule,
-        severity: violation.severity.unwrap_or(rule.severity),
+        severity,
         connection: violation.connection.or_else(|| connection.map(|(id, _)| id)),
         peers: connection.map(|(_, peers)| peers),
         direction: violation.direction,

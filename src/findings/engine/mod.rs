@@ -8,6 +8,7 @@ pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod header_class;
 pub(crate) mod partial_header;
+pub(crate) mod revisions;
 pub(crate) mod rule;
 pub(crate) mod rule_name;
 pub(crate) mod severity;

@@ -107,6 +107,12 @@ impl Rule {
         explains(self) && is_about_handshake
     }
 
+    /// Whether its findings matter only on connections that have to do with WebSocket: those about the
+    /// network, TLS and handshakes that failed.
+    pub(crate) fn is_about_any_connection(&self) -> bool {
+        matches!(self.group(), "NET" | "TLS") || ("HS-40".."HS-55").contains(&self.id)
+    }
+
     /// The group of a rule: its id without the number, for example `WS-F`.
     pub fn group(&self) -> &'static str {
         self.id.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('-')

@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::{ConnectionFindings, Extent, FileFindings};
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::findings::{Finding, Peers, Rule, RuleName};
+use crate::findings::{Finding, Peers, Revision, Rule, RuleName};
 use crate::journal::{
     Entry, EntryKind, FoldedFindings, Found, Hindsight, Journal, Severities, Summary,
 };
@@ -52,10 +52,18 @@ pub struct CheckCollector {
     summary: Summary,
     /// What open connections asked for.
     targets: HashMap<ConnectionId, Vec<u8>>,
-    suspects: BTreeMap<ConnectionId, ConnectionFindings>,
+    suspects: BTreeMap<ConnectionId, CollectedFindings>,
     capture: Vec<Finding>,
     /// Memory taken by findings and targets, in bytes.
     kept: usize,
+}
+
+/// What was found on a connection so far.
+#[derive(Debug)]
+struct CollectedFindings {
+    of_connection: ConnectionFindings,
+    /// The number of each finding, in the order in which they were made.
+    numbers: Vec<u64>,
 }
 
 impl CheckCollector {
@@ -83,15 +91,16 @@ impl CheckCollector {
     /// Takes out what was found so far on connections, so that it can be written at once.
     pub fn take(&mut self) -> impl Iterator<Item = ConnectionFindings> + use<> {
         let taken = std::mem::take(&mut self.suspects);
-        let findings = taken.values().flat_map(|suspect| &suspect.findings);
+        let findings = taken.values().flat_map(|suspect| &suspect.of_connection.findings);
         let memory = findings.map(Finding::memory).fold(0, usize::saturating_add);
         self.kept = self.kept.saturating_sub(memory);
-        taken.into_values()
+        taken.into_values().map(|it| it.of_connection)
     }
 
     /// Ends the collection.
     pub fn into_checked(self, file: String, extent: Extent) -> FileFindings {
-        let mut connections: Vec<ConnectionFindings> = self.suspects.into_values().collect();
+        let mut connections: Vec<ConnectionFindings> =
+            self.suspects.into_values().map(|it| it.of_connection).collect();
         for suspect in &mut connections {
             suspect.findings.sort_by_key(|finding| finding.first.packet);
         }
@@ -99,7 +108,8 @@ impl CheckCollector {
         FileFindings { file, extent, connections, capture: self.capture, summary }
     }
 
-    fn keep(&mut self, finding: &Finding) {
+    fn keep(&mut self, found: &Found) {
+        let finding = &found.finding;
         if !self.choice.has(finding.rule, finding.connection) {
             return;
         }
@@ -107,7 +117,9 @@ impl CheckCollector {
         self.kept = self.kept.saturating_add(finding.memory());
         match (finding.connection, finding.peers) {
             (Some(id), Some(Peers { client, server })) => {
-                self.suspect(id, [client, server]).findings.push(finding.clone());
+                let suspect = self.suspect(id, [client, server]);
+                suspect.of_connection.findings.push(finding.clone());
+                suspect.numbers.push(found.number);
             }
             _ => self.capture.push(finding.clone()),
         }
@@ -117,7 +129,10 @@ impl CheckCollector {
         if self.choice.has(folded.rule, Some(connection.id)) {
             self.found.add(folded.rule.severity, folded.count);
             let peers = [connection.client, connection.server];
-            self.suspect(connection.id, peers).folded.push((folded.rule, folded.count));
+            self.suspect(connection.id, peers)
+                .of_connection
+                .folded
+                .push((folded.rule, folded.count));
         }
     }
 
@@ -125,15 +140,18 @@ impl CheckCollector {
         &mut self,
         id: ConnectionId,
         [client, server]: [SocketAddr; 2],
-    ) -> &mut ConnectionFindings {
+    ) -> &mut CollectedFindings {
         let target = self.targets.get(&id);
-        self.suspects.entry(id).or_insert_with(|| ConnectionFindings {
-            id,
-            client,
-            server,
-            target: target.cloned(),
-            findings: Vec::new(),
-            folded: Vec::new(),
+        self.suspects.entry(id).or_insert_with(|| CollectedFindings {
+            of_connection: ConnectionFindings {
+                id,
+                client,
+                server,
+                target: target.cloned(),
+                findings: Vec::new(),
+                folded: Vec::new(),
+            },
+            numbers: Vec::new(),
         })
     }
 
@@ -144,7 +162,7 @@ impl CheckCollector {
         let wanted = |found: &&Found| matcher.chooses(&found.finding, entry);
         let chosen: Vec<&Found> = entry.findings.iter().filter(wanted).collect();
         for found in chosen {
-            self.keep(&found.finding);
+            self.keep(found);
         }
     }
 }
@@ -163,7 +181,7 @@ impl Journal for CheckCollector {
                     });
                     // What was found about the request itself came before.
                     if let Some(suspect) = self.suspects.get_mut(&connection.id) {
-                        suspect.target.get_or_insert_with(|| target.clone());
+                        suspect.of_connection.target.get_or_insert_with(|| target.clone());
                     }
                 }
             }
@@ -196,10 +214,24 @@ impl Journal for CheckCollector {
         }
     }
 
+    /// What was written already remains as it seemed.
+    fn revised(&mut self, revision: Revision) {
+        for CollectedFindings { of_connection, numbers } in self.suspects.values_mut() {
+            let Some(place) = numbers.iter().position(|it| *it == revision.number) else {
+                continue;
+            };
+            if let Some(finding) = of_connection.findings.get_mut(place) {
+                finding.severity = revision.after;
+                self.found.move_one(revision.before, revision.after);
+            }
+            return;
+        }
+    }
+
     /// Without a filter, nothing has to be known of the entry.
     fn finding(&mut self, found: &Found) {
         if self.matcher.is_none() {
-            self.keep(&found.finding);
+            self.keep(found);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{CheckCollector, CheckFormat, CheckWriter, Extent};
 use crate::analysis::event::Connection;
-use crate::findings::Severity;
+use crate::findings::{Revision, Severity};
 use crate::journal::{Entry, Found, Journal, Summary};
 use crate::report::Report;
 use crate::stream::{Direction, Timestamp};
@@ -59,6 +59,10 @@ impl Journal for LiveCheck<'_> {
 
     fn finding(&mut self, found: &Found) {
         self.collector.finding(found);
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        self.collector.revised(revision);
     }
 }
 

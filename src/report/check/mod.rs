@@ -117,6 +117,14 @@ impl FileFindings {
 }
 
 impl ConnectionFindings {
+    /// Whether nothing is wrong with it but what does not matter, because it has nothing to do with
+    /// WebSocket.
+    fn is_aside(&self) -> bool {
+        let is_less = |finding: &Finding| finding.severity < finding.rule.severity;
+        let is_note = |finding: &Finding| finding.severity == Severity::Note;
+        self.findings.iter().any(is_less) && self.findings.iter().all(is_note)
+    }
+
     /// The rules that were broken more often than is reported, if severe enough to be written.
     fn folded(&self, least: Severity) -> impl Iterator<Item = (&'static Rule, u64)> {
         self.folded.iter().copied().filter(move |(rule, _)| rule.severity >= least)

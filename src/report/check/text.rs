@@ -261,7 +261,9 @@ impl CheckWriter for CheckText<'_> {
             self.line.end();
             return self.write();
         }
-        for suspect in &checked.connections {
+        let (asides, rest): (Vec<_>, Vec<_>) =
+            checked.connections.iter().partition(|suspect| suspect.is_aside());
+        for suspect in rest.into_iter().chain(asides) {
             self.suspect(&checked.file, suspect)?;
         }
         if checked.capture.iter().any(|finding| self.options.shows(finding.severity)) {

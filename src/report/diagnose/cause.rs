@@ -10,10 +10,16 @@ pub(super) fn words(rule: &'static Rule) -> &'static str {
 }
 
 /// Sorts findings so that the one that explains most is first; removes those that are only a consequence of
-/// another one.
-pub(super) fn sort<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<&'f Finding> {
+/// another one. What the receiver tolerated comes after what ended the connection.
+pub(super) fn sort<'f>(
+    findings: impl Iterator<Item = &'f Finding>,
+    is_tolerated: impl Fn(&Finding) -> bool,
+) -> Vec<&'f Finding> {
     let mut sorted: Vec<&Finding> = findings.collect();
-    sorted.sort_by_key(|finding| (rank(finding.rule), finding.first.packet));
+    let rank = |finding: &Finding| {
+        if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { rank(finding.rule) }
+    };
+    sorted.sort_by_key(|finding| (rank(finding), finding.first.packet));
     let ids: Vec<&str> = sorted.iter().map(|finding| finding.rule.id).collect();
     sorted.retain(|finding| {
         let unless = finding.rule.explains.map_or(&[][..], |cause| cause.unless);
@@ -55,7 +61,7 @@ mod tests {
     fn no_two_causes_have_the_same_rank_and_all_name_rules_that_exist() {
         let causes: Vec<Cause> = rules().filter_map(|rule| rule.explains).collect();
         let mut ranks: Vec<u16> = causes.iter().map(|cause| cause.rank).collect();
-        ranks.push(Cause::BROKEN_RULE);
+        ranks.extend([Cause::BROKEN_RULE, Cause::TOLERATED_VIOLATION]);
         ranks.sort_unstable();
         assert!(ranks.is_sorted_by(|one, other| one < other), "{ranks:?}");
         for start in causes.iter().flat_map(|cause| cause.unless) {
@@ -73,7 +79,7 @@ mod tests {
         ];
         for (found, expected) in cases {
             let list: Vec<Finding> = found.iter().map(|id| finding(id, 1)).collect();
-            let ids: Vec<&str> = sort(list.iter()).iter().map(|it| it.rule.id).collect();
+            let ids: Vec<&str> = sort(list.iter(), |_| false).iter().map(|it| it.rule.id).collect();
             assert_eq!(ids, *expected, "{found:?}");
         }
     }

@@ -79,8 +79,12 @@ impl DiagnoseCollector {
 
     /// Ends the collection.
     pub fn into_diagnosis(self, file: String, extent: Extent) -> Diagnosis {
+        let related = &self.summary.related;
         let mut stories: Vec<Story> =
             self.stories.into_iter().filter(|story| story.chosen).collect();
+        for story in &mut stories {
+            story.relate(related);
+        }
         stories.sort_by_key(|story| story.connection.id);
         let works = stories.iter().any(|story| match story.verdict {
             Verdict::Dropped | Verdict::Trouble | Verdict::Unknown | Verdict::Fine => true,

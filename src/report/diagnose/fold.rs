@@ -81,8 +81,8 @@ impl LikenessKey {
             verdict: story.verdict,
             // What went well differs in its numbers, and they matter little.
             words: match story.verdict {
-                Verdict::Fine | Verdict::Unknown | Verdict::Other => Vec::new(),
-                Verdict::Failed | Verdict::Dropped | Verdict::Trouble => {
+                Verdict::Fine | Verdict::Unknown => Vec::new(),
+                Verdict::Failed | Verdict::Dropped | Verdict::Trouble | Verdict::Other => {
                     story.words.clone().into_bytes()
                 }
             },

@@ -55,7 +55,14 @@ impl Diagnosis {
 
     /// What failed before there was a connection.
     fn failures(&self) -> impl Iterator<Item = &Finding> {
-        self.capture.iter().filter(|finding| finding.rule.explains() == Explains::Failure)
+        self.capture.iter().filter(|finding| finding.explains() == Explains::Failure)
+    }
+
+    /// Names that did not resolve, but that may have nothing to do with a WebSocket.
+    fn asides(&self) -> impl Iterator<Item = &Finding> {
+        self.capture.iter().filter(|finding| {
+            finding.rule.explains() == Explains::Failure && finding.explains() == Explains::Nothing
+        })
     }
 
     /// The stories that are written.

@@ -3,9 +3,10 @@
 use super::cause;
 use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState, Transport};
 use crate::describe::phases::{Phase, PhaseSource, phases};
-use crate::findings::{Explains, Finding, Rule, Severity};
+use crate::findings::{Explains, Finding, RelatedConnections, Rule, Severity};
 use crate::journal::history::ConnectionHistory;
 use crate::stream::Direction;
+use crate::websocket::CloseCode;
 
 /// A connection that has ended, or that the capture ended.
 #[derive(Clone, Debug)]
@@ -18,10 +19,19 @@ pub struct Story {
     pub(super) findings: Vec<Finding>,
     /// Whether a filter chose it.
     pub(super) chosen: bool,
+    /// Whether it has to do with WebSocket, as far as is known.
+    related: Related,
     /// What it comes to.
     pub(super) verdict: Verdict,
     /// The verdict in words.
     pub(super) words: String,
+}
+
+/// Whether a connection has to do with WebSocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Related {
+    Yes,
+    No,
 }
 
 /// What a connection comes to.
@@ -93,6 +103,7 @@ impl Story {
             history: Some(Box::new(history)),
             findings,
             chosen: true,
+            related: Related::Yes,
             verdict: Verdict::Fine,
             words: String::new(),
         };
@@ -103,8 +114,22 @@ impl Story {
     /// Adds what was found after its end.
     pub(super) fn add(&mut self, finding: &Finding) {
         self.findings.push(finding.clone());
-        if finding.rule.explains() != Explains::Nothing && self.history.is_some() {
+        if finding.explains() != Explains::Nothing && self.history.is_some() {
             self.judge();
+        }
+    }
+
+    /// Learns which connections have to do with WebSocket: of others, nothing is a failure.
+    pub(super) fn relate(&mut self, related: &RelatedConnections) {
+        let rules_it_out = !related.has(&self.connection);
+        self.related = if rules_it_out { Related::No } else { Related::Yes };
+        for finding in &mut self.findings {
+            finding.severity = related.severity(&self.connection, finding.rule, finding.severity);
+        }
+        if self.history.is_some() {
+            self.judge();
+        } else if rules_it_out && self.verdict.is_failure() {
+            self.verdict = Verdict::Other;
         }
     }
 
@@ -127,7 +152,7 @@ impl Story {
 
     /// The findings that explain it, that which explains most first.
     pub(super) fn causes(&self) -> Vec<&Finding> {
-        let speaks = |finding: &&Finding| match finding.rule.explains() {
+        let speaks = |finding: &&Finding| match finding.explains() {
             Explains::Failure
             | Explains::BrokenRule
             | Explains::Drop
@@ -135,7 +160,8 @@ impl Story {
             | Explains::Undecodable => true,
             Explains::Nothing => self.gave_up_over(finding.rule),
         };
-        let mut causes = cause::sort(self.findings.iter().filter(speaks));
+        let mut causes =
+            cause::sort(self.findings.iter().filter(speaks), |it| self.is_tolerated(it));
         let mut ids: Vec<&str> = Vec::new();
         causes.retain(|finding| {
             let is_new = !ids.contains(&finding.rule.id);
@@ -143,6 +169,29 @@ impl Story {
             is_new
         });
         causes
+    }
+
+    /// Whether the receiver of a frame that breaks a rule took it: it continued as if nothing were wrong, or
+    /// the sender itself ended the connection some time later. Then it is not why the connection ended.
+    fn is_tolerated(&self, finding: &Finding) -> bool {
+        let is_of_frames = matches!(finding.rule.group(), "WS-F" | "WS-M" | "WS-C" | "PMD")
+            && finding.explains() == Explains::BrokenRule;
+        let (Some(sender), Some(history)) = (finding.direction, &self.history) else {
+            return false;
+        };
+        let receiver = sender.reverse();
+        let failed = history.closes.get(receiver).as_ref().and_then(|close| close.code);
+        if !is_of_frames || failed.is_some_and(CloseCode::is_failure) {
+            return false;
+        }
+        let has_continued = self
+            .findings
+            .iter()
+            .any(|it| it.rule.id == CONTINUED && it.direction == Some(receiver));
+        let has_left = history.ended.is_some_and(|end| {
+            end.by == sender && end.at.time.since(finding.last.time) >= SOME_TIME
+        });
+        has_continued || has_left
     }
 
     /// Nanoseconds between the last frame, or the handshake, and the first FIN or RST.
@@ -162,7 +211,7 @@ impl Story {
                 || causes.iter().any(|it| it.rule.id == rule.id)
                 // What is only a consequence says nothing new.
                 || rule.explains() != Explains::Nothing;
-            if rule.severity >= Severity::Warning && !is_known {
+            if finding.severity >= Severity::Warning && !is_known {
                 rules.push(rule);
             }
         }
@@ -216,7 +265,7 @@ impl Story {
     fn judge(&mut self) {
         let Some(history) = self.history.as_deref() else { return };
         let causes = self.causes();
-        let parts: Vec<Explains> = causes.iter().map(|finding| finding.rule.explains()).collect();
+        let parts: Vec<Explains> = causes.iter().map(|finding| finding.explains()).collect();
         let has = |part| parts.contains(&part);
         let ended_badly = causes.iter().any(|finding| is_drop(finding, history, self.ending));
         let verdict = if self.is_opened(history) {
@@ -250,6 +299,10 @@ impl Story {
                 Outcome::Open | Outcome::Closed => Verdict::Fine,
             }
         };
+        let verdict = match (self.related, verdict) {
+            (Related::No, Verdict::Failed | Verdict::Dropped | Verdict::Trouble) => Verdict::Other,
+            (Related::Yes | Related::No, verdict) => verdict,
+        };
         let words = super::words::verdict(self, history, verdict, &causes);
         self.verdict = verdict;
         self.words = words;
@@ -258,7 +311,7 @@ impl Story {
 
 /// Whether a finding says that a WebSocket ended in another way than it should have.
 fn is_drop(finding: &Finding, history: &ConnectionHistory, ending: Ending) -> bool {
-    match finding.rule.explains() {
+    match finding.explains() {
         Explains::Drop => true,
         // A peer may refuse to continue by ending TCP, but not by a closing handshake.
         Explains::Failure => {
@@ -272,6 +325,12 @@ fn is_drop(finding: &Finding, history: &ConnectionHistory, ending: Ending) -> bo
     }
 }
 
+/// The rule about receivers that do not fail a connection although they must.
+const CONTINUED: &str = "WS-C16";
+
+/// Nanoseconds after which a receiver has not failed the connection for what it received.
+const SOME_TIME: u64 = 1_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,7 +338,7 @@ mod tests {
     use crate::journal::history::Exchange;
     use crate::journal::{Entry, EntryKind};
     use crate::report::fixture::{connection, finding, handshake, message, origin};
-    use crate::websocket::Opcode;
+    use crate::websocket::{Close, Message, Opcode};
 
     /// How far a connection came.
     #[derive(Clone, Copy)]
@@ -342,6 +401,28 @@ mod tests {
             let seen = (story.verdict, ids.as_slice(), story.words.as_str());
             assert_eq!(seen, (*verdict, *causes, *words), "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_receiver_tolerated_is_not_why_it_ended() {
+        let ids = |story: &Story| -> Vec<&str> {
+            story.causes().iter().map(|finding| finding.rule.id).collect()
+        };
+        // Refused, or so it may be.
+        assert_eq!(ids(&story(HowFar::Cut, &["WS-F01", "WS-C12"])), ["WS-F01", "WS-C12"]);
+        // The receiver continued; its direction is that of the finding about it.
+        let mut tolerated = story(HowFar::Cut, &["WS-F01", "WS-C12"]);
+        let direction = Some(Direction::ServerToClient);
+        tolerated.add(&Finding { direction, ..finding("WS-C16", 1) });
+        assert_eq!(ids(&tolerated), ["WS-C12", "WS-F01"]);
+        // It closed with 1002 in the end.
+        let history = tolerated.history.as_mut().unwrap();
+        let refusal = Close { code: Some(1002), reason: b"" };
+        let close = Message { close: Some(refusal), ..message(Opcode::Close, b"\x03\xea") };
+        let about = connection(1);
+        let said = Entry::new(&about, origin(7), EntryKind::Message(&close));
+        history.observe(&said.within(Direction::ServerToClient, close.span));
+        assert_eq!(ids(&tolerated), ["WS-F01", "WS-C12"]);
     }
 
     #[test]

@@ -267,6 +267,16 @@ impl<'w> DiagnoseText<'w> {
         self.explain(&[finding], None)
     }
 
+    /// What failed before there was a connection, but need not have anything to do with a WebSocket.
+    fn aside(&mut self, finding: &Finding) -> io::Result<()> {
+        self.part(false)?;
+        self.line.paint(Role::Title, "no connection");
+        self.verdict(Verdict::Other, cause::words(finding.rule), finding.rule.id)?;
+        let mut evidence = String::new();
+        escape(finding.evidence.as_bytes(), LONGEST_OTHER, &mut evidence);
+        self.paragraph("", INDENT, &evidence, Some(Role::Dim))
+    }
+
     fn columns(&self) -> usize {
         self.options.columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST)
     }
@@ -306,6 +316,11 @@ impl DiagnoseWriter for DiagnoseText<'_> {
         let stories: Vec<&Story> = diagnosis.shown(&options).collect();
         for block in fold(&stories, options.folding()) {
             self.block(&block)?;
+        }
+        if self.options.selection.connections.is_empty() {
+            for finding in diagnosis.asides() {
+                self.aside(finding)?;
+            }
         }
         if self.has_written {
             self.write()?;

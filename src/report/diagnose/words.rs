@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::cause;
 use super::story::{Story, Verdict};
 use crate::analysis::event::{Outcome, TcpState, Transport};
-use crate::describe::outcome::ConnectionEnd;
-use crate::findings::Finding;
+use crate::describe::outcome::{ConnectionEnd, is_failure};
+use crate::findings::{Explains, Finding};
 use crate::journal::history::{CloseSeen, ConnectionHistory, LONG_SILENCE};
 use crate::stream::{Direction, Side};
 use crate::text::amount::{counted, duration, size};
@@ -24,13 +24,25 @@ pub(super) fn verdict(
     match verdict {
         Verdict::Fine => fine(story, history),
         Verdict::Other if history.upgrade.is_some() => "HTTP without an upgrade request".to_owned(),
-        Verdict::Other => "other traffic".to_owned(),
+        Verdict::Other => match aside(story) {
+            Some(finding) => cause::words(finding.rule).to_owned(),
+            None if is_failure(story.ending.outcome) => outcome(story, history),
+            None => "other traffic".to_owned(),
+        },
         Verdict::Unknown => unknown(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
             Some(finding) => because(finding, history),
             None => outcome(story, history),
         },
     }
+}
+
+/// What would explain a failure, if the connection had to do with WebSocket.
+fn aside(story: &Story) -> Option<&Finding> {
+    story
+        .findings
+        .iter()
+        .find(|it| it.rule.explains() != Explains::Nothing && it.explains() == Explains::Nothing)
 }
 
 /// How a cause is put where something is known of this very connection.

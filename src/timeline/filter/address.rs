@@ -34,6 +34,11 @@ impl AddressRange {
         self.port.is_some()
     }
 
+    /// The address, and the port if it has one, unless it is a network.
+    pub(super) fn single(&self) -> Option<(IpAddr, Option<u16>)> {
+        (self.prefix == bits(self.address)).then_some((self.address, self.port))
+    }
+
     /// Whether an address is one of them; one without a port never is where a port counts.
     pub(super) fn contains(&self, ip: IpAddr, port: Option<u16>) -> bool {
         let same = match (self.address, ip) {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
+use crate::analysis::event::ConnectionId;
+use crate::findings::ConnectionName;
 use crate::timeline::filter::fields::{FieldReader, FieldType, FilterField, FilterNeed, field};
 use crate::timeline::filter::json::{self, JsonPath};
 use crate::timeline::filter::literal::{Literal, quoted};
@@ -92,6 +94,20 @@ impl Comparison {
     }
 }
 
+impl FieldTest {
+    /// The connection, or the connections, that a value of its field names.
+    fn name(&self, literal: &Literal) -> Option<ConnectionName> {
+        match (self.field.name, literal) {
+            ("connection", Literal::Number(id)) => Some(ConnectionName::Number(ConnectionId(*id))),
+            ("port", Literal::Number(port)) => u16::try_from(*port).ok().map(ConnectionName::Port),
+            ("client" | "server" | "host", Literal::AddressRange(range)) => {
+                range.single().map(|(ip, port)| ConnectionName::Peer(ip, port))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Expression {
     /// Whether a row matches.
     pub(super) fn matches(&self, subject: &FilterSubject<'_>) -> bool {
@@ -117,6 +133,35 @@ impl Expression {
                     tell(need);
                 }
             }
+        }
+    }
+
+    /// Reports the connections that it asks for by number, port or address.
+    pub(super) fn named(&self, report: &mut impl FnMut(ConnectionName)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                for part in parts {
+                    part.named(report);
+                }
+            }
+            // What is excluded is not asked for.
+            Self::Not(_) => {}
+            Self::FieldTest(test) => match &test.check {
+                FieldCheck::Compare(Comparison::Equal, literal) => {
+                    test.name(literal).into_iter().for_each(report);
+                }
+                FieldCheck::In(members) => {
+                    for member in members {
+                        if let Member::One(literal) = member {
+                            test.name(literal).into_iter().for_each(&mut *report);
+                        }
+                    }
+                }
+                FieldCheck::Present
+                | FieldCheck::Compare(..)
+                | FieldCheck::Contains(_)
+                | FieldCheck::Matches(_) => {}
+            },
         }
     }
 

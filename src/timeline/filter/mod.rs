@@ -27,6 +27,8 @@ mod token;
 
 use std::fmt;
 
+use crate::findings::ConnectionName;
+
 use self::expression::{Expression, FieldTest};
 use self::json::JsonPath;
 use self::parser::Parser;
@@ -76,6 +78,13 @@ impl Filter {
     /// Whether a row matches.
     pub fn matches(&self, subject: &FilterSubject<'_>) -> bool {
         self.expression.matches(subject)
+    }
+
+    /// The connections that it asks for by number, port or address.
+    pub fn named(&self) -> Vec<ConnectionName> {
+        let mut named = Vec::new();
+        self.expression.named(&mut |name| named.push(name));
+        named
     }
 
     /// What must be kept so that it can be evaluated.

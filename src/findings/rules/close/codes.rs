@@ -253,5 +253,5 @@ fn answered(context: &RuleContext<'_, MessageSeen<'_>>) -> Option<u16> {
 
 /// Whether a code says that something failed.
 pub(super) fn is_failure(code: u16) -> bool {
-    matches!(code, 1002 | 1003 | 1007..=1009 | 1011..=1014)
+    CloseCode::is_failure(code)
 }
