@@ -81,6 +81,9 @@ pub struct Connection {
     pub closes: PerDirection<bool>,
     /// Whether the last answer to a handshake or CONNECT was a refusal.
     pub is_rejected: bool,
+    /// Whether it cannot be known whether it was to be a WebSocket: a short snap length cut its heads, and
+    /// nothing that was recorded decides.
+    pub is_undecided: bool,
     /// What followed the head of the latest response that refused an upgrade.
     pub refusal: Option<Box<Refusal>>,
     /// What carries it.
@@ -106,6 +109,7 @@ impl Connection {
             messages: PerDirection::default(),
             closes: PerDirection::default(),
             is_rejected: false,
+            is_undecided: false,
             refusal: None,
             carrier: Box::new(Carrier::new(peers, started_by, first)),
         }

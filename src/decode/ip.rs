@@ -56,10 +56,11 @@ impl<'a> Datagram<'a> {
 
     /// The TCP segment in the payload.
     pub(super) fn segment(&self) -> Result<Segment<'a>, Reason> {
-        let tcp = TcpSlice::from_slice(self.payload.bytes).map_err(|error| match error {
-            err::tcp::HeaderSliceError::Len(_) => self.payload.too_short(),
-            err::tcp::HeaderSliceError::Content(_) => Reason::Malformed,
-        })?;
+        let tcp = match TcpSlice::from_slice(self.payload.bytes) {
+            Ok(tcp) => tcp,
+            Err(err::tcp::HeaderSliceError::Len(_)) => return self.segment_without_options(),
+            Err(err::tcp::HeaderSliceError::Content(_)) => return Err(Reason::Malformed),
+        };
         let flags = tcp.header_slice().get(TCP_FLAGS).copied().unwrap_or_default();
         let payload = self.payload.skip(tcp.header_slice().len())?;
         Ok(Segment {
@@ -71,6 +72,32 @@ impl<'a> Datagram<'a> {
             window: tcp.window_size(),
             payload: payload.bytes,
             missing: u32::try_from(payload.missing).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// The TCP segment whose options the snap length cut off: those of a SYN do not fit into 68 bytes.
+    fn segment_without_options(&self) -> Result<Segment<'a>, Reason> {
+        let Wire { bytes, missing } = self.payload;
+        let Some((fixed, options)) = bytes.split_first_chunk::<FIXED_TCP_HEADER>() else {
+            return Err(self.payload.too_short());
+        };
+        let length = usize::from(fixed[TCP_DATA_OFFSET] >> 4).saturating_mul(4);
+        let recorded = FIXED_TCP_HEADER.saturating_add(options.len());
+        // All of the payload is missing, as it follows the options.
+        let unrecorded = length.checked_sub(recorded).and_then(|rest| missing.checked_sub(rest));
+        let missing = unrecorded.ok_or_else(|| self.payload.too_short())?;
+        let mut whole = *fixed;
+        whole[TCP_DATA_OFFSET] = NO_OPTIONS | (fixed[TCP_DATA_OFFSET] & 0x0f);
+        let tcp = TcpSlice::from_slice(&whole).map_err(|_| Reason::Malformed)?;
+        Ok(Segment {
+            source: Endpoint::new(self.source, tcp.source_port()),
+            destination: Endpoint::new(self.destination, tcp.destination_port()),
+            sequence: tcp.sequence_number(),
+            acknowledgement: tcp.acknowledgment_number(),
+            flags: Flags(whole[TCP_FLAGS]),
+            window: tcp.window_size(),
+            payload: &[],
+            missing: u32::try_from(missing).unwrap_or(u32::MAX),
         })
     }
 
@@ -256,6 +283,15 @@ const TCP_LENGTH: usize = 20;
 /// The more-fragments bit and the fragment offset; without the don't-fragment and reserved bits.
 const FRAGMENT_MASK: u16 = 0x3fff;
 
+/// Bytes of a TCP header without options (RFC 9293 §3.1).
+const FIXED_TCP_HEADER: usize = 20;
+
+/// Position of the length of a TCP header, in words of four bytes, in its upper four bits.
+const TCP_DATA_OFFSET: usize = 12;
+
+/// The length of a TCP header without options, as written there.
+const NO_OPTIONS: u8 = 0x50;
+
 /// Position of the control bits in a TCP header (RFC 9293, section 3.1).
 const TCP_FLAGS: usize = 13;
 
@@ -413,6 +449,28 @@ mod tests {
                 } else {
                     assert!(result.is_ok(), "{name}, {length} bytes");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn options_of_tcp_may_be_cut() {
+        // A SYN with 20 bytes of options, and a segment with 12 before its payload.
+        for (name, options, payload) in [("SYN", 20_usize, &b""[..]), ("data", 12, PAYLOAD)] {
+            let mut segment = tcp(b"");
+            segment[12] = u8::try_from((20 + options) / 4).unwrap() << 4;
+            segment.extend(vec![1; options]);
+            segment.extend_from_slice(payload);
+            let bytes = ipv4(TCP, &segment);
+            let whole = general(&bytes, 0).unwrap();
+            for length in 40..bytes.len() {
+                let cut = general(&bytes[..length], bytes.len() - length).unwrap();
+                let missing = usize::try_from(cut.missing).unwrap();
+                assert_eq!(cut.payload.len() + missing, payload.len(), "{name}, {length} bytes");
+                assert_eq!(
+                    Segment { payload: &[], missing: 0, ..cut },
+                    Segment { payload: &[], ..whole }
+                );
             }
         }
     }

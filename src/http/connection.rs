@@ -136,6 +136,15 @@ impl Http1Decoder {
         Progress::Continue
     }
 
+    /// What was read of a head of `direction` that is not whole.
+    pub fn beginning(&self, direction: Direction) -> &[u8] {
+        let side = match direction {
+            Direction::ClientToServer => &self.client,
+            Direction::ServerToClient => &self.server,
+        };
+        if self.holds(direction) { &[] } else { side.held.bytes() }
+    }
+
     /// Skips bytes of `direction` that are missing from the capture.
     ///
     /// After [`Progress::Lost`] of the server, the response that [`Http1Decoder::awaiting_response`]

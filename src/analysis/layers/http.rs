@@ -1,5 +1,6 @@
 //! Requests and responses, until they agree on something else.
 
+use super::cut_heads::{CutHeads, CutResponse, continues_head, is_whole_head, may_ask_for_upgrade};
 use super::next::{Next, NextLayer, StackStart, Successor, ignore};
 use super::stray;
 use super::tls::{Tls, note_answer_in_tls};
@@ -27,6 +28,7 @@ pub(super) struct Http {
     answer: Buffer,
     /// Memory taken by what it holds back, as the budget knows it.
     kept: usize,
+    cut: CutHeads,
 }
 
 impl Http {
@@ -53,6 +55,11 @@ impl Http {
         {
             // The other direction is not in the capture: after the request, there must be frames.
             return self.take_for_frames(connection, context);
+        }
+        if self.cut == CutHeads::Request
+            && let Some(next) = self.after_cut_request(direction, chunk)
+        {
+            return next;
         }
         let mut read = chunk;
         if direction == Direction::ServerToClient && self.decoder.awaits_head_of_response() {
@@ -145,14 +152,36 @@ impl Http {
         }
     }
 
-    pub(super) fn gap<S>(
+    pub(super) fn gap<S: Sink>(
         &mut self,
         direction: Direction,
         gap: Gap,
+        connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
+        let beginning = self.decoder.beginning(direction);
+        let asks = may_ask_for_upgrade(direction, beginning);
+        let response = CutResponse::of(beginning);
+        let may_switch = direction == Direction::ServerToClient
+            && (self.cut == CutHeads::Request || self.decoder.awaiting_response().is_some());
         let is_lost = self.decoder.gap(direction, gap) == Progress::Lost;
         self.account(context);
+        if is_lost && may_switch {
+            match response {
+                CutResponse::Switches => return self.follow_cut_heads(connection, context),
+                CutResponse::Undecided if self.cut == CutHeads::Request => {
+                    connection.nature = Nature::Unknown;
+                    connection.is_undecided = true;
+                    // Frame headers are not recorded either.
+                    return Next::Ignore;
+                }
+                CutResponse::Undecided | CutResponse::Other => {}
+            }
+        }
+        if is_lost && asks {
+            self.cut = CutHeads::Request;
+            return Next::Stay;
+        }
         if is_lost && self.decoder.awaiting_response().is_none() {
             // A head was lost: what follows may be anything, frames included.
             return Next::become_layer(NextLayer::Probe);
@@ -250,6 +279,37 @@ impl Http {
         // An answer that is not HTTP refuses a handshake as well as any status.
         connection.is_rejected |= connection.nature == Nature::UpgradeRequested;
         ignore(connection, Nature::Other)
+    }
+
+    /// Takes what follows a request of which only the beginning was recorded; `None` for the beginning of
+    /// a response, which is read as any other.
+    fn after_cut_request(&self, direction: Direction, chunk: Chunk<'_>) -> Option<Next> {
+        match direction {
+            Direction::ClientToServer if continues_head(chunk.bytes) => Some(Next::Stay),
+            Direction::ClientToServer => Some(Next::become_layer(NextLayer::Probe)),
+            Direction::ServerToClient => match CutResponse::of(chunk.bytes) {
+                // A response that is whole says more than its beginning.
+                CutResponse::Switches if !is_whole_head(chunk.bytes) => None,
+                CutResponse::Undecided => None,
+                CutResponse::Other if !self.decoder.beginning(direction).is_empty() => None,
+                CutResponse::Switches | CutResponse::Other => {
+                    Some(Next::become_layer(NextLayer::Probe))
+                }
+            },
+        }
+    }
+
+    /// Reads on as frames after a response that switched the protocol, as its recorded beginning says.
+    fn follow_cut_heads<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        self.finish(context.now, connection, context);
+        let frames = WebSocket::open(UNNEGOTIATED, Start::Boundary, connection);
+        context.emit(connection, ConnectionEvent::Recognized(Recognition::Likely));
+        let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
+        Successor { held, ..Successor::new(layer) }.into()
     }
 
     /// Reads on as frames though the response was not captured.

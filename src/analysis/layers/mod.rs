@@ -7,6 +7,7 @@
 mod carried;
 #[cfg(test)]
 pub(crate) mod cipher;
+mod cut_heads;
 mod first_frames;
 mod http;
 mod next;
@@ -234,12 +235,17 @@ impl Carried for Stack {
                 first.gap(direction, gap, connection, context);
                 Next::Stay
             }
-            Layer::Http(http) => http.gap(direction, gap, context),
+            Layer::Http(http) => http.gap(direction, gap, connection, context),
             Layer::Tunnel(tunnel) => tunnel.gap(direction, gap, connection, context),
             Layer::Tls(tls) => tls.gap(direction, gap, connection, context),
             Layer::RereadRow(row) => row.gap(direction, gap, connection, context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.gap(direction, gap, connection, context),
+            // Only a few bytes of each packet were recorded: nothing can be read in it.
+            Layer::Start | Layer::Opening(_) if gap.cause == GapCause::SnapLength => {
+                connection.is_undecided = true;
+                Next::Ignore
+            }
             // The first bytes are missing: a capture that begins later, in effect.
             Layer::Start | Layer::Opening(_) | Layer::Socks(_) => {
                 Next::become_layer(NextLayer::Probe)
@@ -275,7 +281,7 @@ impl Carried for Stack {
             Layer::RereadRow(row) => row.inner.finish(connection, context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.finish(connection, context),
-            Layer::Probe(_) if connection.nature == Nature::Unknown => {
+            Layer::Probe(_) if connection.nature == Nature::Unknown && !connection.is_undecided => {
                 connection.nature = Nature::Other;
             }
             Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::Ignored => {}

@@ -100,7 +100,7 @@ impl From<Successor> for Next {
 
 /// Remembers that nobody is interested in the rest of a conversation, and why.
 pub(super) fn ignore(connection: &mut Connection, nature: Nature) -> Next {
-    if connection.nature != Nature::UpgradeRequested {
+    if connection.nature != Nature::UpgradeRequested && !connection.is_undecided {
         connection.nature = nature;
     }
     Next::Ignore

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::cause;
 use super::story::{Story, Verdict};
-use crate::analysis::event::{Outcome, TcpState, Transport};
+use crate::analysis::event::{Nature, Outcome, TcpState, Transport};
 use crate::describe::outcome::{ConnectionEnd, is_failure};
 use crate::findings::{Explains, Finding};
 use crate::journal::history::{CloseSeen, ConnectionHistory, LONG_SILENCE};
@@ -114,6 +114,9 @@ fn unknown(story: &Story) -> String {
 
 /// `12 messages in 2m11s, closed 1000`
 fn fine(story: &Story, history: &ConnectionHistory) -> String {
+    if story.connection.is_undecided && story.connection.nature == Nature::Unknown {
+        return "too little of each packet was recorded to see what it is (CAP-02)".to_owned();
+    }
     if !history.is_accepted() {
         return match (story.ending.outcome, &history.tunnel) {
             (Outcome::Open, None) => "open, and nothing was sent on it".to_owned(),
