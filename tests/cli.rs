@@ -183,6 +183,27 @@ fn joined_files_are_one_capture() {
 }
 
 #[test]
+fn a_connection_that_does_not_exist_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "one.pcap", &conversation(2));
+    for command in [&["print"][..], &["stats"], &["check"], &["diagnose"], &["view"], &[]] {
+        for (number, code) in [("1", 0), ("99", 2), ("0", 2)] {
+            let run = wslens(&[command, &[&path, "--connection", number]].concat());
+            let said = text(&run.stderr);
+            assert_eq!(run.status.code(), Some(code), "{command:?} {number}: {said}");
+            let expected =
+                format!("wslens: there is no connection {number}: {path} has 1 connection\n");
+            assert_eq!(said, if code == 0 { "" } else { &expected }, "{command:?}");
+        }
+    }
+    let two = file(folder.path(), "two.pcap", &conversation(2));
+    let run = wslens(&["check", &path, &two, "--connection", "3"]);
+    let said = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains("no connection 3: each of 2 captures has 1 connection"), "{said}");
+}
+
+#[test]
 fn parts_of_one_capture_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let (_, parts) = parts(folder.path(), 2);

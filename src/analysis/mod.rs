@@ -16,6 +16,7 @@ mod saved;
 mod sink;
 mod table;
 mod tcp_health;
+mod times;
 
 #[cfg(test)]
 pub(crate) use self::layers::cipher;
@@ -24,6 +25,7 @@ pub use self::sink::{PayloadPacket, Sink};
 
 use crate::analysis::event::{CaptureEvent, Event, EventKind};
 use crate::analysis::table::ConnectionTable;
+use crate::analysis::times::CaptureTimes;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};
@@ -40,9 +42,9 @@ pub struct Totals {
     pub segments: u64,
     /// TCP connections.
     pub connections: u64,
-    /// The first packet's time.
+    /// The first packet's time. Packets that are years away from most of the others are left out here.
     pub first: Timestamp,
-    /// The last packet's time.
+    /// The last packet's time, of the same packets.
     pub last: Timestamp,
 }
 
@@ -61,6 +63,7 @@ pub struct Analyzer {
     decoder: Decoder,
     connections: ConnectionTable,
     totals: Totals,
+    times: CaptureTimes,
     /// Memory taken by IP fragments, as the budget knows it.
     fragments: usize,
 }
@@ -72,13 +75,15 @@ impl Analyzer {
             decoder: Decoder::new(options.limits.fragments),
             connections: ConnectionTable::new(options),
             totals: Totals::default(),
+            times: CaptureTimes::default(),
             fragments: 0,
         }
     }
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals { connections: self.connections.count, ..self.totals }
+        let (first, last) = self.times.range();
+        Totals { connections: self.connections.count, first, last, ..self.totals }
     }
 
     /// Memory taken by all bytes of the network that are kept now, in bytes.
@@ -161,13 +166,10 @@ impl Analyzer {
         let before = self.connections.now.time;
         let now = Origin { packet: packet.id, time: packet.time };
         self.connections.now = now;
-        if self.totals.packets == 0 {
-            self.totals.first = packet.time;
-        } else if packet.time < before {
+        if self.totals.packets > 0 && packet.time < before {
             tell(now, CaptureEvent::ClockBackwards(before.since(packet.time)), sink);
         }
-        self.totals.first = self.totals.first.min(packet.time);
-        self.totals.last = self.totals.last.max(packet.time);
+        self.times.observe(packet.time);
         self.totals.packets = self.totals.packets.saturating_add(1);
         self.totals.bytes = self.totals.bytes.saturating_add(length_u64(packet.bytes.len()));
         let captured = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);

@@ -15,6 +15,7 @@ use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
 use crate::capture::{self, CaptureFiles, FileStore, PacketSource, live};
 use crate::stream::length_u64;
+use crate::text::amount::counted;
 use crate::tls::KeyLog;
 
 /// The one capture to read.
@@ -220,7 +221,8 @@ impl SourceArgs {
             }
         };
         let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
-        Ok(OpenedCapture { source, kind, length, count: self.count(), stop: Arc::default() })
+        let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
+        Ok(OpenedCapture { source, kind, length, count, stop, wanted })
     }
 
     /// Opens files once more, without recording them; `None` for what can be read only once. A file that
@@ -229,8 +231,8 @@ impl SourceArgs {
         let files = input.files()?;
         let length = Some(files.length()?);
         let source = files.open().ok()?;
-        let (kind, count, stop) = (SourceKind::File, self.count(), Arc::default());
-        Some(OpenedCapture { source, kind, length, count, stop })
+        let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
+        Some(OpenedCapture { source, kind: SourceKind::File, length, count, stop, wanted })
     }
 
     /// Opens the interfaces.
@@ -247,6 +249,7 @@ impl SourceArgs {
             length: None,
             count: self.count(),
             stop,
+            wanted: Vec::new(),
         })
     }
 
@@ -294,6 +297,17 @@ pub(super) struct OpenedCapture {
     pub(super) count: u64,
     /// Ends the capture when set: immediately if live, at the next packet of a stream.
     pub(super) stop: Arc<AtomicBool>,
+    /// The connections that the user asked for, by number; empty for all.
+    pub(super) wanted: Vec<u64>,
+}
+
+/// Why nothing is shown of connections that the user asked for: the capture has fewer. `None` if it has
+/// all of them.
+pub(super) fn absent_connection(wanted: &[u64], found: u64, name: &str) -> Option<String> {
+    let absent = wanted.iter().find(|number| **number == 0 || **number > found)?;
+    let mut text = format!("there is no connection {absent}: {name} has ");
+    counted(&mut text, found, "connection");
+    Some(text)
 }
 
 /// Whether reading a source may wait for packets.

@@ -164,7 +164,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
     let (mut captures, mut number) = (0_usize, 0_usize);
-    let mut failures = Failures::default();
+    let mut failures = Failures::of(&args.connection);
     let threads = args.jobs.unwrap_or_else(jobs::processors);
     jobs::run(
         &listed,

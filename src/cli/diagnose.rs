@@ -94,7 +94,7 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
     let mut writer = args.format.writer(out, args.options(files));
     let mut worst = None;
     let mut captures = 0_usize;
-    let mut failures = Failures::default();
+    let mut failures = Failures::of(&args.connection);
     for job in &listed {
         let (diagnosis, error) = args.diagnose(job, files, &inputs);
         captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));

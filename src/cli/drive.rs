@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::capture::{OpenedCapture, SourceKind};
+use super::capture::{OpenedCapture, SourceKind, absent_connection};
 use super::progress::{ProgressIndicator, Scrolling};
 use super::{ExitStatus, Remark, signals};
 use crate::capture::{Packet, PacketSource, SkippedBlock, SkippedBlocks};
@@ -20,7 +20,8 @@ use crate::timeline::filter::Filter;
 /// # Errors
 ///
 /// When the report cannot be written. When the capture is damaged, everything before the damage is
-/// in the report. A capture without packets is a [`Remark`].
+/// in the report. A capture without packets is a [`Remark`]. If it lacks a connection that the user
+/// asked for.
 pub(super) fn drive<R: Report>(
     mut opened: OpenedCapture,
     mut pipeline: Pipeline,
@@ -54,11 +55,13 @@ pub(super) fn drive<R: Report>(
     };
     let summary = pipeline.finish(&reading, report);
     report.finish(&summary)?;
-    match failure {
-        Some(error) => Err(error.into()),
-        None if packets > 0 => Ok(()),
-        None => {
-            let name = opened.source.name();
+    let name = opened.source.name();
+    let absent = absent_connection(&opened.wanted, summary.totals.connections, name);
+    match (failure, absent) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(absent)) if packets > 0 => Err(anyhow::Error::msg(absent)),
+        (None, None) if packets > 0 => Ok(()),
+        (None, _) => {
             let text = format!("{name} has no packets; was the capture filter too narrow?");
             Err(Remark { text, verdict: ExitStatus::Fine }.into())
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::capture::absent_connection;
 use super::jobs::Job;
 use super::join::{JoinAdvice, ReadFile, belong_together};
 use super::{ExitStatus, Remark};
@@ -19,9 +20,18 @@ pub(super) struct Failures {
     remark: Option<String>,
     /// Files that were read one by one, although they may be one capture.
     parts: Vec<ReadFile>,
+    /// The connections that the user asked for.
+    wanted: Vec<u64>,
+    /// How many connections the capture with most of them has.
+    connections: u64,
 }
 
 impl Failures {
+    /// No failures so far of a run that asks for some connections; for all if there are none.
+    pub(super) fn of(wanted: &[u64]) -> Self {
+        Self { wanted: wanted.to_vec(), ..Self::default() }
+    }
+
     /// Records what went wrong with a capture.
     pub(super) fn record(&mut self, error: Option<anyhow::Error>) {
         let Some(error) = error else { return };
@@ -38,6 +48,7 @@ impl Failures {
 
     /// Records what was read of a file.
     pub(super) fn read(&mut self, job: &Job, totals: &Totals) {
+        self.connections = self.connections.max(totals.connections);
         if let [path] = job.input.paths().as_slice() {
             let times = (totals.packets > 0).then_some((totals.first, totals.last));
             self.parts.push(ReadFile { path: path.clone(), times });
@@ -58,12 +69,21 @@ impl Failures {
     ///
     /// # Errors
     ///
-    /// The failure or the remark to report, or the advice to join the files.
+    /// The failure or the remark to report, a connection that does not exist, or the advice to join the
+    /// files.
     pub(super) fn answer(
         self,
         named: &[PathBuf],
         verdict: ExitStatus,
     ) -> anyhow::Result<ExitStatus> {
+        let name = match named {
+            [one] => one.display().to_string(),
+            several => format!("each of {} captures", several.len()),
+        };
+        let absent = absent_connection(&self.wanted, self.connections, &name);
+        if let (None, None, Some(absent)) = (&self.first, &self.remark, absent) {
+            anyhow::bail!(absent);
+        }
         match (self.first, self.count.saturating_sub(1), self.remark) {
             (Some(error), 0, _) => Err(error),
             (Some(error), 1, _) => {

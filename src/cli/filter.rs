@@ -28,6 +28,25 @@ impl FilterArgs {
             Err(error) => anyhow::bail!("-Y {error} (wslens print --help lists the fields)"),
         }
     }
+
+    /// The same for some connections only; all if none are given.
+    ///
+    /// # Errors
+    ///
+    /// As [`FilterArgs::filter`].
+    pub(super) fn filter_within(&self, connections: &[u64]) -> anyhow::Result<Option<Filter>> {
+        let own = self.filter()?;
+        if connections.is_empty() {
+            return Ok(own);
+        }
+        let any: Vec<String> = connections.iter().map(|it| format!("connection == {it}")).collect();
+        let any = any.join(" or ");
+        let both = match &self.expression {
+            Some(text) => format!("({text}) and ({any})"),
+            None => any,
+        };
+        Filter::parse(&both).map(Some).map_err(|error| anyhow::anyhow!("-Y {error}"))
+    }
 }
 
 /// How many bytes of each message must be kept if a report needs `keep`.

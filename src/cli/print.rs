@@ -107,13 +107,16 @@ pub(super) fn run(args: &PrintArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 /// As [`FilterArgs::filter`], [`CaptureArgs::selected`] and [`drive`].
 pub(super) fn show(
     capture: &CaptureArgs,
-    filter: &FilterArgs,
+    (filter, connections): (&FilterArgs, &[u64]),
     color: ColorArgs,
     screen: Screen,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let options = TextOptions {
-        selection: Selection::default(),
+        selection: Selection {
+            connections: connections.iter().copied().map(ConnectionId).collect(),
+            ..Selection::default()
+        },
         detail: Detail::Messages,
         findings: Listing::No,
         style: color.style(screen),
@@ -162,7 +165,8 @@ fn print<R: Report>(
     let selected = capture.selected()?;
     let again = || selected.open_again();
     let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::Yes);
-    let opened = selected.open()?;
+    let mut opened = selected.open()?;
+    opened.wanted = intake.selection.connections.iter().map(|it| it.0).collect();
     match filter {
         None => drive(opened, pipeline(), Scrolling::Yes, report),
         Some(filter) => {

@@ -28,6 +28,12 @@ pub(super) struct StatsArgs {
     #[command(flatten)]
     filter: FilterArgs,
 
+    /// Only this connection
+    ///
+    /// Its number as printed. Can be repeated.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u64>,
+
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<LineFormat>(), default_value = "text")]
     format: LineFormat,
@@ -39,7 +45,7 @@ pub(super) struct StatsArgs {
 ///
 /// As [`FilterArgs::filter`], [`CaptureArgs::selected`] and [`drive`].
 pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let filter = args.filter.filter()?;
+    let filter = args.filter.filter_within(&args.connection)?;
     let analysis = AnalyzerOptions {
         keep: filter.as_ref().map_or(DECODED, |filter| kept(filter, DECODED)),
         decode_as: args.capture.decode_as().to_vec(),
@@ -61,7 +67,8 @@ pub(super) fn run(args: &StatsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let again = || selected.open_again();
     let hindsight = look_ahead(filter.as_ref(), again, pipeline, Scrolling::No);
     let mut report = Stats::new(out, args.format, filter.as_ref());
-    let opened = selected.open()?;
+    let mut opened = selected.open()?;
+    opened.wanted.clone_from(&args.connection);
     let Some(filter) = filter else {
         return drive(opened, pipeline(), Scrolling::No, &mut report);
     };

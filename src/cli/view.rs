@@ -29,6 +29,12 @@ pub(super) struct ViewArgs {
     #[command(flatten)]
     filter: FilterArgs,
 
+    /// Only this connection
+    ///
+    /// Its number as shown. Can be repeated.
+    #[arg(long, value_name = "NUMBER")]
+    connection: Vec<u64>,
+
     #[command(flatten)]
     color: ColorArgs,
 
@@ -60,7 +66,7 @@ impl ViewArgs {
     ///
     /// As [`print::show`].
     pub(super) fn print(&self, screen: Screen, out: &mut dyn Write) -> anyhow::Result<()> {
-        print::show(&self.capture, &self.filter, self.color, screen, out)
+        print::show(&self.capture, (&self.filter, &self.connection), self.color, screen, out)
     }
 }
 
@@ -114,9 +120,9 @@ enum ThemeChoice {
 ///
 /// As [`FilterArgs::filter`] and [`CaptureArgs::selected`], and if the terminal fails.
 pub(super) fn run(args: &ViewArgs) -> anyhow::Result<()> {
-    let ViewArgs { capture, filter, color, look, spool: SpoolArgs { limit } } = args;
+    let ViewArgs { capture, filter, connection, color, look, spool: SpoolArgs { limit } } = args;
     let limit = *limit;
-    let filter = filter.filter()?;
+    let filter = filter.filter_within(connection)?;
     // Before root privileges are dropped: the key log may be readable by root only.
     let keylog = capture.keylog()?;
     // Created before root privileges are dropped: its directory may be writable by root only.

@@ -6,7 +6,7 @@ use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
 use crate::capture::{FilePackets, LinkType};
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, RelatedConnections, Revision, Severity};
-use crate::text::amount::{counted, duration, grouped, seconds, size};
+use crate::text::amount::{counted, duration, elapsed, grouped, size};
 
 /// What a capture comes to.
 #[derive(Clone, Debug, Default)]
@@ -80,8 +80,7 @@ impl Summary {
         out.push_str(", ");
         counted(out, self.frames, "frame");
         out.push_str(" in ");
-        seconds(out, totals.duration());
-        out.push_str(" s");
+        elapsed(out, totals.duration());
         if let Some(found) = self.found.filter(|found| !found.is_empty()) {
             out.push_str(": ");
             found.write(out);

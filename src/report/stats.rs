@@ -11,7 +11,7 @@ use crate::analysis::event::{Connection, Nature};
 use crate::journal::{Entry, EntryKind, Journal, Summary};
 use crate::journal::{Statistics, Traffic};
 use crate::stream::{Direction, Timestamp};
-use crate::text::amount::{counted, duration, grouped, seconds, size};
+use crate::text::amount::{counted, duration, elapsed, grouped, size};
 use crate::text::escape::escape;
 use crate::timeline::filter::Filter;
 use crate::websocket::{Frame, Opcode};
@@ -105,10 +105,7 @@ impl<W: Write> Stats<W> {
                 counted(out, summary.messages, "message");
             });
         }
-        page.row("duration", |out| {
-            seconds(out, totals.duration());
-            out.push_str(" s");
-        });
+        page.row("duration", |out| elapsed(out, totals.duration()));
         page.row("packets", |out| {
             grouped(out, totals.packets);
             out.push_str(" (");

@@ -50,11 +50,12 @@ pub fn size(out: &mut String, bytes: u64) {
     }
 }
 
-/// Appends nanoseconds with a unit that suits them: `47 µs`, `0.3 ms`, `1.2 s`, `2m11s`, `3h05m`.
+/// Appends nanoseconds with a unit that suits them: `47 µs`, `0.3 ms`, `1.2 s`, `2m11s`, `3h05m`,
+/// `4d06h`, `43.6 years`.
 ///
 /// All durations that people read are written by this rule: rounded (half up) to microseconds, to tenths
-/// of a millisecond or of a second, to seconds, to minutes. What rounds up to the next unit is written in
-/// it: 999.96 ms is `1.0 s`. Minutes begin at two: timeouts of 60 or 100 s are known by their seconds.
+/// of a millisecond or of a second, to seconds, minutes, hours, or tenths of a year. What rounds up to the next unit is written in
+/// it: 999.96 ms is `1.0 s`. Minutes, days and years begin at two: timeouts of 60 or 100 s are known by their seconds.
 pub fn duration(out: &mut String, nanoseconds: u64) {
     match nanoseconds {
         0..99_500 => {
@@ -66,10 +67,15 @@ pub fn duration(out: &mut String, nanoseconds: u64) {
             let seconds = rounded(nanoseconds, SECOND);
             write!(out, "{}m{:02}s", seconds / 60, seconds % 60).ok();
         }
-        3_599_500_000_000.. => {
+        3_599_500_000_000..172_770_000_000_000 => {
             let minutes = rounded(nanoseconds, MINUTE);
             write!(out, "{}h{:02}m", minutes / 60, minutes % 60).ok();
         }
+        172_770_000_000_000..63_070_200_000_000_000 => {
+            let hours = rounded(nanoseconds, HOUR);
+            write!(out, "{}d{:02}h", hours / 24, hours % 24).ok();
+        }
+        63_070_200_000_000_000.. => tenths(out, nanoseconds, YEAR, "years"),
     }
 }
 
@@ -86,13 +92,25 @@ fn rounded(number: u64, unit: u64) -> u64 {
 
 /// Appends nanoseconds as seconds with six decimals, cut off as in Wireshark: `0.001022`.
 ///
-/// This is a place on the time axis, not an amount.
+/// This is a place on the time axis, not an amount. A place that is years away, because a clock was
+/// wrong, is written as a duration: columns have room for days of seconds.
 pub fn seconds(out: &mut String, nanoseconds: u64) {
+    if nanoseconds >= YEAR {
+        return tenths(out, nanoseconds, YEAR, "years");
+    }
     write!(out, "{}.", nanoseconds / 1_000_000_000).ok();
     let microseconds = nanoseconds / 1_000 % 1_000_000;
     for unit in [100_000, 10_000, 1_000, 100, 10, 1] {
         let digit = u8::try_from(microseconds / unit % 10).unwrap_or(0);
         out.push(char::from(b'0'.saturating_add(digit)));
+    }
+}
+
+/// Appends nanoseconds in seconds with six decimals and their unit, or in years: `0.001022 s`.
+pub fn elapsed(out: &mut String, nanoseconds: u64) {
+    seconds(out, nanoseconds);
+    if nanoseconds < YEAR {
+        out.push_str(" s");
     }
 }
 
@@ -104,6 +122,9 @@ const MICROSECOND: u64 = 1_000;
 const MILLISECOND: u64 = 1_000 * MICROSECOND;
 const SECOND: u64 = 1_000 * MILLISECOND;
 const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+/// Of 365 days.
+const YEAR: u64 = 365 * 24 * HOUR;
 
 #[cfg(test)]
 mod tests {
@@ -170,7 +191,13 @@ mod tests {
             (3_599_499_999_999, "59m59s"),
             (3_599_500_000_000, "1h00m"),
             (11_100_000_000_000, "3h05m"),
-            (u64::MAX, "5124095h34m"),
+            (172_769_999_999_999, "47h59m"),
+            (172_770_000_000_000, "2d00h"),
+            (367_200_000_000_000, "4d06h"),
+            (63_070_199_999_999_999, "729d23h"),
+            (63_072_000_000_000_000, "2.0 years"),
+            (1_374_000_001_236_839_000, "43.6 years"),
+            (u64::MAX, "584.9 years"),
         ];
         for (nanoseconds, expected) in durations {
             assert_eq!(text(|out| duration(out, nanoseconds)), expected);
