@@ -6,6 +6,7 @@ mod secure;
 
 use std::fmt::Write as _;
 
+use self::proxies::StrayTime;
 use crate::analysis::event::{Connection, Recognition, TcpState};
 use crate::journal::history::{ConnectionHistory, Exchange, LONG_SILENCE};
 use crate::stream::{Direction, Origin, Side, Span, Timestamp};
@@ -126,6 +127,7 @@ pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
     phases.push(network::tcp(connection));
     phases.extend(network::icmp(connection));
     phases.extend(proxies::intermediaries(connection));
+    phases.extend(proxies::stray_bytes(connection, StrayTime::BeforeRequest));
     phases
         .extend(history.tunnel.as_ref().map(|tunnel| exchange(PhaseLabel::Proxy, tunnel, source)));
     let tls = secure::phase(connection);
@@ -146,7 +148,7 @@ pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
         phases.push(recognized(recognition, connection));
     }
     phases.extend(tls.filter(|_| is_answer));
-    phases.extend(proxies::stray_bytes(connection));
+    phases.extend(proxies::stray_bytes(connection, StrayTime::AfterRequest));
     phases.extend(first_message(history));
     phases.extend(messages(history, connection));
     phases.extend(Direction::BOTH.into_iter().filter_map(|side| pings(history, side)));

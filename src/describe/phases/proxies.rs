@@ -1,7 +1,7 @@
 //! Phases of proxies on the way, and stray bytes.
 
 use super::{Phase, PhaseLabel};
-use crate::analysis::event::{Connection, Intermediary, IntermediaryKind, StrayBytes};
+use crate::analysis::event::{Connection, Intermediary, IntermediaryKind, StrayPlace};
 use crate::describe::proxy::{self, ProxyWords};
 use crate::stream::Span;
 use crate::text::escape::escape;
@@ -16,11 +16,31 @@ pub(super) fn intermediaries(connection: &Connection) -> impl Iterator<Item = Ph
         .map(|it| phase(PhaseLabel::Proxy, it.span, &proxy::intermediary(it)))
 }
 
-/// Bytes that belong to no protocol that is read.
-pub(super) fn stray_bytes(connection: &Connection) -> impl Iterator<Item = Phase> {
-    let words =
-        |stray: &StrayBytes| phase(PhaseLabel::Stray, stray.span, &proxy::stray_bytes(stray));
-    connection.stray.iter().map(words)
+/// Bytes that belong to no protocol that is read, before the request or after it.
+pub(super) fn stray_bytes(connection: &Connection, time: StrayTime) -> impl Iterator<Item = Phase> {
+    let stray = connection.stray.iter().filter(move |stray| StrayTime::of(stray.place) == time);
+    stray.map(|it| phase(PhaseLabel::Stray, it.span, &proxy::stray_bytes(it)))
+}
+
+/// When stray bytes came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum StrayTime {
+    BeforeRequest,
+    AfterRequest,
+}
+
+impl StrayTime {
+    fn of(place: StrayPlace) -> Self {
+        match place {
+            StrayPlace::Greeting
+            | StrayPlace::BeforeRequest
+            | StrayPlace::InsteadOfRequest
+            | StrayPlace::UnfinishedProxyHeader => Self::BeforeRequest,
+            StrayPlace::BeforeResponse
+            | StrayPlace::InsteadOfResponse
+            | StrayPlace::BeforeFrames => Self::AfterRequest,
+        }
+    }
 }
 
 fn phase(label: PhaseLabel, span: Span, words: &ProxyWords) -> Phase {

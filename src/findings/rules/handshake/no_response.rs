@@ -1,17 +1,18 @@
 //! Upgrade requests that got no answer, or a late one, and a WebSocket that was never used
 //! (HS-50 to HS-52, HS-54).
 
-use crate::analysis::event::{Ending, Nature, TcpState};
+use crate::analysis::event::{Connection, Ending, Nature, StrayPlace, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::after_response::MUST_FAIL;
-use crate::findings::rules::handshake::fields_read::acceptance;
+use crate::findings::rules::handshake::fields_read::{acceptance, shown};
 use crate::findings::rules::tls::mistaken::explains;
 use crate::findings::state::handshake::PendingRequest;
 use crate::findings::words::{counted, duration};
+use crate::http::OtherProtocol;
 use crate::stream::{Direction, Origin, Side, Span};
 
 /// HS-50 to HS-52, HS-54.
@@ -196,13 +197,11 @@ pub(super) static RULES: &[Rule] = &[
                 (0, None) => return,
                 (0, Some((_, at))) => {
                     let waited = duration(at.time.since(request.last.time));
-                    (
-                        format!(
-                            "the server sent FIN {waited} after the request, and nothing before \
-                             it"
-                        ),
-                        at,
-                    )
+                    let before = greeting(context.connection).map_or_else(
+                        || "nothing before it".to_owned(),
+                        |quoted| format!("before the request, {quoted}"),
+                    );
+                    (format!("the server sent FIN {waited} after the request, and {before}"), at)
                 }
                 (bytes, _) => {
                     let at = latest_of(context);
@@ -241,6 +240,13 @@ fn unanswered(compared: &ComparisonContext<'_, EndSeen<'_>>) -> Option<PendingRe
 
 fn latest_of(context: &RuleContext<'_, Ending>) -> Origin {
     context.state.ended.map_or(context.connection.last, |(_, at)| at)
+}
+
+/// What the server said before the request, quoted, if it is not HTTP.
+fn greeting(connection: &Connection) -> Option<String> {
+    let stray = connection.stray.iter().find(|stray| stray.place == StrayPlace::Greeting)?;
+    let name = stray.protocol.map_or("something else", OtherProtocol::name);
+    Some(format!("{name}: \"{}\"", shown(&stray.bytes)))
 }
 
 /// Nanoseconds from request to response from which on a handshake is slow.

@@ -19,8 +19,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
     applies_to: AppliesTo::Nobody,
     title: "proxy refused a connection, or got a localhost address",
     section: "RFC 9110 §9.3.6, RFC 6455 §4.1, RFC 1928",
-    explanation: "The client is configured to use a proxy, and requests a tunnel to the server \
-        with CONNECT. The proxy refused, so the WebSocket handshake was never sent: 407 asks for \
+    explanation: "The client is configured to use a proxy, and asked it by CONNECT or SOCKS for a \
+        connection to the server. The proxy refused, so the WebSocket handshake was never sent: 407 asks for \
         a user and password, 403 forbids the host or port (many allow only 443), 502 to 504 mean \
         that it did not reach the server. A SOCKS proxy names its reason by a code, or accepts none \
         of the client's methods of authentication. For a proxy, `localhost` is the proxy's own machine, \
