@@ -146,9 +146,9 @@ impl Flow {
         context: &mut Context<'_, S>,
     ) -> bool {
         if self.stack.is_ignored() {
-            let is_plain = self.tcp.is_unchanged_by(direction, segment);
+            let is_plain = self.tcp.skip_plain(direction, segment);
             if is_plain {
-                self.push_ignored(direction, segment, context);
+                self.count_bytes(direction, segment.payload);
             }
             return is_plain;
         }
@@ -169,7 +169,6 @@ impl Flow {
     }
 
     /// Takes a segment of a connection whose content is not needed.
-    #[inline]
     fn push_ignored<S: Sink>(
         &mut self,
         direction: Direction,

@@ -233,15 +233,7 @@ impl Connection {
         {
             return None;
         }
-        let receiver = self.halves.get(direction.reverse());
-        let next = receiver.assembler.next();
-        let captured = receiver.start?.wrapping_add(seq::low_half(next));
-        let behind = captured.wrapping_sub(segment.acknowledgement);
-        // More than half of all numbers away is ahead, not behind.
-        if behind.cast_signed() < 0 {
-            return None;
-        }
-        let acknowledged = next.checked_sub(u64::from(behind))?;
+        let acknowledged = self.acknowledges_captured(direction, segment)?;
         let sender = self.halves.get_mut(direction);
         let offset = sender.assembler.next();
         // Both starts are known by then, and stay what they are.
@@ -252,6 +244,22 @@ impl Connection {
         let receiver = self.halves.get_mut(direction.reverse());
         receiver.acknowledged = receiver.acknowledged.max(acknowledged);
         Some(offset)
+    }
+
+    /// Stream offset of the other direction that the sender of a segment had received, if all before it was
+    /// captured.
+    #[inline]
+    pub(super) fn acknowledges_captured(
+        &self,
+        direction: Direction,
+        segment: &Segment<'_>,
+    ) -> Option<u64> {
+        let receiver = self.halves.get(direction.reverse());
+        let next = receiver.assembler.next();
+        let captured = receiver.start?.wrapping_add(seq::low_half(next));
+        let behind = captured.wrapping_sub(segment.acknowledgement);
+        // More than half of all numbers away is ahead, not behind.
+        if behind.cast_signed() < 0 { None } else { next.checked_sub(u64::from(behind)) }
     }
 
     /// Takes one segment. Afterwards, [`Connection::poll`] has more of either direction, perhaps.

@@ -31,11 +31,43 @@ impl Connection {
         }
     }
 
+    /// Takes a segment of a connection whose content is not needed, if it is the next of its direction and
+    /// changes nothing else, while no bytes are missing: nearly every segment.
+    ///
+    /// Tells whether it was of this kind. If not, nothing has changed, and
+    /// [`Connection::push_ignored`] must be used. It does the same with such segments (a test compares
+    /// them).
+    #[inline]
+    pub fn skip_plain(&mut self, direction: Direction, segment: &Segment<'_>) -> bool {
+        self.is_unchanged_by(direction, segment)
+            && !self.is_waiting(Direction::ClientToServer)
+            && !self.is_waiting(Direction::ServerToClient)
+            && (!self.is_watched || self.skip_next(direction, segment).is_some())
+    }
+
+    /// Passes over a segment that changes no state; `None` if it is not the next one.
+    #[inline]
+    fn skip_next(&mut self, direction: Direction, segment: &Segment<'_>) -> Option<()> {
+        let acknowledged = self.acknowledges_captured(direction, segment)?;
+        let sender = self.halves.get_mut(direction);
+        let next = sender.assembler.next();
+        let expected = sender.start?.wrapping_add(seq::low_half(next));
+        let length = length_on_wire(segment);
+        if length > 0 {
+            if segment.sequence != expected {
+                return None;
+            }
+            sender.assembler.skip_to(next.saturating_add(length));
+        }
+        let receiver = self.halves.get_mut(direction.reverse());
+        receiver.acknowledged = receiver.acknowledged.max(acknowledged);
+        Some(())
+    }
+
     /// Takes one segment of a connection whose content is not needed: only its end counts, and whether
     /// bytes are missing.
     ///
     /// Returns whether the state changed.
-    #[inline]
     pub fn push_ignored(
         &mut self,
         direction: Direction,
@@ -67,7 +99,7 @@ impl Half {
     /// Passes over the payload of a segment.
     #[inline]
     fn skip(&mut self, segment: &Segment<'_>) {
-        let length = length_u64(segment.payload.len()).saturating_add(u64::from(segment.missing));
+        let length = length_on_wire(segment);
         let next = self.assembler.next();
         let start = *self.start.get_or_insert(segment.sequence);
         if segment.sequence == start.wrapping_add(seq::low_half(next)) && self.unread.is_none() {
@@ -113,6 +145,12 @@ impl Half {
         self.unread = None;
         None
     }
+}
+
+/// Length of a segment's payload before the snap length cut it, in bytes.
+#[inline]
+fn length_on_wire(segment: &Segment<'_>) -> u64 {
+    length_u64(segment.payload.len()).saturating_add(u64::from(segment.missing))
 }
 
 /// Ranges after holes that are remembered for each direction: a window has far fewer.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::decode::Endpoint;
 use crate::stream::{PacketId, Timestamp};
+use crate::tcp::Watch;
 use crate::testkit::random::Random;
 
 const PAYLOAD: [u8; 64] = *b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/";
@@ -91,4 +92,60 @@ fn plain_segments_have_the_same_effect_on_both_ways() {
         }
     }
     assert!(plain > 2_000, "{plain} of 20,000 segments are plain");
+}
+
+/// Takes a segment of an ignored connection the long way: whether the state changed, and the pieces that
+/// can be forced by now.
+fn push_ignored(
+    connection: &mut Connection,
+    direction: Direction,
+    segment: &Segment<'_>,
+    now: Origin,
+) -> (bool, Vec<String>) {
+    let changed = connection.push_ignored(direction, segment, now);
+    let is_waiting = Direction::BOTH.iter().any(|direction| connection.is_waiting(*direction));
+    (changed, if is_waiting { drain(connection, now) } else { Vec::new() })
+}
+
+#[test]
+fn plain_ignored_segments_have_the_same_effect_on_both_ways() {
+    let mut random = Random(11);
+    for watch in [Watch::Gaps, Watch::End] {
+        let (mut plain, mut pieces) = (0, 0);
+        for _ in 0..200 {
+            let (mut short, mut long) = (Connection::default(), Connection::default());
+            let mut peers = Peers([u32::MAX - 500, 1 << 20]);
+            let ignored = random.between(1, 30);
+            for number in 1..=100 {
+                let direction = Direction::BOTH[random.below(2)];
+                let segment = peers.segment(direction, &mut random);
+                let time = Timestamp(number * random.between(1, 10_000_000));
+                let now = Origin { packet: PacketId(number), time };
+                if number == ignored {
+                    short.ignore(watch);
+                    long.ignore(watch);
+                }
+                if number < ignored {
+                    for connection in [&mut short, &mut long] {
+                        connection.push(direction, &segment, now);
+                        drain(connection, now);
+                    }
+                    continue;
+                }
+                let expected = push_ignored(&mut long, direction, &segment, now);
+                pieces += expected.1.len();
+                let before = format!("{short:?}");
+                if short.skip_plain(direction, &segment) {
+                    plain += 1;
+                    assert_eq!(expected, (false, Vec::new()), "{segment:?}");
+                } else {
+                    assert_eq!(format!("{short:?}"), before, "{segment:?}");
+                    assert_eq!(push_ignored(&mut short, direction, &segment, now), expected);
+                }
+                assert_eq!(format!("{short:?}"), format!("{long:?}"), "after {segment:?}");
+            }
+        }
+        assert!(plain > 2_000, "{watch:?}: {plain} of 17,000 segments are plain");
+        assert_eq!(pieces > 100, watch == Watch::Gaps, "{watch:?}: {pieces} pieces");
+    }
 }
