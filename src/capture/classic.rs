@@ -113,8 +113,21 @@ impl Pcap {
         Ok(true)
     }
 
-    /// Makes the next packet available, and reads its header.
+    /// The header of the next packet, if the buffer has all of it and nothing is special about it.
     #[inline]
+    fn buffered_record(&self) -> Option<Record> {
+        let available = self.input.available();
+        let record = current_record(available, self.variant)?;
+        let length = length_u64(self.variant.header_length) + u64::from(record.captured);
+        (self.variant.lengths == LengthOrder::CapturedFirst
+            && !record.may_start_part()
+            && record.captured <= self.packet_limit
+            && length <= length_u64(available.len()))
+        .then_some(record)
+    }
+
+    /// Makes the next packet available, and reads its header.
+    #[inline(never)]
     fn next_record(&mut self) -> Result<Option<Record>, Error> {
         loop {
             if !self.input.ensure(self.variant.header_length)? {
@@ -124,17 +137,17 @@ impl Pcap {
                     Err(self.truncated(length_u64(self.variant.header_length)))
                 };
             }
+            let Some(record) = record(self.input.available(), self.variant) else {
+                return Ok(None);
+            };
             // As a packet's time, a magic number is a second of 1998, 2011, 2055 or 2083: the version
             // after it decides.
-            if may_start_part(self.input.available())
+            if record.may_start_part()
                 && let Some(variant) = recognize(self.input.available())
                 && self.next_part(variant)?
             {
                 continue;
             }
-            let Some(record) = record(self.input.available(), self.variant) else {
-                return Ok(None);
-            };
             if record.captured > self.packet_limit {
                 let (length, limit) = (record.captured, self.packet_limit);
                 return Err(self.input.damaged(Damage::PacketLength { length, limit }));
@@ -160,19 +173,22 @@ impl PacketSource for Pcap {
         if self.ended {
             return Ok(None);
         }
-        let record = match self.next_record() {
-            Ok(Some(record)) => record,
-            end => {
-                self.ended = true;
-                return end.map(|_| None);
-            }
+        let record = match self.buffered_record() {
+            Some(record) => record,
+            None => match self.next_record() {
+                Ok(Some(record)) => record,
+                end => {
+                    self.ended = true;
+                    return end.map(|_| None);
+                }
+            },
         };
         self.packets += 1;
         let file_offset = self.input.offset() + length_u64(self.variant.header_length);
         let captured = length_usize(u64::from(record.captured));
         Ok(Some(Packet {
             id: PacketId(self.packets),
-            time: record.time,
+            time: record.time(self.variant.unit),
             link_type: self.link_type,
             interface: 0,
             bytes: self.input.take(self.variant.header_length, captured, 0),
@@ -193,6 +209,10 @@ impl PacketSource for Pcap {
         &[]
     }
 
+    fn embeds_secrets(&self) -> bool {
+        false
+    }
+
     fn skipped_blocks(&self) -> &SkippedBlocks {
         &self.skipped_blocks
     }
@@ -204,12 +224,6 @@ impl PacketSource for Pcap {
     fn dropped(&mut self) -> u64 {
         0
     }
-}
-
-/// Whether bytes start like a magic number: a quick look that spares nearly all packets the rest.
-#[inline]
-fn may_start_part(available: &[u8]) -> bool {
-    matches!(available.first(), Some(0xa1 | 0xd4 | 0x4d | 0x34))
 }
 
 /// The header of a file, after its magic number.
@@ -251,29 +265,47 @@ fn file_header(input: &[u8], order: ByteOrder) -> IResult<&[u8], FileHeader> {
 /// The header of a packet.
 #[derive(Clone, Copy)]
 struct Record {
-    time: Timestamp,
+    seconds: u32,
+    fraction: u32,
     captured: u32,
     original: u32,
 }
 
-/// Plain slices instead of nom: this runs once per packet.
-#[inline]
+impl Record {
+    fn time(self, unit: u64) -> Timestamp {
+        // At most 2^32 * (10^9 + 1000), which fits for all values of the fields.
+        let seconds = u64::from(self.seconds) * NANOSECONDS_PER_SECOND;
+        Timestamp(seconds + u64::from(self.fraction) * unit)
+    }
+
+    /// Whether it looks like a magic number, in either byte order: a quick look that spares nearly all
+    /// packets the rest.
+    #[inline]
+    fn may_start_part(self) -> bool {
+        self.seconds >> 16 == 0xa1b2 || self.seconds & 0xffff == 0xb2a1
+    }
+}
+
+/// The header of a packet in the order of lengths of its version.
 fn record(input: &[u8], variant: PcapVariant) -> Option<Record> {
-    let (words, _) = input.first_chunk::<RECORD_LENGTH>()?.as_chunks::<4>();
-    let &[seconds, fraction, first, second] = words else { return None };
-    let [seconds, fraction] = [seconds, fraction].map(|word| u64::from(variant.order.u32(word)));
-    let [first, second] = [first, second].map(|word| variant.order.u32(word));
+    let record = current_record(input, variant)?;
+    let Record { captured: first, original: second, .. } = record;
     let (captured, original) = match variant.lengths {
         LengthOrder::CapturedFirst => (first, second),
         LengthOrder::OriginalFirst => (second, first),
         LengthOrder::SmallerIsCaptured => (first.min(second), first.max(second)),
     };
-    Some(Record {
-        // At most 2^32 * (10^9 + 1000), which fits for all values of the fields.
-        time: Timestamp(seconds * NANOSECONDS_PER_SECOND + fraction * variant.unit),
-        captured,
-        original,
-    })
+    Some(Record { captured, original, ..record })
+}
+
+/// The header of a packet of version 2.4. Plain slices instead of nom: this runs once per packet.
+#[inline]
+fn current_record(input: &[u8], variant: PcapVariant) -> Option<Record> {
+    let (words, _) = input.first_chunk::<RECORD_LENGTH>()?.as_chunks::<4>();
+    let &[seconds, fraction, captured, original] = words else { return None };
+    let [seconds, fraction, captured, original] =
+        [seconds, fraction, captured, original].map(|word| variant.order.u32(word));
+    Some(Record { seconds, fraction, captured, original })
 }
 
 /// Times in microseconds.
@@ -396,6 +428,18 @@ mod tests {
         let expected =
             vec![(1, b"abc".to_vec(), 9), (101, b"hi".to_vec(), 2), (113, b"old".to_vec(), 9)];
         assert_eq!(content(&file), (expected, None));
+    }
+
+    #[test]
+    fn every_magic_number_is_noticed_where_a_time_is_expected() {
+        let at = |seconds| Record { seconds, fraction: 0, captured: 0, original: 0 };
+        for magic in [MICROSECONDS, NANOSECONDS, MODIFIED] {
+            for seconds in [magic, magic.swap_bytes()] {
+                assert!(at(seconds).may_start_part(), "{seconds:#x}");
+            }
+        }
+        // 14 November 2023.
+        assert!(!at(1_700_000_000).may_start_part());
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub trait PacketSource {
     /// The TLS secrets embedded in the capture before the last returned packet.
     fn secrets(&self) -> &[Secrets];
 
+    /// Whether its format has room for TLS secrets at all.
+    fn embeds_secrets(&self) -> bool {
+        true
+    }
+
     /// The damaged blocks that were skipped so far.
     fn skipped_blocks(&self) -> &SkippedBlocks;
 
