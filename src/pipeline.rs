@@ -78,7 +78,10 @@ impl Pipeline {
             Some(checker) => self.analyzer.push(packet, &mut RuleCheck { checker, out }),
             None => self.analyzer.push(packet, out),
         }
-        self.account(journal);
+        // What they keep changes with events only.
+        if out.has_taken() {
+            self.account(journal);
+        }
     }
 
     /// Memory taken by all that is kept of the network now, in bytes.
@@ -87,7 +90,6 @@ impl Pipeline {
     }
 
     /// Reports to the budget what rules, builder and journal keep.
-    #[inline]
     fn account(&mut self, journal: &impl Journal) {
         let rules = self.checker.as_ref().map_or(0, Checker::kept);
         let entries = self.builder.kept().saturating_add(journal.kept());

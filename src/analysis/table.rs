@@ -250,7 +250,16 @@ impl ConnectionTable {
     }
 
     /// Ends connections that were reset a while ago: nothing comes late any more.
+    #[inline]
     pub(super) fn end_leaving<S: Sink>(&mut self, sink: &mut S) {
+        if self.leaving.front().is_some_and(|(until, ..)| *until <= self.now.packet.0) {
+            self.end_left(sink);
+        }
+    }
+
+    /// Ends all connections whose time to leave has come.
+    #[cold]
+    fn end_left<S: Sink>(&mut self, sink: &mut S) {
         while let Some((until, key, id)) = self.leaving.front().copied() {
             if until > self.now.packet.0 {
                 return;

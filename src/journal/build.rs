@@ -60,6 +60,15 @@ enum Stage {
 pub struct Assembly<'a, J> {
     builder: &'a mut Builder,
     journal: &'a mut J,
+    has_taken: bool,
+}
+
+impl<J> Assembly<'_, J> {
+    /// Whether it has taken any event: otherwise, neither builder nor journal keeps anything new.
+    #[inline]
+    pub fn has_taken(&self) -> bool {
+        self.has_taken
+    }
 }
 
 impl<J: Journal> Sink for Assembly<'_, J> {
@@ -67,6 +76,7 @@ impl<J: Journal> Sink for Assembly<'_, J> {
     /// message without findings in one frame: nothing but the entry of the message is made of them.
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
+        self.has_taken = true;
         if self.builder.is_plain()
             && let EventKind::Connection(connection, ref what) = event.kind
         {
@@ -170,7 +180,7 @@ impl Builder {
 
     /// Receives events, each after the findings about it, and gives entries to a journal.
     pub fn feeding<'a, J: Journal>(&'a mut self, journal: &'a mut J) -> Assembly<'a, J> {
-        Assembly { builder: self, journal }
+        Assembly { builder: self, journal, has_taken: false }
     }
 
     /// Takes an event of any kind.
