@@ -106,21 +106,27 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
         let indent = paragraph.len().saturating_sub(words.len()).min(columns / 2);
         let columns = columns.saturating_sub(indent);
         let first = lines.len();
-        let mut line = String::new();
+        let (mut line, mut width) = (String::new(), 0_usize);
         for word in words.split(' ') {
-            let room = columns.saturating_sub(line.width());
-            if !line.is_empty() && word.width().saturating_add(1) > room {
+            let added = word_width(word);
+            if !line.is_empty() && width.saturating_add(1).saturating_add(added) > columns {
                 lines.push(std::mem::take(&mut line));
+                width = 0;
             } else if !line.is_empty() {
                 line.push(' ');
+                width = width.saturating_add(1);
+            }
+            if width.saturating_add(added) <= columns {
+                line.push_str(word);
+                width = width.saturating_add(added);
+                continue;
             }
             for letter in word.chars() {
-                if line.width().saturating_add(letter.width().unwrap_or(0)) > columns
-                    && !line.is_empty()
-                {
+                if width.saturating_add(letter.width().unwrap_or(0)) > columns && !line.is_empty() {
                     lines.push(std::mem::take(&mut line));
                 }
                 line.push(letter);
+                width = line.width();
             }
         }
         lines.push(line);
@@ -129,6 +135,11 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Columns that a word takes: those of most words are their bytes.
+fn word_width(word: &str) -> usize {
+    if word.is_ascii() { word.len() } else { word.width() }
 }
 
 #[cfg(test)]
@@ -143,6 +154,9 @@ mod tests {
             ("one two three", 20, &["one two three"]),
             ("do:\n  one two",  7, &["do:", "  one", "  two"]),
             ("abcdefgh i",    3,  &["abc", "def", "gh", "i"]),
+            ("abcdef g h",    4,  &["abcd", "ef g", "h"]),
+            ("a  b c",        4,  &["a  b", "c"]),
+            ("ab 👩‍👧 c",       5,  &["ab 👩‍👧", "c"]),
             ("a\nb",          9,  &["a", "b"]),
             ("漢字漢字",        5,  &["漢字", "漢字"]),
             ("漢",             1,  &["漢"]),
