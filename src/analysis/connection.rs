@@ -449,6 +449,11 @@ impl Flow {
     }
 
     fn gap<S: Sink>(&mut self, direction: Direction, gap: Gap, context: &mut Context<'_, S>) {
+        let is_first = *self.about.bytes.get(direction) == 0;
+        if is_first && self.about.started_by == StartedBy::Midstream {
+            // Sent before the capture began.
+            return;
+        }
         self.emit(context, ConnectionEvent::Gap(direction, gap));
         self.give_up_questions(context);
         if self.stack.gap(direction, gap, &mut self.about, context) == Change::Layer {

@@ -325,10 +325,8 @@ impl<'a> ConnectionEvent<'a> {
 pub enum Recognition {
     /// The user said so (`--decode-as`).
     Forced,
-    /// Several frames fit together, or in both directions.
-    Likely,
-    /// One run of frames fits.
-    Possible,
+    /// Its frames fit together too well for anything else.
+    Frames,
 }
 
 /// A limit that was reached.

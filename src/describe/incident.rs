@@ -8,12 +8,7 @@ use crate::websocket::Inflation;
 pub fn recognized(recognition: Recognition) -> &'static str {
     match recognition {
         Recognition::Forced => "handshake not captured; read as WebSocket because of --decode-as",
-        Recognition::Likely => {
-            "handshake not captured; recognized as WebSocket by its frames (likely)"
-        }
-        Recognition::Possible => {
-            "handshake not captured; recognized as WebSocket by its frames (possible)"
-        }
+        Recognition::Frames => "handshake not captured; recognized as WebSocket by its frames",
     }
 }
 

@@ -277,7 +277,7 @@ impl PackedRow {
             }
             RowCode::Recognized => {
                 let known = RECOGNITIONS.get(variant).copied();
-                RowKind::Recognized(known.unwrap_or(Recognition::Possible))
+                RowKind::Recognized(known.unwrap_or(Recognition::Frames))
             }
             RowCode::Fin => RowKind::Fin,
             RowCode::Reset => RowKind::Reset,
@@ -395,8 +395,7 @@ const LIMITS: [Limit; 5] = [
     Limit::Memory,
 ];
 
-const RECOGNITIONS: [Recognition; 3] =
-    [Recognition::Forced, Recognition::Likely, Recognition::Possible];
+const RECOGNITIONS: [Recognition; 2] = [Recognition::Forced, Recognition::Frames];
 
 const OUTCOMES: [Outcome; 8] = [
     Outcome::Open,

@@ -7,12 +7,12 @@ mod shared;
 pub use self::shared::{Settings, Shared};
 
 use self::messages::Messages;
-use crate::stream::{Chunk, Gap, Span, length_u64, length_usize};
+use crate::stream::{Chunk, Gap, GapCause, Span, length_u64, length_usize};
 use crate::websocket::deflate::{History, HistoryStart};
 use crate::websocket::extension::SideParams;
 use crate::websocket::frame::{Frame, FrameHeader, MAX_HEADER_LENGTH, Opcode, frame_header};
 use crate::websocket::message::Message;
-use crate::websocket::sync::{BoundarySearch, Rsv1};
+use crate::websocket::sync::{BoundarySearch, Masked, Rsv1};
 
 /// Turns one direction of a byte stream into frames and messages.
 ///
@@ -71,6 +71,20 @@ pub enum Observation<'a> {
     NotAFrame(&'a [u8], Span),
 }
 
+impl Observation<'_> {
+    /// Where in stream and capture it was made.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::FrameStarted(frame) | Self::FrameEnded(frame) => frame.span,
+            Self::Message(message) => message.span,
+            Self::InvalidUtf8 { span, .. }
+            | Self::SyncLost(span)
+            | Self::SyncFound(span)
+            | Self::NotAFrame(_, span) => *span,
+        }
+    }
+}
+
 /// What is known of a direction's compression.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Compression {
@@ -106,15 +120,19 @@ enum State {
 impl Decoder {
     /// Makes the decoder of a direction.
     pub fn new(compression: Compression, start: Start) -> Self {
+        let rsv1 = match compression {
+            Compression::None => Rsv1::Forbidden,
+            Compression::Deflate(_) | Compression::Unknown => Rsv1::Allowed,
+        };
         Self {
             state: match start {
                 Start::Boundary => State::Header,
                 Start::Anywhere => State::Lost,
             },
-            search: BoundarySearch::new(match compression {
-                Compression::None => Rsv1::Forbidden,
-                Compression::Deflate(_) | Compression::Unknown => Rsv1::Allowed,
-            }),
+            search: match start {
+                Start::Boundary => BoundarySearch::at_boundary(rsv1),
+                Start::Anywhere => BoundarySearch::anywhere(rsv1),
+            },
             partial_length: 0,
             frames: 0,
             messages: Messages::new(
@@ -138,6 +156,18 @@ impl Decoder {
         }
     }
 
+    /// Takes what is known of a direction that starts anywhere: whether its frames are masked, and the stream
+    /// offset of a boundary.
+    pub fn expect(&mut self, masked: Masked, boundary: Option<u64>) {
+        self.search.expect(masked, boundary);
+    }
+
+    /// Whether frame boundaries are unknown: what is observed next may come from earlier chunks.
+    #[inline]
+    pub fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
     /// Takes the next bytes of the stream.
     pub fn push(
         &mut self,
@@ -155,6 +185,9 @@ impl Decoder {
     /// under way no content is kept, and what is compressed cannot refer to earlier output.
     pub fn evict(&mut self, shared: &mut Shared) {
         self.messages.evict(shared);
+        if let State::Lost = self.state {
+            self.search.lose();
+        }
         self.account(shared);
     }
 
@@ -166,12 +199,12 @@ impl Decoder {
     /// Whether it keeps anything, or did at the last report to the budget.
     #[inline]
     fn may_keep(&self) -> bool {
-        self.kept > 0 || self.messages.may_keep()
+        self.kept > 0 || self.state == State::Lost || self.messages.may_keep()
     }
 
     /// Reports to the budget what it keeps now.
     fn account(&mut self, shared: &mut Shared) {
-        let kept = self.messages.memory();
+        let kept = self.messages.memory().saturating_add(self.search.memory());
         if kept != self.kept {
             shared.budget.change(self.kept, kept);
             self.kept = kept;
@@ -189,14 +222,8 @@ impl Decoder {
             match self.state {
                 State::Dead => return,
                 State::Lost => {
-                    if rest.offset != chunk.offset {
-                        // Only the start of a segment is worth a guess.
-                        self.skip_lost(rest);
-                        return;
-                    }
-                    if !self.find_boundary(rest, sink) {
-                        return;
-                    }
+                    self.look_for_boundary(rest, shared, sink);
+                    return;
                 }
                 State::Header => {
                     if rest.bytes.is_empty() {
@@ -239,7 +266,10 @@ impl Decoder {
             }
         }
         match self.state {
-            State::Lost => self.cut.lost.extend(gap.end(), gap.origin),
+            State::Lost => {
+                self.cut.lost.extend(gap.end(), gap.origin);
+                self.search.gap(gap);
+            }
             State::Header | State::Payload if lost > 0 => {
                 let mut since = Span::at(gap.end().saturating_sub(lost), gap.origin);
                 if self.partial_length > 0 {
@@ -256,6 +286,11 @@ impl Decoder {
 
     /// Ends the stream: what is unfinished is handed over as it is.
     pub fn finish(&mut self, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        if let State::Lost = self.state
+            && let Some(boundary) = self.search.finish()
+        {
+            self.start_at(boundary, shared, sink);
+        }
         if let State::Payload = self.state {
             sink(Observation::FrameEnded(&self.cut.frame));
         }
@@ -284,7 +319,7 @@ impl Decoder {
                 }
                 let span = Span::at(chunk.offset, chunk.origin);
                 let length = usize::from(header.header_length);
-                if let Some(opcode) = self.message_in_one(&header) {
+                if let Some(opcode) = self.messages.in_one_frame(&header) {
                     let payload = chunk.skip(length).take(length_usize(header.payload_length));
                     if length_u64(payload.bytes.len()) == header.payload_length {
                         self.whole_message(header, opcode, payload, shared, sink);
@@ -318,12 +353,6 @@ impl Decoder {
         Some(used)
     }
 
-    /// The opcode of a frame that is a message by itself and needs no care: neither compressed nor
-    /// within another message, nor at a guessed boundary.
-    fn message_in_one(&self, header: &FrameHeader) -> Option<Opcode> {
-        self.messages.in_one_frame(header).filter(|_| self.search.is_trusted())
-    }
-
     /// Hands over a frame that is a whole message, straight from its chunk: the common case.
     fn whole_message(
         &mut self,
@@ -354,11 +383,7 @@ impl Decoder {
         sink: &mut impl FnMut(Observation<'_>),
     ) {
         let header = frame.header;
-        if !self.search.accepts(&header) {
-            // What was taken for a boundary was not one.
-            self.lose_sync(frame.span, shared, sink);
-            return;
-        }
+        self.search.observe(&header);
         let end = frame.span.start.saturating_add(u64::from(header.header_length));
         self.cut.frame = Frame { index: self.frames, ..frame };
         self.cut.frame.span.extend(end, chunk.origin);
@@ -418,27 +443,52 @@ impl Decoder {
         sink(Observation::SyncLost(since));
     }
 
-    /// Looks for a frame boundary at the start of a chunk, which is the start of a segment.
-    fn find_boundary(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Observation<'_>)) -> bool {
-        if !self.search.find(chunk.bytes) {
-            self.skip_lost(chunk);
-            return false;
-        }
-        self.state = State::Header;
-        let mut skipped = std::mem::take(&mut self.cut.lost);
-        if skipped.length() > 0 {
-            skipped.extend(chunk.offset, chunk.origin);
-            sink(Observation::SyncFound(skipped));
-        }
-        true
-    }
-
-    fn skip_lost(&mut self, chunk: Chunk<'_>) {
+    /// Looks for a frame boundary; what was searched is decoded once there is one.
+    fn look_for_boundary(
+        &mut self,
+        chunk: Chunk<'_>,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
         let lost = &mut self.cut.lost;
         if *lost == Span::default() {
             *lost = Span::at(chunk.offset, chunk.origin);
         }
         lost.extend(chunk.end(), chunk.origin);
+        if let Some(boundary) = self.search.push(chunk) {
+            self.start_at(boundary, shared, sink);
+        }
+    }
+
+    /// Decodes what was searched, from a boundary on.
+    fn start_at(
+        &mut self,
+        boundary: u64,
+        shared: &mut Shared,
+        sink: &mut impl FnMut(Observation<'_>),
+    ) {
+        self.state = State::Header;
+        let lost = std::mem::take(&mut self.cut.lost);
+        let kept = self.search.take();
+        let mut next = boundary;
+        for chunk in kept.chunks() {
+            let chunk = chunk.skip(length_usize(boundary.saturating_sub(chunk.offset)));
+            if chunk.bytes.is_empty() {
+                continue;
+            }
+            if chunk.offset == boundary && lost.start < boundary {
+                let mut skipped = Span::at(lost.start, lost.first);
+                skipped.extend(boundary, chunk.origin);
+                sink(Observation::SyncFound(skipped));
+            }
+            if next < chunk.offset {
+                let (length, origin) = (chunk.offset.saturating_sub(next), chunk.origin);
+                let gap = Gap { offset: next, length, cause: GapCause::Acknowledged, origin };
+                self.gap(gap, shared, sink);
+            }
+            next = chunk.end();
+            self.read(chunk, shared, sink);
+        }
     }
 }
 

@@ -1,8 +1,15 @@
 //! Finding unknown frame boundaries: after a gap that hid a header, and
 //! in captures that start in the middle of a connection.
 
-use crate::websocket::frame::{FrameHeader, Opcode, frame_header};
-use crate::websocket::mask::unmask;
+mod chain;
+mod evidence;
+mod search;
+
+pub use self::evidence::Evidence;
+pub use self::search::{ChainSearch, FoundChain};
+
+use crate::stream::{Buffer, Chunk, Gap};
+use crate::websocket::frame::{FrameHeader, Opcode};
 
 /// What is known of a direction's frames.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,52 +20,71 @@ pub struct Expectation {
     pub rsv1: Rsv1,
 }
 
-/// Where the frames of a direction begin, as far as it is known: what they look like so far, and whether a
-/// boundary that was guessed has proved to be one.
-#[derive(Clone, Copy, Debug)]
+/// Where the frames of a direction begin, as far as it is known.
+#[derive(Debug)]
 pub struct BoundarySearch {
     expectation: Expectation,
-    /// Headers that must still be plausible before a guessed boundary is trusted.
-    probation: u8,
+    /// What is searched while boundaries are unknown.
+    unknown: Option<Box<ChainSearch>>,
+    /// Stream offset of a boundary that is known already.
+    known: Option<u64>,
 }
 
 impl BoundarySearch {
-    /// A direction of which no frame was seen.
-    pub fn new(rsv1: Rsv1) -> Self {
-        Self { expectation: Expectation { masked: None, rsv1 }, probation: 0 }
+    /// A direction whose first byte starts a frame.
+    pub fn at_boundary(rsv1: Rsv1) -> Self {
+        Self { expectation: Expectation { masked: None, rsv1 }, unknown: None, known: None }
     }
 
-    /// Looks for a boundary at the start of some bytes, which are those of a segment.
-    pub fn find(&mut self, bytes: &[u8]) -> bool {
-        let run = run_of_frames(bytes, self.expectation);
-        let Some(run) = run.filter(|run| run.is_convincing(bytes)) else { return false };
-        self.probation = if run.end == RunEnd::Open { PROBATION } else { 0 };
-        true
+    /// A direction whose first byte may be anywhere in a frame.
+    pub fn anywhere(rsv1: Rsv1) -> Self {
+        let mut search = Self::at_boundary(rsv1);
+        search.lose();
+        search
     }
 
-    /// Takes a header: whether it may be one, considering where the one before it was found.
-    #[inline]
-    pub fn accepts(&mut self, header: &FrameHeader) -> bool {
-        if self.probation > 0 {
-            if !is_plausible(header, self.expectation) {
-                return false;
-            }
-            self.probation = self.probation.saturating_sub(1);
+    /// What is known of the frames that will be found: whether they are masked, and where one begins.
+    pub fn expect(&mut self, masked: Masked, boundary: Option<u64>) {
+        self.expectation.masked = Some(masked);
+        self.known = boundary;
+        if self.unknown.is_some() {
+            self.lose();
         }
-        self.observe(header);
-        true
     }
 
-    /// Takes a header that is one for sure.
+    /// Takes bytes while boundaries are unknown, and returns the stream offset of one if it is found.
+    pub fn push(&mut self, chunk: Chunk<'_>) -> Option<u64> {
+        let search =
+            self.unknown.get_or_insert_with(|| Box::new(ChainSearch::new(self.expectation)));
+        let has_grown = search.push(chunk);
+        if let Some(known) = self.known {
+            return (chunk.end() > known).then_some(known);
+        }
+        if has_grown { self.convincing(CONVINCING) } else { None }
+    }
+
+    /// Bytes are missing while boundaries are unknown.
+    pub fn gap(&mut self, gap: Gap) {
+        if let Some(search) = &mut self.unknown {
+            search.gap(gap);
+        }
+    }
+
+    /// The stream has ended: finds a boundary for which there is less evidence.
+    pub fn finish(&mut self) -> Option<u64> {
+        self.convincing(CONVINCING_AT_END)
+    }
+
+    /// Boundaries are known: takes the bytes that were kept while they were not.
+    pub fn take(&mut self) -> Buffer {
+        self.known = None;
+        self.unknown.take().map(|mut search| search.take()).unwrap_or_default()
+    }
+
+    /// Takes a header at a boundary.
     #[inline]
     pub fn observe(&mut self, header: &FrameHeader) {
         self.expectation.masked = Some(masked(header));
-    }
-
-    /// Whether the latest boundary is certain.
-    #[inline]
-    pub fn is_trusted(&self) -> bool {
-        self.probation == 0
     }
 
     /// Whether bytes at a boundary are text rather than a frame with the header that they begin with.
@@ -67,10 +93,29 @@ impl BoundarySearch {
         is_text(bytes) && !is_plausible(header, self.expectation)
     }
 
-    /// Forgets a guess: boundaries are unknown again.
+    /// Boundaries are unknown from now on.
     pub fn lose(&mut self) {
-        self.probation = 0;
+        self.unknown = Some(Box::new(ChainSearch::new(self.expectation)));
     }
+
+    /// Memory taken by what is searched, in bytes.
+    pub fn memory(&self) -> usize {
+        self.unknown.as_ref().map_or(0, |search| search.memory())
+    }
+
+    fn convincing(&self, least: i32) -> Option<u64> {
+        let search = self.unknown.as_ref()?;
+        let kinds = self.expectation.masked.map_or([Masked::Yes, Masked::No], |known| [known; 2]);
+        let chains = kinds.into_iter().filter_map(|masked| search.best_boundary(masked));
+        let best = chains.max_by_key(FoundChain::evidence_of_boundary)?;
+        (best.evidence_of_boundary() >= least).then(|| search.believed_start(&best))
+    }
+}
+
+/// Whether bytes, which are those of a segment, begin with a frame boundary or contain one.
+pub fn holds_frames(chunk: Chunk<'_>, expectation: Expectation) -> bool {
+    let mut search = BoundarySearch { expectation, unknown: None, known: None };
+    search.push(chunk).is_some()
 }
 
 /// Whether frames are masked.
@@ -89,71 +134,6 @@ pub enum Rsv1 {
     Allowed,
     /// No such extension was negotiated.
     Forbidden,
-}
-
-/// A run of plausible frames at the start of some bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Run {
-    /// Frames whose header was seen.
-    pub frames: u32,
-    /// How the last one ends.
-    pub end: RunEnd,
-    /// Whether all frames are masked, or all are not.
-    pub masked: Masked,
-}
-
-/// How a run of frames ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RunEnd {
-    /// Exactly at the end of the bytes.
-    Exact,
-    /// The last frame continues beyond the bytes, or its header is cut.
-    Open,
-}
-
-impl Run {
-    /// Whether the run is good enough to take its start for a frame boundary.
-    ///
-    /// Of random bytes about one position in 5,000 is taken for a boundary by mistake.
-    pub fn is_convincing(&self, bytes: &[u8]) -> bool {
-        match self.end {
-            RunEnd::Exact => true,
-            // One frame that continues must have a wide length: a narrow one is not evidence.
-            RunEnd::Open => {
-                self.frames > 1
-                    || frame_header(bytes).is_ok_and(|(_, header)| header.length_bits() > 7)
-            }
-        }
-    }
-}
-
-/// Walks over the frames that `bytes` begin with; `None` when one of them is not plausible.
-pub fn run_of_frames(bytes: &[u8], expectation: Expectation) -> Option<Run> {
-    let mut run: Option<Run> = None;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let Ok((body, header)) = frame_header(rest) else {
-            // A cut header at the end of whole frames.
-            return run.map(|run| Run { end: RunEnd::Open, ..run });
-        };
-        let known = run.map(|run| run.masked).or(expectation.masked);
-        if !is_plausible(&header, Expectation { masked: known, ..expectation }) {
-            return None;
-        }
-        let length = usize::try_from(header.payload_length).unwrap_or(usize::MAX);
-        let (payload, after) = body.split_at_checked(length).unwrap_or((body, &[]));
-        if !is_plausible_payload(&header, payload) {
-            return None;
-        }
-        let whole = payload.len() == length;
-        run = Some(Run {
-            frames: run.map_or(0, |run| run.frames).saturating_add(1),
-            end: if whole { RunEnd::Exact } else { RunEnd::Open },
-            masked: masked(&header),
-        });
-        rest = after;
-    }
-    run
 }
 
 /// Whether a header is one that a correct peer could send.
@@ -188,76 +168,22 @@ fn masked(header: &FrameHeader) -> Masked {
     if header.mask.is_some() { Masked::Yes } else { Masked::No }
 }
 
-/// Looks at what is there of a payload whose form is known: text, and Close codes.
-fn is_plausible_payload(header: &FrameHeader, payload: &[u8]) -> bool {
-    let mut sample = [0; PAYLOAD_SAMPLE];
-    let length = payload.len().min(PAYLOAD_SAMPLE);
-    let (Some(sample), Some(payload)) = (sample.get_mut(..length), payload.get(..length)) else {
-        return true;
-    };
-    sample.copy_from_slice(payload);
-    if let Some(key) = header.mask {
-        unmask(sample, key, 0);
-    }
-    match (Opcode::from_wire(header.opcode), header.rsv) {
-        (Some(Opcode::Text), 0) => {
-            std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true)
-        }
-        (Some(Opcode::Close), _) => match sample {
-            [] => header.payload_length == 0,
-            [high, low, ..] => (1000..5000).contains(&u16::from_be_bytes([*high, *low])),
-            [_] => false,
-        },
-        _ => true,
-    }
-}
-
 /// A length above this is not evidence for a frame, in bytes.
 const PLAUSIBLE_LENGTH: u64 = 1 << 30;
 
 /// Bytes examined to distinguish text from frames.
 const TEXT_SAMPLE: usize = 16;
 
-/// Bytes of a payload examined.
-const PAYLOAD_SAMPLE: usize = 64;
+/// Evidence at which a boundary is believed, in bits: one frame that begins and ends with a segment, or two
+/// of which one does.
+const CONVINCING: i32 = 12;
 
-/// Headers that must be plausible after a guessed boundary: its own, and the one that follows.
-const PROBATION: u8 = 2;
+/// The same once nothing more will come.
+const CONVINCING_AT_END: i32 = 9;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SERVER: Expectation = Expectation { masked: Some(Masked::No), rsv1: Rsv1::Forbidden };
-    const ANY: Expectation = Expectation { masked: None, rsv1: Rsv1::Allowed };
-
-    type SyncCase = (&'static str, &'static [u8], Expectation, Option<(u32, RunEnd)>);
-
-    #[rustfmt::skip]
-    const CASES: &[SyncCase] = &[
-        ("one text frame", b"\x81\x05Hello", SERVER, Some((1, RunEnd::Exact))),
-        ("text and ping", b"\x81\x05Hello\x89\x00", SERVER, Some((2, RunEnd::Exact))),
-        ("masked text", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", ANY, Some((1, RunEnd::Exact))),
-        ("frame that continues", b"\x82\x7e\x01\x00abc", SERVER, Some((1, RunEnd::Open))),
-        ("cut header after a frame", b"\x81\x01a\x81", SERVER, Some((1, RunEnd::Open))),
-        ("compressed if allowed", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", ANY, Some((1, RunEnd::Exact))),
-        ("compressed but forbidden", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", SERVER, None),
-        ("masked but must not be", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", SERVER, None),
-        ("reserved opcode", b"\x83\x01a", SERVER, None),
-        ("text that is not UTF-8", b"\x81\x02\xff\xff", SERVER, None),
-        ("Close with an impossible code", b"\x88\x02\x00\x01", SERVER, None),
-        ("length not minimal", b"\x81\x7e\x00\x05Hello", SERVER, None),
-        ("HTTP", b"HTTP/1.1 400 Bad Request\r\n", SERVER, None),
-        ("nothing", b"", SERVER, None),
-    ];
-
-    #[test]
-    fn runs_of_frames_are_distinguished_from_other_bytes() {
-        for (name, bytes, expectation, expected) in CASES {
-            let run = run_of_frames(bytes, *expectation);
-            assert_eq!(run.map(|run| (run.frames, run.end)), *expected, "{name}");
-        }
-    }
 
     #[test]
     fn text_needs_a_few_printable_bytes() {

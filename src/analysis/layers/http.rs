@@ -86,7 +86,7 @@ impl Http {
         match progress {
             Progress::Continue => Next::Stay,
             Progress::Lost => {
-                let are_frames = is_convincing(direction, chunk.bytes);
+                let are_frames = is_convincing(direction, chunk);
                 if !awaits_response {
                     // Only frames are worth a second look: HTTP was looked for just now.
                     let consumed = if are_frames { 0 } else { chunk.bytes.len() };
@@ -307,7 +307,7 @@ impl Http {
     ) -> Next {
         self.finish(context.now, connection, context);
         let frames = WebSocket::open(UNNEGOTIATED, Start::Boundary, connection);
-        context.emit(connection, ConnectionEvent::Recognized(Recognition::Likely));
+        context.emit(connection, ConnectionEvent::Recognized(Recognition::Frames));
         let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
         Successor { held, ..Successor::new(layer) }.into()
     }
@@ -320,7 +320,7 @@ impl Http {
     ) -> Next {
         self.finish(context.now, connection, context);
         let frames = WebSocket::open_after_request(connection);
-        context.emit(connection, ConnectionEvent::Recognized(Recognition::Likely));
+        context.emit(connection, ConnectionEvent::Recognized(Recognition::Frames));
         let (layer, held) = (NextLayer::WebSocket(frames), vec![self.held_of_client()]);
         Successor { held, ..Successor::new(layer) }.into()
     }

@@ -39,7 +39,7 @@ use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature};
 use crate::analysis::saved::{Reread, SavedLayer, WantedPart};
 use crate::analysis::sink::Sink;
-use crate::stream::{Chunk, Direction, Gap, GapCause};
+use crate::stream::{Chunk, Direction, Gap, GapCause, PerDirection};
 use crate::websocket::Settings;
 
 /// What bytes are read as.
@@ -115,7 +115,7 @@ impl Stack {
         while !chunk.bytes.is_empty() {
             let start = self.start;
             let next = match &mut self.layer {
-                Layer::Start => start::choose(direction, chunk, start, connection, context),
+                Layer::Start => start::choose(direction, chunk, start, connection),
                 Layer::Opening(opening) => {
                     opening.push(direction, chunk, start, connection, context)
                 }
@@ -167,8 +167,21 @@ impl Stack {
         context: &mut Context<'_, S>,
     ) {
         self.replace(Layer::new(successor.layer), context);
+        let mut next = PerDirection::<Option<u64>>::default();
         for (direction, held) in &successor.held {
             for chunk in held.chunks() {
+                let expected = next.get_mut(*direction).replace(chunk.end());
+                if let Some(offset) = expected.filter(|expected| *expected < chunk.offset) {
+                    // It was reported when it was found.
+                    let length = chunk.offset.saturating_sub(offset);
+                    let (cause, origin) = (GapCause::Acknowledged, chunk.origin);
+                    self.gap(
+                        *direction,
+                        Gap { offset, length, cause, origin },
+                        connection,
+                        context,
+                    );
+                }
                 self.push(*direction, chunk, connection, context);
             }
             if held.dropped() > 0 {
@@ -250,7 +263,11 @@ impl Carried for Stack {
             Layer::Start | Layer::Opening(_) | Layer::Socks(_) => {
                 Next::become_layer(NextLayer::Probe)
             }
-            Layer::Probe(_) | Layer::Ignored => Next::Stay,
+            Layer::Probe(probe) => {
+                probe.gap(direction, gap, context);
+                Next::Stay
+            }
+            Layer::Ignored => Next::Stay,
         };
         match next {
             Next::Stay => Change::None,

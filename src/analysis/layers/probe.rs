@@ -1,53 +1,45 @@
-//! Recognising a protocol by its bytes where the beginning of a connection was not captured.
+//! Recognizing a protocol by its bytes when the beginning of a connection was not captured.
 
 use super::http::Http;
 use super::next::{Next, NextLayer, Roles, StackStart, Successor, ignore};
 use super::tls::Tls;
-use super::websocket::{UNNEGOTIATED, WebSocket};
+use super::websocket::WebSocket;
 use crate::analysis::context::Context;
-use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition};
+use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition, TcpState};
 use crate::analysis::sink::Sink;
 use crate::http::{Match, looks_like_request, looks_like_response};
-use crate::stream::{Buffer, Chunk, Direction, PerDirection};
+use crate::stream::{Buffer, Chunk, Direction, Gap, PerDirection};
 use crate::tls::begins_record;
-use crate::websocket::Start;
-use crate::websocket::sync::{Expectation, Masked, Rsv1, Run, RunEnd, run_of_frames};
+use crate::websocket::sync::{ChainSearch, Expectation, FoundChain, Masked, Rsv1};
 
-/// Looks at segments until they show what the connection carries.
+/// Keeps the bytes of both directions until they show what the connection carries.
 ///
-/// Keeps the chunks since the first that looks like frames, so that nothing recognised is lost.
-#[derive(Debug, Default)]
+/// It is a WebSocket once the chains of frames in both directions are too good to be chance, and too good to be
+/// records of another protocol ([`Evidence`]). Until then nothing is reported, so nothing has to be taken
+/// back if bytes that follow do not fit.
+#[derive(Debug)]
 pub(super) struct Probe {
-    kept: Vec<(Direction, Buffer)>,
-    kept_bytes: usize,
-    /// Memory taken by the chunks, as the budget knows it.
+    searches: PerDirection<ChainSearch>,
+    /// Memory taken by the searches, as the budget knows it.
     accounted: usize,
-    evidence: PerDirection<Evidence>,
-    chunks: u32,
 }
 
-/// What speaks for WebSocket in one direction.
-#[derive(Clone, Copy, Debug, Default)]
-struct Evidence {
-    points: u32,
-    masked: Option<Masked>,
+/// Chains that show who the client is.
+#[derive(Clone, Copy, Debug)]
+struct Frames {
+    /// The direction in which frames are masked.
+    client: Direction,
+    masked: Option<FoundChain>,
+    unmasked: Option<FoundChain>,
+    /// What both say together, in bits.
+    weight: i32,
 }
 
-/// What the segments so far show.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum ProbeVerdict {
-    /// Nothing yet.
-    Unsure,
-    /// An HTTP request, in the direction of the chunk just given.
-    Request,
-    /// An HTTP response, in the direction of the chunk just given.
-    Response,
-    /// TLS records.
-    Tls,
-    /// WebSocket frames; [`Probe::client_by_masks`] says whose.
-    Frames,
-    /// Enough was seen, and it is nothing of these.
-    Other,
+impl Default for Probe {
+    fn default() -> Self {
+        let search = || ChainSearch::new(Expectation { masked: None, rsv1: Rsv1::Allowed });
+        Self { searches: PerDirection { client: search(), server: search() }, accounted: 0 }
+    }
 }
 
 impl Probe {
@@ -60,212 +52,360 @@ impl Probe {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        let verdict = self.push(direction, chunk);
-        self.account(context);
-        let sender = match verdict {
-            ProbeVerdict::Unsure => return Next::Stay,
-            ProbeVerdict::Tls => {
-                return Tls::start(direction, chunk.bytes, start.roles, connection);
-            }
-            ProbeVerdict::Other => return ignore(connection, Nature::Other),
-            ProbeVerdict::Frames => {
-                let frames = self.frames(Recognition::Likely, start, connection, context);
-                // The chunk is among those that were kept.
-                return Successor { consumed: chunk.bytes.len(), ..frames }.into();
-            }
-            ProbeVerdict::Request => Direction::ClientToServer,
-            ProbeVerdict::Response => Direction::ServerToClient,
-        };
-        // HTTP was found by its content: its sender's role is known now.
-        let swaps_roles = direction != sender;
-        if swaps_roles && start.roles == Roles::Known {
-            return Next::Stay;
+        if let Some(next) = self.other_protocol(direction, chunk, start, connection) {
+            return next;
         }
-        Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
+        let is_news = self.searches.get_mut(direction).push(chunk);
+        self.account(context);
+        let least = if start.is_forced { FORCED } else { CERTAIN };
+        let found = if is_news { self.find(start.roles) } else { None };
+        let found = found.filter(|frames| frames.weight >= least);
+        if found.is_some() || (start.is_forced && self.is_exhausted()) {
+            let frames = self.become_frames(found, start, connection, context);
+            // The chunk is among those that were kept.
+            return Successor { consumed: chunk.bytes.len(), ..frames }.into();
+        }
+        if self.is_exhausted() {
+            return ignore(connection, Nature::Other);
+        }
+        Next::Stay
     }
 
-    /// Drops the chunks, to save memory: the search starts over.
-    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
-        self.kept = Vec::new();
-        self.kept_bytes = 0;
-        self.evidence = PerDirection::default();
+    /// What reads on if a chunk begins with a head or a record, unless that is within a frame.
+    fn other_protocol(
+        &self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        start: StackStart,
+        connection: &mut Connection,
+    ) -> Option<Next> {
+        let is_allowed = |sender| direction == sender || start.roles == Roles::Guessed;
+        let sender = sender_of_http(chunk.bytes).filter(|sender| is_allowed(*sender));
+        let is_tls = sender.is_none() && holds_records(chunk.bytes);
+        if sender.is_none() && !is_tls {
+            return None;
+        }
+        if self.searches.get(direction).weight() >= WITHIN_FRAMES {
+            return None;
+        }
+        Some(match sender {
+            Some(sender) => {
+                // HTTP was found by its content: its sender's role is known now.
+                let swaps_roles = direction != sender;
+                Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
+            }
+            None => Tls::start(direction, chunk.bytes, start.roles, connection),
+        })
+    }
+
+    /// Bytes are missing.
+    pub(super) fn gap<S>(&mut self, direction: Direction, gap: Gap, context: &mut Context<'_, S>) {
+        self.searches.get_mut(direction).gap(gap);
         self.account(context);
     }
 
-    /// Memory taken by the chunks, in bytes, as the budget knows it.
+    /// Drops the bytes, to save memory: the search begins anew.
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        let accounted = self.accounted;
+        *self = Self { accounted, ..Self::default() };
+        self.account(context);
+    }
+
+    /// Memory taken by the bytes, as the budget knows it.
     pub(super) fn kept(&self) -> usize {
         self.accounted
     }
 
     /// Tells the budget what is kept now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
-        let kept = self.kept.iter().map(|(_, buffer)| buffer.memory()).sum();
+        let kept = self.searches.client.memory().saturating_add(self.searches.server.memory());
         if kept != self.accounted {
             context.budget().change(self.accounted, kept);
             self.accounted = kept;
         }
     }
 
-    /// Ends the stream: what may be frames is read as frames.
+    /// Ends the stream: nothing more will come, so less evidence has to do.
     pub(super) fn finish<S: Sink>(
         &mut self,
         start: StackStart,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Option<Successor> {
-        self.is_possible().then(|| self.frames(Recognition::Possible, start, connection, context))
+        let is_over = match connection.state {
+            TcpState::HalfClosed(_) | TcpState::Closed(_) | TcpState::Reset(_) => true,
+            TcpState::SynSent | TcpState::Refused | TcpState::Established => false,
+        };
+        let found = self.find(start.roles).filter(|frames| {
+            let closed = [frames.masked, frames.unmasked].into_iter().flatten();
+            let ends = is_over && closed.into_iter().any(|chain| chain.is_closed);
+            let weight = frames.weight.saturating_add(if ends { CLOSED } else { 0 });
+            weight >= if frames.masked.is_some() { CERTAIN_AT_END } else { CERTAIN_UNMASKED_AT_END }
+        });
+        (found.is_some() || start.is_forced)
+            .then(|| self.become_frames(found, start, connection, context))
     }
 
-    fn frames<S: Sink>(
+    fn become_frames<S: Sink>(
         &mut self,
-        recognition: Recognition,
+        found: Option<Frames>,
         start: StackStart,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Successor {
-        if start.roles == Roles::Guessed
-            && self.client_by_masks() == Some(Direction::ServerToClient)
-        {
-            connection.swap_roles();
-            for (direction, _) in &mut self.kept {
-                *direction = direction.reverse();
+        let mut boundaries = PerDirection::default();
+        let mut searches = std::mem::take(self).searches;
+        context.budget().change(self.accounted, 0);
+        if let Some(frames) = found {
+            if frames.client == Direction::ServerToClient {
+                connection.swap_roles();
+                searches.swap();
             }
+            let boundary = |chain: Option<FoundChain>, search: &ChainSearch| {
+                let chain = chain.filter(|chain| chain.evidence_of_boundary() >= BOUNDARY)?;
+                Some(search.believed_start(&chain))
+            };
+            boundaries.client = boundary(frames.masked, &searches.client);
+            boundaries.server = boundary(frames.unmasked, &searches.server);
         }
-        let frames = WebSocket::open(UNNEGOTIATED, Start::Anywhere, connection);
+        let layer = NextLayer::WebSocket(WebSocket::open_midstream(boundaries, connection));
+        let recognition = if start.is_forced { Recognition::Forced } else { Recognition::Frames };
         context.emit(connection, ConnectionEvent::Recognized(recognition));
-        let held = std::mem::take(&mut self.kept);
-        Successor { held, ..Successor::new(NextLayer::WebSocket(frames)) }
+        let held = in_order(&searches.client.take(), &searches.server.take());
+        Successor { held, ..Successor::new(layer) }
     }
 
-    /// Takes one chunk, which is the payload of one segment.
-    fn push(&mut self, direction: Direction, chunk: Chunk<'_>) -> ProbeVerdict {
-        self.chunks = self.chunks.saturating_add(1);
-        if looks_like_request(chunk.bytes) == Match::Yes {
-            return ProbeVerdict::Request;
-        }
-        if looks_like_response(chunk.bytes) == Match::Yes {
-            return ProbeVerdict::Response;
-        }
-        if begins_record(chunk.bytes) {
-            return ProbeVerdict::Tls;
-        }
-        let known = self.evidence.get(direction).masked;
-        let expectation = Expectation { masked: known, rsv1: Rsv1::Allowed };
-        if let Some(run) = run_of_frames(chunk.bytes, expectation)
-            && run.is_convincing(chunk.bytes)
+    /// The better of the two assignments of roles, if there are any frames.
+    fn find(&self, roles: Roles) -> Option<Frames> {
+        let clients = match roles {
+            Roles::Known => &Direction::BOTH[..1],
+            Roles::Guessed => &Direction::BOTH[..],
+        };
+        clients
+            .iter()
+            .filter_map(|client| self.frames_of(*client))
+            .reduce(|best, other| if other.weight > best.weight { other } else { best })
+    }
+
+    /// What there is of frames, if those of `client` are masked and those of the other direction are not.
+    fn frames_of(&self, client: Direction) -> Option<Frames> {
+        let (sent, received) = (self.searches.get(client), self.searches.get(client.reverse()));
+        let are_frames = |chain: &FoundChain| chain.evidence.least() >= LEAST;
+        let masked = sent.best(Masked::Yes).filter(are_frames);
+        let unmasked = received.best(Masked::No).filter(are_frames);
+        let mut weight = 0_i32;
+        for (chain, search, opposite) in
+            [(masked, sent, Masked::No), (unmasked, received, Masked::Yes)]
         {
-            let evidence = self.evidence.get_mut(direction);
-            evidence.points = evidence.points.saturating_add(points(run));
-            evidence.masked = Some(run.masked);
-        }
-        if self.evidence.client.points > 0 || self.evidence.server.points > 0 {
-            self.keep(direction, chunk);
-        }
-        let (client, server) = (self.evidence.client, self.evidence.server);
-        let opposite = client.masked.zip(server.masked).is_some_and(|(a, b)| a != b);
-        let points = client.points.saturating_add(server.points);
-        if opposite || (points >= CONVINCING && client.masked.xor(server.masked).is_some()) {
-            return ProbeVerdict::Frames;
-        }
-        if self.chunks >= MAX_CHUNKS || self.kept_bytes >= MAX_KEPT {
-            return ProbeVerdict::Other;
-        }
-        ProbeVerdict::Unsure
-    }
-
-    /// Whether something speaks for WebSocket, though not enough to be sure.
-    fn is_possible(&self) -> bool {
-        self.evidence.client.points > 0 || self.evidence.server.points > 0
-    }
-
-    /// The direction of the client, inferred from masking (RFC 6455 §5.1).
-    fn client_by_masks(&self) -> Option<Direction> {
-        match (self.evidence.client.masked, self.evidence.server.masked) {
-            (Some(Masked::Yes), None | Some(Masked::No)) | (None, Some(Masked::No)) => {
-                Some(Direction::ClientToServer)
+            // One direction may be explained in one way, the other in another.
+            if let Some(chain) = chain {
+                let late = if search.begins_late(&chain) { LATE } else { 0 };
+                weight = weight.saturating_add(chain.evidence.least()).saturating_sub(late);
+            } else if search.length() > 0 {
+                weight = weight.saturating_sub(WITHOUT_FRAMES);
             }
-            (Some(Masked::No), None | Some(Masked::Yes)) | (None, Some(Masked::Yes)) => {
-                Some(Direction::ServerToClient)
-            }
-            (None, None)
-            | (Some(Masked::Yes), Some(Masked::Yes))
-            | (Some(Masked::No), Some(Masked::No)) => None,
+            let contrary = search.best(opposite).map_or(0, |chain| chain.evidence.least());
+            weight = weight.saturating_sub(contrary.saturating_sub(CONTRARY).max(0));
         }
+        (masked.is_some() || unmasked.is_some()).then_some(Frames {
+            client,
+            masked,
+            unmasked,
+            weight,
+        })
     }
 
-    fn keep(&mut self, direction: Direction, chunk: Chunk<'_>) {
-        self.kept_bytes = self.kept_bytes.saturating_add(chunk.bytes.len());
-        match self.kept.last_mut() {
+    /// Whether enough was looked at.
+    fn is_exhausted(&self) -> bool {
+        let length = self.searches.client.length().max(self.searches.server.length());
+        length >= MOST_EXAMINED
+    }
+}
+
+/// Who sends such bytes, if they are the beginning of an HTTP head.
+fn sender_of_http(bytes: &[u8]) -> Option<Direction> {
+    if looks_like_request(bytes) == Match::Yes {
+        Some(Direction::ClientToServer)
+    } else if looks_like_response(bytes) == Match::Yes {
+        Some(Direction::ServerToClient)
+    } else {
+        None
+    }
+}
+
+/// Whether bytes are records of TLS, the last of which may be cut (RFC 8446 §5.1).
+fn holds_records(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    loop {
+        if !begins_record(rest) {
+            return rest.len() < bytes.len() && rest.len() < RECORD_HEADER;
+        }
+        let [_, _, _, high, low, body @ ..] = rest else { return true };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        if !(1..=LONGEST_RECORD).contains(&length) {
+            return false;
+        }
+        let Some((_, next)) = body.split_at_checked(length) else { return true };
+        rest = next;
+    }
+}
+
+/// The chunks of both directions in the order of their packets.
+fn in_order(client: &Buffer, server: &Buffer) -> Vec<(Direction, Buffer)> {
+    let mut held: Vec<(Direction, Buffer)> = Vec::new();
+    let (mut client, mut server) = (client.chunks().peekable(), server.chunks().peekable());
+    loop {
+        let is_client = match (client.peek(), server.peek()) {
+            (None, None) => return held,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(client), Some(server)) => client.origin.packet <= server.origin.packet,
+        };
+        let (direction, chunk) = if is_client {
+            (Direction::ClientToServer, client.next())
+        } else {
+            (Direction::ServerToClient, server.next())
+        };
+        let Some(chunk) = chunk else { return held };
+        match held.last_mut() {
             Some((last, buffer)) if *last == direction => buffer.push(chunk),
             Some(_) | None => {
                 let mut buffer = Buffer::default();
                 buffer.push(chunk);
-                self.kept.push((direction, buffer));
+                held.push((direction, buffer));
             }
         }
     }
 }
 
-fn points(run: Run) -> u32 {
-    match run.end {
-        RunEnd::Exact => 2 + run.frames.min(2),
-        RunEnd::Open => run.frames.min(3),
-    }
-}
+/// Bytes of the header of a record of TLS, and the most of its content (RFC 5246 §6.2.3).
+const RECORD_HEADER: usize = 5;
+const LONGEST_RECORD: usize = (1 << 14) + 2048;
 
-/// Points at which frames in one direction are taken for WebSocket: two segments that fit, or one
-/// with two frames that end where it ends.
-const CONVINCING: u32 = 4;
+/// Evidence at which a connection is a WebSocket, in bits: fewer than one in ten million others looks alike.
+const CERTAIN: i32 = 24;
 
-/// Chunks looked at before the connection is passed over.
-const MAX_CHUNKS: u32 = 256;
+/// The same once nothing more will come.
+const CERTAIN_AT_END: i32 = 17;
 
-/// Bytes kept until then.
-const MAX_KEPT: usize = 1 << 18;
+/// The same if there are no masked frames.
+const CERTAIN_UNMASKED_AT_END: i32 = 21;
+
+/// Evidence of a Close as the last of a direction whose connection has ended, in bits.
+const CLOSED: i32 = 2;
+
+/// Evidence of frames that suffices if the user says that there are some, in bits.
+const FORCED: i32 = 9;
+
+/// Evidence at which a chain is believed once the connection is a WebSocket, in bits.
+const BOUNDARY: i32 = 9;
+
+/// Evidence for frames of a direction at which heads and records are not looked for in it, in bits.
+const WITHIN_FRAMES: i32 = 12;
+
+/// Evidence against WebSocket from a direction with bytes but without frames, in bits: all of them would have
+/// to be within one frame.
+const WITHOUT_FRAMES: i32 = 8;
+
+/// Evidence against frames that begin in the second half of a direction, in bits.
+const LATE: i32 = 6;
+
+/// Evidence for a direction's frames from which on it counts, in bits.
+const LEAST: i32 = 8;
+
+/// Evidence for frames of the other kind that is usual in frames, in bits.
+const CONTRARY: i32 = 8;
+
+/// Bytes of a direction after which it is another protocol.
+const MOST_EXAMINED: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stream::Origin;
+    use crate::testkit::frame::{masked, plain};
     use Direction::{ClientToServer as C, ServerToClient as S};
 
-    const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-    const PLAIN: &[u8] = b"\x81\x05Hello";
+    type Sent = (Direction, Vec<u8>);
 
-    type ProbeCase = (&'static str, &'static [(Direction, &'static [u8])], ProbeVerdict);
-
-    #[rustfmt::skip]
-    const CASES: &[ProbeCase] = &[
-        ("nothing", &[], ProbeVerdict::Unsure),
-        ("one frame is not enough", &[(C, MASKED)], ProbeVerdict::Unsure),
-        ("two frames of one side", &[(C, MASKED), (C, MASKED)], ProbeVerdict::Frames),
-        ("masked from what was taken for the server", &[(S, MASKED), (S, MASKED)], ProbeVerdict::Frames),
-        ("both sides, one masked", &[(C, PLAIN), (S, MASKED)], ProbeVerdict::Frames),
-        ("a request", &[(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")], ProbeVerdict::Request),
-        ("a response", &[(C, b"HTTP/1.1 200 OK\r\n\r\n")], ProbeVerdict::Response),
-        ("TLS application data", &[(S, b"\x17\x03\x03\x00\x20 and so on")], ProbeVerdict::Tls),
-        ("a line of text", &[(S, b"220 mail.example.org ESMTP\r\n"), (C, b"HELO a\r\n")], ProbeVerdict::Unsure),
-    ];
+    /// What is found in segments, in bits, and who the client is.
+    fn found(segments: &[Sent]) -> Option<(Direction, i32)> {
+        let mut probe = Probe::default();
+        let mut offsets = PerDirection { client: 0, server: 0 };
+        for (direction, bytes) in segments {
+            let offset = offsets.get_mut(*direction);
+            let chunk = Chunk { offset: *offset, bytes, origin: Origin::default() };
+            *offset = chunk.end();
+            probe.searches.get_mut(*direction).push(chunk);
+        }
+        probe.find(Roles::Guessed).map(|frames| (frames.client, frames.weight))
+    }
 
     #[test]
-    fn segments_tell_the_protocol() {
-        for (name, chunks, expected) in CASES {
-            let mut probe = Probe::default();
-            let mut verdict = ProbeVerdict::Unsure;
-            for (direction, bytes) in *chunks {
-                let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
-                verdict = probe.push(*direction, chunk);
-            }
-            assert_eq!(verdict, *expected, "{name}");
+    fn frames_show_who_the_client_is() {
+        let text = |n: u8| masked(0x81, format!("message number {n}").as_bytes());
+        let answer = |n: u8| plain(0x81, format!("answer to number {n}").as_bytes());
+        let cases: [(&str, Vec<Sent>, Direction); 6] = [
+            ("a text", vec![(C, text(1))], C),
+            ("from what was taken for the server", vec![(S, text(1))], S),
+            (
+                "header and payload apart",
+                vec![(C, text(1)[..6].to_vec()), (C, text(1)[6..].to_vec())],
+                C,
+            ),
+            (
+                "from within a frame",
+                vec![(C, text(1)[9..].to_vec()), (C, text(2)), (S, answer(2))],
+                C,
+            ),
+            ("a Ping and its Pong", vec![(S, plain(0x89, b"")), (C, masked(0x8a, b""))], C),
+            ("Closes", vec![(C, masked(0x88, b"\x03\xe8")), (S, plain(0x88, b"\x03\xe8"))], C),
+        ];
+        for (name, segments, client) in cases {
+            let found = found(&segments);
+            assert!(
+                found.is_some_and(|(it, weight)| it == client && weight >= CERTAIN_AT_END),
+                "{name}: {found:?}"
+            );
         }
     }
 
     #[test]
-    fn other_protocols_are_given_up() {
-        let mut probe = Probe::default();
-        let chunk = Chunk { offset: 0, bytes: b"\x00\x01\x02\x03", origin: Origin::default() };
-        let verdicts: Vec<_> = (0..MAX_CHUNKS).map(|_| probe.push(C, chunk)).collect();
-        assert_eq!(verdicts.last(), Some(&ProbeVerdict::Other));
-        assert!(probe.kept.is_empty(), "and nothing of them is kept");
+    fn what_could_be_another_protocol_is_not_enough() {
+        let cases: [(&str, Vec<Sent>); 6] = [
+            (
+                "a type, a length and text",
+                vec![(C, plain(0x81, b"Hello")), (S, plain(0x81, b"World"))],
+            ),
+            ("zeros", vec![(C, vec![0; 40]), (S, vec![0; 40])]),
+            ("one byte", vec![(C, vec![0x81; 100]), (S, vec![0x82; 100])]),
+            (
+                "data after a Close",
+                vec![(C, [masked(0x88, b"\x03\xe8"), masked(0x81, b"a")].concat())],
+            ),
+            ("both masked", vec![(C, masked(0x82, &[7; 9])), (S, masked(0x82, &[9; 7]))]),
+            (
+                "a reserved opcode in the end",
+                vec![(C, masked(0x81, b"Hello you")), (C, masked(0x83, b"x"))],
+            ),
+        ];
+        for (name, segments) in cases {
+            let found = found(&segments);
+            assert!(found.is_none_or(|(_, weight)| weight < CERTAIN_AT_END), "{name}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn records_of_tls_fill_a_segment() {
+        let cases: [(&str, &[u8], bool); 5] = [
+            ("one that is cut", b"\x17\x03\x03\x00\x20 and so on", true),
+            ("two", b"\x17\x03\x03\x00\x01a\x17\x03\x03\x00\x02b", true),
+            ("a little-endian length", b"\x17\x03\x00\x00\x04abcdefghi", false),
+            ("one, then something else", b"\x17\x03\x03\x00\x01abcdef", false),
+            ("text", b"220 mail.example.org ESMTP\r\n", false),
+        ];
+        for (name, bytes, expected) in cases {
+            assert_eq!(holds_records(bytes), expected, "{name}");
+        }
     }
 }

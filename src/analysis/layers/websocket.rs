@@ -6,7 +6,7 @@ use crate::analysis::sink::Sink;
 use crate::http::Handshake;
 use crate::stream::{Chunk, Direction, Gap, Origin, PerDirection};
 use crate::websocket::extension::{self, DeflateParams};
-use crate::websocket::sync::{Expectation, Masked, Rsv1, run_of_frames};
+use crate::websocket::sync::{Expectation, Masked, Rsv1, holds_frames};
 use crate::websocket::{Compression, Decoder, History, Observation, Opcode, Settings, Start};
 
 /// Frames of both directions.
@@ -30,6 +30,20 @@ impl WebSocket {
                 server: Decoder::new(compression.server, start),
             },
         }
+    }
+
+    /// As [`WebSocket::open`] where the handshake is missing: frames may begin anywhere, but for the boundaries
+    /// that are known.
+    pub(super) fn open_midstream(
+        boundaries: PerDirection<Option<u64>>,
+        connection: &mut Connection,
+    ) -> Self {
+        let mut frames = Self::open(UNNEGOTIATED, Start::Anywhere, connection);
+        for direction in Direction::BOTH {
+            let boundary = *boundaries.get(direction);
+            frames.decoders.get_mut(direction).expect(masks_of(direction), boundary);
+        }
+        frames
     }
 
     /// As [`WebSocket::open`] where the response is missing: the server's frames may begin anywhere.
@@ -61,8 +75,11 @@ impl WebSocket {
         context: &mut Context<'_, S>,
     ) {
         let Context { shared, sink, .. } = context;
-        self.decoders.get_mut(direction).push(chunk, shared, &mut |seen| {
-            frame_event(connection, direction, chunk.origin, seen, *sink);
+        let decoder = self.decoders.get_mut(direction);
+        let is_late = decoder.is_lost();
+        decoder.push(chunk, shared, &mut |seen| {
+            let origin = if is_late { seen.span().last } else { chunk.origin };
+            frame_event(connection, direction, origin, seen, *sink);
         });
     }
 
@@ -98,8 +115,10 @@ impl WebSocket {
         for direction in Direction::BOTH {
             let decoder = self.decoders.get_mut(direction);
             let Context { shared, sink, now, .. } = context;
+            let is_late = decoder.is_lost();
             decoder.finish(shared, &mut |seen| {
-                frame_event(connection, direction, *now, seen, *sink);
+                let origin = if is_late && is_whole(seen) { seen.span().last } else { *now };
+                frame_event(connection, direction, origin, seen, *sink);
             });
             if let Some((bytes, span)) = decoder.partial_header() {
                 let event = ConnectionEvent::HeaderUnfinished(direction, bytes, span);
@@ -124,14 +143,30 @@ pub(super) fn negotiated(handshake: Option<&Handshake>) -> PerDirection<Compress
     }
 }
 
-/// Whether a chunk is made of frames as their sender must send them.
-pub(super) fn is_convincing(direction: Direction, bytes: &[u8]) -> bool {
-    let masked = match direction {
+/// Whether a chunk holds frames as their sender must send them.
+pub(super) fn is_convincing(direction: Direction, chunk: Chunk<'_>) -> bool {
+    let masked = Some(masks_of(direction));
+    holds_frames(chunk, Expectation { masked, rsv1: Rsv1::Allowed })
+}
+
+/// Whether frames of a direction are masked (RFC 6455 §5.1).
+pub(super) fn masks_of(direction: Direction) -> Masked {
+    match direction {
         Direction::ClientToServer => Masked::Yes,
         Direction::ServerToClient => Masked::No,
-    };
-    let expectation = Expectation { masked: Some(masked), rsv1: Rsv1::Allowed };
-    run_of_frames(bytes, expectation).is_some_and(|run| run.is_convincing(bytes))
+    }
+}
+
+/// Whether an observation was complete before the stream ended.
+fn is_whole(seen: Observation<'_>) -> bool {
+    match seen {
+        Observation::FrameStarted(_) | Observation::SyncFound(_) => true,
+        Observation::FrameEnded(frame) => frame.is_complete(),
+        Observation::Message(message) => message.complete,
+        Observation::InvalidUtf8 { .. } | Observation::SyncLost(_) | Observation::NotAFrame(..) => {
+            false
+        }
+    }
 }
 
 /// Counts and hands on what a decoder observed.

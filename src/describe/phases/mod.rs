@@ -223,8 +223,7 @@ fn exchange(label: PhaseLabel, exchange: &Exchange, source: PhaseSource<'_>) -> 
 fn recognized(recognition: Recognition, connection: &Connection) -> Phase {
     let how = match recognition {
         Recognition::Forced => "read as WebSocket (--decode-as)",
-        Recognition::Likely => "recognized by its frames",
-        Recognition::Possible => "possibly a WebSocket, judging by its frames",
+        Recognition::Frames => "recognized by its frames",
     };
     plain(PhaseLabel::Upgrade, connection.first, format!("not captured; {how}"))
 }

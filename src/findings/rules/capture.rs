@@ -9,7 +9,7 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::state::connection::PeerState;
 use crate::findings::words::{counted, duration, packets_in_words};
-use crate::stream::{Direction, GapCause, Span};
+use crate::stream::{Direction, GapCause, Side, Span};
 
 /// CAP, by number.
 pub(super) static RULES: &[Rule] = &[
@@ -97,17 +97,30 @@ pub(super) static RULES: &[Rule] = &[
         remedy: "Start recording before the connection is opened.",
         example: Example::Text("the first packet of the connection carries a frame"),
         explains: None,
-        checks: &[Check::Incident(|context, violations| {
-            let ConnectionEvent::Recognized(recognition) = *context.subject else { return };
-            violations.add(match recognition {
-                Recognition::Forced => "decoded as WebSocket because of --decode-as",
-                Recognition::Likely => {
-                    "several consecutive frames are consistent (high \
-                    confidence)"
+        checks: &[
+            Check::Incident(|context, violations| {
+                let ConnectionEvent::Recognized(recognition) = *context.subject else { return };
+                violations.add(match recognition {
+                    Recognition::Forced => "decoded as WebSocket because of --decode-as",
+                    Recognition::Frames => "the frames fit together too well for another protocol",
+                });
+            }),
+            Check::End(|context, violations| {
+                if context.state.recognized.is_none() {
+                    return;
                 }
-                Recognition::Possible => "one run of frames is consistent (low confidence)",
-            });
-        })],
+                for direction in Direction::BOTH {
+                    let bytes = *context.connection.bytes.get(direction);
+                    if bytes > 0 && *context.connection.frames.get(direction) == 0 {
+                        let sender = Side::sender(direction).name();
+                        let bytes = counted(bytes, "byte");
+                        violations
+                            .add(format!("no frame begins in the {bytes} from the {sender}"))
+                            .direction(direction);
+                    }
+                }
+            }),
+        ],
     },
     Rule {
         id: "CAP-04",
@@ -116,8 +129,8 @@ pub(super) static RULES: &[Rule] = &[
         title: "frame sync lost after a gap",
         section: "",
         explanation: "The missing bytes contained a frame header, so it is not known where the \
-            next frame starts. Boundaries are searched for at the starts of segments; bytes \
-            before the first match are skipped, and frame rules do not apply to them.",
+            next frame starts. Headers are searched for that lead from one to the next; bytes \
+            before the first of them are skipped, and frame rules do not apply to them.",
         remedy: "Record without loss (see CAP-01). Everything after the point where boundaries \
             were found again is reliable.",
         example: Example::Text("a gap over the start of a frame"),

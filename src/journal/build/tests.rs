@@ -282,7 +282,7 @@ fn a_response_that_never_came_carries_what_the_end_shows_about_it() {
     );
     assert_eq!(unanswered(&[end], &[]), ["0 request", "1 no response with 0", "2 end"]);
     // Frames were recognized: the connection goes on.
-    let frames = ConnectionEvent::Recognized(Recognition::Likely);
+    let frames = ConnectionEvent::Recognized(Recognition::Frames);
     assert_eq!(
         unanswered(&[frames], &[("CAP-03", SERVER, 20)]),
         ["0 request", "1 no response with 0", "2 other CAP-03"]

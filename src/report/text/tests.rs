@@ -99,7 +99,7 @@ fn what_happens_to_a_connection_has_lines_of_its_own() {
         (ConnectionEvent::SyncFound(server, skipped), "     -    0.005000  #3    ←  CAP-04 frame boundaries found again at offset 1,548, 1,448 bytes skipped"),
         (ConnectionEvent::Conflict(server, skipped), "▲    -    0.005000  #3    ←  CAP-06 1,448 bytes at offset 100 received twice with different content; the first version was used"),
         (ConnectionEvent::Limit(Limit::HeadBytes), "▲    -    0.005000  #3       CAP-09 data discarded: limit on bytes of an HTTP head"),
-        (ConnectionEvent::Recognized(Recognition::Likely), "▲    -    0.005000  #3       CAP-03 handshake not captured; recognized as WebSocket by its frames (likely)"),
+        (ConnectionEvent::Recognized(Recognition::Frames), "▲    -    0.005000  #3       CAP-03 handshake not captured; recognized as WebSocket by its frames"),
         (ConnectionEvent::NotAFrame(server, b"HTTP/1.1 500\r\n", skipped), "✖    -    0.005000  #3    ←  text instead of a frame at offset 100  HTTP/1.1 500\\r\\n"),
         (ConnectionEvent::HeaderUnfinished(server, b"\x81\x7e", skipped), "▲    -    0.005000  #3    ←  ends within a frame header at offset 100: only 81 7e"),
         (ending(Outcome::Refused), "✖    -    0.005000  #3       refused: RST answered the SYN"),

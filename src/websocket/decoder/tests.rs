@@ -324,7 +324,7 @@ fn messages_tell_how_they_were_compressed() {
 }
 
 #[test]
-fn a_wrong_guess_of_a_boundary_is_taken_back() {
+fn what_leads_to_no_header_is_not_taken_for_a_frame() {
     // 126 bytes of payload are promised, and what follows them is not a header.
     let mut bytes = b"\x82\x7e\x00\x7e".to_vec();
     bytes.extend_from_slice(&[7; 126]);
@@ -336,10 +336,22 @@ fn a_wrong_guess_of_a_boundary_is_taken_back() {
         Start::Anywhere,
         0,
     );
-    let expected = ["frame 2 at 0 of 126", "end 130", "binary \"\" of 126 in 1", "lost 130..130"];
-    assert_eq!(told[..4], expected);
-    assert_eq!(told[4], "found 130..140");
+    assert_eq!(told[..2], ["found 0..140", "frame 1 at 140 of 1"]);
     assert_eq!(told.last().map(String::as_str), Some("text \"\" of 1 in 1"));
+}
+
+#[test]
+fn frames_are_found_wherever_segments_begin() {
+    let expected = ["frame 1 at 4 of 2", "end 8", "text \"hi\" of 2 in 1"];
+    let cuts: [&[Given<'_>]; 2] = [
+        &[Bytes(b"rest"), Bytes(b"\x81\x02hi\x81\x02hi")],
+        &[Bytes(b"rest"), Bytes(b"\x81\x02"), Bytes(b"hi"), Bytes(b"\x81"), Bytes(b"\x02hi")],
+    ];
+    for given in cuts {
+        let told = observe(given, Compression::None, Start::Anywhere, 100);
+        assert_eq!(told[0], "found 0..4", "{told:?}");
+        assert_eq!(told[1..4], expected, "{told:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a WebSocket ends: the closing handshake, and what TCP does around it.
 
-use crate::analysis::event::{Connection, Ending, Nature, TcpState};
+use crate::analysis::event::{Connection, Ending, Nature, Recognition, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::{ComparisonContext, EndSeen, FrameSeen, RuleContext};
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -96,7 +96,8 @@ pub(super) static RULES: &[Rule] = &[
                 // Who ended TCP before the Close arrived left without one: that is WS-C12's.
                 let receiver = Side::sender(direction.reverse());
                 let was_gone = context.state.left_before(receiver, close);
-                if other.lost.is_some() || !seen || left || was_gone {
+                let may_answer = may_be_answer(context, direction);
+                if other.lost.is_some() || !seen || left || was_gone || may_answer {
                     continue;
                 }
                 let Some((side, at)) = context.state.ended else { continue };
@@ -301,6 +302,12 @@ fn is_ended_by_fin(connection: &Connection) -> bool {
         TcpState::Reset(by) => connection.network.fins.get(by).is_some(),
         TcpState::SynSent | TcpState::Refused | TcpState::Established => false,
     }
+}
+
+/// Whether a Close may answer one that was sent before the capture began.
+fn may_be_answer(context: &RuleContext<'_, Ending>, direction: Direction) -> bool {
+    let frames = *context.connection.frames.get(direction.reverse());
+    context.state.recognized == Some(Recognition::Frames) && frames == 0
 }
 
 /// Whether the peers left at once because of a handshake that broke rules: those are reported.
