@@ -184,23 +184,31 @@ impl Probe {
         clients
             .iter()
             .filter_map(|client| self.frames_of(*client))
+            .filter(|frames| frames.weight < CERTAIN_AT_END || !self.are_text())
             .reduce(|best, other| if other.weight > best.weight { other } else { best })
+    }
+
+    /// Whether a direction is text, and the other is too or is empty.
+    fn are_text(&self) -> bool {
+        self.searches.client.is_text() && self.searches.server.is_text()
     }
 
     /// What there is of frames, if those of `client` are masked and those of the other direction are not.
     fn frames_of(&self, client: Direction) -> Option<Frames> {
         let (sent, received) = (self.searches.get(client), self.searches.get(client.reverse()));
-        let are_frames = |chain: &FoundChain| chain.evidence.least() >= LEAST;
-        let masked = sent.best(Masked::Yes).filter(are_frames);
-        let unmasked = received.best(Masked::No).filter(are_frames);
+        let weight_of = |chain: &FoundChain, search: &ChainSearch| {
+            let late = if search.begins_late(chain) { LATE } else { 0 };
+            chain.evidence.least().saturating_sub(late)
+        };
+        let masked = sent.best(Masked::Yes).filter(|it| weight_of(it, sent) >= LEAST);
+        let unmasked = received.best(Masked::No).filter(|it| weight_of(it, received) >= LEAST);
         let mut weight = 0_i32;
         for (chain, search, opposite) in
             [(masked, sent, Masked::No), (unmasked, received, Masked::Yes)]
         {
             // One direction may be explained in one way, the other in another.
             if let Some(chain) = chain {
-                let late = if search.begins_late(&chain) { LATE } else { 0 };
-                weight = weight.saturating_add(chain.evidence.least()).saturating_sub(late);
+                weight = weight.saturating_add(weight_of(&chain, search));
             } else if search.length() > 0 {
                 weight = weight.saturating_sub(WITHOUT_FRAMES);
             }
@@ -308,7 +316,7 @@ const WITHIN_FRAMES: i32 = 12;
 const WITHOUT_FRAMES: i32 = 8;
 
 /// Evidence against frames that begin in the second half of a direction, in bits.
-const LATE: i32 = 6;
+const LATE: i32 = 10;
 
 /// Evidence for a direction's frames from which on it counts, in bits.
 const LEAST: i32 = 8;

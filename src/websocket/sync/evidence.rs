@@ -265,7 +265,7 @@ fn close(plain: &[u8], is_whole: bool) -> Option<Evidence> {
 }
 
 /// Whether a byte is rare in text: control characters other than those of lines.
-fn is_odd_in_text(byte: u8) -> bool {
+pub(super) fn is_odd_in_text(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0xb | 0xc | 0xe..=0x1f | 0x7f)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::Chain;
-use super::evidence::{Evidence, Repetition, is_inflatable, kind};
+use super::evidence::{Evidence, Repetition, is_inflatable, is_odd_in_text, kind};
 use super::{Expectation, Masked};
 use crate::stream::{Buffer, Chunk, Gap, length_u64, length_usize};
 use crate::websocket::frame::{FrameHeader, MAX_HEADER_LENGTH, frame_header};
@@ -171,6 +171,19 @@ impl ChainSearch {
         evidence
     }
 
+    /// Whether what was given since the latest gap is text in UTF-8: some letters look like headers.
+    pub fn is_text(&self) -> bool {
+        let bytes = self.buffer.bytes().get(self.run.0..).unwrap_or_default();
+        // The first character may be cut.
+        let cut = bytes.iter().take(3).take_while(|byte| matches!(byte, 0x80..=0xbf)).count();
+        let bytes = bytes.get(cut..).unwrap_or_default();
+        let is_utf8 = match std::str::from_utf8(bytes) {
+            Ok(_) => true,
+            Err(error) => error.error_len().is_none(),
+        };
+        is_utf8 && !bytes.iter().any(|byte| is_odd_in_text(*byte))
+    }
+
     /// Whether a chain begins in the second half of what was given: what comes before it must be one frame.
     pub fn begins_late(&self, chain: &FoundChain) -> bool {
         let before = chain.start.saturating_sub(self.first.unwrap_or(0));
@@ -309,7 +322,7 @@ impl ChainSearch {
             return Evidence::both(-bits(self.segment_count));
         }
         let places = at.saturating_sub(self.first.unwrap_or(at));
-        Evidence::both(-bits(places).saturating_add(WITHIN_SEGMENT))
+        Evidence::both(-WITHIN_SEGMENT - bits(places))
     }
 
     /// Stream offset of the first frame of a chain that is more likely to be one than not.
@@ -482,7 +495,7 @@ const WORK_OF_SEGMENT: u64 = 512;
 const MAX_CHAINS: usize = 512;
 
 /// Evidence against a chain that begins within a segment, in bits: most frames do not.
-const WITHIN_SEGMENT: i32 = -2;
+const WITHIN_SEGMENT: i32 = 2;
 
 /// How much more likely a true frame of the kind of all others is than other bytes that look alike at one
 /// of the hundred positions from which a 7-bit length leads to the next frame.
@@ -519,6 +532,22 @@ mod tests {
         push(&mut search, 100, &[b"within a payload".as_slice(), &frames].concat());
         let best = search.best(Masked::Yes).unwrap();
         assert_eq!((best.start, search.believed_start(&best)), (116, 116));
+    }
+
+    #[test]
+    fn short_frames_may_hide_others() {
+        let segments: [&[u8]; 3] = [
+            b"\x82\x82\xc1\x80\x83\xe3\xc1\x93",
+            b"\x82\x93\xae\xbd\xff\x8c\xdd\xdc\x92\xfc\xc2\xd8\x8c\xa3\xda\xd8\x92\xfc\xcb\xcf\x9e\xf8\xdb\xcf\x9a",
+            b"\x82\x82\xfb\xbe\xd1\xa7\x1c\xc4",
+        ];
+        let mut search = search();
+        let mut offset = 0;
+        for bytes in segments {
+            offset = push(&mut search, offset, bytes);
+        }
+        let best = search.best(Masked::Yes).unwrap();
+        assert_eq!((best.start, search.believed_start(&best)), (0, 0));
     }
 
     #[test]
