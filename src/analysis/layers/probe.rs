@@ -380,12 +380,13 @@ mod tests {
 
     #[test]
     fn what_could_be_another_protocol_is_not_enough() {
-        let cases: [(&str, Vec<Sent>); 6] = [
+        let cases: [(&str, Vec<Sent>); 7] = [
             (
                 "a type, a length and text",
                 vec![(C, plain(0x81, b"Hello")), (S, plain(0x81, b"World"))],
             ),
             ("zeros", vec![(C, vec![0; 40]), (S, vec![0; 40])]),
+            ("the same header again and again", vec![(C, b"\x82\xfe\x01\x00".repeat(4000))]),
             ("one byte", vec![(C, vec![0x81; 100]), (S, vec![0x82; 100])]),
             (
                 "data after a Close",

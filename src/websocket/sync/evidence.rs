@@ -79,11 +79,12 @@ impl Repetition {
         self.kinds |= kind;
         // Types of records are small numbers, as are high bytes of lengths.
         let mut evidence = count(&mut self.kind_count, is_new_kind && header.fin, KINDS);
-        evidence += match header.length_bits() {
+        let form = match header.length_bits() {
             7 => Evidence::default(),
             16 => LONG_FORM,
             _ => LONGEST_FORM,
         };
+        evidence += if self.long_lengths > 0 { Evidence { records: 0, ..form } } else { form };
         if let Some(key) = header.mask {
             evidence += self.key(key);
         }

@@ -254,7 +254,8 @@ impl ChainSearch {
             self.latest.count(chain.masked(), header.fin);
             chain
         });
-        let is_crowded = self.chains.len() >= MAX_CHAINS && !self.starts_segment(at);
+        let most = if self.starts_segment(at) { 2 * MAX_CHAINS } else { MAX_CHAINS };
+        let is_crowded = self.chains.len() >= most;
         if !is_crowded
             && let Some(chain) = begun
             && best.is_none_or(|best| self.is_better(&chain, &best))
@@ -491,8 +492,8 @@ const LATEST: u64 = 1024;
 const LEAST_WORK: u64 = 256;
 const WORK_OF_SEGMENT: u64 = 512;
 
-/// Chains followed at a time; further ones may only begin where a segment does.
-const MAX_CHAINS: usize = 512;
+/// Chains followed at a time; as many more may begin where segments do. Random bytes have some twenty.
+const MAX_CHAINS: usize = 128;
 
 /// Evidence against a chain that begins within a segment, in bits: most frames do not.
 const WITHIN_SEGMENT: i32 = 2;
