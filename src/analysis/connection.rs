@@ -416,7 +416,10 @@ impl Flow {
     /// Frames do not mind, but a response must be read after its request.
     fn is_early(&self, direction: Direction, acknowledges: u64) -> bool {
         let other = direction.reverse();
-        let waits = self.tcp.is_seen(other) && acknowledges > self.tcp.next_offset(other);
+        // If its beginning was captured, the other side may come late as a whole: clocks differ by more
+        // than the connection lasts.
+        let comes = self.tcp.is_seen(other) || self.about.started_by == StartedBy::Syn;
+        let waits = comes && acknowledges > self.tcp.next_offset(other);
         let follows = self.answers.iter().any(|answer| answer.direction == direction);
         (waits || follows) && self.answers.len() < MAX_ANSWERS
     }

@@ -342,7 +342,13 @@ impl Connection {
         }
         let give_up = match pressure {
             Pressure::High | Pressure::End => true,
-            Pressure::None => acknowledged && half.is_patience_over(now),
+            // If the sender has not come past the hole, the capture has only its acknowledgements earlier
+            // than its bytes: two capture points whose clocks differ.
+            Pressure::None => {
+                acknowledged
+                    && (first_kept.is_some() || half.reached > next)
+                    && half.is_patience_over(now)
+            }
         };
         if !give_up {
             return None;
@@ -422,6 +428,7 @@ impl Connection {
             offset = followed;
         }
         let end = offset.saturating_add(on_wire.cast_signed());
+        half.reached = half.reached.max(u64::try_from(end).unwrap_or(0));
         if segment.flags.has(Flags::FIN)
             && let Ok(fin) = u64::try_from(end)
         {

@@ -23,6 +23,8 @@ pub(super) struct Half {
     pub(super) unread: Option<Box<UnreadRanges>>,
     /// Whether any packet of this direction was captured.
     pub(super) seen: bool,
+    /// How far its sender had come, according to its packets: what they begin after or bring.
+    pub(super) reached: u64,
     /// Stream offset of the FIN.
     pub(super) fin: Option<u64>,
     pub(super) last: Signature,
