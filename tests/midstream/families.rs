@@ -88,7 +88,7 @@ pub(crate) const FAMILIES: &[Family] = families! {
     "random" => |r, _, to| { let length = r.between(1, 4000) as usize; to.extend(r.bytes(length)); },
     "random, in short writes" => |r, _, to| { let length = r.between(1, 40) as usize; to.extend(r.bytes(length)); },
     "one byte" => |r, _, to| { let byte = r.pick(&[0, b'A', b' ', 0xff, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a, 1, 2]); let length = r.between(1, 3000) as usize; to.extend(std::iter::repeat_n(byte, length)); },
-    "two bytes in turn" => |r, d, to| { let pair = if d == ClientToServer { [0x82, 0x8a] } else { [0x81, 5] }; let length = r.between(1, 1000) as usize; to.extend(pair.repeat(length)); },
+    "two bytes in turn" => |r, _, to| { let pair = [r.pick(&[0x81, 0x82, 0x80, 0x89, 0]), r.next() as u8]; let length = r.between(1, 1000) as usize; to.extend(pair.repeat(length)); },
     "a period" => |r, _, to| { let length = r.between(3, 60) as usize; let period = content(r, length); let times = r.between(2, 50) as usize; to.extend(period.repeat(times)); },
     "audio samples" => |r, _, to| { let mut value = 0x80_u8; for _ in 0..r.between(100, 4000) { value = value.wrapping_add(r.pick(&[0, 1, 2, 0xff, 0xfe])); to.push(value); } },
     "headers of 81 and 82, then anything" => |r, _, to| { to.extend([r.pick(&[0x81, 0x82]), r.next() as u8]); let length = r.between(0, 200) as usize; to.extend(r.bytes(length)); },

@@ -211,10 +211,17 @@ impl ChainSearch {
             let rest = rest.get(skipped..).unwrap_or_default();
             let header = frame_header(rest.get(..MAX_HEADER_LENGTH).unwrap_or(rest));
             let header = header.map_or(None, |(_, header)| Some(header));
+            let is_repeated = repeats(rest.get(..REPEATED).unwrap_or(rest));
             self.cursor = self.cursor.saturating_add(length_u64(skipped));
             self.examine(length_u64(skipped));
             let Some(header) = header else { break };
-            self.header(header);
+            let is_empty = header.mask.is_none() && header.payload_length == 0;
+            if is_repeated && !is_empty {
+                self.chains.remove(&(self.cursor, false));
+                self.chains.remove(&(self.cursor, true));
+            } else {
+                self.header(header);
+            }
             self.cursor = self.cursor.saturating_add(1);
             self.examine(1);
         }
@@ -458,6 +465,12 @@ fn class(masked: Masked, fin: bool) -> usize {
     usize::from(masked == Masked::Yes) * 2 + usize::from(fin)
 }
 
+/// Whether bytes repeat the first one, two or three: a key and a payload do not repeat their header.
+fn repeats(bytes: &[u8]) -> bool {
+    bytes.len() >= LEAST_REPEATED
+        && (1..=3).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b))
+}
+
 /// Whether a byte may begin a header: a defined opcode, no RSV2 or RSV3, whole control frames.
 fn begins_header(byte: u8) -> bool {
     matches!(byte, 0x00..=0x02 | 0x41 | 0x42 | 0x80..=0x82 | 0x88..=0x8a | 0xc1 | 0xc2)
@@ -487,6 +500,10 @@ const MOST_OF_HEADER: i32 = 6;
 
 /// The latest bytes that headers are counted in: sounds and tables change.
 const LATEST: u64 = 1024;
+
+/// Bytes in which a repeated header is noticed, and how many of them have to be there.
+const REPEATED: usize = 8;
+const LEAST_REPEATED: usize = 6;
 
 /// What the inflation of a message costs at least, and how much each segment allows for, in bytes.
 const LEAST_WORK: u64 = 256;
