@@ -275,6 +275,9 @@ impl Connection {
         if before == TcpState::Established && half.seen && changes_no_state(segment.flags) {
             // Most packets are one of these two.
             if segment.payload.is_empty() && segment.missing == 0 {
+                if half.hole.is_some() {
+                    half.reach(segment.sequence);
+                }
                 self.acknowledge(direction, segment, origin);
                 return Arrival::NOTHING;
             }

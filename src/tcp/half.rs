@@ -81,6 +81,14 @@ impl Half {
         })
     }
 
+    /// Remembers how far the sender of a segment without payload had come.
+    #[cold]
+    pub(super) fn reach(&mut self, sequence: u32) {
+        let Some(start) = self.start else { return };
+        let offset = seq::offset(sequence, start, self.assembler.next());
+        self.reached = self.reached.max(u64::try_from(offset).unwrap_or(0));
+    }
+
     pub(super) fn is_patience_over(&self, now: Origin) -> bool {
         self.assembler.buffered_bytes() >= PATIENCE_BYTES
             || self.hole.as_deref().is_none_or(|hole| {

@@ -94,6 +94,47 @@ fn plain_segments_have_the_same_effect_on_both_ways() {
     assert!(plain > 2_000, "{plain} of 20,000 segments are plain");
 }
 
+#[test]
+fn bytes_that_come_after_their_acknowledgement_are_not_a_gap() {
+    use Direction::{ClientToServer as C, ServerToClient as S};
+    let endpoint = |number| Endpoint::v4([10, 0, 0, number], 80);
+    let segment = |flags: u8, sequence, acknowledgement, length: usize| Segment {
+        source: endpoint(1),
+        destination: endpoint(2),
+        sequence,
+        acknowledgement,
+        flags: Flags(flags),
+        window: 1000,
+        payload: &PAYLOAD[..length],
+        missing: 0,
+    };
+    let (syn, ack) = (Flags::SYN.0, Flags::ACK.0);
+    let mut connection = Connection::default();
+    let mut number = 0;
+    let mut push = |direction, segment: Segment<'static>| {
+        number += 1;
+        let now = Origin { packet: PacketId(number), time: Timestamp(number * 20_000_000) };
+        let ready = connection.push(direction, &segment, now).ready.map(|chunk| chunk.offset);
+        (ready, drain(&mut connection, now))
+    };
+    push(S, segment(syn | ack, 500, 1000, 0));
+    push(C, segment(syn, 999, 0, 0));
+    // The server's clock is ahead: it has acknowledged what the client sends later in the capture.
+    for _ in 0..60 {
+        assert_eq!(push(S, segment(ack, 501, 1010, 0)), (None, Vec::new()));
+        assert_eq!(push(C, segment(ack, 1000, 501, 0)), (None, Vec::new()));
+    }
+    assert_eq!(push(C, segment(ack, 1000, 501, 10)), (Some(0), Vec::new()));
+    // Here the client goes on beyond what was acknowledged: the capture lacks it.
+    let mut pieces = Vec::new();
+    for _ in 0..60 {
+        pieces.extend(push(S, segment(ack, 501, 1020, 0)).1);
+        pieces.extend(push(C, segment(ack, 1020, 501, 0)).1);
+    }
+    assert_eq!(pieces.len(), 1, "{pieces:?}");
+    assert!(pieces[0].contains("offset: 10, length: 10"), "{pieces:?}");
+}
+
 /// Takes a segment of an ignored connection the long way: whether the state changed, and the pieces that
 /// can be forced by now.
 fn push_ignored(
