@@ -246,7 +246,7 @@ fn latest_of(context: &RuleContext<'_, Ending>) -> Origin {
 fn greeting(connection: &Connection) -> Option<String> {
     let stray = connection.stray.iter().find(|stray| stray.place == StrayPlace::Greeting)?;
     let name = stray.protocol.map_or("something else", OtherProtocol::name);
-    Some(format!("{name}: \"{}\"", shown(&stray.bytes)))
+    Some(format!("{name}: {}", shown(&stray.bytes)))
 }
 
 /// Nanoseconds from request to response from which on a handshake is slow.
