@@ -221,6 +221,25 @@ fn further_findings_of_a_rule_are_counted() {
 }
 
 #[test]
+fn similar_findings_of_several_connections_are_shown_once() {
+    let shown = text(&check(&["samples/reconnect-loop.pcap"]).stdout);
+    let unwrapped = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = |shown: &str, part| shown.matches(part).count();
+    assert_eq!(count(&shown, "NET-01  connection refused"), 1, "{shown}");
+    assert_eq!(count(&shown, "12 findings on 12 connections\n"), 1, "{shown}");
+    assert!(unwrapped.contains("2 (packets 3-4), 3 (packets 5-6) and 9 more RFC"), "{shown}");
+    assert!(shown.ends_with(": 12 connections, 0 messages: 12 errors, 1 warning\n"), "{shown}");
+    // What remains of a connection mentions what it shares.
+    assert!(shown.contains("as on other connections: NET-01\n"), "{shown}");
+    let one = text(&check(&["samples/reconnect-loop.pcap", "--connection", "7"]).stdout);
+    assert!(one.contains(": connection 7  "), "{one}");
+    let counted = text(&check(&["samples/reconnect-loop.pcap", "--each", "0"]).stdout);
+    assert!(counted.contains("connections 1, 2, 3 and 9 more\n"), "{counted}");
+    let run = check(&["samples/reconnect-loop.pcap", "--format", "ndjson"]);
+    assert_eq!(lines(&run).iter().filter(|line| line["rule"] == "NET-01").count(), 12);
+}
+
+#[test]
 fn bytes_from_the_network_and_names_of_files_are_harmless() {
     let folder = tempfile::tempdir().unwrap();
     let mut capture = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(ERRORS)).unwrap();

@@ -28,7 +28,8 @@ use crate::timeline::filter::Filter;
 ///
 /// Checks handshakes, frames, messages and closes against RFC 6455 and RFC 7692. For each
 /// connection it reports what is wrong, where, which side is at fault, and what to do. wslens rules
-/// lists the rules. If FILE is a directory, all captures in it are read; other files are skipped.
+/// lists the rules. If FILE is a directory, all captures in it are read; other files are skipped. In
+/// text, similar findings of three or more connections are shown once, unless captured live.
 #[derive(Debug, clap::Args)]
 #[group(id = "check", skip)]
 #[command(arg_required_else_help = false)]

@@ -1,5 +1,6 @@
 //! What was observed, written out: one file per format.
 
+mod alike;
 pub mod check;
 pub mod diagnose;
 pub mod explain;

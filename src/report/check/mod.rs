@@ -1,10 +1,12 @@
 //! What broke the rules, written out: collected first, then one file per format.
 
 mod collect;
+mod fold;
 mod github;
 mod json;
 mod live;
 mod ndjson;
+mod places;
 mod sarif;
 mod text;
 

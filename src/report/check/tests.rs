@@ -207,3 +207,57 @@ fn findings_of_a_living_capture_are_handed_over_at_once() {
         "{text}"
     );
 }
+
+/// Connections 1 to `connections` with WS-F01 and this evidence, and twice more; the first also has
+/// WS-F15.
+fn checked_alike(connections: u64, evidence: impl Fn(u64) -> String) -> FileFindings {
+    let mut collector = CheckCollector::new(CheckChoice::default());
+    let mut builder = Builder::new();
+    let mut assembly = builder.feeding(&mut collector);
+    assembly.finding(&finding("WS-F15", 1));
+    for id in 1..=connections {
+        assembly.finding(&Finding { evidence: evidence(id), ..finding("WS-F01", id) });
+        send(&mut assembly, 5, &connection(id), ConnectionEvent::Opened);
+        assembly.folded(rule("WS-F01").unwrap(), ConnectionId(id), 2);
+        send(&mut assembly, 9, &connection(id), ending(Outcome::Open));
+    }
+    collector.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
+    collector.into_checked("feed.pcap".to_owned(), Extent::Whole)
+}
+
+#[test]
+fn text_shows_similar_findings_of_several_connections_once() {
+    let alike = [checked_alike(5, |id| format!("text frame of {id} bytes with MASK = 0"))];
+    insta::assert_snapshot!(written(CheckFormat::Text, options(Files::One), &alike));
+    for format in [CheckFormat::Ndjson, CheckFormat::Json, CheckFormat::Sarif, CheckFormat::Github]
+    {
+        let text = written(format, options(Files::One), &alike);
+        assert_eq!(text.matches("bytes with MASK = 0").count(), 5, "{format:?}: {text}");
+    }
+}
+
+#[test]
+fn text_keeps_findings_apart_that_differ_or_are_few() {
+    let titles = |files: FileFindings| {
+        let text = written(CheckFormat::Text, options(Files::One), &[files]);
+        assert!(text.contains(" errors, 1 warning\n"), "{text}");
+        text.matches("client frame is not masked").count()
+    };
+    assert_eq!(titles(checked_alike(2, |_| "the same".to_owned())), 2);
+    assert_eq!(titles(checked_alike(3, |_| "the same".to_owned())), 1);
+    let letter = |id: u64| ["ping", "pong", "text"][usize::try_from(id % 3).unwrap()].to_owned();
+    assert_eq!(titles(checked_alike(6, letter)), 6);
+}
+
+#[test]
+fn text_has_shared_notes_below_problems_of_single_connections() {
+    let mut files = checked_alike(4, |id| format!("{id} bytes"));
+    for finding in files.connections.iter_mut().flat_map(|of| &mut of.findings) {
+        if finding.rule.id == "WS-F01" {
+            finding.severity = Severity::Note;
+        }
+    }
+    let text = written(CheckFormat::Text, options(Files::One), &[files]);
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(place("feed.pcap: connection 1") < place("feed.pcap: several connections"), "{text}");
+}

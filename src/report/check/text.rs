@@ -1,14 +1,17 @@
 //! Findings as paragraphs for people.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use super::fold::{Occurrence, SharedFindings, fold, occurrences};
+use super::places::{place, shared_count, shared_places};
 use super::{
     CheckOptions, CheckWriter, ConnectionFindings, Explanations, Extent, FileFindings, Files,
 };
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
 use crate::report::line::{Line, role};
-use crate::stream::{Direction, PacketId};
+use crate::stream::Direction;
 use crate::text::amount::{counted, grouped};
 use crate::text::escape::escape;
 use crate::text::page::wrapped;
@@ -68,21 +71,12 @@ impl<'w> CheckText<'w> {
         Ok(())
     }
 
-    fn findings(&mut self, findings: &[Finding]) -> io::Result<()> {
-        for finding in findings {
-            if self.options.shows(finding.severity) {
-                self.finding(finding)?;
-            }
-        }
-        Ok(())
-    }
-
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         let rule = finding.rule;
         let is_first = !self.explained.contains(&(rule.id, finding.remedy));
         self.part(rule)?;
         self.title(rule, finding.severity)?;
-        self.place(finding)?;
+        self.place(&place(finding))?;
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
         self.paragraph("", &evidence, None)?;
@@ -132,8 +126,7 @@ impl<'w> CheckText<'w> {
     }
 
     /// Where it is: at the right edge, or on a line of its own.
-    fn place(&mut self, finding: &Finding) -> io::Result<()> {
-        let place = place(finding);
+    fn place(&mut self, place: &str) -> io::Result<()> {
         if !place.is_empty() {
             let column = self.columns().saturating_sub(place.chars().count());
             if self.line.column().saturating_add(2) > column {
@@ -142,7 +135,7 @@ impl<'w> CheckText<'w> {
             } else {
                 self.line.pad_to(column);
             }
-            self.line.paint(Role::Dim, &place);
+            self.line.paint(Role::Dim, place);
         }
         self.write()
     }
@@ -166,28 +159,73 @@ impl<'w> CheckText<'w> {
         Ok(())
     }
 
-    fn folded(&mut self, suspect: &ConnectionFindings) -> io::Result<()> {
-        for (rule, count) in suspect.folded(self.options.least) {
-            self.part(rule)?;
-            if self.explained.iter().any(|(id, _)| *id == rule.id) {
-                self.line.spaces(INDENT);
-                self.line.push("… and ");
-                self.line.with(|out| grouped(out, count));
-                self.line.push(" more of ");
-                self.line.push(rule.id);
-                self.write()?;
-            } else {
-                // With --each 0 no finding was reported individually.
-                self.title(rule, rule.severity)?;
-                self.line.spaces(2);
-                self.line.begin(Role::Dim);
-                self.line.with(|out| counted(out, count, "time"));
-                self.line.end();
-                self.write()?;
-                self.explanation(rule, rule.remedy)?;
-            }
+    /// All that is written of one connection.
+    fn connection(
+        &mut self,
+        file: &str,
+        occurrences: &[Occurrence<'_>],
+        shared: Option<&BTreeSet<&'static str>>,
+    ) -> io::Result<()> {
+        let Some(Occurrence { of, .. }) = occurrences.first() else { return Ok(()) };
+        self.heading(format!("{file}#{}", of.id.0), |line| connection_heading(line, file, of))?;
+        for finding in occurrences.iter().filter_map(|it| it.finding) {
+            self.finding(finding)?;
+        }
+        for counted in occurrences.iter().filter(|it| it.more > 0) {
+            self.counted(counted.rule, counted.more)?;
+        }
+        if let Some(rules) = shared {
+            let rules: Vec<&str> = rules.iter().copied().collect();
+            self.write()?;
+            let text = format!("as on other connections: {}", rules.join(", "));
+            self.paragraph("", &text, Some(Role::Dim))?;
         }
         Ok(())
+    }
+
+    /// Findings that were only counted.
+    fn counted(&mut self, rule: &'static Rule, count: u64) -> io::Result<()> {
+        self.part(rule)?;
+        if self.explained.iter().any(|(id, _)| *id == rule.id) {
+            self.line.spaces(INDENT);
+            self.line.push("… and ");
+            self.line.with(|out| grouped(out, count));
+            self.line.push(" more of ");
+            self.line.push(rule.id);
+            self.write()
+        } else {
+            // With --each 0 no finding was reported individually.
+            self.title(rule, rule.severity)?;
+            self.line.spaces(2);
+            self.line.begin(Role::Dim);
+            self.line.with(|out| counted(out, count, "time"));
+            self.line.end();
+            self.write()?;
+            self.explanation(rule, rule.remedy)
+        }
+    }
+
+    /// Similar findings of several connections.
+    fn shared(&mut self, file: &str, shared: &SharedFindings<'_>) -> io::Result<()> {
+        let Some(first) = shared.first() else { return Ok(()) };
+        self.heading(format!("{file}#"), |line| {
+            line.begin(Role::Title);
+            line.foreign(file.as_bytes(), LONGEST_NAME);
+            line.push(": several connections");
+            line.end();
+        })?;
+        let is_first = !self.explained.contains(&(first.rule.id, first.remedy()));
+        self.part(first.rule)?;
+        self.title(first.rule, first.severity())?;
+        self.place(&shared_count(shared))?;
+        if let Some(finding) = first.finding {
+            let mut evidence = String::new();
+            escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
+            let label = if shared.is_uniform() { "" } else { "First: " };
+            self.paragraph(label, &evidence, None)?;
+        }
+        self.paragraph("", &shared_places(shared), None)?;
+        if is_first { self.explanation(first.rule, first.remedy()) } else { Ok(()) }
     }
 
     /// The last line of a file, or of all files.
@@ -224,33 +262,7 @@ impl<'w> CheckText<'w> {
 
 impl CheckWriter for CheckText<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
-        let shown = suspect.findings.iter().map(|finding| finding.severity);
-        let counted = suspect.folded(Severity::Note).map(|(rule, _)| rule.severity);
-        if !shown.chain(counted).any(|severity| self.options.shows(severity)) {
-            return Ok(());
-        }
-        self.heading(format!("{file}#{}", suspect.id.0), |line| {
-            line.begin(Role::Title);
-            line.foreign(file.as_bytes(), LONGEST_NAME);
-            line.push(": connection ");
-            line.value(suspect.id.0);
-            line.end();
-            line.push("  ");
-            line.begin(role(Direction::ClientToServer));
-            line.value(suspect.client);
-            line.end();
-            line.push(" → ");
-            line.begin(role(Direction::ServerToClient));
-            line.value(suspect.server);
-            line.end();
-            if let Some(target) = &suspect.target {
-                line.push("  ");
-                let room = WIDEST.saturating_sub(line.column()).max(LEAST_TARGET);
-                line.foreign(target, room);
-            }
-        })?;
-        self.findings(&suspect.findings)?;
-        self.folded(suspect)
+        self.connection(file, &occurrences(suspect, &self.options), None)
     }
 
     fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
@@ -261,10 +273,24 @@ impl CheckWriter for CheckText<'_> {
             self.line.end();
             return self.write();
         }
+        let folded = fold(&checked.connections, &self.options);
+        let (notes, problems): (Vec<_>, Vec<_>) =
+            folded.shared.iter().partition(|shared| shared.severity() <= Some(Severity::Note));
         let (asides, rest): (Vec<_>, Vec<_>) =
-            checked.connections.iter().partition(|suspect| suspect.is_aside());
-        for suspect in rest.into_iter().chain(asides) {
-            self.suspect(&checked.file, suspect)?;
+            folded.rest.iter().partition(|of| of.first().is_some_and(|it| it.of.is_aside()));
+        for shared in problems {
+            self.shared(&checked.file, shared)?;
+        }
+        let rules = folded.shared_rules();
+        let rules = |of: &[Occurrence<'_>]| rules.get(&of.first()?.of.id);
+        for of in rest {
+            self.connection(&checked.file, of, rules(of))?;
+        }
+        for shared in notes {
+            self.shared(&checked.file, shared)?;
+        }
+        for of in asides {
+            self.connection(&checked.file, of, rules(of))?;
         }
         if checked.capture.iter().any(|finding| self.options.shows(finding.severity)) {
             self.heading(checked.file.clone(), |line| {
@@ -273,7 +299,11 @@ impl CheckWriter for CheckText<'_> {
                 line.push(": the capture itself");
                 line.end();
             })?;
-            self.findings(&checked.capture)?;
+            for finding in &checked.capture {
+                if self.options.shows(finding.severity) {
+                    self.finding(finding)?;
+                }
+            }
         }
         if !self.heading.is_empty() {
             self.write()?;
@@ -314,20 +344,26 @@ impl CheckWriter for CheckText<'_> {
     }
 }
 
-/// Packets, stream offset and side, as far as there are any.
-fn place(finding: &Finding) -> String {
-    let (first, last) = (finding.first.packet, finding.last.packet);
-    let mut parts = Vec::new();
-    if first != PacketId(0) {
-        parts.push(if first == last {
-            format!("packet {first}")
-        } else {
-            format!("packets {first}-{last}")
-        });
+/// `feed.pcap: connection 3  127.0.0.1:50312 → [::1]:8080  /feed`
+fn connection_heading(line: &mut Line, file: &str, of: &ConnectionFindings) {
+    line.begin(Role::Title);
+    line.foreign(file.as_bytes(), LONGEST_NAME);
+    line.push(": connection ");
+    line.value(of.id.0);
+    line.end();
+    line.push("  ");
+    line.begin(role(Direction::ClientToServer));
+    line.value(of.client);
+    line.end();
+    line.push(" → ");
+    line.begin(role(Direction::ServerToClient));
+    line.value(of.server);
+    line.end();
+    if let Some(target) = &of.target {
+        line.push("  ");
+        let room = WIDEST.saturating_sub(line.column()).max(LEAST_TARGET);
+        line.foreign(target, room);
     }
-    parts.extend(finding.offset.map(|offset| format!("offset {offset}")));
-    parts.extend(finding.side.map(|side| side.name().to_owned()));
-    parts.join(", ")
 }
 
 /// Where titles and all below them begin.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashMapExt};
-
 use super::story::{Story, Verdict};
 use crate::report::Breadth;
+use crate::report::alike::{LIKE, alike};
 
 /// A story, and those that are like it.
 #[derive(Debug)]
@@ -36,17 +35,9 @@ impl<'s> LikeConnections<'s> {
 
 /// Groups similar stories if there are enough of them; failed ones come first.
 pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConnections<'s>> {
-    let mut blocks: Vec<LikeConnections<'s>> = Vec::new();
-    let mut places: HashMap<LikenessKey, usize> = HashMap::new();
-    for story in stories.iter().copied() {
-        let place = *places.entry(LikenessKey::of(story)).or_insert(blocks.len());
-        match blocks.get_mut(place) {
-            Some(block) => block.stories.push(story),
-            None => blocks.push(LikeConnections { stories: vec![story] }),
-        }
-    }
     let mut out = Vec::new();
-    for block in blocks {
+    for stories in alike(stories.iter().copied(), |story| LikenessKey::of(story)) {
+        let block = LikeConnections { stories };
         let least = block.first().map_or(LIKE, |story| like(story.verdict));
         let folds = breadth == Breadth::Relevant && block.stories.len() >= least;
         if folds {
@@ -116,10 +107,7 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-/// How many stories must be alike to be reported as one.
-const LIKE: usize = 3;
-
-/// As many that take a line each.
+/// How many stories that take a line each must be alike to be reported as one.
 const LIKE_LINES: usize = 12;
 
 /// The rule about attempts that follow one another.
