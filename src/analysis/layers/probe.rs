@@ -15,7 +15,7 @@ use crate::websocket::sync::{ChainSearch, Expectation, FoundChain, Masked, Rsv1}
 /// Keeps the bytes of both directions until they show what the connection carries.
 ///
 /// It is a WebSocket once the chains of frames in both directions are too good to be chance, and too good to be
-/// records of another protocol ([`Evidence`]). Until then nothing is reported, so nothing has to be taken
+/// records of another protocol (`websocket::sync`). Until then nothing is reported, so nothing has to be taken
 /// back if bytes that follow do not fit.
 #[derive(Debug)]
 pub(super) struct Probe {
