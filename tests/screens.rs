@@ -40,6 +40,7 @@ use wslens::stream::Direction::ClientToServer;
 use wslens::stream::Direction::ServerToClient;
 use wslens::timeline::RowId;
 use wslens::timeline::Timeline;
+use wslens::timeline::filter::Filter;
 use wslens::tui::app::App;
 use wslens::tui::app::Effect;
 use wslens::tui::app::Overlay;
@@ -55,13 +56,16 @@ use wslens::tui::theme::Glyphs;
 use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view;
+use wslens::tui::world::LoadProgress;
 use wslens::tui::world::LoadStage;
 use wslens::tui::world::PendingWork;
 use wslens::tui::world::Replace;
 use wslens::tui::world::World;
+use wslens::websocket::Opcode;
 
 use allocation_counter::measure;
 use support::conversation::Conversation;
+use support::layout::Ending;
 use support::layout::Layout;
 use support::seen::borrowed;
 use support::testkit::frame::frame;
@@ -90,7 +94,7 @@ impl Screen {
         let stage = loader::read(source, &shared);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
         let mut app = App::new(format!("{sample}.pcap"), theme, LoadStage::Loading);
-        app.reading.stage = stage;
+        app.take_progress(LoadProgress { stage, ..LoadProgress::default() });
         let store = Box::new(FileStore::open(&path).unwrap().unwrap());
         let mut screen = Self { app, shared, store, size };
         screen.settle();
@@ -531,6 +535,34 @@ fn a_screen_of_a_million_messages_is_as_much_work_as_one_of_few() {
         assert!(app.previews.work - previews <= 16, "a few rows are read at a time");
         assert!(app.rows.visible().count() < 60);
     }
+}
+
+#[test]
+fn rows_are_judged_again_once_it_is_known_how_their_connection_ended() {
+    let mut conversation = Conversation::plain("late");
+    for _ in 0..10 {
+        conversation.say(ClientToServer, Opcode::Text, b"Hello");
+    }
+    let layout = Layout { ending: Ending::Open, ..Layout::default() };
+    let packets = support::layout::packets(&conversation, &layout);
+    let mut timeline = Timeline::new();
+    let mut pipeline =
+        Pipeline::new(AnalyzerOptions::default(), wslens::findings::Settings::default());
+    let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
+    let mut app = App::new("late".to_owned(), theme, LoadStage::Loading);
+    let expression = "kind == message and opcode == text and outcome == open";
+    app.rows.set_filter(Some(Filter::parse(expression).unwrap()));
+    for (number, packet) in (1..).zip(&packets) {
+        let packet = borrowed(packet, number, ETHERNET);
+        timeline.packet(&packet);
+        pipeline.push(&packet, &mut timeline);
+        while app.step(World { timeline: &timeline, store: &Nothing }) == PendingWork::More {}
+    }
+    assert_eq!(app.rows.len(), 0, "nothing is known yet of how it ends");
+    pipeline.finish(&Reading::default(), &mut timeline);
+    app.take_progress(LoadProgress { stage: LoadStage::Whole, ..LoadProgress::default() });
+    while app.step(World { timeline: &timeline, store: &Nothing }) == PendingWork::More {}
+    assert_eq!(app.rows.len(), 10);
 }
 
 #[test]

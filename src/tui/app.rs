@@ -245,6 +245,14 @@ impl App {
         }
     }
 
+    /// Takes how far reading is. At its end, rows are asked again about what was not known before.
+    pub fn take_progress(&mut self, reading: LoadProgress) {
+        if self.reading.stage.goes_on() && !reading.stage.goes_on() {
+            self.rows.judge_again();
+        }
+        self.reading = reading;
+    }
+
     /// Makes ready what will be drawn: places, the rows that are visible, what they say.
     ///
     /// Its work is bounded by the size of the screen, however long the capture is. Returns whether

@@ -159,6 +159,14 @@ impl RowList {
         self.restart();
     }
 
+    /// Asks the filter about all rows again, if it depends on findings or on how connections end: rows
+    /// examined before these were known may have been judged otherwise.
+    pub fn judge_again(&mut self) {
+        if self.filter().is_some_and(|filter| filter.needs().is_late()) {
+            self.restart();
+        }
+    }
+
     /// Moves the cursor by some rows, down or (negative) up.
     pub fn move_by(&mut self, by: isize) {
         self.following = Following::No;

@@ -116,7 +116,8 @@ impl EventLoop {
         }
         let position = self.shared.position();
         let (dropped, rates) = (self.shared.dropped(), self.app.reading.rates);
-        self.app.reading = LoadProgress { stage, position, length: self.length, dropped, rates };
+        let length = self.length;
+        self.app.take_progress(LoadProgress { stage, position, length, dropped, rates });
         if let Some(notice) = self.shared.take_notice() {
             self.app.notice = Some(notice);
         }
