@@ -23,12 +23,13 @@ use wslens::websocket::Opcode;
 use support::conversation::Conversation;
 use support::layout::Ending;
 use support::layout::Layout;
+use support::layout::interleaved;
+use support::layout::open_connections;
 use support::seen::Seen;
 use support::seen::push;
 use support::testkit::frame::frame;
 use support::testkit::random::Random;
 use support::testkit::traffic::TestPacket;
-use support::testkit::traffic::TestTraffic;
 
 /// The limit of these tests.
 const LIMIT: usize = 4 << 20;
@@ -38,7 +39,7 @@ const CONNECTIONS: u16 = 1_500;
 
 #[test]
 fn heads_that_never_end_stay_below_the_limit() {
-    let carried = interleaved(|line, _| {
+    let carried = interleaved(CONNECTIONS, |line, _| {
         line.segment(ClientToServer, b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n");
         for _ in 0..6 {
             line.segment(ClientToServer, &b"X-Padding: zzzzzzzzzzzzzzzzzzzzzz\r\n".repeat(40));
@@ -54,7 +55,7 @@ fn heads_that_never_end_stay_below_the_limit() {
 
 #[test]
 fn contents_of_unfinished_messages_stay_below_the_limit() {
-    let carried = interleaved(|line, _| {
+    let carried = interleaved(CONNECTIONS, |line, _| {
         for (direction, bytes) in &Conversation::plain("unfinished").turns {
             line.segment(*direction, bytes);
         }
@@ -85,7 +86,7 @@ fn histories_of_compression_stay_below_the_limit() {
     let noise = Random(7).bytes(6_000);
     conversation.say_deflated(ClientToServer, &noise, 1);
     conversation.say_deflated(ClientToServer, &noise, 2);
-    let carried = interleaved(|line, _| {
+    let carried = interleaved(CONNECTIONS, |line, _| {
         for (direction, bytes) in &conversation.turns {
             for segment in bytes.chunks(1_400) {
                 line.segment(*direction, segment);
@@ -116,7 +117,7 @@ fn whoever_is_read_again_and_again_is_the_last_to_let_go() {
             busy.segment(direction, &bytes);
         }
     }
-    let others = lines(|line, _| {
+    let others = open_connections(CONNECTIONS, |line, _| {
         for (direction, bytes) in &Conversation::plain("unfinished").turns {
             line.segment(*direction, bytes);
         }
@@ -151,25 +152,5 @@ fn watch(packets: &[TestPacket], memory: usize) -> (Seen, usize) {
     (seen, peak)
 }
 
-/// The traffic of all connections, a packet of each in turn.
-fn interleaved(say: impl Fn(&mut TestTraffic, u16)) -> Vec<TestPacket> {
-    let lines = lines(say);
-    let longest = lines.iter().map(|line| line.packets.len()).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|at| lines.iter().filter_map(move |it| it.packets.get(at).cloned()))
-        .collect()
-}
-
-fn lines(say: impl Fn(&mut TestTraffic, u16)) -> Vec<TestTraffic> {
-    (0..CONNECTIONS)
-        .map(|number| {
-            let ports = (10_000 + number, 8_080);
-            let mut line = Layout { ports, ending: Ending::Open, ..Layout::default() }.open();
-            say(&mut line, number);
-            line
-        })
-        .collect()
-}
-
-/// What one packet may add before something is let go.
+/// What one packet may add before something is dropped.
 const SEGMENT: usize = 64 << 10;

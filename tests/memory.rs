@@ -25,8 +25,7 @@ use wslens::pipeline::Pipeline;
 use wslens::stream::Direction::ClientToServer;
 
 use support::conversation::Conversation;
-use support::layout::Ending;
-use support::layout::Layout;
+use support::layout::interleaved;
 use support::seen::borrowed;
 use support::testkit::frame::frame;
 use support::testkit::packet;
@@ -56,7 +55,7 @@ const FIXED: usize = 1 << 20;
 fn heads_that_never_end_take_no_more_than_the_limit() {
     assert_bounded(
         "unfinished heads",
-        &interleaved(|line, _| {
+        &interleaved(CONNECTIONS, |line, _| {
             line.segment(
                 ClientToServer,
                 b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n",
@@ -71,7 +70,7 @@ fn heads_that_never_end_take_no_more_than_the_limit() {
 fn requests_without_responses_take_no_more_than_the_limit() {
     assert_bounded(
         "waiting requests",
-        &interleaved(|line, _| {
+        &interleaved(CONNECTIONS, |line, _| {
             line.segment(
                 ClientToServer,
                 b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n",
@@ -87,7 +86,7 @@ fn requests_without_responses_take_no_more_than_the_limit() {
 fn unfinished_messages_take_no_more_than_the_limit() {
     assert_bounded(
         "unfinished messages",
-        &interleaved(|line, _| {
+        &interleaved(CONNECTIONS, |line, _| {
             for (direction, bytes) in &Conversation::plain("unfinished").turns {
                 line.segment(*direction, bytes);
             }
@@ -104,7 +103,7 @@ fn histories_of_compression_take_no_more_than_the_limit() {
     conversation.say_deflated(ClientToServer, &noise, 1);
     assert_bounded(
         "histories",
-        &interleaved(|line, _| {
+        &interleaved(CONNECTIONS, |line, _| {
             for (direction, bytes) in &conversation.turns {
                 for segment in bytes.chunks(1_400) {
                     line.segment(*direction, segment);
@@ -121,7 +120,7 @@ fn handshakes_of_tls_take_no_more_than_the_limit() {
     let hello = [&[1, 0x00, 0xc3, 0x50][..], &vec![0; LOAD]].concat();
     assert_bounded(
         "TLS handshakes",
-        &interleaved(|line, _| {
+        &interleaved(CONNECTIONS, |line, _| {
             for part in hello.chunks(1_300) {
                 let length = u16::try_from(part.len()).unwrap().to_be_bytes();
                 line.segment(ClientToServer, &[&[22, 3, 1][..], &length, part].concat());
@@ -181,20 +180,4 @@ fn in_segments(line: &mut TestTraffic, bytes: &[u8]) {
     for segment in bytes.chunks(1_400) {
         line.segment(ClientToServer, segment);
     }
-}
-
-/// The traffic of all connections, a packet of each in turn.
-fn interleaved(say: impl Fn(&mut TestTraffic, u16)) -> Vec<TestPacket> {
-    let lines: Vec<TestTraffic> = (0..CONNECTIONS)
-        .map(|number| {
-            let ports = (10_000 + number, 8_080);
-            let mut line = Layout { ports, ending: Ending::Open, ..Layout::default() }.open();
-            say(&mut line, number);
-            line
-        })
-        .collect();
-    let longest = lines.iter().map(|line| line.packets.len()).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|at| lines.iter().filter_map(move |it| it.packets.get(at).cloned()))
-        .collect()
 }

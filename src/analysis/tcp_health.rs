@@ -306,23 +306,14 @@ mod tests {
     use crate::decode::{Endpoint, IcmpVersion};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
     use crate::stream::{PacketId, Timestamp};
+    use crate::tcp::fixture;
 
     fn at(packet: u64) -> Origin {
         Origin { packet: PacketId(packet), time: Timestamp(packet * 1_000) }
     }
 
     fn segment(flags: u8, window: u16, payload: &[u8]) -> Segment<'_> {
-        let end = Endpoint::v4([10, 0, 0, 1], 80);
-        Segment {
-            source: end,
-            destination: end,
-            sequence: 0,
-            acknowledgement: 0,
-            flags: Flags(flags),
-            window,
-            payload,
-            missing: 0,
-        }
+        Segment { window, ..fixture::segment(flags, 0, 0, payload) }
     }
 
     /// Takes a packet as the analyzer does; says whether it had to look at it.

@@ -169,7 +169,7 @@ impl ConnectionHistory {
         self.recognized.is_some() || status == Some(101)
     }
 
-    /// Nanoseconds between the last frame that was no Close, and a packet.
+    /// Nanoseconds between the last frame other than a Close and a packet.
     pub fn silence(&self, until: Origin) -> Option<u64> {
         self.latest.map(|latest| until.time.since(latest.time))
     }

@@ -2,7 +2,7 @@
 
 /// Knows how much of the network is kept: every holder of such bytes reports how that changes.
 ///
-/// Only changes are reported, so bytes that are read where they stand cost nothing. What a holder lets go
+/// Only changes are reported, so bytes that are read where they are cost nothing. What a holder drops
 /// when the limit is exceeded is known to whoever owns the holders, and so is which of them comes first.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
@@ -10,7 +10,7 @@ pub struct Budget {
     total: usize,
     /// Of these, bytes that wait for holes to be filled.
     out_of_order: usize,
-    /// The total above which something has to be let go.
+    /// The total above which something has to be dropped.
     threshold: usize,
     is_reported: bool,
 }
@@ -34,6 +34,12 @@ impl Budget {
         self.total = self.total.saturating_sub(before).saturating_add(after);
     }
 
+    /// A holder that had reported `counted` bytes keeps `kept` now.
+    #[inline]
+    pub fn account(&mut self, counted: &mut usize, kept: usize) {
+        self.change(std::mem::replace(counted, kept), kept);
+    }
+
     /// As [`Budget::change`], of bytes that wait for holes to be filled.
     pub fn change_out_of_order(&mut self, before: usize, after: usize) {
         self.out_of_order = self.out_of_order.saturating_sub(before).saturating_add(after);
@@ -50,13 +56,13 @@ impl Budget {
         self.out_of_order
     }
 
-    /// Whether something has to be let go.
+    /// Whether something has to be dropped.
     #[inline]
     pub fn is_exceeded(&self) -> bool {
         self.total > self.threshold
     }
 
-    /// Whether enough was let go: an eighth of the limit is free, so that it is not reached again at once.
+    /// Whether enough was dropped: an eighth of the limit is free, so that it is not reached again at once.
     pub fn has_room(&self) -> bool {
         self.total <= self.limit.saturating_sub(self.step())
     }
@@ -67,7 +73,7 @@ impl Budget {
         (excess > 0).then_some(excess)
     }
 
-    /// All that could be let go was. What is left is borne: it must have grown by an eighth of the limit
+    /// All that could be dropped was. What is left is borne: it must have grown by an eighth of the limit
     /// before holders are asked again.
     pub fn settle(&mut self) {
         self.threshold = if self.has_room() {

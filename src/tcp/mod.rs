@@ -2,6 +2,8 @@
 
 pub mod assembler;
 pub mod connection;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod half;
 mod numbering;
 pub mod seq;

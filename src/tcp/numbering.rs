@@ -62,9 +62,10 @@ impl Half {
 
 #[cfg(test)]
 mod tests {
-    use crate::decode::{Endpoint, Flags, Segment};
+    use crate::decode::Flags;
     use crate::stream::Direction::{ClientToServer as C, ServerToClient as S};
     use crate::stream::{Direction, Gap, Origin, PacketId, Timestamp};
+    use crate::tcp::fixture::segment;
     use crate::tcp::{ArrivalKind, Connection, Piece, Pressure, TcpState};
 
     const SYN: u8 = Flags::SYN.0;
@@ -80,17 +81,7 @@ mod tests {
             (Connection::default(), [Vec::new(), Vec::new()], Vec::new());
         for (number, (direction, sequence, acknowledgement, flags, payload)) in (1..).zip(segments)
         {
-            let end = Endpoint::v4([10, 0, 0, 1], 80);
-            let segment = Segment {
-                source: end,
-                destination: end,
-                sequence: *sequence,
-                acknowledgement: *acknowledgement,
-                flags: Flags(*flags),
-                window: 1_000,
-                payload,
-                missing: 0,
-            };
+            let segment = segment(*flags, *sequence, *acknowledgement, payload);
             let origin =
                 Origin { packet: PacketId(number), time: Timestamp(number * 1_000_000_000) };
             let arrival = connection.push(*direction, &segment, origin);
@@ -228,18 +219,7 @@ mod tests {
     fn kinds_of_arrival_name_what_began_anew() {
         let mut connection = Connection::default();
         let mut push = |direction, sequence, flags| {
-            let end = Endpoint::v4([10, 0, 0, 1], 80);
-            let segment = Segment {
-                source: end,
-                destination: end,
-                sequence,
-                acknowledgement: 0,
-                flags: Flags(flags),
-                window: 1_000,
-                payload: &[],
-                missing: 0,
-            };
-            connection.push(direction, &segment, Origin::default()).kind
+            connection.push(direction, &segment(flags, sequence, 0, b""), Origin::default()).kind
         };
         let kinds = [push(C, 1, SYN), push(S, 10, SYN | ACK), push(S, 20, SYN | ACK)];
         assert_eq!(kinds, [ArrivalKind::New, ArrivalKind::New, ArrivalKind::Reopened]);

@@ -48,7 +48,7 @@ pub type FlowTable<T> = HashMap<FlowKey, T, RandomState>;
 /// The slots of connections that had packets lately, for a look before the [`FlowTable`] is asked: nine of ten
 /// packets of a thousand connections are spared a keyed hash and a probe.
 ///
-/// A place that was taken by another connection, or a slot that was given up, is no harm: whoever asks
+/// A place that was taken by another connection, or a slot that was given up, does no harm: whoever asks
 /// compares the endpoints. Captures made to collide are as slow as without it.
 #[derive(Debug)]
 pub struct RecentSlots(Box<[u32; RECENT_PLACES]>);

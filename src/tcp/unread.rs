@@ -159,32 +159,22 @@ const MAX_RANGES: usize = 1 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Endpoint;
     use crate::stream::Direction::ServerToClient as S;
     use crate::stream::{PacketId, Timestamp};
+    use crate::tcp::fixture::segment;
     use crate::tcp::{Piece, Pressure};
 
     /// The gaps of a direction, if these ranges of its stream arrive in this order, all is
     /// acknowledged after the packet `acknowledged`, and the stream is ignored from the packet `ignored` on.
     fn gaps(ranges: &[(u32, u32)], watch: Watch, ignored: usize) -> Vec<(u64, u64)> {
-        let (client, server) =
-            (Endpoint::v4([10, 0, 0, 1], 5_000), Endpoint::v4([10, 0, 0, 2], 443));
         let bytes = vec![7; 4_000];
         let end = ranges.iter().map(|(_, end)| *end).max().unwrap();
         let mut connection = Connection::default();
         for (number, (from, to)) in ranges.iter().enumerate() {
             let time = Timestamp(u64::try_from(number).unwrap());
             let origin = Origin { packet: PacketId(time.0 + 1), time };
-            let segment = Segment {
-                source: server,
-                destination: client,
-                sequence: u32::MAX.wrapping_add(*from),
-                acknowledgement: 900,
-                flags: Flags::ACK,
-                window: 1_000,
-                payload: &bytes[..usize::try_from(to - from).unwrap()],
-                missing: 0,
-            };
+            let payload = &bytes[..usize::try_from(to - from).unwrap()];
+            let segment = segment(Flags::ACK.0, u32::MAX.wrapping_add(*from), 900, payload);
             if number == ignored {
                 connection.ignore(watch);
             }
@@ -194,16 +184,7 @@ mod tests {
                 connection.push_ignored(S, &segment, origin);
             }
         }
-        let acknowledgment = Segment {
-            source: client,
-            destination: server,
-            sequence: 900,
-            acknowledgement: u32::MAX.wrapping_add(end),
-            flags: Flags::ACK,
-            window: 1_000,
-            payload: &[],
-            missing: 0,
-        };
+        let acknowledgment = segment(Flags::ACK.0, 900, u32::MAX.wrapping_add(end), b"");
         let mut found = Vec::new();
         for packet in 0..40 {
             let time = Timestamp(1_000_000_000 + packet);

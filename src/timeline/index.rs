@@ -20,7 +20,7 @@ use crate::websocket::{History, HistoryStart};
 pub(super) struct ConnectionIndex {
     /// Its rows, in their order.
     pub(super) rows: Vec<RowId>,
-    /// The source of its phases; `None` before anything happened, and if it is no longer kept.
+    /// The source of its phases; `None` before anything happened, and if it has been dropped.
     pub(super) story: Option<Box<ConnectionStory>>,
     /// Its packets with payload.
     pub(super) packets: PacketList,

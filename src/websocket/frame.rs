@@ -35,6 +35,12 @@ impl FrameHeader {
         self.opcode & 0x8 != 0
     }
 
+    /// Whether a control frame is whole in one frame and not too long (RFC 6455 §5.5); a data frame may be
+    /// anything.
+    pub fn is_control_legal(&self) -> bool {
+        !self.is_control() || (self.fin && self.payload_length <= MAX_CONTROL_PAYLOAD)
+    }
+
     /// Width in bits of the length field that was used: 7, 16 or 64.
     pub fn length_bits(&self) -> u8 {
         match self.header_length.saturating_sub(if self.mask.is_some() { 4 } else { 0 }) {
@@ -56,6 +62,9 @@ impl FrameHeader {
 
 /// RSV1 within [`FrameHeader::rsv`].
 pub const RSV1: u8 = 0b100;
+
+/// Payload bytes of a control frame at most (RFC 6455 §5.5).
+pub const MAX_CONTROL_PAYLOAD: u64 = 125;
 
 /// The longest possible header: 2 bytes, a 64-bit length, a masking key.
 pub const MAX_HEADER_LENGTH: usize = 14;

@@ -145,9 +145,8 @@ pub fn is_plausible(header: &FrameHeader, expectation: Expectation) -> bool {
         0b100 => expectation.rsv1 == Rsv1::Allowed && starts_message,
         _ => false,
     };
-    let control_is_fine = !header.is_control() || (header.fin && header.payload_length <= 125);
     rsv_is_fine
-        && control_is_fine
+        && header.is_control_legal()
         && header.is_length_minimal()
         && header.payload_length <= PLAUSIBLE_LENGTH
         && expectation.masked.is_none_or(|masking| masking == masked(header))

@@ -93,6 +93,36 @@ pub(crate) fn packets(conversation: &Conversation, layout: &Layout) -> Vec<TestP
     traffic.packets
 }
 
+/// So many connections that stay open, each with what is said on it; the packets of all alternate.
+pub(crate) fn interleaved(
+    connections: u16,
+    say: impl Fn(&mut TestTraffic, u16),
+) -> Vec<TestPacket> {
+    alternating(&open_connections(connections, say))
+}
+
+/// So many connections that stay open, each with what is said on it.
+pub(crate) fn open_connections(
+    connections: u16,
+    say: impl Fn(&mut TestTraffic, u16),
+) -> Vec<TestTraffic> {
+    let say = |number| {
+        let ports = (10_000 + number, 8_080);
+        let mut line = Layout { ports, ending: Ending::Open, ..Layout::default() }.open();
+        say(&mut line, number);
+        line
+    };
+    (0..connections).map(say).collect()
+}
+
+/// The packets of all connections, one of each in turn.
+fn alternating(lines: &[TestTraffic]) -> Vec<TestPacket> {
+    let longest = lines.iter().map(|line| line.packets.len()).max().unwrap_or(0);
+    (0..longest)
+        .flat_map(|at| lines.iter().filter_map(move |it| it.packets.get(at).cloned()))
+        .collect()
+}
+
 /// Gives packets the times at which they stand, as a capturing machine would.
 pub(crate) fn restamp(packets: &mut [TestPacket]) {
     let mut times: Vec<u64> = packets.iter().map(|packet| packet.time).collect();

@@ -9,7 +9,7 @@ use crate::analysis::sink::Sink;
 use crate::http::{Match, looks_like_response, stray_length as strays};
 use crate::stream::{Buffer, Chunk, Direction, Gap, PerDirection, length_usize};
 use crate::websocket::Opcode;
-use crate::websocket::frame::{RSV1, frame_header};
+use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, RSV1, frame_header};
 
 /// Frames of which one direction or both have not begun.
 ///
@@ -148,10 +148,7 @@ impl FirstFrames {
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let client = self.beginnings.client.held.memory();
         let kept = client.saturating_add(self.beginnings.server.held.memory());
-        if kept != self.kept {
-            context.budget().change(self.kept, kept);
-            self.kept = kept;
-        }
+        context.budget().account(&mut self.kept, kept);
     }
 }
 
@@ -179,7 +176,7 @@ fn strays_before_frames(direction: Direction, bytes: &[u8]) -> Option<usize> {
                 && matches!(header.rsv, 0 | RSV1)
                 && header.mask.is_some() == is_masked
                 && header.is_length_minimal()
-                && (!header.is_control() || (header.fin && header.payload_length <= 125));
+                && header.is_control_legal();
             Some(if is_legal { length } else { 0 })
         }
         Err(error) => (!error.is_incomplete()).then_some(0),
@@ -199,10 +196,10 @@ fn may_be_frames(direction: Direction, mut bytes: &[u8]) -> Match {
             Err(_) if bytes.is_empty() && is_any => return Match::Yes,
             Err(_) => return if is_any { Match::No } else { Match::NeedMore },
         };
-        let is_small = header.payload_length <= MOST_CONTROL;
+        let is_small = header.payload_length <= MAX_CONTROL_PAYLOAD;
         let is_known = header.rsv == 0
             && match Opcode::from_wire(header.opcode) {
-                // Two NULs are no frame.
+                // Two NULs are not a frame.
                 Some(Opcode::Continuation) => header.payload_length > 0,
                 Some(_) => true,
                 None => false,
@@ -226,9 +223,6 @@ fn stray_length(bytes: &[u8]) -> usize {
 
 /// The bit that announces a masking key, in the second byte of a header (RFC 6455 §5.2).
 const MASK: u8 = 0x80;
-
-/// Payload bytes of a control frame at most (RFC 6455 §5.5).
-const MOST_CONTROL: u64 = 125;
 
 /// Stray bytes before a first frame at most.
 const MOST_STRAYS: usize = 64;

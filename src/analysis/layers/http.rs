@@ -146,10 +146,7 @@ impl Http {
     /// Tells the budget what it holds back now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let kept = self.decoder.memory().saturating_add(self.answer.memory());
-        if kept != self.kept {
-            context.budget().change(self.kept, kept);
-            self.kept = kept;
-        }
+        context.budget().account(&mut self.kept, kept);
     }
 
     pub(super) fn gap<S: Sink>(

@@ -271,10 +271,7 @@ impl Opening {
 
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let kept = self.held.client.memory().saturating_add(self.held.server.memory());
-        if kept != self.kept {
-            context.budget().change(self.kept, kept);
-            self.kept = kept;
-        }
+        context.budget().account(&mut self.kept, kept);
     }
 }
 

@@ -119,10 +119,7 @@ impl Probe {
     /// Tells the budget what is kept now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let kept = self.searches.client.memory().saturating_add(self.searches.server.memory());
-        if kept != self.accounted {
-            context.budget().change(self.accounted, kept);
-            self.accounted = kept;
-        }
+        context.budget().account(&mut self.accounted, kept);
     }
 
     /// Ends the stream: nothing more will come, so less evidence has to do.

@@ -275,10 +275,7 @@ impl Socks {
 
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let kept = self.buffers.client.memory().saturating_add(self.buffers.server.memory());
-        if kept != self.kept {
-            context.budget().change(self.kept, kept);
-            self.kept = kept;
-        }
+        context.budget().account(&mut self.kept, kept);
     }
 }
 

@@ -70,10 +70,7 @@ impl Tls {
     /// Reports to the budget what it keeps now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
         let kept = self.session.memory();
-        if kept != self.kept {
-            context.budget().change(self.kept, kept);
-            self.kept = kept;
-        }
+        context.budget().account(&mut self.kept, kept);
     }
 
     pub(super) fn gap<S: Sink>(
@@ -120,7 +117,7 @@ fn tls_event<S: Sink>(
     sink: &mut S,
 ) {
     let tls = connection.tls.get_or_insert_default();
-    let is_told = match seen {
+    let is_shown = match seen {
         Observation::Record(_) => false,
         Observation::Foreign(..) => tls.foreign.is_none(),
         Observation::ClientHello(..)
@@ -131,7 +128,7 @@ fn tls_event<S: Sink>(
         | Observation::Lost => true,
     };
     tls.observe(direction, seen);
-    if is_told {
+    if is_shown {
         let event = ConnectionEvent::Tls(direction, seen);
         sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });
     }

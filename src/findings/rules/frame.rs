@@ -11,7 +11,7 @@ use crate::findings::state::connection::{OpenMessage, UnfinishedFrame, Unfinishe
 use crate::findings::state::masking_keys::Pattern;
 use crate::findings::words::{counted, opcode_in_words, packets_in_words};
 use crate::stream::{Direction, Side};
-use crate::websocket::frame::Opcode;
+use crate::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
 
 /// WS-F, by number.
 pub(super) static RULES: &[Rule] = &[
@@ -227,12 +227,12 @@ pub(super) static RULES: &[Rule] = &[
             let is_known = Opcode::from_wire(header.opcode).is_some();
             if header.is_control()
                 && is_known
-                && header.payload_length > MAX_CONTROL
+                && header.payload_length > MAX_CONTROL_PAYLOAD
                 && header.payload_length <= LARGEST_LENGTH
             {
                 violations
                     .add(format!(
-                        "{} with {} payload bytes; at most {MAX_CONTROL}",
+                        "{} with {} payload bytes; at most {MAX_CONTROL_PAYLOAD}",
                         opcode_in_words(header.opcode),
                         header.payload_length
                     ))
@@ -525,9 +525,6 @@ fn length_field(length_bits: u8) -> u8 {
 
 /// The largest length (RFC 6455 §5.2): 63 bits.
 const LARGEST_LENGTH: u64 = i64::MAX.cast_unsigned();
-
-/// The most payload that a control frame may have, in bytes (RFC 6455 §5.5).
-const MAX_CONTROL: u64 = 125;
 
 /// From so many fragments on their size matters.
 const MANY_FRAGMENTS: u64 = 10;

@@ -357,7 +357,7 @@ impl ConnectionState {
             side.masking_keys.observe(key);
         }
         if header.is_control() {
-            side.is_bad_control = !header.fin || header.payload_length > length_u64(MAX_CONTROL);
+            side.is_bad_control = !header.is_control_legal();
         }
         if header.is_control() || side.close.is_some() {
             return;

@@ -1,7 +1,7 @@
 use super::*;
-use crate::decode::Endpoint;
 use crate::stream::{PacketId, Timestamp};
 use crate::tcp::Watch;
+use crate::tcp::fixture::segment;
 use crate::testkit::random::Random;
 
 const PAYLOAD: [u8; 64] = *b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/";
@@ -38,17 +38,7 @@ impl Peers {
         if random.below(50) > 0 {
             self.0[sender] = sequence.wrapping_add(seq::low_half(length_u64(length)) + missing);
         }
-        let endpoint = |number| Endpoint::v4([10, 0, 0, number], 80);
-        Segment {
-            source: endpoint(1),
-            destination: endpoint(2),
-            sequence,
-            acknowledgement,
-            flags: Flags(flags),
-            window: 1000,
-            payload: &PAYLOAD[..length],
-            missing,
-        }
+        Segment { missing, ..segment(flags, sequence, acknowledgement, &PAYLOAD[..length]) }
     }
 }
 
@@ -97,17 +87,6 @@ fn plain_segments_have_the_same_effect_on_both_ways() {
 #[test]
 fn bytes_that_come_after_their_acknowledgement_are_not_a_gap() {
     use Direction::{ClientToServer as C, ServerToClient as S};
-    let endpoint = |number| Endpoint::v4([10, 0, 0, number], 80);
-    let segment = |flags: u8, sequence, acknowledgement, length: usize| Segment {
-        source: endpoint(1),
-        destination: endpoint(2),
-        sequence,
-        acknowledgement,
-        flags: Flags(flags),
-        window: 1000,
-        payload: &PAYLOAD[..length],
-        missing: 0,
-    };
     let (syn, ack) = (Flags::SYN.0, Flags::ACK.0);
     let mut connection = Connection::default();
     let mut number = 0;
@@ -117,19 +96,19 @@ fn bytes_that_come_after_their_acknowledgement_are_not_a_gap() {
         let ready = connection.push(direction, &segment, now).ready.map(|chunk| chunk.offset);
         (ready, drain(&mut connection, now))
     };
-    push(S, segment(syn | ack, 500, 1000, 0));
-    push(C, segment(syn, 999, 0, 0));
+    push(S, segment(syn | ack, 500, 1000, b""));
+    push(C, segment(syn, 999, 0, b""));
     // The server's clock is ahead: it has acknowledged what the client sends later in the capture.
     for _ in 0..60 {
-        assert_eq!(push(S, segment(ack, 501, 1010, 0)), (None, Vec::new()));
-        assert_eq!(push(C, segment(ack, 1000, 501, 0)), (None, Vec::new()));
+        assert_eq!(push(S, segment(ack, 501, 1010, b"")), (None, Vec::new()));
+        assert_eq!(push(C, segment(ack, 1000, 501, b"")), (None, Vec::new()));
     }
-    assert_eq!(push(C, segment(ack, 1000, 501, 10)), (Some(0), Vec::new()));
+    assert_eq!(push(C, segment(ack, 1000, 501, &PAYLOAD[..10])), (Some(0), Vec::new()));
     // Here the client goes on beyond what was acknowledged: the capture lacks it.
     let mut pieces = Vec::new();
     for _ in 0..60 {
-        pieces.extend(push(S, segment(ack, 501, 1020, 0)).1);
-        pieces.extend(push(C, segment(ack, 1020, 501, 0)).1);
+        pieces.extend(push(S, segment(ack, 501, 1020, b"")).1);
+        pieces.extend(push(C, segment(ack, 1020, 501, b"")).1);
     }
     assert_eq!(pieces.len(), 1, "{pieces:?}");
     assert!(pieces[0].contains("offset: 10, length: 10"), "{pieces:?}");

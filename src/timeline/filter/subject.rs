@@ -163,7 +163,7 @@ pub(super) enum FieldValue<'a> {
     Number { low: u64, high: u64 },
     /// Bytes that are all there are.
     Text(Cow<'a, [u8]>),
-    /// The beginning of a text, the rest of which was not kept: it equals no text.
+    /// The beginning of a text whose rest was not kept: it is not equal to any text.
     Beginning(&'a [u8]),
     /// An address, with a port where the field has one.
     Address { ip: IpAddr, port: Option<u16> },

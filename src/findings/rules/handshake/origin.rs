@@ -64,7 +64,7 @@ fn host_name(host: &[u8]) -> Option<&str> {
 }
 
 /// Whether two hosts belong to different sites, as far as names show it: neither is part of the other,
-/// and they are no neighbors in a domain. Names of one machine are one site.
+/// and they are not neighbors in a domain. Names of one machine are one site.
 fn is_foreign(page: &str, server: &str) -> bool {
     if page.eq_ignore_ascii_case(server) || (is_local(page) && is_local(server)) {
         return false;
