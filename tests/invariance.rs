@@ -260,6 +260,67 @@ fn any_cut_order_and_repetition_changes_nothing() {
 }
 
 #[test]
+fn a_direction_may_come_late_as_a_whole() {
+    for conversation in short() {
+        // The server's segments wait, unless there are more of them than may wait.
+        for (size, waits) in [(1448, true), (1, false)] {
+            let layout = Layout { segments: vec![size], ..Layout::default() };
+            let (client, server): (Vec<_>, Vec<_>) = packets(&conversation, &layout)
+                .into_iter()
+                .partition(|packet| packet.direction == ClientToServer);
+            let mut late = [server, client].concat();
+            restamp(&mut late);
+            let what = format!("the client's packets of {size} come after the server's");
+            if waits {
+                assert_whole(&conversation, &late, &what);
+            } else {
+                let seen = see(&late, keeping());
+                let name = conversation.name;
+                assert_eq!(seen.messages.server, conversation.said.server, "{name}: {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_response_may_come_first_if_its_sender_was_taken_for_the_client() {
+    for conversation in short() {
+        // By the ports, the server is the client, until its request shows otherwise.
+        let layout = Layout { ports: (80, 9_000), ..Layout::default() };
+        let mut carried = packets(&conversation, &layout).split_off(OPENING - 1);
+        let response = carried
+            .iter()
+            .position(|packet| packet.direction == ServerToClient && packet.payload > 0);
+        // An acknowledgment of the client's comes first, so it is known that it is captured.
+        carried[1..=response.unwrap()].reverse();
+        restamp(&mut carried);
+        let seen = see(&carried, keeping());
+        assert_eq!(seen.handshakes, 1, "{}", conversation.name);
+        assert_sent(&conversation, &seen, "the response comes first");
+    }
+}
+
+#[test]
+fn a_request_is_read_in_order_whatever_its_segments_acknowledge() {
+    for conversation in short() {
+        let mut line = Layout { ending: Ending::Open, ..Layout::default() }.open();
+        let (_, request) = &conversation.turns[0];
+        let (first, second) = request.split_at(20);
+        // It waits for bytes that never come; what follows it waits for nothing.
+        line.next.server = line.next.server.wrapping_add(50);
+        line.segment(ClientToServer, first);
+        line.next.server = line.next.server.wrapping_sub(50);
+        line.segment(ClientToServer, second);
+        for (direction, bytes) in &conversation.turns[1..] {
+            line.segment(*direction, bytes);
+        }
+        let seen = see(&line.packets, keeping());
+        assert_eq!(seen.handshakes, 1, "{}", conversation.name);
+        assert_eq!(seen.messages.server, conversation.said.server, "{}", conversation.name);
+    }
+}
+
+#[test]
 fn first_bytes_win_over_conflicting_ones() {
     for after_hole in [false, true] {
         let mut conversation = Conversation::plain("conflict");

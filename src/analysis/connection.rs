@@ -296,6 +296,9 @@ impl Flow {
         if self.client.socket_address() != self.about.client {
             std::mem::swap(&mut self.client, &mut self.server);
             self.tcp.swap_directions();
+            for answer in &mut self.answers {
+                answer.direction = answer.direction.reverse();
+            }
         }
         if self.stack.is_ignored() {
             self.tcp.ignore(match self.about.transport {
@@ -405,9 +408,15 @@ impl Flow {
             kept.push(chunk);
             context.budget().change(0, kept.memory());
             self.answers.push(Answer { direction, chunk: kept, acknowledges });
-        } else {
-            self.read(direction, chunk, context);
+            return;
         }
+        let client = self.client;
+        if self.answers.iter().any(|answer| answer.direction == direction) {
+            // No more may wait, or the stack no longer reads in turn: what came first is read first.
+            self.give_up_questions(context);
+        }
+        let direction = if client == self.client { direction } else { direction.reverse() };
+        self.read(direction, chunk, context);
     }
 
     /// Whether bytes answer something that the other side has said and that was not read yet.
@@ -427,19 +436,28 @@ impl Flow {
     /// Reads the chunks whose questions have come.
     fn read_answers<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         let too_many = self.answers.len() >= MAX_ANSWERS;
-        while let Some(at) = self.answers.iter().position(|answer| {
-            let other = answer.direction.reverse();
-            too_many || answer.acknowledges <= self.tcp.next_offset(other)
+        while let Some(at) = self.first_answers().into_iter().flatten().find(|at| {
+            self.answers.get(*at).is_some_and(|answer| {
+                let other = answer.direction.reverse();
+                too_many || answer.acknowledges <= self.tcp.next_offset(other)
+            })
         }) {
-            // Of one direction, the first comes first: what follows it acknowledges no less.
             let answer = self.answers.remove(at);
             self.read_answer(&answer, context);
         }
     }
 
+    /// The places of the first answer of each direction: those that follow must wait for it, whatever they
+    /// acknowledge.
+    fn first_answers(&self) -> [Option<usize>; 2] {
+        let first = |direction| self.answers.iter().position(|it| it.direction == direction);
+        Direction::BOTH.map(first)
+    }
+
     /// Reads the chunks whose questions will never come.
     fn give_up_questions<S: Sink>(&mut self, context: &mut Context<'_, S>) {
-        for answer in std::mem::take(&mut self.answers) {
+        while !self.answers.is_empty() {
+            let answer = self.answers.remove(0);
             self.read_answer(&answer, context);
         }
     }
@@ -458,7 +476,9 @@ impl Flow {
             return;
         }
         self.emit(context, ConnectionEvent::Gap(direction, gap));
+        let client = self.client;
         self.give_up_questions(context);
+        let direction = if client == self.client { direction } else { direction.reverse() };
         if self.stack.gap(direction, gap, &mut self.about, context) == Change::Layer {
             self.follow_stack();
         }

@@ -280,6 +280,10 @@ impl ChainSearch {
 
     /// Weighs the frames that end within what is there, though what follows them is not known yet.
     fn end_frames(&mut self, end: u64) {
+        if end < self.cursor {
+            // Bytes from before what is known to be missing.
+            return;
+        }
         let range = (self.cursor, false)..=(end, true);
         let ended: Vec<_> = self
             .chains
