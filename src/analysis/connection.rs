@@ -323,6 +323,12 @@ impl Flow {
         }
     }
 
+    /// What a direction is called now, if its name is from when `client` was the client: what is read may
+    /// show that the roles are exchanged.
+    fn current(&self, direction: Direction, client: Endpoint) -> Direction {
+        if client == self.client { direction } else { direction.reverse() }
+    }
+
     /// Takes an ICMP error that quotes one of its packets.
     pub(super) fn observe_error(&mut self, error: &IcmpError, now: Origin) {
         let quoted = if error.source == self.client {
@@ -380,9 +386,7 @@ impl Flow {
                 Piece::Kept(offset, kept) => {
                     let chunk = Chunk { offset, bytes: &kept.bytes, origin: kept.origin };
                     self.deliver(direction, chunk, kept.acknowledges, context);
-                    if client != self.client {
-                        direction = direction.reverse();
-                    }
+                    direction = self.current(direction, client);
                     if let Some(gap) = self.tcp.cut_after(direction, &kept) {
                         self.gap(direction, gap, context);
                     }
@@ -415,7 +419,7 @@ impl Flow {
             // No more may wait, or the stack no longer reads in turn: what came first is read first.
             self.give_up_questions(context);
         }
-        let direction = if client == self.client { direction } else { direction.reverse() };
+        let direction = self.current(direction, client);
         self.read(direction, chunk, context);
     }
 
@@ -478,7 +482,7 @@ impl Flow {
         self.emit(context, ConnectionEvent::Gap(direction, gap));
         let client = self.client;
         self.give_up_questions(context);
-        let direction = if client == self.client { direction } else { direction.reverse() };
+        let direction = self.current(direction, client);
         if self.stack.gap(direction, gap, &mut self.about, context) == Change::Layer {
             self.follow_stack();
         }
