@@ -443,7 +443,7 @@ impl Journal for Chosen {
 
 impl Report for Chosen {
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        self.matched = summary.matched.unwrap().messages;
+        self.matched = summary.matched.unwrap().messages.all();
         Ok(())
     }
 }

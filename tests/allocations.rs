@@ -101,7 +101,7 @@ fn statistics_allocate_nothing_per_message() {
             let mut statistics = Statistics::default();
             let traffic = Traffic::new(payload, Extent::Messages(messages));
             let info = measure(traffic, 0, &mut Builder::new().feeding(&mut statistics));
-            assert_eq!((statistics.messages(), statistics.frames()), (messages, messages));
+            assert_eq!((statistics.messages().data, statistics.frames()), (messages, messages));
             info
         });
     }

@@ -83,7 +83,10 @@ samples/protocol-errors.pcap: connection 1  127.0.0.1:51618 → 127.0.0.1:8116  
             Do: ";
     assert!(shown.starts_with(expected), "{shown}");
     let last = shown.lines().last().unwrap();
-    assert_eq!(last, "samples/protocol-errors.pcap: 4 connections, 19 messages: 4 errors");
+    assert_eq!(
+        last,
+        "samples/protocol-errors.pcap: 4 connections, 9 messages, 10 control frames: 4 errors"
+    );
     assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     let explained = text(&check(&[ERRORS, "--only", "WS-F01", "--explain"]).stdout);
     assert!(explained.contains("A client must mask every frame"), "{explained}");
@@ -166,14 +169,17 @@ fn captures_that_cannot_be_read_are_one_line_and_the_others_are_reported() {
     );
     assert!(shown.starts_with("✖ missing.pcap: no such file"), "{shown}");
     assert!(shown.contains("✖ README.md is not a capture"), "{shown}");
-    assert!(shown.contains("4 connections, 19 messages: 4 errors"), "{shown}");
+    assert!(shown.contains("4 connections, 9 messages, 10 control frames: 4 errors"), "{shown}");
     assert!(
         shown.contains(
-            "samples/cut.pcap: 1 connection, 15 messages: nothing found; not read to its end"
+            "samples/cut.pcap: 1 connection, 13 messages, 2 control frames: nothing found; not read to its end"
         ),
         "{shown}"
     );
-    assert!(shown.ends_with("2 files: 5 connections, 34 messages: 4 errors\n"), "{shown}");
+    assert!(
+        shown.ends_with("2 files: 5 connections, 22 messages, 12 control frames: 4 errors\n"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -25,6 +25,10 @@ fn lines(arguments: &[&str]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+fn is_control(line: &Value) -> bool {
+    matches!(line["opcode"].as_str(), Some("close" | "ping" | "pong"))
+}
+
 fn json(arguments: &[&str]) -> Vec<Value> {
     let arguments = [arguments, &["--format", "ndjson"]].concat();
     lines(&arguments).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -46,7 +50,7 @@ fn print_shows_what_a_reader_of_all_lines_would_choose() {
     #[rustfmt::skip]
     let cases: &[(&str, Choose)] = &[
         ("opcode == text", |line| line["opcode"] == "text"),
-        ("opcode in {close, ping, pong}", |line| ["close", "ping", "pong"].iter().any(|it| line["opcode"] == *it)),
+        ("opcode in {close, ping, pong}", is_control),
         ("from == server", |line| line["direction"] == "server_to_client"),
         ("length > 20", |line| line["length"].as_u64().unwrap() > 20),
         ("compressed", |line| line["compressed"] == true),
@@ -80,6 +84,9 @@ fn print_shows_what_a_reader_of_all_lines_would_choose() {
             let summary = shown.last().unwrap();
             assert_eq!(summary["matched"]["messages"], messages.len(), "{sample}: {expression}");
             assert_eq!(summary["messages"], all.len(), "{sample}: {expression}");
+            let control = |lines: &[Value]| lines.iter().filter(|line| is_control(line)).count();
+            assert_eq!(summary["matched"]["control_frames"], control(&messages), "{expression}");
+            assert_eq!(summary["control_frames"], control(&all), "{sample}");
         }
     }
 }
@@ -92,7 +99,10 @@ fn summary_is_that_of_the_whole_capture() {
     assert_eq!(whole.as_object_mut().unwrap().remove("matched"), None);
     let matched = filtered.as_object_mut().unwrap().remove("matched").unwrap();
     assert_eq!(whole, filtered);
-    assert_eq!(matched, serde_json::json!({"messages": 1, "frames": 0, "handshakes": 0}));
+    assert_eq!(
+        matched,
+        serde_json::json!({"messages": 1, "frames": 0, "handshakes": 0, "control_frames": 1})
+    );
 }
 
 #[test]
@@ -248,13 +258,11 @@ fn stats_counts_what_matches() {
     let judged = stats(Some("rule == WS-F01"), ERRORS);
     assert_eq!(judged[1]["matched"]["messages"], 1);
     assert_eq!(judged[0]["natures"]["websocket"], 1, "connections with a match");
-    let page = lines(&["stats", "-Y", "opcode == text", DEFLATE]);
-    assert_eq!(page[0], "filter          opcode == text");
-    assert!(
-        page[1].starts_with("matched         ") && page[1].ends_with(" messages"),
-        "{}",
-        page[1]
-    );
+    let page = lines(&["stats", "-Y", "from == client", DEFLATE]);
+    assert_eq!(page[0], "filter          from == client");
+    assert_eq!(page[1], "matched         10 of 20 messages, 1 of 2 control frames");
+    let page = lines(&["stats", "-Y", "opcode == ping", ERRORS]);
+    assert_eq!(page[1], "matched         0 of 9 messages, 1 of 10 control frames");
 }
 
 #[test]

@@ -96,10 +96,10 @@ fn an_overview_of_many_messages_leaves_none_out() {
     let one = [ConnectionId(1)];
     for of in [None, Some(&one[..])] {
         let buckets = timeline.density(all.clone(), 100, of);
-        let sum: u64 = buckets.iter().map(|bucket| u64::from(bucket.messages.client)).sum();
+        let sum: u64 = buckets.iter().map(|bucket| u64::from(bucket.entries.client)).sum();
         assert_eq!(sum, MESSAGES, "{of:?}");
         // They come evenly.
-        let even = |bucket: &Bucket| (7_000..13_000).contains(&bucket.messages.client);
+        let even = |bucket: &Bucket| (7_000..13_000).contains(&bucket.entries.client);
         let uneven = buckets.iter().filter(|bucket| !even(bucket)).count();
         assert!(uneven <= 2, "{of:?}: {buckets:?}");
     }
@@ -107,7 +107,7 @@ fn an_overview_of_many_messages_leaves_none_out() {
     let middle = all.start.0.midpoint(all.end.0);
     let part = Timestamp(middle)..Timestamp(middle + 10_000_000);
     for bucket in timeline.density(part, 50, None) {
-        assert_eq!(u64::from(bucket.messages.client) % TOGETHER, 0);
+        assert_eq!(u64::from(bucket.entries.client) % TOGETHER, 0);
     }
     let none = timeline.density(all, 100, Some(&[ConnectionId(7)]));
     assert!(none.iter().all(|bucket| *bucket == Bucket::default()));

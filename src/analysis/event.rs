@@ -25,7 +25,7 @@ use crate::stream::{
 };
 pub use crate::tcp::TcpState;
 use crate::tls;
-use crate::websocket::{Compression, Frame, Message, Observation};
+use crate::websocket::{Compression, Frame, Message, MessageCounts, Observation};
 
 /// Number of a connection, from 1 in order of its first packet, over all TCP connections.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -75,8 +75,8 @@ pub struct Connection {
     pub compression: PerDirection<Compression>,
     /// WebSocket frames begun.
     pub frames: PerDirection<u64>,
-    /// WebSocket messages, complete or not, control frames included.
-    pub messages: PerDirection<u64>,
+    /// WebSocket messages and control frames.
+    pub messages: PerDirection<MessageCounts>,
     /// Whether a Close frame was seen.
     pub closes: PerDirection<bool>,
     /// Whether the last answer to a handshake or CONNECT was a refusal.

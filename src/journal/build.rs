@@ -223,7 +223,7 @@ impl Builder {
                 self.frame_ended(origin, connection, direction, frame, out);
             }
             ConnectionEvent::Message(direction, message) => {
-                self.tally.messages = self.tally.messages.saturating_add(1);
+                self.tally.messages.add(message.opcode);
                 self.message(origin, (connection, direction, message), out);
             }
             _ => self.rare(origin, connection, event, out),
@@ -245,7 +245,7 @@ impl Builder {
         (connection, direction, message): (&Connection, Direction, &Message<'_>),
         out: &mut impl Journal,
     ) {
-        self.tally.messages = self.tally.messages.saturating_add(1);
+        self.tally.messages.add(message.opcode);
         let id = self.take_id();
         let entry = Entry::new(connection, origin, EntryKind::Message(message));
         out.entry(&Entry { id, ..entry.within(direction, message.span) });

@@ -3,7 +3,7 @@
 use super::entry::{Entry, EntryKind, Journal};
 use crate::analysis::event::{Connection, ConnectionId, Nature, Outcome};
 use crate::stream::{Direction, PerDirection, Timestamp};
-use crate::websocket::{Frame, Inflation, Message, Opcode};
+use crate::websocket::{Frame, Inflation, Message, MessageCounts, Opcode};
 
 /// Counts what it receives.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +39,8 @@ pub struct Traffic {
     pub compressed_wire_bytes: u64,
     /// Their content bytes.
     pub compressed_content_bytes: u64,
-    /// Incomplete messages.
-    pub incomplete: u64,
+    /// Those of the messages that are incomplete, by opcode nibble.
+    incomplete: [u64; OPCODES],
     /// Gaps.
     pub gaps: u64,
     /// Bytes missing in them.
@@ -82,9 +82,9 @@ impl Statistics {
         NATURES.into_iter().zip(self.natures)
     }
 
-    /// Messages of both directions.
-    pub fn messages(&self) -> u64 {
-        self.sum(Traffic::messages)
+    /// Messages and control frames of both directions.
+    pub fn messages(&self) -> MessageCounts {
+        self.directions.client.messages().joined(self.directions.server.messages())
     }
 
     /// Frames of both directions.
@@ -163,9 +163,14 @@ impl Traffic {
         self.frames.get(usize::from(nibble)).copied().unwrap_or(0)
     }
 
-    /// Messages.
-    pub fn messages(&self) -> u64 {
-        self.messages.iter().sum()
+    /// Messages and control frames.
+    pub fn messages(&self) -> MessageCounts {
+        by_kind(&self.messages)
+    }
+
+    /// Those of them that are incomplete.
+    pub fn incomplete(&self) -> MessageCounts {
+        by_kind(&self.incomplete)
     }
 
     /// Messages of a kind.
@@ -189,12 +194,20 @@ impl Traffic {
             add(&mut self.compressed_wire_bytes, message.wire_length);
             add(&mut self.compressed_content_bytes, message.length);
         }
-        add(&mut self.incomplete, u64::from(!message.complete));
+        if !message.complete {
+            count(&mut self.incomplete, Some(nibble(message.opcode)));
+        }
     }
 
     fn frame(&mut self, frame: &Frame) {
         count(&mut self.frames, Some(usize::from(frame.header.opcode)));
     }
+}
+
+/// Messages by opcode nibble, as messages and control frames.
+fn by_kind(messages: &[u64; OPCODES]) -> MessageCounts {
+    let (data, control) = messages.split_at(FIRST_CONTROL);
+    MessageCounts { data: data.iter().sum(), control: control.iter().sum() }
 }
 
 fn add(counter: &mut u64, amount: u64) {
@@ -221,6 +234,9 @@ fn nibble(opcode: Opcode) -> usize {
 
 /// Numbers that an opcode can have.
 const OPCODES: usize = 16;
+
+/// The first opcode of control frames.
+const FIRST_CONTROL: usize = 8;
 
 /// Every outcome, in the order they are shown.
 pub const OUTCOMES: [Outcome; 8] = [

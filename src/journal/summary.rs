@@ -7,6 +7,7 @@ use crate::capture::{FilePackets, LinkType};
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, RelatedConnections, Revision, Severity};
 use crate::text::amount::{counted, duration, elapsed, grouped, size};
+use crate::websocket::MessageCounts;
 
 /// What a capture comes to.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +18,8 @@ pub struct Summary {
     pub websockets: u64,
     /// WebSocket frames.
     pub frames: u64,
-    /// WebSocket messages, control frames included.
-    pub messages: u64,
+    /// WebSocket messages and control frames.
+    pub messages: MessageCounts,
     /// What was found, those only counted included; `None` if no rules were checked.
     pub found: Option<Severities>,
     /// How much a filter matched; `None` without a filter.
@@ -34,8 +35,8 @@ pub struct Summary {
 /// How much of a capture a filter matches.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Matched {
-    /// Messages.
-    pub messages: u64,
+    /// Messages and control frames.
+    pub messages: MessageCounts,
     /// Frames, if they are asked about.
     pub frames: u64,
     /// Handshakes that have ended.
@@ -76,7 +77,7 @@ impl Summary {
         out.push_str(" (");
         grouped(out, self.websockets);
         out.push_str(" WebSocket), ");
-        counted(out, self.messages, "message");
+        self.messages.write(out);
         out.push_str(", ");
         counted(out, self.frames, "frame");
         out.push_str(" in ");
@@ -107,7 +108,7 @@ fn range(file: &FilePackets) -> String {
 impl Matched {
     /// Appends the counters in words.
     fn write(self, out: &mut String) {
-        counted(out, self.messages, "message");
+        self.messages.write(out);
         for (number, noun) in [(self.frames, "frame"), (self.handshakes, "handshake")] {
             if number > 0 {
                 out.push_str(", ");
@@ -122,7 +123,7 @@ impl Matched {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) frames: u64,
-    pub(super) messages: u64,
+    pub(super) messages: MessageCounts,
     websockets: u64,
     found: Severities,
     capture: CaptureMemory,

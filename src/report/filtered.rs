@@ -87,7 +87,7 @@ impl<'r, R: Report> Filtered<'r, R> {
     fn count(&mut self, entry: &Entry<'_>) {
         let matched = &mut self.matched;
         let counter = match entry.kind {
-            EntryKind::Message(..) => &mut matched.messages,
+            EntryKind::Message(message) => return matched.messages.add(message.opcode),
             EntryKind::Frame(..) => &mut matched.frames,
             EntryKind::Response(_) | EntryKind::NoResponse(_) => &mut matched.handshakes,
             _ => return,

@@ -11,6 +11,7 @@ use crate::http::Handshake;
 pub(super) use crate::journal::fixture::{START, ending, frame, message, origin};
 use crate::journal::fixture::{finding_in, handshake_of};
 use crate::stream::{PerDirection, Side};
+use crate::websocket::MessageCounts;
 
 /// A WebSocket connection from `127.0.0.1:50312` to `[::1]:8080`.
 pub(super) fn connection(id: u64) -> Connection {
@@ -21,7 +22,10 @@ pub(super) fn connection(id: u64) -> Connection {
     connection.bytes = PerDirection { client: 100, server: 2000 };
     connection.packets = PerDirection { client: 3, server: 4 };
     connection.frames = PerDirection { client: 1, server: 2 };
-    connection.messages = PerDirection { client: 1, server: 2 };
+    connection.messages = PerDirection {
+        client: MessageCounts { data: 1, control: 0 },
+        server: MessageCounts { data: 1, control: 1 },
+    };
     connection
 }
 

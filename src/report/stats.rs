@@ -78,7 +78,7 @@ impl<W: Write> Stats<W> {
                 .collect(),
             client_to_server: DirectionFields::of(&statistics.directions.client),
             server_to_client: DirectionFields::of(&statistics.directions.server),
-            messages_per_second: rate(statistics.messages(), totals.duration()),
+            messages_per_second: rate(statistics.messages().all(), totals.duration()),
             bytes_per_second: rate(statistics.sum(|traffic| traffic.wire_bytes), totals.duration()),
             largest_message: statistics.largest.map(|largest| LargestFields {
                 connection: largest.connection.0,
@@ -100,9 +100,16 @@ impl<W: Write> Stats<W> {
                 escape(filter.as_bytes(), usize::MAX, out);
             });
             page.row("matched", |out| {
-                grouped(out, statistics.messages());
+                let (some, all) = (statistics.messages(), summary.messages);
+                grouped(out, some.data);
                 out.push_str(" of ");
-                counted(out, summary.messages, "message");
+                counted(out, all.data, "message");
+                if all.control > 0 {
+                    out.push_str(", ");
+                    grouped(out, some.control);
+                    out.push_str(" of ");
+                    counted(out, all.control, "control frame");
+                }
             });
         }
         page.row("duration", |out| elapsed(out, totals.duration()));
@@ -136,7 +143,7 @@ impl<W: Write> Stats<W> {
         page.text.push('\n');
         page.row("compression", |out| compression(out, statistics));
         page.row("rate", |out| {
-            grouped(out, per_second(statistics.messages(), totals.duration()));
+            grouped(out, per_second(statistics.messages().data, totals.duration()));
             out.push_str(" messages/s, ");
             size(out, per_second(statistics.sum(|traffic| traffic.wire_bytes), totals.duration()));
             out.push_str("/s of payload, on average");
@@ -242,6 +249,15 @@ impl StatisticsPage {
             }
         });
     }
+
+    /// A line for each of several opcodes.
+    fn kinds(&mut self, statistics: &Statistics, opcodes: &[Opcode]) {
+        for opcode in opcodes {
+            self.numbers(&format!("  {}", opcode.name()), statistics, |traffic| {
+                traffic.messages_of(*opcode)
+            });
+        }
+    }
 }
 
 /// What each direction carried.
@@ -253,13 +269,12 @@ fn table(page: &mut StatisticsPage, statistics: &Statistics) {
             out.push_str(title);
         }
     });
-    page.numbers("messages", statistics, Traffic::messages);
-    for opcode in KINDS {
-        page.numbers(&format!("  {}", opcode.name()), statistics, |traffic| {
-            traffic.messages_of(opcode)
-        });
-    }
-    page.numbers("  incomplete", statistics, |traffic| traffic.incomplete);
+    page.numbers("messages", statistics, |traffic| traffic.messages().data);
+    page.kinds(statistics, &DATA);
+    page.numbers("  incomplete", statistics, |traffic| traffic.incomplete().data);
+    page.numbers("control frames", statistics, |traffic| traffic.messages().control);
+    page.kinds(statistics, &CONTROL);
+    page.numbers("  incomplete", statistics, |traffic| traffic.incomplete().control);
     page.numbers("frames", statistics, Traffic::frames);
     page.numbers("  continuation", statistics, |traffic| traffic.frames_with(0));
     page.numbers("  reserved", statistics, Traffic::reserved_frames);
@@ -376,8 +391,12 @@ impl DirectionFields {
     fn of(traffic: &Traffic) -> Self {
         Self {
             frames: traffic.frames(),
-            messages: KINDS.map(|opcode| (opcode.name(), traffic.messages_of(opcode))).to_vec(),
-            incomplete: traffic.incomplete,
+            messages: DATA
+                .iter()
+                .chain(&CONTROL)
+                .map(|opcode| (opcode.name(), traffic.messages_of(*opcode)))
+                .collect(),
+            incomplete: traffic.incomplete().all(),
             wire_bytes: traffic.wire_bytes,
             content_bytes: traffic.content_bytes,
             compressed: traffic.compressed,
@@ -406,8 +425,10 @@ fn map<S: serde::Serializer>(
 }
 
 /// What messages are.
-const KINDS: [Opcode; 5] =
-    [Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong];
+const DATA: [Opcode; 2] = [Opcode::Text, Opcode::Binary];
+
+/// What control frames are.
+const CONTROL: [Opcode; 3] = [Opcode::Close, Opcode::Ping, Opcode::Pong];
 
 /// Columns of the names.
 const NAME_COLUMNS: usize = 16;

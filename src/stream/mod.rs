@@ -140,6 +140,11 @@ impl<T> PerDirection<T> {
             Direction::ServerToClient => &mut self.server,
         }
     }
+
+    /// Something of each of the two.
+    pub fn map<U>(self, of: impl Fn(T) -> U) -> PerDirection<U> {
+        PerDirection { client: of(self.client), server: of(self.server) }
+    }
 }
 
 /// The packet that carried something, and when.

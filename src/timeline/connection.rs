@@ -11,7 +11,7 @@ use crate::stream::{Origin, PerDirection};
 use crate::timeline::course::Course;
 use crate::timeline::row::{Row, RowId};
 use crate::tls::Facts;
-use crate::websocket::Compression;
+use crate::websocket::{Compression, MessageCounts};
 
 /// One connection of the timeline, as far as it was read.
 #[derive(Clone, Debug)]
@@ -55,8 +55,8 @@ pub struct ConnectionRow {
     pub bytes: PerDirection<u64>,
     /// WebSocket frames.
     pub frames: PerDirection<u64>,
-    /// WebSocket messages, control frames included.
-    pub messages: PerDirection<u64>,
+    /// WebSocket messages and control frames.
+    pub messages: PerDirection<MessageCounts>,
     /// Round trips of Ping and Pong, by who sent the Ping.
     pub round_trips: PerDirection<RoundTrips>,
     /// How long each of them took, from the first to the last that was answered.

@@ -1,4 +1,4 @@
-//! How many messages there were when: counts in buckets of time, for an overview of the whole capture.
+//! How many messages and control frames there were when: counts in buckets of time, for an overview of the whole capture.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use crate::stream::{Direction, PerDirection, Timestamp};
 /// What happened in a stretch of time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Bucket {
-    /// Messages that became whole in it, control frames included.
-    pub messages: PerDirection<u32>,
+    /// Messages and control frames that became whole in it.
+    pub entries: PerDirection<u32>,
     /// The worst finding about a row in it.
     pub worst: Option<Severity>,
 }
 
 impl Bucket {
     pub(super) fn count(&mut self, direction: Direction) {
-        let count = self.messages.get_mut(direction);
+        let count = self.entries.get_mut(direction);
         *count = count.saturating_add(1);
     }
 
@@ -25,7 +25,7 @@ impl Bucket {
     }
 
     fn add(&mut self, other: &Self) {
-        let (mine, more) = (&mut self.messages, other.messages);
+        let (mine, more) = (&mut self.entries, other.entries);
         mine.client = mine.client.saturating_add(more.client);
         mine.server = mine.server.saturating_add(more.server);
         self.mark(other.worst);
@@ -52,7 +52,7 @@ impl Density {
         Self { shift: FINEST, base: 0, buckets: Vec::new(), most }
     }
 
-    /// Counts a message.
+    /// Counts a message or control frame.
     pub(super) fn count(&mut self, time: Timestamp, direction: Direction) {
         if let Some(bucket) = self.bucket(time) {
             bucket.count(direction);
@@ -167,7 +167,7 @@ mod tests {
         assert!(density.buckets.len() <= 16);
         let mut all = [Bucket::default()];
         density.add_to(&(Timestamp(0)..Timestamp(u64::MAX)), &mut all);
-        assert_eq!(all[0].messages, PerDirection { client: 45, server: 45 });
+        assert_eq!(all[0].entries, PerDirection { client: 45, server: 45 });
         assert_eq!(all[0].worst, Some(Severity::Warning));
         let mut halves = [Bucket::default(); 2];
         density.add_to(&(Timestamp(start)..Timestamp(start + (1 << 44) + 1)), &mut halves);
@@ -179,7 +179,7 @@ mod tests {
         let mut density = Density::new(4);
         density.count(Timestamp(1 << 20), C);
         density.count(Timestamp(0), C);
-        assert_eq!(density.buckets[0].messages.client, 2);
+        assert_eq!(density.buckets[0].entries.client, 2);
     }
 
     #[test]

@@ -334,7 +334,7 @@ impl Timeline {
             ..row
         };
         let id = self.add(at, row, entry);
-        self.count_message(at, direction, row.time);
+        self.count_message(at, (direction, message.opcode), row.time);
         if let Some(connection) = self.connections.get_mut(at) {
             connection.saved.get_mut(direction).add(&row);
         }

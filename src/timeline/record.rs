@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashMapExt};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::capture::{Packet, PacketPlace};
 use crate::findings::{Finding, Rule, Severity};
-use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
+use crate::stream::{Direction, Timestamp, length_u64};
 use crate::timeline::connection::ConnectionRow;
 use crate::timeline::density::{Bucket, Density, place};
 use crate::timeline::index::ConnectionIndex;
@@ -16,6 +16,7 @@ use crate::timeline::row::{Row, RowId};
 use crate::timeline::rows::RowStore;
 use crate::timeline::story::ConnectionStory;
 use crate::timeline::tls::{TlsRows, TlsSeen};
+use crate::websocket::{MessageCounts, Opcode};
 
 /// What happened in a capture, a row at a time, in the order in which it became known.
 ///
@@ -74,8 +75,8 @@ pub struct Counts {
     pub packets: u64,
     /// Their captured bytes.
     pub bytes: u64,
-    /// Messages, control frames included.
-    pub messages: PerDirection<u64>,
+    /// Messages and control frames.
+    pub messages: MessageCounts,
     /// Findings that are errors, those only counted included.
     pub errors: u64,
     /// Findings that are warnings.
@@ -334,10 +335,15 @@ impl Timeline {
         }
     }
 
-    pub(super) fn count_message(&mut self, at: usize, direction: Direction, time: Timestamp) {
+    /// Counts a message or control frame in all but its connection.
+    pub(super) fn count_message(
+        &mut self,
+        at: usize,
+        (direction, opcode): (Direction, Opcode),
+        time: Timestamp,
+    ) {
         self.density.count(time, direction);
-        let count = self.counts.messages.get_mut(direction);
-        *count = count.saturating_add(1);
+        self.counts.messages.add(opcode);
         let Some(index) = self.indexes.get_mut(at) else { return };
         match &mut index.density {
             Some(density) => density.count(time, direction),

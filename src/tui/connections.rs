@@ -281,7 +281,9 @@ fn compare(column: Column, left: &ConnectionRow, right: &ConnectionRow) -> Order
         Column::Path => left.path.cmp(&right.path),
         Column::Protocol => left.subprotocol.cmp(&right.subprotocol),
         Column::State => state(left).cmp(state(right)),
-        Column::Messages => sum(&left.messages).cmp(&sum(&right.messages)),
+        Column::Messages => {
+            sum(&left.messages.map(|it| it.data)).cmp(&sum(&right.messages.map(|it| it.data)))
+        }
         Column::Bytes => sum(&left.bytes).cmp(&sum(&right.bytes)),
         Column::Duration => duration(left).cmp(&duration(right)),
         Column::Worst => left.worst_severity().cmp(&right.worst_severity()),

@@ -9,7 +9,7 @@ use crate::timeline::Counts;
 pub struct Rates {
     /// Packets.
     pub packets: u64,
-    /// Messages, control frames included.
+    /// Messages, without control frames.
     pub messages: u64,
     /// Captured bytes.
     pub bytes: u64,
@@ -26,11 +26,8 @@ pub struct Meter {
 impl Meter {
     /// What came in the last second that has passed as a whole, at a time since any start.
     pub fn read(&mut self, now: Duration, counts: &Counts) -> Rates {
-        let counted = Rates {
-            packets: counts.packets,
-            messages: counts.messages.client.saturating_add(counts.messages.server),
-            bytes: counts.bytes,
-        };
+        let counted =
+            Rates { packets: counts.packets, messages: counts.messages.data, bytes: counts.bytes };
         let Some((time, before)) = self.before else {
             self.before = Some((now, counted));
             return self.rates;

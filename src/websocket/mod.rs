@@ -3,6 +3,7 @@
 pub mod close;
 pub mod close_code;
 mod content;
+mod count;
 pub mod decoder;
 pub mod deflate;
 pub mod extension;
@@ -17,6 +18,7 @@ pub mod utf8;
 
 pub use close::{Close, close_payload};
 pub use close_code::CloseCode;
+pub use count::MessageCounts;
 pub use decoder::{Compression, Decoder, Observation, Settings, Shared, Start};
 pub use deflate::{DeflateFault, History, HistoryStart};
 pub use frame::{Frame, FrameHeader, Opcode};

@@ -33,7 +33,8 @@ fn the_table_of_samples_is_true() {
 fn false_statements_are_noticed() {
     let echo = Shown::of("echo.pcap");
     let statements = [
-        "17 messages",
+        "18 messages",
+        "3 control frames",
         "1 incomplete",
         "close code 1001",
         "close code null",
@@ -139,7 +140,7 @@ impl Shown {
         }
     }
 
-    /// Verifies a statement such as `18 messages`.
+    /// Verifies a statement such as `14 messages`.
     fn count(&self, statement: &str) -> Result<(), String> {
         let unknown = || "a statement of an unknown form".to_owned();
         let (number, what) = statement.split_once(' ').ok_or_else(unknown)?;
@@ -147,7 +148,7 @@ impl Shown {
             |line: &Value| matches!(line["opcode"].as_str(), Some("close" | "ping" | "pong"));
         let messages = self.lines("message").iter();
         let found = match what {
-            "messages" => messages.count(),
+            "messages" => messages.filter(|line| !is_control(line)).count(),
             "text messages" => messages.filter(|line| line["opcode"] == "text").count(),
             "binary messages" => messages.filter(|line| line["opcode"] == "binary").count(),
             "control frames" => messages.filter(|line| is_control(line)).count(),
@@ -157,7 +158,8 @@ impl Shown {
             "messages with `--keylog`" => {
                 let keys = format!("samples/{}.keys", self.file.split('.').next().unwrap());
                 let (_, lines) = wslens(&self.file, &["print", "--keylog", &keys]);
-                lines.iter().filter(|line| line["type"] == "message").count()
+                let messages = lines.iter().filter(|line| line["type"] == "message");
+                messages.filter(|line| !is_control(line)).count()
             }
             _ => return Err(unknown()),
         };

@@ -80,9 +80,9 @@ impl Watch {
         assert!(self.ended.values().all(|ended| *ended), "a connection never ended");
         let Journals { statistics, mut ndjson } = self.journals;
         assert_eq!(statistics.connections, self.ended.len() as u64);
-        assert_eq!(statistics.messages(), self.messages);
+        assert_eq!(statistics.messages().all(), self.messages);
         let summary = self.builder.summary(Totals::default(), &Reading::default());
-        assert_eq!(summary.messages, self.messages);
+        assert_eq!(summary.messages.all(), self.messages);
         ndjson.finish(&summary).unwrap();
     }
 

@@ -183,8 +183,7 @@ fn frame_event<S: Sink>(
             *count = count.saturating_add(1);
         }
         Observation::Message(message) => {
-            let count = connection.messages.get_mut(direction);
-            *count = count.saturating_add(1);
+            connection.messages.get_mut(direction).add(message.opcode);
             *connection.closes.get_mut(direction) |= message.opcode == Opcode::Close;
         }
         Observation::FrameEnded(_)

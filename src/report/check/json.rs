@@ -9,6 +9,7 @@ use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
 use crate::journal::Severities;
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
 use crate::text::clock::Rfc3339;
+use crate::websocket::MessageCounts;
 
 /// Writes a document, file by file.
 pub(super) struct CheckJson<'w> {
@@ -23,7 +24,7 @@ pub(super) struct CheckJson<'w> {
 struct JsonTotals {
     files: u64,
     connections: u64,
-    messages: u64,
+    messages: MessageCounts,
     found: Severities,
 }
 
@@ -68,7 +69,7 @@ impl CheckWriter for CheckJson<'_> {
         self.total.files = self.total.files.saturating_add(1);
         self.total.connections =
             self.total.connections.saturating_add(checked.summary.totals.connections);
-        self.total.messages = self.total.messages.saturating_add(checked.summary.messages);
+        self.total.messages = self.total.messages.joined(checked.summary.messages);
         self.total.found.join(checked.found());
         Ok(())
     }
@@ -85,7 +86,8 @@ impl CheckWriter for CheckJson<'_> {
         let summary = TotalFields {
             files: self.total.files,
             connections: self.total.connections,
-            messages: self.total.messages,
+            messages: self.total.messages.all(),
+            control_frames: self.total.messages.control,
             findings: SeverityFields::of(self.total.found),
         };
         serde_json::to_writer(&mut *self.out, &summary)?;
@@ -137,7 +139,9 @@ struct FoldedFields<'a> {
 struct TotalFields {
     files: u64,
     connections: u64,
+    /// Control frames included.
     messages: u64,
+    control_frames: u64,
     findings: SeverityFields,
 }
 

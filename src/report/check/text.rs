@@ -16,6 +16,7 @@ use crate::text::amount::{counted, grouped};
 use crate::text::escape::escape;
 use crate::text::page::wrapped;
 use crate::text::role::Role;
+use crate::websocket::MessageCounts;
 
 /// Writes text.
 pub(super) struct CheckText<'w> {
@@ -38,7 +39,7 @@ pub(super) struct CheckText<'w> {
 struct TextTotals {
     files: u64,
     connections: u64,
-    messages: u64,
+    messages: MessageCounts,
     found: Severities,
 }
 
@@ -229,14 +230,14 @@ impl<'w> CheckText<'w> {
     }
 
     /// The last line of a file, or of all files.
-    fn sum(&mut self, name: &str, counts: (u64, u64), found: Severities) {
+    fn sum(&mut self, name: &str, counts: (u64, MessageCounts), found: Severities) {
         self.line.begin(Role::Title);
         self.line.foreign(name.as_bytes(), LONGEST_NAME);
         self.line.push(": ");
         self.line.with(|out| {
             counted(out, counts.0, "connection");
             out.push_str(", ");
-            counted(out, counts.1, "message");
+            counts.1.write(out);
             out.push_str(": ");
             if found.is_empty() {
                 out.push_str("nothing found");
@@ -312,7 +313,7 @@ impl CheckWriter for CheckText<'_> {
         let (summary, found) = (&checked.summary, checked.found());
         self.total.files = self.total.files.saturating_add(1);
         self.total.connections = self.total.connections.saturating_add(summary.totals.connections);
-        self.total.messages = self.total.messages.saturating_add(summary.messages);
+        self.total.messages = self.total.messages.joined(summary.messages);
         self.total.found.join(found);
         self.sum(&checked.file, (summary.totals.connections, summary.messages), found);
         match checked.extent {

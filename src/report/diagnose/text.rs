@@ -15,11 +15,12 @@ use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
-use crate::stream::{Direction, PacketId, Timestamp};
+use crate::stream::{Direction, PacketId, PerDirection, Timestamp};
 use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
 use crate::text::page::wrapped;
 use crate::text::role::Role;
+use crate::websocket::MessageCounts;
 
 /// Writes text.
 pub(super) struct DiagnoseText<'w> {
@@ -376,18 +377,18 @@ fn numbers(block: &LikeConnections<'_>) -> String {
     format!("{noun} {}", texts.join(", "))
 }
 
-/// `3 connections, 36 messages`
+/// `3 connections, 36 messages, 4 control frames`
 fn all_fine(block: &LikeConnections<'_>) -> String {
-    let mut messages = 0_u64;
+    let mut messages = MessageCounts::default();
     for story in &block.stories {
-        let of = &story.connection.messages;
-        messages = messages.saturating_add(of.client).saturating_add(of.server);
+        let PerDirection { client, server } = story.connection.messages;
+        messages = messages.joined(client).joined(server);
     }
     let mut out = String::new();
     let count = u64::try_from(block.stories.len()).unwrap_or(u64::MAX);
     counted(&mut out, count, "connection");
     out.push_str(", ");
-    counted(&mut out, messages, "message");
+    messages.write(&mut out);
     out
 }
 

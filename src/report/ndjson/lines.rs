@@ -14,6 +14,7 @@ use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
 use crate::tls::{Facts, suite_name};
+use crate::websocket::MessageCounts;
 
 /// A line with the file that it is about, where there are several.
 #[derive(Serialize)]
@@ -43,7 +44,9 @@ pub(in super::super) struct ConnectionLine<'a> {
     closed: Option<&'a str>,
     outcome: &'static str,
     frames: Sides,
+    /// Control frames included.
     messages: Sides,
+    control_frames: Sides,
     bytes: Sides,
     /// Absent if there is no TLS, or its beginning was not captured.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +87,7 @@ impl<'a> ConnectionLine<'a> {
         ending: Ending,
         times: &'a Times,
     ) -> Self {
+        let messages = connection.messages;
         Self {
             kind: "connection",
             connection: connection.id.0,
@@ -101,7 +105,8 @@ impl<'a> ConnectionLine<'a> {
             closed: times.closed.as_deref(),
             outcome: ending.outcome.name(),
             frames: sides(connection.frames),
-            messages: sides(connection.messages),
+            messages: sides(messages.map(MessageCounts::all)),
+            control_frames: sides(messages.map(|it| it.control)),
             bytes: sides(connection.bytes),
             tls: connection.tls.as_deref().map(TlsFields::of),
             real_client: connection.real_client().map(|it| it.to_string()),
@@ -265,7 +270,9 @@ pub(in super::super) struct SummaryLine<'a> {
     connections: u64,
     websockets: u64,
     frames: u64,
+    /// Control frames included.
     messages: u64,
+    control_frames: u64,
     /// Null where nobody judged.
     findings: Option<SeverityFields>,
     /// Absent if there is no filter.
@@ -286,12 +293,14 @@ impl<'a> SummaryLine<'a> {
             connections: summary.totals.connections,
             websockets: summary.websockets,
             frames: summary.frames,
-            messages: summary.messages,
+            messages: summary.messages.all(),
+            control_frames: summary.messages.control,
             findings: summary.found.map(SeverityFields::of),
             matched: summary.matched.map(|it| MatchedFields {
-                messages: it.messages,
+                messages: it.messages.all(),
                 frames: it.frames,
                 handshakes: it.handshakes,
+                control_frames: it.messages.control,
             }),
             notes: summary
                 .notes
@@ -324,9 +333,11 @@ impl SeverityFields {
 /// How much a filter matched.
 #[derive(Serialize)]
 struct MatchedFields {
+    /// Control frames included.
     messages: u64,
     frames: u64,
     handshakes: u64,
+    control_frames: u64,
 }
 
 /// One of several files that were read as one.

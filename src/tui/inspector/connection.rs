@@ -114,10 +114,10 @@ fn phases_of(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phas
 /// Whether a WebSocket has ended without a Close of either side.
 fn is_without_close(timeline: &Timeline, connection: &ConnectionRow) -> bool {
     let has_ended = !matches!(connection.outcome, None | Some(Outcome::Open));
-    let has_messages = connection.messages.client > 0 || connection.messages.server > 0;
+    let has_frames = connection.frames.client > 0 || connection.frames.server > 0;
     let story = timeline.story_of(connection.id);
     let is_closed = story.is_none_or(|story| story.history().first_close().is_some());
-    has_ended && has_messages && !is_closed
+    has_ended && has_frames && !is_closed
 }
 
 /// What each side sent, in numbers.
@@ -127,8 +127,9 @@ fn traffic(page: &mut Page, connection: &ConnectionRow) {
     line.push_to(FIRST, Role::Client, "client");
     line.push_to(SECOND, Role::Server, "server");
     page.line(line);
-    let rows: [(&str, PerDirection<u64>); 3] = [
-        ("messages", connection.messages),
+    let rows: [(&str, PerDirection<u64>); 4] = [
+        ("messages", connection.messages.map(|it| it.data)),
+        ("control frames", connection.messages.map(|it| it.control)),
         ("frames", connection.frames),
         ("TCP bytes", connection.bytes),
     ];
@@ -140,24 +141,24 @@ fn traffic(page: &mut Page, connection: &ConnectionRow) {
     }
 }
 
-/// Messages over time, as columns of a chart for each side.
+/// Messages and control frames over time, as columns of a chart for each side.
 fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     let columns = page.width.saturating_sub(LABELS).saturating_sub(1).min(MOST_COLUMNS);
     let start = connection.first.time;
     let end = Timestamp(connection.last.time.0.saturating_add(1));
-    let has_messages = connection.messages.client > 0 || connection.messages.server > 0;
-    if columns == 0 || !has_messages {
+    let both = connection.messages.client.joined(connection.messages.server);
+    if columns == 0 || both.all() == 0 {
         return;
     }
-    page.heading("Messages over time");
+    page.heading("Messages and control frames over time");
     let of = [connection.id];
     let buckets = timeline.density(start..end, columns, Some(&of));
     let numbers = |of: fn(&Bucket) -> u32| -> Vec<u64> {
         buckets.iter().map(|bucket| u64::from(of(bucket))).collect()
     };
     let sides = [
-        ("client", Role::Client, numbers(|bucket| bucket.messages.client)),
-        ("server", Role::Server, numbers(|bucket| bucket.messages.server)),
+        ("client", Role::Client, numbers(|bucket| bucket.entries.client)),
+        ("server", Role::Server, numbers(|bucket| bucket.entries.server)),
     ];
     let each = end.since(start).checked_div(length_u64(columns)).unwrap_or(0);
     let mut most = 0;
@@ -173,7 +174,7 @@ fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     let text = format!(
         "each column {}, the highest {about}{}",
         words::duration(each),
-        words::counted(most, "message")
+        words::grouped(most)
     );
     page.entry("", LABELS, Role::Dim, &text);
 }

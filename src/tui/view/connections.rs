@@ -132,7 +132,7 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             let text = pane::left(&format!("{symbol} {}", standing_words(it)), width);
             Span::styled(text, theme.style(role))
         }
-        Column::Messages => match sum(&it.messages) {
+        Column::Messages => match sum(&it.messages.map(|it| it.data)) {
             0 => Span::styled(pane::right("-", width), dim),
             count => Span::raw(pane::right(&words::grouped(count), width)),
         },

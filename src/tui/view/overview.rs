@@ -29,13 +29,13 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let symbols = theme.symbols();
     let here = place(app, timeline);
     if inside.height >= 3 {
-        let most = buckets.iter().flat_map(|it| [it.messages.client, it.messages.server]).max();
+        let most = buckets.iter().flat_map(|it| [it.entries.client, it.entries.server]).max();
         for (line, direction) in Direction::BOTH.into_iter().enumerate() {
             let arrow = match direction {
                 Direction::ClientToServer => symbols.to_server,
                 Direction::ServerToClient => symbols.to_client,
             };
-            let counts = buckets.iter().map(|it| *it.messages.get(direction));
+            let counts = buckets.iter().map(|it| *it.entries.get(direction));
             let bars = bars(counts, most.unwrap_or(0), symbols);
             bar_line(
                 frame,
@@ -47,7 +47,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
             );
         }
     } else {
-        let sum = |it: &Bucket| it.messages.client.saturating_add(it.messages.server);
+        let sum = |it: &Bucket| it.entries.client.saturating_add(it.entries.server);
         let most = buckets.iter().map(sum).max().unwrap_or(0);
         let bars = bars(buckets.iter().map(sum), most, symbols);
         bar_line(frame, inside, 0, (" ", bars), theme.style(Role::Client), theme.style(Role::Dim));

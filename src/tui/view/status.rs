@@ -30,12 +30,11 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         right.spans.insert(0, Span::styled(text, theme.style(Role::Warning)));
     }
     let counts = timeline.counts();
-    let messages = counts.messages.client.saturating_add(counts.messages.server);
     let connections = u64::try_from(timeline.connections().len()).unwrap_or(u64::MAX);
     let mut rest = vec![
         Span::styled(format!("  {}", counted(counts.packets, "packet")), theme.style(Role::Dim)),
         Span::styled(format!("  {}", counted(connections, "connection")), theme.style(Role::Dim)),
-        Span::raw(format!("  {}", counted(messages, "message"))),
+        Span::raw(format!("  {}", counted(counts.messages.data, "message"))),
     ];
     let severities = [
         (Severity::Error, counts.errors),
