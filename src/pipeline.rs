@@ -80,6 +80,9 @@ impl Pipeline {
         }
         // What they keep changes with events only.
         if out.has_taken() {
+            if let Some(checker) = &self.checker {
+                journal.related(checker.related());
+            }
             self.account(journal);
         }
     }

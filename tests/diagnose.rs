@@ -5,8 +5,12 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::process::Output;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -76,15 +80,20 @@ fn first_screen_holds_the_answer() {
     }
 }
 
-#[test]
-fn text_fits_a_hundred_columns() {
-    let mut captures: Vec<_> =
+/// The samples.
+fn captures() -> Vec<PathBuf> {
+    let mut captures: Vec<PathBuf> =
         fs::read_dir("samples").unwrap().map(|entry| entry.unwrap().path()).collect();
     captures.retain(|path| {
         path.extension().is_some_and(|it| ["pcap", "pcapng"].iter().any(|known| it == *known))
     });
     assert!(captures.len() > 30);
-    for path in captures {
+    captures
+}
+
+#[test]
+fn text_fits_a_hundred_columns() {
+    for path in captures() {
         let output = text(&diagnose(&[path.to_str().unwrap(), "--all"]).stdout);
         for line in output.lines() {
             assert!(line.chars().count() <= 100, "{}: {line}", path.display());
@@ -154,4 +163,84 @@ fn standard_input_is_read() {
     let file = fs::File::open(REFUSED).unwrap();
     let output = command("diagnose", &["-"]).stdin(file).output().unwrap();
     assert_eq!(text(&output.stdout), text(&diagnose(&[REFUSED]).stdout));
+}
+
+/// Runs `wslens diagnose -` with a capture in a pipe.
+fn piped(capture: &Path, arguments: &[&str]) -> Output {
+    let arguments = [&["-"], arguments].concat();
+    let mut child = command("diagnose", &arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let bytes = fs::read(capture).unwrap();
+    let writer = thread::spawn(move || input.write_all(&bytes).ok());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// The verdict and causes of each connection, as they are in the end.
+fn verdicts(lines: &[Value]) -> BTreeMap<u64, (Value, Value)> {
+    let mut verdicts = BTreeMap::new();
+    for line in lines {
+        let of = |line: &Value| (line["verdict"].clone(), line["cause"].clone());
+        match line["type"].as_str().unwrap() {
+            "connection" => drop(verdicts.insert(line["connection"].as_u64().unwrap(), of(line))),
+            "update" => {
+                for id in line["connections"].as_array().unwrap() {
+                    assert!(verdicts.insert(id.as_u64().unwrap(), of(line)).is_some());
+                }
+            }
+            _ => {}
+        }
+    }
+    verdicts
+}
+
+#[test]
+fn what_comes_through_a_pipe_has_the_same_verdicts_in_the_end() {
+    let mut updates = 0;
+    for path in captures() {
+        let name = path.display();
+        let file = diagnose(&[path.to_str().unwrap(), "--format", "ndjson"]);
+        let pipe = piped(&path, &["--format", "ndjson"]);
+        assert_eq!(pipe.status.code(), file.status.code(), "{name}");
+        let (file, pipe) = (lines(&file), lines(&pipe));
+        assert_eq!(verdicts(&pipe), verdicts(&file), "{name}");
+        let [of_file, of_pipe] =
+            [&file, &pipe].map(|lines| lines.last().map(|line| line["verdicts"].clone()));
+        assert_eq!(of_pipe, of_file, "{name}");
+        updates += pipe.iter().filter(|line| line["type"] == "update").count();
+    }
+    assert!(updates > 0, "no sample shows what is known later");
+}
+
+#[test]
+fn a_story_is_written_while_the_pipe_is_open() {
+    for (format, story) in [("text", "failed: connection refused"), ("ndjson", "\"failed\"")] {
+        let mut child = command("diagnose", &["-", "--format", format])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&fs::read(REFUSED).unwrap()).unwrap();
+        input.flush().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut seen = Vec::new();
+        while !text(&seen).contains(story) {
+            let mut buffer = [0; 4096];
+            let length = output.read(&mut buffer).unwrap();
+            assert!(length > 0, "{}", text(&seen));
+            seen.extend_from_slice(&buffer[..length]);
+        }
+        drop(input);
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("2 failed") || rest.contains("\"failed\":2"), "{rest}");
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
 }

@@ -212,7 +212,8 @@ impl SourceArgs {
         let (source, kind, length) = match input {
             Input::Standard => {
                 let source = capture::open_stream(Box::new(io::stdin()), "standard input")?;
-                (source, SourceKind::Stream, None)
+                let kind = if is_a_file() { SourceKind::File } else { SourceKind::Stream };
+                (source, kind, None)
             }
             Input::Files(files) => {
                 let length = files.length();
@@ -256,6 +257,20 @@ impl SourceArgs {
     fn count(&self) -> u64 {
         self.count.unwrap_or(u64::MAX)
     }
+}
+
+/// Whether standard input is a regular file, as after `<`: the complete capture is available.
+#[cfg(unix)]
+fn is_a_file() -> bool {
+    use std::os::fd::AsFd;
+
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    input.map(File::from).and_then(|file| file.metadata()).is_ok_and(|about| about.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_a_file() -> bool {
+    false
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line names it; no capture is read here")]

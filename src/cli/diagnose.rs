@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use super::capture::{OpenedCapture, SourceArgs, no_capture};
+use super::capture::{OpenedCapture, SourceArgs, SourceKind, no_capture};
 use super::check::FailOn;
 use super::drive::{drive, look_ahead};
 use super::failures::{Failures, extent};
@@ -18,7 +18,8 @@ use crate::findings::Settings;
 use crate::pipeline::Pipeline;
 use crate::report::check::{Extent, Files};
 use crate::report::diagnose::{
-    DiagnoseChoice, DiagnoseCollector, DiagnoseFormat, DiagnoseOptions, Diagnosis, Scope,
+    DiagnoseChoice, DiagnoseCollector, DiagnoseFormat, DiagnoseOptions, DiagnoseWriter, Diagnosis,
+    LiveDiagnosis, Scope,
 };
 use crate::report::{Breadth, Selection};
 
@@ -35,7 +36,8 @@ pub(super) struct DiagnoseArgs {
     /// Captures to read, directories of captures, or - for standard input
     ///
     /// pcap or pcapng, optionally compressed with gzip or zstd; recognized by content, not by name.
-    /// With -i instead, the report follows when the capture ends: by -c, --duration or Ctrl-C.
+    /// With -i instead, or from a pipe, the story of each connection is written when it has ended, and the
+    /// summary when the capture ends: by -c, --duration or Ctrl-C.
     #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
 
@@ -91,12 +93,12 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
     }
     let listed = join::listed(&args.files, args.join)?;
     let files = if listed.len() == 1 { Files::One } else { Files::Several };
-    let mut writer = args.format.writer(out, args.options(files));
+    let mut writer: Box<dyn DiagnoseWriter> = args.format.writer(out, args.options(files));
     let mut worst = None;
     let mut captures = 0_usize;
     let mut failures = Failures::of(&args.connection);
     for job in &listed {
-        let (diagnosis, error) = args.diagnose(job, files, &inputs);
+        let (diagnosis, error) = args.diagnose(job, files, &inputs, &mut *writer);
         captures = captures.saturating_add(usize::from(diagnosis.is_some() || error.is_some()));
         if let Some(diagnosis) = &diagnosis {
             worst = worst.max(diagnosis.worst());
@@ -157,6 +159,7 @@ impl DiagnoseArgs {
         job: &Job,
         files: Files,
         inputs: &RunInputs<'_>,
+        writer: &mut dyn DiagnoseWriter,
     ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
         let name = job.name();
         let mut opened = match self.source.open_input(&job.input) {
@@ -177,6 +180,9 @@ impl DiagnoseArgs {
             // Progress bars would be mixed with the output.
             opened.length = None;
         }
+        if files == Files::One && opened.kind == SourceKind::Stream && self.format.streams() {
+            return self.follow(opened, name, inputs, writer);
+        }
         let length = opened.length;
         let again = || {
             let again = self.source.open_again(&job.input)?;
@@ -190,26 +196,48 @@ impl DiagnoseArgs {
         (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 
-    /// Captures live until stopped, and then writes the diagnosis.
+    /// Captures live until stopped.
     fn live(&self, inputs: &RunInputs<'_>, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         let opened: OpenedCapture = self.source.open_live()?;
         let name = opened.source.name().to_owned();
         if io::stderr().is_terminal() {
-            // Nothing is shown until the capture ends, which should not come as a surprise.
-            writeln!(io::stderr(), "wslens: listening on {name}; press Ctrl-C for the report").ok();
+            // Nothing is shown until a connection ends, which should not come as a surprise.
+            let what = if self.format.streams() { "summary" } else { "report" };
+            writeln!(io::stderr(), "wslens: listening on {name}; press Ctrl-C for the {what}").ok();
         }
-        let mut collector = self.collector(inputs);
-        let outcome = drive(opened, self.pipeline(inputs), Scrolling::No, &mut collector);
-        let error = outcome.err();
-        let diagnosis = collector.into_diagnosis(name, extent(error.as_ref()));
-        let mut writer = self.format.writer(out, self.options(Files::One));
-        writer.file(&diagnosis)?;
+        let mut writer: Box<dyn DiagnoseWriter> = self.format.writer(out, self.options(Files::One));
+        let (diagnosis, error) = if self.format.streams() {
+            self.follow(opened, name, inputs, &mut *writer)
+        } else {
+            let mut collector = self.collector(inputs);
+            let pipeline = self.pipeline(inputs);
+            let error = drive(opened, pipeline, Scrolling::No, &mut collector).err();
+            (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
+        };
+        let worst = diagnosis.as_ref().and_then(Diagnosis::worst);
+        if let Some(diagnosis) = &diagnosis {
+            writer.file(diagnosis)?;
+        }
         writer.finish()?;
-        let verdict = self.fail_on.verdict(diagnosis.worst());
         match error.map(anyhow::Error::downcast::<Remark>) {
-            None => Ok(verdict),
+            None => Ok(self.fail_on.verdict(worst)),
             Some(Ok(remark)) => Err(remark.into()),
             Some(Err(error)) => Err(error),
         }
+    }
+
+    /// Reads what is captured now, and writes each story as soon as its connection has ended. Returns
+    /// what is left to be written, and the failure or remark, if any.
+    fn follow(
+        &self,
+        opened: OpenedCapture,
+        name: String,
+        inputs: &RunInputs<'_>,
+        writer: &mut dyn DiagnoseWriter,
+    ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
+        let mut diagnosis =
+            LiveDiagnosis::new(self.collector(inputs), writer, self.options(Files::One));
+        let error = drive(opened, self.pipeline(inputs), Scrolling::Yes, &mut diagnosis).err();
+        (Some(diagnosis.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 }

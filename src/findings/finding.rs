@@ -14,8 +14,11 @@ use crate::stream::{Direction, Origin, Side};
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
-    /// How bad it is: as bad as the rule's table says, or less.
+    /// How bad it is, as far as is known: [`Finding::full`], or a note if its connection has nothing to do
+    /// with WebSocket.
     pub severity: Severity,
+    /// How bad it is if it matters: as bad as the rule's table says, or less.
+    pub full: Severity,
     /// On which connection; `None` if it belongs to no single one.
     pub connection: Option<ConnectionId>,
     /// The peers of that connection.

@@ -5,7 +5,7 @@ use crate::analysis::event::{
     CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition, SocksExchange,
     StrayBytes,
 };
-use crate::findings::{Finding, Revision, Rule};
+use crate::findings::{Finding, RelatedConnections, Revision, Rule};
 use crate::http::Handshake;
 use crate::proxy::ProxyHeader;
 use crate::stream::{Direction, Gap, Origin, Span};
@@ -175,6 +175,10 @@ pub trait Journal {
     /// Learns that a finding, which was given before, is more or less bad than it seemed.
     fn revised(&mut self, _revision: Revision) {}
 
+    /// Learns which connections have to do with WebSocket, as far as is known: after the entries of each
+    /// packet that brings some, if rules are checked.
+    fn related(&mut self, _related: &RelatedConnections) {}
+
     /// Memory taken by what it keeps of the network, in bytes, for the budget.
     fn kept(&self) -> usize {
         0
@@ -203,6 +207,10 @@ impl<J: Journal> Journal for &mut J {
 
     fn finding(&mut self, found: &Found) {
         (**self).finding(found);
+    }
+
+    fn related(&mut self, related: &RelatedConnections) {
+        (**self).related(related);
     }
 
     fn kept(&self) -> usize {

@@ -73,6 +73,7 @@ pub(crate) fn finding_in(id: &str, connection: u64) -> Finding {
     Finding {
         rule,
         severity: rule.severity,
+        full: rule.severity,
         connection: Some(ConnectionId(connection)),
         peers: None,
         direction: Some(Direction::ClientToServer),

@@ -15,6 +15,7 @@
 
 mod capturing;
 mod conversations;
+mod diagnosing;
 mod load;
 mod namespace;
 mod privileges;

@@ -308,11 +308,13 @@ fn finding(
     origin: Origin,
     violation: Violation,
 ) -> Finding {
+    let full = violation.severity.unwrap_or(rule.severity);
     let place = violation.span.map_or([origin; 2], |span| [span.first, span.last]);
     let [first, last] = violation.packets.unwrap_or(place);
     Finding {
         rule,
         severity,
+        full,
         connection: violation.connection.or_else(|| connection.map(|(id, _)| id)),
         peers: connection.map(|(_, peers)| peers),
         direction: violation.direction,

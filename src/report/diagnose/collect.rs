@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::counts::{StoryResult, VerdictCounts};
 use super::story::{Story, Verdict};
 use super::unused::Names;
 use super::{Diagnosis, Extent};
@@ -77,8 +78,27 @@ impl DiagnoseCollector {
         self
     }
 
+    /// Takes out the stories of connections that have ended so far, so that they can be written at once.
+    pub(super) fn take(&mut self) -> Vec<Story> {
+        self.places.clear();
+        let stories = std::mem::take(&mut self.stories);
+        let memory = stories.iter().map(Story::memory_of_findings).fold(0, usize::saturating_add);
+        self.findings = self.findings.saturating_sub(memory);
+        stories.into_iter().filter(|story| story.chosen).collect()
+    }
+
     /// Ends the collection.
     pub fn into_diagnosis(self, file: String, extent: Extent) -> Diagnosis {
+        self.into_rest(file, extent, VerdictCounts::default())
+    }
+
+    /// Ends the collection; some stories were taken out and counted.
+    pub(super) fn into_rest(
+        self,
+        file: String,
+        extent: Extent,
+        mut counts: VerdictCounts,
+    ) -> Diagnosis {
         let related = &self.summary.related;
         let mut stories: Vec<Story> =
             self.stories.into_iter().filter(|story| story.chosen).collect();
@@ -86,12 +106,18 @@ impl DiagnoseCollector {
             story.relate(related);
         }
         stories.sort_by_key(|story| story.connection.id);
-        let works = stories.iter().any(|story| match story.verdict {
-            Verdict::Dropped | Verdict::Trouble | Verdict::Unknown | Verdict::Fine => true,
+        for story in &stories {
+            counts.add(StoryResult::of(story));
+        }
+        let works = Verdict::ALL.into_iter().any(|verdict| match verdict {
+            Verdict::Dropped | Verdict::Trouble | Verdict::Unknown | Verdict::Fine => {
+                counts.of(verdict).all > 0
+            }
             Verdict::Failed | Verdict::Other => false,
         });
         let unused = if works { Vec::new() } else { self.names.unused() };
-        Diagnosis { file, extent, stories, capture: self.capture, summary: self.summary, unused }
+        let Self { capture, summary, .. } = self;
+        Diagnosis { file, extent, stories, counts, capture, summary, unused }
     }
 
     /// Whether a filter chooses the connection of an entry that is its last.
@@ -209,6 +235,9 @@ const HISTORY: usize = 2 * size_of::<ConnectionHistory>();
 
 /// Memory of a story without its history and findings, in bytes.
 const STORY: usize = size_of::<Story>() + size_of::<Connection>() + size_of::<Carrier>();
+
+/// Memory of a story with its history, without its findings, in bytes.
+pub(super) const STORY_WITH_HISTORY: usize = STORY + HISTORY;
 
 /// How many stories are kept whole; of further ones only verdicts and findings.
 const KEPT_AT_ALL: usize = 1 << 15;

@@ -54,7 +54,7 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConne
 
 /// What stories that are reported once have in common.
 #[derive(Debug, Eq, Hash, PartialEq)]
-struct LikenessKey {
+pub(super) struct LikenessKey {
     server: (IpAddr, u16),
     verdict: Verdict,
     words: Vec<u8>,
@@ -63,7 +63,7 @@ struct LikenessKey {
 }
 
 impl LikenessKey {
-    fn of(story: &Story) -> Self {
+    pub(super) fn of(story: &Story) -> Self {
         let connection = &story.connection;
         let causes = story.causes();
         let upgrade = story.history.as_ref().and_then(|history| history.upgrade.as_ref());

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::ndjson::{StoryLine, SummaryOf};
-use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, Story, StoryUpdate};
 use crate::report::ndjson::{FindingLine, Times};
 use crate::text::clock::Rfc3339;
 
@@ -33,6 +33,18 @@ impl<'w> DiagnoseJson<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseJson<'_> {
+    fn story(&mut self, _: &Story) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn update(&mut self, _: &StoryUpdate<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         self.begin()?;
         let Self { clock, options, .. } = self;

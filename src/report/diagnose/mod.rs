@@ -3,8 +3,10 @@
 mod apart;
 mod cause;
 mod collect;
+mod counts;
 mod fold;
 mod json;
+mod live;
 mod ndjson;
 mod story;
 mod summary;
@@ -16,12 +18,15 @@ use std::io;
 
 pub use self::cause::table;
 pub use self::collect::{DiagnoseChoice, DiagnoseCollector};
+use self::counts::VerdictCounts;
+pub use self::live::LiveDiagnosis;
 pub use self::story::{Story, Verdict};
 use self::unused::Unused;
 use super::check::{Extent, Files};
 use super::style::Style;
 use super::{Breadth, OutputFormat, Selection};
 use crate::analysis::Totals;
+use crate::analysis::event::ConnectionId;
 use crate::findings::{Explains, Finding, Severity};
 use crate::journal::Summary;
 
@@ -31,8 +36,10 @@ pub struct Diagnosis {
     /// The file as the user named it. A name may hold any character.
     file: String,
     extent: Extent,
-    /// By number of their connection.
+    /// Those that are still to be written, by number of their connection.
     stories: Vec<Story>,
+    /// All stories, those already written included.
+    counts: VerdictCounts,
     /// Findings about no connection.
     capture: Vec<Finding>,
     summary: Summary,
@@ -48,9 +55,8 @@ impl Diagnosis {
 
     /// The worst severity of what explains a failure, shown or not; `None` if nothing failed.
     pub fn worst(&self) -> Option<Severity> {
-        let connections = self.stories.iter().filter_map(Story::worst);
         let others = self.failures().map(|finding| finding.severity);
-        connections.chain(others).max()
+        self.counts.worst().into_iter().chain(others).max()
     }
 
     /// What failed before there was a connection.
@@ -70,21 +76,6 @@ impl Diagnosis {
         self.stories.iter().filter(|story| options.shows(story))
     }
 
-    /// How many connections there are of a verdict, and by what.
-    fn count(&self, verdict: Verdict) -> Count {
-        let mut count = Count::default();
-        for story in self.stories.iter().filter(|story| story.verdict == verdict) {
-            count.all = count.all.saturating_add(1);
-            let Some(finding) = story.causes().first().copied() else { continue };
-            let rule = finding.rule;
-            match count.causes.iter_mut().find(|(id, ..)| *id == rule.id) {
-                Some((.., number)) => *number = number.saturating_add(1),
-                None => count.causes.push((rule.id, cause::words(rule), 1)),
-            }
-        }
-        count
-    }
-
     /// Why it was not read to its end.
     fn failure(&self) -> Option<&str> {
         match &self.extent {
@@ -92,14 +83,6 @@ impl Diagnosis {
             Extent::Partly(failure) | Extent::Unread(failure) => Some(failure),
         }
     }
-}
-
-/// Connections of a verdict.
-#[derive(Clone, Debug, Default)]
-struct Count {
-    all: u64,
-    /// The rule that explains most, in a few words, and how many it explains.
-    causes: Vec<(&'static str, &'static str, u64)>,
 }
 
 /// How it is written.
@@ -164,6 +147,14 @@ impl OutputFormat for DiagnoseFormat {
 }
 
 impl DiagnoseFormat {
+    /// Whether stories can be written as soon as they are known.
+    pub fn streams(self) -> bool {
+        match self {
+            Self::Text | Self::Ndjson => true,
+            Self::Json => false,
+        }
+    }
+
     /// Makes a writer.
     pub fn writer<'w>(
         self,
@@ -178,9 +169,43 @@ impl DiagnoseFormat {
     }
 }
 
+/// Something that became known of connections after their stories were written.
+#[derive(Debug)]
+pub struct StoryUpdate<'a> {
+    /// The connections.
+    connections: Vec<ConnectionId>,
+    /// The story of the first of them as it is now; `None` if it is no longer remembered.
+    story: Option<&'a Story>,
+    /// What was found; `None` if only the verdict has changed.
+    finding: Option<&'a Finding>,
+}
+
 /// Writes stories, file by file.
 pub trait DiagnoseWriter {
-    /// Writes those of one file.
+    /// Writes the story of a connection that has ended, before the rest of its file.
+    ///
+    /// Only formats that [stream](DiagnoseFormat::streams) are asked for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn story(&mut self, story: &Story) -> io::Result<()>;
+
+    /// Writes what became known after a story was written; as [`story`](Self::story).
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn update(&mut self, update: &StoryUpdate<'_>) -> io::Result<()>;
+
+    /// Hands over what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Writes all that is left of one file.
     ///
     /// # Errors
     ///

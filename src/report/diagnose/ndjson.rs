@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
-use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart};
 use crate::describe::phases::Phase;
 use crate::findings::Finding;
 use crate::report::check::Files;
@@ -39,6 +39,20 @@ impl<'w> DiagnoseNdjson<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseNdjson<'_> {
+    fn story(&mut self, story: &Story) -> io::Result<()> {
+        let times = Times::of(&story.connection, &mut self.clock);
+        let line = StoryLine::new(story, &times, &mut self.clock);
+        self.write(&line)
+    }
+
+    fn update(&mut self, update: &StoryUpdate<'_>) -> io::Result<()> {
+        self.write(&UpdateLine::new(update))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         let file = (self.options.files == Files::Several).then_some(diagnosis.file.as_str());
         for finding in &diagnosis.capture {
@@ -100,6 +114,36 @@ impl<'a> StoryLine<'a> {
             evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
             also: story.asides().iter().map(|rule| rule.id).collect(),
             phases: phases.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
+        }
+    }
+}
+
+/// What became known of connections after their lines were written.
+#[derive(Serialize)]
+struct UpdateLine<'a> {
+    r#type: &'static str,
+    connections: Vec<u64>,
+    /// As they are now: those of the first connection; null if it is no longer remembered.
+    verdict: Option<&'static str>,
+    reason: Option<&'a str>,
+    cause: Vec<&'static str>,
+    remedy: Option<&'a str>,
+    evidence: Vec<EvidenceFields<'a>>,
+}
+
+impl<'a> UpdateLine<'a> {
+    fn new(update: &StoryUpdate<'a>) -> Self {
+        let causes = update.story.map(Story::causes).unwrap_or_default();
+        let history = update.story.and_then(|story| story.history.as_deref());
+        let shown = update.finding.or_else(|| causes.first().copied());
+        Self {
+            r#type: "update",
+            connections: update.connections.iter().map(|id| id.0).collect(),
+            verdict: update.story.map(|story| story.verdict.name()),
+            reason: update.story.map(|story| story.words.as_str()),
+            cause: causes.iter().map(|finding| finding.rule.id).collect(),
+            remedy: shown.map(|finding| remedy(finding, history)),
+            evidence: shown.map(EvidenceFields::new).into_iter().collect(),
         }
     }
 }
@@ -175,9 +219,10 @@ pub(super) struct SummaryOf<'a> {
 
 impl<'a> SummaryOf<'a> {
     pub(super) fn new(diagnosis: &'a Diagnosis) -> Self {
-        let number = |verdict| diagnosis.count(verdict).all;
+        let number = |verdict| diagnosis.counts.of(verdict).all;
         let mut causes: Vec<CauseFields> = Vec::new();
-        let counts = Verdict::ALL.into_iter().flat_map(|verdict| diagnosis.count(verdict).causes);
+        let counts =
+            Verdict::ALL.into_iter().flat_map(|verdict| diagnosis.counts.of(verdict).causes);
         let others = diagnosis.failures().map(|finding| (finding.rule.id, "", 1));
         for (rule, _, count) in counts.chain(others) {
             match causes.iter_mut().find(|known| known.rule == rule) {

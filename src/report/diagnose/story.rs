@@ -124,13 +124,18 @@ impl Story {
         let rules_it_out = !related.has(&self.connection);
         self.related = if rules_it_out { Related::No } else { Related::Yes };
         for finding in &mut self.findings {
-            finding.severity = related.severity(&self.connection, finding.rule, finding.severity);
+            finding.severity = related.severity(&self.connection, finding.rule, finding.full);
         }
         if self.history.is_some() {
             self.judge();
         } else if rules_it_out && self.verdict.is_failure() {
             self.verdict = Verdict::Other;
         }
+    }
+
+    /// Memory taken by its findings, in bytes.
+    pub(super) fn memory_of_findings(&self) -> usize {
+        self.findings.iter().map(Finding::memory).fold(0, usize::saturating_add)
     }
 
     /// Drops the details: nothing is wrong, and one line is enough.

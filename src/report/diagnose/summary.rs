@@ -16,8 +16,7 @@ pub(super) fn summary(diagnosis: &Diagnosis, files: Files) -> String {
         escape(diagnosis.file.as_bytes(), LONGEST_NAME, &mut text);
         text.push_str(": ");
     }
-    let all = u64::try_from(diagnosis.stories.len()).unwrap_or(u64::MAX);
-    counted(&mut text, all, "connection");
+    counted(&mut text, diagnosis.counts.all(), "connection");
     let mut separator = ": ";
     for verdict in [
         Verdict::Fine,
@@ -27,7 +26,7 @@ pub(super) fn summary(diagnosis: &Diagnosis, files: Files) -> String {
         Verdict::Unknown,
         Verdict::Other,
     ] {
-        let count = diagnosis.count(verdict);
+        let count = diagnosis.counts.of(verdict);
         if count.all == 0 {
             continue;
         }

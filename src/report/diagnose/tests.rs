@@ -137,6 +137,17 @@ fn findings_after_the_end_of_a_connection_belong_to_it() {
 }
 
 #[test]
+fn a_failure_that_seemed_not_to_matter_keeps_its_cause_if_it_does() {
+    let diagnosis = collected(|collector| {
+        collector.finding(&Finding { severity: Severity::Note, ..finding("NET-01", 1) });
+        send(collector, 11, &refused(1), ending(Outcome::Refused));
+    });
+    let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
+    assert!(text.contains("failed: connection refused"), "{text}");
+    assert_eq!(diagnosis.worst(), Some(Severity::Error));
+}
+
+#[test]
 fn connections_without_websocket_have_no_story() {
     let diagnosis = collected(|collector| {
         let mut about = connection(1);

@@ -1,15 +1,17 @@
 //! Stories as paragraphs for people.
 
+mod live;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use std::io::{self, Write};
 
-use super::fold::{LikeConnections, fold};
+use super::fold::{LikeConnections, LikenessKey, fold};
 use super::story::{Story, Verdict};
 use super::summary::summary;
 use super::words::{meaning, packets, remedy};
-use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, apart, cause};
+use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart, cause};
 use crate::analysis::event::ConnectionId;
 use crate::describe::phases::Phase;
 use crate::findings::Finding;
@@ -33,25 +35,34 @@ pub(super) struct DiagnoseText<'w> {
     is_in_list: bool,
     /// What to do, and for which connection it was said, the latest last.
     said: VecDeque<(String, Option<ConnectionId>)>,
+    /// What was written in full as soon as it had ended, the latest last.
+    told: VecDeque<(LikenessKey, ConnectionId)>,
 }
 
 impl<'w> DiagnoseText<'w> {
     pub(super) fn new(out: &'w mut dyn Write, options: DiagnoseOptions) -> Self {
         let line = Line::new(options.style.clone());
-        Self { out, options, line, has_written: false, is_in_list: false, said: VecDeque::new() }
+        Self {
+            out,
+            options,
+            line,
+            has_written: false,
+            is_in_list: false,
+            said: VecDeque::new(),
+            told: VecDeque::new(),
+        }
     }
 
     fn block(&mut self, block: &LikeConnections<'_>) -> io::Result<()> {
         let Some(story) = block.first() else { return Ok(()) };
-        let is_detailed = match story.verdict {
-            Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
-            Verdict::Unknown | Verdict::Fine | Verdict::Other => {
-                self.options.selection.connections.contains(&story.connection.id)
-            }
-        };
+        let is_detailed = self.is_detailed(story);
         self.part(is_detailed)?;
         let causes = story.causes();
-        self.heading(block, story, &causes)?;
+        let words = match story.verdict {
+            Verdict::Fine if block.stories.len() > 1 => all_fine(block),
+            _ => story.words.clone(),
+        };
+        self.heading(block, story, &words)?;
         if !is_detailed {
             return Ok(());
         }
@@ -65,12 +76,27 @@ impl<'w> DiagnoseText<'w> {
             text.push_str("; the first:");
             self.paragraph("", INDENT, &text, Some(Role::Dim))?;
         }
+        self.details(story, &causes)
+    }
+
+    /// Whether a story takes more than a line.
+    fn is_detailed(&self, story: &Story) -> bool {
+        match story.verdict {
+            Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
+            Verdict::Unknown | Verdict::Fine | Verdict::Other => {
+                self.options.selection.connections.contains(&story.connection.id)
+            }
+        }
+    }
+
+    /// What follows the first line: the phases, why it ended so, and what to do.
+    fn details(&mut self, story: &Story, causes: &[&Finding]) -> io::Result<()> {
         let phases = story.phases();
         let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
         for phase in &phases {
             self.phase(phase, start)?;
         }
-        self.explain(&causes, Some(story))?;
+        self.explain(causes, Some(story))?;
         let asides = story.asides();
         if !asides.is_empty() {
             let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();
@@ -94,11 +120,11 @@ impl<'w> DiagnoseText<'w> {
         &mut self,
         block: &LikeConnections<'_>,
         story: &Story,
-        causes: &[&Finding],
+        words: &str,
     ) -> io::Result<()> {
         let connection = &story.connection;
         self.line.begin(Role::Title);
-        self.line.push(&numbers(block));
+        self.line.push(&numbers(block.stories.iter().map(|story| story.connection.id.0)));
         self.line.end();
         self.line.spaces(3);
         self.line.begin(role(Direction::ClientToServer));
@@ -123,33 +149,32 @@ impl<'w> DiagnoseText<'w> {
         self.line.begin(role(Direction::ServerToClient));
         self.line.push(&server);
         self.line.end();
-        let mut words = story.words.clone();
-        if block.stories.len() > 1 && story.verdict == Verdict::Fine {
-            words = all_fine(block);
-        }
-        self.verdict(story.verdict, &words, &ids(causes))
+        self.verdict(story.verdict, words, &ids(&story.causes()))
     }
 
     /// Appends the verdict to the line, and rules at the right edge, as far as they fit.
     fn verdict(&mut self, verdict: Verdict, words: &str, rules: &str) -> io::Result<()> {
-        let color = color(verdict);
-        let text = format!("{}{words}", verdict.heading());
+        self.conclusion(color(verdict), &format!("{}{words}", verdict.heading()), rules)
+    }
+
+    /// The same for a verdict in words.
+    fn conclusion(&mut self, color: Role, text: &str, rules: &str) -> io::Result<()> {
         let width = text.chars().count();
         let right = rules.chars().count();
         let needed = width.saturating_add(right).saturating_add(5);
         if self.line.column().saturating_add(needed) <= self.columns() {
             self.line.spaces(3);
-            self.line.paint(color, &text);
+            self.line.paint(color, text);
             return self.at_the_right(rules);
         }
         if self.line.column().saturating_add(3).saturating_add(width) <= self.columns() {
             self.line.spaces(3);
-            self.line.paint(color, &text);
+            self.line.paint(color, text);
             self.write()?;
             return if rules.is_empty() { Ok(()) } else { self.at_the_right(rules) };
         }
         self.write()?;
-        let lines = wrapped(&text, self.columns().saturating_sub(INDENT));
+        let lines = wrapped(text, self.columns().saturating_sub(INDENT));
         let count = lines.len();
         for (place, line) in lines.into_iter().enumerate() {
             self.line.spaces(INDENT);
@@ -292,6 +317,18 @@ impl<'w> DiagnoseText<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseText<'_> {
+    fn story(&mut self, story: &Story) -> io::Result<()> {
+        self.ended(story)
+    }
+
+    fn update(&mut self, update: &StoryUpdate<'_>) -> io::Result<()> {
+        self.updated(update)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         self.said.clear();
         if self.options.files == Files::Several {
@@ -351,10 +388,11 @@ impl DiagnoseWriter for DiagnoseText<'_> {
 }
 
 /// `connection 4`, `connections 4, 6-9`
-fn numbers(block: &LikeConnections<'_>) -> String {
-    let ids: Vec<u64> = block.stories.iter().map(|story| story.connection.id.0).collect();
+fn numbers(ids: impl Iterator<Item = u64>) -> String {
+    let mut count = 0_usize;
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for id in ids {
+        count = count.saturating_add(1);
         match runs.last_mut() {
             Some((_, last)) if last.saturating_add(1) == id => *last = id,
             Some(_) | None => runs.push((id, id)),
@@ -373,7 +411,7 @@ fn numbers(block: &LikeConnections<'_>) -> String {
     if hidden > 0 {
         texts.push("…".to_owned());
     }
-    let noun = if block.stories.len() > 1 { "connections" } else { "connection" };
+    let noun = if count > 1 { "connections" } else { "connection" };
     format!("{noun} {}", texts.join(", "))
 }
 

@@ -155,6 +155,7 @@ impl Matcher {
         let finding = Finding {
             rule,
             severity: rule.severity,
+            full: rule.severity,
             connection: entry.connection.map(|connection| connection.id),
             peers: None,
             direction: None,
