@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::analysis::event::Event;
+use crate::analysis::event::{Connection, Event};
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
 use crate::findings::{Checker, ConnectionName, Findings, NamedConnections, Reading, Settings};
 use crate::journal::{Builder, Hindsight, Journal, Summary};
+use crate::stream::{Chunk, Direction};
 use crate::tls::KeyLogError;
 
 /// Packets in, entries out.
@@ -26,6 +27,7 @@ impl Pipeline {
     pub fn new(options: AnalyzerOptions, settings: Settings) -> Self {
         let mut named = NamedConnections::default();
         options.decode_as.iter().for_each(|port| named.add(ConnectionName::Port(*port)));
+        let settings = Settings { limits: options.limits, ..settings };
         Self {
             checker: Some(Checker::new(settings).with_named(named.clone())),
             named,
@@ -141,5 +143,9 @@ impl<O: Sink + Findings> Sink for RuleCheck<'_, O> {
 
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
         self.out.payload_packet(packet);
+    }
+
+    fn stream_bytes(&mut self, connection: &Connection, direction: Direction, chunk: Chunk<'_>) {
+        self.checker.stream_bytes(connection, direction, chunk);
     }
 }

@@ -15,6 +15,10 @@ pub trait Sink {
     /// packets need not listen.
     fn payload_packet(&mut self, _packet: PayloadPacket<'_>) {}
 
+    /// Takes bytes of a direction that are read as frames, before the events that they bring.
+    fn stream_bytes(&mut self, _connection: &Connection, _direction: Direction, _chunk: Chunk<'_>) {
+    }
+
     /// Takes bytes of the part of a stream that a [`ResumedStack`](crate::analysis::resume::ResumedStack) reads again, as they are handed on to
     /// the layer that reads them.
     fn row_bytes(&mut self, _chunk: Chunk<'_>) {}

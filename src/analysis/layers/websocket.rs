@@ -76,6 +76,7 @@ impl WebSocket {
     ) {
         let Context { shared, sink, .. } = context;
         let decoder = self.decoders.get_mut(direction);
+        sink.stream_bytes(connection, direction, chunk);
         let is_late = decoder.is_lost();
         decoder.push(chunk, shared, &mut |seen| {
             let origin = if is_late { seen.span().last } else { chunk.origin };

@@ -20,7 +20,8 @@ use crate::findings::named::NamedConnections;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
-use crate::stream::Origin;
+use crate::findings::state::stream_window::{StreamWindow, WindowBudget};
+use crate::stream::{Chunk, Direction, Origin, PerDirection};
 use crate::websocket::Opcode;
 
 /// Asks the rules.
@@ -36,6 +37,7 @@ pub struct Checker {
     found: Breaches,
     /// Memory taken by heads that are kept, in bytes.
     heads: usize,
+    windows: WindowBudget,
     revisable: RevisableFindings,
 }
 
@@ -43,6 +45,8 @@ pub struct Checker {
 #[derive(Debug, Default)]
 struct ConnectionSlot {
     checker: ConnectionChecker,
+    /// The latest bytes of each direction, or those around what is wrong with it.
+    windows: PerDirection<StreamWindow>,
     /// Findings so far, by rule.
     counts: Vec<(&'static Rule, u64)>,
 }
@@ -57,6 +61,7 @@ impl Checker {
             capture: CaptureMemory::default(),
             found: Breaches::default(),
             heads: 0,
+            windows: WindowBudget::new(settings.limits.memory / WINDOWS),
             revisable: RevisableFindings::default(),
         }
     }
@@ -68,9 +73,21 @@ impl Checker {
         self
     }
 
-    /// Memory taken by heads that the rules keep, in bytes.
+    /// Memory taken by heads and bytes of streams that the rules keep, in bytes.
     pub fn kept(&self) -> usize {
-        self.heads
+        self.heads.saturating_add(self.windows.kept())
+    }
+
+    /// Takes bytes of a direction that are about to be read as frames.
+    pub fn stream_bytes(
+        &mut self,
+        connection: &Connection,
+        direction: Direction,
+        chunk: Chunk<'_>,
+    ) {
+        if let Some(Some(slot)) = self.slots.get_mut(connection.slot) {
+            slot.windows.get_mut(direction).push(chunk, &mut self.windows);
+        }
     }
 
     /// Which connections have to do with WebSocket, as far as is known.
@@ -102,6 +119,7 @@ impl Checker {
         if is_frequent(event)
             && let Some(Some(slot)) = self.slots.get_mut(connection.slot)
         {
+            slot.observe_bytes(event, &mut self.windows);
             let checker = &mut slot.checker;
             if let ConnectionEvent::Message(direction, message) = event {
                 checker.state.read(*direction, message);
@@ -143,6 +161,7 @@ impl Checker {
             self.remember(connection.slot);
         }
         let Some(Some(slot)) = self.slots.get_mut(connection.slot) else { return };
+        slot.observe_bytes(event, &mut self.windows);
         let checker = &mut slot.checker;
         if let ConnectionEvent::Message(direction, message) = event {
             checker.state.read(*direction, message);
@@ -168,6 +187,7 @@ impl Checker {
         for Breach { by, violation } in self.found.list.drain(..) {
             let rule = by.rule;
             self.across.note(connection.id, rule.broken(), violation.direction);
+            slot.derail(rule, &violation);
             if slot.count(rule) <= self.settings.each {
                 let peers = Peers { client: connection.client, server: connection.server };
                 let full = violation.severity.unwrap_or(rule.severity);
@@ -228,7 +248,11 @@ impl Checker {
 
     /// A connection has ended: reports what was only counted, and forgets it.
     fn forget(&mut self, connection: &Connection, out: &mut impl Findings) {
-        let Some(slot) = self.slots.get_mut(connection.slot).and_then(Option::take) else { return };
+        let Some(mut slot) = self.slots.get_mut(connection.slot).and_then(Option::take) else {
+            return;
+        };
+        slot.windows.client.free(&mut self.windows);
+        slot.windows.server.free(&mut self.windows);
         self.heads = self.heads.saturating_sub(slot.checker.state.handshake.memory());
         for (rule, count) in slot.counts {
             let more = count.saturating_sub(self.settings.each);
@@ -240,6 +264,44 @@ impl Checker {
 }
 
 impl ConnectionSlot {
+    /// Learns from an event what the bytes around it are.
+    #[inline]
+    fn observe_bytes(&mut self, event: &ConnectionEvent<'_>, budget: &mut WindowBudget) {
+        match event {
+            ConnectionEvent::FrameStarted(direction, frame) => {
+                self.windows.get_mut(*direction).frame(frame);
+            }
+            ConnectionEvent::Message(direction, message) => {
+                let window = self.windows.get_mut(*direction);
+                if window.wants_history()
+                    && let Some(history) = message.history
+                {
+                    window.keep_history(history, budget);
+                }
+            }
+            ConnectionEvent::Gap(direction, _) | ConnectionEvent::SyncLost(direction, _) => {
+                self.windows.get_mut(*direction).gap();
+            }
+            ConnectionEvent::FrameEnded(direction, _)
+            | ConnectionEvent::HeaderUnfinished(direction, ..) => {
+                self.windows.get_mut(*direction).end_unfinished();
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps the bytes around a violation, if it may show that what was sent are not the frames that its
+    /// sender meant.
+    fn derail(&mut self, rule: &Rule, violation: &Violation) {
+        let is_about_frames = DERAILING.iter().any(|group| rule.id.starts_with(group));
+        if is_about_frames
+            && rule.severity == Severity::Error
+            && let (Some(direction), Some(span)) = (violation.direction, violation.span)
+        {
+            self.windows.get_mut(direction).derail(span.start);
+        }
+    }
+
     /// Counts one more finding of a rule, and returns how many there are.
     fn count(&mut self, rule: &'static Rule) -> u64 {
         if let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| known.id == rule.id) {
@@ -251,6 +313,12 @@ impl ConnectionSlot {
         }
     }
 }
+
+/// The groups of rules that are about frames and what is in them.
+const DERAILING: &[&str] = &["WS-F", "WS-M", "PMD"];
+
+/// The part of the memory for all that is kept which bytes around violations may take: a 16th.
+const WINDOWS: usize = 16;
 
 /// Asks the rules that compare a connection with others.
 fn compare(

@@ -9,3 +9,4 @@ pub(crate) mod health;
 pub(crate) mod masking_keys;
 pub(crate) mod response_times;
 pub(crate) mod silent_period;
+pub(crate) mod stream_window;
