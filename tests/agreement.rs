@@ -289,7 +289,8 @@ fn assert_agreement(name: &str, all: &Everything) {
         }
     }
     // Late ones included, every finding is printed and kept, with the same packets.
-    let printed: Vec<_> = all.early.iter().filter(|line| line["type"] == "finding").collect();
+    let is_found = |line: &&Value| line["type"] == "finding" || line["type"] == "cause";
+    let printed: Vec<_> = all.early.iter().filter(is_found).collect();
     assert_eq!(printed.len(), all.timeline.findings().len(), "{name}");
     for (line, found) in printed.iter().zip(all.timeline.findings()) {
         let finding = &found.finding;

@@ -48,9 +48,25 @@ impl Finding {
             || (self.severity == other.severity && self.rule.outranks(other.rule))
     }
 
-    /// What it explains about its connection: nothing, if it is less bad than its rule's table says.
+    /// What it explains about its connection: nothing, if it is less bad than its rule's table says. A cause
+    /// is as bad as the outcome; as a note, it is about a connection that is not our business.
     pub fn explains(&self) -> Explains {
-        if self.severity < self.rule.severity { Explains::Nothing } else { self.rule.explains() }
+        let least = if self.rule.is_cause() { Severity::Warning } else { self.rule.severity };
+        if self.severity < least { Explains::Nothing } else { self.rule.explains() }
+    }
+
+    /// Whether it is only a consequence of a cause that was found.
+    ///
+    /// What was found earlier in the same stream than where the cause begins is not.
+    pub fn is_consequence_of(&self, cause: &Self) -> bool {
+        let explained = cause.rule.explains.map_or(&[][..], |it| it.consequences);
+        let is_earlier = self.direction == cause.direction
+            && self.offset.zip(cause.offset).is_some_and(|(own, of_cause)| own < of_cause);
+        cause.rule.is_cause()
+            && !self.rule.is_cause()
+            && self.connection == cause.connection
+            && !is_earlier
+            && explained.iter().any(|start| self.rule.id.starts_with(start))
     }
 
     /// Memory taken by one that is kept, in bytes.
@@ -68,6 +84,15 @@ pub struct Peers {
     pub server: SocketAddr,
 }
 
+/// A cause that would explain a connection, but does not hold.
+#[derive(Clone, Debug)]
+pub struct ExcludedCause {
+    /// The cause.
+    pub rule: &'static Rule,
+    /// What excludes it, in plain words. Bytes from the network may be in it.
+    pub because: String,
+}
+
 /// A finding that turns out to be more or less bad than it seemed when it was made: only later it became
 /// known whether its connection has to do with WebSocket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,6 +103,8 @@ pub struct Revision {
     pub before: Severity,
     /// How bad it is.
     pub after: Severity,
+    /// Whether it is a cause, which is not counted.
+    pub is_cause: bool,
 }
 
 /// Receives what the rules find.
@@ -88,6 +115,9 @@ pub trait Findings {
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);
+
+    /// Takes the causes that what was captured of a connection excludes, when it ends; not if there are none.
+    fn excluded(&mut self, _connection: ConnectionId, _excluded: Vec<ExcludedCause>) {}
 
     /// Takes a change of a finding that was given before.
     fn revised(&mut self, _revision: Revision) {}

@@ -28,15 +28,25 @@ pub(super) struct RuleCase {
     pub(super) play: fn(&mut Scenario),
 }
 
-/// Plays all rows, and insists that every rule has one that breaks it and one that comes close.
+/// Plays all rows, and insists that every rule has one that breaks it and one that comes close. Causes that
+/// explain what was found are not part of it.
 pub(super) fn check(tables: &[&[Rule]], cases: &[RuleCase]) {
+    check_by(tables, cases, Scenario::found);
+}
+
+/// The same for causes: of the findings of a row, only they count.
+pub(super) fn check_causes(tables: &[&[Rule]], cases: &[RuleCase]) {
+    check_by(tables, cases, Scenario::causes);
+}
+
+fn check_by(tables: &[&[Rule]], cases: &[RuleCase], of: fn(&Scenario) -> Vec<String>) {
     let mut fired = BTreeSet::new();
     let mut near = BTreeSet::new();
     let mut wrong = Vec::new();
     for case in cases {
         let mut scenario = Scenario::new();
         (case.play)(&mut scenario);
-        let found = scenario.found();
+        let found = of(&scenario);
         if found != case.fires {
             wrong.push(format!("{}: found {found:?}, not {:?}", case.name, case.fires));
         }
@@ -87,13 +97,23 @@ impl Scenario {
         }
     }
 
-    /// All findings, as `ID side`.
+    /// All findings, as `ID side`, but for causes.
     pub(super) fn found(&self) -> Vec<String> {
+        self.named(|finding| !finding.rule.is_cause())
+    }
+
+    /// All causes, as `ID side`.
+    pub(super) fn causes(&self) -> Vec<String> {
+        self.named(|finding| finding.rule.is_cause())
+    }
+
+    fn named(&self, counts: fn(&Finding) -> bool) -> Vec<String> {
         let word = |finding: &Finding| match finding.side {
             Some(side) => format!("{} {}", finding.rule.id, side.name()),
             None => finding.rule.id.to_owned(),
         };
-        self.judge(&Reading::default()).list.iter().map(word).collect()
+        let found = self.judge(&Reading::default()).list;
+        found.iter().filter(|finding| counts(finding)).map(word).collect()
     }
 
     /// All findings.

@@ -2,11 +2,13 @@
 //!
 //! - `rules/`: the rules, one table in each file. A rule is asked when something happens that it may be
 //!   about, and reports the violations that it sees.
+//! - `causes/`: what explains the findings of a connection, one file for each cause.
 //! - `engine/`: what a rule is, and how it is evaluated.
 //! - `state/`: what is remembered of one connection.
 //! - `across/`: what is remembered of several.
 
 mod across;
+mod causes;
 mod engine;
 mod finding;
 #[cfg(test)]
@@ -25,7 +27,7 @@ pub use self::engine::rule_name::{RuleName, UnknownName};
 pub use self::engine::severity::Severity;
 pub use self::engine::snippet::{judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
-pub use self::finding::{Finding, Findings, Peers, Revision};
+pub use self::finding::{ExcludedCause, Finding, Findings, Peers, Revision};
 pub use self::named::{ConnectionName, NamedConnections};
 pub use self::rules::{GROUPS, Group, rule, rules};
 pub use self::settings::{Reading, Settings};

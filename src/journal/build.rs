@@ -13,7 +13,7 @@ use super::summary::{Summary, Tally};
 use super::unanswered::{Holding, UnansweredRequest, UnansweredRequests, is_part_of_end};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{PayloadPacket, Sink, Totals};
-use crate::findings::{Finding, Findings, Reading, Revision, Rule};
+use crate::findings::{ExcludedCause, Finding, Findings, Reading, Revision, Rule};
 use crate::stream::{Direction, Origin, Span};
 use crate::websocket::{Frame, Message, Opcode};
 
@@ -121,6 +121,10 @@ impl<J: Journal> Findings for Assembly<'_, J> {
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
         self.builder.tally.found(rule.severity, count);
         self.builder.folded.push(FoldedFindings { rule, count });
+    }
+
+    fn excluded(&mut self, connection: ConnectionId, excluded: Vec<ExcludedCause>) {
+        self.journal.excluded(connection, &excluded);
     }
 
     fn revised(&mut self, revision: Revision) {
@@ -313,7 +317,9 @@ impl Builder {
         self.found = self.found.saturating_add(1);
         let revised = self.hindsight.as_ref().and_then(|hindsight| hindsight.severity(number));
         let severity = revised.unwrap_or(finding.severity);
-        self.tally.found(severity, 1);
+        if !finding.rule.is_cause() {
+            self.tally.found(severity, 1);
+        }
         Found { number, finding: Finding { severity, ..finding.clone() } }
     }
 

@@ -2,10 +2,10 @@
 
 use crate::analysis::PayloadPacket;
 use crate::analysis::event::{
-    CaptureEvent, Connection, DnsMessage, Ending, IcmpError, Limit, Recognition, SocksExchange,
-    StrayBytes,
+    CaptureEvent, Connection, ConnectionId, DnsMessage, Ending, IcmpError, Limit, Recognition,
+    SocksExchange, StrayBytes,
 };
-use crate::findings::{Finding, RelatedConnections, Revision, Rule};
+use crate::findings::{ExcludedCause, Finding, RelatedConnections, Revision, Rule};
 use crate::http::Handshake;
 use crate::proxy::ProxyHeader;
 use crate::stream::{Direction, Gap, Origin, Span};
@@ -179,6 +179,9 @@ pub trait Journal {
     /// packet that brings some, if rules are checked.
     fn related(&mut self, _related: &RelatedConnections) {}
 
+    /// Takes the causes that what was captured of a connection excludes, before the entry of its end.
+    fn excluded(&mut self, _connection: ConnectionId, _excluded: &[ExcludedCause]) {}
+
     /// Memory taken by what it keeps of the network, in bytes, for the budget.
     fn kept(&self) -> usize {
         0
@@ -203,6 +206,10 @@ impl<J: Journal> Journal for &mut J {
 
     fn revised(&mut self, revision: Revision) {
         (**self).revised(revision);
+    }
+
+    fn excluded(&mut self, connection: ConnectionId, excluded: &[ExcludedCause]) {
+        (**self).excluded(connection, excluded);
     }
 
     fn finding(&mut self, found: &Found) {

@@ -162,6 +162,9 @@ impl Tally {
 
     /// Counts a finding with another severity than before.
     pub(super) fn revised(&mut self, revision: Revision) {
+        if revision.is_cause {
+            return;
+        }
         self.found.move_one(revision.before, revision.after);
     }
 

@@ -26,7 +26,9 @@ impl From<&Found> for UnplacedFinding {
 impl Timeline {
     /// Keeps and counts a finding as soon as it is made; its row comes later.
     pub(super) fn keep_finding(&mut self, finding: &Finding) {
-        self.count_finding(finding.severity, 1);
+        if !finding.rule.is_cause() {
+            self.count_finding(finding.severity, 1);
+        }
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(FindingRow { finding: finding.clone(), row: None, frame: None });
         } else {
@@ -43,11 +45,13 @@ impl Timeline {
 
     /// Marks a finding as more or less bad than it was.
     pub(super) fn revise_finding(&mut self, revision: Revision) {
-        let Revision { number, before, after } = revision;
+        let Revision { number, before, after, is_cause } = revision;
         self.counts.revisions = self.counts.revisions.saturating_add(1);
-        let counter = self.finding_counter(before);
-        *counter = counter.saturating_sub(1);
-        self.count_finding(after, 1);
+        if !is_cause {
+            let counter = self.finding_counter(before);
+            *counter = counter.saturating_sub(1);
+            self.count_finding(after, 1);
+        }
         let place = usize::try_from(number).ok();
         let Some(found) = place.and_then(|place| self.findings.get_mut(place)) else { return };
         found.finding.severity = after;

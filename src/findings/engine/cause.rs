@@ -11,6 +11,8 @@ pub struct Cause {
     pub words: &'static str,
     /// Rules, or starts of their ids: if the connection has findings of these, it adds nothing to them.
     pub unless: &'static [&'static str],
+    /// Rules, or starts of their ids: their findings on the connection are consequences of it.
+    pub consequences: &'static [&'static str],
 }
 
 /// What a finding explains.
@@ -39,27 +41,32 @@ impl Cause {
     pub const TOLERATED_VIOLATION: u16 = 685;
 
     pub(crate) const fn failure(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Failure, rank, words, unless: &[] }
+        Self { explains: Explains::Failure, rank, words, unless: &[], consequences: &[] }
     }
 
     pub(crate) const fn dropped(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Drop, rank, words, unless: &[] }
+        Self { explains: Explains::Drop, rank, words, unless: &[], consequences: &[] }
     }
 
     pub(crate) const fn trouble(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Trouble, rank, words, unless: &[] }
+        Self { explains: Explains::Trouble, rank, words, unless: &[], consequences: &[] }
     }
 
     pub(crate) const fn undecodable(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Undecodable, rank, words, unless: &[] }
+        Self { explains: Explains::Undecodable, rank, words, unless: &[], consequences: &[] }
     }
 
     pub(crate) const fn nothing(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Nothing, rank, words, unless: &[] }
+        Self { explains: Explains::Nothing, rank, words, unless: &[], consequences: &[] }
     }
 
     /// The same, but it adds nothing to findings of these rules.
     pub(crate) const fn unless(self, unless: &'static [&'static str]) -> Self {
         Self { unless, ..self }
+    }
+
+    /// The same, and findings of these rules are its consequences.
+    pub(crate) const fn explaining(self, consequences: &'static [&'static str]) -> Self {
+        Self { consequences, ..self }
     }
 }

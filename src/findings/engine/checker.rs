@@ -3,13 +3,14 @@
 //! For each event, the rules that see its connection only are asked first, then those that compare it with
 //! others.
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
+use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
 use crate::findings::across::Across;
 use crate::findings::across::related::{Knowledge, RelatedConnections};
+use crate::findings::engine::causes;
 use crate::findings::engine::connection::{
     Breach, Breaches, ConnectionChecker, request_place, response_place,
 };
-use crate::findings::engine::context::{CaptureContext, ComparisonContext, EndSeen};
+use crate::findings::engine::context::{CaptureContext, CauseSeen, ComparisonContext, EndSeen};
 use crate::findings::engine::dispatch::{RULES_BY_TRIGGER, TriggeredRule};
 use crate::findings::engine::revisions::{FindingConnection, RevisableFindings};
 use crate::findings::engine::rule::Rule;
@@ -20,6 +21,7 @@ use crate::findings::named::NamedConnections;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
+use crate::findings::state::past_findings::{MOST_PAST_FINDINGS, PastFinding};
 use crate::findings::state::stream_window::{StreamWindow, WindowBudget};
 use crate::stream::{Chunk, Direction, Origin, PerDirection};
 use crate::websocket::Opcode;
@@ -49,6 +51,8 @@ struct ConnectionSlot {
     windows: PerDirection<StreamWindow>,
     /// Findings so far, by rule.
     counts: Vec<(&'static Rule, u64)>,
+    /// The first of them, for causes.
+    past: Vec<PastFinding>,
 }
 
 impl Checker {
@@ -173,10 +177,32 @@ impl Checker {
             self.found.list.sort_by_key(|breach| breach.by.position);
         }
         self.report(connection, origin, out);
+        if let ConnectionEvent::Ended(ending) = event {
+            self.find_cause(connection, *ending, origin, out);
+        }
         self.observe(connection, origin, event);
         self.across.observe(connection, event);
         if let ConnectionEvent::Ended(_) = event {
             self.forget(connection, out);
+        }
+    }
+
+    /// Tests all causes on a connection that has ended, and reports the one that explains most.
+    fn find_cause(
+        &mut self,
+        connection: &Connection,
+        ending: Ending,
+        origin: Origin,
+        out: &mut impl Findings,
+    ) {
+        let Some(Some(slot)) = self.slots.get(connection.slot) else { return };
+        let subject = CauseSeen { ending, state: &slot.checker.state, past: &slot.past };
+        let (across, settings) = (&self.across, &self.settings);
+        let context = ComparisonContext { connection, across, settings, subject };
+        let excluded = causes::test(&context, &mut self.found);
+        self.report(connection, origin, out);
+        if !excluded.is_empty() {
+            out.excluded(connection.id, excluded);
         }
     }
 
@@ -189,6 +215,7 @@ impl Checker {
             self.across.note(connection.id, rule.broken(), violation.direction);
             slot.derail(rule, &violation);
             if slot.count(rule) <= self.settings.each {
+                slot.remember(rule, &violation);
                 let peers = Peers { client: connection.client, server: connection.server };
                 let full = violation.severity.unwrap_or(rule.severity);
                 if rule.is_about_any_connection() && of_connection.is_none() {
@@ -299,6 +326,19 @@ impl ConnectionSlot {
             && let (Some(direction), Some(span)) = (violation.direction, violation.span)
         {
             self.windows.get_mut(direction).derail(span.start);
+        }
+    }
+
+    /// Remembers a finding for causes.
+    fn remember(&mut self, rule: &'static Rule, violation: &Violation) {
+        if self.past.len() < MOST_PAST_FINDINGS {
+            self.past.push(PastFinding {
+                rule: rule.broken(),
+                severity: violation.severity.unwrap_or(rule.severity),
+                direction: violation.direction,
+                side: violation.side,
+                span: violation.span,
+            });
         }
     }
 

@@ -2,10 +2,12 @@
 
 use crate::analysis::event::{Connection, Ending};
 use crate::findings::across::Across;
+use crate::findings::engine::severity::Severity;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::capture::CaptureMemory;
 use crate::findings::state::connection::{ConnectionState, PeerState};
-use crate::stream::Direction;
+use crate::findings::state::past_findings::PastFinding;
+use crate::stream::{Direction, Side};
 use crate::websocket::{Frame, Message};
 
 /// An event on a connection, before it is remembered, and what was remembered of this connection before it.
@@ -37,6 +39,18 @@ pub(crate) struct ComparisonContext<'a, T> {
 pub(crate) struct EndSeen<'a> {
     pub(crate) ending: Ending,
     pub(crate) state: &'a ConnectionState,
+}
+
+/// A connection that has ended, with everything that was found on it: what a cause is tested on.
+pub(crate) type CauseContext<'a> = ComparisonContext<'a, CauseSeen<'a>>;
+
+/// The end of a connection, and everything that was found on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CauseSeen<'a> {
+    pub(crate) ending: Ending,
+    pub(crate) state: &'a ConnectionState,
+    /// What the rules found on it, in the order in which they did.
+    pub(crate) past: &'a [PastFinding],
 }
 
 /// The whole capture, at its end.
@@ -98,5 +112,23 @@ impl<'a> ComparisonContext<'a, EndSeen<'a>> {
             settings: self.settings,
             subject: self.subject.ending,
         }
+    }
+}
+
+impl<'a> CauseContext<'a> {
+    /// The first finding of a rule on this connection.
+    pub(crate) fn found(&self, id: &str) -> Option<&'a PastFinding> {
+        self.subject.past.iter().find(|past| past.rule.id == id)
+    }
+
+    /// The first violation in what a side sent, for which its receiver must refuse it.
+    pub(crate) fn first_violation(&self, direction: Direction) -> Option<&'a PastFinding> {
+        self.subject.past.iter().find(|past| {
+            past.direction == Some(direction)
+                && past.side == Some(Side::sender(direction))
+                && past.severity > Severity::Note
+                && (past.rule.is_fatal
+                    || ["HS-", "PMD-"].iter().any(|it| past.rule.id.starts_with(it)))
+        })
     }
 }

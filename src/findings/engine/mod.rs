@@ -2,6 +2,7 @@
 
 pub(crate) mod broken_rule;
 pub(crate) mod cause;
+mod causes;
 pub(crate) mod checker;
 pub(crate) mod connection;
 pub(crate) mod context;

@@ -104,7 +104,8 @@ impl RevisableFindings {
             let after = related.severity_on(route, server_name, (finding.rule, finding.full));
             let before = std::mem::replace(&mut finding.reported, after);
             if before != after {
-                report(Revision { number: finding.number, before, after });
+                let is_cause = finding.rule.is_cause();
+                report(Revision { number: finding.number, before, after, is_cause });
             }
         }
     }

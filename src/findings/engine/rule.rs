@@ -110,7 +110,14 @@ impl Rule {
     /// Whether its findings matter only on connections that have to do with WebSocket: those about the
     /// network, TLS and handshakes that failed.
     pub(crate) fn is_about_any_connection(&self) -> bool {
-        matches!(self.group(), "NET" | "TLS") || ("HS-40".."HS-55").contains(&self.id)
+        matches!(self.group(), "NET" | "TLS")
+            || ("HS-40".."HS-55").contains(&self.id)
+            || self.is_cause()
+    }
+
+    /// Whether it is a cause, the conclusion from what was found, rather than a violation.
+    pub fn is_cause(&self) -> bool {
+        self.group() == "WHY"
     }
 
     /// The group of a rule: its id without the number, for example `WS-F`.

@@ -2,8 +2,8 @@
 
 use crate::analysis::event::{ConnectionEvent, Ending};
 use crate::findings::engine::context::{
-    CaptureContext, ComparisonContext, EndSeen, FrameSeen, InvalidUtf8, MessageSeen, NotAFrame,
-    RuleContext,
+    CaptureContext, CauseContext, ComparisonContext, EndSeen, FrameSeen, InvalidUtf8, MessageSeen,
+    NotAFrame, RuleContext,
 };
 use crate::findings::engine::violation::Violations;
 use crate::http::Handshake;
@@ -88,6 +88,9 @@ triggers! {
     End(RuleContext<'_, Ending>) => end, fatal: false;
     /// The same, but the check compares it with other connections.
     CompareEnd(ComparisonContext<'_, EndSeen<'_>>) => compare_end, fatal: false;
+    /// Every connection, when it or the capture ends, after all rules: whether a cause holds. Of those that
+    /// hold, the one with the lowest rank is reported.
+    Cause(CauseContext<'_>) => cause, fatal: false;
     /// Once, when the capture ends.
     Capture(CaptureContext<'_>) => capture, fatal: false;
 }

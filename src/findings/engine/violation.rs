@@ -104,6 +104,8 @@ pub(crate) struct Violations {
     spare: Violation,
     /// Where a fault is unless its rule says otherwise.
     place: ViolationPlace,
+    /// Why the cause that is being tested does not hold.
+    excluded: Option<String>,
 }
 
 /// Where what is looked at is, and who sent it.
@@ -134,6 +136,16 @@ impl Violations {
             // Never: one was pushed just now.
             None => &mut self.spare,
         }
+    }
+
+    /// Says why a cause that would explain this case is excluded by what was captured.
+    pub(crate) fn exclude(&mut self, because: impl Into<String>) {
+        self.excluded = Some(because.into());
+    }
+
+    /// Takes why the cause is excluded, if it is.
+    pub(crate) fn take_excluded(&mut self) -> Option<String> {
+        self.excluded.take()
     }
 
     pub(crate) fn set_place(&mut self, place: ViolationPlace) {

@@ -10,6 +10,7 @@ mod message;
 mod network;
 mod tls;
 
+use crate::findings::causes;
 use crate::findings::engine::rule::Rule;
 
 /// All rules, in the order of the catalogue: group by group, in each by number.
@@ -52,6 +53,7 @@ pub const GROUPS: &[Group] = &[
     Group { title: "permessage-deflate", tables: deflate::TABLES },
     Group { title: "Health", tables: health::TABLES },
     Group { title: "The capture itself", tables: &[capture::RULES] },
+    Group { title: "Causes", tables: causes::TABLES },
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::findings::engine::header_class::HeaderClasses;
 use crate::findings::state::handshake::HandshakeState;
 use crate::findings::state::health::HealthState;
 use crate::findings::state::masking_keys::MaskingKeys;
+use crate::findings::state::recent_messages::RecentMessages;
 use crate::http::{Handshake, names_engine_io};
 use crate::stream::{Direction, Gap, GapCause, Origin, PerDirection, Side, Span, length_u64};
 use crate::websocket::subprotocol::{Misfit, REGISTRY, Reader};
@@ -83,6 +84,8 @@ pub(crate) struct PeerState {
     pub(crate) misfit: Option<Misfit>,
     /// Data frames since the handshake.
     pub(crate) data_frames: u64,
+    /// What it said at first and lately.
+    pub(crate) recent: RecentMessages,
 }
 
 /// Whether a fragmented message is open.
@@ -108,11 +111,13 @@ pub(crate) struct FragmentedMessage {
 }
 
 /// A Close as it was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CloseSent {
     pub(crate) span: Span,
     /// `None` if it had none.
     pub(crate) code: Option<u16>,
+    /// Its reason, as bytes.
+    pub(crate) reason: Box<[u8]>,
     /// How far its sender had received the other side's stream, as an offset.
     pub(crate) received: u64,
 }
@@ -402,8 +407,9 @@ impl ConnectionState {
             Opcode::Close => {
                 let received = connection.received(direction.reverse());
                 let code = message.close.and_then(|close| close.code);
+                let reason = message.close.map(|close| close.reason.into()).unwrap_or_default();
                 let side = self.sides.get_mut(direction);
-                let close = CloseSent { span: message.span, code, received };
+                let close = CloseSent { span: message.span, code, reason, received };
                 side.close.get_or_insert_with(|| Box::new(close));
                 // What was open will never be finished, and WS-M02 has said so.
                 side.open = OpenMessage::No;
@@ -416,6 +422,7 @@ impl ConnectionState {
             }
             Opcode::Pong => self.pong(direction, message),
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                self.sides.get_mut(direction).recent.add(message);
                 if self.awaits_open && direction == Direction::ServerToClient {
                     self.opened(message);
                 }

@@ -24,6 +24,8 @@ pub(crate) struct HandshakeState {
     pub(crate) asked: Option<PendingRequest>,
     /// The latest handshake that was refused.
     pub(crate) refused: Option<Box<Handshake>>,
+    /// The heads of the handshake that was accepted.
+    pub(crate) accepted_heads: Option<Box<Handshake>>,
 }
 
 /// A request for a WebSocket that waits for its response.
@@ -37,7 +39,8 @@ pub(crate) struct PendingRequest {
 impl HandshakeState {
     /// Memory taken by the heads that are kept, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.refused.as_ref().map_or(0, |handshake| handshake.memory())
+        let heads = [&self.refused, &self.accepted_heads].into_iter().flatten();
+        heads.map(|handshake| handshake.memory()).fold(0, usize::saturating_add)
     }
 
     /// Remembers a broken rule, if it is one about the request or the response.
@@ -81,6 +84,7 @@ impl HandshakeState {
         }
         self.asked = None;
         self.accepted = Some(response.span);
+        self.accepted_heads = Some(Box::new(handshake.clone()));
         let accepted = handshake.extensions_accepted().unwrap_or_default();
         let list = extension::parse(&accepted);
         self.deflate = DeflateParams::from_accepted(&list);

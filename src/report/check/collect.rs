@@ -113,7 +113,9 @@ impl CheckCollector {
         if !self.choice.has(finding.rule, finding.connection) {
             return;
         }
-        self.found.add(finding.severity, 1);
+        if !finding.rule.is_cause() {
+            self.found.add(finding.severity, 1);
+        }
         self.kept = self.kept.saturating_add(finding.memory());
         match (finding.connection, finding.peers) {
             (Some(id), Some(Peers { client, server })) => {
@@ -222,7 +224,9 @@ impl Journal for CheckCollector {
             };
             if let Some(finding) = of_connection.findings.get_mut(place) {
                 finding.severity = revision.after;
-                self.found.move_one(revision.before, revision.after);
+                if !revision.is_cause {
+                    self.found.move_one(revision.before, revision.after);
+                }
             }
             return;
         }

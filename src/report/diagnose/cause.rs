@@ -19,7 +19,7 @@ pub(super) fn sort<'f>(
     let rank = |finding: &Finding| {
         if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { rank(finding.rule) }
     };
-    sorted.sort_by_key(|finding| (rank(finding), finding.first.packet));
+    sorted.sort_by_key(|finding| (!finding.rule.is_cause(), rank(finding), finding.first.packet));
     let ids: Vec<&str> = sorted.iter().map(|finding| finding.rule.id).collect();
     sorted.retain(|finding| {
         let unless = finding.rule.explains.map_or(&[][..], |cause| cause.unless);

@@ -10,7 +10,7 @@ use super::story::{Story, Verdict};
 use super::unused::Names;
 use super::{Diagnosis, Extent};
 use crate::analysis::event::{Carrier, Connection, ConnectionId, Ending};
-use crate::findings::Finding;
+use crate::findings::{ExcludedCause, Finding};
 use crate::journal::history::ConnectionHistory;
 use crate::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
 use crate::report::{Breadth, Report};
@@ -53,6 +53,7 @@ pub struct DiagnoseCollector {
 struct OpenConnection {
     history: ConnectionHistory,
     findings: Vec<Finding>,
+    excluded: Vec<ExcludedCause>,
 }
 
 impl DiagnoseCollector {
@@ -138,7 +139,7 @@ impl DiagnoseCollector {
     }
 
     fn ended(&mut self, connection: &Connection, ending: Ending, chosen: bool) {
-        let OpenConnection { history, findings } =
+        let OpenConnection { history, findings, excluded } =
             self.open.remove(&connection.id).unwrap_or_default();
         let is_shown = ending.relevant || self.breadth == Breadth::All;
         if !is_shown && findings.is_empty() {
@@ -146,6 +147,7 @@ impl DiagnoseCollector {
         }
         let mut story = Story::new(connection, ending, history, findings);
         story.chosen = chosen;
+        story.excluded = excluded;
         if self.stories.len() >= KEPT_WHOLE {
             story.shrink();
         }
@@ -185,6 +187,10 @@ impl Journal for DiagnoseCollector {
             matcher.frame_started(connection, direction, frame);
         }
         self.open.entry(connection.id).or_default().history.frame_started(frame);
+    }
+
+    fn excluded(&mut self, connection: ConnectionId, excluded: &[ExcludedCause]) {
+        self.open.entry(connection).or_default().excluded = excluded.to_vec();
     }
 
     fn kept(&self) -> usize {

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::rc::Rc;
+
+use foldhash::HashMap;
 
 use super::story::{Story, Verdict};
+use super::{DiagnoseOptions, Diagnosis};
+use crate::analysis::event::ConnectionId;
 use crate::report::Breadth;
 use crate::report::alike::{LIKE, alike};
 
@@ -50,6 +55,33 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConne
     }
     out.sort_by_key(|block| block.first().map(|story| (rank(story.verdict), story.connection.id)));
     out
+}
+
+/// The connections that are one story, each with all of them.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    of: HashMap<ConnectionId, Rc<[u64]>>,
+}
+
+impl Groups {
+    /// Those of the stories that are written.
+    pub(super) fn of(diagnosis: &Diagnosis, options: &DiagnoseOptions) -> Self {
+        let stories: Vec<&Story> = diagnosis.shown(options).collect();
+        let mut out = Self::default();
+        for block in fold(&stories, Breadth::Relevant) {
+            let ids: Rc<[u64]> = block.stories.iter().map(|story| story.connection.id.0).collect();
+            if ids.len() > 1 {
+                let members = block.stories.iter().map(|story| story.connection.id);
+                out.of.extend(members.map(|id| (id, Rc::clone(&ids))));
+            }
+        }
+        out
+    }
+
+    /// The numbers of the connections that are one story with this one; empty if it is alone.
+    pub(super) fn of_story(&self, story: &Story) -> Vec<u64> {
+        self.of.get(&story.connection.id).map(|ids| ids.to_vec()).unwrap_or_default()
+    }
 }
 
 /// What stories that are reported once have in common.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::fold::Groups;
 use super::ndjson::{StoryLine, SummaryOf};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, Story, StoryUpdate};
 use crate::report::ndjson::{FindingLine, Times};
@@ -48,6 +49,7 @@ impl DiagnoseWriter for DiagnoseJson<'_> {
     fn file(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
         self.begin()?;
         let Self { clock, options, .. } = self;
+        let groups = Groups::of(diagnosis, options);
         let stories: Vec<_> = diagnosis
             .shown(options)
             .map(|story| (story, Times::of(&story.connection, clock)))
@@ -57,7 +59,7 @@ impl DiagnoseWriter for DiagnoseJson<'_> {
             findings: diagnosis.capture.iter().map(|it| FindingLine::new(it, clock)).collect(),
             connections: stories
                 .iter()
-                .map(|(story, times)| StoryLine::new(story, times, clock))
+                .map(|(story, times)| StoryLine::new(story, groups.of_story(story), times, clock))
                 .collect(),
             summary: SummaryOf::new(diagnosis),
         };

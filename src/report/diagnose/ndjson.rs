@@ -4,17 +4,18 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::fold::Groups;
 use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart};
 use crate::describe::phases::Phase;
-use crate::findings::Finding;
+use crate::findings::{ExcludedCause, Finding};
 use crate::report::check::Files;
 use crate::report::ndjson::{
     ConnectionLine, FindingLine, OfFile, SummaryLine, Times, milliseconds,
 };
-use crate::stream::Timestamp;
+use crate::stream::{Side, Timestamp};
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
@@ -41,7 +42,7 @@ impl<'w> DiagnoseNdjson<'w> {
 impl DiagnoseWriter for DiagnoseNdjson<'_> {
     fn story(&mut self, story: &Story) -> io::Result<()> {
         let times = Times::of(&story.connection, &mut self.clock);
-        let line = StoryLine::new(story, &times, &mut self.clock);
+        let line = StoryLine::new(story, Vec::new(), &times, &mut self.clock);
         self.write(&line)
     }
 
@@ -60,9 +61,10 @@ impl DiagnoseWriter for DiagnoseNdjson<'_> {
             self.write(&OfFile { line, file })?;
         }
         let options = self.options.clone();
+        let groups = Groups::of(diagnosis, &options);
         for story in diagnosis.shown(&options) {
             let times = Times::of(&story.connection, &mut self.clock);
-            let line = StoryLine::new(story, &times, &mut self.clock);
+            let line = StoryLine::new(story, groups.of_story(story), &times, &mut self.clock);
             self.write(&OfFile { line, file })?;
         }
         self.write(&OfFile { line: SummaryOf::new(diagnosis), file })
@@ -81,12 +83,20 @@ pub(super) struct StoryLine<'a> {
     verdict: &'static str,
     /// The verdict in words.
     reason: &'a str,
-    /// Ids of the rules that explain it, most exact first.
+    /// The numbers of the connections that are one story with it, its own included; empty if it is alone.
+    group: Vec<u64>,
+    /// The cause, then rules and causes that are independent of it.
     cause: Vec<&'static str>,
+    /// Ids of the rules that were broken because of it.
+    consequences: Vec<&'static str>,
+    /// Who has to change something for the first cause; null if nobody is known.
+    side: Option<&'static str>,
     /// What to do; null where nothing is to be done.
     remedy: Option<&'a str>,
     /// The possible reasons for the first cause, if there are several, and how to distinguish them.
     candidates: Vec<CandidateFields>,
+    /// Causes that would fit, and what excludes them.
+    excluded: Vec<ExcludedFields<'a>>,
     /// What `cause` rests on.
     evidence: Vec<EvidenceFields<'a>>,
     /// Ids of rules that were broken beside.
@@ -95,7 +105,12 @@ pub(super) struct StoryLine<'a> {
 }
 
 impl<'a> StoryLine<'a> {
-    pub(super) fn new(story: &'a Story, times: &'a Times, clock: &mut Rfc3339) -> Self {
+    pub(super) fn new(
+        story: &'a Story,
+        group: Vec<u64>,
+        times: &'a Times,
+        clock: &mut Rfc3339,
+    ) -> Self {
         let causes = story.causes();
         let phases = story.phases();
         let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
@@ -103,7 +118,10 @@ impl<'a> StoryLine<'a> {
             line: ConnectionLine::new(&story.connection, story.ending, times),
             verdict: story.verdict.name(),
             reason: &story.words,
+            group,
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
+            consequences: story.consequences(),
+            side: causes.first().and_then(|finding| finding.side).map(Side::name),
             remedy: causes.first().map(|finding| remedy(finding, story.history.as_deref())),
             candidates: causes
                 .first()
@@ -111,6 +129,7 @@ impl<'a> StoryLine<'a> {
                 .flat_map(|finding| apart::candidates(finding.rule.id, story.silence()))
                 .map(|(cause, sign)| CandidateFields { cause, sign })
                 .collect(),
+            excluded: story.excluded.iter().map(ExcludedFields::new).collect(),
             evidence: causes.iter().map(|finding| EvidenceFields::new(finding)).collect(),
             also: story.asides().iter().map(|rule| rule.id).collect(),
             phases: phases.into_iter().map(|phase| PhaseFields::new(phase, start, clock)).collect(),
@@ -154,6 +173,19 @@ struct CandidateFields {
     cause: &'static str,
     /// What would show that it is this one.
     sign: &'static str,
+}
+
+/// A cause that does not hold.
+#[derive(Serialize)]
+struct ExcludedFields<'a> {
+    cause: &'static str,
+    because: &'a str,
+}
+
+impl<'a> ExcludedFields<'a> {
+    fn new(excluded: &'a ExcludedCause) -> Self {
+        Self { cause: excluded.rule.id, because: &excluded.because }
+    }
 }
 
 /// A finding that explains a connection.

@@ -3,7 +3,7 @@
 use super::cause;
 use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState, Transport};
 use crate::describe::phases::{Phase, PhaseSource, phases};
-use crate::findings::{Explains, Finding, RelatedConnections, Rule, Severity};
+use crate::findings::{ExcludedCause, Explains, Finding, RelatedConnections, Rule, Severity};
 use crate::journal::history::ConnectionHistory;
 use crate::stream::Direction;
 use crate::websocket::CloseCode;
@@ -17,6 +17,8 @@ pub struct Story {
     pub(super) history: Option<Box<ConnectionHistory>>,
     /// What was found, in the order in which it was.
     pub(super) findings: Vec<Finding>,
+    /// Causes that what was captured excludes.
+    pub(super) excluded: Vec<ExcludedCause>,
     /// Whether a filter chose it.
     pub(super) chosen: bool,
     /// Whether it has to do with WebSocket, as far as is known.
@@ -102,6 +104,7 @@ impl Story {
             ending,
             history: Some(Box::new(history)),
             findings,
+            excluded: Vec::new(),
             chosen: true,
             related: Related::Yes,
             verdict: Verdict::Fine,
@@ -155,15 +158,40 @@ impl Story {
         })
     }
 
-    /// The findings that explain it, that which explains most first.
+    /// The findings that explain it, that which explains most first; without what follows from that.
     pub(super) fn causes(&self) -> Vec<&Finding> {
+        let mut causes = self.explanations();
+        let Some(first) = causes.first().copied().filter(|first| first.rule.is_cause()) else {
+            return causes;
+        };
+        causes.retain(|it| {
+            it.rule.id == first.rule.id || !(it.rule.is_cause() || it.is_consequence_of(first))
+        });
+        causes
+    }
+
+    /// The rules whose findings follow from the first cause, each once.
+    pub(super) fn consequences(&self) -> Vec<&'static str> {
+        let causes = self.causes();
+        let mut rules: Vec<&'static str> = Vec::new();
+        for finding in &self.findings {
+            let follows = causes.first().is_some_and(|first| finding.is_consequence_of(first));
+            if follows && !rules.contains(&finding.rule.id) {
+                rules.push(finding.rule.id);
+            }
+        }
+        rules
+    }
+
+    /// All findings that explain something, that which explains most first.
+    fn explanations(&self) -> Vec<&Finding> {
         let speaks = |finding: &&Finding| match finding.explains() {
             Explains::Failure
             | Explains::BrokenRule
             | Explains::Drop
             | Explains::Trouble
             | Explains::Undecodable => true,
-            Explains::Nothing => self.gave_up_over(finding.rule),
+            Explains::Nothing => false,
         };
         let mut causes =
             cause::sort(self.findings.iter().filter(speaks), |it| self.is_tolerated(it));
@@ -213,6 +241,7 @@ impl Story {
         for finding in &self.findings {
             let rule = finding.rule;
             let is_known = rules.iter().any(|it| it.id == rule.id)
+                || causes.first().is_some_and(|first| finding.is_consequence_of(first))
                 || causes.iter().any(|it| it.rule.id == rule.id)
                 // What is only a consequence says nothing new.
                 || rule.explains() != Explains::Nothing;
@@ -229,16 +258,6 @@ impl Story {
             return None;
         }
         self.causes().iter().map(|finding| finding.severity).max()
-    }
-
-    /// Whether a client left at once, without a word, after an answer that was allowed but not what
-    /// it had hoped for.
-    fn gave_up_over(&self, rule: &Rule) -> bool {
-        let Some(history) = &self.history else { return false };
-        let amounts = &history.data;
-        let said = amounts.client.messages > 0 || amounts.server.messages > 0;
-        let by_client = history.ended.is_some_and(|end| end.by == Direction::ClientToServer);
-        rule.id == "HS-22" && !said && by_client
     }
 
     /// Whether frames went both ways, or could have: the client found nothing to refuse.
@@ -270,10 +289,16 @@ impl Story {
     fn judge(&mut self) {
         let Some(history) = self.history.as_deref() else { return };
         let causes = self.causes();
-        let parts: Vec<Explains> = causes.iter().map(|finding| finding.explains()).collect();
+        let all = self.explanations();
+        let parts: Vec<Explains> = all.iter().map(|finding| finding.explains()).collect();
         let has = |part| parts.contains(&part);
-        let ended_badly = causes.iter().any(|finding| is_drop(finding, history, self.ending));
-        let verdict = if self.is_opened(history) {
+        let ended_badly = all.iter().any(|finding| is_drop(finding, history, self.ending));
+        let never_opened = causes
+            .first()
+            .is_some_and(|first| first.rule.is_cause() && first.explains() == Explains::Failure);
+        let verdict = if never_opened {
+            Verdict::Failed
+        } else if self.is_opened(history) {
             if ended_badly {
                 Verdict::Dropped
             } else if has(Explains::BrokenRule) || has(Explains::Trouble) || has(Explains::Failure)

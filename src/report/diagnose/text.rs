@@ -97,6 +97,11 @@ impl<'w> DiagnoseText<'w> {
             self.phase(phase, start)?;
         }
         self.explain(causes, Some(story))?;
+        let consequences = story.consequences();
+        if !consequences.is_empty() {
+            let text = format!("consequences: {}", consequences.join(", "));
+            self.paragraph("Then", LABEL, &text, Some(Role::Dim))?;
+        }
         let asides = story.asides();
         if !asides.is_empty() {
             let ids: Vec<&str> = asides.iter().map(|rule| rule.id).collect();

@@ -35,7 +35,7 @@ impl<'a> FindingLine<'a> {
         let Finding { rule, first, last, .. } = finding;
         let packets = (first.packet != PacketId(0)).then_some([first.packet.0, last.packet.0]);
         Self {
-            kind: "finding",
+            kind: if rule.is_cause() { "cause" } else { "finding" },
             connection: finding.connection.map(|id| id.0),
             time: packets.map(|_| clock.text(last.time).to_owned()),
             packets,

@@ -130,7 +130,7 @@ pub(super) const MUST_REFUSE: [&str; 11] = [
 ];
 
 /// What a client must refuse in a response (RFC 6455 §4.1, §9.1; RFC 7692 §7.1).
-pub(super) const MUST_FAIL: [&str; 15] = [
+pub(crate) const MUST_FAIL: [&str; 15] = [
     "HS-09", "HS-14", "HS-16", "HS-17", "HS-18", "HS-19", "HS-20", "HS-21", "PMD-01", "PMD-02",
     "PMD-03", "PMD-04", "PMD-05", "PMD-06", "PMD-07",
 ];

@@ -1,7 +1,7 @@
 //! Rules about the opening handshake: what both sides owe (HS-01 to HS-31, HS-55 to HS-57), and why it
 //! failed (HS-40 to HS-54).
 
-mod after_response;
+pub(crate) mod after_response;
 mod client_fields;
 mod fields;
 pub(crate) mod fields_read;

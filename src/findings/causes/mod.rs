@@ -1,0 +1,34 @@
+//! The causes: what explains the findings of a connection, one file for each.
+//!
+//! A cause is a rule of the catalogue whose check is asked once, when a connection has ended and all rules
+//! have been asked (`Check::Cause`): it has a hypothesis, and a test of it on what was captured. Of the causes
+//! that hold on a connection, the one with the lowest rank is reported. What several connections show together
+//! becomes known later, and is reported then (`Check::Capture`).
+
+mod gave_up;
+mod legal_refused;
+mod response_refused;
+
+use crate::findings::engine::rule::Rule;
+
+/// All causes, in one table for each file.
+pub(crate) const TABLES: &[&[Rule]] =
+    &[response_refused::RULES, gave_up::RULES, legal_refused::RULES];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::engine::cause::Explains;
+
+    #[test]
+    fn causes_explain_something_and_name_rules_that_exist() {
+        for cause in TABLES.iter().copied().flatten() {
+            let explains = cause.explains.unwrap();
+            assert!(cause.is_cause() && explains.explains != Explains::Nothing, "{}", cause.id);
+            for start in explains.consequences {
+                let is_known = crate::findings::rules().any(|rule| rule.id.starts_with(start));
+                assert!(is_known && !start.starts_with("WHY"), "{}: {start}", cause.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The latest data messages of a side: what it said before something ended.
+
+use std::collections::VecDeque;
+
+use crate::stream::Span;
+use crate::websocket::{Message, Opcode};
+
+/// The latest data messages of a side.
+#[derive(Debug, Default)]
+pub(crate) struct RecentMessages {
+    /// The oldest first.
+    latest: VecDeque<RecentMessage>,
+    /// How many data messages there were.
+    pub(crate) count: u64,
+    /// What was true of any of them.
+    traits: MessageTraits,
+}
+
+/// What may be special about a message: a set.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct MessageTraits(u8);
+
+impl MessageTraits {
+    /// It has no content.
+    pub(crate) const EMPTY: Self = Self(1);
+    /// It is binary.
+    pub(crate) const BINARY: Self = Self(1 << 1);
+    /// It was sent in several frames.
+    pub(crate) const FRAGMENTED: Self = Self(1 << 2);
+    /// It is compressed.
+    pub(crate) const COMPRESSED: Self = Self(1 << 3);
+    /// It is compressed, and was sent in several frames.
+    pub(crate) const COMPRESSED_FRAGMENTS: Self = Self(1 << 4);
+    /// It refers to earlier messages (context takeover, RFC 7692 §7.1.1).
+    pub(crate) const NEEDS_CONTEXT: Self = Self(1 << 5);
+    /// Its length needs 16 bits or more (RFC 6455 §5.2).
+    pub(crate) const LONGER_THAN_125: Self = Self(1 << 6);
+    /// Its length needs 64 bits.
+    pub(crate) const LONGER_THAN_65535: Self = Self(1 << 7);
+
+    fn of(message: &Message<'_>) -> Self {
+        let is_fragmented = message.frames > 1;
+        [
+            (message.length == 0, Self::EMPTY),
+            (message.opcode == Opcode::Binary, Self::BINARY),
+            (is_fragmented, Self::FRAGMENTED),
+            (message.compressed, Self::COMPRESSED),
+            (message.compressed && is_fragmented, Self::COMPRESSED_FRAGMENTS),
+            // A distance beyond its own beginning, which is less than its length from anywhere in it.
+            (message.reach > 0 && u64::from(message.reach) >= message.length, Self::NEEDS_CONTEXT),
+            (message.wire_length > 125, Self::LONGER_THAN_125),
+            (message.wire_length > 65_535, Self::LONGER_THAN_65535),
+        ]
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .fold(Self::default(), |all, (_, one)| Self(all.0 | one.0))
+    }
+
+    /// Whether one is in the set.
+    pub(crate) fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
+}
+
+/// A data message, and how it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct RecentMessage {
+    pub(crate) opcode: Opcode,
+    pub(crate) span: Span,
+    /// Its content, inflated, in bytes.
+    length: u64,
+    /// Whether all of it was captured and could be read.
+    is_complete: bool,
+    /// What is true of it, and was not of any message of its sender before it.
+    pub(crate) novel: MessageTraits,
+    /// The beginning of its content: all of it if that is shorter than [`MOST_CONTENT`].
+    pub(crate) content: Vec<u8>,
+}
+
+impl RecentMessages {
+    /// The latest ones, the last first.
+    pub(crate) fn backwards(&self) -> impl Iterator<Item = &RecentMessage> {
+        self.latest.iter().rev()
+    }
+
+    /// Remembers a data message. Takes no memory once there were a few.
+    pub(crate) fn add(&mut self, message: &Message<'_>) {
+        self.count = self.count.saturating_add(1);
+        let mut kept = if self.latest.len() < MOST_MESSAGES {
+            RecentMessage::of(message, Vec::new())
+        } else {
+            let oldest = self.latest.pop_front();
+            RecentMessage::of(message, oldest.map(|oldest| oldest.content).unwrap_or_default())
+        };
+        let traits = MessageTraits::of(message);
+        kept.novel = MessageTraits(traits.0 & !self.traits.0);
+        self.traits = MessageTraits(self.traits.0 | traits.0);
+        self.latest.push_back(kept);
+    }
+}
+
+impl RecentMessage {
+    fn of(message: &Message<'_>, mut content: Vec<u8>) -> Self {
+        content.clear();
+        let all = message.content;
+        content.extend_from_slice(all.get(..MOST_CONTENT).unwrap_or(all));
+        Self {
+            opcode: message.opcode,
+            span: message.span,
+            length: message.length,
+            is_complete: message.complete,
+            novel: MessageTraits::default(),
+            content,
+        }
+    }
+
+    /// Its content, if it is a text that is kept whole.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let is_whole = u64::try_from(self.content.len()).is_ok_and(|kept| kept == self.length);
+        let is_text = self.opcode == Opcode::Text && self.is_complete && is_whole;
+        std::str::from_utf8(&self.content).ok().filter(|_| is_text)
+    }
+}
+
+/// Messages of a side that are remembered.
+const MOST_MESSAGES: usize = 3;
+
+/// Bytes that are kept of each.
+const MOST_CONTENT: usize = 256;
