@@ -91,8 +91,8 @@ fn an_overview_of_many_messages_leaves_none_out() {
         packets += 1;
     });
     pipeline.finish(&Reading::default(), &mut timeline);
-    let counts = timeline.counts();
-    let all = Timestamp(counts.start.0)..Timestamp(counts.end.0 + 1);
+    let times = timeline.times().range();
+    let all = Timestamp(times.0.0)..Timestamp(times.1.0 + 1);
     let one = [ConnectionId(1)];
     for of in [None, Some(&one[..])] {
         let buckets = timeline.density(all.clone(), 100, of);

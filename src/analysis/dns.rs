@@ -25,7 +25,7 @@ pub struct Lookup {
 impl Lookup {
     /// Nanoseconds from the question to the answer.
     pub fn duration(&self) -> Option<u64> {
-        self.question.map(|question| self.answer.time.since(question.time))
+        self.answer.time.measured_since(self.question?.time)
     }
 }
 

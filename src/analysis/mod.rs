@@ -22,10 +22,10 @@ mod times;
 pub(crate) use self::layers::cipher;
 pub use self::options::AnalyzerOptions;
 pub use self::sink::{PayloadPacket, Sink};
+pub use self::times::CaptureTimes;
 
 use crate::analysis::event::{CaptureEvent, Event, EventKind};
 use crate::analysis::table::ConnectionTable;
-use crate::analysis::times::CaptureTimes;
 use crate::capture::Packet;
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};

@@ -49,7 +49,7 @@ pub struct Opening {
 impl Opening {
     /// Nanoseconds from the first SYN to the client's acknowledgement of the answer.
     pub fn duration(&self) -> Option<u64> {
-        Some(self.first_ack?.time.since(self.first_syn?.time))
+        self.first_ack?.time.measured_since(self.first_syn?.time)
     }
 }
 
@@ -119,7 +119,7 @@ pub struct Stalls {
 impl Stalls {
     /// The longest one with its start, where one that goes on is taken to last until `until`.
     pub fn longest_until(&self, until: Origin) -> (u64, Origin) {
-        let open = self.open.map(|start| (until.time.since(start.time), start));
+        let open = self.open.map(|start| (until.time.waited_since(start.time), start));
         open.filter(|(length, _)| *length > self.longest)
             .unwrap_or((self.longest, self.longest_start))
     }
@@ -287,7 +287,7 @@ impl Stalls {
                 self.count = self.count.saturating_add(1);
             }
         } else if let Some(start) = self.open.take() {
-            let length = origin.time.since(start.time);
+            let length = origin.time.waited_since(start.time);
             self.total = self.total.saturating_add(length);
             if length >= self.longest {
                 self.longest = length;

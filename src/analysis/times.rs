@@ -1,10 +1,10 @@
 //! When a capture took place, although a few packets may carry the time of a clock that was wrong.
 
-use crate::stream::Timestamp;
+use crate::stream::{DISTANT, Timestamp};
 
 /// The times of a capture's packets, without those that are far from most of them.
-#[derive(Debug, Default)]
-pub(super) struct CaptureTimes {
+#[derive(Clone, Debug, Default)]
+pub struct CaptureTimes {
     /// Where most packets are.
     main: Period,
     /// Others, each far from all the rest.
@@ -14,6 +14,8 @@ pub(super) struct CaptureTimes {
 /// Times that are close to one another.
 #[derive(Clone, Copy, Debug, Default)]
 struct Period {
+    /// Time of the first packet in the order of the capture.
+    opening: Timestamp,
     first: Timestamp,
     last: Timestamp,
     packets: u64,
@@ -22,15 +24,40 @@ struct Period {
 impl CaptureTimes {
     /// Takes the time of a packet.
     #[inline]
-    pub(super) fn observe(&mut self, time: Timestamp) {
+    pub fn observe(&mut self, time: Timestamp) {
         if !self.main.take(time) {
             self.distant(time);
         }
     }
 
+    /// Whether no packet was seen.
+    pub fn is_empty(&self) -> bool {
+        self.main.packets == 0
+    }
+
     /// The first and last time of the period with most packets.
-    pub(super) fn range(&self) -> (Timestamp, Timestamp) {
+    pub fn range(&self) -> (Timestamp, Timestamp) {
         (self.main.first, self.main.last)
+    }
+
+    /// What times are shown relative to: the first packet of that period, which is not the earliest
+    /// one if the clock stepped back or packets were recorded out of order.
+    pub fn start(&self) -> Timestamp {
+        self.main.opening
+    }
+
+    /// The part of a connection's time that is in the period with most packets; all of it if none is.
+    pub fn usual(&self, opened: Timestamp, ended: Timestamp) -> (Timestamp, Timestamp) {
+        let (opened, ended) = (opened.min(ended), opened.max(ended));
+        let part = (opened.max(self.main.first), ended.min(self.main.last));
+        if part.0 <= part.1 { part } else { (opened, ended) }
+    }
+
+    /// The earliest and the latest time of all periods.
+    pub fn extremes(&self) -> (Timestamp, Timestamp) {
+        self.others.iter().fold(self.range(), |(first, last), other| {
+            (first.min(other.first), last.max(other.last))
+        })
     }
 
     #[cold]
@@ -55,14 +82,14 @@ impl CaptureTimes {
 
 impl Period {
     fn at(time: Timestamp) -> Self {
-        Self { first: time, last: time, packets: 1 }
+        Self { opening: time, first: time, last: time, packets: 1 }
     }
 
     /// Takes a time if it is close.
     #[inline]
     fn take(&mut self, time: Timestamp) -> bool {
-        let is_close = time.0 >= self.first.0.saturating_sub(FAR)
-            && time.0 <= self.last.0.saturating_add(FAR)
+        let is_close = time.0 >= self.first.0.saturating_sub(DISTANT)
+            && time.0 <= self.last.0.saturating_add(DISTANT)
             && self.packets > 0;
         if is_close {
             self.first = self.first.min(time);
@@ -72,9 +99,6 @@ impl Period {
         is_close
     }
 }
-
-/// How far the time of a clock that is wrong is from the others, in nanoseconds: 365 days.
-const FAR: u64 = 365 * 86_400 * 1_000_000_000;
 
 /// Periods beside the main one that are kept; packets of further ones are left out.
 const MOST_PERIODS: usize = 8;
@@ -104,6 +128,11 @@ mod tests {
             }
             let expected = (Timestamp(first * 1_000_000_000), Timestamp(last * 1_000_000_000));
             assert_eq!(times.range(), expected, "{name}");
+            let earliest = seconds.iter().min().map_or(0, |it| it * 1_000_000_000);
+            assert_eq!(times.extremes().0, Timestamp(earliest), "{name}");
+            let is_inside = |second: &&u64| (first..=last).contains(second);
+            let opening = seconds.iter().find(is_inside).map_or(0, |it| it * 1_000_000_000);
+            assert_eq!(times.start(), Timestamp(opening), "{name}");
         }
         let mut times = CaptureTimes::default();
         for second in 0..20 {

@@ -13,8 +13,9 @@ use super::input::Input;
 use super::join::{JoinArgs, one_capture};
 use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
+use crate::analysis::CaptureTimes;
 use crate::capture::{self, CaptureFiles, FileStore, PacketSource, live};
-use crate::stream::length_u64;
+use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
 use crate::tls::KeyLog;
 
@@ -223,7 +224,8 @@ impl SourceArgs {
         };
         let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
         let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
-        Ok(OpenedCapture { source, kind, length, count, stop, wanted })
+        let start = self.open_again(input).and_then(start);
+        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start })
     }
 
     /// Opens files once more, without recording them; `None` for what can be read only once. A file that
@@ -233,7 +235,15 @@ impl SourceArgs {
         let length = Some(files.length()?);
         let source = files.open().ok()?;
         let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
-        Some(OpenedCapture { source, kind: SourceKind::File, length, count, stop, wanted })
+        Some(OpenedCapture {
+            source,
+            kind: SourceKind::File,
+            length,
+            count,
+            stop,
+            wanted,
+            start: None,
+        })
     }
 
     /// Opens the interfaces.
@@ -251,6 +261,7 @@ impl SourceArgs {
             count: self.count(),
             stop,
             wanted: Vec::new(),
+            start: None,
         })
     }
 
@@ -314,6 +325,20 @@ pub(super) struct OpenedCapture {
     pub(super) stop: Arc<AtomicBool>,
     /// The connections that the user asked for, by number; empty for all.
     pub(super) wanted: Vec<u64>,
+    /// What times are relative to; `None` for the first packet.
+    pub(super) start: Option<Timestamp>,
+}
+
+/// What times are relative to in a file, from its first packets: the very first one may have the time
+/// of a clock that was wrong.
+fn start(mut opened: OpenedCapture) -> Option<Timestamp> {
+    let mut times = CaptureTimes::default();
+    for _ in 0..FIRST_PACKETS {
+        // Damage is reported when the capture is read.
+        let Ok(Some(packet)) = opened.source.next_packet() else { break };
+        times.observe(packet.time);
+    }
+    (!times.is_empty()).then(|| times.start())
 }
 
 /// Why nothing is shown of connections that the user asked for: the capture has fewer. `None` if it has
@@ -335,6 +360,9 @@ pub(super) enum SourceKind {
     /// It is captured now.
     Live,
 }
+
+/// Packets of a file among which the usual time is looked for.
+const FIRST_PACKETS: usize = 32;
 
 /// The largest key log that is read, in bytes: about 200,000 connections.
 const LARGEST_KEY_LOG: u64 = 64 << 20;

@@ -117,7 +117,7 @@ fn read<R: Report>(
         };
         let end = end_of(&packet);
         if packets == 0 {
-            report.start(packet.time);
+            report.start(opened.start.unwrap_or(packet.time));
         }
         packets = packets.saturating_add(1);
         pipeline.push(&packet, report);

@@ -104,10 +104,10 @@ impl Handshake {
         self.response.as_ref()?.header("Sec-WebSocket-Accept")
     }
 
-    /// Nanoseconds from the request's last byte to the response's last byte.
+    /// Nanoseconds from the request's last byte to the response's last byte, if they were measured.
     pub fn duration(&self) -> Option<u64> {
         let (request, response) = self.request.as_ref().zip(self.response.as_ref())?;
-        Some(response.span.last.time.since(request.span.last.time))
+        response.span.last.time.measured_since(request.span.last.time)
     }
 
     /// Whether the response began in the capture before the request was whole, which a server that

@@ -33,6 +33,8 @@ pub struct ConnectionHistory {
     pub reset: Option<TcpEnd>,
     /// Bytes that the capture lacks.
     pub missing: u64,
+    /// The packet at which the first of them were found to be missing.
+    pub missing_from: Option<Origin>,
 }
 
 /// A request and its answer.
@@ -87,8 +89,8 @@ pub struct Pings {
     pub sent: u64,
     /// How many a Pong answered.
     pub answered: u64,
-    /// Nanoseconds that the slowest answer took.
-    pub slowest: u64,
+    /// Nanoseconds that the slowest answer took, of those that were measured.
+    pub slowest: Option<u64>,
 }
 
 /// A Close.
@@ -145,7 +147,10 @@ impl ConnectionHistory {
             (EntryKind::Message(message), Some(direction)) => {
                 self.message(direction, message, entry.partner);
             }
-            (EntryKind::Gap(gap), _) => self.missing = self.missing.saturating_add(gap.length),
+            (EntryKind::Gap(gap), _) => {
+                self.missing = self.missing.saturating_add(gap.length);
+                self.missing_from.get_or_insert(entry.origin);
+            }
             (EntryKind::Fin | EntryKind::Reset, _) => {
                 if let Some(connection) = entry.connection {
                     self.state(connection.state, entry.origin);
@@ -169,9 +174,9 @@ impl ConnectionHistory {
         self.recognized.is_some() || status == Some(101)
     }
 
-    /// Nanoseconds between the last frame other than a Close and a packet.
+    /// Nanoseconds between the last frame other than a Close and a later packet.
     pub fn silence(&self, until: Origin) -> Option<u64> {
-        self.latest.map(|latest| until.time.since(latest.time))
+        until.time.measured_since(self.latest?.time)
     }
 
     /// The Close that came first.
@@ -255,7 +260,7 @@ impl ConnectionHistory {
 impl Pings {
     fn answer(&mut self, ping: Origin, pong: Origin) {
         self.answered = self.answered.saturating_add(1);
-        self.slowest = self.slowest.max(pong.time.since(ping.time));
+        self.slowest = self.slowest.max(pong.time.measured_since(ping.time));
     }
 }
 
@@ -383,6 +388,6 @@ mod tests {
         let mut pings = Pings { sent: 3, ..Pings::default() };
         pings.answer(origin(4), origin(9));
         pings.answer(origin(10), origin(12));
-        assert_eq!((pings.answered, pings.slowest), (2, 5));
+        assert_eq!((pings.answered, pings.slowest), (2, Some(5)));
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 use super::style::Style;
-use crate::stream::Direction;
-use crate::text::amount::{grouped, grouped_width, seconds};
+use crate::stream::{Direction, Timestamp};
+use crate::text::amount::{grouped, grouped_width, relative_time};
 use crate::text::escape::escape;
 use crate::text::role::Role;
 
@@ -79,10 +79,14 @@ impl Line {
         self.number(number);
     }
 
-    /// Appends nanoseconds as seconds, to the right of `width` columns.
-    pub(super) fn seconds_right(&mut self, nanoseconds: u64, width: usize) {
+    /// Appends the place of a time on the axis that begins at `start`, to the right of `width` columns.
+    pub(super) fn relative_time_right(
+        &mut self,
+        (start, time): (Timestamp, Timestamp),
+        width: usize,
+    ) {
         self.scratch.clear();
-        seconds(&mut self.scratch, nanoseconds);
+        relative_time(&mut self.scratch, start, time);
         self.spaces(width.saturating_sub(self.scratch.len()));
         self.text.push_str(&self.scratch);
         self.column = self.column.saturating_add(self.scratch.len());
@@ -157,7 +161,7 @@ mod tests {
         line.foreign("日本\x1b".as_bytes(), 20);
         assert_eq!(line.column(), 2 + 7 + 8);
         line.pad_to(20);
-        line.seconds_right(1_500_000_000, 10);
+        line.relative_time_right((Timestamp(0), Timestamp(1_500_000_000)), 10);
         assert_eq!(line.column(), 30);
         let mut whole = Vec::new();
         line.finish(|bytes| whole.extend_from_slice(bytes));

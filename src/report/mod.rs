@@ -27,8 +27,8 @@ use crate::stream::Timestamp;
 ///
 /// A journal cannot return errors, so the first failure to write is kept for [`Report::check`].
 pub trait Report: Journal {
-    /// Takes the time of the first packet, before its entries.
-    fn start(&mut self, _first: Timestamp) {}
+    /// Takes what times are shown relative to, before the first entry.
+    fn start(&mut self, _start: Timestamp) {}
 
     /// Takes an entry that a filter does not choose: a format that numbers its lines counts it.
     fn ignored(&mut self, _entry: &Entry<'_>) {}

@@ -34,7 +34,21 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Nanoseconds from `earlier` to `self`, if they were measured: `None` if the clock went
+    /// backwards or jumped by [`DISTANT`], and for packets whose capture has no times (they are all 0).
+    pub fn measured_since(self, earlier: Self) -> Option<u64> {
+        self.0.checked_sub(earlier.0).filter(|passed| self.0 > 0 && *passed < DISTANT)
+    }
+
+    /// The same, and 0 if they were not measured: what a rule compares with a limit.
+    pub fn waited_since(self, earlier: Self) -> u64 {
+        self.measured_since(earlier).unwrap_or(0)
+    }
 }
+
+/// How far the time of a clock that is wrong is from the others, in nanoseconds: 365 days.
+pub const DISTANT: u64 = 365 * 86_400 * 1_000_000_000;
 
 /// Who sent it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -298,5 +312,20 @@ mod tests {
     #[test]
     fn clock_running_backwards_gives_zero() {
         assert_eq!(Timestamp(5).since(Timestamp(9)), 0);
+        #[rustfmt::skip]
+        let cases = [
+            ("later",            5,           9,           Some(4)),
+            ("at once",          5,           5,           Some(0)),
+            ("backwards",        9,           5,           None),
+            ("without times",    0,           0,           None),
+            ("from no time",     0,           DISTANT,     None),
+            ("a year",           7,           7 + DISTANT, None),
+            ("just below that",  7,           6 + DISTANT, Some(DISTANT - 1)),
+        ];
+        for (name, earlier, later, passed) in cases {
+            let (earlier, later) = (Timestamp(earlier), Timestamp(later));
+            assert_eq!(later.measured_since(earlier), passed, "{name}");
+            assert_eq!(later.waited_since(earlier), passed.unwrap_or(0), "{name}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::stream::Timestamp;
+
 /// Appends a number with commas between groups of three digits.
 pub fn grouped(out: &mut String, number: u64) {
     let (high, low) = (number / GROUP, number % GROUP);
@@ -104,6 +106,14 @@ pub fn seconds(out: &mut String, nanoseconds: u64) {
         let digit = u8::try_from(microseconds / unit % 10).unwrap_or(0);
         out.push(char::from(b'0'.saturating_add(digit)));
     }
+}
+
+/// Appends the place of a time on the axis that begins at `start`, as [`seconds`]: negative before it.
+pub fn relative_time(out: &mut String, start: Timestamp, time: Timestamp) {
+    if time < start {
+        out.push('-');
+    }
+    seconds(out, time.0.abs_diff(start.0));
 }
 
 /// Appends nanoseconds in seconds with six decimals and their unit, or in years: `0.001022 s`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::stream::Span;
+use crate::stream::{Span, Timestamp};
 use crate::text::amount;
 
 /// `1,448`
@@ -28,6 +28,11 @@ pub fn size(bytes: u64) -> String {
 /// `0.5 ms`
 pub fn duration(nanoseconds: u64) -> String {
     written(|out| amount::duration(out, nanoseconds))
+}
+
+/// `0.001022`, or `-0.001022` before the start.
+pub fn relative_time(start: Timestamp, time: Timestamp) -> String {
+    written(|out| amount::relative_time(out, start, time))
 }
 
 /// `0.001022`

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::findings::Severity;
-use crate::stream::{Direction, PerDirection, Timestamp};
+use crate::stream::{DISTANT, Direction, PerDirection, Timestamp, length_u64};
 
 /// What happened in a stretch of time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -32,24 +32,18 @@ impl Bucket {
     }
 }
 
-/// Counts in buckets of equal width, which doubles whenever time outgrows them.
-///
-/// The borders of buckets are multiples of their width, so that those of several of these can be
-/// compared. What is earlier than the first bucket (a clock that stepped back) counts in it.
+/// Counts over time. Those of clocks that were wrong by years are counted apart, so that the buckets
+/// of all others stay narrow.
 #[derive(Clone, Debug)]
 pub(super) struct Density {
-    /// Base-2 logarithm of a bucket's nanoseconds.
-    shift: u32,
-    /// The first bucket begins after so many widths.
-    base: u64,
-    buckets: Vec<Bucket>,
+    periods: Vec<PeriodDensity>,
     most: usize,
 }
 
 impl Density {
     /// Makes one of at most `most` buckets.
     pub(super) fn new(most: usize) -> Self {
-        Self { shift: FINEST, base: 0, buckets: Vec::new(), most }
+        Self { periods: Vec::new(), most }
     }
 
     /// Counts a message or control frame.
@@ -68,13 +62,65 @@ impl Density {
 
     /// Forgets which findings there were.
     pub(super) fn clear_marks(&mut self) {
-        for bucket in &mut self.buckets {
+        for bucket in self.periods.iter_mut().flat_map(|period| &mut period.buckets) {
             bucket.worst = None;
         }
     }
 
     /// Adds what is in `range` to buckets that divide it evenly.
     pub(super) fn add_to(&self, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
+        for period in &self.periods {
+            period.add_to(range, buckets);
+        }
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        let buckets: usize = self.periods.iter().map(|period| period.buckets.capacity()).sum();
+        let periods = self.periods.capacity().saturating_mul(size_of::<PeriodDensity>());
+        buckets.saturating_mul(size_of::<Bucket>()).saturating_add(periods)
+    }
+
+    fn bucket(&mut self, time: Timestamp) -> Option<&mut Bucket> {
+        let place = match self.periods.iter().position(|period| period.is_near(time)) {
+            Some(place) => place,
+            None if self.periods.len() < MOST_PERIODS => {
+                self.periods.push(PeriodDensity::at(time));
+                self.periods.len().saturating_sub(1)
+            }
+            None => return None,
+        };
+        self.periods.get_mut(place)?.bucket(time, self.most)
+    }
+}
+
+/// Counts in buckets of equal width, which doubles whenever time outgrows them.
+///
+/// The borders of buckets are multiples of their width, so that those of several of these can be
+/// compared. What is earlier than the first bucket (a clock that stepped back) counts in it.
+#[derive(Clone, Debug)]
+struct PeriodDensity {
+    /// Base-2 logarithm of a bucket's nanoseconds.
+    shift: u32,
+    /// The first bucket begins after so many widths.
+    base: u64,
+    buckets: Vec<Bucket>,
+}
+
+impl PeriodDensity {
+    fn at(time: Timestamp) -> Self {
+        Self { shift: FINEST, base: time.0 >> FINEST, buckets: Vec::new() }
+    }
+
+    /// Whether a time is less than [`DISTANT`] from the buckets.
+    fn is_near(&self, time: Timestamp) -> bool {
+        let width = 1_u64 << self.shift;
+        let start = self.base << self.shift;
+        let end = start.saturating_add(width.saturating_mul(length_u64(self.buckets.len())));
+        time.0 >= start.saturating_sub(DISTANT) && time.0 <= end.saturating_add(DISTANT)
+    }
+
+    /// Adds what is in `range` to buckets that divide it evenly.
+    fn add_to(&self, range: &Range<Timestamp>, buckets: &mut [Bucket]) {
         for (index, bucket) in (self.base..).zip(&self.buckets) {
             let start = Timestamp(index << self.shift);
             let end = Timestamp(start.0.saturating_add(1 << self.shift));
@@ -92,21 +138,14 @@ impl Density {
         }
     }
 
-    pub(super) fn memory(&self) -> usize {
-        self.buckets.capacity().saturating_mul(size_of::<Bucket>())
-    }
-
-    fn bucket(&mut self, time: Timestamp) -> Option<&mut Bucket> {
-        if self.buckets.is_empty() {
-            self.base = time.0 >> self.shift;
-        }
+    fn bucket(&mut self, time: Timestamp, most: usize) -> Option<&mut Bucket> {
         let mut index = self.index(time);
-        while index >= self.most && self.shift < COARSEST {
+        while index >= most && self.shift < COARSEST {
             self.widen();
             index = self.index(time);
         }
         if index >= self.buckets.len() {
-            self.buckets.resize(index.saturating_add(1).min(self.most), Bucket::default());
+            self.buckets.resize(index.saturating_add(1).min(most), Bucket::default());
         }
         self.buckets.get_mut(index)
     }
@@ -147,6 +186,9 @@ pub(super) fn place(time: Timestamp, range: &Range<Timestamp>, count: usize) -> 
 const FINEST: u32 = 10;
 const COARSEST: u32 = 63;
 
+/// Periods that are counted, each years away from the others; further ones are left out.
+const MOST_PERIODS: usize = 9;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +198,7 @@ mod tests {
     fn nothing_is_lost_however_long_the_capture_becomes() {
         let mut density = Density::new(16);
         let start = 1_700_000_000_000_000_000_u64;
-        // Steps that grow: from a microsecond to days.
+        // Steps that grow: from a microsecond to hours.
         let times: Vec<_> = (0..45).map(|power| Timestamp(start + (1 << power))).collect();
         for time in &times {
             density.count(*time, C);
@@ -164,7 +206,7 @@ mod tests {
         }
         density.mark(times[40], Severity::Warning);
         density.mark(times[44], Severity::Note);
-        assert!(density.buckets.len() <= 16);
+        assert!(density.periods.iter().all(|period| period.buckets.len() <= 16));
         let mut all = [Bucket::default()];
         density.add_to(&(Timestamp(0)..Timestamp(u64::MAX)), &mut all);
         assert_eq!(all[0].entries, PerDirection { client: 45, server: 45 });
@@ -179,7 +221,27 @@ mod tests {
         let mut density = Density::new(4);
         density.count(Timestamp(1 << 20), C);
         density.count(Timestamp(0), C);
-        assert_eq!(density.buckets[0].entries.client, 2);
+        assert_eq!(density.periods[0].buckets[0].entries.client, 2);
+    }
+
+    #[test]
+    fn clocks_that_are_wrong_by_years_do_not_widen_the_buckets() {
+        const NOW: u64 = 1_700_000_000_000_000_000;
+        for outliers in [[0, 4_102_444_800_000_000_000], [4_102_444_800_000_000_000, 0]] {
+            let mut density = Density::new(1 << 10);
+            density.count(Timestamp(outliers[0]), S);
+            for second in 0..100 {
+                density.count(Timestamp(NOW + second * 1_000_000_000), C);
+            }
+            density.mark(Timestamp(NOW + 99_000_000_000), Severity::Error);
+            density.count(Timestamp(outliers[1]), S);
+            let mut buckets = [Bucket::default(); 10];
+            density.add_to(&(Timestamp(NOW)..Timestamp(NOW + 100_000_000_000)), &mut buckets);
+            let clients = buckets.map(|bucket| bucket.entries.client);
+            assert!(clients.iter().all(|count| (9..=11).contains(count)), "{clients:?}");
+            assert!(buckets.iter().all(|bucket| bucket.entries.server == 0));
+            assert_eq!(buckets[9].worst, Some(Severity::Error));
+        }
     }
 
     #[test]

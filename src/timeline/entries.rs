@@ -231,7 +231,7 @@ impl Timeline {
         };
         if let (Some(connection), Some(pinged_by)) = (self.connections.get_mut(at), ping.direction)
         {
-            let time = pong.time.since(ping.time);
+            let Some(time) = pong.time.measured_since(ping.time) else { return };
             connection.round_trips.get_mut(pinged_by).add(time);
             connection.courses.get_mut(pinged_by).add(time);
         }

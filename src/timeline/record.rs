@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use foldhash::{HashMap, HashMapExt};
 
+use crate::analysis::CaptureTimes;
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::capture::{Packet, PacketPlace};
 use crate::findings::{Finding, Rule, Severity};
@@ -43,6 +44,7 @@ pub struct Timeline {
     pub(super) folded: Vec<Folded>,
     pub(super) density: Density,
     pub(super) counts: Counts,
+    times: CaptureTimes,
 }
 
 /// A finding, and the rows that it is about.
@@ -85,10 +87,6 @@ pub struct Counts {
     pub notes: u64,
     /// How often a finding turned out to be more or less bad than it seemed.
     pub revisions: u64,
-    /// The earliest packet's time.
-    pub start: Timestamp,
-    /// The latest packet's time.
-    pub end: Timestamp,
     /// Rows that were dropped because there are as many as can be numbered.
     pub rows_dropped: u64,
     /// Findings that were counted, but not kept, because there were too many.
@@ -118,6 +116,7 @@ impl Timeline {
             folded: Vec::new(),
             density: Density::new(BUCKETS),
             counts: Counts::default(),
+            times: CaptureTimes::default(),
         }
     }
 
@@ -126,11 +125,9 @@ impl Timeline {
     /// Its [`file_offset`](Packet::file_offset) must be the position in what it will be read from again.
     pub fn packet(&mut self, packet: &Packet<'_>) {
         let counts = &mut self.counts;
-        counts.start =
-            if counts.packets == 0 { packet.time } else { counts.start.min(packet.time) };
-        counts.end = counts.end.max(packet.time);
         counts.packets = counts.packets.saturating_add(1);
         counts.bytes = counts.bytes.saturating_add(length_u64(packet.bytes.len()));
+        self.times.observe(packet.time);
         self.now = Some(PacketPlace::of(packet));
     }
 
@@ -202,16 +199,22 @@ impl Timeline {
         self.counts
     }
 
-    /// The earliest packet's time: what times are shown relative to.
+    /// What times are shown relative to.
     pub fn start(&self) -> Timestamp {
-        self.counts.start
+        self.times.start()
+    }
+
+    /// When the capture took place.
+    pub fn times(&self) -> &CaptureTimes {
+        &self.times
     }
 
     /// How many messages there were when, in `count` equal parts of a range of time; of some
     /// connections, or of all.
     ///
-    /// Exact if the range has few rows (some 100,000) and those are in order of time. Otherwise as
-    /// exact as buckets of a four-thousandth of the whole time can be, so that this never takes long.
+    /// Exact if there are few rows (some 100,000), or few in the range and those are in order of
+    /// time. Otherwise as exact as buckets of a four-thousandth of the whole time can be, so that this
+    /// never takes long.
     pub fn density(
         &self,
         range: Range<Timestamp>,
@@ -221,9 +224,9 @@ impl Timeline {
         let mut buckets = vec![Bucket::default(); count];
         match of {
             None => {
-                let (first, last) = (self.reached(range.start), self.reached(range.end));
-                if last.saturating_sub(first) <= WALK {
-                    self.walk((first..last).map(RowId), &range, &mut buckets);
+                let rows = self.rows_in(&range);
+                if rows.end.saturating_sub(rows.start) <= WALK {
+                    self.walk(rows.map(RowId), &range, &mut buckets);
                 } else {
                     self.density.add_to(&range, &mut buckets);
                 }
@@ -279,6 +282,18 @@ impl Timeline {
         at
     }
 
+    /// Numbers of rows, among which those in a range of time are.
+    fn rows_in(&self, range: &Range<Timestamp>) -> Range<u32> {
+        let (first, last) = self.times.range();
+        let is_whole = range.start <= first && last < range.end;
+        if is_whole || self.rows.count() <= WALK {
+            // No search, which a single row of a clock that was wrong would mislead.
+            0..self.rows.count()
+        } else {
+            self.reached(range.start)..self.reached(range.end)
+        }
+    }
+
     /// The first row that is not earlier than a time. Rows are in this order, but for some that had to
     /// wait for a hole to be filled and those of clocks that stepped back.
     fn reached(&self, time: Timestamp) -> u32 {
@@ -301,15 +316,9 @@ impl Timeline {
         range: &Range<Timestamp>,
         buckets: &mut [Bucket],
     ) {
-        let before = |time: Timestamp| {
-            index
-                .rows
-                .partition_point(|id| self.rows.packed(*id).is_some_and(|row| row.time() < time))
-        };
-        let rows = index.rows.get(before(range.start)..before(range.end)).unwrap_or_default();
         match &index.density {
-            Some(density) if rows.len() > OWN_WALK => density.add_to(range, buckets),
-            Some(_) | None => self.walk(rows.iter().copied(), range, buckets),
+            Some(density) => density.add_to(range, buckets),
+            None => self.walk(index.rows.iter().copied(), range, buckets),
         }
     }
 

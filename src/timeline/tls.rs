@@ -81,8 +81,8 @@ impl TlsRows {
             Observation::Established(span) => {
                 let tls = connection.tls.as_deref();
                 let hello = tls.and_then(|tls| tls.client_hello.as_ref());
-                let since = |begin: Span| span.last.time.since(begin.first.time);
-                TlsContent::Established(hello.map(|hello| since(hello.span)))
+                let since = |begin: Span| span.last.time.measured_since(begin.first.time);
+                TlsContent::Established(hello.and_then(|hello| since(hello.span)))
             }
             Observation::Foreign(bytes, _) => {
                 TlsContent::Foreign(bytes.get(..MOST_FOREIGN).unwrap_or(bytes).into())

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::http::Handshake;
 use crate::stream::Timestamp;
+use crate::text::words;
 use crate::timeline::{OpenLimits, Opened, Opener, ResumePoints, RowId, Timeline, open};
 use crate::tui::alerts::{Bell, News};
 use crate::tui::connections::ConnectionList;
@@ -316,9 +317,9 @@ impl App {
         timeline.row(row)?.partner.or_else(|| self.answers.partner(row))
     }
 
-    /// Time since the capture's start.
-    pub fn since_start(timeline: &Timeline, time: Timestamp) -> u64 {
-        time.since(timeline.start())
+    /// A time in seconds since the capture's start.
+    pub fn since_start(timeline: &Timeline, time: Timestamp) -> String {
+        words::relative_time(timeline.start(), time)
     }
 
     /// Shows a notice in the last line.

@@ -290,9 +290,10 @@ fn compare(column: Column, left: &ConnectionRow, right: &ConnectionRow) -> Order
     }
 }
 
-/// Nanoseconds from the first packet to the last.
-pub fn duration(connection: &ConnectionRow) -> u64 {
-    connection.last.time.since(connection.first.time)
+/// Nanoseconds from the first packet to the last, if they were measured.
+pub fn duration(connection: &ConnectionRow) -> Option<u64> {
+    let (first, last) = (connection.first, connection.last);
+    last.time.measured_since(first.time).filter(|_| first.packet != last.packet)
 }
 
 /// What became of a connection, in one word or two.

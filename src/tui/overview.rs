@@ -82,7 +82,8 @@ impl Overview {
                 return;
             }
         }
-        let (start, end) = (counts.start, Timestamp(counts.end.0.saturating_add(1)));
+        let (start, last) = timeline.times().range();
+        let end = Timestamp(last.0.saturating_add(1));
         let of = (!picked.is_empty()).then_some(picked);
         self.buckets = timeline.density(start..end, columns, of);
         self.range = (counts.packets > 0).then_some(start..end);

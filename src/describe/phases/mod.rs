@@ -4,9 +4,11 @@ mod network;
 mod proxies;
 mod secure;
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use self::proxies::StrayTime;
+use crate::analysis::CaptureTimes;
 use crate::analysis::event::{Connection, Recognition, TcpState};
 use crate::journal::history::{ConnectionHistory, Exchange, LONG_SILENCE};
 use crate::stream::{Direction, Origin, Side, Span, Timestamp};
@@ -75,6 +77,13 @@ pub enum PhaseLabel {
     End,
 }
 
+impl Phase {
+    /// Nanoseconds from the [`start`] of all phases to its beginning, if they were measured.
+    pub fn since(&self, start: Timestamp) -> Option<u64> {
+        self.time.measured_since(start)
+    }
+}
+
 impl PhaseLabel {
     /// What people read.
     pub fn heading(self) -> &'static str {
@@ -119,7 +128,7 @@ impl PhaseLabel {
     }
 }
 
-/// The phases of a connection.
+/// The phases of a connection, in the order in which they began.
 pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
     let PhaseSource { connection, history, .. } = source;
     let mut phases = Vec::new();
@@ -155,15 +164,30 @@ pub fn phases(source: PhaseSource<'_>) -> Vec<Phase> {
     phases.extend(network::resent(connection));
     phases
         .extend(Direction::BOTH.into_iter().filter_map(|side| network::stalled(side, connection)));
-    if history.missing > 0 {
-        let mut text = String::new();
-        counted(&mut text, history.missing, "byte");
-        text.push_str(" are not in the capture");
-        phases.push(plain(PhaseLabel::Gap, connection.last, text));
-    }
+    phases.extend(missing(history));
     phases.extend(close(history));
     phases.extend(end(history, connection));
+    phases.sort_by_key(|phase| phase.packets.map(|(first, _)| first));
     phases
+}
+
+/// When the first phase began that has not the time of a clock that was wrong by years.
+pub fn start(phases: &[Phase]) -> Timestamp {
+    let mut times = CaptureTimes::default();
+    for phase in phases {
+        times.observe(phase.time);
+    }
+    times.range().0
+}
+
+/// `120 bytes are not in the capture`, noticed first at a packet.
+fn missing(history: &ConnectionHistory) -> Option<Phase> {
+    let at = history.missing_from?;
+    let mut text = String::new();
+    counted(&mut text, history.missing, "byte");
+    text.push_str(if history.missing == 1 { " is" } else { " are" });
+    text.push_str(" not in the capture");
+    Some(plain(PhaseLabel::Gap, at, text))
 }
 
 /// A phase that consists of one packet.
@@ -207,15 +231,13 @@ fn exchange(label: PhaseLabel, exchange: &Exchange, source: PhaseSource<'_>) -> 
             escape(&exchange.answer, LONGEST_ANSWER, &mut text);
         }
         if let Some(request) = exchange.request {
-            let waited = response.last.time.since(request.last.time);
-            took = Some(waited);
-            text.push_str(" after ");
-            duration(&mut text, waited);
+            took = response.last.time.measured_since(request.last.time);
+            push_waited(&mut text, " after ", took);
         }
     } else {
         text.push_str(" → no answer in ");
         let since = exchange.request.map_or(first.time, |request| request.last.time);
-        duration(&mut text, source.watched_until.since(since));
+        duration(&mut text, source.watched_until.waited_since(since));
     }
     Phase { time: first.time, label, text, packets: Some((first.packet.0, last.packet.0)), took }
 }
@@ -233,16 +255,21 @@ fn first_message(history: &ConnectionHistory) -> Option<Phase> {
     let first = history.first?;
     let mut text = format!("{}: {} of ", peer(first.direction), kind(first.opcode));
     counted(&mut text, first.length, "byte");
-    let since = history.upgrade.as_ref().and_then(|upgrade| upgrade.response);
-    let waited = since.map(|span| first.span.last.time.since(span.last.time));
-    if let Some(waited) = waited {
-        text.push_str(", ");
-        duration(&mut text, waited);
-        text.push_str(" after the handshake");
+    let mut took = None;
+    if let Some(response) = history.upgrade.as_ref().and_then(|upgrade| upgrade.response) {
+        match first.span.last.packet.cmp(&response.last.packet) {
+            Ordering::Less => text.push_str(", before the response"),
+            Ordering::Equal => text.push_str(", together with the response"),
+            Ordering::Greater => {
+                took = first.span.last.time.measured_since(response.last.time);
+                push_waited(&mut text, ", ", took);
+                text.push_str(if took.is_some() { " after the handshake" } else { "" });
+            }
+        }
     }
     let packets = (first.span.first.packet.0, first.span.last.packet.0);
     let time = first.span.first.time;
-    Some(Phase { time, label: PhaseLabel::First, text, packets: Some(packets), took: waited })
+    Some(Phase { time, label: PhaseLabel::First, text, packets: Some(packets), took })
 }
 
 fn kind(opcode: Opcode) -> &'static str {
@@ -271,18 +298,13 @@ fn messages(history: &ConnectionHistory, connection: &Connection) -> Option<Phas
         text.push(')');
     }
     let latest = history.latest.unwrap_or(connection.last);
-    let took = latest.time.since(first.span.first.time);
-    text.push_str(", over ");
-    duration(&mut text, took);
+    // A single packet takes no time that could be measured.
+    let is_one = latest.packet == first.span.first.packet;
+    let took = latest.time.measured_since(first.span.first.time).filter(|_| !is_one);
+    push_waited(&mut text, ", over ", took);
     let packets = (first.span.first.packet.0, latest.packet.0);
     let time = first.span.first.time;
-    Some(Phase {
-        time,
-        label: PhaseLabel::Messages,
-        text,
-        packets: Some(packets),
-        took: Some(took),
-    })
+    Some(Phase { time, label: PhaseLabel::Messages, text, packets: Some(packets), took })
 }
 
 /// `14 of the server, all answered, the slowest after 0.5 ms`
@@ -294,11 +316,11 @@ fn pings(history: &ConnectionHistory, side: Direction) -> Option<Phase> {
         text.push_str("none answered");
     } else {
         if pings.answered == pings.sent {
-            text.push_str("all answered, the slowest after ");
+            text.push_str("all answered");
         } else {
-            write!(text, "{} answered, the slowest after ", pings.answered).ok();
+            write!(text, "{} answered", pings.answered).ok();
         }
-        duration(&mut text, pings.slowest);
+        push_waited(&mut text, ", the slowest after ", pings.slowest);
     }
     Some(plain(PhaseLabel::Pings, first.first, text))
 }
@@ -330,16 +352,14 @@ fn close(history: &ConnectionHistory) -> Option<Phase> {
     let mut last = close.span.last;
     match answer {
         Some(answer) => {
-            let waited = answer.span.last.time.since(close.span.last.time);
-            took = Some(waited);
+            took = answer.span.last.time.measured_since(close.span.last.time);
             last = answer.span.last;
-            write!(text, "; answered by the {} ", peer(side.reverse())).ok();
+            write!(text, "; answered by the {}", peer(side.reverse())).ok();
             if answer.code != close.code {
                 let code = answer.code.map_or_else(|| "no code".to_owned(), |it| it.to_string());
-                write!(text, "with {code} ").ok();
+                write!(text, " with {code}").ok();
             }
-            text.push_str("after ");
-            duration(&mut text, waited);
+            push_waited(&mut text, " after ", took);
         }
         None => text.push_str("; not answered"),
     }
@@ -387,6 +407,14 @@ fn end(history: &ConnectionHistory, connection: &Connection) -> Option<Phase> {
     let mut phase = plain(PhaseLabel::End, end.at, text);
     phase.packets = Some((end.at.packet.0, connection.last.packet.0));
     Some(phase)
+}
+
+/// Appends how long something took, if that was measured.
+fn push_waited(text: &mut String, words: &str, nanoseconds: Option<u64>) {
+    if let Some(nanoseconds) = nanoseconds {
+        text.push_str(words);
+        duration(text, nanoseconds);
+    }
 }
 
 /// Who sends in a direction.

@@ -34,7 +34,7 @@ pub(super) fn tcp(connection: &Connection) -> Phase {
     if opening.syns > 1 {
         let latest = opening.latest_syn.unwrap_or(first);
         write!(text, " sent {} times within ", opening.syns).ok();
-        duration(&mut text, latest.time.since(first.time));
+        duration(&mut text, latest.time.waited_since(first.time));
     }
     let last = match connection.state {
         TcpState::Refused => {
@@ -65,10 +65,11 @@ pub(super) fn tcp(connection: &Connection) -> Phase {
     };
     let mut phase = plain(PhaseLabel::Tcp, first, text);
     if let Some(last) = last {
-        let took = last.time.since(first.time);
         phase.packets = Some((first.packet.0, last.packet.0));
-        phase.took = Some(took);
-        if connection.state != TcpState::SynSent {
+        phase.took = last.time.measured_since(first.time);
+        if let Some(took) = phase.took
+            && connection.state != TcpState::SynSent
+        {
             phase.text.push_str(" in ");
             duration(&mut phase.text, took);
         }

@@ -34,9 +34,9 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         escape(foreign.bytes.get(..FOREIGN).unwrap_or(&foreign.bytes), FOREIGN, &mut text);
         seen.add(foreign.span.first, foreign.span.last);
     }
-    let took = tls.established.map(|span| {
+    let took = tls.established.and_then(|span| {
         seen.add(span.first, span.last);
-        span.last.time.since(seen.first.map_or(span.first.time, |first| first.time))
+        span.last.time.measured_since(seen.first.map_or(span.first.time, |first| first.time))
     });
     if let Some(took) = took {
         text.push_str(", established in ");

@@ -97,7 +97,7 @@ impl QueriedNames {
 
     /// Nanoseconds for which the capture continued after the latest question for a name.
     pub(crate) fn watched(&self, asked: &QueriedName) -> u64 {
-        self.latest.since(asked.last.time)
+        self.latest.waited_since(asked.last.time)
     }
 
     /// Whether a WebSocket was asked of this host, or for a neighbor in its domain.
@@ -173,7 +173,7 @@ impl QueriedNames {
             return None;
         }
         let is_repeated = asked.is_repeated();
-        let is_late = self.latest.since(asked.first.time) >= SILENCE;
+        let is_late = self.latest.waited_since(asked.first.time) >= SILENCE;
         if self.responders.contains(&asked.resolver) {
             return is_late.then_some(NameFailure::Unanswered);
         }
@@ -210,7 +210,9 @@ impl QueriedName {
     /// Whether the client asked for the same again after some time: no answer had reached it.
     pub(crate) fn is_repeated(&self) -> bool {
         [self.ipv4, self.ipv6].iter().any(|family| {
-            family.asked.is_some_and(|[first, last]| last.time.since(first.time) >= REPETITION)
+            family
+                .asked
+                .is_some_and(|[first, last]| last.time.waited_since(first.time) >= REPETITION)
         })
     }
 

@@ -344,7 +344,7 @@ impl ConnectionState {
         let header = &frame.header;
         let opcode = Opcode::from_wire(header.opcode);
         for ping in other.pings.iter_mut() {
-            let waited = frame.span.first.time.since(ping.span.last.time);
+            let waited = frame.span.first.time.waited_since(ping.span.last.time);
             ping.passed_over |= received >= ping.span.end
                 && waited >= PROMPT
                 && !matches!(opcode, Some(Opcode::Close | Opcode::Pong));

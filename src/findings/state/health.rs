@@ -94,7 +94,7 @@ impl HealthState {
     pub(crate) fn frame(&mut self, frame: &Frame) {
         let now = frame.span.first;
         if let Some(before) = self.heard {
-            let length = now.time.since(before.time);
+            let length = now.time.waited_since(before.time);
             if length >= PAUSE {
                 self.may_beat = true;
             }
@@ -138,7 +138,7 @@ impl HealthState {
     /// The longest silence, also counting that until the end.
     pub(crate) fn longest_until(&self, end: Timestamp) -> SilentPeriod {
         let Some(heard) = self.heard else { return self.longest };
-        let length = end.since(heard.time);
+        let length = end.waited_since(heard.time);
         if length > self.longest.length {
             SilentPeriod { length, after: heard, until: heard }
         } else {
@@ -149,7 +149,7 @@ impl HealthState {
 
 impl PongTimes {
     fn add(&mut self, ping: Origin, pong: Origin) {
-        let length = pong.time.since(ping.time);
+        let Some(length) = pong.time.measured_since(ping.time) else { return };
         self.count = self.count.saturating_add(1);
         if length >= SLOW_PONG {
             self.slow = self.slow.saturating_add(1);

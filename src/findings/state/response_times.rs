@@ -89,7 +89,8 @@ impl ResponseTimes {
 
     fn answered(&mut self, now: Origin) {
         let Some(asked) = self.open.pop_front() else { return self.give_up() };
-        let length = now.time.since(asked.time);
+        // A response before its request: the clocks of the two directions differ.
+        let Some(length) = now.time.measured_since(asked.time) else { return self.give_up() };
         if length > self.slowest.length {
             self.slowest = SilentPeriod { length, after: asked, until: now };
         }
@@ -106,7 +107,7 @@ impl ResponseTimes {
     /// The window of a time; windows get wider when there are too many.
     fn window(&mut self, time: Timestamp) -> Option<&mut LoadWindow> {
         loop {
-            let at = time.since(self.start).checked_div(self.width)?;
+            let at = time.waited_since(self.start).checked_div(self.width)?;
             let at = usize::try_from(at).ok()?;
             if at < MOST_WINDOWS {
                 if self.windows.len() <= at {

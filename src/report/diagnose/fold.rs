@@ -34,7 +34,7 @@ impl<'s> LikeConnections<'s> {
     /// Nanoseconds between the starts of one and the next.
     pub(super) fn intervals(&self) -> Vec<u64> {
         let starts: Vec<_> = self.stories.iter().map(|story| story.connection.first.time).collect();
-        starts.windows(2).filter_map(|pair| Some(pair.get(1)?.since(*pair.first()?))).collect()
+        starts.windows(2).filter_map(|pair| pair.get(1)?.measured_since(*pair.first()?)).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use super::story::{Story, Verdict};
 use super::unused::Unused;
 use super::words::remedy;
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart};
-use crate::describe::phases::Phase;
+use crate::describe::phases::{Phase, start};
 use crate::findings::{ExcludedCause, Finding};
 use crate::report::check::Files;
 use crate::report::ndjson::{
@@ -113,7 +113,7 @@ impl<'a> StoryLine<'a> {
     ) -> Self {
         let causes = story.causes();
         let phases = story.phases();
-        let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
+        let start = start(&phases);
         Self {
             line: ConnectionLine::new(&story.connection, story.ending, times),
             verdict: story.verdict.name(),
@@ -213,7 +213,7 @@ impl<'a> EvidenceFields<'a> {
 struct PhaseFields {
     phase: &'static str,
     time: String,
-    /// Since the first phase began.
+    /// Since the first phase began; null if the clocks do not show it.
     since_ms: Option<f64>,
     /// Null where it did not end, or is a moment.
     duration_ms: Option<f64>,
@@ -226,7 +226,7 @@ impl PhaseFields {
         Self {
             phase: phase.label.name(),
             time: clock.text(phase.time).to_owned(),
-            since_ms: milliseconds(phase.time.since(start)),
+            since_ms: phase.since(start).and_then(milliseconds),
             duration_ms: phase.took.and_then(milliseconds),
             packets: phase.packets.map(|(first, last)| [first, last]),
             text: phase.text,

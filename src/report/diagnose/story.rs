@@ -222,7 +222,7 @@ impl Story {
             .iter()
             .any(|it| it.rule.id == CONTINUED && it.direction == Some(receiver));
         let has_left = history.ended.is_some_and(|end| {
-            end.by == sender && end.at.time.since(finding.last.time) >= SOME_TIME
+            end.by == sender && end.at.time.waited_since(finding.last.time) >= SOME_TIME
         });
         has_continued || has_left
     }
@@ -231,7 +231,7 @@ impl Story {
     pub(super) fn silence(&self) -> Option<u64> {
         let history = self.history.as_deref()?;
         let accepted = || Some(history.upgrade.as_ref()?.response?.last);
-        Some(history.ended?.at.time.since(history.latest.or_else(accepted)?.time))
+        history.ended?.at.time.measured_since(history.latest.or_else(accepted)?.time)
     }
 
     /// The rules that were broken beside, each once.

@@ -13,7 +13,7 @@ use super::summary::summary;
 use super::words::{meaning, packets, remedy};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart, cause};
 use crate::analysis::event::ConnectionId;
-use crate::describe::phases::Phase;
+use crate::describe::phases::{Phase, start};
 use crate::findings::Finding;
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
@@ -22,6 +22,7 @@ use crate::text::amount::{counted, duration};
 use crate::text::escape::escape;
 use crate::text::page::wrapped;
 use crate::text::role::Role;
+use crate::text::words;
 use crate::websocket::MessageCounts;
 
 /// Writes text.
@@ -92,7 +93,7 @@ impl<'w> DiagnoseText<'w> {
     /// What follows the first line: the phases, why it ended so, and what to do.
     fn details(&mut self, story: &Story, causes: &[&Finding]) -> io::Result<()> {
         let phases = story.phases();
-        let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
+        let start = start(&phases);
         for phase in &phases {
             self.phase(phase, start)?;
         }
@@ -206,8 +207,7 @@ impl<'w> DiagnoseText<'w> {
 
     /// `  0.4 ms  TCP      SYN → RST in 0.1 ms                               packets 5-6`
     fn phase(&mut self, phase: &Phase, start: Timestamp) -> io::Result<()> {
-        let mut since = String::new();
-        duration(&mut since, phase.time.since(start));
+        let since = phase.since(start).map_or_else(|| "-".to_owned(), words::duration);
         let width = TIME.saturating_sub(since.chars().count());
         self.line.spaces(width);
         self.line.paint(Role::Dim, &since);

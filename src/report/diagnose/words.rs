@@ -133,8 +133,11 @@ fn fine(story: &Story, history: &ConnectionHistory) -> String {
     } else {
         counted(&mut out, messages, "message");
     }
-    out.push_str(" in ");
-    duration(&mut out, story.connection.last.time.since(story.connection.first.time));
+    let (first, last) = (story.connection.first, story.connection.last);
+    if let Some(passed) = last.time.measured_since(first.time) {
+        out.push_str(" in ");
+        duration(&mut out, passed);
+    }
     out.push_str(", ");
     match history.first_close() {
         Some((_, close)) => out.push_str(&code(close)),

@@ -393,7 +393,7 @@ impl<W: Write> Text<W> {
     /// Time and connection.
     pub(super) fn stamp(&mut self, origin: Origin, connection: Option<ConnectionId>) {
         self.line.begin(Role::Dim);
-        self.line.seconds_right(origin.time.since(self.start), TIME_WIDTH);
+        self.line.relative_time_right((self.start, origin.time), TIME_WIDTH);
         self.line.push("  ");
         self.line.end();
         let from = self.line.column();

@@ -23,7 +23,7 @@ impl<W: Write> Text<W> {
             Observation::Established(span) => {
                 let tls = connection.tls.as_deref();
                 let hello = tls.and_then(|tls| tls.client_hello.as_ref());
-                (hello.map(|hello| span.last.time.since(hello.span.first.time)), None)
+                (hello.and_then(|hello| span.last.time.measured_since(hello.span.first.time)), None)
             }
             Observation::ClientHello(..)
             | Observation::ServerHello(..)

@@ -248,7 +248,7 @@ pub static FIELDS: &[FilterField] = &[
     needing(FilterNeed::Handshake, &one("extensions", &[], FieldType::Text, "extensions that the server accepted",
         |row| row.handshake?.extensions_accepted().map(|it| FieldValue::Text(it.into())))),
     one("time", &["frame.time_relative"], FieldType::Duration, "time since the capture's first packet",
-        |row| Some(FieldValue::number(row.origin.time.since(row.start)))),
+        |row| row.origin.time.0.checked_sub(row.start.0).map(FieldValue::number)),
     one("packet", &["frame.number"], FieldType::Number, "number of any of its packets, from 1",
         packets),
     one("offset", &[], FieldType::Number, "its position in the stream, in bytes",

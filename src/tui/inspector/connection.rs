@@ -2,7 +2,7 @@
 
 use crate::analysis::event::{Intermediary, Outcome};
 use crate::describe::outcome::ConnectionEnd;
-use crate::describe::phases::{Phase, PhaseSource, phases};
+use crate::describe::phases::{Phase, PhaseSource, phases, start};
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::text::page::{PageLine, safe};
 use crate::text::role::Role;
@@ -81,11 +81,15 @@ fn timing(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
         page.paragraph(1, Role::Dim, "Not kept of so many connections.");
         return;
     };
-    let start = phases.iter().map(|phase| phase.time).min().unwrap_or_default();
+    let start = start(&phases);
     let longest = phases.iter().filter_map(|phase| phase.took).max().unwrap_or(0).max(1);
     for phase in &phases {
         let mut line = PageLine::default();
-        line.push_to(TIMES, Role::Dim, &words::seconds(phase.time.since(start)));
+        line.push_to(
+            TIMES,
+            Role::Dim,
+            &phase.since(start).map_or_else(|| "-".to_owned(), words::seconds),
+        );
         line.push(Role::Good, format!("  {}", phase.label.heading()));
         let text = phase.text.replace('→', page.symbols().to_server);
         page.hanging(line, PHASES, Role::Text, &text);
@@ -107,7 +111,7 @@ fn phases_of(timeline: &Timeline, connection: &ConnectionRow) -> Option<Vec<Phas
     Some(phases(PhaseSource {
         connection: story.connection()?,
         history: story.history(),
-        watched_until: story.watched_until().unwrap_or_else(|| timeline.counts().end),
+        watched_until: story.watched_until().unwrap_or_else(|| timeline.times().range().1),
     }))
 }
 
@@ -144,8 +148,8 @@ fn traffic(page: &mut Page, connection: &ConnectionRow) {
 /// Messages and control frames over time, as columns of a chart for each side.
 fn rates(page: &mut Page, timeline: &Timeline, connection: &ConnectionRow) {
     let columns = page.width.saturating_sub(LABELS).saturating_sub(1).min(MOST_COLUMNS);
-    let start = connection.first.time;
-    let end = Timestamp(connection.last.time.0.saturating_add(1));
+    let (start, last) = timeline.times().usual(connection.first.time, connection.last.time);
+    let end = Timestamp(last.0.saturating_add(1));
     let both = connection.messages.client.joined(connection.messages.server);
     if columns == 0 || both.all() == 0 {
         return;

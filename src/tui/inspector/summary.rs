@@ -128,14 +128,17 @@ fn partner(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
     let Some(other) = context.partner.and_then(|partner| context.timeline.row(partner)) else {
         return;
     };
-    let (text, time) = if other.time >= row.time && other.id > row.id {
-        ("answered after", other.time.since(row.time))
+    let (text, time) = if other.id > row.id {
+        ("answered", other.time.measured_since(row.time))
     } else {
-        ("answers after", row.time.since(other.time))
+        ("answers", row.time.measured_since(other.time))
     };
     let what = name(&other);
-    let mut line = PageLine::of(Role::Text, format!("{text} "));
-    line.push(Role::Good, words::duration(time));
+    let mut line = PageLine::of(Role::Text, text);
+    if let Some(time) = time {
+        line.push(Role::Text, " after ");
+        line.push(Role::Good, words::duration(time));
+    }
     line.push(Role::Dim, format!("  {what}, {}", words::packets(other.first, other.last)));
     page.line(line);
 }

@@ -141,7 +141,10 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             bytes => Span::raw(pane::right(&words::size(bytes), width)),
         },
         Column::Duration => {
-            let text = words::duration(duration(it));
+            let Some(nanoseconds) = duration(it) else {
+                return Span::styled(pane::right("-", width), dim);
+            };
+            let text = words::duration(nanoseconds);
             let text = if text.chars().count() > width { whole(&text) } else { text };
             Span::raw(pane::right(&text, width))
         }

@@ -109,7 +109,7 @@ fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> 
     let time = if finding.first.packet.0 == 0 {
         String::new()
     } else {
-        words::seconds(App::since_start(timeline, finding.first.time))
+        App::since_start(timeline, finding.first.time)
     };
     let mut spans = vec![
         Span::styled(pane::right(&time, 14), dim),

@@ -196,7 +196,7 @@ fn answered(app: &App, timeline: &Timeline, row: &Row) -> Option<String> {
         _ => app.answers.request(row.id),
     };
     let partner = timeline.row(request?)?;
-    Some(format!("after {}", duration(row.time.since(partner.time))))
+    row.time.measured_since(partner.time).map(|passed| format!("after {}", duration(passed)))
 }
 
 fn said(app: &App, timeline: &Timeline, row: &Row) -> (String, Style) {

@@ -88,9 +88,8 @@ struct Widths {
 impl Widths {
     fn of(width: u16, app: &App, timeline: &Timeline) -> Self {
         let width = usize::from(width);
-        let whole = words::seconds(App::since_start(timeline, timeline.counts().end));
         let time: usize = match app.clock {
-            TimeDisplay::Relative => whole.len().max(9),
+            TimeDisplay::Relative => place_width(timeline),
             TimeDisplay::Absolute => 15,
             TimeDisplay::Delta => 9,
         };
@@ -105,6 +104,13 @@ impl Widths {
     }
 }
 
+/// Columns for times since the capture's start, those of clocks that were wrong included.
+fn place_width(timeline: &Timeline) -> usize {
+    let (first, last) = timeline.times().extremes();
+    let widths = [first, last].map(|time| App::since_start(timeline, time).len());
+    widths.into_iter().fold(LEAST_TIME, usize::max)
+}
+
 fn line(
     app: &App,
     timeline: &Timeline,
@@ -117,7 +123,7 @@ fn line(
     let since = before.map_or_else(String::new, |it| passed(it.time, row.time));
     let mut spans = vec![marker(row, theme), bookmark(app, row)];
     let time = match app.clock {
-        TimeDisplay::Relative => words::seconds(App::since_start(timeline, row.time)),
+        TimeDisplay::Relative => App::since_start(timeline, row.time),
         TimeDisplay::Absolute => time_of_day(row.time),
         TimeDisplay::Delta => since.clone(),
     };
@@ -137,12 +143,12 @@ fn line(
 }
 
 /// The time from one row to the next, which is negative where the next one had to wait for something
-/// that was missing.
+/// that was missing; nothing is measured by a clock that was wrong by years.
 fn passed(before: Timestamp, time: Timestamp) -> String {
-    if time < before {
-        format!("-{}", words::duration(before.since(time)))
-    } else {
-        words::duration(time.since(before))
+    match (time.measured_since(before), before.measured_since(time)) {
+        (Some(passed), _) => words::duration(passed),
+        (None, Some(passed)) => format!("-{}", words::duration(passed)),
+        (None, None) => "-".to_owned(),
     }
 }
 
@@ -187,6 +193,9 @@ const LONGEST_FILTER: usize = 50;
 /// Length of `2026-08-22T`, and of `09:30:00.000312`.
 const DAY_LENGTH: usize = 11;
 const TIME_LENGTH: usize = 15;
+
+/// Columns of a time since the capture's start at least: `99.999999` has so many.
+const LEAST_TIME: usize = 9;
 
 /// Columns from which on the time since the row before has a column of its own.
 const WITH_DELTA: usize = 88;

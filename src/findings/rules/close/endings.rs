@@ -9,7 +9,9 @@ use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::rules::close::codes::is_failure;
 use crate::findings::rules::frame::has_ended;
-use crate::findings::words::{counted, duration, opcode_in_words, packets_in_words};
+use crate::findings::words::{
+    around_last_frame, counted, duration, opcode_in_words, packets_in_words,
+};
 use crate::stream::{Direction, Side, Span};
 
 /// WS-C07 to WS-C09, WS-C12, WS-C13, WS-C16, WS-C19.
@@ -101,7 +103,7 @@ pub(super) static RULES: &[Rule] = &[
                     continue;
                 }
                 let Some((side, at)) = context.state.ended else { continue };
-                let waited = at.time.since(close.span.last.time);
+                let waited = at.time.waited_since(close.span.last.time);
                 let is_own = side == Side::sender(direction);
                 let did_not_wait = is_own && waited < ANSWER_TIME;
                 if did_not_wait && close.code.is_some_and(is_failure) {
@@ -168,9 +170,7 @@ pub(super) static RULES: &[Rule] = &[
             };
             let silence =
                 match [sides.client.latest, sides.server.latest].into_iter().flatten().max() {
-                    Some(latest) => {
-                        format!("{} after the last frame", duration(at.time.since(latest.time)))
-                    }
+                    Some(latest) => around_last_frame(at, latest),
                     None => "no frame was ever sent".to_owned(),
                 };
             violations
@@ -201,7 +201,7 @@ pub(super) static RULES: &[Rule] = &[
             let both = client.span.last.max(server.span.last);
             let until =
                 context.state.ended.map_or(context.subject.watched_until, |(_, at)| at.time);
-            let open = until.since(both.time);
+            let open = until.waited_since(both.time);
             if open > LONG_OPEN {
                 violations
                     .add(format!("open for {} after both Closes", duration(open)))

@@ -28,7 +28,7 @@ pub(super) static RULES: &[Rule] = &[
             for direction in Direction::BOTH {
                 let received = context.connection.received(direction);
                 for ping in context.sender(direction).pings.iter() {
-                    let waited = until.since(ping.span.last.time);
+                    let waited = until.waited_since(ping.span.last.time);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;
                     if ping.misanswered || !(ping.passed_over || ignored) {
                         continue;

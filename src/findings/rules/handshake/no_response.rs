@@ -55,7 +55,7 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let until = at.map_or(context.subject.watched_until, |at| at.time);
-            let waited = until.since(request.last.time);
+            let waited = until.waited_since(request.last.time);
             let evidence = match who {
                 Some(_) => {
                     format!("the client gave up after {} without a response", duration(waited))
@@ -117,7 +117,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::End(|context, violations| {
             let connection = context.connection;
             let Some(response) = context.state.handshake.accepted else { return };
-            let watched = context.subject.watched_until.since(response.last.time);
+            let watched = context.subject.watched_until.waited_since(response.last.time);
             let goes_on = match connection.state {
                 TcpState::Established => watched < LONG,
                 TcpState::SynSent
@@ -142,10 +142,13 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let how = match context.state.ended {
+                Some((side, at)) if at.packet < response.last.packet => {
+                    format!("the {} had ended the connection before it", side.name())
+                }
                 Some((side, at)) => format!(
                     "the {} ended the connection {} after it",
                     side.name(),
-                    duration(at.time.since(response.last.time))
+                    duration(at.time.waited_since(response.last.time))
                 ),
                 None => format!("the capture ended {} later", duration(watched)),
             };
@@ -196,7 +199,7 @@ pub(super) static RULES: &[Rule] = &[
             let (evidence, at) = match (bytes, closed) {
                 (0, None) => return,
                 (0, Some((_, at))) => {
-                    let waited = duration(at.time.since(request.last.time));
+                    let waited = duration(at.time.waited_since(request.last.time));
                     let before = greeting(context.connection).map_or_else(
                         || "nothing before it".to_owned(),
                         |quoted| format!("before the request, {quoted}"),

@@ -130,7 +130,7 @@ fn cut(context: &RuleContext<'_, Ending>) -> Option<IdleCut> {
     let (side, at) = context.state.ended.filter(|_| is_cut)?;
     let health = &context.state.health;
     let heard = health.heard?;
-    let length = at.time.since(heard.time);
+    let length = at.time.waited_since(heard.time);
     let idle = SilentPeriod { length, after: heard, until: at };
     if length >= COMMON_TIMEOUT || !candidates(length, IdleEnd::Idle).is_empty() {
         return Some(IdleCut { side, at, silence: idle, how: IdleEnd::Idle });

@@ -32,7 +32,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
                     "{} closed {} connections within {} with {}",
                     first.server,
                     group.len(),
-                    duration(last.at.time.since(first.at.time)),
+                    duration(last.at.time.waited_since(first.at.time)),
                     codes.join(" or ")
                 ))
                 .connection(first.connection)

@@ -128,7 +128,7 @@ pub(super) static RULES: &[Rule] = &[
                         attempts.len(),
                         first.client.ip(),
                         first.server,
-                        duration(last.last.time.since(first.first.time)),
+                        duration(last.last.time.waited_since(first.first.time)),
                         duration(interval),
                         kinds.join(", ")
                     ))
@@ -202,7 +202,7 @@ fn loops(attempts: &Attempts) -> Vec<Loop<'_>> {
         let mut run: Vec<&Attempt> = Vec::new();
         for attempt in series {
             let is_late = run.last().is_some_and(|last: &&Attempt| {
-                attempt.first.time.since(last.first.time) > LONG_PAUSE
+                attempt.first.time.waited_since(last.first.time) > LONG_PAUSE
             });
             if is_late || !attempt.outcome.is_failure() {
                 found.extend(as_loop(std::mem::take(&mut run)));
@@ -224,7 +224,7 @@ fn as_loop(attempts: Vec<&Attempt>) -> Option<Loop<'_>> {
     let gaps: Vec<u64> = attempts
         .iter()
         .zip(attempts.iter().skip(1))
-        .map(|(one, next)| next.first.time.since(one.first.time))
+        .map(|(one, next)| next.first.time.waited_since(one.first.time))
         .collect();
     let (early, late) = gaps.split_at_checked(gaps.len() / 2)?;
     let (early, late, interval) = (mean(early)?, mean(late)?, mean(&gaps)?);
@@ -276,7 +276,7 @@ fn failure_in_words(asked: &QueriedName, why: NameFailure, watched: u64) -> Stri
         (_, _) => "A and AAAA",
     };
     let questions = format!("{} for {families}", counted(asked.questions(), "question"));
-    let asking = duration(asked.last.time.since(asked.first.time));
+    let asking = duration(asked.last.time.waited_since(asked.first.time));
     let rest = match watched {
         0 => "the capture ends there".to_owned(),
         _ => format!("the capture continued for {} after that", duration(watched)),

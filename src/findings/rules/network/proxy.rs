@@ -88,7 +88,7 @@ fn refusal(handshake: &Handshake, connection: &Connection) -> Option<String> {
             .map_or_else(String::new, |value| format!(", Proxy-Authenticate: {}", shown(value)));
         return Some(format!("answered {status} {reason}{scheme}"));
     }
-    let waited = connection.last.time.since(handshake.request.as_ref()?.span.last.time);
+    let waited = connection.last.time.waited_since(handshake.request.as_ref()?.span.last.time);
     match connection.state {
         TcpState::HalfClosed(_) | TcpState::Closed(_) => {
             Some(format!("did not answer within {}", duration(waited)))

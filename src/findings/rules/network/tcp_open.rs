@@ -33,7 +33,7 @@ pub(super) static RULES: &[Rule] = &[
                 return;
             }
             let Some((syn, reset)) = network.opening.first_syn.zip(network.reset) else { return };
-            let waited = after(reset.origin.time.since(syn.time));
+            let waited = after(reset.origin.time.waited_since(syn.time));
             let server = context.connection.server;
             violations
                 .add(format!("{server} answered the SYN with RST {waited}"))
@@ -76,7 +76,7 @@ pub(super) static RULES: &[Rule] = &[
                 | TcpState::Closed(_)
                 | TcpState::Reset(Direction::ServerToClient) => return,
             };
-            let watched = context.subject.watched_until.since(first.time);
+            let watched = context.subject.watched_until.waited_since(first.time);
             if opening.syns < TELLING_SYNS && watched < TELLING_SILENCE && !gave_up {
                 return;
             }
@@ -154,7 +154,7 @@ pub(super) static RULES: &[Rule] = &[
                 (_, _) => "in the middle of the response",
             };
             let start = network.opening.first_ack.unwrap_or(connection.first);
-            let open = duration(reset.origin.time.since(start.time));
+            let open = duration(reset.origin.time.waited_since(start.time));
             violations
                 .add(format!("the {} sent RST {open} after TCP was open, {stage}", side.name()))
                 .direction(reset.by)
@@ -181,7 +181,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::End(|context, violations| {
             let opening = &context.connection.network.opening;
             let Some((syn, answer)) = opening.first_syn.zip(opening.syn_ack) else { return };
-            let waited = answer.time.since(syn.time);
+            let waited = answer.time.waited_since(syn.time);
             if opening.first_ack.is_none() {
                 return;
             }

@@ -6,7 +6,7 @@ use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
-use crate::findings::words::{counted, duration, share};
+use crate::findings::words::{around_last_frame, counted, duration, share};
 use crate::stream::{Direction, Origin, Side, Span};
 
 /// NET-07 to NET-09, NET-13.
@@ -49,7 +49,7 @@ pub(super) static RULES: &[Rule] = &[
             let latest = [sides.client.latest, sides.server.latest].into_iter().flatten().max();
             let silence = latest.map_or_else(
                 || "before any frame".to_owned(),
-                |latest| format!("{} after the last frame", duration(at.time.since(latest.time))),
+                |latest| around_last_frame(at, latest),
             );
             let how = if is_cut { "in the middle of a frame" } else { "without a Close" };
             let offset = *context.connection.bytes.get(by);
@@ -171,7 +171,7 @@ pub(super) static RULES: &[Rule] = &[
                         it.origin.packet
                     )
                 });
-                let shown = duration(silent.latest.time.since(silent.first.time));
+                let shown = duration(silent.latest.time.waited_since(silent.first.time));
                 let again = counted(silent.packets, "retransmission");
                 violations
                     .add(format!(

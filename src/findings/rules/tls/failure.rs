@@ -78,7 +78,7 @@ fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilen
         Some((Side::Client, at)) => at.time,
         None => context.subject.watched_until,
     };
-    let waited = until.since(hello.span.last.time);
+    let waited = until.waited_since(hello.span.last.time);
     (waited >= NO_ANSWER).then_some(ServerSilence::Waited(waited))
 }
 
@@ -87,7 +87,7 @@ fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilen
 fn hidden_alert<'a>(context: &RuleContext<'a, Ending>, tls: &Facts) -> Option<TlsFailure<'a>> {
     let (established, last) = tls.established.zip(tls.sides.server.last)?;
     let (_, at) = context.state.ended?;
-    let after = last.span.last.time.since(established.last.time);
+    let after = last.span.last.time.waited_since(established.last.time);
     let is_alert = last.kind == ContentType::ApplicationData
         && tls.ends_with_hidden_alert(Direction::ServerToClient);
     // It came unasked: nobody had left, or said goodbye.
@@ -113,7 +113,7 @@ fn left(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<Left> {
     let is_clients = side == Side::Client
         || (tls.established.is_none() && tls.ends_with_hidden_alert(Direction::ClientToServer));
     let latest = tls.established.or_else(|| server.last.map(|last| last.span))?;
-    let after = at.time.since(latest.last.time);
+    let after = at.time.waited_since(latest.last.time);
     (is_clients && after <= AT_ONCE).then_some(Left { at, after })
 }
 

@@ -50,7 +50,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                      {asked}, without sending a byte: a TLS server would have sent an alert, \
                      unless it accepts no connections at the moment",
                     at.packet,
-                    duration(at.time.since(hello.span.last.time))
+                    duration(at.time.waited_since(hello.span.last.time))
                 ),
                 Some(TlsFailure::Silence(ServerSilence::Waited(time))) => format!(
                     "the server had received the ClientHello of {asked} and sent nothing for {}: \
