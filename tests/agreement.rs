@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::PayloadPacket;
-use wslens::analysis::event::{Connection, TcpState};
+use wslens::analysis::event::{Connection, ConnectionId, TcpState};
 use wslens::capture;
 use wslens::capture::Spool;
 use wslens::findings::{Reading, Settings};
@@ -72,6 +72,7 @@ impl io::Write for Written {
 #[derive(Debug)]
 struct Made {
     what: String,
+    connection: Option<ConnectionId>,
     /// Whether both have to show it, as far as its kind tells.
     shown: Shown,
     rules: BTreeSet<&'static str>,
@@ -93,6 +94,8 @@ enum Shown {
     AsLine,
     /// It has neither row nor line of its own.
     Nowhere,
+    /// It precedes what makes its connection one that the screen shows: as a row if as a line.
+    AsPrinted,
 }
 
 /// Prints and records the same entries.
@@ -148,7 +151,12 @@ impl Journal for Everything {
         let is_known = entry.connection.is_some_and(|it| self.timeline.connection(it.id).is_some());
         let made = Made {
             what: format!("{entry:?}").chars().take(300).collect(),
-            shown: if is_known { shown(&self.timeline, entry) } else { Shown::Nowhere },
+            connection: entry.connection.map(|it| it.id),
+            shown: match shown(&self.timeline, entry) {
+                Shown::Everywhere if !is_known && !is_plain(entry) => Shown::AsPrinted,
+                shown if is_known => shown,
+                _ => Shown::Nowhere,
+            },
             rules: rules(entry.findings),
             new_rules: rules(&entry.findings[entry.repeated..]),
             text: self.text_lines.take_lines(),
@@ -201,6 +209,19 @@ fn shown(timeline: &Timeline, entry: &Entry<'_>) -> Shown {
         EntryKind::Gap(gap) if gap.cause == GapCause::SnapLength => Shown::AsRow,
         _ => Shown::Everywhere,
     }
+}
+
+/// Whether an entry is one that any connection may have, whatever it carries: of a connection that
+/// the screen does not show so far it keeps none, and its findings are at the end.
+fn is_plain(entry: &Entry<'_>) -> bool {
+    matches!(
+        entry.kind,
+        EntryKind::Fin
+            | EntryKind::Reset
+            | EntryKind::Request(_)
+            | EntryKind::Response(_)
+            | EntryKind::Limit(_)
+    )
 }
 
 /// The samples, and the captures next to the project if there are any.
@@ -273,6 +294,11 @@ fn assert_agreement(name: &str, all: &Everything) {
         match made.shown {
             Shown::Everywhere => assert!(made.row.is_some() && !made.text.is_empty(), "{what}"),
             Shown::AsRow => assert!(made.row.is_some(), "{what}"),
+            Shown::AsPrinted => {
+                let id = made.connection.filter(|_| !made.text.is_empty());
+                let is_shown = id.is_some_and(|id| all.timeline.connection(id).is_some());
+                assert!(!is_shown || made.row.is_some(), "{what}");
+            }
             Shown::AsLine | Shown::Nowhere => {}
         }
         let Some(row) = made.row.and_then(|id| all.timeline.row(id)) else { continue };

@@ -428,7 +428,13 @@ impl Timeline {
 fn is_shown(connection: &Connection, entry: Option<&Entry<'_>>) -> bool {
     match entry.map(|entry| entry.kind) {
         Some(EntryKind::Ended { ending, .. }) => return ending.relevant,
-        Some(EntryKind::Tunnel(..) | EntryKind::ProxyHeader(_)) => return true,
+        // What precedes a request: print has a line for it, whatever follows.
+        Some(
+            EntryKind::Tunnel(..)
+            | EntryKind::ProxyHeader(_)
+            | EntryKind::Socks(_)
+            | EntryKind::StrayBytes(_),
+        ) => return true,
         _ => {}
     }
     match connection.nature {
