@@ -27,9 +27,11 @@ use crate::timeline::filter::Filter;
 /// Find broken rules, and what to do about them
 ///
 /// Checks handshakes, frames, messages and closes against RFC 6455 and RFC 7692. For each
-/// connection it reports what is wrong, where, which side is at fault, and what to do. wslens rules
-/// lists the rules. If FILE is a directory, all captures in it are read; other files are skipped. In
-/// text, similar findings of three or more connections are shown once, unless captured live.
+/// connection it reports what is wrong, where, which side is at fault, and what to do. If a cause
+/// (WHY-nn) explains several findings, it comes first and they are listed as its consequences, which
+/// are not counted again. wslens rules lists rules and causes. If FILE is a directory, all captures
+/// in it are read; other files are skipped. In text, similar findings of three or more connections
+/// are shown once, unless captured live.
 #[derive(Debug, clap::Args)]
 #[group(id = "check", skip)]
 #[command(arg_required_else_help = false)]
@@ -53,7 +55,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<CheckFormat>(), default_value = "text")]
     format: CheckFormat,
 
-    /// Exit with code 1 if there is a finding of at least this severity
+    /// Exit with code 1 if there is a finding or cause of at least this severity
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
 

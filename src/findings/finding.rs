@@ -59,20 +59,28 @@ impl Finding {
     ///
     /// What was found earlier in the same stream than where the cause begins is not.
     pub fn is_consequence_of(&self, cause: &Self) -> bool {
-        let explained = cause.rule.explains.map_or(&[][..], |it| it.consequences);
         let is_earlier = self.direction == cause.direction
             && self.offset.zip(cause.offset).is_some_and(|(own, of_cause)| own < of_cause);
-        cause.rule.is_cause()
-            && !self.rule.is_cause()
-            && self.connection == cause.connection
-            && !is_earlier
-            && explained.iter().any(|start| self.rule.id.starts_with(start))
+        self.rule.follows_from(cause.rule) && self.connection == cause.connection && !is_earlier
+    }
+
+    /// Whether it is a cause, and says more than something that is only worth knowing.
+    pub fn is_explaining_cause(&self) -> bool {
+        self.rule.is_cause() && self.explains() != Explains::Nothing
     }
 
     /// Memory taken by one that is kept, in bytes.
     pub fn memory(&self) -> usize {
         self.evidence.capacity().saturating_add(size_of::<Self>())
     }
+}
+
+/// The cause that explains what was found on a connection: of several, the one that explains most.
+///
+/// Every view takes it from here, and asks [`Finding::is_consequence_of`] what follows from it.
+pub fn first_cause<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<&'f Finding> {
+    let causes = findings.into_iter().filter(|finding| finding.is_explaining_cause());
+    causes.min_by_key(|finding| (finding.rule.rank(), finding.first.packet))
 }
 
 /// The addresses of a connection.

@@ -45,6 +45,22 @@ impl Severities {
         }
     }
 
+    /// The same without some of them.
+    #[must_use]
+    pub fn without(self, some: Self) -> Self {
+        let mut rest = self;
+        for severity in Severity::ALL {
+            let counter = rest.counter(severity);
+            *counter = counter.saturating_sub(some.of(severity));
+        }
+        rest
+    }
+
+    /// How many there are.
+    pub fn all(self) -> u64 {
+        Severity::ALL.iter().map(|it| self.of(*it)).fold(0, u64::saturating_add)
+    }
+
     /// How many there are of a severity.
     pub fn of(self, severity: Severity) -> u64 {
         match severity {
@@ -87,5 +103,6 @@ mod tests {
         assert_eq!(words(Severities::default()), "");
         assert_eq!(words(found), "1,200 errors, 1 note");
         assert_eq!(words(both), "2,400 errors, 2 notes");
+        assert_eq!((both.without(found), both.all()), (found, 2402));
     }
 }

@@ -1,6 +1,5 @@
 //! Tests the causes on a connection that has ended.
 
-use crate::findings::engine::cause::Cause;
 use crate::findings::engine::connection::{Breach, Breaches};
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::dispatch::RULES_BY_TRIGGER;
@@ -12,7 +11,7 @@ pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> Vec<Excl
     let mut excluded = Vec::new();
     let mut best: Option<(u16, Breach)> = None;
     for (by, check) in &RULES_BY_TRIGGER.cause {
-        let rank = by.rule.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank);
+        let rank = by.rule.rank();
         found.violations.set_place(ViolationPlace::default());
         check(context, &mut found.violations);
         if let Some(because) = found.violations.take_excluded() {

@@ -120,6 +120,18 @@ impl Rule {
         self.group() == "WHY"
     }
 
+    /// Whether findings of this rule are consequences of a cause.
+    pub fn follows_from(&self, cause: &Self) -> bool {
+        let consequences = cause.explains.map_or(&[][..], |it| it.consequences);
+        let is_named = consequences.iter().any(|start| self.id.starts_with(start));
+        cause.is_cause() && !self.is_cause() && is_named
+    }
+
+    /// Its place among what explains a connection; the lower explains more.
+    pub fn rank(&self) -> u16 {
+        self.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank)
+    }
+
     /// The group of a rule: its id without the number, for example `WS-F`.
     pub fn group(&self) -> &'static str {
         self.id.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('-')

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{ConnectionFindings, Extent, FileFindings};
+use super::{ConnectionFindings, ExplainedCounts, Extent, FileFindings};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Peers, Revision, Rule, RuleName};
 use crate::journal::{
@@ -54,6 +54,9 @@ pub struct CheckCollector {
     targets: HashMap<ConnectionId, Vec<u8>>,
     suspects: BTreeMap<ConnectionId, CollectedFindings>,
     capture: Vec<Finding>,
+    /// How much of what was taken out follows from causes.
+    counts: ExplainedCounts,
+    written: WrittenFindings,
     /// Memory taken by findings and targets, in bytes.
     kept: usize,
 }
@@ -77,6 +80,8 @@ impl CheckCollector {
             targets: HashMap::new(),
             suspects: BTreeMap::new(),
             capture: Vec::new(),
+            counts: ExplainedCounts::default(),
+            written: WrittenFindings::default(),
             kept: 0,
         }
     }
@@ -94,18 +99,38 @@ impl CheckCollector {
         let findings = taken.values().flat_map(|suspect| &suspect.of_connection.findings);
         let memory = findings.map(Finding::memory).fold(0, usize::saturating_add);
         self.kept = self.kept.saturating_sub(memory);
-        taken.into_values().map(|it| it.of_connection)
+        let taken: Vec<ConnectionFindings> = taken
+            .into_values()
+            .map(|it| {
+                let mut of = it.of_connection;
+                of.written = self.written.before(of.id);
+                self.written.remember(&of);
+                self.counts.add(&of);
+                of
+            })
+            .collect();
+        taken.into_iter()
     }
 
     /// Ends the collection.
-    pub fn into_checked(self, file: String, extent: Extent) -> FileFindings {
-        let mut connections: Vec<ConnectionFindings> =
-            self.suspects.into_values().map(|it| it.of_connection).collect();
-        for suspect in &mut connections {
-            suspect.findings.sort_by_key(|finding| finding.first.packet);
+    pub fn into_checked(mut self, file: String, extent: Extent) -> FileFindings {
+        let mut connections = Vec::new();
+        for it in std::mem::take(&mut self.suspects).into_values() {
+            let mut of = it.of_connection;
+            of.written = self.written.before(of.id);
+            of.findings.sort_by_key(|finding| finding.first.packet);
+            self.counts.add(&of);
+            connections.push(of);
         }
         let summary = Summary { found: Some(self.found), ..self.summary };
-        FileFindings { file, extent, connections, capture: self.capture, summary }
+        FileFindings {
+            file,
+            extent,
+            connections,
+            capture: self.capture,
+            counts: self.counts,
+            summary,
+        }
     }
 
     fn keep(&mut self, found: &Found) {
@@ -151,6 +176,7 @@ impl CheckCollector {
                 server,
                 target: target.cloned(),
                 findings: Vec::new(),
+                written: Vec::new(),
                 folded: Vec::new(),
             },
             numbers: Vec::new(),
@@ -207,7 +233,7 @@ impl Journal for CheckCollector {
 
     fn kept(&self) -> usize {
         let matcher = self.matcher.as_ref().map_or(0, Matcher::kept);
-        self.kept.saturating_add(matcher)
+        self.kept.saturating_add(matcher).saturating_add(self.written.memory())
     }
 
     fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
@@ -252,6 +278,36 @@ impl Report for CheckCollector {
         Ok(())
     }
 }
+
+/// What was taken out on connections, without its evidence: a cause that is found later may explain it.
+#[derive(Debug, Default)]
+struct WrittenFindings {
+    of: BTreeMap<ConnectionId, Vec<Finding>>,
+}
+
+impl WrittenFindings {
+    /// What was taken out on a connection.
+    fn before(&self, id: ConnectionId) -> Vec<Finding> {
+        self.of.get(&id).cloned().unwrap_or_default()
+    }
+
+    fn remember(&mut self, of: &ConnectionFindings) {
+        let bare = |it: &Finding| Finding { evidence: String::new(), ..it.clone() };
+        self.of.entry(of.id).or_default().extend(of.findings.iter().map(bare));
+        if self.of.len() > MOST_WRITTEN {
+            self.of.pop_first();
+        }
+    }
+
+    /// Memory taken, in bytes.
+    fn memory(&self) -> usize {
+        let findings: usize = self.of.values().map(Vec::len).sum();
+        findings.saturating_mul(size_of::<Finding>())
+    }
+}
+
+/// Connections of which is remembered what was taken out; that with the lowest number is forgotten first.
+const MOST_WRITTEN: usize = 1024;
 
 /// The longest request target that is kept whole, in bytes.
 const LONGEST_TARGET: usize = 1024;

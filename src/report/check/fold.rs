@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{CheckOptions, ConnectionFindings};
+use super::{CheckOptions, ConnectionFindings, ExplainedFindings};
 use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Rule, Severity};
 use crate::report::alike::{LIKE, alike};
-use crate::stream::Side;
+use crate::stream::{Side, length_u64};
 
 /// A rule that was broken on a connection: a finding, or as many as were only counted.
 #[derive(Debug)]
@@ -21,6 +21,27 @@ pub(super) struct Occurrence<'f> {
     pub(super) finding: Option<&'f Finding>,
     /// Further ones of the connection, which were only counted.
     pub(super) more: u64,
+    /// Of a cause: what follows from it.
+    pub(super) consequences: Vec<Consequence<'f>>,
+    /// The cause that it follows from, if that was written before, in a live capture.
+    pub(super) follows_from: Option<&'static Rule>,
+}
+
+/// A rule that was broken on a connection because of a cause.
+#[derive(Debug)]
+pub(super) struct Consequence<'f> {
+    pub(super) rule: &'static Rule,
+    /// In the order of the packets; empty if they were only counted.
+    pub(super) findings: Vec<&'f Finding>,
+    /// Further ones, which were only counted.
+    pub(super) more: u64,
+}
+
+impl Consequence<'_> {
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        length_u64(self.findings.len()).saturating_add(self.more)
+    }
 }
 
 impl Occurrence<'_> {
@@ -41,19 +62,61 @@ impl Occurrence<'_> {
     }
 }
 
-/// What is written of a connection.
+/// What is written of a connection: its cause first, with what follows from it.
 pub(super) fn occurrences<'f>(
     of: &'f ConnectionFindings,
     options: &CheckOptions,
 ) -> Vec<Occurrence<'f>> {
-    let shown = of.findings.iter().filter(|finding| options.shows(finding.severity));
-    let mut out: Vec<Occurrence<'f>> = shown
-        .map(|finding| Occurrence { of, rule: finding.rule, finding: Some(finding), more: 0 })
-        .collect();
-    for (rule, count) in of.folded(options.least) {
+    let mut all = of.explained(options.least);
+    let one = |finding: &'f Finding| Occurrence {
+        of,
+        rule: finding.rule,
+        finding: Some(finding),
+        more: 0,
+        consequences: Vec::new(),
+        follows_from: None,
+    };
+    let mut out: Vec<Occurrence<'f>> = Vec::new();
+    match all.cause {
+        Some(cause) if !all.is_written(cause) => {
+            out.push(Occurrence { consequences: consequences(&all), ..one(cause) });
+        }
+        Some(cause) => {
+            let later = std::mem::take(&mut all.consequences).into_iter();
+            let follows_from = Some(cause.rule);
+            out.extend(later.map(|finding| Occurrence { follows_from, ..one(finding) }));
+        }
+        None => {}
+    }
+    out.extend(all.others.iter().map(|finding| one(finding)));
+    let is_explained = |rule: &Rule| all.counted.iter().any(|(other, _)| other.id == rule.id);
+    for (rule, count) in of.folded(options.least).filter(|(rule, _)| !is_explained(rule)) {
         match out.iter_mut().rfind(|it| it.rule.id == rule.id) {
             Some(last) => last.more = last.more.saturating_add(count),
-            None => out.push(Occurrence { of, rule, finding: None, more: count }),
+            None => out.push(Occurrence {
+                of,
+                rule,
+                finding: None,
+                more: count,
+                consequences: Vec::new(),
+                follows_from: None,
+            }),
+        }
+    }
+    out
+}
+
+/// What follows from the cause, by rule in the order of the packets.
+fn consequences<'f>(all: &ExplainedFindings<'f>) -> Vec<Consequence<'f>> {
+    let mut out: Vec<Consequence<'f>> = Vec::new();
+    let found = all.consequences.iter().map(|finding| (finding.rule, Some(*finding), 0));
+    for (rule, finding, more) in found.chain(all.counted.iter().map(|it| (it.0, None, it.1))) {
+        match out.iter_mut().find(|known| known.rule.id == rule.id) {
+            Some(known) => {
+                known.findings.extend(finding);
+                known.more = known.more.saturating_add(more);
+            }
+            None => out.push(Consequence { rule, findings: finding.into_iter().collect(), more }),
         }
     }
     out
@@ -78,6 +141,28 @@ impl<'f> SharedFindings<'f> {
     /// How many there are, with those that were only counted.
     pub(super) fn count(&self) -> u64 {
         self.occurrences.iter().map(Occurrence::count).fold(0, u64::saturating_add)
+    }
+
+    /// The rules that were broken because of the cause that they are, with how often and on how many of the
+    /// connections, the most frequent first.
+    pub(super) fn consequences(&self) -> Vec<(&'static Rule, u64, u64)> {
+        let mut out: Vec<(&'static Rule, u64, u64)> = Vec::new();
+        for it in self.occurrences.iter().flat_map(|it| &it.consequences) {
+            match out.iter_mut().find(|(rule, ..)| rule.id == it.rule.id) {
+                Some((_, count, connections)) => {
+                    *count = count.saturating_add(it.count());
+                    *connections = connections.saturating_add(1);
+                }
+                None => out.push((it.rule, it.count(), 1)),
+            }
+        }
+        out.sort_by_key(|(_, _, connections)| Reverse(*connections));
+        out
+    }
+
+    /// Whether they are causes.
+    pub(super) fn is_cause(&self) -> bool {
+        self.first().and_then(|it| it.finding).is_some_and(Finding::is_explaining_cause)
     }
 
     /// Those of each connection.
@@ -138,9 +223,12 @@ pub(super) fn fold<'f>(
             rest.extend(shared.occurrences);
         }
     }
-    // Within a connection in the order of the packets, as they were; what was only counted is last.
+    // Within a connection its cause, then the others in the order of the packets, as they were; what was only
+    // counted is last.
     rest.sort_by_key(|it| {
-        (it.of.id, it.finding.is_none(), it.finding.map(|finding| finding.first.packet))
+        let is_other = !it.finding.is_some_and(Finding::is_explaining_cause);
+        let packet = it.finding.map(|finding| finding.first.packet);
+        (it.of.id, is_other, it.finding.is_none(), packet)
     });
     out.rest = alike(rest, |it| it.of.id);
     let mut ranks: HashMap<&'static str, usize> = HashMap::new();
@@ -150,7 +238,7 @@ pub(super) fn fold<'f>(
     }
     out.shared.sort_by_key(|it| {
         let rank = it.first().and_then(|first| ranks.get(first.rule.id).copied());
-        (Reverse(it.severity()), rank)
+        (Reverse(it.severity()), !it.is_cause(), rank)
     });
     out
 }

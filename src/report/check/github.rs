@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
-use crate::findings::{Finding, Rule, Severity};
+use super::{
+    CheckOptions, CheckWriter, ConnectionFindings, Explained, ExplainedFindings, FileFindings,
+};
+use crate::findings::{Rule, Severity};
 use crate::stream::PacketId;
 use crate::text::escape::escape;
 
@@ -19,7 +21,8 @@ impl<'w> Github<'w> {
         Self { out, options }
     }
 
-    fn finding(&mut self, file: &str, finding: &Finding) -> io::Result<()> {
+    fn finding(&mut self, file: &str, explained: &Explained<'_>) -> io::Result<()> {
+        let finding = explained.finding;
         let mut text = String::new();
         if let Some(id) = finding.connection {
             write!(text, "connection {}: ", id.0).ok();
@@ -28,11 +31,32 @@ impl<'w> Github<'w> {
         if finding.first.packet != PacketId(0) {
             write!(text, " (packet {})", finding.first.packet).ok();
         }
+        let rules = explained.consequences.as_ref().map(ExplainedFindings::rules);
+        if let Some(rules) = rules.filter(|rules| !rules.is_empty()) {
+            write!(text, "; consequences: {}", rules.join(", ")).ok();
+        }
         self.command(file, finding.rule, finding.severity, &text)
     }
 
-    fn folded(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
-        for (rule, count) in suspect.folded(self.options.least) {
+    /// What was found on a connection. What follows from a cause is named in its annotation, and has none.
+    fn connection(&mut self, file: &str, of: &ConnectionFindings) -> io::Result<()> {
+        let all = of.explained(self.options.least);
+        let counted: Vec<_> = all.counted.iter().map(|(rule, _)| rule.id).collect();
+        for explained in Explained::all_of(all).iter().filter(|it| it.of.is_none()) {
+            self.finding(file, explained)?;
+        }
+        self.folded(file, of, &counted)
+    }
+
+    /// What was only counted, without what is explained.
+    fn folded(
+        &mut self,
+        file: &str,
+        suspect: &ConnectionFindings,
+        explained: &[&str],
+    ) -> io::Result<()> {
+        let folded = suspect.folded(self.options.least);
+        for (rule, count) in folded.filter(|(rule, _)| !explained.contains(&rule.id)) {
             let text = format!("connection {}: … and {count} more of {}", suspect.id.0, rule.id);
             self.command(file, rule, rule.severity, &text)?;
         }
@@ -59,12 +83,7 @@ impl<'w> Github<'w> {
 
 impl CheckWriter for Github<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
-        for finding in &suspect.findings {
-            if self.options.shows(finding.severity) {
-                self.finding(file, finding)?;
-            }
-        }
-        self.folded(file, suspect)
+        self.connection(file, suspect)
     }
 
     fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
@@ -74,12 +93,12 @@ impl CheckWriter for Github<'_> {
             let file = property(&checked.file);
             writeln!(self.out, "::error file={file},title=not read::{}", data(&text))?;
         }
-        for suspect in &checked.connections {
-            self.suspect(&checked.file, suspect)?;
+        for of in &checked.connections {
+            self.connection(&checked.file, of)?;
         }
         for finding in &checked.capture {
             if self.options.shows(finding.severity) {
-                self.finding(&checked.file, finding)?;
+                self.finding(&checked.file, &Explained::alone(finding))?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::explained::{ExplainedCounts, ExplainedFields};
 use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
 use crate::journal::Severities;
 use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
@@ -26,6 +27,7 @@ struct JsonTotals {
     connections: u64,
     messages: MessageCounts,
     found: Severities,
+    counts: ExplainedCounts,
 }
 
 impl<'w> CheckJson<'w> {
@@ -50,7 +52,6 @@ impl CheckWriter for CheckJson<'_> {
     fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         self.begin()?;
         let Self { clock, options, .. } = self;
-        let findings = checked.in_order(options);
         let document = CheckFileFields {
             file: &checked.file,
             failure: checked.failure(),
@@ -59,11 +60,11 @@ impl CheckWriter for CheckJson<'_> {
                 .iter()
                 .map(|suspect| ConnectionFields::of(suspect, options))
                 .collect(),
-            findings: findings
-                .into_iter()
-                .map(|finding| FindingLine::new(finding, clock))
-                .collect(),
-            summary: SummaryLine::new(&checked.summary),
+            findings: checked.in_order(options).iter().map(|it| it.line(clock)).collect(),
+            summary: CheckSummaryFields {
+                line: SummaryLine::new(&checked.summary),
+                explained: ExplainedFields::of(&checked.counts),
+            },
         };
         serde_json::to_writer(&mut *self.out, &document)?;
         self.total.files = self.total.files.saturating_add(1);
@@ -71,6 +72,7 @@ impl CheckWriter for CheckJson<'_> {
             self.total.connections.saturating_add(checked.summary.totals.connections);
         self.total.messages = self.total.messages.joined(checked.summary.messages);
         self.total.found.join(checked.found());
+        self.total.counts.join(&checked.counts);
         Ok(())
     }
 
@@ -89,6 +91,7 @@ impl CheckWriter for CheckJson<'_> {
             messages: self.total.messages.all(),
             control_frames: self.total.messages.control,
             findings: SeverityFields::of(self.total.found),
+            explained: ExplainedFields::of(&self.total.counts),
         };
         serde_json::to_writer(&mut *self.out, &summary)?;
         self.out.write_all(b"}\n")?;
@@ -103,7 +106,16 @@ struct CheckFileFields<'a> {
     failure: Option<&'a str>,
     connections: Vec<ConnectionFields<'a>>,
     findings: Vec<FindingLine<'a>>,
-    summary: SummaryLine<'a>,
+    summary: CheckSummaryFields<'a>,
+}
+
+/// What a file comes to.
+#[derive(Serialize)]
+struct CheckSummaryFields<'a> {
+    #[serde(flatten)]
+    line: SummaryLine<'a>,
+    #[serde(flatten)]
+    explained: ExplainedFields,
 }
 
 /// A connection with findings.
@@ -143,6 +155,8 @@ struct TotalFields {
     messages: u64,
     control_frames: u64,
     findings: SeverityFields,
+    #[serde(flatten)]
+    explained: ExplainedFields,
 }
 
 /// Raised when a field changes its meaning; new fields do not count.

@@ -1,6 +1,7 @@
 //! What broke the rules, written out: collected first, then one file per format.
 
 mod collect;
+mod explained;
 mod fold;
 mod github;
 mod json;
@@ -11,16 +12,18 @@ mod sarif;
 mod text;
 
 use std::io;
-use std::net::SocketAddr;
 
 pub use self::collect::{CheckChoice, CheckCollector};
+pub use self::explained::ConnectionFindings;
+use self::explained::{ExplainedCounts, ExplainedFindings};
 pub use self::live::LiveCheck;
 use super::OutputFormat;
+use super::ndjson::FindingLine;
 use super::style::Style;
 use crate::analysis::Totals;
-use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::{Severities, Summary};
+use crate::text::clock::Rfc3339;
 
 /// What was found in one capture.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct FileFindings {
     connections: Vec<ConnectionFindings>,
     /// Findings about no connection.
     capture: Vec<Finding>,
+    /// How much of what was found follows from causes, written before or not.
+    counts: ExplainedCounts,
     summary: Summary,
 }
 
@@ -46,20 +51,6 @@ pub enum Extent {
     Unread(String),
 }
 
-/// A connection with findings.
-#[derive(Debug)]
-pub struct ConnectionFindings {
-    id: ConnectionId,
-    client: SocketAddr,
-    server: SocketAddr,
-    /// What its first upgrade request asked for, as sent.
-    target: Option<Vec<u8>>,
-    /// In the order of the packets.
-    findings: Vec<Finding>,
-    /// Rules that were broken more often than is reported individually, and how often.
-    folded: Vec<(&'static Rule, u64)>,
-}
-
 impl FileFindings {
     /// A file that could not be read at all.
     pub fn unread(file: String, failure: String) -> Self {
@@ -68,6 +59,7 @@ impl FileFindings {
             extent: Extent::Unread(failure),
             connections: Vec::new(),
             capture: Vec::new(),
+            counts: ExplainedCounts::default(),
             summary: Summary::default(),
         }
     }
@@ -83,10 +75,9 @@ impl FileFindings {
         &self.summary.totals
     }
 
-    /// The worst severity of all findings, shown or not.
+    /// The worst severity of all findings and causes, shown or not.
     pub fn worst(&self) -> Option<Severity> {
-        let found = self.found();
-        Severity::ALL.into_iter().find(|severity| found.of(*severity) > 0)
+        self.counts.worst(self.found())
     }
 
     /// Why it was not read, or not to its end.
@@ -101,35 +92,66 @@ impl FileFindings {
         self.summary.found.unwrap_or_default()
     }
 
-    /// All findings in the order of the packets, those about no packet last.
-    fn in_order(&self, options: &CheckOptions) -> Vec<&Finding> {
-        let mut all: Vec<&Finding> = self
+    /// All findings in the order of the packets, those about no packet last; a cause precedes the first of its
+    /// consequences.
+    fn in_order(&self, options: &CheckOptions) -> Vec<Explained<'_>> {
+        let mut all: Vec<_> = self
             .connections
             .iter()
-            .flat_map(|suspect| &suspect.findings)
-            .chain(&self.capture)
-            .filter(|finding| options.shows(finding.severity))
+            .flat_map(|of| Explained::all_of(of.explained(options.least)))
+            .chain(
+                self.capture.iter().filter(|it| options.shows(it.severity)).map(Explained::alone),
+            )
+            .map(|it| {
+                let packet = it.first_packet();
+                ((packet == 0, packet, it.finding.connection, it.consequences.is_none()), it)
+            })
             .collect();
-        all.sort_by_key(|finding| {
-            let packet = finding.first.packet.0;
-            (packet == 0, packet, finding.connection)
-        });
-        all
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().map(|(_, it)| it).collect()
     }
 }
 
-impl ConnectionFindings {
-    /// Whether nothing is wrong with it but what does not matter, because it has nothing to do with
-    /// WebSocket.
-    fn is_aside(&self) -> bool {
-        let is_less = |finding: &Finding| finding.severity < finding.rule.severity;
-        let is_note = |finding: &Finding| finding.severity == Severity::Note;
-        self.findings.iter().any(is_less) && self.findings.iter().all(is_note)
+/// A finding, and what it follows from or explains.
+#[derive(Debug)]
+struct Explained<'f> {
+    finding: &'f Finding,
+    /// The cause that it is a consequence of.
+    of: Option<&'static Rule>,
+    /// Of a cause: what follows from it.
+    consequences: Option<ExplainedFindings<'f>>,
+}
+
+impl<'f> Explained<'f> {
+    /// One that has nothing to do with a cause.
+    fn alone(finding: &'f Finding) -> Self {
+        Self { finding, of: None, consequences: None }
     }
 
-    /// The rules that were broken more often than is reported, if severe enough to be written.
-    fn folded(&self, least: Severity) -> impl Iterator<Item = (&'static Rule, u64)> {
-        self.folded.iter().copied().filter(move |(rule, _)| rule.severity >= least)
+    /// What was found on a connection, the cause first, without what was written before.
+    fn all_of(all: ExplainedFindings<'f>) -> Vec<Self> {
+        let of = all.cause.map(|cause| cause.rule);
+        let mut out: Vec<Self> = all.others.iter().copied().map(Self::alone).collect();
+        let new = all.consequences.iter().filter(|it| !all.is_written(it));
+        out.extend(new.map(|finding| Self { finding, of, consequences: None }));
+        out.sort_by_key(|it| it.finding.first.packet);
+        if let Some(finding) = all.cause.filter(|it| !all.is_written(it)) {
+            out.insert(0, Self { finding, of: None, consequences: Some(all) });
+        }
+        out
+    }
+
+    /// Its line.
+    fn line(&self, clock: &mut Rfc3339) -> FindingLine<'f> {
+        let rules = self.consequences.as_ref().map(ExplainedFindings::rules);
+        FindingLine::new(self.finding, clock).with_consequences(rules).following_from(self.of)
+    }
+
+    /// The first packet of the finding, or of what follows from it if that is earlier; 0 if it is about none.
+    fn first_packet(&self) -> u64 {
+        let consequences = self.consequences.iter().flat_map(|it| &it.consequences).copied();
+        let packets = consequences.chain([self.finding]).map(|it| it.first.packet.0);
+        packets.filter(|packet| *packet > 0).min().unwrap_or_default()
     }
 }
 

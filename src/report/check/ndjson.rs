@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings, Files};
-use crate::findings::Finding;
-use crate::report::ndjson::{FindingLine, FoldedLine, OfFile, SummaryLine};
+use super::explained::ExplainedFields;
+use super::{CheckOptions, CheckWriter, ConnectionFindings, Explained, FileFindings, Files};
+use crate::report::ndjson::{FoldedLine, OfFile, SummaryLine};
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
@@ -27,9 +27,9 @@ impl<'w> CheckNdjson<'w> {
         (self.options.files == Files::Several).then_some(file)
     }
 
-    fn finding(&mut self, file: &str, finding: &Finding) -> io::Result<()> {
+    fn finding(&mut self, file: &str, explained: &Explained<'_>) -> io::Result<()> {
         let file = self.name(file);
-        let line = OfFile { line: FindingLine::new(finding, &mut self.clock), file };
+        let line = OfFile { line: explained.line(&mut self.clock), file };
         write(self.out, &mut self.line, &line)
     }
 
@@ -45,17 +45,15 @@ impl<'w> CheckNdjson<'w> {
 
 impl CheckWriter for CheckNdjson<'_> {
     fn suspect(&mut self, file: &str, suspect: &ConnectionFindings) -> io::Result<()> {
-        for finding in &suspect.findings {
-            if self.options.shows(finding.severity) {
-                self.finding(file, finding)?;
-            }
+        for explained in Explained::all_of(suspect.explained(self.options.least)) {
+            self.finding(file, &explained)?;
         }
         self.folded(file, suspect)
     }
 
     fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
-        for finding in checked.in_order(&self.options) {
-            self.finding(&checked.file, finding)?;
+        for explained in checked.in_order(&self.options) {
+            self.finding(&checked.file, &explained)?;
         }
         for suspect in &checked.connections {
             self.folded(&checked.file, suspect)?;
@@ -63,7 +61,8 @@ impl CheckWriter for CheckNdjson<'_> {
         let file = self.name(&checked.file);
         let failure = checked.failure();
         let summary = SummaryLine::new(&checked.summary);
-        let line = OfFile { line: WithFailure { line: summary, failure }, file };
+        let explained = ExplainedFields::of(&checked.counts);
+        let line = OfFile { line: CheckSummaryLine { line: summary, explained, failure }, file };
         write(self.out, &mut self.line, &line)
     }
 
@@ -76,11 +75,13 @@ impl CheckWriter for CheckNdjson<'_> {
     }
 }
 
-/// A line about a file that could not be read.
+/// The last line of a file.
 #[derive(Serialize)]
-struct WithFailure<'a, L> {
+struct CheckSummaryLine<'a, L> {
     #[serde(flatten)]
     line: L,
+    #[serde(flatten)]
+    explained: ExplainedFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
 }

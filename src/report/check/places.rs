@@ -3,16 +3,34 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::fold::{Occurrence, SharedFindings};
+use super::fold::{Consequence, Occurrence, SharedFindings};
 use crate::findings::Finding;
 use crate::stream::PacketId;
 use crate::text::amount::{counted, grouped};
 
+/// `packet 10`, or `packet 10, the first of 5`
+pub(super) fn consequence_place(consequence: &Consequence<'_>) -> String {
+    let mut out = consequence.findings.first().and_then(|it| packets(it)).unwrap_or_default();
+    let count = consequence.count();
+    match (out.is_empty(), count) {
+        (_, 1) => {}
+        (true, _) => counted(&mut out, count, "time"),
+        (false, _) => {
+            out.push_str(", the first of ");
+            grouped(&mut out, count);
+        }
+    }
+    out
+}
+
 /// `31 findings on 28 connections, client`
 pub(super) fn shared_count(shared: &SharedFindings<'_>) -> String {
     let mut out = String::new();
-    counted(&mut out, shared.count(), "finding");
-    out.push_str(" on ");
+    if !shared.is_cause() {
+        counted(&mut out, shared.count(), "finding");
+        out.push(' ');
+    }
+    out.push_str("on ");
     let connections = u64::try_from(shared.by_connection().count()).unwrap_or(u64::MAX);
     counted(&mut out, connections, "connection");
     if let Some(side) = shared.first().and_then(Occurrence::side) {

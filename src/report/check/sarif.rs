@@ -5,8 +5,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
-use crate::findings::{Bits, Finding, Rule, Severity, rules};
+use super::{
+    CheckOptions, CheckWriter, ConnectionFindings, Explained, ExplainedFindings, FileFindings,
+};
+use crate::findings::{Bits, Rule, Severity, rules};
 use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
 use crate::text::escape::escape;
@@ -68,7 +70,9 @@ impl<'w> Sarif<'w> {
         write!(self.out, "{result}")
     }
 
-    fn finding(&mut self, file: &str, finding: &Finding) -> Value {
+    /// A finding. What follows from a cause is at its related locations, and no result of its own.
+    fn finding(&mut self, file: &str, explained: &Explained<'_>) -> Value {
+        let finding = explained.finding;
         let mut text = format!("{}: ", finding.rule.title);
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
         let has_packets = finding.first.packet != PacketId(0);
@@ -87,6 +91,12 @@ impl<'w> Sarif<'w> {
                 "bits": finding.bits.map(|Bits { start, count }| [start, count]),
             }),
         );
+        if let Some(all) = explained.consequences.as_ref().filter(|it| !it.rules().is_empty()) {
+            insert(&mut result, "relatedLocations", Value::Array(related_locations(all, file)));
+            if let Some(Value::Object(properties)) = result.get_mut("properties") {
+                properties.insert("consequences".to_owned(), json!(all.rules()));
+            }
+        }
         result
     }
 }
@@ -98,12 +108,15 @@ impl CheckWriter for Sarif<'_> {
 
     fn file(&mut self, checked: &FileFindings) -> io::Result<()> {
         self.begin()?;
-        for finding in checked.in_order(&self.options) {
-            let result = self.finding(&checked.file, finding);
+        for explained in checked.in_order(&self.options).iter().filter(|it| it.of.is_none()) {
+            let result = self.finding(&checked.file, explained);
             self.result(&result)?;
         }
         for suspect in &checked.connections {
-            for (rule, count) in suspect.folded(self.options.least) {
+            let explained = suspect.explained(self.options.least).counted;
+            let is_own = |rule: &Rule| explained.iter().all(|(other, _)| other.id != rule.id);
+            let folded = suspect.folded(self.options.least);
+            for (rule, count) in folded.filter(|(rule, _)| is_own(rule)) {
                 let text = format!("{}: {count} more on this connection", rule.title);
                 let mut result =
                     of_rule((rule, rule.severity), &text, &checked.file, Some(suspect.id.0));
@@ -152,6 +165,38 @@ fn described(rule: &Rule) -> Value {
     value
 }
 
+/// What follows from a cause, as locations with a message.
+fn related_locations(all: &ExplainedFindings<'_>, file: &str) -> Vec<Value> {
+    let found = all.consequences.iter().map(|finding| {
+        let mut text = format!("{} {}: ", finding.rule.id, finding.rule.title);
+        escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
+        if finding.first.packet != PacketId(0) {
+            write!(text, " (packet {})", finding.first.packet).ok();
+        }
+        (text, finding.connection.map(|id| id.0))
+    });
+    let connection = all.cause.and_then(|cause| cause.connection).map(|id| id.0);
+    let counted = all.counted.iter().map(|(rule, count)| {
+        (format!("{} {}: {count} more on this connection", rule.id, rule.title), connection)
+    });
+    let located = found.chain(counted).map(|(text, connection)| {
+        let mut location = location(file, connection);
+        insert(&mut location, "message", json!({ "text": text }));
+        location
+    });
+    located.collect()
+}
+
+/// A file, and the connection in it.
+fn location(file: &str, connection: Option<u64>) -> Value {
+    let mut location = json!({ "physicalLocation": { "artifactLocation": { "uri": uri(file) } } });
+    if let Some(connection) = connection {
+        let name = json!([{ "name": format!("connection {connection}"), "kind": "resource" }]);
+        insert(&mut location, "logicalLocations", name);
+    }
+    location
+}
+
 /// What all results have.
 fn of_rule(
     (rule, severity): (&Rule, Severity),
@@ -159,17 +204,12 @@ fn of_rule(
     file: &str,
     connection: Option<u64>,
 ) -> Value {
-    let mut location = json!({ "physicalLocation": { "artifactLocation": { "uri": uri(file) } } });
-    if let Some(connection) = connection {
-        let name = json!([{ "name": format!("connection {connection}"), "kind": "resource" }]);
-        insert(&mut location, "logicalLocations", name);
-    }
     json!({
         "ruleId": rule.id,
         "ruleIndex": rules().position(|other| other.id == rule.id),
         "level": level(severity),
         "message": { "text": text },
-        "locations": [location],
+        "locations": [location(file, connection)],
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::analysis::Totals;
-use crate::analysis::event::{ConnectionEvent, Outcome};
+use crate::analysis::event::{ConnectionEvent, ConnectionId, Outcome};
 use crate::findings::{Findings, Reading, RuleName, rule};
 use crate::journal::Builder;
 use crate::report::fixture::{connection, ending, finding, handshake, send};
@@ -260,4 +260,115 @@ fn text_has_shared_notes_below_problems_of_single_connections() {
     let text = written(CheckFormat::Text, options(Files::One), &[files]);
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
     assert!(place("feed.pcap: connection 1") < place("feed.pcap: several connections"), "{text}");
+}
+
+/// Connections 1 to `connections`, which WHY-14 explains: with two of its consequences, one of which was also
+/// counted, and a finding of another kind; on the first, one more became known after its end.
+fn checked_explained(connections: u64) -> FileFindings {
+    let mut collector = CheckCollector::new(CheckChoice::default());
+    let mut builder = Builder::new();
+    let mut assembly = builder.feeding(&mut collector);
+    for id in 1..=connections {
+        for rule in ["HS-22", "WS-F13", "WS-C12"] {
+            assembly.finding(&finding(rule, id));
+        }
+        send(&mut assembly, 5, &connection(id), ConnectionEvent::Opened);
+        assembly.finding(&finding("WHY-14", id));
+        assembly.folded(rule("WS-C12").unwrap(), ConnectionId(id), 4);
+        send(&mut assembly, 9, &connection(id), ending(Outcome::Aborted));
+    }
+    builder.end_events();
+    builder.feeding(&mut collector).finding(&finding("WS-C19", 1));
+    collector.finish(&builder.summary(Totals::default(), &Reading::default())).unwrap();
+    collector.into_checked("feed.pcap".to_owned(), Extent::Whole)
+}
+
+#[test]
+fn text_lists_what_follows_from_a_cause_below_it() {
+    let text = written(CheckFormat::Text, options(Files::One), &[checked_explained(1)]);
+    insta::assert_snapshot!(text);
+    let shared = written(CheckFormat::Text, options(Files::One), &[checked_explained(4)]);
+    let one = shared.matches("the client refused the response").count();
+    assert_eq!((one, shared.matches("20 times on 4 connections").count()), (1, 1), "{shared}");
+    assert!(shared.contains("4 errors, 4 warnings (and 25 consequences of WHY-14)"), "{shared}");
+}
+
+#[test]
+fn every_format_tells_causes_from_what_follows() {
+    let files = [checked_explained(1)];
+    let text = written(CheckFormat::Ndjson, options(Files::One), &files);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (line["type"].as_str().unwrap(), line["rule"].as_str(), line["consequence_of"].as_str())
+        })
+        .collect();
+    let cause = Some("WHY-14");
+    let expected = [
+        ("cause", cause, None),
+        ("finding", Some("HS-22"), cause),
+        ("finding", Some("WS-C12"), cause),
+        ("finding", Some("WS-C19"), cause),
+        ("finding", Some("WS-F13"), None),
+        ("folded", Some("WS-C12"), None),
+        ("summary", None, None),
+    ];
+    let mut sorted = seen.clone();
+    sorted.sort_by_key(|it| expected.iter().position(|other| other == it));
+    assert_eq!(sorted, expected, "{text}");
+    assert_eq!(seen[0], expected[0], "the cause precedes what it explains: {text}");
+    assert_eq!(lines[0]["consequences"], serde_json::json!(["HS-22", "WS-C12", "WS-C19"]));
+    assert!(lines[0]["remedy"].as_str().unwrap().len() > 40);
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["causes"], serde_json::json!([{"rule": "WHY-14", "count": 1}]));
+    assert_eq!(summary["consequences"]["warning"], 5);
+    let json: Value =
+        serde_json::from_str(&written(CheckFormat::Json, options(Files::One), &files)).unwrap();
+    assert_eq!(json["files"][0]["findings"][0], lines[0]);
+    assert_eq!(json["summary"]["consequences"], summary["consequences"]);
+    let sarif: Value =
+        serde_json::from_str(&written(CheckFormat::Sarif, options(Files::One), &files)).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let ids: Vec<_> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["WHY-14", "WS-F13"]);
+    assert_eq!(results[0]["relatedLocations"].as_array().unwrap().len(), 4);
+    let github = written(CheckFormat::Github, options(Files::One), &files);
+    assert_eq!(github.lines().count(), 2, "{github}");
+    assert!(github.contains("; consequences: HS-22, WS-C12, WS-C19"), "{github}");
+}
+
+#[test]
+fn what_is_not_shown_explains_nothing_and_the_verdict_is_that_of_findings_and_causes() {
+    let mut files = checked_explained(1);
+    assert_eq!(files.worst(), Some(Severity::Error));
+    for finding in files.connections.iter_mut().flat_map(|of| &mut of.findings) {
+        let is_cause = finding.rule.is_cause();
+        finding.severity = if is_cause { Severity::Warning } else { Severity::Error };
+    }
+    let errors = CheckOptions { least: Severity::Error, ..options(Files::One) };
+    let text = written(CheckFormat::Ndjson, errors, &[files]);
+    assert!(!text.contains("consequence_of") && text.contains("HS-22"), "{text}");
+}
+
+#[test]
+fn a_cause_found_live_refers_to_what_was_written_before() {
+    let mut collector = CheckCollector::new(CheckChoice::default());
+    let mut out = Vec::new();
+    let mut writer = CheckFormat::Text.writer(&mut out, options(Files::One));
+    let mut builder = Builder::new();
+    for id in ["HS-22", "WHY-14", "WS-C12"] {
+        builder.feeding(&mut collector).finding(&finding(id, 3));
+        for taken in collector.take() {
+            writer.suspect("lo", &taken).unwrap();
+        }
+    }
+    let checked = collector.into_checked("lo".to_owned(), Extent::Whole);
+    writer.file(&checked).unwrap();
+    drop(writer);
+    let text = String::from_utf8(out).unwrap();
+    let (before, after) = text.split_once("WHY-14").unwrap();
+    assert!(before.contains("HS-22") && after.contains("HS-22 "), "{text}");
+    assert!(after.contains("a consequence of WHY-14, above"), "{text}");
+    assert!(text.ends_with("1 error (and 2 consequences of WHY-14)\n"), "{text}");
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::fold::{Occurrence, SharedFindings, fold, occurrences};
-use super::places::{place, shared_count, shared_places};
+use super::fold::{Consequence, Occurrence, SharedFindings, fold, occurrences};
+use super::places::{consequence_place, place, shared_count, shared_places};
 use super::{
-    CheckOptions, CheckWriter, ConnectionFindings, Explanations, Extent, FileFindings, Files,
+    CheckOptions, CheckWriter, ConnectionFindings, ExplainedCounts, Explanations, Extent,
+    FileFindings, Files,
 };
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
@@ -41,6 +42,7 @@ struct TextTotals {
     connections: u64,
     messages: MessageCounts,
     found: Severities,
+    counts: ExplainedCounts,
 }
 
 impl<'w> CheckText<'w> {
@@ -72,7 +74,17 @@ impl<'w> CheckText<'w> {
         Ok(())
     }
 
+    /// One about the capture itself.
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.found(finding, None, &[])
+    }
+
+    fn found(
+        &mut self,
+        finding: &Finding,
+        follows_from: Option<&Rule>,
+        consequences: &[Consequence<'_>],
+    ) -> io::Result<()> {
         let rule = finding.rule;
         let is_first = !self.explained.contains(&(rule.id, finding.remedy));
         self.part(rule)?;
@@ -81,7 +93,65 @@ impl<'w> CheckText<'w> {
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
         self.paragraph("", &evidence, None)?;
-        if is_first { self.explanation(rule, finding.remedy) } else { Ok(()) }
+        if let Some(cause) = follows_from {
+            let text = format!("a consequence of {}, above", cause.id);
+            return self.paragraph("", &text, Some(Role::Dim));
+        }
+        if is_first {
+            self.explanation(rule, finding.remedy)?;
+        }
+        self.consequences(consequences)
+    }
+
+    /// What follows from a cause, a line for each rule.
+    fn consequences(&mut self, consequences: &[Consequence<'_>]) -> io::Result<()> {
+        if !consequences.is_empty() {
+            self.consequences_heading()?;
+        }
+        for consequence in consequences {
+            self.consequence(consequence.rule, &consequence_place(consequence))?;
+            if self.options.explanations == Explanations::Full
+                && let Some(first) = consequence.findings.first()
+                && !first.evidence.is_empty()
+            {
+                let mut evidence = String::new();
+                escape(first.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
+                self.indented(CONSEQUENCE.saturating_add(RULE), &evidence)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn consequences_heading(&mut self) -> io::Result<()> {
+        self.line.spaces(INDENT);
+        self.line.paint(Role::Title, "Consequences:");
+        self.write()
+    }
+
+    /// `WS-C12  connection ended without a Close frame: applications see 1006      packet 8`
+    fn consequence(&mut self, rule: &Rule, place: &str) -> io::Result<()> {
+        self.line.spaces(CONSEQUENCE);
+        self.line.paint(Role::Dim, rule.id);
+        let indent = CONSEQUENCE.saturating_add(RULE);
+        let lines = wrapped(rule.title, self.columns().saturating_sub(indent));
+        for (number, line) in lines.iter().enumerate() {
+            if number > 0 {
+                self.write()?;
+            }
+            self.line.pad_to(indent);
+            self.line.paint(Role::Dim, line);
+        }
+        self.place_below(indent, place)
+    }
+
+    /// A dim text below something that is indented.
+    fn indented(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        for line in wrapped(text, self.columns().saturating_sub(indent)) {
+            self.line.spaces(indent);
+            self.line.paint(Role::Dim, &line);
+            self.write()?;
+        }
+        Ok(())
     }
 
     /// What a rule says, and what to do.
@@ -128,11 +198,16 @@ impl<'w> CheckText<'w> {
 
     /// Where it is: at the right edge, or on a line of its own.
     fn place(&mut self, place: &str) -> io::Result<()> {
+        self.place_below(INDENT, place)
+    }
+
+    /// The same; a line of its own has this indent.
+    fn place_below(&mut self, indent: usize, place: &str) -> io::Result<()> {
         if !place.is_empty() {
             let column = self.columns().saturating_sub(place.chars().count());
             if self.line.column().saturating_add(2) > column {
                 self.write()?;
-                self.line.spaces(INDENT);
+                self.line.spaces(indent);
             } else {
                 self.line.pad_to(column);
             }
@@ -169,8 +244,10 @@ impl<'w> CheckText<'w> {
     ) -> io::Result<()> {
         let Some(Occurrence { of, .. }) = occurrences.first() else { return Ok(()) };
         self.heading(format!("{file}#{}", of.id.0), |line| connection_heading(line, file, of))?;
-        for finding in occurrences.iter().filter_map(|it| it.finding) {
-            self.finding(finding)?;
+        for it in occurrences {
+            if let Some(finding) = it.finding {
+                self.found(finding, it.follows_from, &it.consequences)?;
+            }
         }
         for counted in occurrences.iter().filter(|it| it.more > 0) {
             self.counted(counted.rule, counted.more)?;
@@ -226,24 +303,43 @@ impl<'w> CheckText<'w> {
             self.paragraph(label, &evidence, None)?;
         }
         self.paragraph("", &shared_places(shared), None)?;
-        if is_first { self.explanation(first.rule, first.remedy()) } else { Ok(()) }
+        if is_first {
+            self.explanation(first.rule, first.remedy())?;
+        }
+        let consequences = shared.consequences();
+        if !consequences.is_empty() {
+            self.consequences_heading()?;
+        }
+        for (rule, count, connections) in consequences {
+            let mut place = String::new();
+            if count != connections {
+                counted(&mut place, count, "time");
+                place.push(' ');
+            }
+            place.push_str("on ");
+            counted(&mut place, connections, "connection");
+            self.consequence(rule, &place)?;
+        }
+        Ok(())
     }
 
     /// The last line of a file, or of all files.
-    fn sum(&mut self, name: &str, counts: (u64, MessageCounts), found: Severities) {
+    fn sum(
+        &mut self,
+        name: &str,
+        totals: (u64, MessageCounts),
+        found: Severities,
+        counts: &ExplainedCounts,
+    ) {
         self.line.begin(Role::Title);
         self.line.foreign(name.as_bytes(), LONGEST_NAME);
         self.line.push(": ");
         self.line.with(|out| {
-            counted(out, counts.0, "connection");
+            counted(out, totals.0, "connection");
             out.push_str(", ");
-            counts.1.write(out);
+            totals.1.write(out);
             out.push_str(": ");
-            if found.is_empty() {
-                out.push_str("nothing found");
-            } else {
-                found.write(out);
-            }
+            counts.write(found, out);
         });
         self.line.end();
     }
@@ -315,7 +411,9 @@ impl CheckWriter for CheckText<'_> {
         self.total.connections = self.total.connections.saturating_add(summary.totals.connections);
         self.total.messages = self.total.messages.joined(summary.messages);
         self.total.found.join(found);
-        self.sum(&checked.file, (summary.totals.connections, summary.messages), found);
+        self.total.counts.join(&checked.counts);
+        let totals = (summary.totals.connections, summary.messages);
+        self.sum(&checked.file, totals, found, &checked.counts);
         match checked.extent {
             Extent::Whole | Extent::Unread(_) => {}
             Extent::Partly(_) => self.line.paint(Role::Warning, "; not read to its end"),
@@ -337,8 +435,9 @@ impl CheckWriter for CheckText<'_> {
             let mut name = String::new();
             counted(&mut name, self.total.files, "file");
             self.write()?;
-            let counts = (self.total.connections, self.total.messages);
-            self.sum(&name, counts, self.total.found);
+            let TextTotals { connections, messages, found, .. } = self.total;
+            let counts = std::mem::take(&mut self.total.counts);
+            self.sum(&name, (connections, messages), found, &counts);
             self.write()?;
         }
         self.out.flush()
@@ -369,6 +468,12 @@ fn connection_heading(line: &mut Line, file: &str, of: &ConnectionFindings) {
 
 /// Where titles and all below them begin.
 const INDENT: usize = 12;
+
+/// Where the rules that a cause explains begin.
+const CONSEQUENCE: usize = INDENT + 2;
+
+/// Columns of the id of such a rule.
+const RULE: usize = 8;
 
 /// Columns that a paragraph has at most: longer lines are hard to read.
 const WIDEST: usize = 100;

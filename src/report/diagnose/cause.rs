@@ -17,7 +17,7 @@ pub(super) fn sort<'f>(
 ) -> Vec<&'f Finding> {
     let mut sorted: Vec<&Finding> = findings.collect();
     let rank = |finding: &Finding| {
-        if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { rank(finding.rule) }
+        if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { finding.rule.rank() }
     };
     sorted.sort_by_key(|finding| (!finding.rule.is_cause(), rank(finding), finding.first.packet));
     let ids: Vec<&str> = sorted.iter().map(|finding| finding.rule.id).collect();
@@ -45,11 +45,6 @@ pub fn table() -> String {
         writeln!(out, "| {} | {} | {what} |", rule.id, cause.words).ok();
     }
     out
-}
-
-/// The place of a rule among causes; lower explains more.
-fn rank(rule: &Rule) -> u16 {
-    rule.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::findings::{Bits, Finding};
+use crate::findings::{Bits, Finding, Rule};
 use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
 
@@ -28,6 +28,15 @@ pub(in super::super) struct FindingLine<'a> {
     section: Option<&'static str>,
     /// First bit and number of the bits of the frame header that are wrong.
     bits: Option<[u8; 2]>,
+    /// What to do about a cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+    /// The rules that were broken because of a cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequences: Option<Vec<&'static str>>,
+    /// The cause that it follows from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequence_of: Option<&'static str>,
 }
 
 impl<'a> FindingLine<'a> {
@@ -48,6 +57,19 @@ impl<'a> FindingLine<'a> {
             offset: finding.offset,
             section: (!rule.section.is_empty()).then_some(rule.section),
             bits: finding.bits.map(|Bits { start, count }| [start, count]),
+            remedy: rule.is_cause().then_some(finding.remedy),
+            consequences: None,
+            consequence_of: None,
         }
+    }
+
+    /// The same with the rules that follow from it.
+    pub(in super::super) fn with_consequences(self, rules: Option<Vec<&'static str>>) -> Self {
+        Self { consequences: rules, ..self }
+    }
+
+    /// The same with the cause that it follows from.
+    pub(in super::super) fn following_from(self, cause: Option<&'static Rule>) -> Self {
+        Self { consequence_of: cause.map(|rule| rule.id), ..self }
     }
 }
