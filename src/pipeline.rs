@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::analysis::event::{Connection, Event};
+use crate::analysis::event::{Connection, ConnectionId, Event};
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::Packet;
+use crate::capture::live::SocketOwners;
 use crate::findings::{Checker, ConnectionName, Findings, NamedConnections, Reading, Settings};
 use crate::journal::{Builder, Hindsight, Journal, Summary};
-use crate::stream::{Chunk, Direction};
+use crate::stream::{Chunk, Direction, Timestamp};
 use crate::tls::KeyLogError;
 
 /// Packets in, entries out.
@@ -86,6 +87,20 @@ impl Pipeline {
                 journal.related(checker.related());
             }
             self.account(journal);
+        }
+    }
+
+    /// Asks who owns the sockets of a connection that a packet captured at `time` has opened, and takes the
+    /// answers that have come.
+    pub fn learn_sockets(&mut self, owners: &mut SocketOwners, time: Timestamp) {
+        if owners.counts(self.analyzer.opened())
+            && let Some(newest) = self.analyzer.newest()
+        {
+            owners.ask(newest.id.0, [newest.client, newest.server], time);
+        }
+        while let Some(answer) = owners.answer() {
+            let id = ConnectionId(answer.connection);
+            self.analyzer.learn_sockets(id, answer.client, answer.sockets);
         }
     }
 

@@ -108,6 +108,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["capture/live"]),
     ("nom", &["capture", "decode", "http", "proxy", "tls", "websocket"]),
     ("pcap", &["capture/live"]),
+    ("procfs", &["capture/live/sockets/procfs.rs"]),
     ("ratatui", &["tui"]),
     ("regex", &["timeline/filter", "tui/search.rs"]),
     ("ruzstd", &["capture/compressed.rs"]),

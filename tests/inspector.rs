@@ -65,6 +65,7 @@ impl Sample {
             count: u64::MAX,
             options: AnalyzerOptions::default(),
             named: Vec::new(),
+            owners: None,
         };
         loader::read(source, &shared);
         Self { shared, store: FileStore::open(&path).unwrap().unwrap() }

@@ -90,6 +90,7 @@ impl Screen {
             count: u64::MAX,
             options: AnalyzerOptions::default(),
             named: Vec::new(),
+            owners: None,
         };
         let stage = loader::read(source, &shared);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
@@ -693,6 +694,7 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
         count: u64::MAX,
         options: AnalyzerOptions::default(),
         named: Vec::new(),
+        owners: None,
     };
     loader::read(source, &shared);
     let timeline = shared.timeline();

@@ -7,6 +7,7 @@ use crate::analysis::dns::Lookup;
 use crate::analysis::intermediary::{Intermediary, StrayBytes};
 use crate::analysis::offsets::OffsetMap;
 use crate::analysis::tcp_health::{Network, Unanswered};
+use crate::capture::LocalSockets;
 use crate::stream::{Direction, Origin, PerDirection};
 use crate::tcp::TcpState;
 use crate::tls;
@@ -49,6 +50,8 @@ pub struct Carrier {
     /// What is known of its TLS, where it has some, or where a server that was asked in the clear answered
     /// with it.
     pub tls: Option<Box<tls::Facts>>,
+    /// Who owns its sockets, if it was captured live on this machine.
+    pub sockets: Option<Arc<LocalSockets>>,
     /// Proxies on its way, as far as its bytes show them, from TCP upwards.
     pub intermediaries: Vec<Intermediary>,
     /// Bytes that belong to no protocol that is read, in the order in which they were found.
@@ -79,6 +82,7 @@ impl Carrier {
             network: Network::default(),
             lookup: None,
             tls: None,
+            sockets: None,
             intermediaries: Vec::new(),
             stray: Vec::new(),
             acknowledged: PerDirection::default(),
@@ -139,6 +143,9 @@ impl Carrier {
         self.network.swap_directions();
         self.offsets.iter_mut().for_each(OffsetMap::swap_directions);
         self.state = self.state.swapped();
+        if let Some(sockets) = &mut self.sockets {
+            Arc::make_mut(sockets).swap_roles();
+        }
     }
 }
 

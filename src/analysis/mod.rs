@@ -24,9 +24,11 @@ pub use self::options::AnalyzerOptions;
 pub use self::sink::{PayloadPacket, Sink};
 pub use self::times::CaptureTimes;
 
-use crate::analysis::event::{CaptureEvent, Event, EventKind};
+use std::net::SocketAddr;
+
+use crate::analysis::event::{CaptureEvent, Connection, ConnectionId, Event, EventKind};
 use crate::analysis::table::ConnectionTable;
-use crate::capture::Packet;
+use crate::capture::{LocalSockets, Packet};
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};
 use crate::tls::KeyLogError;
@@ -98,6 +100,26 @@ impl Analyzer {
     /// As [`KeyLog::add`](crate::tls::KeyLog::add).
     pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
         self.connections.options.keylog.add(text)
+    }
+
+    /// How many connections were opened so far.
+    pub fn opened(&self) -> u64 {
+        self.connections.count
+    }
+
+    /// The connection that was opened last, if it has not ended.
+    pub fn newest(&self) -> Option<&Connection> {
+        self.connections.newest()
+    }
+
+    /// Takes who owns the sockets of a connection; `client` was its client when that was asked.
+    pub fn learn_sockets(
+        &mut self,
+        connection: ConnectionId,
+        client: SocketAddr,
+        sockets: LocalSockets,
+    ) {
+        self.connections.learn_sockets(connection, client, sockets);
     }
 
     /// Reads one packet, and hands over all that became known by it.

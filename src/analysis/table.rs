@@ -1,13 +1,16 @@
 //! All connections of a capture: which packet belongs to which, and when they end.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::analysis::connection::{Before, Flow};
 use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
-use crate::analysis::event::{ConnectionId, Limit};
+use crate::analysis::event::{Connection, ConnectionId, Limit};
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
+use crate::capture::LocalSockets;
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Budget, Direction, Origin, PacketId, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, RecentSlots, TcpState};
@@ -157,6 +160,32 @@ impl ConnectionTable {
     /// Takes a DNS message: connections to come learn by which name they were looked up.
     pub(super) fn lookup(&mut self, message: &DnsMessage) {
         self.names.observe(message, self.now);
+    }
+
+    /// The connection that was opened last, if it has not ended.
+    pub(super) fn newest(&self) -> Option<&Connection> {
+        let (key, id) = self.opened.back()?;
+        let slot = slot_of(&self.table, key, *id)?;
+        Some(&self.flows.get(slot)?.as_deref()?.about)
+    }
+
+    /// Takes who owns the sockets of a connection that was opened lately; `client` was its client when that
+    /// was asked.
+    pub(super) fn learn_sockets(
+        &mut self,
+        id: ConnectionId,
+        client: SocketAddr,
+        mut sockets: LocalSockets,
+    ) {
+        let lately = self.opened.iter().rev().take(OPENED_LATELY);
+        let key = lately.clone().find(|(_, opened)| *opened == id).map(|(key, _)| *key);
+        let slot = key.and_then(|key| slot_of(&self.table, &key, id));
+        let flow = slot.and_then(|slot| self.flows.get_mut(slot)?.as_deref_mut());
+        let Some(flow) = flow.filter(|_| !sockets.is_empty()) else { return };
+        if flow.about.client != client {
+            sockets.swap_roles();
+        }
+        flow.about.carrier.sockets = Some(Arc::new(sockets));
     }
 
     /// Looks after a connection whose state, or whose hold on memory, changed.
@@ -365,6 +394,9 @@ const LINGER_PACKETS: u64 = 64;
 
 /// Connections that have ended and are remembered, so that late packets open no new one.
 const REMEMBERED_ENDS: usize = 1 << 13;
+
+/// Connections among which one is looked for that was opened lately.
+const OPENED_LATELY: usize = 1 << 10;
 
 /// A late packet's sequence number is not farther than this from where its connection ended.
 const LATE_DISTANCE: u32 = 1 << 24;

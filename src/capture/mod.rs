@@ -13,6 +13,7 @@ mod input;
 mod interface;
 mod joined;
 pub mod live;
+mod local;
 mod open;
 mod output;
 mod packet_log;
@@ -29,6 +30,7 @@ pub use error::{
 pub use foreign::Remedy;
 pub use interface::{Interface, Losses};
 pub use joined::{CaptureFiles, FilePackets};
+pub use local::{ListeningSocket, ListeningSockets, LocalSockets, Process};
 pub use open::{length, open, open_stream};
 pub use output::{CaptureOutput, Replacing};
 pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};

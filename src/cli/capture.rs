@@ -14,7 +14,8 @@ use super::join::{JoinArgs, one_capture};
 use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
 use crate::analysis::CaptureTimes;
-use crate::capture::{self, CaptureFiles, FileStore, PacketSource, live};
+use crate::capture::live::{self, SocketOwners};
+use crate::capture::{self, CaptureFiles, FileStore, PacketSource};
 use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
 use crate::tls::KeyLog;
@@ -225,7 +226,7 @@ impl SourceArgs {
         let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
         let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
         let start = self.open_again(input).and_then(start);
-        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start })
+        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start, owners: None })
     }
 
     /// Opens files once more, without recording them; `None` for what can be read only once. A file that
@@ -243,6 +244,7 @@ impl SourceArgs {
             stop,
             wanted,
             start: None,
+            owners: None,
         })
     }
 
@@ -253,7 +255,7 @@ impl SourceArgs {
     /// As [`LiveArgs::open`].
     pub(super) fn open_live(&self) -> anyhow::Result<OpenedCapture> {
         let stop = Arc::default();
-        let source = self.live.open(&self.record, &stop)?;
+        let (source, owners) = self.live.open(&self.record, &stop)?;
         Ok(OpenedCapture {
             source,
             kind: SourceKind::Live,
@@ -262,6 +264,7 @@ impl SourceArgs {
             stop,
             wanted: Vec::new(),
             start: None,
+            owners,
         })
     }
 
@@ -327,6 +330,8 @@ pub(super) struct OpenedCapture {
     pub(super) wanted: Vec<u64>,
     /// What times are relative to; `None` for the first packet.
     pub(super) start: Option<Timestamp>,
+    /// Who owns the sockets of this machine, if it is captured live and the system tells.
+    pub(super) owners: Option<SocketOwners>,
 }
 
 /// What times are relative to in a file, from its first packets: the very first one may have the time

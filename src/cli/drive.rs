@@ -115,12 +115,15 @@ fn read<R: Report>(
             Ok(None) => break,
             Err(error) => return Err(StopReason::Capture(error)),
         };
-        let end = end_of(&packet);
+        let (end, time) = (end_of(&packet), packet.time);
         if packets == 0 {
             report.start(opened.start.unwrap_or(packet.time));
         }
         packets = packets.saturating_add(1);
         pipeline.push(&packet, report);
+        if let Some(owners) = &mut opened.owners {
+            pipeline.learn_sockets(owners, time);
+        }
         if embeds_secrets {
             // They are asked for at the end of a connection: one packet late is early enough.
             secrets = add_secrets(opened.source.secrets(), secrets, pipeline);

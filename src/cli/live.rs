@@ -8,7 +8,9 @@ use super::quantity;
 use super::record::{RecordArgs, recorded};
 use crate::capture::PacketSource;
 use crate::capture::live::privileges::unprivileged_user;
-use crate::capture::live::{self, BUFFER_LENGTH, CaptureOptions, CaptureScope, SNAP_LENGTH};
+use crate::capture::live::{
+    self, BUFFER_LENGTH, CaptureOptions, CaptureScope, SNAP_LENGTH, SocketOwners,
+};
 
 /// What to capture, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,8 +74,8 @@ impl LiveArgs {
         given.iter().find(|(_, given)| *given).map(|(name, _)| *name)
     }
 
-    /// Opens the interfaces, creates the output file, drops root privileges, and starts to capture
-    /// until `stop` is set, in this order.
+    /// Opens the interfaces, creates the output file, looks who owns the sockets of this machine, drops root
+    /// privileges, and starts to capture until `stop` is set, in this order.
     ///
     /// # Errors
     ///
@@ -82,10 +84,11 @@ impl LiveArgs {
         &self,
         record: &RecordArgs,
         stop: &Arc<AtomicBool>,
-    ) -> anyhow::Result<Box<dyn PacketSource + Send>> {
+    ) -> anyhow::Result<(Box<dyn PacketSource + Send>, Option<SocketOwners>)> {
         let options = self.options();
         let opened = live::open(&self.interfaces, &options)?;
         let output = record.output(&[])?;
+        let owners = SocketOwners::start(live::addresses());
         let user = if self.keep_rights { None } else { unprivileged_user() };
         match (&user, &output) {
             (Some(user), Some(output)) => output.hand_over(user, || user.switch_to())?,
@@ -94,7 +97,7 @@ impl LiveArgs {
         }
         let interfaces = opened.interfaces().to_vec();
         let source = opened.start(&options, stop)?;
-        Ok(recorded(source, interfaces, output)?)
+        Ok((recorded(source, interfaces, output)?, owners))
     }
 
     fn options(&self) -> CaptureOptions {

@@ -155,6 +155,7 @@ pub(super) fn run(args: &ViewArgs) -> anyhow::Result<()> {
         stop: opened.stop,
         length: opened.length,
         count: opened.count,
+        owners: opened.owners,
         options,
         filter,
         bell: if look.bell { Bell::On } else { Bell::Off },

@@ -5,4 +5,5 @@ pub mod incident;
 pub mod outcome;
 pub mod phases;
 pub mod proxy;
+pub mod sockets;
 pub mod tls;

@@ -3,6 +3,7 @@
 mod finding;
 mod lines;
 mod proxies;
+mod sockets;
 
 use std::borrow::Cow;
 use std::io::{self, Write};

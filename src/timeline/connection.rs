@@ -1,10 +1,12 @@
 //! What is shown of a connection.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::analysis::event::{
     Connection, ConnectionId, Intermediary, Nature, Outcome, StartedBy, TcpState, Transport,
 };
+use crate::capture::LocalSockets;
 use crate::findings::{Rule, Severity};
 use crate::http::Handshake;
 use crate::stream::{Origin, PerDirection};
@@ -24,6 +26,8 @@ pub struct ConnectionRow {
     pub server: SocketAddr,
     /// Proxies on its way, as far as its bytes show them.
     pub intermediaries: Vec<Intermediary>,
+    /// Who owns its sockets, if it was captured live on this machine.
+    pub sockets: Option<Arc<LocalSockets>>,
     /// How its first packet looked.
     pub started_by: StartedBy,
     /// What carries it.
@@ -130,6 +134,7 @@ impl ConnectionRow {
             client: connection.client,
             server: connection.server,
             intermediaries: connection.intermediaries.clone(),
+            sockets: connection.sockets.clone(),
             started_by: connection.started_by,
             transport: connection.transport,
             nature: connection.nature,
@@ -168,6 +173,9 @@ impl ConnectionRow {
         if self.intermediaries.len() != connection.intermediaries.len() {
             self.intermediaries.clone_from(&connection.intermediaries);
         }
+        if self.sockets.is_none() {
+            self.sockets.clone_from(&connection.sockets);
+        }
         self.transport = connection.transport;
         self.nature = connection.nature;
         self.state = connection.state;
@@ -180,6 +188,8 @@ impl ConnectionRow {
 
     /// Exchanges client and server in all that was counted here.
     pub(super) fn swap_directions(&mut self) {
+        // Those of the connection were exchanged.
+        self.sockets = None;
         std::mem::swap(&mut self.round_trips.client, &mut self.round_trips.server);
         std::mem::swap(&mut self.courses.client, &mut self.courses.server);
         std::mem::swap(&mut self.saved.client, &mut self.saved.server);

@@ -413,8 +413,8 @@ impl Timeline {
         if row.client == connection.client || row.client == row.server {
             return;
         }
-        row.update(connection);
         row.swap_directions();
+        row.update(connection);
         index.swap_directions();
         for id in &index.rows {
             if let Some(packed) = self.rows.packed_mut(*id) {

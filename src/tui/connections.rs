@@ -1,6 +1,7 @@
 //! The list of connections: its order, what is left out of it, and its cursor.
 
 use crate::describe::outcome;
+use crate::describe::sockets::processes;
 use std::cmp::Ordering;
 
 use crate::analysis::event::ConnectionId;
@@ -19,6 +20,8 @@ pub struct ConnectionList {
     backwards: Backwards,
     /// Text that connections must hold to be shown.
     filter: String,
+    /// Whether it is known of some connection which process owns its sockets.
+    has_processes: bool,
     cursor: usize,
     top: usize,
     height: usize,
@@ -111,6 +114,11 @@ impl ConnectionList {
     /// Text that connections must hold to be shown.
     pub fn filter(&self) -> &str {
         &self.filter
+    }
+
+    /// Whether it is known of some connection which process owns its sockets.
+    pub fn has_processes(&self) -> bool {
+        self.has_processes
     }
 
     /// Where in the list the cursor is.
@@ -231,6 +239,7 @@ impl ConnectionList {
         }
         let current = self.current(timeline);
         self.seen = Some(now);
+        self.has_processes = all.iter().any(|it| it.sockets.is_some());
         self.order.clear();
         let needle = self.filter.to_lowercase();
         let kept = all.iter().enumerate().filter(|(_, it)| needle.is_empty() || holds(it, &needle));
@@ -266,6 +275,7 @@ fn holds(connection: &ConnectionRow, needle: &str) -> bool {
         connection.path.clone().unwrap_or_default(),
         connection.tls.clone().unwrap_or_default(),
         connection.subprotocol.clone().unwrap_or_default(),
+        connection.sockets.as_deref().and_then(processes).unwrap_or_default(),
         state(connection).to_owned(),
         connection.worst.map(|(rule, _)| rule.id.to_owned()).unwrap_or_default(),
     ];

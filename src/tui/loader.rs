@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::analysis::AnalyzerOptions;
+use crate::capture::live::SocketOwners;
 use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
 use crate::findings::{ConnectionName, Reading, Settings};
 use crate::pipeline::Pipeline;
@@ -50,6 +51,8 @@ pub struct LoaderSource {
     pub options: AnalyzerOptions,
     /// The connections that the user named.
     pub named: Vec<ConnectionName>,
+    /// Who owns the sockets of this machine, where it is captured live and the system tells.
+    pub owners: Option<SocketOwners>,
 }
 
 impl SharedTimeline {
@@ -250,6 +253,9 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             timeline.packet(&packet);
             pipeline.push(&packet, timeline);
         });
+        if let Some(owners) = &mut source.owners {
+            pipeline.learn_sockets(owners, time);
+        }
         if is_live && time.since(asked) >= DROPPED_INTERVAL {
             asked = time;
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::analysis::AnalyzerOptions;
+use crate::capture::live::SocketOwners;
 use crate::capture::{CaptureFiles, FileStore, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
@@ -67,6 +68,8 @@ pub struct Show {
     pub length: Option<u64>,
     /// How many packets are wanted.
     pub count: u64,
+    /// Who owns the sockets of this machine, where it is captured live and the system tells.
+    pub owners: Option<SocketOwners>,
     /// How to analyze them.
     pub options: AnalyzerOptions,
     /// Which rows are shown at the start; all of them without it.
@@ -120,6 +123,7 @@ pub fn run(show: Show) -> io::Result<()> {
         count: show.count,
         options: show.options,
         named,
+        owners: show.owners,
     };
     let reader = loader::start(source, Arc::clone(&shared));
     let session = EventLoop {

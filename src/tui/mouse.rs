@@ -110,7 +110,7 @@ impl App {
                 }
             }
         } else if at.y.saturating_add(1) == lines.y
-            && let Some(column) = view::column_at(layout::inside(pane), at.x)
+            && let Some(column) = view::column_at(&self.connections, layout::inside(pane), at.x)
         {
             self.pane = Pane::Connections;
             self.connections.sort_by(column);

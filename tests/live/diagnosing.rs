@@ -1,9 +1,12 @@
 //! Why connections fail, reported while they do.
 
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::capturing::Capturing;
+use crate::capturing::{Captured, Capturing};
 use crate::namespace::Namespace;
+use crate::tools::has_python;
 
 #[test]
 fn a_failure_is_explained_while_the_capture_continues() {
@@ -32,4 +35,94 @@ fn stories_are_lines_for_programs_as_well() {
     let is_it = |line: &Value| line["server"] == "127.0.0.1:8113";
     let story = captured.lines().into_iter().find(is_it).unwrap();
     assert_eq!((&story["verdict"], &story["cause"][0]), (&"failed".into(), &"NET-01".into()));
+}
+
+/// Listens on `[::1]:8114`, and accepts connections until they are closed.
+const SERVER: &str = "
+import socket
+s = socket.socket(socket.AF_INET6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+s.bind(('::1', 8114))
+s.listen()
+while True:
+    c, _ = s.accept()
+    c.recv(1)
+    c.close()";
+
+/// Connects to it, and waits.
+const CLIENT: &str = "
+import socket, time
+s = socket.create_connection(('::1', 8114))
+time.sleep(1)";
+
+fn script(namespace: &Namespace, text: &str) -> Command {
+    let mut python = namespace.command("python3");
+    python.args(["-c", text]);
+    python
+}
+
+/// The line of a connection to a server, as it was when the capture ended.
+fn connection_to(captured: &Captured, server: &str) -> Value {
+    let is_it = |line: &Value| line["type"] == "connection" && line["server"] == server;
+    captured.lines().into_iter().find(is_it).unwrap_or_else(|| panic!("{}", captured.output))
+}
+
+const NDJSON: &[&str] =
+    &["diagnose", "-i", "lo", "--format", "ndjson", "--fail-on", "never", "--all"];
+
+#[test]
+fn who_listens_on_the_other_address_family_is_named() {
+    let test = "who listens where";
+    let Some(namespace) = Namespace::new(test) else { return };
+    if !has_python(test) {
+        return;
+    }
+    // Root becomes nobody, and still knows who listened before.
+    let server = namespace.serve(8114, &mut script(&namespace, SERVER));
+    let capturing = Capturing::start(&namespace, NDJSON);
+    namespace.knock(8114);
+    namespace.knock(8115);
+    capturing.wait_for("both", |output| {
+        output.contains("127.0.0.1:8114\"") && output.contains("127.0.0.1:8115\"")
+    });
+    let captured = capturing.interrupt();
+    let refused = connection_to(&captured, "127.0.0.1:8114");
+    let listening = &refused["listening"];
+    assert_eq!(listening[0]["address"], "[::1]:8114", "{refused}");
+    assert_eq!(listening[0]["process"]["pid"], server.0.id(), "{refused}");
+    let command = listening[0]["process"]["command"].as_str().unwrap();
+    assert!(command.contains("python3 -c import socket"), "{command}");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(reason.ends_with("port 8114 is open only on [::1]"), "{reason}");
+    assert!(refused["remedy"].as_str().unwrap().contains("Let the server listen on both"));
+    let nobody = connection_to(&captured, "127.0.0.1:8115");
+    assert_eq!(nobody["listening"], serde_json::json!([]), "{nobody}");
+}
+
+#[test]
+fn both_ends_of_a_connection_are_named_if_their_processes_may_be_seen() {
+    let test = "who owns a connection";
+    let Some(namespace) = Namespace::new(test) else { return };
+    if !has_python(test) {
+        return;
+    }
+    for keeps_rights in [true, false] {
+        let arguments = if keeps_rights { &["--keep-rights"][..] } else { &[] };
+        let capturing = Capturing::start(&namespace, &[NDJSON, arguments].concat());
+        // Nobody may see what root has started since.
+        let server = namespace.serve(8114, &mut script(&namespace, SERVER));
+        let mut client = script(&namespace, CLIENT).spawn().unwrap();
+        assert!(client.wait().unwrap().success());
+        capturing.wait_for("connection", |output| output.contains("\"[::1]:8114\""));
+        let (server, client) = (server.0.id(), client.id());
+        let captured = capturing.interrupt();
+        let connection = connection_to(&captured, "[::1]:8114");
+        if keeps_rights {
+            let pids = [&connection["process"]["client"], &connection["process"]["server"]]
+                .map(|process| process["pid"].as_u64());
+            assert_eq!(pids, [Some(client.into()), Some(server.into())], "{connection}");
+        } else {
+            assert_eq!(connection["process"], Value::Null, "{connection}");
+        }
+    }
 }

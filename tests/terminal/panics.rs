@@ -53,6 +53,7 @@ fn the_interface_of_a_capture_that_panics() {
         ending: QuitPolicy::Perhaps,
         length: None,
         count: u64::MAX,
+        owners: None,
         options: AnalyzerOptions::default(),
         filter: None,
         bell: Bell::Off,

@@ -22,16 +22,25 @@ mod merge;
 pub mod privileges;
 #[cfg(libpcap)]
 mod queue;
+mod sockets;
 #[cfg(not(libpcap))]
 mod unavailable;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub use device::{ANY, Device, InterfacePurpose, Link, loopback};
 #[cfg(libpcap)]
 pub use libpcap::{OpenInterfaces, devices, open};
+pub use sockets::SocketOwners;
 #[cfg(not(libpcap))]
 pub use unavailable::{NoInterfaces as OpenInterfaces, devices, open};
+
+/// The addresses of this machine; none if the system does not list them.
+pub fn addresses() -> Vec<IpAddr> {
+    let devices = devices().unwrap_or_default();
+    devices.into_iter().flat_map(|device| device.addresses).collect()
+}
 
 /// How to capture.
 #[derive(Clone, Debug, Eq, PartialEq)]

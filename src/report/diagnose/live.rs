@@ -10,9 +10,10 @@ use super::counts::{StoryResult, VerdictCounts};
 use super::story::Story;
 use super::{DiagnoseCollector, DiagnoseOptions, DiagnoseWriter, Diagnosis, Extent, StoryUpdate};
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::findings::{Explains, Finding, RelatedConnections, Revision, Severity};
+use crate::findings::{ExcludedCause, Explains, Finding, RelatedConnections, Revision, Severity};
 use crate::journal::{Entry, EntryKind, Found, Journal, Summary};
 use crate::report::Report;
+use crate::report::alike::alike;
 use crate::stream::{Direction, Timestamp};
 use crate::websocket::Frame;
 
@@ -137,13 +138,20 @@ impl<'a> LiveDiagnosis<'a> {
     /// Writes which stories come to something else, because it became known whether their connections
     /// have to do with WebSocket.
     fn changed(&mut self) -> io::Result<()> {
+        let mut changed = Vec::new();
         for id in std::mem::take(&mut self.changed) {
-            if self.recount(id)? == Mention::None {
-                continue;
+            if self.recount(id)? == Mention::Due {
+                changed.push(id);
             }
-            let story = self.written.by_id.get(&id).map(|written| &written.story);
+        }
+        let stories = changed.iter().filter_map(|id| Some(&self.written.by_id.get(id)?.story));
+        for stories in alike(stories, |story| (story.verdict, &story.words)) {
             self.is_pending = true;
-            self.writer.update(&StoryUpdate { connections: vec![id], story, finding: None })?;
+            self.writer.update(&StoryUpdate {
+                connections: stories.iter().map(|story| story.connection.id).collect(),
+                story: stories.first().copied(),
+                finding: None,
+            })?;
         }
         Ok(())
     }
@@ -247,6 +255,10 @@ impl Journal for LiveDiagnosis<'_> {
         } else {
             self.collector.finding(found);
         }
+    }
+
+    fn excluded(&mut self, connection: ConnectionId, excluded: &[ExcludedCause]) {
+        self.collector.excluded(connection, excluded);
     }
 
     fn revised(&mut self, _: Revision) {

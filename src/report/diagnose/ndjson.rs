@@ -122,7 +122,7 @@ impl<'a> StoryLine<'a> {
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
             consequences: story.consequences(),
             side: causes.first().and_then(|finding| finding.side).map(Side::name),
-            remedy: causes.first().map(|finding| remedy(finding, story.history.as_deref())),
+            remedy: causes.first().map(|finding| remedy(finding, Some(story))),
             candidates: causes
                 .first()
                 .into_iter()
@@ -153,7 +153,6 @@ struct UpdateLine<'a> {
 impl<'a> UpdateLine<'a> {
     fn new(update: &StoryUpdate<'a>) -> Self {
         let causes = update.story.map(Story::causes).unwrap_or_default();
-        let history = update.story.and_then(|story| story.history.as_deref());
         let shown = update.finding.or_else(|| causes.first().copied());
         Self {
             r#type: "update",
@@ -161,7 +160,7 @@ impl<'a> UpdateLine<'a> {
             verdict: update.story.map(|story| story.verdict.name()),
             reason: update.story.map(|story| story.words.as_str()),
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
-            remedy: shown.map(|finding| remedy(finding, history)),
+            remedy: shown.map(|finding| remedy(finding, update.story)),
             evidence: shown.map(EvidenceFields::new).into_iter().collect(),
         }
     }

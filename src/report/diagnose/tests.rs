@@ -1,10 +1,13 @@
 //! The formats, with connections made by hand.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::analysis::Totals;
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Nature, Opening, Outcome, Reset, TcpState,
 };
+use crate::capture::{ListeningSocket, ListeningSockets, LocalSockets, Process};
 use crate::findings::{Findings, Reading};
 use crate::journal::{Assembly, Builder};
 use crate::report::Report;
@@ -145,6 +148,46 @@ fn a_failure_that_seemed_not_to_matter_keeps_its_cause_if_it_does() {
     let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
     assert!(text.contains("failed: connection refused"), "{text}");
     assert_eq!(diagnosis.worst(), Some(Severity::Error));
+}
+
+#[test]
+fn a_refusal_on_this_machine_names_who_listens_instead() {
+    let node = Arc::new(Process { pid: 4711, command: "/usr/bin/node feed.js".to_owned() });
+    let socket = |address: &str, process| ListeningSocket {
+        address: address.parse().unwrap(),
+        process: Some(Arc::clone(process)),
+    };
+    #[rustfmt::skip]
+    let rows = [
+        (
+            "on the other family",
+            ListeningSockets { port: vec![socket("127.0.0.1:8080", &node)], others: Vec::new() },
+            "port 8080 is open only on 127.0.0.1",
+            ["Port 8080 is open only on 127.0.0.1, by node feed.js (pid 4711).", "Do     Let the server listen on both"],
+        ),
+        (
+            "on another port",
+            ListeningSockets { port: Vec::new(), others: vec![socket("[::1]:3000", &node)] },
+            "failed: connection refused",
+            ["Nothing listens on port 8080; node feed.js (pid 4711) listens on 3000.", "Do     Start the server on this port"],
+        ),
+    ];
+    for (name, listening, verdict, why) in rows {
+        let diagnosis = collected(|collector| {
+            let mut about = refused(1);
+            let sockets = LocalSockets { listening: Some(listening), ..LocalSockets::default() };
+            about.carrier.sockets = Some(Arc::new(sockets));
+            collector.finding(&finding("NET-01", 1));
+            send(collector, 11, &about, ending(Outcome::Refused));
+        });
+        let text = written(DiagnoseFormat::Text, &diagnosis, options(100, Breadth::Relevant));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [&[verdict][..], &why].concat() {
+            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(&words), "{name}: {words}: {text}");
+        }
+        assert!(!text.contains("The machine is reachable"), "{name}: {text}");
+    }
 }
 
 #[test]

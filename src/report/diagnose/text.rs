@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use super::fold::{LikeConnections, LikenessKey, fold};
 use super::story::{Story, Verdict};
 use super::summary::summary;
-use super::words::{meaning, packets, remedy};
+use super::words::{meaning, packets, remedy, who};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart, cause};
 use crate::analysis::event::ConnectionId;
 use crate::describe::phases::{Phase, start};
@@ -96,6 +96,9 @@ impl<'w> DiagnoseText<'w> {
         let start = start(&phases);
         for phase in &phases {
             self.phase(phase, start)?;
+        }
+        if let Some(who) = who(story) {
+            self.paragraph("Who", LABEL, &who, None)?;
         }
         self.explain(causes, Some(story))?;
         let consequences = story.consequences();
@@ -230,15 +233,14 @@ impl<'w> DiagnoseText<'w> {
     /// Why, what to do, and what else fits.
     fn explain(&mut self, causes: &[&Finding], story: Option<&Story>) -> io::Result<()> {
         let Some((finding, others)) = causes.split_first() else { return Ok(()) };
-        let history = story.and_then(|story| story.history.as_deref());
-        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, history)), None)?;
+        self.paragraph("Why", LABEL, &why(finding, &meaning(finding, story)), None)?;
         let silence = story.and_then(Story::silence);
         let candidates = apart::candidates(finding.rule.id, silence);
         for (place, (candidate, telling)) in candidates.enumerate() {
             let label = if place == 0 { "Either" } else { "or" };
             self.paragraph(label, LABEL, &format!("{candidate}: then {telling}."), None)?;
         }
-        self.advise(remedy(finding, history), finding.connection)?;
+        self.advise(remedy(finding, story), finding.connection)?;
         for other in others {
             let mut text = format!("contributing: {} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);

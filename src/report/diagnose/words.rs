@@ -6,11 +6,13 @@ use super::cause;
 use super::story::{Story, Verdict};
 use crate::analysis::event::{Nature, Outcome, TcpState, Transport};
 use crate::describe::outcome::{ConnectionEnd, is_failure};
-use crate::findings::{Explains, Finding};
+use crate::describe::sockets;
+use crate::findings::{Explains, Finding, rule};
 use crate::journal::history::{CloseSeen, ConnectionHistory, LONG_SILENCE};
 use crate::stream::{Direction, Side};
 use crate::text::amount::{counted, duration, size};
 use crate::text::escape::escape;
+use crate::text::words::sentence;
 use crate::tls::Facts;
 use crate::websocket::CloseCode;
 
@@ -31,10 +33,45 @@ pub(super) fn verdict(
         },
         Verdict::Unknown => unknown(story),
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
-            Some(finding) => because(finding, history),
+            Some(finding) => match (finding.rule.id, elsewhere(story)) {
+                (REFUSED, Some(where_it_is)) => {
+                    format!("{}, {where_it_is}", cause::words(finding.rule))
+                }
+                _ => because(finding, history),
+            },
             None => outcome(story, history),
         },
     }
+}
+
+/// Where the port of the server is open instead, if that is known.
+fn elsewhere(story: &Story) -> Option<String> {
+    let connection = &story.connection;
+    sockets::open_elsewhere(connection.sockets.as_deref()?, connection.server)
+}
+
+/// Who listens where on the machine of the server, if that refused the connection and is this one.
+fn listening(finding: &Finding, story: &Story) -> Option<String> {
+    let connection = &story.connection;
+    let known = connection.sockets.as_deref().filter(|_| finding.rule.id == REFUSED)?;
+    sockets::listening(known, connection.server)
+}
+
+/// Who owns the sockets of a connection and, if nobody answered, who listens; `None` if nothing is known.
+pub(super) fn who(story: &Story) -> Option<String> {
+    let connection = &story.connection;
+    let known = connection.sockets.as_deref()?;
+    let listening = match connection.state {
+        TcpState::SynSent => sockets::listening(known, connection.server),
+        TcpState::Refused
+        | TcpState::Established
+        | TcpState::HalfClosed(_)
+        | TcpState::Closed(_)
+        | TcpState::Reset(_) => None,
+    };
+    let parts = [sockets::processes(known), listening];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// What would explain a failure, if the connection had to do with WebSocket.
@@ -176,19 +213,30 @@ fn ended_by(history: &ConnectionHistory) -> String {
     out
 }
 
-/// What a cause means: the explanation of its rule or, for a Close, the meaning of its code.
-pub(super) fn meaning(finding: &Finding, history: Option<&ConnectionHistory>) -> String {
-    match failing_close(finding, history) {
+/// What a cause means: who listens instead, if that is known; for a Close, the meaning of its code; otherwise
+/// the explanation of its rule.
+pub(super) fn meaning(finding: &Finding, story: Option<&Story>) -> String {
+    if let Some(listening) = story.and_then(|story| listening(finding, story)) {
+        return sentence(&listening);
+    }
+    match failing_close(finding, story.and_then(|story| story.history.as_deref())) {
         Some(code) => format!("{} {}", code.meaning, code.cause),
         None => finding.rule.explanation.to_owned(),
     }
 }
 
 /// What to do about a cause.
-pub(super) fn remedy<'f>(finding: &'f Finding, history: Option<&ConnectionHistory>) -> &'f str {
+pub(super) fn remedy<'f>(finding: &'f Finding, story: Option<&Story>) -> &'f str {
+    let history = story.and_then(|story| story.history.as_deref());
     match failing_close(finding, history) {
         Some(code) => code.remedy,
-        None => finding.remedy,
+        None => match story.filter(|story| listening(finding, story).is_some()) {
+            Some(story) if elsewhere(story).is_some() => {
+                rule(ONE_SIDED).map_or(finding.remedy, |rule| rule.remedy)
+            }
+            Some(_) => "Start the server on this port, or put a port that is open into the URL.",
+            None => finding.remedy,
+        },
     }
 }
 
@@ -221,6 +269,12 @@ pub(super) fn packets(first: u64, last: u64) -> String {
     }
     out
 }
+
+/// The rule about refused connections.
+const REFUSED: &str = "NET-01";
+
+/// The rule about servers that listen on one address family only.
+const ONE_SIDED: &str = "NET-04";
 
 /// Columns of a name at most.
 const LONGEST_NAME: usize = 60;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use serde::{Serialize, Serializer};
 
 use super::proxies::{IntermediaryFields, StrayFields};
+use super::sockets::{ListeningFields, ProcessesFields};
 use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState};
 use crate::capture::FilePackets;
 use crate::findings::{Rule, Severity};
@@ -48,6 +49,13 @@ pub(in super::super) struct ConnectionLine<'a> {
     messages: Sides,
     control_frames: Sides,
     bytes: Sides,
+    /// Absent unless captured live on the machine of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessesFields<'a>>,
+    /// Who waits for connections on the port of a server of this machine that accepted none; absent
+    /// otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listening: Option<Vec<ListeningFields<'a>>>,
     /// Absent if there is no TLS, or its beginning was not captured.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<TlsFields<'a>>,
@@ -88,6 +96,8 @@ impl<'a> ConnectionLine<'a> {
         times: &'a Times,
     ) -> Self {
         let messages = connection.messages;
+        let sockets = connection.sockets.as_deref();
+        let is_accepted = !matches!(connection.state, TcpState::Refused | TcpState::SynSent);
         Self {
             kind: "connection",
             connection: connection.id.0,
@@ -108,6 +118,8 @@ impl<'a> ConnectionLine<'a> {
             messages: sides(messages.map(MessageCounts::all)),
             control_frames: sides(messages.map(|it| it.control)),
             bytes: sides(connection.bytes),
+            process: sockets.and_then(ProcessesFields::of),
+            listening: sockets.filter(|_| !is_accepted).and_then(ListeningFields::all),
             tls: connection.tls.as_deref().map(TlsFields::of),
             real_client: connection.real_client().map(|it| it.to_string()),
             proxy_target: connection.target(),

@@ -1,8 +1,10 @@
 //! The Connection tab: addresses, phases, the end, and what was sent each way.
 
-use crate::analysis::event::{Intermediary, Outcome};
+use crate::analysis::event::{Intermediary, Outcome, TcpState};
+use crate::capture::LocalSockets;
 use crate::describe::outcome::ConnectionEnd;
 use crate::describe::phases::{Phase, PhaseSource, phases, start};
+use crate::describe::sockets as describe;
 use crate::stream::{Direction, PerDirection, Timestamp, length_u64};
 use crate::text::page::{PageLine, safe};
 use crate::text::role::Role;
@@ -55,6 +57,9 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
         let target = safe(target.as_bytes(), LONGEST);
         page.entry("target", LABELS, Role::Text, &format!("{target}, through a proxy"));
     }
+    if let Some(sockets) = connection.sockets.as_deref() {
+        owners(page, connection, sockets);
+    }
     if let Some(path) = &connection.path {
         page.entry("path", LABELS, Role::Text, &safe(path.as_bytes(), LONGEST));
     }
@@ -71,6 +76,20 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
         let role = crate::tui::inspector::findings::role(severity);
         let text = format!("{} {}", rule.id, rule.title);
         page.entry("worst", LABELS, role, &text);
+    }
+}
+
+/// Whose processes they are and, if nobody accepted, who listens.
+fn owners(page: &mut Page, connection: &ConnectionRow, sockets: &LocalSockets) {
+    if let Some(process) = sockets.client.as_deref() {
+        page.entry("client is", LABELS, Role::Text, &describe::process(process));
+    }
+    if let Some(process) = sockets.server.as_deref() {
+        page.entry("server is", LABELS, Role::Text, &describe::process(process));
+    }
+    let is_accepted = !matches!(connection.state, TcpState::Refused | TcpState::SynSent);
+    if let Some(text) = describe::listening(sockets, connection.server).filter(|_| !is_accepted) {
+        page.entry("listening", LABELS, Role::Text, &text);
     }
 }
 

@@ -1,16 +1,19 @@
 //! The list of connections.
 
+use std::net::SocketAddr;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::analysis::event::{Outcome, TcpState};
+use crate::capture::Process;
 use crate::stream::PerDirection;
 use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
-use crate::tui::connections::{Backwards, Column, duration, state};
+use crate::tui::connections::{Backwards, Column, ConnectionList, duration, state};
 use crate::tui::layout::{connection_lines, inside};
 use crate::tui::theme::Theme;
 use crate::tui::view::pane::{self, Focused};
@@ -23,7 +26,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
     let focused = Focused::of(app, Pane::Connections);
     frame.render_widget(pane::block(theme, focused, title(app, timeline), order(app)), area);
     let inside = inside(area);
-    let columns = columns(inside.width);
+    let columns = columns(list, inside.width);
     headings(frame, app, inside, &columns);
     let lines = connection_lines(area);
     if list.is_empty() {
@@ -117,10 +120,14 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
     match column {
         Column::Number => Span::styled(pane::right(&it.id.0.to_string(), width), dim),
         Column::Client => {
-            Span::styled(pane::left(&it.client.to_string(), width), theme.style(Role::Client))
+            let owner = it.sockets.as_ref().and_then(|sockets| sockets.client.as_deref());
+            let text = peer(it.client, owner, width);
+            Span::styled(pane::left(&text, width), theme.style(Role::Client))
         }
         Column::Server => {
-            Span::styled(pane::left(&it.server.to_string(), width), theme.style(Role::Server))
+            let owner = it.sockets.as_ref().and_then(|sockets| sockets.server.as_deref());
+            let text = peer(it.server, owner, width);
+            Span::styled(pane::left(&text, width), theme.style(Role::Server))
         }
         Column::Path => {
             let text = it.path.as_deref().or(it.tls.as_deref());
@@ -156,6 +163,18 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             None => Span::styled(pane::left("-", width), dim),
         },
     }
+}
+
+/// `127.0.0.1:8080 node`, without the program if there is little room for it.
+fn peer(address: SocketAddr, owner: Option<&Process>, width: usize) -> String {
+    let mut text = address.to_string();
+    let room = width.saturating_sub(text.len());
+    let program = owner.map(Process::program).filter(|program| room > program.len().min(LEAST));
+    if let Some(program) = program {
+        text.push(' ');
+        text.push_str(program);
+    }
+    text
 }
 
 /// A number with its unit, without decimals.
@@ -202,9 +221,9 @@ fn is_number(column: Column) -> bool {
 }
 
 /// The column whose heading is at a column of the screen.
-pub fn column_at(inside: Rect, x: u16) -> Option<Column> {
+pub fn column_at(list: &ConnectionList, inside: Rect, x: u16) -> Option<Column> {
     let mut from = usize::from(inside.x).saturating_add(1);
-    for (column, width) in columns(inside.width) {
+    for (column, width) in columns(list, inside.width) {
         let to = from.saturating_add(width).saturating_add(1);
         if (from..to).contains(&usize::from(x)) {
             return Some(column);
@@ -215,16 +234,22 @@ pub fn column_at(inside: Rect, x: u16) -> Option<Column> {
 }
 
 /// Which columns are shown, and how wide they are: what is left goes to names that are often cut.
-fn columns(width: u16) -> Vec<(Column, usize)> {
+fn columns(list: &ConnectionList, width: u16) -> Vec<(Column, usize)> {
     let table = if width < ROOMY { NARROW } else { WIDE };
     let mut columns = table.to_vec();
     let fixed: usize = columns.iter().map(|(_, width)| width.saturating_add(1)).sum();
     let mut left = usize::from(width).saturating_sub(1).saturating_sub(fixed);
     // The longest address, IPv6 with its port, has 47 columns; more than this is seldom needed.
+    let (few, more) = if list.has_processes() { (3, 7) } else { (0, 0) };
     for (wanting, most) in [
         (Column::Path, 8),
         (Column::Client, 7),
         (Column::Server, 7),
+        // Addresses of IPv4 are followed by names of programs then.
+        (Column::Client, few),
+        (Column::Server, few),
+        (Column::Server, more),
+        (Column::Client, more),
         (Column::Protocol, 8),
         (Column::Path, 99),
     ] {
@@ -236,6 +261,9 @@ fn columns(width: u16) -> Vec<(Column, usize)> {
     }
     columns
 }
+
+/// Letters of a program's name that are shown at least.
+const LEAST: usize = 6;
 
 /// Columns from which on all is shown.
 const ROOMY: u16 = 104;
