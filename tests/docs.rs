@@ -18,7 +18,26 @@ const RULES_HEAD: &str = "\
 
 The rules that `wslens check` evaluates. Severities: an *error* violates a MUST, or is a failed
 connection; a *warning* violates a SHOULD, or means that trouble is likely; a *note* is worth
-knowing, and nothing is wrong. Ids are permanent.
+knowing, and nothing is wrong. Ids are permanent. What explains several findings is a cause
+([causes.md](causes.md)).
+
+This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
+
+";
+
+/// The beginning of docs/causes.md.
+const CAUSES_HEAD: &str = "\
+# The causes
+
+A rule reports a violation and where it is. A *cause* is the conclusion: the one thing that explains
+why a connection failed, was dropped, or had trouble. When a connection has ended, each cause is
+tested on everything that was seen of it: bytes, both directions, other connections of the capture,
+and what the peers said. Of those whose test succeeds, the one that explains most is reported, and
+what follows from it is listed as its consequences, not as further violations. A cause that the
+captured bytes exclude is not reported; `diagnose --format ndjson` lists it in `excluded`.
+
+The severity of a cause is that of the outcome: an error if the connection failed or was cut, a
+warning if it worked with trouble, otherwise a note.
 
 This page is generated from the program: `UPDATE_DOCS=1 cargo test --test docs`.
 
@@ -45,15 +64,36 @@ const WIDTH: usize = 100;
 /// Examples that the documents have at least, so that none is missed because of its form.
 const LEAST_EXAMPLES: usize = 4;
 
-#[test]
-fn page_of_the_rules_is_up_to_date() {
+/// The catalogue in Markdown: the rules, and the causes without their heading.
+fn catalogue() -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
         .args(["rules", "--format", "markdown", "--explain"])
         .output()
         .unwrap();
     assert!(output.status.success());
-    let expected = format!("{RULES_HEAD}{}", String::from_utf8(output.stdout).unwrap());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (rules, causes) = text.split_once("\n## Causes\n\n").unwrap();
+    (rules.to_owned(), causes.to_owned())
+}
+
+#[test]
+fn page_of_the_rules_is_up_to_date() {
+    let expected = format!("{RULES_HEAD}{}", catalogue().0);
     compare("docs/rules.md", |_| expected.clone());
+}
+
+#[test]
+fn page_of_the_causes_is_up_to_date() {
+    let expected = format!("{CAUSES_HEAD}{}", catalogue().1);
+    compare("docs/causes.md", |_| expected.clone());
+    for line in expected.lines().filter(|line| line.starts_with("| [WHY-")) {
+        let anchor = line.split(['#', ')']).nth(1).unwrap();
+        let is_heading = |line: &str| {
+            let heading = line.strip_prefix("### ").unwrap_or_default().to_lowercase();
+            heading.replace([':', ',', '.', '(', ')', '/'], "").replace(' ', "-") == anchor
+        };
+        assert!(expected.lines().any(is_heading), "{anchor}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::websocket::extension::SideParams;
 /// A close code: 1006. A number of one to five digits is always a close code; write 0x1006 or "10
 /// 06" for bytes.
 ///
-/// The id of a rule: WS-F07.
+/// The id of a rule or cause: WS-F07, WHY-14.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// Bytes in hexadecimal, - for standard input, a close code, or the id of a rule
@@ -156,7 +156,10 @@ fn is_rule_id(text: &str) -> bool {
 /// Explains a rule.
 fn rule(id: &str, options: &ExplainOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let Some(rule) = findings::rule(id) else {
-        anyhow::bail!("there is no rule {}; wslens rules lists them", id.to_ascii_uppercase());
+        anyhow::bail!(
+            "there is no rule or cause {}; wslens rules lists them",
+            id.to_ascii_uppercase()
+        );
     };
     out.write_all(explain::rule(rule, options).as_bytes())?;
     Ok(())

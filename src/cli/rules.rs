@@ -7,10 +7,11 @@ use super::output::{ColorArgs, Screen, format_parser};
 use crate::findings::RuleName;
 use crate::report::rules::{self, RulesExtent, RulesFormat, RulesOptions};
 
-/// List the rules that captures are checked against
+/// List the rules that captures are checked against, and the causes that explain failures
 ///
 /// Each with its severity (error: a MUST is violated, or a connection failed; warning: trouble is
-/// likely; note: worth knowing), the side that it applies to, and the section of the standard.
+/// likely; note: worth knowing), the side that it applies to, and the section of the standard. The
+/// causes (WHY-nn), which are conclusions from everything that was found on a connection, come last.
 #[derive(Debug, clap::Args)]
 pub(super) struct RulesArgs {
     /// Only these rules: ids or groups, for example WS-F01 or HS
@@ -21,7 +22,7 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<RulesFormat>(), default_value = "text")]
     format: RulesFormat,
 
-    /// Explain each rule and its remedy
+    /// Explain each rule or cause, and its remedy
     #[arg(long)]
     explain: bool,
 

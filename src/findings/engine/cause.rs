@@ -32,6 +32,19 @@ pub enum Explains {
     Nothing,
 }
 
+impl Explains {
+    /// What it answers about a connection, in words.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::Failure | Self::BrokenRule => "why it failed",
+            Self::Drop => "how it dropped",
+            Self::Trouble => "what is wrong with it",
+            Self::Undecodable => "why it cannot be decoded",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 impl Cause {
     /// The rank of a broken rule that has no cause of its own.
     pub const BROKEN_RULE: u16 = 500;

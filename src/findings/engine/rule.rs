@@ -127,6 +127,26 @@ impl Rule {
         cause.is_cause() && !self.is_cause() && is_named
     }
 
+    /// The rules that are consequences of it if it is a cause, `WS-C12, all of WS-F`; empty if there are none.
+    pub fn consequences_in_words(&self) -> String {
+        let starts =
+            self.explains.filter(|_| self.is_cause()).map_or(&[][..], |it| it.consequences);
+        let is_whole_id = |start: &str| {
+            start
+                .rsplit('-')
+                .next()
+                .is_some_and(|end| end.ends_with(|it: char| it.is_ascii_digit()))
+        };
+        let named = starts.iter().map(|start| {
+            if is_whole_id(start) {
+                (*start).to_owned()
+            } else {
+                format!("all of {}", start.trim_end_matches('-'))
+            }
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     /// Its place among what explains a connection; the lower explains more.
     pub fn rank(&self) -> u16 {
         self.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank)

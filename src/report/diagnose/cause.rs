@@ -28,20 +28,19 @@ pub(super) fn sort<'f>(
     sorted
 }
 
-/// The causes in Markdown, the one that explains most first.
+/// What rules explain, in Markdown: the one that explains most first. Causes precede all of them.
 pub fn table() -> String {
     let mut out = "| rule | cause | what it explains |\n| --- | --- | --- |\n".to_owned();
-    let mut causes: Vec<(&Rule, Cause)> =
-        rules().filter_map(|rule| Some((rule, rule.explains?))).collect();
+    let mut causes: Vec<(&Rule, Cause)> = rules()
+        .filter(|rule| !rule.is_cause())
+        .filter_map(|rule| Some((rule, rule.explains?)))
+        .collect();
     causes.sort_by_key(|(_, cause)| cause.rank);
     for (rule, cause) in causes {
-        let what = match cause.explains {
-            Explains::Failure | Explains::BrokenRule => "why it failed",
-            Explains::Drop => "how it dropped",
-            Explains::Trouble => "what is wrong with it",
-            Explains::Undecodable => "why it cannot be decoded",
-            Explains::Nothing => continue,
-        };
+        if cause.explains == Explains::Nothing {
+            continue;
+        }
+        let what = cause.explains.question();
         writeln!(out, "| {} | {} | {what} |", rule.id, cause.words).ok();
     }
     out

@@ -16,12 +16,24 @@ use crate::websocket::extension::SideParams;
 pub(super) fn explain(page: &mut Page, rule: &Rule) {
     page.heading(&format!("{}: {}", rule.id, rule.title));
     page.blank();
-    page.term("Severity", COLUMN, severity(rule.severity));
-    page.term("Binds", COLUMN, bound(rule.applies_to));
-    page.term("Meaning", COLUMN, rule.explanation);
-    page.term("What to do", COLUMN, rule.remedy);
+    if rule.is_cause() {
+        page.term("Kind", CAUSE_COLUMN, "cause: a conclusion, drawn when a connection has ended");
+        page.term("Explains", CAUSE_COLUMN, rule.explains().question());
+        page.term("Who can act", CAUSE_COLUMN, responsible(rule.applies_to));
+        page.term("Test", CAUSE_COLUMN, rule.explanation);
+        let consequences = rule.consequences_in_words();
+        if !consequences.is_empty() {
+            page.term("Consequences", CAUSE_COLUMN, &consequences);
+        }
+    } else {
+        page.term("Severity", COLUMN, severity(rule.severity));
+        page.term("Binds", COLUMN, bound(rule.applies_to));
+        page.term("Meaning", COLUMN, rule.explanation);
+    }
+    let column = if rule.is_cause() { CAUSE_COLUMN } else { COLUMN };
+    page.term("What to do", column, rule.remedy);
     if !rule.section.is_empty() {
-        page.term("Source", COLUMN, rule.section);
+        page.term("Source", column, rule.section);
     }
     page.blank();
     match rule.example {
@@ -151,5 +163,18 @@ fn bound(bound: AppliesTo) -> &'static str {
     }
 }
 
+/// Who has to change something about a cause.
+fn responsible(bound: AppliesTo) -> &'static str {
+    match bound {
+        AppliesTo::Client => "the client",
+        AppliesTo::Server => "the server",
+        AppliesTo::Both => "the client or the server, whichever is named",
+        AppliesTo::Nobody => "neither: something between them, or the capture",
+    }
+}
+
 /// The column where the text after a term begins.
 const COLUMN: usize = 14;
+
+/// The same for a cause.
+const CAUSE_COLUMN: usize = 16;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{RulesExtent, Section, sections};
-use crate::findings::Rule;
+use crate::findings::{Example, Rule};
 use crate::text::page;
+use crate::text::words::hex;
 
 /// Writes the sections.
 pub(super) fn write(
@@ -18,6 +19,10 @@ pub(super) fn write(
             writeln!(out)?;
         }
         writeln!(out, "## {}\n", section.title)?;
+        if section.is_of_causes() {
+            causes(&section.rules, extent, out)?;
+            continue;
+        }
         writeln!(out, "| id | severity | who | fault | section |")?;
         writeln!(out, "| --- | --- | --- | --- | --- |")?;
         for rule in &section.rules {
@@ -36,10 +41,54 @@ pub(super) fn write(
     Ok(())
 }
 
-/// A short table of the groups: prefix of their ids, subject, number of rules.
+/// The causes: what each explains and, in full, its hypothesis and test, what follows from it, the remedy and an
+/// example.
+fn causes(rules: &[&Rule], extent: RulesExtent, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| id | who | cause | explains | section |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for rule in rules {
+        let Rule { id, applies_to, title, section, .. } = rule;
+        let (who, title) = (applies_to.name(), marked_up(title));
+        let explains = rule.explains().question();
+        writeln!(out, "| [{id}](#{}) | {who} | {title} | {explains} | {section} |", anchor(rule))?;
+    }
+    if extent == RulesExtent::Brief {
+        return Ok(());
+    }
+    for rule in rules {
+        let Rule { id, title, explanation, remedy, example, .. } = rule;
+        writeln!(out, "\n### {id}: {}\n", marked_up(title))?;
+        writeln!(out, "{}\n", wrapped(&marked_up(explanation)))?;
+        let consequences = rule.consequences_in_words();
+        if !consequences.is_empty() {
+            writeln!(out, "{}\n", wrapped(&format!("**Consequences:** {consequences}.")))?;
+        }
+        writeln!(out, "{}", advice(remedy))?;
+        writeln!(out, "\n```text\n{}\n```", in_words(*example))?;
+    }
+    Ok(())
+}
+
+/// An example as lines of text; frames in hexadecimal.
+fn in_words(example: Example) -> String {
+    match example {
+        Example::Client(bytes) | Example::Deflated(bytes) => format!("client: {}", hex(bytes)),
+        Example::Server(bytes) => format!("server: {}", hex(bytes)),
+        Example::Text(text) => text.to_owned(),
+    }
+}
+
+/// What a link to the section of a cause names: the heading in small letters, with hyphens.
+fn anchor(rule: &Rule) -> String {
+    let heading = format!("{}: {}", rule.id, rule.title).to_lowercase();
+    let kept = heading.chars().filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+/// A short table of the groups of rules, without causes: prefix of their ids, subject, number of rules.
 pub fn group_table() -> String {
     let mut table = "| group | about | rules |\n| --- | --- | --- |\n".to_owned();
-    for Section { title, rules } in sections(&[]) {
+    for Section { title, rules } in sections(&[]).into_iter().filter(|it| !it.is_of_causes()) {
         let mut names: Vec<&str> = Vec::new();
         for rule in &rules {
             if !names.contains(&rule.group()) {
@@ -144,8 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn links_lead_to_headings() {
+        let rule = crate::findings::rule("WHY-14").unwrap();
+        assert_eq!(anchor(rule), "why-14-the-client-refused-the-response");
+    }
+
+    #[test]
     fn groups_are_counted() {
         let table = group_table();
         assert!(table.contains("| WS-F | Frames | 17 |\n"), "{table}");
+        assert!(!table.contains("WHY"), "a cause is not a rule: {table}");
     }
 }

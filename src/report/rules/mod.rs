@@ -79,6 +79,17 @@ struct Section {
     rules: Vec<&'static Rule>,
 }
 
+impl Section {
+    /// Whether it is that of the causes: conclusions, not violations.
+    fn is_of_causes(&self) -> bool {
+        self.rules.iter().all(|rule| rule.is_cause())
+    }
+}
+
+/// What a cause is, for readers of the catalogue.
+const ABOUT_CAUSES: &str = "A rule is about a violation, a cause is a conclusion: it is tested when a connection \
+    has ended, on everything that was found. What follows from it is listed as its consequences.";
+
 /// The groups that have rules; those of one title are one section.
 fn sections(names: &[RuleName]) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();

@@ -33,12 +33,15 @@ struct RuleLine {
     explanation: &'static str,
     remedy: &'static str,
     example: ExampleFields,
+    /// Of a cause: rules, or beginnings of their ids, whose findings follow from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequences: Option<&'static [&'static str]>,
 }
 
 impl RuleLine {
     fn new(group: &'static str, rule: &Rule) -> Self {
         Self {
-            kind: "rule",
+            kind: if rule.is_cause() { "cause" } else { "rule" },
             rule: rule.id,
             group,
             severity: rule.severity.name(),
@@ -48,6 +51,10 @@ impl RuleLine {
             explanation: rule.explanation,
             remedy: rule.remedy,
             example: ExampleFields::of(rule.example),
+            consequences: rule
+                .explains
+                .filter(|_| rule.is_cause())
+                .map(|explains| explains.consequences),
         }
     }
 }

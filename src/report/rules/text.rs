@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{RulesExtent, RulesOptions, Section};
+use super::{ABOUT_CAUSES, RulesExtent, RulesOptions, Section};
 use crate::findings::{Rule, Severity};
 use crate::report::line::Line;
 use crate::text::page::wrapped;
@@ -22,10 +22,17 @@ pub(super) fn write(
         }
         page.line.paint(Role::Title, section.title);
         page.end()?;
+        if section.is_of_causes() {
+            page.remark(ABOUT_CAUSES)?;
+        }
         for rule in &section.rules {
             page.rule(rule)?;
             if options.extent == RulesExtent::Full {
                 page.paragraph("", rule.explanation)?;
+                let consequences = rule.consequences_in_words();
+                if !consequences.is_empty() {
+                    page.paragraph("Consequences: ", &consequences)?;
+                }
                 page.paragraph("Do: ", rule.remedy)?;
                 page.end()?;
             }
@@ -80,6 +87,16 @@ impl RulesPage<'_> {
         self.end()
     }
 
+    /// A dim text below a heading.
+    fn remark(&mut self, text: &str) -> io::Result<()> {
+        for part in wrapped(text, self.columns.saturating_sub(REMARK_COLUMN)) {
+            self.line.spaces(REMARK_COLUMN);
+            self.line.paint(Role::Dim, &part);
+            self.end()?;
+        }
+        Ok(())
+    }
+
     fn paragraph(&mut self, label: &str, text: &str) -> io::Result<()> {
         let indent = TEXT_COLUMN.saturating_add(label.len());
         for (place, part) in wrapped(text, self.columns.saturating_sub(indent)).iter().enumerate() {
@@ -110,6 +127,9 @@ const WHO_COLUMN: usize = 19;
 
 /// Where titles begin.
 const TITLE_COLUMN: usize = 27;
+
+/// Where what is said of a whole section begins.
+const REMARK_COLUMN: usize = 2;
 
 /// Where explanations begin.
 const TEXT_COLUMN: usize = 10;
