@@ -1,5 +1,5 @@
-//! Packets with the time of a clock that was wrong by decades: nothing is concluded from them, and
-//! everything else is shown as if they had the right time.
+//! Clocks that are wrong. Of packets whose time is wrong by decades nothing is concluded, and everything
+//! else is shown as if they had the right time; the difference of two clocks is not latency.
 
 #![expect(
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use support::testkit::file::pcapng;
 use support::testkit::frame::{masked_with, plain};
 use support::testkit::head;
 use support::testkit::traffic::{TestLink, TestTraffic};
-use wslens::stream::Side;
+use wslens::stream::{Direction, Side};
 
 mod support;
 
@@ -126,4 +126,49 @@ fn phases_before_and_after_a_wrong_time_are_measured() {
             assert!(phase["since_ms"].as_f64().unwrap() < 1_000.0, "{phase}");
         }
     }
+}
+
+/// Two hosts that talk over TCP, recorded on each of them without the other's packets: the times of
+/// the server's packets are those of its own clock.
+fn two_machines(difference: i64) -> Vec<u8> {
+    let mut traffic = TestTraffic::new(TestLink::Ethernet);
+    traffic.open();
+    traffic.client(&head::request(head::KEY, "")).server(&head::response(head::KEY, ""));
+    for number in 0..6_u8 {
+        let key = |nth: u32| (u32::from(number) * 3 + nth).wrapping_mul(0x9e37_79b9).to_be_bytes();
+        traffic
+            .client(&masked_with(key(1), 0x81, b"a question"))
+            .server(&plain(0x81, b"an answer"));
+        traffic.server(&plain(0x89, &[number])).client(&masked_with(key(2), 0x8a, &[number]));
+        traffic.client(&masked_with(key(3), 0x89, b"c")).server(&plain(0x8a, b"c"));
+    }
+    traffic.client(&masked_with([9, 7, 5, 3], 0x88, b"\x03\xe8")).server(&plain(0x88, b"\x03\xe8"));
+    traffic.end(Side::Server);
+    for packet in &mut traffic.packets {
+        if packet.direction == Direction::ServerToClient {
+            packet.time = packet.time.checked_add_signed(difference).unwrap();
+        }
+    }
+    traffic.packets.sort_by_key(|packet| packet.time);
+    pcapng(&traffic.packets)
+}
+
+#[test]
+fn a_constant_difference_of_two_clocks_is_not_latency() {
+    assert_eq!(rules(&two_machines(0)), BTreeSet::new());
+    let expected = messages(&two_machines(0));
+    for milliseconds in [2, 20, 100, 300, 700, 1_500, 3_000, 10_000, 60_000] {
+        for difference in [milliseconds, -milliseconds] {
+            let bytes = two_machines(difference * 1_000_000);
+            assert_eq!(rules(&bytes), BTreeSet::new(), "{difference} ms");
+            assert_eq!(messages(&bytes), expected, "{difference} ms");
+            let notes = output(&["check"], &bytes).matches("CAP-07").count();
+            assert_eq!(notes, 1, "{difference} ms");
+        }
+    }
+}
+
+/// How many messages a capture has.
+fn messages(capture: &[u8]) -> u64 {
+    json("check", capture).pop().unwrap()["messages"].as_u64().unwrap()
 }

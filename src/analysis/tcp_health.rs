@@ -44,12 +44,58 @@ pub struct Opening {
     pub syn_ack: Option<Origin>,
     /// The client's first packet after the SYN-ACK: the connection is open.
     pub first_ack: Option<Origin>,
+    /// The client's first packet with an acknowledgement, if it is in the capture before the SYN-ACK.
+    pub early_ack: Option<Origin>,
+}
+
+/// The clocks of the two directions differ: they were recorded on two machines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClockDifference {
+    /// The direction whose packets have later times than they should, compared with the other's.
+    pub late: Direction,
+    /// By how many nanoseconds at least.
+    pub by: u64,
 }
 
 impl Opening {
     /// Nanoseconds from the first SYN to the client's acknowledgement of the answer.
     pub fn duration(&self) -> Option<u64> {
         self.first_ack?.time.measured_since(self.first_syn?.time)
+    }
+
+    /// How long an answer in a direction took that came `waited` nanoseconds later by the clocks: less
+    /// if those of that direction are late.
+    pub fn corrected(&self, answers: Direction, waited: u64) -> u64 {
+        match self.clock_difference() {
+            Some(clocks) if clocks.late == answers => waited.saturating_sub(clocks.by),
+            Some(_) | None => waited,
+        }
+    }
+
+    /// Whether the next packet may be a part of it.
+    fn is_going_on(&self) -> bool {
+        match self.syn_ack {
+            Some(_) => self.first_ack.is_none(),
+            None => self.first_syn.is_some() && self.early_ack.is_none(),
+        }
+    }
+
+    /// What the handshake proves about the clocks: the client acknowledges a SYN-ACK after it was
+    /// sent, and a server answers a SYN after that. `None` for less than a millisecond, by which
+    /// packets overtake one another on their way into a capture.
+    pub fn clock_difference(&self) -> Option<ClockDifference> {
+        let answer = self.syn_ack?;
+        let (late, by) = match (self.early_ack, self.first_syn) {
+            // One that was repeated is not the one that was acknowledged.
+            (Some(ack), _) if self.syn_acks == 1 => {
+                (Direction::ServerToClient, answer.time.measured_since(ack.time)?)
+            }
+            (None, Some(syn)) if self.syns == 1 && syn.packet > answer.packet => {
+                (Direction::ClientToServer, syn.time.measured_since(answer.time)?)
+            }
+            _ => return None,
+        };
+        (by >= LEAST_DIFFERENCE).then_some(ClockDifference { late, by })
     }
 }
 
@@ -192,7 +238,7 @@ impl Network {
         if flags.has(Flags::FIN) {
             self.fins.get_mut(direction).get_or_insert(origin);
         }
-        let opens = self.opening.syn_ack.is_some() && self.opening.first_ack.is_none();
+        let opens = self.opening.is_going_on();
         let (client, server) = (&self.stalls.client, &self.stalls.server);
         self.watching = opens || client.open.is_some() || server.open.is_some();
     }
@@ -251,6 +297,8 @@ impl Opening {
             (Direction::ClientToServer, false) => {
                 if self.syn_ack.is_some() {
                     self.first_ack.get_or_insert(origin);
+                } else if self.first_syn.is_some() && flags.has(Flags::ACK) {
+                    self.early_ack.get_or_insert(origin);
                 }
             }
             (Direction::ServerToClient, false) => {}
@@ -299,6 +347,9 @@ impl Stalls {
 
 /// Flags that open or end something.
 const TELLING: u8 = Flags::FIN.0 | Flags::SYN.0 | Flags::RST.0;
+
+/// The least difference of two clocks that is one, in nanoseconds.
+const LEAST_DIFFERENCE: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,11 @@
 //! The Sec-WebSocket-Keys of all connections: a key is for one handshake only (RFC 6455 §4.1).
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 
 use foldhash::{HashMap, HashMapExt};
 
-use crate::analysis::event::ConnectionId;
+use crate::analysis::event::{Connection, ConnectionId};
 use crate::stream::PacketId;
 
 /// Remembers which connection used which key.
@@ -22,6 +23,29 @@ pub(crate) struct KeyUse {
     /// The packet of its request.
     pub(crate) packet: PacketId,
     pub(crate) stage: KeyStage,
+    client: IpAddr,
+    server: SocketAddr,
+}
+
+impl KeyUse {
+    /// Makes one of a request in a packet, which has no answer so far.
+    pub(crate) fn new(connection: &Connection, packet: PacketId) -> Self {
+        Self {
+            connection: connection.id,
+            packet,
+            stage: KeyStage::Pending,
+            client: connection.client.ip(),
+            server: connection.server,
+        }
+    }
+
+    /// Whether two connections may be two legs of one: a proxy passed the handshake on, to another
+    /// server than the one that it is itself. If their clocks differ, either may come first.
+    pub(crate) fn may_be_passed_on(&self, other: &Connection) -> bool {
+        let (client, server) = (other.client.ip(), other.server);
+        let meets = self.server.ip() == client || server.ip() == self.client;
+        self.server != server && meets
+    }
 }
 
 /// Whether a handshake has its answer.
@@ -45,11 +69,10 @@ impl HandshakeKeys {
     }
 
     /// Remembers a request.
-    pub(crate) fn asked(&mut self, key: &[u8], connection: ConnectionId, packet: PacketId) {
+    pub(crate) fn asked(&mut self, key: &[u8], now: KeyUse) {
         if key.len() > LONGEST_KEY {
             return;
         }
-        let now = KeyUse { connection, packet, stage: KeyStage::Pending };
         if let Some(known) = self.uses.get_mut(key) {
             *known = now;
             return;
@@ -83,12 +106,22 @@ const LONGEST_KEY: usize = 64;
 mod tests {
     use super::*;
 
+    fn used(connection: u64) -> KeyUse {
+        KeyUse {
+            connection: ConnectionId(connection),
+            packet: PacketId(4),
+            stage: KeyStage::Pending,
+            client: IpAddr::from([192, 0, 2, 1]),
+            server: SocketAddr::from(([192, 0, 2, 2], 80)),
+        }
+    }
+
     #[test]
     fn the_oldest_key_is_forgotten_first() {
         let mut keys = HandshakeKeys::default();
         let key = |number: usize| number.to_string().into_bytes();
         for number in 0..=REMEMBERED {
-            keys.asked(&key(number), ConnectionId(1), PacketId(1));
+            keys.asked(&key(number), used(1));
         }
         assert_eq!(keys.used(&key(0)), None);
         assert!(keys.used(&key(1)).is_some() && keys.used(&key(REMEMBERED)).is_some());
@@ -98,7 +131,7 @@ mod tests {
     #[test]
     fn an_answer_counts_for_its_own_connection() {
         let mut keys = HandshakeKeys::default();
-        keys.asked(b"k", ConnectionId(1), PacketId(4));
+        keys.asked(b"k", used(1));
         keys.answered(b"k", ConnectionId(2));
         assert_eq!(keys.used(b"k").map(|used| used.stage), Some(KeyStage::Pending));
         keys.answered(b"k", ConnectionId(1));

@@ -16,7 +16,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, 
 use crate::findings::across::attempts::Attempts;
 use crate::findings::across::broken_handshakes::BrokenHandshakes;
 use crate::findings::across::dns_names::QueriedNames;
-use crate::findings::across::handshake_keys::HandshakeKeys;
+use crate::findings::across::handshake_keys::{HandshakeKeys, KeyUse};
 use crate::findings::across::proxied_requests::ProxiedRequests;
 use crate::findings::across::related::RelatedConnections;
 use crate::findings::across::server_restarts::ServerRestarts;
@@ -73,7 +73,7 @@ impl Across {
             ConnectionEvent::UpgradeRequested(handshake) => {
                 self.names.wanted(handshake);
                 if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
-                    self.keys.asked(key, id, request.span.first.packet);
+                    self.keys.asked(key, KeyUse::new(connection, request.span.first.packet));
                 }
                 self.proxied_requests.asked(connection, handshake);
             }

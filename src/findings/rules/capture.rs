@@ -244,6 +244,18 @@ pub(super) static RULES: &[Rule] = &[
                 }
             }),
             Check::End(|context, violations| {
+                let opening = &context.connection.network.opening;
+                if let (Some(clocks), Some(answer)) = (opening.clock_difference(), opening.syn_ack)
+                    && clocks.late == Direction::ServerToClient
+                {
+                    violations
+                        .add(format!(
+                            "the SYN-ACK is {} later than its acknowledgement: the clock of the \
+                             server's packets is late by that at least",
+                            duration(clocks.by)
+                        ))
+                        .span(Span::at(0, answer));
+                }
                 let steps = context.connection.clock_steps;
                 if steps.count > 0 {
                     violations

@@ -345,6 +345,7 @@ impl ConnectionState {
         let opcode = Opcode::from_wire(header.opcode);
         for ping in other.pings.iter_mut() {
             let waited = frame.span.first.time.waited_since(ping.span.last.time);
+            let waited = connection.network.opening.corrected(direction, waited);
             ping.passed_over |= received >= ping.span.end
                 && waited >= PROMPT
                 && !matches!(opcode, Some(Opcode::Close | Opcode::Pong));
@@ -420,7 +421,7 @@ impl ConnectionState {
                     side.pings.push(OpenPing::new(message));
                 }
             }
-            Opcode::Pong => self.pong(direction, message),
+            Opcode::Pong => self.pong(connection, direction, message),
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
                 self.sides.get_mut(direction).recent.add(message);
                 if self.awaits_open && direction == Direction::ServerToClient {
@@ -447,7 +448,7 @@ impl ConnectionState {
         }
     }
 
-    fn pong(&mut self, direction: Direction, message: &Message<'_>) {
+    fn pong(&mut self, connection: &Connection, direction: Direction, message: &Message<'_>) {
         if !message.complete {
             return self.forget_pings(direction);
         }
@@ -456,7 +457,9 @@ impl ConnectionState {
         let is_same = |ping: &OpenPing| (ping.payload, ping.length) == (payload, length);
         // Nobody is blamed for a Ping that need not be answered.
         if let Some(ping) = other.pings.answer(AnsweredPing::Latest, is_same) {
-            self.health.answered(direction, ping.span.last, message.span.last);
+            self.health.answered(direction, (ping.span.last, message.span.last), |waited| {
+                connection.network.opening.corrected(direction, waited)
+            });
             // What had looked wrong was sent unasked.
             self.sides.get_mut(direction).stray_pong = None;
         } else if let Some(latest) = other.pings.latest_mut() {

@@ -126,9 +126,17 @@ impl HealthState {
         }
     }
 
-    /// Remembers that a Ping was answered.
-    pub(crate) fn answered(&mut self, pongs: Direction, ping: Origin, pong: Origin) {
-        self.round_trips.get_mut(pongs).add(ping, pong);
+    /// Remembers that a Ping was answered. `corrected` is how long that took, from how long it took by
+    /// the clocks.
+    pub(crate) fn answered(
+        &mut self,
+        pongs: Direction,
+        (ping, pong): (Origin, Origin),
+        corrected: impl FnOnce(u64) -> u64,
+    ) {
+        if let Some(length) = pong.time.measured_since(ping.time) {
+            self.round_trips.get_mut(pongs).add(ping, pong, corrected(length));
+        }
     }
 
     fn hears(&mut self, origin: Origin) {
@@ -148,8 +156,7 @@ impl HealthState {
 }
 
 impl PongTimes {
-    fn add(&mut self, ping: Origin, pong: Origin) {
-        let Some(length) = pong.time.measured_since(ping.time) else { return };
+    fn add(&mut self, ping: Origin, pong: Origin, length: u64) {
         self.count = self.count.saturating_add(1);
         if length >= SLOW_PONG {
             self.slow = self.slow.saturating_add(1);
@@ -244,7 +251,7 @@ mod tests {
         let mut trips = PongTimes::default();
         let at = |time| Origin { packet: PacketId(time), time: Timestamp(time) };
         for length in 1..=200 {
-            trips.add(at(1_000), at(1_000 + length));
+            trips.add(at(1_000), at(1_000 + length), length);
         }
         // The latest are 73 to 200.
         assert_eq!((trips.percentile(50), trips.percentile(100)), (136, 200));

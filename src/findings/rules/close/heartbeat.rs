@@ -29,6 +29,8 @@ pub(super) static RULES: &[Rule] = &[
                 let received = context.connection.received(direction);
                 for ping in context.sender(direction).pings.iter() {
                     let waited = until.waited_since(ping.span.last.time);
+                    let opening = &context.connection.network.opening;
+                    let waited = opening.corrected(direction.reverse(), waited);
                     let ignored = waited >= PATIENCE && received >= ping.span.end;
                     if ping.misanswered || !(ping.passed_over || ignored) {
                         continue;
@@ -62,6 +64,10 @@ pub(super) static RULES: &[Rule] = &[
         example: Example::Server(b"\x8a\x06ping-B"),
         explains: None,
         checks: &[Check::End(|context, violations| {
+            // A Pong may be in the capture before the Ping that it answers.
+            if context.connection.network.opening.clock_difference().is_some() {
+                return;
+            }
             for direction in Direction::BOTH {
                 let Some(pong) = context.sender(direction).stray_pong.as_deref() else { continue };
                 violations

@@ -37,7 +37,9 @@ pub(super) static RULES: &[Rule] = &[
             let Some(bytes) = bytes else { return };
             // A proxy passes a handshake on with its key while it waits itself.
             let used = context.across.keys.used(key).filter(|used| {
-                used.connection != context.connection.id && used.stage == KeyStage::Answered
+                used.connection != context.connection.id
+                    && used.stage == KeyStage::Answered
+                    && (key == SAMPLE_KEY || !used.may_be_passed_on(context.connection))
             });
             let violation = match (used, bytes.split_first()) {
                 (Some(used), _) => format!(
@@ -292,6 +294,18 @@ mod tests {
     const CASES: &[RuleCase] = &[
         RuleCase { name: "the key of an earlier connection", near: &[], fires: &["HS-10 client", "HS-42", "HS-42"], play: |s| { refused(s, KEY); refused(s, KEY); } },
         RuleCase { name: "a key that is passed on while it waits", near: &["HS-10"], fires: &[], play: |s| { asks(s, KEY); asks(s, KEY); } },
+        RuleCase { name: "a key that was passed on, by a clock that is late", near: &["HS-10"], fires: &["HS-42", "HS-42"], play: |s| {
+            s.between("192.0.2.9", "10.0.0.2");
+            refused(s, KEY);
+            s.between("203.0.113.5", "192.0.2.9");
+            refused(s, KEY);
+        } },
+        RuleCase { name: "a key that was used for another server", near: &[], fires: &["HS-10 client", "HS-42", "HS-42"], play: |s| {
+            s.between("192.0.2.9", "10.0.0.2");
+            refused(s, KEY);
+            s.between("192.0.2.9", "10.0.0.3");
+            refused(s, KEY);
+        } },
         RuleCase { name: "asked again on the same connection", near: &["HS-10"], fires: &["HS-42"], play: |s| {
             refused(s, KEY);
             s.client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());

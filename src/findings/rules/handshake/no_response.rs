@@ -89,7 +89,9 @@ pub(super) static RULES: &[Rule] = &[
         explains: Some(Cause::trouble(730, "slow handshake")),
         checks: &[Check::Response(|context, violations| {
             let handshake = context.subject;
-            let Some(waited) = handshake.duration().filter(|waited| *waited > SLOW) else {
+            let opening = &context.connection.network.opening;
+            let corrected = |waited| opening.corrected(Direction::ServerToClient, waited);
+            let Some(waited) = handshake.duration().map(corrected).filter(|it| *it > SLOW) else {
                 return;
             };
             if acceptance(handshake).is_none() || handshake.response_came_first() {

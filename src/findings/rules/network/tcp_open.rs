@@ -182,6 +182,7 @@ pub(super) static RULES: &[Rule] = &[
             let opening = &context.connection.network.opening;
             let Some((syn, answer)) = opening.first_syn.zip(opening.syn_ack) else { return };
             let waited = answer.time.waited_since(syn.time);
+            let waited = opening.corrected(Direction::ServerToClient, waited);
             if opening.first_ack.is_none() {
                 return;
             }
