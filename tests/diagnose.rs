@@ -28,6 +28,9 @@ const SCHEME: &str = "samples/wrong-scheme.pcap";
 /// One connection, and nothing wrong with it.
 const FINE: &str = "samples/echo.pcap";
 
+/// Connections that work, one of them with trouble.
+const TROUBLE: &str = "samples/late-accept.pcap";
+
 /// A page load beside a WebSocket.
 const BROWSER: &str = "samples/browser.pcap";
 
@@ -51,6 +54,10 @@ fn exit_code_shows_whether_something_failed() {
         ("fine",                     &[FINE],                            0),
         ("fine, from notes on",      &[FINE, "--fail-on", "note"],       0),
         ("one of several",           &[FINE, REFUSED],                   1),
+        ("cut without a Close",      &["samples/killed-server.pcap"],    1),
+        ("cut for being idle",       &["samples/nginx-idle.pcap"],       1),
+        ("trouble only",             &[TROUBLE],                         0),
+        ("trouble, from warnings on", &[TROUBLE, "--fail-on", "warning"], 1),
         ("no such file",             &["samples/nonesuch.pcap"],         2),
         ("one of several is absent", &[FINE, "samples/nonesuch.pcap"],   2),
     ];

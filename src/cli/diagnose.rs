@@ -68,7 +68,9 @@ pub(super) struct DiagnoseArgs {
     #[arg(long)]
     all: bool,
 
-    /// Exit with code 1 if there is a failure of at least this severity
+    /// Exit with code 1 if an outcome is at least this bad
+    ///
+    /// error: a connection failed or was dropped. warning or note: or it worked with trouble.
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error)]
     fail_on: FailOn,
 

@@ -17,14 +17,14 @@ pub(super) struct StoryResult {
     pub(super) verdict: Verdict,
     /// The rule that explains most.
     cause: Option<&'static Rule>,
-    /// The worst severity of what explains a failure.
-    worst: Option<Severity>,
+    /// How bad that is.
+    severity: Option<Severity>,
 }
 
 impl PartialEq for StoryResult {
     fn eq(&self, other: &Self) -> bool {
         let id = |result: &Self| result.cause.map(|rule| rule.id);
-        self.verdict == other.verdict && id(self) == id(other) && self.worst == other.worst
+        self.verdict == other.verdict && id(self) == id(other) && self.severity == other.severity
     }
 }
 
@@ -33,7 +33,7 @@ impl StoryResult {
         Self {
             verdict: story.verdict,
             cause: story.causes().first().map(|finding| finding.rule),
-            worst: story.worst(),
+            severity: story.severity(),
         }
     }
 }
@@ -73,9 +73,9 @@ impl VerdictCounts {
         count
     }
 
-    /// The worst severity of what explains a failure; `None` if nothing failed.
+    /// How bad the worst outcome is; `None` if nothing is wrong.
     pub(super) fn worst(&self) -> Option<Severity> {
-        self.counted().filter_map(|(result, _)| result.worst).max()
+        self.counted().filter_map(|(result, _)| result.severity).max()
     }
 
     fn counted(&self) -> impl Iterator<Item = (&StoryResult, u64)> {

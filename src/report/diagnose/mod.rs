@@ -53,7 +53,7 @@ impl Diagnosis {
         &self.summary.totals
     }
 
-    /// The worst severity of what explains a failure, shown or not; `None` if nothing failed.
+    /// How bad the worst outcome is, shown or not; `None` if nothing is wrong.
     pub fn worst(&self) -> Option<Severity> {
         let others = self.failures().map(|finding| finding.severity);
         self.counts.worst().into_iter().chain(others).max()

@@ -252,12 +252,13 @@ impl Story {
         rules
     }
 
-    /// The worst severity of what explains a failure; `None` if nothing failed.
-    pub(super) fn worst(&self) -> Option<Severity> {
-        if !self.verdict.is_failure() {
-            return None;
+    /// How bad its outcome is, whatever explains it; `None` if nothing is wrong.
+    pub(super) fn severity(&self) -> Option<Severity> {
+        match self.verdict {
+            Verdict::Failed | Verdict::Dropped => Some(Severity::Error),
+            Verdict::Trouble => Some(Severity::Warning),
+            Verdict::Unknown | Verdict::Fine | Verdict::Other => None,
         }
-        self.causes().iter().map(|finding| finding.severity).max()
     }
 
     /// Whether frames went both ways, or could have: the client found nothing to refuse.
@@ -460,7 +461,7 @@ mod tests {
         let mut late = story(HowFar::Opened, &[]);
         late.add(&finding("WS-F02", 1));
         assert_eq!(late.verdict, Verdict::Trouble);
-        assert_eq!(late.worst(), None, "it did not fail");
+        assert_eq!(late.severity(), Some(Severity::Warning), "it did not fail");
     }
 
     #[test]
