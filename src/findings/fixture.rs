@@ -97,6 +97,19 @@ impl Scenario {
         }
     }
 
+    /// Adds a connection that overlaps others: it begins so many milliseconds after the first packet of all,
+    /// and goes to the port of the last one.
+    pub(super) fn beside(&mut self, after: u64, play: impl FnOnce(&mut TestTraffic)) -> &mut Self {
+        let mut other = TestTraffic::new(TestLink::RawIp);
+        (other.hosts, other.ports) = (self.hosts, self.ports);
+        other.wait(after);
+        play(&mut other);
+        self.ports[0] = self.ports[0].max(other.ports[0]);
+        self.packets.extend(other.packets);
+        self.packets.sort_by_key(|packet| packet.time);
+        self
+    }
+
     /// All findings, as `ID side`, but for causes.
     pub(super) fn found(&self) -> Vec<String> {
         self.named(|finding| !finding.rule.is_cause())

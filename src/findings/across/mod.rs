@@ -5,8 +5,10 @@
 pub(crate) mod attempts;
 pub(crate) mod broken_handshakes;
 pub(crate) mod dns_names;
+pub(crate) mod ended_websockets;
 pub(crate) mod handshake_keys;
 pub(crate) mod proxied_requests;
+pub(crate) mod proxy_legs;
 pub(crate) mod related;
 pub(crate) mod server_restarts;
 pub(crate) mod tls_ports;
@@ -16,6 +18,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, 
 use crate::findings::across::attempts::Attempts;
 use crate::findings::across::broken_handshakes::BrokenHandshakes;
 use crate::findings::across::dns_names::QueriedNames;
+use crate::findings::across::ended_websockets::EndedWebSockets;
 use crate::findings::across::handshake_keys::{HandshakeKeys, KeyUse};
 use crate::findings::across::proxied_requests::ProxiedRequests;
 use crate::findings::across::related::RelatedConnections;
@@ -33,6 +36,8 @@ pub(crate) struct Across {
     pub(crate) attempts: Attempts,
     /// Rules that handshakes have broken.
     pub(crate) broken_handshakes: BrokenHandshakes,
+    /// Connections that have ended.
+    pub(crate) ended: EndedWebSockets,
     /// Names that were looked up.
     pub(crate) names: QueriedNames,
     /// The keys of handshakes.

@@ -5,15 +5,27 @@
 //! that hold on a connection, the one with the lowest rank is reported. What several connections show together
 //! becomes known later, and is reported then (`Check::Capture`).
 
+mod ended_together;
+mod endings;
 mod gave_up;
+mod idle_close;
+mod idle_data;
 mod legal_refused;
+mod maximum_age;
 mod response_refused;
 
 use crate::findings::engine::rule::Rule;
 
 /// All causes, in one table for each file.
-pub(crate) const TABLES: &[&[Rule]] =
-    &[response_refused::RULES, gave_up::RULES, legal_refused::RULES];
+pub(crate) const TABLES: &[&[Rule]] = &[
+    response_refused::RULES,
+    gave_up::RULES,
+    legal_refused::RULES,
+    maximum_age::RULES,
+    idle_data::RULES,
+    idle_close::RULES,
+    ended_together::RULES,
+];
 
 #[cfg(test)]
 mod tests {

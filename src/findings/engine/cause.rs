@@ -53,6 +53,9 @@ impl Cause {
     /// same.
     pub const TOLERATED_VIOLATION: u16 = 685;
 
+    /// The lowest rank of a cause that only several connections show.
+    pub(crate) const OF_SEVERAL: u16 = 1_170;
+
     pub(crate) const fn failure(rank: u16, words: &'static str) -> Self {
         Self { explains: Explains::Failure, rank, words, unless: &[], consequences: &[] }
     }

@@ -5,9 +5,19 @@ use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::dispatch::RULES_BY_TRIGGER;
 use crate::findings::engine::violation::ViolationPlace;
 use crate::findings::finding::ExcludedCause;
+use crate::stream::Direction;
 
-/// Tests all causes; adds the one with the lowest rank of those that hold, and returns those that are excluded.
-pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> Vec<ExcludedCause> {
+/// What came of the test of all causes on a connection.
+#[derive(Debug)]
+pub(super) struct TestedCauses {
+    /// The rank of the one that holds.
+    pub(super) rank: Option<u16>,
+    /// Those that are excluded.
+    pub(super) excluded: Vec<ExcludedCause>,
+}
+
+/// Tests all causes, and adds the one with the lowest rank of those that hold.
+pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> TestedCauses {
     let mut excluded = Vec::new();
     let mut best: Option<(u16, Breach)> = None;
     for (by, check) in &RULES_BY_TRIGGER.cause {
@@ -22,6 +32,24 @@ pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> Vec<Excl
             best = Some((rank, Breach { by: *by, violation }));
         }
     }
+    let rank = best.as_ref().map(|(rank, _)| *rank);
     found.list.extend(best.map(|(_, breach)| breach));
-    excluded
+    TestedCauses { rank, excluded }
 }
+
+/// Whether a side ended the connection because of what the other one sent.
+pub(super) fn is_refused(context: &CauseContext<'_>) -> bool {
+    let state = context.subject.state;
+    let frames = &context.connection.frames;
+    let is_unused = frames.client == 0 && frames.server == 0;
+    let has_bad_response =
+        !context.across.broken_handshakes.response(context.connection.id).is_empty();
+    Direction::BOTH.into_iter().any(|refuser| {
+        let code = state.sides.get(refuser).close.as_ref().and_then(|close| close.code);
+        let has_violation = state.sides.get(refuser.reverse()).fatal_violation.is_some();
+        code.is_some_and(|code| REFUSALS.contains(&code)) || has_violation
+    }) || (is_unused && has_bad_response)
+}
+
+/// Codes with which a message is refused (RFC 6455 §7.4.1).
+const REFUSALS: &[u16] = &[1002, 1003, 1007, 1009, 1010];

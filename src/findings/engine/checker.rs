@@ -6,7 +6,8 @@
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
 use crate::findings::across::Across;
 use crate::findings::across::related::{Knowledge, RelatedConnections};
-use crate::findings::engine::causes;
+use crate::findings::engine::cause::Cause;
+use crate::findings::engine::causes::{self, is_refused};
 use crate::findings::engine::connection::{
     Breach, Breaches, ConnectionChecker, request_place, response_place,
 };
@@ -199,10 +200,13 @@ impl Checker {
         let subject = CauseSeen { ending, state: &slot.checker.state, past: &slot.past };
         let (across, settings) = (&self.across, &self.settings);
         let context = ComparisonContext { connection, across, settings, subject };
-        let excluded = causes::test(&context, &mut self.found);
+        let tested = causes::test(&context, &mut self.found);
+        let is_explained =
+            tested.rank.is_some_and(|rank| rank < Cause::OF_SEVERAL) || is_refused(&context);
+        self.across.ended.add(connection, ending, &slot.checker.state, is_explained);
         self.report(connection, origin, out);
-        if !excluded.is_empty() {
-            out.excluded(connection.id, excluded);
+        if !tested.excluded.is_empty() {
+            out.excluded(connection.id, tested.excluded);
         }
     }
 
@@ -247,8 +251,7 @@ impl Checker {
             check(&context, &mut self.found.violations);
             for violation in self.found.violations.take() {
                 let attempt = violation.connection.and_then(|id| self.across.attempts.of(id));
-                let peers =
-                    attempt.map(|it| (it.id, Peers { client: it.client, server: it.server }));
+                let peers = violation.connection.and_then(|id| Some((id, self.peers(id)?)));
                 let of_connection = attempt.map(FindingConnection::of_attempt);
                 let full = violation.severity.unwrap_or(rule.severity);
                 let related = &self.across.related;
@@ -256,6 +259,14 @@ impl Checker {
                 out.finding(&finding((rule, severity), peers, Origin::default(), violation));
             }
         }
+    }
+
+    /// The peers of a connection that has ended, if they are still known.
+    fn peers(&self, id: ConnectionId) -> Option<Peers> {
+        let attempt = self.across.attempts.of(id).map(|it| (it.client, it.server));
+        let ended = || self.across.ended.of(id).map(|it| (it.client, it.server));
+        let (client, server) = attempt.or_else(ended)?;
+        Some(Peers { client, server })
     }
 
     /// The rules of one connection; `None` if nothing is kept of it.

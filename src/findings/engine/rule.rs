@@ -152,6 +152,12 @@ impl Rule {
         self.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank)
     }
 
+    /// Whether it is a cause that several connections show together: its findings have the same words on all
+    /// of them.
+    pub fn is_about_several(&self) -> bool {
+        self.is_cause() && self.checks.iter().any(|check| matches!(check, Check::Capture(_)))
+    }
+
     /// The group of a rule: its id without the number, for example `WS-F`.
     pub fn group(&self) -> &'static str {
         self.id.trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end_matches('-')

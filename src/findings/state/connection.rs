@@ -76,6 +76,8 @@ pub(crate) struct PeerState {
     pub(crate) uninflated: Option<Box<Uninflated>>,
     /// The packet of its latest frame.
     pub(crate) latest: Option<Origin>,
+    /// The packet of its latest Ping or Pong.
+    pub(crate) latest_beat: Option<Origin>,
     /// Whether a message with an inserted one (WS-F12) is open, so that no second rule is about it.
     pub(crate) interrupted: bool,
     /// Reads its messages as the subprotocol that was agreed.
@@ -364,6 +366,9 @@ impl ConnectionState {
         }
         if header.is_control() {
             side.is_bad_control = !header.is_control_legal();
+            if opcode != Some(Opcode::Close) {
+                side.latest_beat = Some(frame.span.last);
+            }
         }
         if header.is_control() || side.close.is_some() {
             return;

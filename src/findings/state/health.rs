@@ -19,6 +19,13 @@ pub(crate) struct HealthState {
     pub(crate) longest: SilentPeriod,
     /// The latest time between frames that was longer than a second.
     pub(crate) latest: SilentPeriod,
+    /// The longest time between frames that did not end with a Close, in nanoseconds; 0 if all were shorter
+    /// than a second.
+    pub(crate) survived: u64,
+    /// The longest time between data messages, in nanoseconds.
+    pub(crate) survived_data: u64,
+    /// The end of the latest data message.
+    heard_data: Option<Timestamp>,
     /// Pings and Pongs, and messages that look like a heartbeat of the application.
     pub(crate) beats: u64,
     /// Whether the message that is being sent may be a heartbeat, for it came in a pause, or after one.
@@ -103,6 +110,11 @@ impl HealthState {
                 if length > self.longest.length {
                     self.longest = self.latest;
                 }
+                if length > self.survived
+                    && Opcode::from_wire(frame.header.opcode) != Some(Opcode::Close)
+                {
+                    self.survived = length;
+                }
             }
         }
         self.hears(frame.span.last);
@@ -120,6 +132,7 @@ impl HealthState {
                     self.may_beat = false;
                     self.response_times.message(direction, message.span);
                 }
+                self.hears_data(message);
                 self.content.add(message);
             }
             Opcode::Close => {}
@@ -141,6 +154,13 @@ impl HealthState {
 
     fn hears(&mut self, origin: Origin) {
         self.heard = self.heard.max(Some(origin));
+    }
+
+    fn hears_data(&mut self, message: &Message<'_>) {
+        if let Some(before) = self.heard_data {
+            self.survived_data = self.survived_data.max(message.span.first.time.since(before));
+        }
+        self.heard_data = Some(message.span.last.time);
     }
 
     /// The longest silence, also counting that until the end.

@@ -1,7 +1,7 @@
 //! Connections with the same result, reported once.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use foldhash::HashMap;
@@ -9,6 +9,7 @@ use foldhash::HashMap;
 use super::story::{Story, Verdict};
 use super::{DiagnoseOptions, Diagnosis};
 use crate::analysis::event::ConnectionId;
+use crate::findings::Finding;
 use crate::report::Breadth;
 use crate::report::alike::{LIKE, alike};
 
@@ -31,6 +32,17 @@ impl<'s> LikeConnections<'s> {
         hosts.collect::<BTreeSet<IpAddr>>().len()
     }
 
+    /// The servers, each once, in the order of the stories.
+    pub(super) fn servers(&self) -> Vec<SocketAddr> {
+        let mut out: Vec<SocketAddr> = Vec::new();
+        for story in &self.stories {
+            if !out.contains(&story.connection.server) {
+                out.push(story.connection.server);
+            }
+        }
+        out
+    }
+
     /// Nanoseconds between the starts of one and the next.
     pub(super) fn intervals(&self) -> Vec<u64> {
         let starts: Vec<_> = self.stories.iter().map(|story| story.connection.first.time).collect();
@@ -43,7 +55,7 @@ pub(super) fn fold<'s>(stories: &[&'s Story], breadth: Breadth) -> Vec<LikeConne
     let mut out = Vec::new();
     for stories in alike(stories.iter().copied(), |story| LikenessKey::of(story)) {
         let block = LikeConnections { stories };
-        let least = block.first().map_or(LIKE, |story| like(story.verdict));
+        let least = block.first().map_or(LIKE, least_alike);
         let folds = breadth == Breadth::Relevant && block.stories.len() >= least;
         if folds {
             out.push(block);
@@ -87,7 +99,8 @@ impl Groups {
 /// What stories that are reported once have in common.
 #[derive(Debug, Eq, Hash, PartialEq)]
 pub(super) struct LikenessKey {
-    server: (IpAddr, u16),
+    /// `None` for one story of several connections, which may go to several servers.
+    server: Option<(IpAddr, u16)>,
     verdict: Verdict,
     words: Vec<u8>,
     causes: Vec<&'static str>,
@@ -98,9 +111,18 @@ impl LikenessKey {
     pub(super) fn of(story: &Story) -> Self {
         let connection = &story.connection;
         let causes = story.causes();
+        if let Some(shared) = shared_cause(story) {
+            return Self {
+                server: None,
+                verdict: story.verdict,
+                words: shared.evidence.clone().into_bytes(),
+                causes: vec![shared.rule.id],
+                target: Vec::new(),
+            };
+        }
         let upgrade = story.history.as_ref().and_then(|history| history.upgrade.as_ref());
         Self {
-            server: (connection.server.ip(), connection.server.port()),
+            server: Some((connection.server.ip(), connection.server.port())),
             verdict: story.verdict,
             // What went well differs in its numbers, and they matter little.
             words: match story.verdict {
@@ -120,9 +142,17 @@ impl LikenessKey {
     }
 }
 
+/// The first cause of a story, if only several connections together show it.
+fn shared_cause(story: &Story) -> Option<&Finding> {
+    story.causes().first().copied().filter(|cause| cause.rule.is_about_several())
+}
+
 /// How many stories must be alike to be reported as one.
-fn like(verdict: Verdict) -> usize {
-    match verdict {
+fn least_alike(story: &Story) -> usize {
+    if shared_cause(story).is_some() {
+        return 2;
+    }
+    match story.verdict {
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => LIKE,
         // They take a line each, which is little.
         Verdict::Unknown | Verdict::Fine | Verdict::Other => LIKE_LINES,

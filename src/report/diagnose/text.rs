@@ -147,7 +147,13 @@ impl<'w> DiagnoseText<'w> {
             self.line.value(connection.client);
         }
         self.line.end();
-        let server = connection.server.to_string();
+        let servers = block.servers();
+        let server = match servers.split_first() {
+            Some((first, others)) if !others.is_empty() => {
+                format!("{first} and {}", counted_servers(others.len()))
+            }
+            Some(_) | None => connection.server.to_string(),
+        };
         if self.line.column().saturating_add(server.len()).saturating_add(3) > self.columns() {
             self.write()?;
             self.line.spaces(INDENT);
@@ -420,6 +426,13 @@ fn numbers(ids: impl Iterator<Item = u64>) -> String {
     }
     let noun = if count > 1 { "connections" } else { "connection" };
     format!("{noun} {}", texts.join(", "))
+}
+
+/// `1 more server`
+fn counted_servers(number: usize) -> String {
+    let mut out = String::new();
+    counted(&mut out, u64::try_from(number).unwrap_or(u64::MAX), "more server");
+    out
 }
 
 /// `3 connections, 36 messages, 4 control frames`
