@@ -20,7 +20,7 @@ pub use head::Head;
 pub use head_summary::{Traces, names_engine_io};
 pub use line::is_token;
 pub use observation::Observation;
-pub use other_protocol::{OtherProtocol, begins_http2};
+pub use other_protocol::{OtherProtocol, begins_http2, http2_frames};
 pub use probe::{Match, looks_like_request, looks_like_response};
 pub use stray::{HeadStart, find_head, is_text, stray_length};
 

@@ -118,6 +118,47 @@ pub fn begins_http2(bytes: &[u8]) -> Match {
     if fits && length <= MOST_FIRST_FRAME && stream == [0; 4] { Match::Yes } else { Match::No }
 }
 
+/// How many whole frames of HTTP/2 bytes begin with, if they are nothing but frames, of which the last
+/// may be cut (RFC 9113 §4.1, §6); otherwise 0.
+pub fn http2_frames(bytes: &[u8]) -> u32 {
+    let (mut rest, mut count) = (bytes, 0_u32);
+    while let Some(([high, middle, low, kind, flags, stream @ ..], body)) =
+        rest.split_first_chunk::<HTTP2_HEADER>()
+    {
+        let length = u32::from_be_bytes([0, *high, *middle, *low]);
+        if !is_http2_frame(length, (*kind, *flags), u32::from_be_bytes(*stream)) {
+            return 0;
+        }
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some((_, next)) = body.split_at_checked(length) else { break };
+        (rest, count) = (next, count.saturating_add(1));
+    }
+    count
+}
+
+/// Whether a frame of HTTP/2 may have this header. Extensions and large frames, which a peer must agree
+/// to, are not expected.
+fn is_http2_frame(length: u32, (kind, flags): (u8, u8), stream: u32) -> bool {
+    let (is_length, known_flags, has_stream) = match kind {
+        DATA => (true, 0x09, true),
+        HEADERS => (length > 0, 0x2d, true),
+        PRIORITY => (length == 5, 0, true),
+        RST_STREAM => (length == 4, 0, true),
+        SETTINGS => (length.is_multiple_of(6), ACK, false),
+        PUSH_PROMISE => (length > 4, 0x0c, true),
+        PING => (length == 8, ACK, false),
+        GOAWAY => (length >= 8, 0, false),
+        WINDOW_UPDATE => (length == 4, 0, stream != 0),
+        CONTINUATION => (length > 0, 0x04, true),
+        _ => return false,
+    };
+    is_length
+        && length <= MOST_HTTP2_FRAME
+        && flags & !known_flags == 0
+        && stream <= MOST_HTTP2_STREAM
+        && has_stream == (stream != 0)
+}
+
 fn is_first_frame(kind: u8) -> bool {
     matches!(kind, SETTINGS | GOAWAY)
 }
@@ -144,9 +185,26 @@ fn is_mysql(bytes: &[u8]) -> bool {
 /// The client's connection preface (RFC 9113 §3.4), up to the end of its first line.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
-/// Types of frames (RFC 9113 §6.5, §6.8).
+/// Types of frames (RFC 9113 §6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+/// Bytes of a frame's header (RFC 9113 §4.1).
+const HTTP2_HEADER: usize = 9;
+
+/// The longest frame that needs no agreement, in bytes (RFC 9113 §4.2).
+const MOST_HTTP2_FRAME: u32 = 1 << 14;
+
+/// The highest number of a stream that is expected: of half a million requests.
+const MOST_HTTP2_STREAM: u32 = 1 << 20;
 
 /// The flag of a SETTINGS frame that acknowledges one.
 const ACK: u8 = 1;
@@ -185,6 +243,30 @@ mod tests {
         ];
         for (bytes, expected) in rows {
             assert_eq!(OtherProtocol::of(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn frames_of_http_2_are_counted_from_the_start_of_a_segment() {
+        let headers = b"\x00\x00\x02\x01\x05\x00\x00\x00\x0d\x82\x84";
+        let data = b"\x00\x00\x03\x00\x01\x00\x00\x00\x0dabc";
+        let update = b"\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x10\x00";
+        let ping = b"\x00\x00\x08\x06\x01\x00\x00\x00\x0012345678";
+        let rows: &[(&str, Vec<u8>, u32)] = &[
+            ("a request", [&headers[..], data].concat(), 2),
+            ("after it", [&update[..], ping, headers].concat(), 3),
+            ("the last one is cut", [&headers[..], &data[..11]].concat(), 1),
+            ("in its header", [&ping[..], &data[..5]].concat(), 1),
+            ("nothing", Vec::new(), 0),
+            ("other bytes after it", [&ping[..], b"GET / HTTP/1.1"].concat(), 0),
+            ("zeros", vec![0; 90], 0),
+            ("data of no stream", b"\x00\x00\x01\x00\x00\x00\x00\x00\x00x".to_vec(), 0),
+            ("a ping of a stream", b"\x00\x00\x08\x06\x00\x00\x00\x00\x0112345678".to_vec(), 0),
+            ("a length before a message", b"\x00\x00\x00\x12\x00\x03\x00\x00\x00\x00".to_vec(), 0),
+            ("WebSocket", b"\x81\x05Hello\x81\x05Hello".to_vec(), 0),
+        ];
+        for (name, bytes, expected) in rows {
+            assert_eq!(http2_frames(bytes), *expected, "{name}");
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::http::Http;
 use super::next::{Next, NextLayer, Roles, StackStart, Successor, ignore};
+use super::opening::http2;
 use super::tls::Tls;
 use super::websocket::WebSocket;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition, TcpState};
 use crate::analysis::sink::Sink;
-use crate::http::{Match, looks_like_request, looks_like_response};
+use crate::http::{Match, http2_frames, looks_like_request, looks_like_response};
 use crate::stream::{Buffer, Chunk, Direction, Gap, PerDirection};
 use crate::tls::begins_record;
 use crate::websocket::sync::{ChainSearch, Expectation, FoundChain, Masked, Rsv1};
@@ -20,6 +21,8 @@ use crate::websocket::sync::{ChainSearch, Expectation, FoundChain, Masked, Rsv1}
 #[derive(Debug)]
 pub(super) struct Probe {
     searches: PerDirection<ChainSearch>,
+    /// Frames of HTTP/2 with which segments began.
+    http2_frames: u32,
     /// Memory taken by the searches, as the budget knows it.
     accounted: usize,
 }
@@ -38,7 +41,8 @@ struct Frames {
 impl Default for Probe {
     fn default() -> Self {
         let search = || ChainSearch::new(Expectation { masked: None, rsv1: Rsv1::Allowed });
-        Self { searches: PerDirection { client: search(), server: search() }, accounted: 0 }
+        let searches = PerDirection { client: search(), server: search() };
+        Self { searches, http2_frames: 0, accounted: 0 }
     }
 }
 
@@ -73,7 +77,7 @@ impl Probe {
 
     /// What reads on if a chunk begins with a head or a record, unless that is within a frame.
     fn other_protocol(
-        &self,
+        &mut self,
         direction: Direction,
         chunk: Chunk<'_>,
         start: StackStart,
@@ -82,11 +86,16 @@ impl Probe {
         let is_allowed = |sender| direction == sender || start.roles == Roles::Guessed;
         let sender = sender_of_http(chunk.bytes).filter(|sender| is_allowed(*sender));
         let is_tls = sender.is_none() && holds_records(chunk.bytes);
-        if sender.is_none() && !is_tls {
+        self.http2_frames = self.http2_frames.saturating_add(http2_frames(chunk.bytes));
+        let is_http2 = self.http2_frames >= LEAST_HTTP2_FRAMES && !start.is_forced;
+        if sender.is_none() && !is_tls && !is_http2 {
             return None;
         }
         if self.searches.get(direction).weight() >= WITHIN_FRAMES {
             return None;
+        }
+        if is_http2 {
+            return Some(http2(connection));
         }
         Some(match sender {
             Some(sender) => {
@@ -226,6 +235,9 @@ impl Probe {
         length >= MOST_EXAMINED
     }
 }
+
+/// Frames of HTTP/2 that are enough: of one, a length and a few zeros would have to fit.
+const LEAST_HTTP2_FRAMES: u32 = 3;
 
 /// Who sends such bytes, if they are the beginning of an HTTP head.
 fn sender_of_http(bytes: &[u8]) -> Option<Direction> {
