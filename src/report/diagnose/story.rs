@@ -1,7 +1,9 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
 use super::cause;
-use crate::analysis::event::{Carrier, Connection, Ending, Outcome, TcpState, Transport};
+use crate::analysis::event::{
+    Carrier, Connection, Ending, Nature, Outcome, StartedBy, TcpState, Transport,
+};
 use crate::describe::phases::{Phase, PhaseSource, phases};
 use crate::findings::{ExcludedCause, Explains, Finding, RelatedConnections, Rule, Severity};
 use crate::journal::history::ConnectionHistory;
@@ -204,6 +206,12 @@ impl Story {
         causes
     }
 
+    /// Whether it is HTTP/2 in the clear that began before the capture.
+    fn is_late_http2(&self) -> bool {
+        self.connection.nature == Nature::Http2
+            && self.connection.started_by == StartedBy::Midstream
+    }
+
     /// Whether the receiver of a frame that breaks a rule took it: it continued as if nothing were wrong, or
     /// the sender itself ended the connection some time later. Then it is not why the connection ended.
     fn is_tolerated(&self, finding: &Finding) -> bool {
@@ -322,6 +330,8 @@ impl Story {
                 // Without a finding, the capture ended too early to blame anybody.
                 Outcome::Timeout if history.ended.is_some() => Verdict::Failed,
                 Outcome::NotWebSocket => Verdict::Other,
+                // Of HTTP/2 whose beginning is not in the capture, nothing suggests a WebSocket.
+                Outcome::Undecodable if self.is_late_http2() => Verdict::Other,
                 Outcome::Undecodable if has(Explains::Trouble) => Verdict::Trouble,
                 Outcome::Open | Outcome::Closed | Outcome::Timeout if has(Explains::Trouble) => {
                     Verdict::Trouble

@@ -29,6 +29,7 @@ pub(super) fn verdict(
         Verdict::Other => match aside(story) {
             Some(finding) => cause::words(finding.rule).to_owned(),
             None if is_failure(story.ending.outcome) => outcome(story, history),
+            None if story.connection.transport == Transport::H2 => unknown(story),
             None => "other traffic".to_owned(),
         },
         Verdict::Unknown => unknown(story),
