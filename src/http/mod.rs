@@ -12,6 +12,7 @@ mod line;
 mod observation;
 mod other_protocol;
 mod probe;
+mod query;
 mod stray;
 
 pub use body::plain_body;
@@ -22,6 +23,7 @@ pub use line::is_token;
 pub use observation::Observation;
 pub use other_protocol::{OtherProtocol, begins_http2, http2_frames};
 pub use probe::{Match, looks_like_request, looks_like_response};
+pub use query::{parameter, session_of};
 pub use stray::{HeadStart, find_head, is_text, stray_length};
 
 /// One opening handshake as far as the capture shows it (RFC 6455 §4).

@@ -11,6 +11,7 @@ pub(crate) mod proxied_requests;
 pub(crate) mod proxy_legs;
 pub(crate) mod related;
 pub(crate) mod server_restarts;
+pub(crate) mod sessions;
 pub(crate) mod tls_ports;
 mod well_known_ports;
 
@@ -23,6 +24,7 @@ use crate::findings::across::handshake_keys::{HandshakeKeys, KeyUse};
 use crate::findings::across::proxied_requests::ProxiedRequests;
 use crate::findings::across::related::RelatedConnections;
 use crate::findings::across::server_restarts::ServerRestarts;
+use crate::findings::across::sessions::Sessions;
 use crate::findings::across::tls_ports::TlsPorts;
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::state::attempt_outcome::AttemptOutcome;
@@ -48,6 +50,8 @@ pub(crate) struct Across {
     pub(crate) related: RelatedConnections,
     /// Closes of servers that go away.
     pub(crate) restarts: ServerRestarts,
+    /// Which server issued which session id.
+    pub(crate) sessions: Sessions,
     /// Servers that speak TLS.
     pub(crate) tls_ports: TlsPorts,
     /// Ids of all rules that were broken, on any connection.
@@ -76,6 +80,7 @@ impl Across {
         let id = connection.id;
         match event {
             ConnectionEvent::UpgradeRequested(handshake) => {
+                self.sessions.learn(connection);
                 self.names.wanted(handshake);
                 if let Some((key, request)) = handshake.key().zip(handshake.request.as_ref()) {
                     self.keys.asked(key, KeyUse::new(connection, request.span.first.packet));
@@ -96,6 +101,7 @@ impl Across {
                 self.tls_ports.add(connection.server, id);
             }
             ConnectionEvent::Ended(_) => {
+                self.sessions.learn(connection);
                 self.proxied_requests.ended(id);
                 self.broken_handshakes.ended(id);
             }

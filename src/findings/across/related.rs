@@ -377,7 +377,7 @@ mod tests {
                 s.dial().refuse();
                 (s.next, s.ports) = (client, ports);
                 s.server(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
-            }, &[("NET-01", E), ("HS-46", E)]),
+            }, &[("NET-01", E), ("HS-46", E), ("WHY-28", E)]),
             ("TLS that the client leaves", |s| tls(s, "10.0.0.2", false), &[("TLS-08", E)]),
             ("spare TLS before one that is used", |s| { tls(s, "10.0.0.2", false); tls(s, "10.0.0.2", true); }, &[("TLS-08", N), ("TLS-05", N)]),
             ("spare TLS after one that is used", |s| { tls(s, "10.0.0.2", true); tls(s, "10.0.0.2", false); }, &[("TLS-05", N), ("TLS-08", N)]),

@@ -5,14 +5,23 @@
 //! that hold on a connection, the one with the lowest rank is reported. What several connections show together
 //! becomes known later, and is reported then (`Check::Capture`).
 
+mod application_protocols;
+mod application_refused;
 mod ended_together;
 mod endings;
 mod gave_up;
 mod idle_close;
 mod idle_data;
+mod known_refusal;
 mod legal_refused;
 mod maximum_age;
+mod proxy_distrusted;
+mod proxy_upstream;
 mod response_refused;
+mod server_unable;
+mod session_unknown;
+mod subprotocol_needed;
+mod version_mismatch;
 
 use crate::findings::engine::rule::Rule;
 
@@ -25,6 +34,13 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     idle_data::RULES,
     idle_close::RULES,
     ended_together::RULES,
+    session_unknown::RULES,
+    version_mismatch::RULES,
+    subprotocol_needed::RULES,
+    server_unable::RULES,
+    application_refused::RULES,
+    proxy_upstream::RULES,
+    proxy_distrusted::RULES,
 ];
 
 #[cfg(test)]

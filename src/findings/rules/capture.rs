@@ -158,7 +158,7 @@ pub(super) static RULES: &[Rule] = &[
             Check::End(|context, violations| {
                 for direction in Direction::BOTH {
                     let side = context.sender(direction);
-                    let Some(&lost) = side.lost.as_deref().filter(|_| !side.is_not_frames) else {
+                    let Some(&lost) = side.lost.as_deref().filter(|_| side.text.is_none()) else {
                         continue;
                     };
                     violations

@@ -36,10 +36,6 @@ pub(crate) struct ConnectionState {
 
 /// What the rules remember of what one side sent.
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and none follows from others"
-)]
 pub(crate) struct PeerState {
     /// The fragmented message that is open.
     pub(crate) open: OpenMessage,
@@ -68,8 +64,8 @@ pub(crate) struct PeerState {
     pub(crate) unfinished: Option<Box<UnfinishedFrame>>,
     /// Where frame boundaries were lost, while they are.
     pub(crate) lost: Option<Box<Span>>,
-    /// Whether there is text in place of a frame, so that the rest of its stream is ignored.
-    pub(crate) is_not_frames: bool,
+    /// How the text in place of a frame begins, if there is one: the rest of its stream is ignored.
+    pub(crate) text: Option<Box<[u8]>>,
     /// Bytes that the snap length cut off of what it sent.
     pub(crate) cut: Option<Box<CutBytes>>,
     /// Messages that could not be inflated since history is missing.
@@ -250,10 +246,11 @@ impl ConnectionState {
                 self.forget_pings(direction);
             }
             ConnectionEvent::SyncFound(direction, _) => self.sides.get_mut(direction).lost = None,
-            ConnectionEvent::NotAFrame(direction, _, span) => {
+            ConnectionEvent::NotAFrame(direction, bytes, span) => {
                 let side = self.sides.get_mut(direction);
                 side.lost = Some(Box::new(span));
-                side.is_not_frames = true;
+                let beginning = bytes.get(..MOST_TEXT).unwrap_or(bytes);
+                side.text.get_or_insert_with(|| beginning.into());
             }
             ConnectionEvent::Recognized(recognition) => {
                 self.recognized = Some(recognition);
@@ -551,3 +548,6 @@ pub(crate) const MAX_CONTROL: usize = 125;
 
 /// Nanoseconds within which a peer need not have seen a Ping that its system has received.
 const PROMPT: u64 = 2_000_000;
+
+/// Bytes that are kept of text in place of a frame: the head of a response, and the beginning of its body.
+const MOST_TEXT: usize = 512;

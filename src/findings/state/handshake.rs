@@ -3,7 +3,7 @@
 use crate::analysis::event::Connection;
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::rules::handshake::fields_read::attempt;
-use crate::http::Handshake;
+use crate::http::{Handshake, names_engine_io};
 use crate::stream::{Direction, Span};
 use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
 
@@ -24,6 +24,8 @@ pub(crate) struct HandshakeState {
     pub(crate) asked: Option<PendingRequest>,
     /// The latest handshake that was refused.
     pub(crate) refused: Option<Box<Handshake>>,
+    /// The latest request of Engine.IO's long polling that was refused.
+    pub(crate) refused_polling: Option<Box<Handshake>>,
     /// The heads of the handshake that was accepted.
     pub(crate) accepted_heads: Option<Box<Handshake>>,
 }
@@ -39,7 +41,8 @@ pub(crate) struct PendingRequest {
 impl HandshakeState {
     /// Memory taken by the heads that are kept, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        let heads = [&self.refused, &self.accepted_heads].into_iter().flatten();
+        let heads =
+            [&self.refused, &self.refused_polling, &self.accepted_heads].into_iter().flatten();
         heads.map(|handshake| handshake.memory()).fold(0, usize::saturating_add)
     }
 
@@ -76,9 +79,15 @@ impl HandshakeState {
         let Some(response) = &handshake.response else { return };
         if response.status() != Some(101) {
             // Another may follow on the same connection.
-            *self = Self {
-                refused: attempt(handshake).map(|_| Box::new(handshake.clone())),
-                ..Self::default()
+            let kept = Some(Box::new(handshake.clone()));
+            let is_attempt = attempt(handshake).is_some();
+            let is_polling = !is_attempt
+                && response.status().is_some_and(|status| status >= CLIENT_ERROR)
+                && handshake.target().is_some_and(names_engine_io);
+            *self = match (is_attempt, is_polling) {
+                (true, _) => Self { refused: kept, ..Self::default() },
+                (false, true) => Self { refused_polling: kept, ..Self::default() },
+                (false, false) => Self::default(),
             };
             return;
         }
@@ -98,3 +107,6 @@ impl HandshakeState {
         });
     }
 }
+
+/// Statuses that refuse a request are from here (RFC 9110 §15.5).
+const CLIENT_ERROR: u16 = 400;

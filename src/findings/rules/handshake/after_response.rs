@@ -124,7 +124,7 @@ fn grave(broken: &[BrokenRule], list: &[&str]) -> Vec<BrokenRule> {
 
 /// What a server must refuse (RFC 6455 §4.2.1): method, target, version, Host, Upgrade, Connection,
 /// key, WebSocket version.
-pub(super) const MUST_REFUSE: [&str; 11] = [
+pub(crate) const MUST_REFUSE: [&str; 11] = [
     "HS-01", "HS-02", "HS-03", "HS-04", "HS-05", "HS-06", "HS-07", "HS-08", "HS-09", "HS-11",
     "HS-12",
 ];

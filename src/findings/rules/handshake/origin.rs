@@ -46,7 +46,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
 }];
 
 /// The host of an origin (RFC 6454 §6.2) that is a web page's.
-fn host_of_origin(origin: &[u8]) -> Option<&str> {
+pub(crate) fn host_of_origin(origin: &[u8]) -> Option<&str> {
     let origin = std::str::from_utf8(origin).ok()?;
     let (scheme, authority) = origin.split_once("://")?;
     let is_page = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
@@ -54,7 +54,7 @@ fn host_of_origin(origin: &[u8]) -> Option<&str> {
 }
 
 /// A host without its port and the final dot of its name.
-fn host_name(host: &[u8]) -> Option<&str> {
+pub(crate) fn host_name(host: &[u8]) -> Option<&str> {
     let host = std::str::from_utf8(host).ok()?;
     let name = match host.strip_prefix('[') {
         Some(address) => address.split(']').next()?,

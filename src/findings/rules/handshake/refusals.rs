@@ -224,7 +224,7 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, is_of_proxy) else { return };
             let mut why = sent(refusal.response, "Server");
-            if let Some(failed) = behind(context, &refusal) {
+            if let Some(failed) = failed_upstream(context, &refusal) {
                 let Attempt { id, server, .. } = failed;
                 why = format!("{why}; meanwhile connection {} from there to {server} failed", id.0);
             }
@@ -313,8 +313,8 @@ fn is_of_proxy(status: u16) -> bool {
 }
 
 /// An attempt of the proxy that failed while the client waited for this response.
-fn behind<'a>(
-    context: &ComparisonContext<'a, EndSeen<'a>>,
+pub(crate) fn failed_upstream<'a, T>(
+    context: &ComparisonContext<'a, T>,
     refusal: &RefusedRequest<'_>,
 ) -> Option<&'a Attempt> {
     let proxy = context.connection.server.ip();
