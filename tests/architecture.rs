@@ -120,7 +120,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "cli",
             "timeline/filter",
             "websocket/subprotocol/json.rs",
-            "timeline/export.rs",
+            "findings/rules/handshake/refused_request.rs",
         ],
     ),
     ("sha1", &["http/accept.rs"]),
