@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
-use crate::analysis::event::{ConnectionId, Event};
+use crate::analysis::event::{Connection, ConnectionId, Event};
 use crate::analysis::{Analyzer, AnalyzerOptions, Sink};
 use crate::capture::{LinkType, Packet};
 use crate::findings::engine::checker::Checker;
@@ -12,7 +12,7 @@ use crate::findings::finding::Finding;
 use crate::findings::finding::{Findings, Revision};
 use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
-use crate::stream::{PacketId, Timestamp};
+use crate::stream::{Chunk, Direction, PacketId, Timestamp};
 pub(super) use crate::testkit::frame::{masked, masked_with, plain};
 use crate::testkit::traffic::{TestLink, TestTraffic};
 
@@ -168,6 +168,10 @@ struct Bench {
 impl Sink for Bench {
     fn event(&mut self, event: &Event<'_>) {
         self.checker.event(event, &mut self.judged);
+    }
+
+    fn stream_bytes(&mut self, connection: &Connection, direction: Direction, chunk: Chunk<'_>) {
+        self.checker.stream_bytes(connection, direction, chunk);
     }
 }
 

@@ -7,6 +7,9 @@
 
 mod application_protocols;
 mod application_refused;
+mod coded_stream;
+mod compression_mark;
+pub(crate) mod derailed;
 mod ended_together;
 mod endings;
 mod gave_up;
@@ -14,13 +17,22 @@ mod idle_close;
 mod idle_data;
 mod known_refusal;
 mod legal_refused;
+mod length_byte_order;
+mod length_in_characters;
+mod length_off;
+mod length_overflow;
+mod mask;
 mod maximum_age;
 mod proxy_distrusted;
 mod proxy_upstream;
 mod response_refused;
+mod second_response;
 mod server_unable;
 mod session_unknown;
+mod split_character;
 mod subprotocol_needed;
+mod two_writers;
+mod unframed;
 mod version_mismatch;
 
 use crate::findings::engine::rule::Rule;
@@ -41,6 +53,17 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     application_refused::RULES,
     proxy_upstream::RULES,
     proxy_distrusted::RULES,
+    two_writers::RULES,
+    length_in_characters::RULES,
+    length_overflow::RULES,
+    length_byte_order::RULES,
+    length_off::RULES,
+    coded_stream::RULES,
+    second_response::RULES,
+    compression_mark::RULES,
+    mask::RULES,
+    split_character::RULES,
+    unframed::RULES,
 ];
 
 #[cfg(test)]

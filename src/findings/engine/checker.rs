@@ -197,7 +197,8 @@ impl Checker {
         out: &mut impl Findings,
     ) {
         let Some(Some(slot)) = self.slots.get(connection.slot) else { return };
-        let subject = CauseSeen { ending, state: &slot.checker.state, past: &slot.past };
+        let state = &slot.checker.state;
+        let subject = CauseSeen { ending, state, past: &slot.past, windows: &slot.windows };
         let (across, settings) = (&self.across, &self.settings);
         let context = ComparisonContext { connection, across, settings, subject };
         let tested = causes::test(&context, &mut self.found);

@@ -7,7 +7,8 @@ use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::capture::CaptureMemory;
 use crate::findings::state::connection::{ConnectionState, PeerState};
 use crate::findings::state::past_findings::PastFinding;
-use crate::stream::{Direction, Side};
+use crate::findings::state::stream_window::StreamWindow;
+use crate::stream::{Direction, PerDirection, Side};
 use crate::websocket::{Frame, Message};
 
 /// An event on a connection, before it is remembered, and what was remembered of this connection before it.
@@ -51,6 +52,8 @@ pub(crate) struct CauseSeen<'a> {
     pub(crate) state: &'a ConnectionState,
     /// What the rules found on it, in the order in which they did.
     pub(crate) past: &'a [PastFinding],
+    /// The bytes of each direction around the first frame in which something is wrong.
+    pub(crate) windows: &'a PerDirection<StreamWindow>,
 }
 
 /// The whole capture, at its end.

@@ -4,7 +4,7 @@
 //! bytes. While nothing is wrong, the window of a direction holds its latest few frames. From the first
 //! frame that breaks a rule on, it is extended until it is full, and then kept until the connection ends.
 
-use crate::stream::{Chunk, length_usize};
+use crate::stream::{Chunk, Origin, length_usize};
 use crate::websocket::{Frame, History};
 
 /// The latest bytes of a direction, or those around the first frame in which something is wrong.
@@ -19,7 +19,7 @@ pub(crate) struct StreamWindow {
     hole: Option<Hole>,
     /// Where the latest frames start up to the first one in which something is wrong, the latest one first; only
     /// those from `start` on are in the window.
-    frames: [u64; FRAMES],
+    frames: [FrameStart; FRAMES],
     /// Where the latest frame without FIN starts, as long as its message may be open.
     message: Option<u64>,
     /// Bytes within the latest frame that are not kept: it is too large.
@@ -28,6 +28,15 @@ pub(crate) struct StreamWindow {
     /// Stream offset of the first byte that was read as frames, if it is known that nothing is missing before it.
     first: Option<u64>,
     derailment: Option<Box<Derailment>>,
+}
+
+/// Where a frame starts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct FrameStart {
+    /// Stream offset.
+    pub(crate) offset: u64,
+    /// The packet that carried its first byte.
+    pub(crate) origin: Origin,
 }
 
 /// Bytes that are missing in a window.
@@ -99,7 +108,6 @@ impl WindowBudget {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "what went wrong is not tested yet"))]
 impl StreamWindow {
     /// Takes the next bytes of the stream, before they are read as frames.
     #[inline]
@@ -171,7 +179,8 @@ impl StreamWindow {
             return;
         }
         let [latest, second, third, _] = self.frames;
-        self.frames = [frame.span.start, latest, second, third];
+        let start = FrameStart { offset: frame.span.start, origin: frame.span.first };
+        self.frames = [start, latest, second, third];
         let header = &frame.header;
         if !header.is_control() {
             self.message = match (header.fin, self.message) {
@@ -200,7 +209,7 @@ impl StreamWindow {
         if self.derailment.is_some() || self.progress == Progress::New {
             return;
         }
-        let limit = start.max(self.frames[0]).saturating_add(AFTER);
+        let limit = start.max(self.frames[0].offset).saturating_add(AFTER);
         self.derailment = Some(Box::new(Derailment { start, limit, history: None }));
         self.skipped = None;
     }
@@ -228,7 +237,7 @@ impl StreamWindow {
 
     /// The stream has ended within a frame, which may be what is wrong with it.
     pub(crate) fn end_unfinished(&mut self) {
-        let latest = self.frames[0];
+        let latest = self.frames[0].offset;
         if latest >= self.start {
             self.derail(latest);
         }
@@ -260,9 +269,10 @@ impl StreamWindow {
         self.progress == Progress::Open
     }
 
-    /// The frames that it shows before an offset, the latest first.
-    pub(crate) fn frames_before(&self, offset: u64) -> impl Iterator<Item = u64> + '_ {
-        let is_kept = move |start: &u64| (self.start..offset).contains(start);
+    /// The frames that it shows up to the first one in which something is wrong, the latest first.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = FrameStart> + '_ {
+        let end = self.derailed().unwrap_or(u64::MAX);
+        let is_kept = move |frame: &FrameStart| (self.start..=end).contains(&frame.offset);
         self.frames.iter().copied().filter(is_kept)
     }
 
@@ -333,7 +343,7 @@ impl StreamWindow {
 
     /// Drops what is before the latest frames.
     fn drop_front(&mut self) {
-        let [latest, second, third, fourth] = self.frames;
+        let [latest, second, third, fourth] = self.frames.map(|frame| frame.offset);
         let message = self.message.unwrap_or(fourth).min(fourth);
         let wanted = [message, fourth, third, second, latest];
         let is_known = |start: &&u64| **start >= self.start;
@@ -388,7 +398,7 @@ const SMALLEST: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::{Origin, Span, length_u64};
+    use crate::stream::{Span, length_u64};
     use crate::testkit::frame::push_frame;
     use crate::testkit::random::Random;
     use crate::websocket::frame::frame_header;
@@ -467,7 +477,7 @@ mod tests {
             let expected = (scene.bytes.len() - start).min(length_usize(AFTER));
             assert!(longest >= expected, "{round}: {longest} of {expected} bytes after {start}");
             let before = wrong.saturating_sub(1);
-            let latest = window.frames_before(length_u64(start)).next();
+            let latest = window.frames().map(|it| it.offset).find(|it| *it < length_u64(start));
             if wrong > 0 && start - scene.frames[before] <= MOST / 2 {
                 assert_eq!(latest, Some(length_u64(scene.frames[before])), "{round}");
             }

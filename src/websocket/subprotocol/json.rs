@@ -30,6 +30,11 @@ pub(super) fn judge(opcode: Opcode, content: &[u8], unseen: u64) -> Option<Misfi
     value.end().err().map(|error| Misfit::at(offset(content, &error), Reason::JsonMore))
 }
 
+/// Whether bytes are one JSON value, perhaps between blanks. What is not UTF-8 within strings is skipped.
+pub fn is_json_value(bytes: &[u8]) -> bool {
+    judge(Opcode::Text, bytes, 0).is_none()
+}
+
 /// Where the error is, in bytes; it gives its line, and its column in bytes, both from 1.
 fn offset(content: &[u8], error: &Error) -> usize {
     let earlier = error.line().saturating_sub(1);

@@ -7,6 +7,8 @@ mod json;
 mod mqtt;
 mod stomp;
 
+pub use self::json::is_json_value;
+
 use crate::stream::length_u64;
 use crate::websocket::frame::Opcode;
 
