@@ -110,7 +110,7 @@ fn failures_are_one_line_and_exit_code_2() {
         (&["explain"], "<WHAT>"),
         (&["explain", "hello\x1b[2J"], "bytes of a frame in hexadecimal"),
         (&["explain", "99999"], "not a close code"),
-        (&["explain", "WS-X99"], "there is no rule WS-X99"),
+        (&["explain", "WS-X99"], "there is no rule or cause WS-X99"),
         (&["explain", "-"], "standard input is empty"),
         (&["explain", "--side", "left", "81 00"], "invalid value 'left'"),
     ];
