@@ -28,8 +28,9 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "client: GET /chat HTTP/1.1 ...\nclient: FIN\nserver: HTTP/1.1 101 Switching Protocols",
     ),
     explains: Some(
-        Cause::failure(1_131, "the client gave up before the response")
-            .explaining(&["WS-C12", "WS-C19", "NET-06", "NET-07", "HS-50", "HS-51", "HS-54"]),
+        Cause::failure(1_131, "the client gave up before the response").explaining(&[
+            "WS-C12", "WS-C19", "NET-06", "NET-07", "HS-50", "HS-51", "HS-52", "HS-54",
+        ]),
     ),
     checks: &[Check::Cause(|context, violations| {
         let state = context.subject.state;

@@ -29,7 +29,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
          client: FIN",
     ),
     explains: Some(Cause::failure(1_132, "the client refused the response").explaining(&[
-        "HS-22", "HS-23", "HS-55", "HS-56", "WS-C12", "WS-C17", "WS-C19", "NET-07", "OPS-01",
+        "HS-22", "HS-23", "HS-52", "HS-55", "HS-56", "WS-C12", "WS-C17", "WS-C19", "NET-07",
+        "OPS-01",
     ])),
     checks: &[Check::Cause(|context, violations| {
         let Some((handshake, left)) = refused(context) else { return };
