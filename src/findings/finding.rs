@@ -44,8 +44,9 @@ pub struct Finding {
 impl Finding {
     /// Whether this is to be named rather than `other` if only one can be.
     pub fn outranks(&self, other: &Self) -> bool {
-        self.severity > other.severity
-            || (self.severity == other.severity && self.rule.outranks(other.rule))
+        let order = (self.is_explaining_cause(), self.severity);
+        let other_order = (other.is_explaining_cause(), other.severity);
+        order > other_order || (order == other_order && self.rule.outranks(other.rule))
     }
 
     /// What it explains about its connection: nothing, if it is less bad than its rule's table says. A cause

@@ -67,7 +67,9 @@ pub struct ConnectionRow {
     pub courses: PerDirection<Course>,
     /// What compression made of whole messages, by sender.
     pub saved: PerDirection<Saved>,
-    /// The worst finding.
+    /// The cause that explains what was found.
+    pub cause: Option<&'static Rule>,
+    /// The cause; without one, the worst finding.
     pub worst: Option<(&'static Rule, Severity)>,
     /// The first row that the worst finding, or another as bad, is about.
     pub worst_row: Option<RowId>,
@@ -153,6 +155,7 @@ impl ConnectionRow {
             round_trips: PerDirection::default(),
             courses: PerDirection::default(),
             saved: PerDirection::default(),
+            cause: None,
             worst: None,
             worst_row: None,
             findings: 0,

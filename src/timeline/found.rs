@@ -26,15 +26,17 @@ impl From<&Found> for UnplacedFinding {
 impl Timeline {
     /// Keeps and counts a finding as soon as it is made; its row comes later.
     pub(super) fn keep_finding(&mut self, finding: &Finding) {
-        if !finding.rule.is_cause() {
-            self.count_finding(finding.severity, 1);
-        }
-        if self.findings.len() < MAX_FINDINGS {
+        self.count_finding(finding.severity, 1);
+        let place = self.findings.len();
+        if place < MAX_FINDINGS {
             self.findings.push(FindingRow { finding: finding.clone(), row: None, frame: None });
         } else {
             self.counts.findings_dropped = self.counts.findings_dropped.saturating_add(1);
         }
         let Some(connection) = finding.connection else { return };
+        if place < MAX_FINDINGS {
+            self.note_place(connection, place);
+        }
         if let Some(at) = self.position(connection) {
             self.count_on(at, (finding.rule, finding.severity), 1);
         } else {
@@ -45,17 +47,23 @@ impl Timeline {
 
     /// Marks a finding as more or less bad than it was.
     pub(super) fn revise_finding(&mut self, revision: Revision) {
-        let Revision { number, before, after, is_cause } = revision;
+        let Revision { number, before, after, .. } = revision;
         self.counts.revisions = self.counts.revisions.saturating_add(1);
-        if !is_cause {
-            let counter = self.finding_counter(before);
-            *counter = counter.saturating_sub(1);
-            self.count_finding(after, 1);
-        }
         let place = usize::try_from(number).ok();
+        let found = place.and_then(|place| self.findings.get(place));
+        let connection = found.and_then(|found| found.finding.connection);
+        if let Some(id) = connection {
+            self.explain_nothing(id);
+        }
+        let counter = self.finding_counter(before);
+        *counter = counter.saturating_sub(1);
+        self.count_finding(after, 1);
         let Some(found) = place.and_then(|place| self.findings.get_mut(place)) else { return };
         found.finding.severity = after;
-        let (rows, connection) = ([found.row, found.frame], found.finding.connection);
+        let rows = [found.row, found.frame];
+        if let Some(id) = connection {
+            self.explain(id);
+        }
         for id in rows.into_iter().flatten() {
             let worst = self.findings_of(id).map(|it| it.finding.severity).max();
             if let Some(packed) = self.rows.packed_mut(id) {
@@ -67,24 +75,26 @@ impl Timeline {
         if let Some(at) = self.position(connection) {
             return self.rank_anew(at, connection);
         }
-        let findings = self.findings.iter().map(|it| &it.finding);
-        let own = findings.filter(|it| it.connection == Some(connection));
+        let own = self.found_on(connection).map(|it| &it.finding);
         let uncounted = own.map(|it| (it.rule, it.severity)).collect();
         self.drafts.entry(connection).or_default().live().uncounted = uncounted;
     }
 
     /// Finds the worst finding of a connection once more.
     fn rank_anew(&mut self, at: usize, id: ConnectionId) {
-        let own = self.findings.iter().filter(|it| it.finding.connection == Some(id));
+        if self.cause_of(id).is_some() {
+            return self.show_cause(id);
+        }
+        let own: Vec<&FindingRow> = self.found_on(id).collect();
         let folded = self.folded.iter().filter(|it| it.connection == id);
         let all = own
-            .clone()
+            .iter()
             .map(|it| (it.finding.rule, it.finding.severity))
             .chain(folded.map(|it| (it.rule, it.rule.severity)));
         let worst = all.fold(None, |known, found| Some(worse(known, found)));
         let is_worst =
-            |it: &&FindingRow| worst.is_some_and(|(_, worst)| it.finding.severity == worst);
-        let worst_row = own.clone().filter(is_worst).find_map(|it| it.row);
+            |it: &&&FindingRow| worst.is_some_and(|(_, worst)| it.finding.severity == worst);
+        let worst_row = own.iter().filter(is_worst).find_map(|it| it.row);
         if let Some(connection) = self.connections.get_mut(at) {
             (connection.worst, connection.worst_row) = (worst, worst_row);
         }
@@ -224,9 +234,10 @@ impl Timeline {
         if let Some(density) = self.indexes.get_mut(at).and_then(|index| index.density.as_mut()) {
             density.mark(row.time, severity);
         }
-        if let Some(connection) = self.connections.get_mut(at)
-            && connection.worst_severity() == Some(severity)
-            && connection.worst_row.is_none()
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        let is_cause = place.is_some() && self.causes.get(&connection.id).copied() == place;
+        if is_cause
+            || (connection.worst_severity() == Some(severity) && connection.worst_row.is_none())
         {
             connection.worst_row = Some(id);
         }
@@ -235,6 +246,9 @@ impl Timeline {
     fn count_on(&mut self, at: usize, found: (&'static Rule, Severity), count: u64) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         connection.findings = connection.findings.saturating_add(count);
+        if connection.cause.is_some() {
+            return;
+        }
         let is_worse = connection.worst_severity() < Some(found.1);
         connection.worst = Some(worse(connection.worst, found));
         if is_worse {

@@ -1,5 +1,6 @@
 //! The read model: what screens and reports ask for, in the shape they need.
 
+mod causes;
 mod collect;
 mod connection;
 mod course;

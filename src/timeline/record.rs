@@ -41,6 +41,10 @@ pub struct Timeline {
     /// The packet being read.
     pub(super) now: Option<PacketPlace>,
     pub(super) findings: Vec<FindingRow>,
+    /// The places of the findings about each connection, in their order.
+    pub(super) found_on: HashMap<ConnectionId, Vec<usize>>,
+    /// The place of the cause of each connection that has one.
+    pub(super) causes: HashMap<ConnectionId, usize>,
     pub(super) folded: Vec<Folded>,
     pub(super) density: Density,
     pub(super) counts: Counts,
@@ -79,18 +83,29 @@ pub struct Counts {
     pub bytes: u64,
     /// Messages and control frames.
     pub messages: MessageCounts,
-    /// Findings that are errors, those only counted included.
+    /// Findings and causes that are errors, those only counted included. What follows from a cause is not.
     pub errors: u64,
-    /// Findings that are warnings.
+    /// Findings and causes that are warnings.
     pub warnings: u64,
-    /// Findings that are notes.
+    /// Findings and causes that are notes.
     pub notes: u64,
+    /// Findings that follow from causes.
+    pub consequences: u64,
     /// How often a finding turned out to be more or less bad than it seemed.
     pub revisions: u64,
     /// Rows that were dropped because there are as many as can be numbered.
     pub rows_dropped: u64,
     /// Findings that were counted, but not kept, because there were too many.
     pub findings_dropped: u64,
+}
+
+impl Counts {
+    /// All findings and causes.
+    pub fn findings(&self) -> u64 {
+        [self.warnings, self.notes, self.consequences]
+            .into_iter()
+            .fold(self.errors, u64::saturating_add)
+    }
 }
 
 impl Default for Timeline {
@@ -113,6 +128,8 @@ impl Timeline {
             tls: TlsRows::default(),
             now: None,
             findings: Vec::new(),
+            found_on: HashMap::new(),
+            causes: HashMap::new(),
             folded: Vec::new(),
             density: Density::new(BUCKETS),
             counts: Counts::default(),
@@ -278,6 +295,7 @@ impl Timeline {
         self.indexes.push(self.drafts.remove(&connection.id).unwrap_or_default());
         self.positions.insert(connection.id, at);
         self.latest = Some((connection.id, at));
+        self.show_cause(connection.id);
         self.count_uncounted(at);
         at
     }

@@ -212,8 +212,7 @@ pub(crate) fn assert_reopens(both: &Both, store: &dyn PacketStore, what: &str) {
     let in_one = both.messages.iter().filter(|told| told.frames == 1).count();
     assert!(frames + in_one >= both.frames.len(), "{what}: frames without rows");
     let counts = timeline.counts();
-    let findings = counts.errors + counts.warnings + counts.notes;
-    assert_eq!(findings, both.findings, "{what}: findings");
+    assert_eq!(counts.findings(), both.findings, "{what}: findings");
     for found in timeline.findings() {
         let shown = found.finding.connection.and_then(|id| timeline.connection(id));
         assert!(shown.is_none() || found.row.is_some(), "{what}: {found:?} has no row");
