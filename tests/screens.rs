@@ -15,13 +15,9 @@ mod support;
 
 use std::path::Path;
 
-use crossterm::event::Event;
-use crossterm::event::KeyCode;
-use crossterm::event::KeyEvent;
-use crossterm::event::KeyModifiers;
-use crossterm::event::MouseButton;
-use crossterm::event::MouseEvent;
-use crossterm::event::MouseEventKind;
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use insta::Settings;
 use insta::assert_snapshot;
 use ratatui::Terminal;
@@ -41,26 +37,14 @@ use wslens::stream::Direction::ServerToClient;
 use wslens::timeline::RowId;
 use wslens::timeline::Timeline;
 use wslens::timeline::filter::Filter;
-use wslens::tui::app::App;
-use wslens::tui::app::Effect;
-use wslens::tui::app::Overlay;
-use wslens::tui::app::Pane;
-use wslens::tui::export::Extract;
-use wslens::tui::export::Origin;
-use wslens::tui::export::Outgoing;
-use wslens::tui::loader;
-use wslens::tui::loader::LoaderSource;
-use wslens::tui::loader::SharedTimeline;
+use wslens::tui::alerts::{Bell, News};
+use wslens::tui::app::{App, Effect, Overlay, Pane};
+use wslens::tui::export::{Extract, Origin, Outgoing};
+use wslens::tui::loader::{self, LoaderSource, SharedTimeline};
 use wslens::tui::rates::Rates;
-use wslens::tui::theme::Glyphs;
-use wslens::tui::theme::Palette;
-use wslens::tui::theme::Theme;
+use wslens::tui::theme::{Glyphs, Palette, Theme};
 use wslens::tui::view;
-use wslens::tui::world::LoadProgress;
-use wslens::tui::world::LoadStage;
-use wslens::tui::world::PendingWork;
-use wslens::tui::world::Replace;
-use wslens::tui::world::World;
+use wslens::tui::world::{LoadProgress, LoadStage, PendingWork, Replace, World};
 use wslens::websocket::Opcode;
 
 use allocation_counter::measure;
@@ -292,6 +276,48 @@ fn errors_are_found_one_after_the_other() {
     assert!(screen.app.notice.as_ref().unwrap().text.contains("no later error"));
     screen.press("E");
     assert_eq!(screen.app.current().unwrap().0, seen[4]);
+}
+
+#[test]
+fn a_cause_is_named_first_wherever_findings_are() {
+    let mut screen = Screen::of("no-subprotocol", (160, 40));
+    let list = screen.text();
+    assert!(list.contains("✖ the client refused the response"), "{list}");
+    assert!(list.contains("✖ WHY-14") && list.contains("✖ 1 (+2)"), "{list}");
+    // The row of the response, which the cause is about.
+    screen.press("e");
+    let at = screen.app.current();
+    let found = screen.with(|app, world| {
+        let row = app.current().unwrap();
+        world.timeline.findings_of(row).any(|it| it.finding.rule.id == "WHY-14")
+    });
+    assert!(found, "{at:?}");
+    screen.press("e");
+    assert_eq!(screen.app.current(), at, "what follows from it is passed over");
+    screen.press("[Enter]5");
+    let tab = screen.text();
+    let place = |part: &str| tab.find(part).unwrap_or_else(|| panic!("{part}: {tab}"));
+    assert!(place("The cause") < place("WHY-14  the client refused"), "{tab}");
+    assert!(place("Consequences:") < place("HS-52"), "{tab}");
+    assert!(place("HS-22   subprotocols") < place("In this row"), "{tab}");
+    screen.press("[Esc][Esc]F");
+    let overlay = screen.text();
+    let place = |part: &str| overlay.find(part).unwrap_or_else(|| panic!("{part}: {overlay}"));
+    assert!(place(" WHY-14 ") < place(" HS-22 "), "{overlay}");
+    assert!(overlay.contains("(WHY-14) no Sec-WebSocket-Protocol"), "{overlay}");
+    let mut small = Screen::of("no-subprotocol", (80, 24));
+    assert!(small.text().contains("✖ WHY-14"), "{}", small.text());
+}
+
+#[test]
+fn a_cause_is_announced_before_what_follows_from_it() {
+    let mut screen = Screen::of("no-subprotocol", (160, 40));
+    screen.app.news = News::new(Bell::On);
+    screen.app.reading.stage = LoadStage::Live;
+    screen.settle();
+    let notice = screen.app.notice.as_ref().unwrap().text.clone();
+    assert!(notice.starts_with("WHY-14 the client refused the response  #1"), "{notice}");
+    assert!(screen.app.news.take_ring());
 }
 
 #[test]

@@ -55,7 +55,10 @@ impl News {
         if *stage != LoadStage::Live {
             return None;
         }
-        let worst = news.iter().max_by_key(|it| it.finding.severity)?;
+        // What explains the others first; of those that are alike, the first.
+        let rank = |it: &&FindingRow| (it.finding.severity, it.finding.is_explaining_cause());
+        let causes = news.iter().rev().filter(|it| it.finding.is_explaining_cause());
+        let worst = causes.max_by_key(rank).or_else(|| news.iter().max_by_key(rank))?;
         let severity = worst.finding.severity;
         if severity < Severity::Warning {
             return None;

@@ -22,6 +22,8 @@ pub struct ConnectionList {
     filter: String,
     /// Whether it is known of some connection which process owns its sockets.
     has_processes: bool,
+    /// Columns of the longest cause of a connection.
+    cause_columns: usize,
     cursor: usize,
     top: usize,
     height: usize,
@@ -114,6 +116,11 @@ impl ConnectionList {
     /// Text that connections must hold to be shown.
     pub fn filter(&self) -> &str {
         &self.filter
+    }
+
+    /// Columns of the longest cause of a connection, in a few words; 0 without one.
+    pub fn cause_columns(&self) -> usize {
+        self.cause_columns
     }
 
     /// Whether it is known of some connection which process owns its sockets.
@@ -240,6 +247,8 @@ impl ConnectionList {
         let current = self.current(timeline);
         self.seen = Some(now);
         self.has_processes = all.iter().any(|it| it.sockets.is_some());
+        let causes = all.iter().filter_map(cause).map(|words| words.chars().count());
+        self.cause_columns = causes.max().unwrap_or_default();
         self.order.clear();
         let needle = self.filter.to_lowercase();
         let kept = all.iter().enumerate().filter(|(_, it)| needle.is_empty() || holds(it, &needle));
@@ -277,6 +286,7 @@ fn holds(connection: &ConnectionRow, needle: &str) -> bool {
         connection.subprotocol.clone().unwrap_or_default(),
         connection.sockets.as_deref().and_then(processes).unwrap_or_default(),
         state(connection).to_owned(),
+        cause(connection).unwrap_or_default().to_owned(),
         connection.worst.map(|(rule, _)| rule.id.to_owned()).unwrap_or_default(),
     ];
     texts.iter().any(|text| text.to_lowercase().contains(needle))
@@ -304,6 +314,11 @@ fn compare(column: Column, left: &ConnectionRow, right: &ConnectionRow) -> Order
 pub fn duration(connection: &ConnectionRow) -> Option<u64> {
     let (first, last) = (connection.first, connection.last);
     last.time.measured_since(first.time).filter(|_| first.packet != last.packet)
+}
+
+/// The cause of what became of a connection, in a few words.
+pub fn cause(connection: &ConnectionRow) -> Option<&'static str> {
+    Some(connection.cause?.explains?.words)
 }
 
 /// What became of a connection, in one word or two.

@@ -1,7 +1,7 @@
 //! The findings of the whole capture, by rule or by connection.
 
 use crate::analysis::event::ConnectionId;
-use crate::findings::{Rule, Severity};
+use crate::findings::{Finding, Rule, Severity};
 use crate::timeline::{FindingRow, Timeline};
 
 /// The list of findings.
@@ -125,7 +125,7 @@ impl FindingList {
         let seen = (findings.len(), timeline.counts().revisions);
         if self.seen != Some(seen) {
             self.seen = Some(seen);
-            self.entries = entries(findings, self.groups);
+            self.entries = entries(timeline, self.groups);
             self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
         }
     }
@@ -143,18 +143,29 @@ impl FindingList {
     }
 }
 
-fn entries(findings: &[FindingRow], groups: Groups) -> Vec<FindingEntry> {
+/// Causes come first: those of all connections, or that of each connection, followed by its consequences.
+fn entries(timeline: &Timeline, groups: Groups) -> Vec<FindingEntry> {
+    let findings = timeline.findings();
     let mut places: Vec<usize> = (0..findings.len()).collect();
     let key = |place: &usize| {
         let finding = findings.get(*place).map(|it| &it.finding);
         let severity = finding.map(|it| std::cmp::Reverse(it.severity));
         let connection = finding.and_then(|it| it.connection);
+        let is_cause = finding.is_some_and(Finding::is_explaining_cause);
         match groups {
-            Groups::Rule => (severity, finding.map(|it| it.rule.id), None),
-            Groups::Connection => (None, None, connection),
+            Groups::Rule => (!is_cause, severity, finding.map(|it| it.rule.id), None),
+            Groups::Connection => (false, None, None, connection),
         }
     };
-    places.sort_by_key(key);
+    let rank = |place: &usize| match findings.get(*place) {
+        Some(found) if timeline.is_cause(found) => 0,
+        Some(found) if timeline.is_explained(&found.finding) => 1,
+        Some(_) | None => 2,
+    };
+    match groups {
+        Groups::Rule => places.sort_by_key(key),
+        Groups::Connection => places.sort_by_cached_key(|place| (key(place), rank(place))),
+    }
     let mut entries = Vec::new();
     for group in places.chunk_by(|left, right| key(left) == key(right)) {
         let first = group.first().and_then(|place| findings.get(*place));

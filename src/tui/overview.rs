@@ -70,7 +70,7 @@ impl Overview {
     ) {
         let columns = usize::from(columns.saturating_sub(LABEL));
         let counts = timeline.counts();
-        let findings = counts.errors.saturating_add(counts.warnings).saturating_add(counts.notes);
+        let findings = counts.findings();
         if let Some((rows, found, width, of)) = &self.made_of
             && *width == columns
             && of == picked

@@ -325,11 +325,17 @@ impl App {
         };
     }
 
-    /// Goes to the nearest row that has a finding at least as bad.
+    /// Goes to the nearest row that has a finding at least as bad, or a cause, however bad; what follows from a
+    /// cause is passed over.
     fn go_to_finding(&mut self, least: Severity, towards: Towards, world: World<'_>) {
         let current = self.current().unwrap_or_default();
         let frames = self.rows.detail() == RowDetail::Frames;
-        let rows = world.timeline.findings().iter().filter(|it| it.finding.severity >= least);
+        let timeline = world.timeline;
+        let is_own = |it: &&FindingRow| {
+            timeline.is_cause(it)
+                || (it.finding.severity >= least && !timeline.is_explained(&it.finding))
+        };
+        let rows = timeline.findings().iter().filter(is_own);
         let rows = rows.filter_map(|it| if frames { it.frame.or(it.row) } else { it.row });
         let rows = rows.filter(|row| self.rows.has(*row));
         let next = match towards {

@@ -75,7 +75,7 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
     if let Some((rule, severity)) = connection.worst {
         let role = crate::tui::inspector::findings::role(severity);
         let text = format!("{} {}", rule.id, rule.title);
-        page.entry("worst", LABELS, role, &text);
+        page.entry(if rule.is_cause() { "cause" } else { "worst" }, LABELS, role, &text);
     }
 }
 

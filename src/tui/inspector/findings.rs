@@ -1,10 +1,11 @@
 //! The Findings tab: what breaks the rules in the row, and elsewhere on its connection.
 
+use crate::analysis::event::ConnectionId;
 use crate::findings::Severity;
 use crate::text::page::{PageLine, safe};
 use crate::text::role::Role;
 use crate::text::words;
-use crate::timeline::FindingRow;
+use crate::timeline::{FindingRow, Timeline};
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::page::Page;
 use crate::tui::theme::Theme;
@@ -16,15 +17,23 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
         page.paragraph(0, Role::Dim, "No row is selected.");
         return page;
     };
+    let timeline = context.timeline;
+    let cause = timeline.cause_of(row.connection);
+    if let Some(cause) = cause {
+        page.heading("The cause");
+        page.blank();
+        explain(&mut page, cause);
+        consequences(&mut page, timeline, row.connection);
+    }
     let is_here = |it: &&FindingRow| it.row == Some(row.id) || it.frame == Some(row.id);
-    let of_connection: Vec<&FindingRow> = context
-        .timeline
-        .findings()
-        .iter()
-        .filter(|it| it.finding.connection == Some(row.connection))
-        .collect();
+    let is_cause = |it: &&FindingRow| cause.is_some_and(|cause| std::ptr::eq(cause, *it));
+    let of_connection: Vec<&FindingRow> =
+        timeline.found_on(row.connection).filter(|it| !is_cause(it)).collect();
     let here: Vec<&FindingRow> = of_connection.iter().copied().filter(|it| is_here(it)).collect();
-    if here.is_empty() {
+    if here.is_empty() && cause.is_some_and(|cause| is_here(&cause)) {
+        page.blank();
+        page.paragraph(0, Role::Dim, "The cause is about this row.");
+    } else if here.is_empty() {
         let mut line = PageLine::of(Role::Good, page.symbols().good);
         line.push(Role::Text, " This row breaks no rule.");
         page.line(line);
@@ -35,7 +44,9 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
         page.blank();
         explain(&mut page, finding);
     }
-    let others: Vec<&FindingRow> = of_connection.into_iter().filter(|it| !is_here(it)).collect();
+    // What follows from the cause is listed below it.
+    let is_other = |it: &&FindingRow| !is_here(it) && !timeline.is_explained(&it.finding);
+    let others: Vec<&FindingRow> = of_connection.into_iter().filter(is_other).collect();
     if !others.is_empty() {
         page.heading("Elsewhere on this connection");
     }
@@ -62,6 +73,41 @@ pub(super) fn page(context: &InspectorContext<'_>) -> Page {
         page.paragraph(0, Role::Dim, &format!("{} happened {more} more times.", folded.rule.id));
     }
     page
+}
+
+/// What follows from the cause of a connection, a line for each rule.
+fn consequences(page: &mut Page, timeline: &Timeline, id: ConnectionId) {
+    let mut found: Vec<(&FindingRow, u64)> = Vec::new();
+    for row in timeline.found_on(id).filter(|it| timeline.is_explained(&it.finding)) {
+        match found.iter_mut().find(|(first, _)| first.finding.rule.id == row.finding.rule.id) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => found.push((row, 1)),
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    found.sort_by_key(|(row, _)| row.finding.first.packet);
+    let mut line = PageLine::default();
+    line.pad_to(2);
+    line.push(Role::Key, "Consequences:");
+    page.line(line);
+    for (FindingRow { finding, .. }, count) in found {
+        let mut line = PageLine::default();
+        line.pad_to(CONSEQUENCE);
+        line.push(Role::Dim, finding.rule.id);
+        line.pad_to(CONSEQUENCE.saturating_add(RULE));
+        let mut text = finding.rule.title.to_owned();
+        if finding.first.packet.0 > 0 {
+            text.push_str(" (");
+            text.push_str(&words::packets(finding.first.packet, finding.last.packet));
+            if count > 1 {
+                text.push_str(&format!(", the first of {}", words::grouped(count)));
+            }
+            text.push(')');
+        }
+        page.hanging(line, CONSEQUENCE.saturating_add(RULE), Role::Dim, &text);
+    }
 }
 
 /// The details of a finding whose title is already shown.
@@ -131,6 +177,12 @@ pub(super) fn role(severity: Severity) -> Role {
         Severity::Note => Role::Note,
     }
 }
+
+/// Where the rules that a cause explains begin.
+const CONSEQUENCE: usize = 4;
+
+/// Columns of the id of such a rule.
+const RULE: usize = 8;
 
 /// Findings elsewhere that are reported one by one.
 const MOST_OTHERS: usize = 50;

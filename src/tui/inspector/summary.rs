@@ -171,8 +171,11 @@ fn close(page: &mut Page, opened: &Opened) {
 /// The worst findings about the row.
 fn worst(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
     let found: Vec<_> = context.timeline.findings_of(row.id).collect();
+    let (causes, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|it| it.finding.is_explaining_cause());
     for severity in Severity::ALL {
-        for finding in found.iter().filter(|it| it.finding.severity == severity) {
+        let of_severity = causes.iter().chain(&others).filter(|it| it.finding.severity == severity);
+        for finding in of_severity {
             let rule = finding.finding.rule;
             let mark = page.theme.mark(severity);
             let line = PageLine::of(findings::role(severity), format!("{mark} {}", rule.id));

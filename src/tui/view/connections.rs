@@ -13,7 +13,7 @@ use crate::text::role::Role;
 use crate::text::words;
 use crate::timeline::{ConnectionRow, Timeline};
 use crate::tui::app::{App, Pane};
-use crate::tui::connections::{Backwards, Column, ConnectionList, duration, state};
+use crate::tui::connections::{Backwards, Column, ConnectionList, cause, duration, state};
 use crate::tui::layout::{connection_lines, inside};
 use crate::tui::theme::Theme;
 use crate::tui::view::pane::{self, Focused};
@@ -136,7 +136,10 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
         Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
         Column::State => {
             let (symbol, role) = standing(it, theme);
-            let text = pane::left(&format!("{symbol} {}", standing_words(it)), width);
+            // A cause says more than how the connection ended, if there is room for more than its beginning.
+            let words = cause(it).filter(|_| width >= LEAST_CAUSE);
+            let words = words.map_or_else(|| standing_words(it), str::to_owned);
+            let text = pane::left(&format!("{symbol} {words}"), width);
             Span::styled(text, theme.style(role))
         }
         Column::Messages => match sum(&it.messages.map(|it| it.data)) {
@@ -240,8 +243,10 @@ fn columns(list: &ConnectionList, width: u16) -> Vec<(Column, usize)> {
     let fixed: usize = columns.iter().map(|(_, width)| width.saturating_add(1)).sum();
     let mut left = usize::from(width).saturating_sub(1).saturating_sub(fixed);
     // The longest address, IPv6 with its port, has 47 columns; more than this is seldom needed.
+    let cause = list.cause_columns().min(MOST_CAUSE);
     let (few, more) = if list.has_processes() { (3, 7) } else { (0, 0) };
     for (wanting, most) in [
+        (Column::State, cause.saturating_sub(STATE_WORDS)),
         (Column::Path, 8),
         (Column::Client, 7),
         (Column::Server, 7),
@@ -261,6 +266,15 @@ fn columns(list: &ConnectionList, width: u16) -> Vec<(Column, usize)> {
     }
     columns
 }
+
+/// Columns that the words for a cause have at least to be shown.
+const LEAST_CAUSE: usize = 20;
+
+/// Columns that they have at most.
+const MOST_CAUSE: usize = 44;
+
+/// Columns of the words for a state, without the symbol before them.
+const STATE_WORDS: usize = 12;
 
 /// Letters of a program's name that are shown at least.
 const LEAST: usize = 6;

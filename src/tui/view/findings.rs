@@ -122,7 +122,14 @@ fn finding(app: &App, timeline: &Timeline, found: &FindingRow, width: usize) -> 
         spans.push(Span::styled(mark, theme.severity(finding.severity)));
     }
     let used: usize = spans.iter().map(Span::width).sum();
-    let text = pane::safe(finding.evidence.as_bytes(), width.saturating_sub(used));
-    spans.push(Span::raw(text));
+    let mut evidence = finding.evidence.clone();
+    let cause = finding.connection.and_then(|id| timeline.cause_of(id));
+    let explaining = cause.filter(|it| finding.is_consequence_of(&it.finding));
+    if let Some(cause) = explaining {
+        // Where it can be seen however long the evidence is.
+        evidence.insert_str(0, &format!("({}) ", cause.finding.rule.id));
+    }
+    let text = pane::safe(evidence.as_bytes(), width.saturating_sub(used));
+    spans.push(if explaining.is_some() { Span::styled(text, dim) } else { Span::raw(text) });
     Line::from(spans)
 }

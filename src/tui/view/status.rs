@@ -51,6 +51,10 @@ pub fn title(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
             rest.push(Span::styled(text, style));
         }
     }
+    if counts.consequences > 0 {
+        let text = format!(" (+{})", grouped(counts.consequences));
+        rest.push(Span::styled(text, theme.style(Role::Dim)));
+    }
     let width_of =
         |rest: &[Span<'_>]| -> usize { rest.iter().chain(&right.spans).map(Span::width).sum() };
     // Findings and progress matter most; connections are counted above their list as well.
