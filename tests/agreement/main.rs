@@ -11,6 +11,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod causes;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,0 +1,174 @@
+//! The cause of each connection, and what follows from it, as `check`, `diagnose` and the screen name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use wslens::analysis::AnalyzerOptions;
+use wslens::analysis::event::{Connection, ConnectionId};
+use wslens::findings::{Revision, Settings, Severity};
+use wslens::journal::{Entry, Found, Journal};
+use wslens::pipeline::Pipeline;
+use wslens::report::check::{
+    CheckChoice, CheckCollector, CheckFormat, CheckOptions, Explanations, Extent, Files,
+};
+use wslens::report::diagnose::{
+    DiagnoseChoice, DiagnoseCollector, DiagnoseFormat, DiagnoseOptions, Scope,
+};
+use wslens::report::style::{Coloring, Style};
+use wslens::report::{Report, Selection};
+use wslens::stream::Direction;
+use wslens::timeline::Timeline;
+use wslens::websocket::Frame;
+
+use crate::{captures, read};
+
+/// What `check`, `diagnose` and the screen take in.
+struct Explained {
+    timeline: Timeline,
+    check: CheckCollector,
+    diagnose: DiagnoseCollector,
+}
+
+impl Journal for Explained {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.timeline.entry(entry);
+        self.check.entry(entry);
+        self.diagnose.entry(entry);
+    }
+
+    fn frame_started(&mut self, connection: &Connection, direction: Direction, frame: &Frame) {
+        self.timeline.frame_started(connection, direction, frame);
+        self.check.frame_started(connection, direction, frame);
+        self.diagnose.frame_started(connection, direction, frame);
+    }
+
+    fn finding(&mut self, found: &Found) {
+        self.timeline.finding(found);
+        self.check.finding(found);
+        self.diagnose.finding(found);
+    }
+
+    fn revised(&mut self, revision: Revision) {
+        self.timeline.revised(revision);
+        self.check.revised(revision);
+        self.diagnose.revised(revision);
+    }
+}
+
+/// The cause of each connection, and the rules that were broken because of it.
+type Causes = BTreeMap<u64, (String, BTreeSet<String>)>;
+
+/// What one JSON line names.
+fn cause_in(line: &Value, cause: &Value) -> (u64, (String, BTreeSet<String>)) {
+    let consequences = line["consequences"].as_array().into_iter().flatten();
+    let consequences = consequences.map(|id| id.as_str().unwrap().to_owned()).collect();
+    (line["connection"].as_u64().unwrap(), (cause.as_str().unwrap().to_owned(), consequences))
+}
+
+/// The lines of a document in ndjson.
+fn json_lines(bytes: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn causes_and_what_follows_from_them_are_the_same_everywhere() {
+    let (samples, others) = captures();
+    let mut causes = 0;
+    for path in samples.iter().chain(&others) {
+        let name = path.display().to_string();
+        let mut all = Explained {
+            timeline: Timeline::new(),
+            check: CheckCollector::new(CheckChoice::default()),
+            diagnose: DiagnoseCollector::new(DiagnoseChoice::default()),
+        };
+        let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
+        let Some(summary) = read(path, &mut pipeline, &mut all, |_, packet| packet.file_offset)
+        else {
+            continue;
+        };
+        let Explained { timeline, mut check, mut diagnose } = all;
+        check.finish(&summary).unwrap();
+        diagnose.finish(&summary).unwrap();
+        let checked = checked_causes(check, &name);
+        causes += checked.len();
+        assert_eq!(screen_causes(&timeline, &checked), checked, "{name}: screen and check");
+        let (diagnosed, stories) = diagnosed_causes(diagnose);
+        let with_story: Causes =
+            checked.into_iter().filter(|(id, _)| stories.contains(id)).collect();
+        assert_eq!(diagnosed, with_story, "{name}: diagnose and check");
+    }
+    assert!(causes > 0, "no capture has a cause");
+}
+
+/// The causes that `check` writes; their consequences are marked, too.
+fn checked_causes(check: CheckCollector, name: &str) -> Causes {
+    let options = CheckOptions {
+        style: Style::new(Coloring::Off),
+        columns: None,
+        explanations: Explanations::Brief,
+        least: Severity::Note,
+        files: Files::One,
+    };
+    let mut out = Vec::new();
+    let mut writer = CheckFormat::Ndjson.writer(&mut out, options);
+    writer.file(&check.into_checked(name.to_owned(), Extent::Whole)).unwrap();
+    drop(writer);
+    let lines = json_lines(&out);
+    let explaining = lines.iter().filter(|line| line["consequences"].is_array());
+    let causes: Causes = explaining
+        .filter(|line| line["type"] == "cause")
+        .map(|line| cause_in(line, &line["rule"]))
+        .collect();
+    for line in lines.iter().filter(|line| line["type"] == "finding") {
+        let cause = line["connection"].as_u64().and_then(|id| causes.get(&id));
+        if let Some(of) = line["consequence_of"].as_str() {
+            let (id, consequences) = cause.expect(name);
+            assert_eq!((of, consequences.contains(line["rule"].as_str().unwrap())), (&**id, true));
+        }
+    }
+    causes
+}
+
+/// Those of the screen. Connections that it does not list have causes as well.
+fn screen_causes(timeline: &Timeline, checked: &Causes) -> Causes {
+    let mut causes = Causes::new();
+    let listed = timeline.connections().iter().map(|it| it.id);
+    let ids: BTreeSet<ConnectionId> =
+        listed.chain(checked.keys().copied().map(ConnectionId)).collect();
+    for id in ids {
+        let Some(cause) = timeline.cause_of(id) else { continue };
+        let explained = timeline.found_on(id).filter(|it| timeline.is_explained(&it.finding));
+        let rules = explained.map(|it| it.finding.rule.id.to_owned()).collect();
+        if let Some(row) = timeline.connection(id) {
+            assert_eq!(row.cause.map(|rule| rule.id), Some(cause.finding.rule.id));
+            assert_eq!(row.worst_row, cause.row);
+        }
+        causes.insert(id.0, (cause.finding.rule.id.to_owned(), rules));
+    }
+    let counts = timeline.counts();
+    let explained = timeline.findings().iter().filter(|it| timeline.is_explained(&it.finding));
+    assert_eq!(u64::try_from(explained.count()).unwrap(), counts.consequences);
+    causes
+}
+
+/// Those of `diagnose`, and the connections that it has a story of.
+fn diagnosed_causes(diagnose: DiagnoseCollector) -> (Causes, BTreeSet<u64>) {
+    let options = DiagnoseOptions {
+        style: Style::new(Coloring::Off),
+        columns: None,
+        selection: Selection::default(),
+        scope: Scope::Everything,
+        files: Files::One,
+    };
+    let mut out = Vec::new();
+    let mut writer = DiagnoseFormat::Ndjson.writer(&mut out, options);
+    writer.file(&diagnose.into_diagnosis(String::new(), Extent::Whole)).unwrap();
+    drop(writer);
+    let lines = json_lines(&out);
+    let stories = lines.iter().filter(|line| line["type"] == "connection");
+    let ids = stories.clone().map(|line| line["connection"].as_u64().unwrap()).collect();
+    let causes = stories
+        .filter(|line| line["cause"][0].as_str().is_some_and(|first| first.starts_with("WHY-")));
+    (causes.map(|line| cause_in(line, &line["cause"][0])).collect(), ids)
+}
