@@ -32,10 +32,12 @@ fn every_rule_of_the_samples_is_known() {
     }
 }
 
-/// One finding as `check` prints it.
+/// One finding or cause as `check` prints it.
 #[derive(Clone, Debug)]
 struct Found {
     rule: String,
+    /// Whether it is a conclusion rather than something that a program broke.
+    is_cause: bool,
     side: Option<String>,
     severity: String,
     /// Client and server of its connection.
@@ -53,7 +55,8 @@ fn judge(truth: &Value, found: &[Found]) -> Vec<String> {
     }
     for connection in list(&truth["connections"]) {
         let ends = (text(&connection["client"]), text(&connection["server"]));
-        let here: Vec<&Found> = found.iter().filter(|it| it.ends.as_ref() == Some(&ends)).collect();
+        let here: Vec<&Found> =
+            found.iter().filter(|it| !it.is_cause && it.ends.as_ref() == Some(&ends)).collect();
         if connection["rules"].is_null() {
             // An error is one that the sample was made for.
             for error in here.iter().filter(|it| it.severity == "error") {
@@ -113,9 +116,10 @@ fn findings(truth: &Value) -> Vec<Found> {
             .collect();
     check
         .iter()
-        .filter(|line| line["type"] == "finding")
+        .filter(|line| line["type"] == "finding" || line["type"] == "cause")
         .map(|line| Found {
             rule: text(&line["rule"]),
+            is_cause: line["type"] == "cause",
             side: line["side"].as_str().map(str::to_owned),
             severity: text(&line["severity"]),
             ends: line["connection"].as_u64().and_then(|id| ends.get(&id).cloned()),
