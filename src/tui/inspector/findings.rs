@@ -97,15 +97,13 @@ fn consequences(page: &mut Page, timeline: &Timeline, id: ConnectionId) {
         line.pad_to(CONSEQUENCE);
         line.push(Role::Dim, finding.rule.id);
         line.pad_to(CONSEQUENCE.saturating_add(RULE));
-        let mut text = finding.rule.title.to_owned();
-        if finding.first.packet.0 > 0 {
-            text.push_str(" (");
-            text.push_str(&words::packets(finding.first.packet, finding.last.packet));
-            if count > 1 {
-                text.push_str(&format!(", the first of {}", words::grouped(count)));
-            }
-            text.push(')');
-        }
+        let title = finding.rule.title;
+        let packets = words::packets(finding.first.packet, finding.last.packet);
+        let text = match (finding.first.packet.0, count) {
+            (0, _) => title.to_owned(),
+            (_, 1) => format!("{title} ({packets})"),
+            _ => format!("{title} ({packets}, the first of {})", words::grouped(count)),
+        };
         page.hanging(line, CONSEQUENCE.saturating_add(RULE), Role::Dim, &text);
     }
 }
