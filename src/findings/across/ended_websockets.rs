@@ -186,6 +186,21 @@ impl WebSocketEnd {
         }
     }
 
+    /// Whether it was a Close with 1000 or 1001, or without a code.
+    pub(crate) fn code_is_normal(&self) -> bool {
+        match self.how {
+            EndKind::Fin | EndKind::Rst => false,
+            EndKind::Close(code) => code.is_none_or(|code| matches!(code, 1000 | 1001)),
+        }
+    }
+
+    /// Whether its reason says that the connection was idle.
+    pub(crate) fn says_idle(&self) -> bool {
+        let reason = String::from_utf8_lossy(&self.reason).to_ascii_lowercase();
+        let is_of_beats = BEATS.iter().any(|word| reason.contains(word));
+        !is_of_beats && IDLE.iter().any(|word| reason.contains(word))
+    }
+
     /// Whether TCP was ended without a Close.
     pub(crate) fn is_cut(&self) -> bool {
         match self.how {
@@ -279,7 +294,7 @@ impl Likeness {
 }
 
 /// Who ended a WebSocket first, by a Close or by TCP; `None` if it is still open.
-fn end_of(connection: &Connection, state: &ConnectionState) -> Option<WebSocketEnd> {
+pub(crate) fn end_of(connection: &Connection, state: &ConnectionState) -> Option<WebSocketEnd> {
     let close = |direction: Direction| {
         let close = state.sides.get(direction).close.as_deref()?;
         Some((Side::sender(direction), close))
@@ -324,6 +339,12 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.write(bytes);
     hasher.finish()
 }
+
+/// Words of reasons that say that nothing came for too long.
+const IDLE: &[&str] = &["idle", "inactiv", "timeout", "time out", "timed out", "no activity"];
+
+/// Words of reasons that say that a heartbeat failed.
+const BEATS: &[&str] = &["ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep alive"];
 
 /// Messages of each side whose hashes are kept.
 const MESSAGES: usize = 3;

@@ -23,9 +23,11 @@ mod length_off;
 mod length_overflow;
 mod mask;
 mod maximum_age;
+mod program_errors;
 mod proxy_distrusted;
 mod proxy_upstream;
 mod response_refused;
+mod said_why;
 mod second_response;
 mod server_unable;
 mod session_unknown;
@@ -42,6 +44,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     response_refused::RULES,
     gave_up::RULES,
     legal_refused::RULES,
+    said_why::RULES,
     maximum_age::RULES,
     idle_data::RULES,
     idle_close::RULES,

@@ -114,6 +114,19 @@ impl RecentMessage {
         }
     }
 
+    /// One that was captured whole.
+    #[cfg(test)]
+    pub(crate) fn of_test(opcode: Opcode, content: &[u8]) -> Self {
+        Self {
+            opcode,
+            span: Span::default(),
+            length: crate::stream::length_u64(content.len()),
+            is_complete: true,
+            novel: MessageTraits::default(),
+            content: content.to_vec(),
+        }
+    }
+
     /// Its content, if it is a text that is kept whole.
     pub(crate) fn text(&self) -> Option<&str> {
         let is_whole = u64::try_from(self.content.len()).is_ok_and(|kept| kept == self.length);

@@ -39,7 +39,7 @@ fn is_without_data(ended: &EndedWebSocket, life: ServerLife) -> bool {
 /// Whether its server sent a Close after a common silence, or says that it was idle.
 fn is_dismissed(ended: &EndedWebSocket, life: ServerLife) -> bool {
     let Some(silence) = ended.silence().filter(|_| is_dismissal(ended)) else { return false };
-    let says_so = says_idle(&ended.end.reason) && silence >= SHORTEST_SAID;
+    let says_so = ended.end.says_idle() && silence >= SHORTEST_SAID;
     let is_outlived = life.survived.is_some_and(|(longest, _)| longest > latest(silence));
     says_so || (!is_outlived && fits(ended, silence, &[TimeoutKind::Close, TimeoutKind::Idle]))
 }
@@ -62,19 +62,6 @@ fn is_at(time: u64, limit: u64) -> bool {
 fn latest(time: u64) -> u64 {
     time.saturating_add(tolerance(time))
 }
-
-/// Whether the reason of a Close says that the connection was idle.
-pub(in crate::findings::causes) fn says_idle(reason: &[u8]) -> bool {
-    let reason = String::from_utf8_lossy(reason).to_ascii_lowercase();
-    let is_of_beats = BEATS.iter().any(|word| reason.contains(word));
-    !is_of_beats && IDLE.iter().any(|word| reason.contains(word))
-}
-
-/// Words of reasons that say that nothing came for too long.
-const IDLE: &[&str] = &["idle", "inactiv", "timeout", "time out", "timed out", "no activity"];
-
-/// Words of reasons that say that a heartbeat failed.
-const BEATS: &[&str] = &["ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep alive"];
 
 /// Nanoseconds by which a connection may be ended too early.
 const EARLY: u64 = 50_000_000;

@@ -110,7 +110,7 @@ const ERRORS: &[&str] = &[
 ];
 
 /// The words at the beginning of a body: its error if it is JSON, the title of a page, or its first text.
-fn words_of(body: &[u8]) -> Option<String> {
+pub(crate) fn words_of(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = match (json_error(body), text.split_once("<title>")) {
         (Some(error), _) => error,

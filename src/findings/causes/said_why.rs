@@ -1,0 +1,150 @@
+//! WHY-44: the program said why it ended the connection.
+
+use crate::findings::across::ended_websockets::{EndKind, WebSocketEnd, end_of};
+use crate::findings::causes::program_errors::{ErrorForm, ProgramError};
+use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::CauseContext;
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
+use crate::findings::engine::trigger::Check;
+use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::state::connection::CloseSent;
+use crate::findings::state::recent_messages::RecentMessage;
+use crate::findings::words::{duration, packets_in_words};
+use crate::stream::{Direction, Side};
+
+/// WHY-44.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "WHY-44",
+    severity: Severity::Error,
+    applies_to: AppliesTo::Both,
+    title: "the program said why it ended the connection",
+    section: "RFC 6455 §7.1.6, STOMP 1.2, MQTT 5.0 §4.13",
+    explanation: "The last message before the end reports an error, in the form of the protocol on \
+        top of WebSocket, in JSON or as a text; or the server closed before its first message, with \
+        a reason. WebSocket itself works: the program ended the connection, and these words are its own.",
+    remedy: "Follow what the words say, and look for them in the log of the side that sent them: \
+        the connection ended on purpose, and neither the network nor a proxy is why.",
+    example: Example::Text(
+        "server: ERROR\\nmessage:Access refused for user guest\nserver: Close 1002",
+    ),
+    explains: Some(
+        Cause::dropped(1_160, "the program said why")
+            .explaining(&["WS-C17", "WS-C12", "NET-07", "WS-C19", "OPS-0"]),
+    ),
+    checks: &[Check::Cause(|context, violations| {
+        let state = context.subject.state;
+        let Some(end) = end_of(context.connection, state) else { return };
+        if let Some((sender, message, error)) = last_error(context, &end) {
+            let ProgramError { what, words, remedy, .. } = error;
+            let before = duration(end.at.time.since(message.span.last.time));
+            let (side, place) = (Side::sender(sender), packets_in_words(message.span));
+            let (by, how) = (end.by.name(), end.how.in_words());
+            violations
+                .add(format!(
+                    "the last message of the {} was {what} that says {words} ({place}); {before} \
+                     later the {by} ended the connection ({how})",
+                    side.name(),
+                ))
+                .side(None)
+                .direction(sender)
+                .span(message.span)
+                .remedy(remedy);
+            return;
+        }
+        let Some(close) = refusal(context, &end) else { return };
+        let how = end.how.in_words();
+        violations
+            .add(format!(
+                "the server accepted the connection, sent no message and gave its reason: {how}, {}",
+                shown(&close.reason)
+            ))
+            .side(None)
+            .direction(Direction::ServerToClient)
+            .span(close.span);
+    })],
+}];
+
+/// The error that one side reported right before the end.
+fn last_error<'a>(
+    context: &CauseContext<'a>,
+    end: &WebSocketEnd,
+) -> Option<(Direction, &'a RecentMessage, ProgramError)> {
+    let of_ender = end.by.direction();
+    let (sender, message) = [of_ender, of_ender.reverse()].into_iter().find_map(|sender| {
+        let sides = &context.subject.state.sides;
+        let message = sides.get(sender).recent.backwards().next()?;
+        ProgramError::of(message).map(|error| (sender, (message, error)))
+    })?;
+    let (message, error) = message;
+    let before = end.at.time.since(message.span.last.time);
+    let is_prompt = message.span.first.packet <= end.at.packet
+        && match error.form {
+            ErrorForm::Protocol => before <= AFTER_PROTOCOL_ERROR,
+            ErrorForm::Json => before <= AFTER_ERROR && sender == of_ender,
+            ErrorForm::Text => before <= AFTER_ERROR && sender == of_ender && !end.code_is_normal(),
+        };
+    is_prompt.then_some((sender, message, error))
+}
+
+/// The Close with which a server refused a connection that it had accepted, if its reason says why. Silence,
+/// restarts and messages that a receiver refuses have causes of their own; a session that worked before its Close
+/// is reported by the code alone (WS-C17).
+fn refusal<'a>(context: &CauseContext<'a>, end: &WebSocketEnd) -> Option<&'a CloseSent> {
+    let state = context.subject.state;
+    let is_such = match end.how {
+        EndKind::Fin | EndKind::Rst => false,
+        EndKind::Close(code) => code.is_some_and(|code| matches!(code, 1008..=1011 | 1013..=4999)),
+    };
+    let is_first = state.recognized.is_none() && state.sides.server.data_frames == 0;
+    let says_why = !end.reason.is_empty() && !end.says_idle();
+    let is_refusal = is_such && is_first && says_why && end.by == Side::Server;
+    // A server that complains about a broken rule is right, and the rule is why.
+    let is_blameless = context.first_violation(Direction::ClientToServer).is_none();
+    state.sides.server.close.as_deref().filter(|_| is_refusal && is_blameless)
+}
+
+/// Nanoseconds within which a connection ends after an error that its protocol defines.
+const AFTER_PROTOCOL_ERROR: u64 = 5_000_000_000;
+
+/// Nanoseconds within which the side that reported any other error ends the connection because of it.
+const AFTER_ERROR: u64 = 2_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{RuleCase, check_causes, masked, plain};
+
+    #[rustfmt::skip]
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "an ERROR of STOMP", near: &[], fires: &["WHY-44"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"CONNECT\n\n\0")).server(&plain(0x81, b"ERROR\nmessage:no\n\n\0")).server(&plain(0x88, b"\x03\xea"));
+        }},
+        RuleCase { name: "an error in JSON, and FIN", near: &[], fires: &["WHY-44"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"error\":\"login failed\"}")).end(Side::Server);
+        }},
+        RuleCase { name: "a reason", near: &[], fires: &["WHY-44"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"hello")).server(&plain(0x88, b"\x03\xf0token expired"));
+        }},
+        RuleCase { name: "a reason after it worked", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"one")).server(&plain(0x88, b"\x0f\xa1token expired"));
+        }},
+        RuleCase { name: "an error long before", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"error\":\"login failed\"}")).wait(9_000).end(Side::Server);
+        }},
+        RuleCase { name: "an error, and on", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"error\":\"bad\"}")).server(&plain(0x81, b"one")).end(Side::Server);
+        }},
+        RuleCase { name: "a client leaves after an error of its request", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"error\":\"bad\"}")).client(&masked(0x88, b"\x03\xe8"));
+        }},
+        RuleCase { name: "a log line, and a normal Close", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"12:00 error: disk")).server(&plain(0x88, b"\x03\xe8"));
+        }},
+    ];
+
+    #[test]
+    fn programs_that_say_why_are_quoted() {
+        check_causes(&[RULES], CASES);
+    }
+}
