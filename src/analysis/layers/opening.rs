@@ -286,6 +286,11 @@ fn client_beginning(bytes: &[u8]) -> Beginning {
     if begins_record(bytes) {
         return Beginning::Tls;
     }
+    // A header may be followed by the request in the same segment.
+    let header = proxy_header(bytes);
+    if let Parsed::Whole(header, length) = header {
+        return Beginning::ProxyHeader(header, length);
+    }
     let head = find_head(Direction::ClientToServer, bytes);
     if let HeadStart::At(strays) = head {
         return Beginning::Http(strays);
@@ -293,10 +298,6 @@ fn client_beginning(bytes: &[u8]) -> Beginning {
     let http2 = begins_http2(bytes);
     if http2 == Match::Yes {
         return Beginning::Http2;
-    }
-    let header = proxy_header(bytes);
-    if let Parsed::Whole(header, length) = header {
-        return Beginning::ProxyHeader(header, length);
     }
     let socks = [
         (SocksVersion::V5, read_whole(bytes, &methods(bytes))),

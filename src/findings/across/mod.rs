@@ -4,6 +4,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod broken_handshakes;
+pub(crate) mod compared_requests;
 pub(crate) mod dns_names;
 pub(crate) mod ended_websockets;
 pub(crate) mod handshake_keys;
@@ -18,6 +19,7 @@ mod well_known_ports;
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Nature};
 use crate::findings::across::attempts::Attempts;
 use crate::findings::across::broken_handshakes::BrokenHandshakes;
+use crate::findings::across::compared_requests::ComparedRequests;
 use crate::findings::across::dns_names::QueriedNames;
 use crate::findings::across::ended_websockets::EndedWebSockets;
 use crate::findings::across::handshake_keys::{HandshakeKeys, KeyUse};
@@ -40,6 +42,8 @@ pub(crate) struct Across {
     pub(crate) broken_handshakes: BrokenHandshakes,
     /// Connections that have ended.
     pub(crate) ended: EndedWebSockets,
+    /// Upgrade requests by their outcome.
+    pub(crate) compared_requests: ComparedRequests,
     /// Names that were looked up.
     pub(crate) names: QueriedNames,
     /// The keys of handshakes.
@@ -93,6 +97,7 @@ impl Across {
                 }
                 self.proxied_requests.answered(id, handshake);
                 self.broken_handshakes.answered(id, handshake);
+                self.compared_requests.answered(connection, handshake);
             }
             ConnectionEvent::Message(direction, message) => {
                 self.restarts.message(connection, *direction, message);

@@ -5,6 +5,7 @@
 //! that hold on a connection, the one with the lowest rank is reported. What several connections show together
 //! becomes known later, and is reported then (`Check::Capture`).
 
+mod accepted_twin;
 mod application_protocols;
 mod application_refused;
 mod coded_stream;
@@ -13,6 +14,7 @@ pub(crate) mod derailed;
 mod ended_together;
 mod endings;
 mod gave_up;
+mod http2_mismatch;
 mod idle_close;
 mod idle_data;
 mod known_refusal;
@@ -25,6 +27,8 @@ mod mask;
 mod maximum_age;
 mod program_errors;
 mod proxy_distrusted;
+mod proxy_header;
+mod proxy_refused;
 mod proxy_upstream;
 mod response_refused;
 mod said_why;
@@ -32,15 +36,25 @@ mod second_response;
 mod server_unable;
 mod session_unknown;
 mod split_character;
+mod stray_bytes;
 mod subprotocol_needed;
+mod text_encoding;
 mod two_writers;
 mod unframed;
 mod version_mismatch;
+mod wrong_port;
 
 use crate::findings::engine::rule::Rule;
 
 /// All causes, in one table for each file.
 pub(crate) const TABLES: &[&[Rule]] = &[
+    wrong_port::RULES,
+    text_encoding::RULES,
+    stray_bytes::RULES,
+    proxy_refused::RULES,
+    proxy_header::RULES,
+    http2_mismatch::RULES,
+    accepted_twin::RULES,
     response_refused::RULES,
     gave_up::RULES,
     legal_refused::RULES,

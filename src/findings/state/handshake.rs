@@ -3,7 +3,7 @@
 use crate::analysis::event::Connection;
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::rules::handshake::fields_read::attempt;
-use crate::http::{Handshake, names_engine_io};
+use crate::http::{Handshake, OtherProtocol, names_engine_io};
 use crate::stream::{Direction, Span};
 use crate::websocket::extension::{self, DeflateParams, PERMESSAGE_DEFLATE};
 
@@ -36,6 +36,8 @@ pub(crate) struct PendingRequest {
     pub(crate) request: Span,
     /// Bytes that the server had sent before.
     pub(crate) said: u64,
+    /// The protocol on top that it offers, if that has a port of its own without WebSocket.
+    pub(crate) over: Option<OtherProtocol>,
 }
 
 impl HandshakeState {
@@ -70,8 +72,10 @@ impl HandshakeState {
     /// Remembers a request.
     pub(crate) fn asked(&mut self, connection: &Connection, handshake: &Handshake) {
         let said = connection.bytes.server;
+        let is_mqtt = |name: &[u8]| name.to_ascii_lowercase().starts_with(b"mqtt");
+        let over = handshake.subprotocols_offered().any(is_mqtt).then_some(OtherProtocol::Mqtt);
         self.asked =
-            attempt(handshake).map(|request| PendingRequest { request: request.span, said });
+            attempt(handshake).map(|request| PendingRequest { request: request.span, said, over });
     }
 
     /// Remembers how a handshake ended.

@@ -36,7 +36,7 @@ pub(super) static RULES: &[Rule] = &[
             Cause::failure(600, "upgrade request not answered").unless(&["TLS-0", "NET-13"]),
         ),
         checks: &[Check::CompareEnd(|context, violations| {
-            let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let Some(PendingRequest { request, said, .. }) = unanswered(context) else { return };
             let context = &context.own();
             let (who, at) = match context.connection.state {
                 TcpState::HalfClosed(Direction::ClientToServer)
@@ -179,7 +179,7 @@ pub(super) static RULES: &[Rule] = &[
             Cause::failure(610, "closed without a response").unless(&["TLS-0", "HS-50", "NET-06"]),
         ),
         checks: &[Check::CompareEnd(|context, violations| {
-            let Some(PendingRequest { request, said }) = unanswered(context) else { return };
+            let Some(PendingRequest { request, said, .. }) = unanswered(context) else { return };
             let context = &context.own();
             let bytes = context.connection.bytes.server.saturating_sub(said);
             let closed = match context.connection.state {

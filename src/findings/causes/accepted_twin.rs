@@ -1,0 +1,114 @@
+//! WHY-25: the same server accepted another request.
+
+use crate::findings::across::compared_requests::RequestDifference;
+use crate::findings::causes::known_refusal;
+use crate::findings::engine::cause::Cause;
+use crate::findings::engine::rule::{AppliesTo, Example, Rule};
+use crate::findings::engine::severity::Severity;
+use crate::findings::engine::trigger::Check;
+use crate::stream::Direction;
+
+/// WHY-25.
+pub(super) static RULES: &[Rule] = &[Rule {
+    id: "WHY-25",
+    severity: Severity::Error,
+    applies_to: AppliesTo::Both,
+    title: "the same server accepted a request that differs in little",
+    section: "RFC 6455 §4.2.1, RFC 9110 §5.1",
+    explanation: "The server refused this request, or never answered it, and accepted another one to the \
+        same path. Both are compared field by field: what differs between them is what the server objects \
+        to, whatever its answer says.",
+    remedy: "Make the request like the accepted one in what the evidence names. If that is legal as it is \
+        (the letter case of a name or token, the size or order of fields), the parser of the server, or \
+        of a proxy in front of it, is at fault: update it, or report it.",
+    example: Example::Text(
+        "client: Connection: upgrade\nserver: HTTP/1.1 400 Bad Request\nclient: Connection: Upgrade\n\
+         server: HTTP/1.1 101 Switching Protocols",
+    ),
+    explains: Some(
+        Cause::failure(1_146, "the server accepts a request that differs in little")
+            .explaining(&["HS-4", "HS-50", "HS-51", "HS-54", "NET-06", "NET-07"]),
+    ),
+    checks: &[
+        Check::Cause(|context, violations| {
+            let facts = &context.subject.state.handshake;
+            if facts.accepted.is_some() || !known_refusal::is_whole(context) {
+                return;
+            }
+            let id = context.connection.id;
+            let Some(difference) = context.across.compared_requests.difference(id) else { return };
+            let request = facts.refused.as_deref().and_then(|it| it.request.as_ref());
+            let span = request.map(|head| head.span).or_else(|| Some(facts.asked?.request));
+            let violation = violations.add(words(&difference, "before"));
+            violation.side(None).direction(Direction::ClientToServer);
+            if let Some(span) = span {
+                violation.span(span);
+            }
+        }),
+        Check::Capture(|context, violations| {
+            for refused in context.across.compared_requests.refused() {
+                let id = refused.connection;
+                let Some(difference) = context.across.compared_requests.difference(id) else {
+                    continue;
+                };
+                // The other case was known when its connection ended.
+                if difference.accepted > id {
+                    violations
+                        .add(words(&difference, "later"))
+                        .side(None)
+                        .direction(Direction::ClientToServer)
+                        .connection(id);
+                }
+            }
+        }),
+    ],
+}];
+
+fn words(difference: &RequestDifference, when: &str) -> String {
+    format!(
+        "the same server accepted the request of connection {} {when}; this one differs: {}",
+        difference.accepted.0, difference.words
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{RuleCase, Scenario, check_causes};
+    use crate::stream::Side;
+
+    fn asks(s: &mut Scenario, connection: &str, more: &str, is_accepted: bool) {
+        let (key, accept) = s.open().fresh_key();
+        s.client(format!("GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: {connection}\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n").as_bytes());
+        if is_accepted {
+            s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).close();
+        } else {
+            s.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }
+    }
+
+    #[rustfmt::skip]
+    const CASES: &[RuleCase] = &[
+        RuleCase { name: "letter case", near: &[], fires: &["WHY-25"], play: |s| {
+            asks(s, "Upgrade", "", true);
+            asks(s, "upgrade", "", false);
+        }},
+        RuleCase { name: "the accepted one comes later", near: &[], fires: &["WHY-25"], play: |s| {
+            asks(s, "Upgrade", "X-A: b\r\n", false);
+            asks(s, "Upgrade", "", true);
+        }},
+        RuleCase { name: "the same request, both accepted", near: &["WHY-25"], fires: &[], play: |s| {
+            asks(s, "Upgrade", "", true);
+            asks(s, "Upgrade", "", true);
+        }},
+        RuleCase { name: "the same request, refused once", near: &["WHY-25"], fires: &[], play: |s| {
+            asks(s, "Upgrade", "", true);
+            asks(s, "Upgrade", "", false);
+        }},
+    ];
+
+    #[test]
+    fn requests_that_differ_in_little_are_compared() {
+        check_causes(&[RULES], CASES);
+    }
+}
