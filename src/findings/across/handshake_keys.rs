@@ -40,11 +40,12 @@ impl KeyUse {
     }
 
     /// Whether two connections may be two legs of one: a proxy passed the handshake on, to another
-    /// server than the one that it is itself. If their clocks differ, either may come first.
+    /// server than the one that it is itself. If their clocks differ, either may come first; within one machine
+    /// there is one clock.
     pub(crate) fn may_be_passed_on(&self, other: &Connection) -> bool {
         let (client, server) = (other.client.ip(), other.server);
         let meets = self.server.ip() == client || server.ip() == self.client;
-        self.server != server && meets
+        self.server != server && meets && !client.is_loopback()
     }
 }
 
