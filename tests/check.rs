@@ -52,7 +52,7 @@ fn exit_code_shows_whether_there_are_findings() {
         ("errors, from notes on",      &[ERRORS, "--fail-on", "note"],               1),
         ("only another rule",          &[ERRORS, "--only", "WS-F02,WS-F16"],         0),
         ("only a rule that is broken", &[ERRORS, "--only", "ws-f01"],                1),
-        ("all ignored",                &[ERRORS, "--ignore", "WS"],                  0),
+        ("all ignored",                &[ERRORS, "--ignore", "WS,WHY"],              0),
         ("a sound connection",         &[ERRORS, "--only", "WS-F", "--connection", "2"], 0),
         ("hidden and counted",         &[ERRORS, "--only", "WS-F01", "--each", "0"], 1),
         ("the second one has errors",  &[FINE, ERRORS],                              1),

@@ -190,7 +190,12 @@ fn check_judges_by_what_matches_only() {
         let text = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (output.status.code(), of_type(&lines, "finding"), lines.last().unwrap().clone())
+        let mut found = of_type(&lines, "finding");
+        // A cause that the filter does not choose explains nothing.
+        for line in &mut found {
+            line.as_object_mut().unwrap().remove("consequence_of");
+        }
+        (output.status.code(), found, lines.last().unwrap().clone())
     };
     let (code, all, _) = check(&[]);
     assert_eq!(code, Some(1));

@@ -46,7 +46,7 @@ const LOAD: usize = 40_000;
 
 /// What an open connection costs that keeps nothing of the network, in bytes: TCP, layers, the state of the
 /// rules. The budget does not count it; the number of open connections is limited instead.
-const CONNECTION: usize = 4 << 10;
+const CONNECTION: usize = 6 << 10;
 
 /// What a capture costs whatever is in it, and what one packet may add before something is dropped, in bytes.
 const FIXED: usize = 1 << 20;
