@@ -5,6 +5,7 @@ use crate::analysis::event::{
 };
 use crate::proxy::{ProxyCommand, ProxyHeader, method_name};
 use crate::text::amount::counted;
+use crate::text::words::hex;
 
 /// What a proxy did, or what stray bytes are, in words.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -111,7 +112,7 @@ pub fn stray_bytes(stray: &StrayBytes) -> ProxyWords {
     if is_readable(&stray.bytes) {
         details.extend(&stray.bytes);
     } else {
-        details.extend(hexadecimal(&stray.bytes).into_bytes());
+        details.extend(hex(&stray.bytes).into_bytes());
     }
     ProxyWords { name: format!("{what} {place}:"), details, tone }
 }
@@ -132,11 +133,6 @@ pub fn intermediary(intermediary: &Intermediary) -> ProxyWords {
             ProxyWords { name, details: [b" ", target.as_slice()].concat(), tone }
         }
     }
-}
-
-/// Stray bytes as hexadecimal digits: `ef bb bf`.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether bytes are readable as they are: most of them are printable.

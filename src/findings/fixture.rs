@@ -12,7 +12,7 @@ use crate::findings::finding::Finding;
 use crate::findings::finding::{Findings, Revision};
 use crate::findings::settings::Reading;
 use crate::findings::settings::Settings;
-use crate::stream::{Chunk, Direction, PacketId, Timestamp};
+use crate::stream::{Chunk, Direction, PacketId, Side, Timestamp};
 pub(super) use crate::testkit::frame::{masked, masked_with, plain};
 use crate::testkit::traffic::{TestLink, TestTraffic};
 
@@ -108,6 +108,14 @@ impl Scenario {
         self.packets.extend(other.packets);
         self.packets.sort_by_key(|packet| packet.time);
         self
+    }
+
+    /// Asks with some more fields, is refused with a body, and the server leaves.
+    pub(super) fn refused(&mut self, request: &str, status: &str, fields: &str, body: &str) {
+        let length = body.len();
+        let response =
+            format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\n\r\n{body}");
+        self.ask(request).server(response.as_bytes()).end(Side::Server);
     }
 
     /// All findings, as `ID side`, but for causes.

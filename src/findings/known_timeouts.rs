@@ -1,5 +1,4 @@
-//! Times after which products end connections unless they are told otherwise, with the place where they are
-//! documented.
+//! Times after which products end connections by default, with the place where they are documented.
 //!
 //! A time that fits is a candidate, not a proof: many products have the same. One that left a trace in the
 //! handshake comes first.

@@ -346,27 +346,18 @@ const KNOWN: &[KnownRefusal] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check_causes};
-
-    fn refused(s: &mut Scenario, asked: &str, status: &str, body: &str) {
-        let length = body.len();
-        s.ask(asked)
-            .server(
-                format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
-            )
-            .end(Side::Server);
-    }
+    use crate::findings::fixture::{RuleCase, check_causes};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
-        RuleCase { name: "403 without a word, to a request without Origin", near: &[], fires: &["WHY-27 server"], play: |s| refused(s, "", "403 Forbidden", "") },
-        RuleCase { name: "403 without a word, to a page", near: &["WHY-27"], fires: &[], play: |s| refused(s, "Origin: http://a.example\r\n", "403 Forbidden", "") },
-        RuleCase { name: "403 that names the origin, to a page", near: &[], fires: &["WHY-27 server"], play: |s| refused(s, "Origin: http://a.example\r\n", "403 Forbidden", "{\"message\":\"origin not in list\"}") },
-        RuleCase { name: "401 that says why", near: &[], fires: &["WHY-27 server"], play: |s| refused(s, "", "401 Unauthorized", "{\"error\":\"jwt expired\"}") },
-        RuleCase { name: "401 that asks for a password", near: &["WHY-27"], fires: &[], play: |s| refused(s, "", "401 Unauthorized", "") },
-        RuleCase { name: "a page of nginx", near: &[], fires: &["WHY-27 server"], play: |s| refused(s, "", "404 Not Found", "<html>\r\n<hr><center>nginx/1.22.1</center>") },
-        RuleCase { name: "404 without a sign of who answered", near: &["WHY-27"], fires: &[], play: |s| refused(s, "", "404 Not Found", "") },
-        RuleCase { name: "429", near: &["WHY-27"], fires: &[], play: |s| refused(s, "", "429 Too Many Requests", "token bucket empty") },
+        RuleCase { name: "403 without a word, to a request without Origin", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "403 Forbidden", "", "") },
+        RuleCase { name: "403 without a word, to a page", near: &["WHY-27"], fires: &[], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "") },
+        RuleCase { name: "403 that names the origin, to a page", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "{\"message\":\"origin not in list\"}") },
+        RuleCase { name: "401 that says why", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "401 Unauthorized", "", "{\"error\":\"jwt expired\"}") },
+        RuleCase { name: "401 that asks for a password", near: &["WHY-27"], fires: &[], play: |s| s.refused("", "401 Unauthorized", "", "") },
+        RuleCase { name: "a page of nginx", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "404 Not Found", "", "<html>\r\n<hr><center>nginx/1.22.1</center>") },
+        RuleCase { name: "404 without a sign of who answered", near: &["WHY-27"], fires: &[], play: |s| s.refused("", "404 Not Found", "", "") },
+        RuleCase { name: "429", near: &["WHY-27"], fires: &[], play: |s| s.refused("", "429 Too Many Requests", "", "token bucket empty") },
     ];
 
     #[test]

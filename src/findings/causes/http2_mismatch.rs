@@ -9,6 +9,7 @@ use crate::findings::engine::trigger::Check;
 use crate::findings::words::{counted, duration};
 use crate::http::OtherProtocol;
 use crate::stream::{Direction, Span};
+use crate::text::words::hex;
 
 /// WHY-22.
 pub(super) static RULES: &[Rule] = &[Rule {
@@ -42,12 +43,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
         });
         let asked = context.subject.state.handshake.asked.is_some();
         if let Some(stray) = stray.filter(|_| asked) {
-            let bytes: Vec<String> =
-                stray.bytes.iter().take(9).map(|byte| format!("{byte:02x}")).collect();
             violations
                 .add(format!(
                     "the server speaks HTTP/2 (a frame {}) to a request of HTTP/1.1",
-                    bytes.join(" ")
+                    hex(stray.bytes.get(..FRAME_HEADER).unwrap_or(&stray.bytes))
                 ))
                 .direction(Direction::ServerToClient)
                 .side(None)
@@ -86,6 +85,9 @@ fn alpn(context: &CauseContext<'_>) -> Option<(String, Span)> {
         (evidence, hello.span)
     })
 }
+
+/// Bytes of the header of a frame (RFC 9113 §4.1).
+const FRAME_HEADER: usize = 9;
 
 /// Nanoseconds within which a server ends a connection whose first bytes are not HTTP/2.
 const SHORT: u64 = 2_000_000_000;

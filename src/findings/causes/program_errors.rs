@@ -36,18 +36,14 @@ impl ProgramError {
         if message.opcode == Opcode::Binary {
             return mqtt(content);
         }
-        if let Some((what, words, remedy)) = of_protocol(content) {
+        let json = compact(content);
+        if let Some((what, words, remedy)) = of_protocol(content, &json) {
             return Some(Self { what, words, form: ErrorForm::Protocol, remedy });
         }
-        let is_json = matches!(content.first(), Some(b'{' | b'['));
-        if is_json {
-            let form = ErrorForm::Json;
-            let words = said(content);
-            return is_error(&compact(content)).then_some(Self {
-                what: "an error in JSON",
-                words,
-                form,
-                remedy: FIX,
+        if matches!(content.first(), Some(b'{' | b'[')) {
+            return is_error(&json).then(|| {
+                let (what, form) = ("an error in JSON", ErrorForm::Json);
+                Self { what, words: said(content), form, remedy: FIX }
             });
         }
         let is_error = message.text().is_some() && WORDS.iter().any(|word| contains(content, word));
@@ -56,8 +52,8 @@ impl ProgramError {
     }
 }
 
-/// A text that reports an error in its protocol's own form.
-fn of_protocol(content: &[u8]) -> Option<(&'static str, String, &'static str)> {
+/// A text that reports an error in its protocol's own form; `json` is the same, compact.
+fn of_protocol(content: &[u8], json: &str) -> Option<(&'static str, String, &'static str)> {
     if content.starts_with(b"ERROR\n") || content.starts_with(b"ERROR\r\n") {
         return Some(("an ERROR of STOMP", stomp(content), STOMP));
     }
@@ -78,7 +74,6 @@ fn of_protocol(content: &[u8]) -> Option<(&'static str, String, &'static str)> {
     if content.starts_with(b"<stream:error") {
         return Some(("a stream error of XMPP", shown(content), FIX));
     }
-    let json = compact(content);
     let begins = |start: &str| json.starts_with(start);
     if begins("{\"type\":7") && json.contains("\"error\":\"") {
         return Some(("a Close message of SignalR", said(content), SIGNALR));

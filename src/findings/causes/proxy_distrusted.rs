@@ -173,25 +173,16 @@ const HOSTS: &[KnownRefusal] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check_causes};
-
-    fn refused(s: &mut Scenario, asked: &str, status: &str, body: &str) {
-        let length = body.len();
-        s.ask(asked)
-            .server(
-                format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
-            )
-            .end(Side::Server);
-    }
+    use crate::findings::fixture::{RuleCase, check_causes};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
-        RuleCase { name: "400 to a forwarded request", near: &[], fires: &["WHY-29 server"], play: |s| refused(s, "X-Forwarded-For: 198.51.100.20\r\n", "400 Bad Request", "400: Bad Request") },
-        RuleCase { name: "an unknown host", near: &[], fires: &["WHY-29 server"], play: |s| refused(s, "", "400 Bad Request", "Invalid host header") },
-        RuleCase { name: "the proxy replaced Host", near: &[], fires: &["WHY-29 server"], play: |s| refused(s, "Origin: https://chat.example\r\nX-Forwarded-Host: chat.example\r\n", "403 Forbidden", "") },
-        RuleCase { name: "400 to a direct request", near: &["WHY-29"], fires: &[], play: |s| refused(s, "", "400 Bad Request", "") },
-        RuleCase { name: "400 to a forwarded request, for another reason", near: &["WHY-29"], fires: &[], play: |s| refused(s, "X-Real-IP: 198.51.100.20\r\n", "400 Bad Request", "room is full") },
-        RuleCase { name: "404 to a forwarded request", near: &["WHY-29"], fires: &[], play: |s| refused(s, "X-Forwarded-For: 198.51.100.20\r\n", "404 Not Found", "") },
+        RuleCase { name: "400 to a forwarded request", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("X-Forwarded-For: 198.51.100.20\r\n", "400 Bad Request", "", "400: Bad Request") },
+        RuleCase { name: "an unknown host", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("", "400 Bad Request", "", "Invalid host header") },
+        RuleCase { name: "the proxy replaced Host", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("Origin: https://chat.example\r\nX-Forwarded-Host: chat.example\r\n", "403 Forbidden", "", "") },
+        RuleCase { name: "400 to a direct request", near: &["WHY-29"], fires: &[], play: |s| s.refused("", "400 Bad Request", "", "") },
+        RuleCase { name: "400 to a forwarded request, for another reason", near: &["WHY-29"], fires: &[], play: |s| s.refused("X-Real-IP: 198.51.100.20\r\n", "400 Bad Request", "", "room is full") },
+        RuleCase { name: "404 to a forwarded request", near: &["WHY-29"], fires: &[], play: |s| s.refused("X-Forwarded-For: 198.51.100.20\r\n", "404 Not Found", "", "") },
     ];
 
     #[test]

@@ -331,23 +331,13 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check_causes};
 
-    fn refused(s: &mut Scenario, status: &str, fields: &str, body: &str) {
-        let length = body.len();
-        s.ask("")
-            .server(
-                format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\n\r\n{body}")
-                    .as_bytes(),
-            )
-            .end(Side::Server);
-    }
-
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
-        RuleCase { name: "502 of nginx", near: &[], fires: &["WHY-28 server"], play: |s| refused(s, "502 Bad Gateway", "Server: nginx/1.22.1\r\n", "<html>\r\n<head><title>502 Bad Gateway</title></head>") },
-        RuleCase { name: "523 of Cloudflare", near: &[], fires: &["WHY-28 server"], play: |s| refused(s, "523", "Server: cloudflare\r\n", "error code: 523") },
-        RuleCase { name: "503 of Envoy", near: &[], fires: &["WHY-28 server"], play: |s| refused(s, "503 Service Unavailable", "server: envoy\r\n", "no healthy upstream") },
-        RuleCase { name: "503 of an application that is busy", near: &["WHY-28"], fires: &[], play: |s| refused(s, "503 Service Unavailable", "Retry-After: 5\r\n", "too many players") },
-        RuleCase { name: "400 by way of nginx", near: &["WHY-28"], fires: &[], play: |s| refused(s, "400 Bad Request", "Server: nginx\r\n", "") },
+        RuleCase { name: "502 of nginx", near: &[], fires: &["WHY-28 server"], play: |s| s.refused("", "502 Bad Gateway", "Server: nginx/1.22.1\r\n", "<html>\r\n<head><title>502 Bad Gateway</title></head>") },
+        RuleCase { name: "523 of Cloudflare", near: &[], fires: &["WHY-28 server"], play: |s| s.refused("", "523", "Server: cloudflare\r\n", "error code: 523") },
+        RuleCase { name: "503 of Envoy", near: &[], fires: &["WHY-28 server"], play: |s| s.refused("", "503 Service Unavailable", "server: envoy\r\n", "no healthy upstream") },
+        RuleCase { name: "503 of an application that is busy", near: &["WHY-28"], fires: &[], play: |s| s.refused("", "503 Service Unavailable", "Retry-After: 5\r\n", "too many players") },
+        RuleCase { name: "400 by way of nginx", near: &["WHY-28"], fires: &[], play: |s| s.refused("", "400 Bad Request", "Server: nginx\r\n", "") },
     ];
 
     #[test]
@@ -358,8 +348,8 @@ mod tests {
     #[test]
     fn what_a_status_means_is_in_the_evidence() {
         let mut scenario = Scenario::new();
-        refused(
-            &mut scenario,
+        scenario.refused(
+            "",
             "521",
             "Server: cloudflare\r\nCF-RAY: 8a0b-FRA\r\n",
             "error code: 521",

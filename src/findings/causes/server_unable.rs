@@ -273,30 +273,20 @@ const KNOWN: &[KnownRefusal] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, Scenario, check_causes};
-
-    fn refused(s: &mut Scenario, status: &str, fields: &str, body: &str) {
-        let length = body.len();
-        s.ask("")
-            .server(
-                format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\n\r\n{body}")
-                    .as_bytes(),
-            )
-            .end(Side::Server);
-    }
+    use crate::findings::fixture::{RuleCase, check_causes};
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
-        RuleCase { name: "a middleware hides the connection", near: &[], fires: &["WHY-26 server"], play: |s| refused(s, "500 Internal Server Error", "Sec-Websocket-Version: 13\r\n", "websocket: response does not implement http.Hijacker\n") },
-        RuleCase { name: "uvicorn without a library", near: &[], fires: &["WHY-26 server"], play: |s| refused(s, "404 Not Found", "server: uvicorn\r\n", "{\"detail\":\"Not Found\"}") },
-        RuleCase { name: "Express without an upgrade handler", near: &[], fires: &["WHY-26 server"], play: |s| refused(s, "404 Not Found", "X-Powered-By: Express\r\n", "<pre>Cannot GET /chat</pre>") },
-        RuleCase { name: "500 without a word", near: &[], fires: &["WHY-26 server"], play: |s| refused(s, "500 Internal Server Error", "", "") },
-        RuleCase { name: "uvicorn refuses before it accepts", near: &["WHY-26"], fires: &["WHY-27 server"], play: |s| refused(s, "403 Forbidden", "server: uvicorn\r\n", "") },
+        RuleCase { name: "a middleware hides the connection", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "500 Internal Server Error", "Sec-Websocket-Version: 13\r\n", "websocket: response does not implement http.Hijacker\n") },
+        RuleCase { name: "uvicorn without a library", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "404 Not Found", "server: uvicorn\r\n", "{\"detail\":\"Not Found\"}") },
+        RuleCase { name: "Express without an upgrade handler", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "404 Not Found", "X-Powered-By: Express\r\n", "<pre>Cannot GET /chat</pre>") },
+        RuleCase { name: "500 without a word", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "500 Internal Server Error", "", "") },
+        RuleCase { name: "uvicorn refuses before it accepts", near: &["WHY-26"], fires: &["WHY-27 server"], play: |s| s.refused("", "403 Forbidden", "server: uvicorn\r\n", "") },
         RuleCase { name: "a request without a key", near: &["WHY-26"], fires: &[], play: |s| {
             s.open().client(b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n")
                 .server(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
-        RuleCase { name: "404 of something else", near: &["WHY-26"], fires: &[], play: |s| refused(s, "404 Not Found", "Server: cowboy\r\n", "") },
+        RuleCase { name: "404 of something else", near: &["WHY-26"], fires: &[], play: |s| s.refused("", "404 Not Found", "Server: cowboy\r\n", "") },
     ];
 
     #[test]

@@ -8,6 +8,7 @@ use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::counted;
 use crate::stream::{Direction, Side};
+use crate::text::words::hex;
 
 /// WHY-07.
 pub(super) static RULES: &[Rule] = &[Rule {
@@ -44,15 +45,14 @@ pub(super) static RULES: &[Rule] = &[Rule {
             StrayPlace::BeforeFrames => "between the head of the 101 and the first frame",
             _ => "before the status line of the 101",
         };
-        let hexadecimal: Vec<String> =
-            stray.bytes.iter().take(MOST_SHOWN).map(|byte| format!("{byte:02x}")).collect();
+        let shown_bytes = stray.bytes.get(..MOST_SHOWN).unwrap_or(&stray.bytes);
         // A client that continued did not mind.
         let is_fatal = state.sides.client.data_frames == 0
             || state.sides.client.close.as_ref().is_some_and(|it| it.code.is_some_and(is_failure));
         let violation = violations.add(format!(
             "{} {place}: {}{}",
             counted(stray.span.length(), "stray byte"),
-            hexadecimal.join(" "),
+            hex(shown_bytes),
             meaning(&stray.bytes)
         ));
         violation.side(Side::Server).direction(Direction::ServerToClient).span(stray.span);

@@ -175,7 +175,7 @@ mod tests {
         RuleCase { name: "Russian words in Windows-1251", near: &[], fires: &["WHY-12 client"], play: |s| {
             s.upgraded().client(&masked(0x81, b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0 \xf1\xe5\xe3\xee\xe4\xed\xff")).server(&plain(0x88, b"\x03\xef"));
         }},
-        RuleCase { name: "bytes that are no text at all", near: &["WHY-12"], fires: &[], play: |s| {
+        RuleCase { name: "bytes that are not text at all", near: &["WHY-12"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"\x91\xf3\x80\xc7\x1f\x00\xd9\xee\xfa\x82\x93\x07")).client(&masked(0x88, b"\x03\xef"));
         }},
         RuleCase { name: "UTF-8", near: &["WHY-12"], fires: &[], play: |s| {

@@ -1,17 +1,15 @@
 //! The latest data messages of a side: what it said before something ended.
 
-use std::collections::VecDeque;
-
 use crate::stream::Span;
 use crate::websocket::{Message, Opcode};
 
 /// The latest data messages of a side.
 #[derive(Debug, Default)]
 pub(crate) struct RecentMessages {
-    /// The oldest first.
-    latest: VecDeque<RecentMessage>,
-    /// How many data messages there were.
-    pub(crate) count: u64,
+    /// A ring: the oldest is overwritten.
+    latest: Vec<RecentMessage>,
+    /// Where the newest is in it.
+    newest: usize,
     /// What was true of any of them.
     traits: MessageTraits,
 }
@@ -80,51 +78,61 @@ pub(crate) struct RecentMessage {
 impl RecentMessages {
     /// The latest ones, the last first.
     pub(crate) fn backwards(&self) -> impl Iterator<Item = &RecentMessage> {
-        self.latest.iter().rev()
+        let count = self.latest.len();
+        (0..count).filter_map(move |back| {
+            self.latest.get(self.newest.wrapping_add(count).wrapping_sub(back).checked_rem(count)?)
+        })
     }
 
     /// Remembers a data message. Takes no memory once there were a few.
     pub(crate) fn add(&mut self, message: &Message<'_>) {
-        self.count = self.count.saturating_add(1);
-        let mut kept = if self.latest.len() < MOST_MESSAGES {
-            RecentMessage::of(message, Vec::new())
+        if self.latest.len() < MOST_MESSAGES {
+            self.newest = self.latest.len();
+            self.latest.push(RecentMessage::empty());
         } else {
-            let oldest = self.latest.pop_front();
-            RecentMessage::of(message, oldest.map(|oldest| oldest.content).unwrap_or_default())
-        };
+            let next = self.newest.wrapping_add(1);
+            self.newest = if next < MOST_MESSAGES { next } else { 0 };
+        }
         let traits = MessageTraits::of(message);
-        kept.novel = MessageTraits(traits.0 & !self.traits.0);
+        let novel = MessageTraits(traits.0 & !self.traits.0);
         self.traits = MessageTraits(self.traits.0 | traits.0);
-        self.latest.push_back(kept);
+        if let Some(kept) = self.latest.get_mut(self.newest) {
+            kept.set(message, novel);
+        }
     }
 }
 
 impl RecentMessage {
-    fn of(message: &Message<'_>, mut content: Vec<u8>) -> Self {
-        content.clear();
-        let all = message.content;
-        content.extend_from_slice(all.get(..MOST_CONTENT).unwrap_or(all));
+    /// A place for one.
+    fn empty() -> Self {
         Self {
-            opcode: message.opcode,
-            span: message.span,
-            length: message.length,
-            is_complete: message.complete,
+            opcode: Opcode::Text,
+            span: Span::default(),
+            length: 0,
+            is_complete: false,
             novel: MessageTraits::default(),
-            content,
+            content: Vec::new(),
         }
+    }
+
+    /// Takes the place of another one, and its memory.
+    fn set(&mut self, message: &Message<'_>, novel: MessageTraits) {
+        let all = message.content;
+        self.content.clear();
+        self.content.extend_from_slice(all.get(..MOST_CONTENT).unwrap_or(all));
+        self.opcode = message.opcode;
+        self.span = message.span;
+        self.length = message.length;
+        self.is_complete = message.complete;
+        self.novel = novel;
     }
 
     /// One that was captured whole.
     #[cfg(test)]
     pub(crate) fn of_test(opcode: Opcode, content: &[u8]) -> Self {
-        Self {
-            opcode,
-            span: Span::default(),
-            length: crate::stream::length_u64(content.len()),
-            is_complete: true,
-            novel: MessageTraits::default(),
-            content: content.to_vec(),
-        }
+        let length = crate::stream::length_u64(content.len());
+        let content = content.to_vec();
+        Self { opcode, length, is_complete: true, content, ..Self::empty() }
     }
 
     /// Its content, if it is a text that is kept whole.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::analysis::event::{Intermediary, IntermediaryKind, SocksExchange, StrayBytes};
-use crate::describe::proxy::hexadecimal;
 use crate::http::OtherProtocol;
 use crate::proxy::{ProxyHeader, method_name};
 use crate::stream::Span;
+use crate::text::words::hex;
 
 /// A proxy on the way.
 #[derive(Serialize)]
@@ -113,7 +113,7 @@ impl<'a> StrayFields<'a> {
             place: stray.place.name(),
             offset: stray.span.start,
             length: stray.span.length(),
-            hex: hexadecimal(&stray.bytes).replace(' ', ""),
+            hex: hex(&stray.bytes).replace(' ', ""),
             text: String::from_utf8_lossy(&stray.bytes),
             protocol: stray.protocol.map(OtherProtocol::name),
         }

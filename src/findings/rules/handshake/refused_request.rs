@@ -1,6 +1,6 @@
 //! A request for a WebSocket that was refused, with the response.
 
-use memchr::memmem;
+use memchr::{memchr2_iter, memmem};
 use serde_json::Value;
 
 use crate::analysis::event::Connection;
@@ -81,7 +81,11 @@ impl RefusedRequest<'_> {
 
 /// Whether bytes contain a text, in any letter case.
 pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
-    memmem::find(&bytes.to_ascii_lowercase(), text.to_ascii_lowercase().as_bytes()).is_some()
+    let text = text.as_bytes();
+    let Some(first) = text.first() else { return true };
+    let starts = memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
+    let mut candidates = starts.filter_map(|at| bytes.get(at..at.saturating_add(text.len())));
+    candidates.any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// What refused the upgrade of a connection.
