@@ -207,7 +207,15 @@ impl Head {
 
     /// Whether `token` is a member of that list, in any letter case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.tokens(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+        let token = token.as_bytes();
+        let is_in = |value: &[u8]| {
+            value.eq_ignore_ascii_case(token)
+                || value.len() > token.len()
+                    && value
+                        .split(|byte| *byte == b',')
+                        .any(|member| trim(member).eq_ignore_ascii_case(token))
+        };
+        self.all(name).any(is_in)
     }
 
     /// Whether a list member other than `token` is there.

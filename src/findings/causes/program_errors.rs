@@ -1,5 +1,9 @@
 //! Errors of the protocols on top of WebSocket, as their messages report them.
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::rules::handshake::refused_request::{contains, words_of};
 use crate::findings::state::recent_messages::RecentMessage;
@@ -35,6 +39,9 @@ impl ProgramError {
         let content = content.strip_suffix(b"\x1e").unwrap_or(content);
         if message.opcode == Opcode::Binary {
             return mqtt(content);
+        }
+        if SIGNS.as_ref().is_some_and(|signs| !signs.is_match(content)) {
+            return None;
         }
         let json = compact(content);
         if let Some((what, words, remedy)) = of_protocol(content, &json) {
@@ -146,6 +153,14 @@ fn is_error(json: &str) -> bool {
     let has_failed = ["\"success\":false", "\"ok\":false"].iter().any(|it| json.contains(it));
     has_error || is_of_kind || has_failed
 }
+
+/// What any text has that reports an error in one of the forms known here: it is searched for first, since
+/// nearly all texts have none of it.
+static SIGNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let always = "^c\\[|^44|^\\s*\\[\\s*4|wamp\\.|\"disconnect|false|fatal|exception|reject|fail";
+    let words = WORDS.join("|");
+    Regex::new(&format!("(?i-u){always}|{words}")).ok()
+});
 
 /// Values of a field for errors if there is none.
 const NO_ERROR: &[&str] = &["null", "false", "0", "\"\"", "[]", "{}"];

@@ -1,5 +1,9 @@
 //! WHY-21: versions of the protocol on top do not match.
 
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
 use crate::findings::causes::application_protocols::{ApplicationProtocol, PROTOCOLS};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
@@ -183,6 +187,9 @@ fn said(context: &CauseContext<'_>) -> Option<Mismatch> {
                 );
                 return Some(Mismatch { what, span: message.span, direction, remedy: MQTT });
             }
+            if SAID.as_ref().is_some_and(|said| !said.is_match(&message.content)) {
+                return None;
+            }
             let text = message.text()?;
             let (_, remedy) = TEXTS.iter().find(|(words, _)| contains(text.as_bytes(), words))?;
             let sender = Side::sender(direction).name();
@@ -220,6 +227,12 @@ const TEXTS: &[(&str, &str)] = &[
     ("Supported protocol versions are", STOMP),
     ("Unsupported protocol version", ENGINE_IO),
 ];
+
+/// Any of them: it is searched for first, since nearly all messages have none.
+static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let texts: Vec<String> = TEXTS.iter().map(|(words, _)| regex::escape(words)).collect();
+    Regex::new(&format!("(?i-u){}", texts.join("|"))).ok()
+});
 
 #[cfg(test)]
 mod tests {

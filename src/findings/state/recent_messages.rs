@@ -38,20 +38,19 @@ impl MessageTraits {
 
     fn of(message: &Message<'_>) -> Self {
         let is_fragmented = message.frames > 1;
-        [
-            (message.length == 0, Self::EMPTY),
-            (message.opcode == Opcode::Binary, Self::BINARY),
-            (is_fragmented, Self::FRAGMENTED),
-            (message.compressed, Self::COMPRESSED),
-            (message.compressed && is_fragmented, Self::COMPRESSED_FRAGMENTS),
-            // A distance beyond its own beginning, which is less than its length from anywhere in it.
-            (message.reach > 0 && u64::from(message.reach) >= message.length, Self::NEEDS_CONTEXT),
-            (message.wire_length > 125, Self::LONGER_THAN_125),
-            (message.wire_length > 65_535, Self::LONGER_THAN_65535),
-        ]
-        .into_iter()
-        .filter(|(has, _)| *has)
-        .fold(Self::default(), |all, (_, one)| Self(all.0 | one.0))
+        let one = |has: bool, one: Self| if has { one.0 } else { 0 };
+        // A distance beyond its own beginning, which is less than its length from anywhere in it.
+        let needs_context = message.reach > 0 && u64::from(message.reach) >= message.length;
+        Self(
+            one(message.length == 0, Self::EMPTY)
+                | one(message.opcode == Opcode::Binary, Self::BINARY)
+                | one(is_fragmented, Self::FRAGMENTED)
+                | one(message.compressed, Self::COMPRESSED)
+                | one(message.compressed && is_fragmented, Self::COMPRESSED_FRAGMENTS)
+                | one(needs_context, Self::NEEDS_CONTEXT)
+                | one(message.wire_length > 125, Self::LONGER_THAN_125)
+                | one(message.wire_length > 65_535, Self::LONGER_THAN_65535),
+        )
     }
 
     /// Whether one is in the set.

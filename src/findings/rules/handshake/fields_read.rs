@@ -18,12 +18,15 @@ pub(crate) fn acceptance(handshake: &Handshake) -> Option<&Head> {
     let response = handshake.response.as_ref().filter(|head| head.status() == Some(101))?;
     let says_so = response.has_token("Upgrade", "websocket")
         || response.header("Sec-WebSocket-Accept").is_some();
-    let Some(request) = attempt(handshake) else { return says_so.then_some(response) };
+    if says_so {
+        return Some(response);
+    }
+    let request = attempt(handshake)?;
     let switches_elsewhere = response.tokens("Upgrade").any(|protocol| {
         !protocol.is_empty()
             && request.tokens("Upgrade").any(|asked| asked.eq_ignore_ascii_case(protocol))
     });
-    (says_so || !switches_elsewhere).then_some(response)
+    (!switches_elsewhere).then_some(response)
 }
 
 /// The response, whatever its status, where a WebSocket was asked for.
