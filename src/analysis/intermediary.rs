@@ -164,7 +164,7 @@ pub struct StrayBytes {
     pub direction: Direction,
     /// Where they are in respect of what is expected.
     pub place: StrayPlace,
-    /// The first of them, at most [`StrayBytes::MOST`].
+    /// The first of them, at most [`StrayPlace::most`].
     pub bytes: Vec<u8>,
     /// All of them.
     pub span: Span,
@@ -173,9 +173,6 @@ pub struct StrayBytes {
 }
 
 impl StrayBytes {
-    /// Bytes that are kept.
-    pub const MOST: usize = 256;
-
     /// Stray bytes of a connection that are kept; more are reported, and forgotten.
     pub const MOST_KEPT: usize = 8;
 }
@@ -197,6 +194,8 @@ pub enum StrayPlace {
     BeforeFrames,
     /// The beginning of a PROXY header that never became whole.
     UnfinishedProxyHeader,
+    /// The beginning of a response to an upgrade request whose head never ended.
+    UnfinishedResponse,
 }
 
 impl StrayPlace {
@@ -210,6 +209,21 @@ impl StrayPlace {
             Self::InsteadOfResponse => "instead_of_response",
             Self::BeforeFrames => "before_frames",
             Self::UnfinishedProxyHeader => "unfinished_proxy_header",
+            Self::UnfinishedResponse => "unfinished_response",
+        }
+    }
+
+    /// How many bytes are kept: of a head that did not end, its last line says where it stopped.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Greeting
+            | Self::BeforeRequest
+            | Self::InsteadOfRequest
+            | Self::BeforeResponse
+            | Self::InsteadOfResponse
+            | Self::BeforeFrames
+            | Self::UnfinishedProxyHeader => 256,
+            Self::UnfinishedResponse => 2_048,
         }
     }
 }

@@ -107,6 +107,9 @@ pub fn stray_bytes(stray: &StrayBytes) -> ProxyWords {
         StrayPlace::UnfinishedProxyHeader => {
             ("of a PROXY header that never ended", ProxyTone::Failure)
         }
+        StrayPlace::UnfinishedResponse => {
+            ("of a response whose head never ended", ProxyTone::Failure)
+        }
     };
     let mut details = b"  ".to_vec();
     if is_readable(&stray.bytes) {

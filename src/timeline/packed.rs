@@ -417,7 +417,7 @@ const SOCKS_OUTCOMES: [SocksOutcome; 6] = [
     SocksOutcome::Unreadable,
 ];
 
-const STRAY_PLACES: [StrayPlace; 7] = [
+const STRAY_PLACES: [StrayPlace; 8] = [
     StrayPlace::Greeting,
     StrayPlace::BeforeRequest,
     StrayPlace::InsteadOfRequest,
@@ -425,6 +425,7 @@ const STRAY_PLACES: [StrayPlace; 7] = [
     StrayPlace::InsteadOfResponse,
     StrayPlace::BeforeFrames,
     StrayPlace::UnfinishedProxyHeader,
+    StrayPlace::UnfinishedResponse,
 ];
 
 #[cfg(test)]

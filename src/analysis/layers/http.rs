@@ -195,6 +195,11 @@ impl Http {
         let answer = std::mem::take(&mut self.answer);
         let place = StrayPlace::InsteadOfResponse;
         stray::report(Direction::ServerToClient, place, &answer, connection, context);
+        if self.decoder.awaiting_response().is_some() {
+            let begun = self.decoder.take_held(Direction::ServerToClient);
+            let place = StrayPlace::UnfinishedResponse;
+            stray::report(Direction::ServerToClient, place, &begun, connection, context);
+        }
         self.decoder.finish(&mut |seen| http_event(connection, now, seen, context.sink));
     }
 

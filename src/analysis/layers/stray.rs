@@ -24,7 +24,7 @@ pub(super) fn report<S: Sink>(
     let stray = StrayBytes {
         direction,
         place,
-        bytes: first.get(..StrayBytes::MOST).unwrap_or(first).to_vec(),
+        bytes: first.get(..place.most()).unwrap_or(first).to_vec(),
         span: bytes.span(),
         protocol,
     };

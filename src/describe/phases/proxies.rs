@@ -38,7 +38,8 @@ impl StrayTime {
             | StrayPlace::UnfinishedProxyHeader => Self::BeforeRequest,
             StrayPlace::BeforeResponse
             | StrayPlace::InsteadOfResponse
-            | StrayPlace::BeforeFrames => Self::AfterRequest,
+            | StrayPlace::BeforeFrames
+            | StrayPlace::UnfinishedResponse => Self::AfterRequest,
         }
     }
 }

@@ -40,6 +40,7 @@ mod stray_bytes;
 mod subprotocol_needed;
 mod text_encoding;
 mod two_writers;
+mod unfinished_response;
 mod unframed;
 mod version_mismatch;
 mod wrong_port;
@@ -81,6 +82,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     mask::RULES,
     split_character::RULES,
     unframed::RULES,
+    unfinished_response::RULES,
 ];
 
 #[cfg(test)]

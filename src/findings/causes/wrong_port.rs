@@ -57,7 +57,8 @@ fn telling(stray: &StrayBytes) -> Option<(&StrayBytes, OtherProtocol)> {
         StrayPlace::BeforeRequest
         | StrayPlace::BeforeResponse
         | StrayPlace::BeforeFrames
-        | StrayPlace::UnfinishedProxyHeader => false,
+        | StrayPlace::UnfinishedProxyHeader
+        | StrayPlace::UnfinishedResponse => false,
     };
     // HTTP/2 has a cause of its own, TLS rules of its own.
     let protocol =
