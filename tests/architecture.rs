@@ -110,7 +110,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pcap", &["capture/live"]),
     ("procfs", &["capture/live/sockets/procfs.rs"]),
     ("ratatui", &["tui"]),
-    ("regex", &["timeline/filter", "tui/search.rs"]),
+    ("regex", &["findings/causes", "timeline/filter", "tui/search.rs"]),
     ("ruzstd", &["capture/compressed.rs"]),
     ("serde", &["report", "cli", "websocket/subprotocol/json.rs"]),
     (
