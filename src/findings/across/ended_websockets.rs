@@ -197,8 +197,12 @@ impl WebSocketEnd {
     /// Whether its reason says that the connection was idle.
     pub(crate) fn says_idle(&self) -> bool {
         let reason = String::from_utf8_lossy(&self.reason).to_ascii_lowercase();
-        let is_of_beats = BEATS.iter().any(|word| reason.contains(word));
-        !is_of_beats && IDLE.iter().any(|word| reason.contains(word))
+        !self.says_heartbeat() && IDLE.iter().any(|word| reason.contains(word))
+    }
+
+    /// Whether its reason says that a heartbeat failed.
+    pub(crate) fn says_heartbeat(&self) -> bool {
+        names_heartbeat(&String::from_utf8_lossy(&self.reason))
     }
 
     /// Whether TCP was ended without a Close.
@@ -319,6 +323,12 @@ pub(crate) fn end_of(connection: &Connection, state: &ConnectionState) -> Option
         }
         (_, None) => None,
     }
+}
+
+/// Whether words are about a heartbeat.
+pub(crate) fn names_heartbeat(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    BEATS.iter().any(|word| words.contains(word))
 }
 
 /// Whether all frames were seen, so that a silence is one.

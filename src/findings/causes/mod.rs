@@ -14,6 +14,8 @@ pub(crate) mod derailed;
 mod ended_together;
 mod endings;
 mod gave_up;
+mod heartbeat_failed;
+mod heartbeat_limits;
 mod http2_mismatch;
 mod idle_close;
 mod idle_data;
@@ -60,6 +62,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     gave_up::RULES,
     legal_refused::RULES,
     said_why::RULES,
+    heartbeat_failed::RULES,
     maximum_age::RULES,
     idle_data::RULES,
     idle_close::RULES,

@@ -1,6 +1,7 @@
 //! WHY-44: the program said why it ended the connection.
 
-use crate::findings::across::ended_websockets::{EndKind, WebSocketEnd, end_of};
+use crate::findings::across::ended_websockets::{EndKind, WebSocketEnd, end_of, names_heartbeat};
+use crate::findings::causes::heartbeat_failed::has_failed;
 use crate::findings::causes::program_errors::{ErrorForm, ProgramError};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
@@ -84,7 +85,9 @@ fn last_error<'a>(
             ErrorForm::Json => before <= AFTER_ERROR && sender == of_ender,
             ErrorForm::Text => before <= AFTER_ERROR && sender == of_ender && !end.code_is_normal(),
         };
-    is_prompt.then_some((sender, message, error))
+    // How the heartbeat failed says more than that it did.
+    let is_of_heartbeat = is_prompt && names_heartbeat(&error.words) && has_failed(context);
+    (is_prompt && !is_of_heartbeat).then_some((sender, message, error))
 }
 
 /// The Close with which a server refused a connection that it had accepted, if its reason says why. Silence,

@@ -3,6 +3,7 @@
 use crate::analysis::event::{Connection, ConnectionEvent, Recognition, TcpState};
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::engine::header_class::HeaderClasses;
+use crate::findings::state::app_heartbeat::AppHeartbeatState;
 use crate::findings::state::handshake::HandshakeState;
 use crate::findings::state::health::HealthState;
 use crate::findings::state::masking_keys::MaskingKeys;
@@ -30,6 +31,8 @@ pub(crate) struct ConnectionState {
     awaits_open: bool,
     /// The server's first message to a client of Engine.IO, if it is not one of that protocol.
     pub(crate) unopened: Option<Span>,
+    /// The heartbeat of the protocol on top.
+    pub(crate) app_heartbeat: AppHeartbeatState,
     /// Silences, heartbeats, round trips, pace.
     pub(crate) health: Box<HealthState>,
 }
@@ -278,6 +281,7 @@ impl ConnectionState {
                     self.read_as(handshake);
                     self.health.accepted(handshake);
                     self.awaits_open = handshake.target().is_some_and(names_engine_io);
+                    self.app_heartbeat = AppHeartbeatState::accepted(handshake);
                 }
             }
             ConnectionEvent::UpgradeRequested(handshake) => {
@@ -429,6 +433,7 @@ impl ConnectionState {
                 if self.awaits_open && direction == Direction::ServerToClient {
                     self.opened(message);
                 }
+                self.app_heartbeat.message(direction, message);
                 let side = self.sides.get_mut(direction);
                 match message.inflation {
                     Inflation::HistoryMissing => {

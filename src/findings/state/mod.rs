@@ -1,5 +1,6 @@
 //! What is remembered of one connection.
 
+pub(crate) mod app_heartbeat;
 pub(crate) mod attempt_outcome;
 pub(crate) mod capture;
 pub(crate) mod compressibility;
