@@ -20,7 +20,8 @@ use crate::websocket::extension::SideParams;
 /// The bytes of a frame in hexadecimal: "81 85 37 fa 21 3d 7f 9f 4d 51 58" shows every bit and what
 /// it means. The notations of most programs are accepted: 8185 37fa, 0x81, 0x85, "\x81\x85",
 /// 81:85:37, a C array, lines of hexdump -C or xxd. There may be several frames, and the last may be
-/// truncated. - reads them from standard input.
+/// truncated. - reads them from standard input. If they break rules, the causes that bytes can show by
+/// themselves (WHY-01 to WHY-13) are tested on them, if --side is not given for both senders.
 ///
 /// A close code: 1006. A number of one to five digits is always a close code; write 0x1006 or "10
 /// 06" for bytes.

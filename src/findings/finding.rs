@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::analysis::event::ConnectionId;
-use crate::findings::engine::cause::Explains;
+use crate::findings::causes::is_of_streams;
+use crate::findings::engine::cause::{Cause, Explains};
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::violation::Bits;
@@ -58,16 +59,32 @@ impl Finding {
 
     /// Whether it is only a consequence of a cause that was found.
     ///
-    /// What was found earlier in the same stream than where the cause begins is not.
+    /// What was found earlier in the same stream than where the cause begins is not, nor are frames of the peer
+    /// of a sender whose stream derailed, unless they were cut off by the end.
     pub fn is_consequence_of(&self, cause: &Self) -> bool {
         let is_earlier = self.direction == cause.direction
             && self.offset.zip(cause.offset).is_some_and(|(own, of_cause)| own < of_cause);
-        self.rule.follows_from(cause.rule) && self.connection == cause.connection && !is_earlier
+        let is_of_peer = is_of_streams(cause.rule)
+            && self.direction.is_some()
+            && self.direction != cause.direction
+            && matches!(self.rule.group(), "WS-F" | "WS-M" | "PMD")
+            && !CUT_OFF.contains(&self.rule.id);
+        let is_separate = is_earlier || is_of_peer || self.connection != cause.connection;
+        self.rule.follows_from(cause.rule) && !is_separate
     }
 
     /// Whether it is a cause, and says more than something that is only worth knowing.
     pub fn is_explaining_cause(&self) -> bool {
         self.rule.is_cause() && self.explains() != Explains::Nothing
+    }
+
+    /// Its place among what explains a connection: the lower one explains more.
+    pub fn rank(&self) -> u16 {
+        if is_tolerated(self.rule, self.severity) {
+            Cause::TOLERATED_DERAILMENT
+        } else {
+            self.rule.rank()
+        }
     }
 
     /// Memory taken by one that is kept, in bytes.
@@ -76,12 +93,20 @@ impl Finding {
     }
 }
 
+/// Whether a cause is a stream that derailed although its receiver put up with it.
+pub(crate) fn is_tolerated(rule: &Rule, severity: Severity) -> bool {
+    severity == Severity::Warning && is_of_streams(rule)
+}
+
+/// Rules about frames and messages that were not whole when the connection ended.
+const CUT_OFF: &[&str] = &["WS-F15"];
+
 /// The cause that explains what was found on a connection: of several, the one that explains most.
 ///
 /// Every view takes it from here, and asks [`Finding::is_consequence_of`] what follows from it.
 pub fn first_cause<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<&'f Finding> {
     let causes = findings.into_iter().filter(|finding| finding.is_explaining_cause());
-    causes.min_by_key(|finding| (finding.rule.rank(), finding.first.packet))
+    causes.min_by_key(|finding| (finding.rank(), finding.first.packet))
 }
 
 /// The addresses of a connection.

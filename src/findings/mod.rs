@@ -26,7 +26,7 @@ pub use self::engine::checker::Checker;
 pub use self::engine::rule::{AppliesTo, Example, Rule};
 pub use self::engine::rule_name::{RuleName, UnknownName};
 pub use self::engine::severity::Severity;
-pub use self::engine::snippet::{judge_frames, sender_by_mask};
+pub use self::engine::snippet::{JudgedFrames, explain_frames, judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
 pub use self::finding::{ExcludedCause, Finding, Findings, Peers, Revision, first_cause};
 pub use self::named::{ConnectionName, NamedConnections};

@@ -11,7 +11,7 @@ use self::page::Page;
 use super::style::Style;
 use crate::describe::frame::FrameContext;
 use crate::describe::frame::drawing::Borders;
-use crate::findings::{Bits, Finding, Rule, judge_frames};
+use crate::findings::{Bits, Finding, Rule, explain_frames};
 use crate::stream::{length_u64, length_usize};
 use crate::websocket::frame::{FrameHeader, frame_header};
 use crate::websocket::sync::is_text;
@@ -37,13 +37,16 @@ pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
     let end = found.last().map_or(0, GivenFrame::end);
     let (explained, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
     let messages = message::messages(explained, options.context);
-    let findings = judge_frames(explained, options.context.direction, options.context.compression);
+    let FrameContext { direction, compression } = options.context;
+    // What explains them may show only in what follows.
+    let judged = explain_frames(bytes, direction, compression);
+    let findings = &judged.findings;
     for (index, frame) in found.iter().enumerate() {
         if index > 0 {
             page.blank();
             page.blank();
         }
-        let broken = broken_bits(&findings, frame);
+        let broken = broken_bits(findings, frame);
         frame::explain(&mut page, frame, FramePlace { index, of: found.len() }, broken);
         for message in messages.iter().filter(|message| message.end == frame.end()) {
             message::explain(&mut page, message);
@@ -54,7 +57,7 @@ pub fn frames(bytes: &[u8], options: &ExplainOptions) -> String {
         let rest = page::number(rest.len());
         page.paragraph(0, &format!("{rest} more bytes follow, which are not explained here."));
     }
-    rule::judge(&mut page, &findings, explained);
+    rule::judge(&mut page, &judged, bytes);
     page.finish()
 }
 

@@ -1,5 +1,8 @@
 //! WebSocket frames (RFC 6455 §5.2) and compressed payloads (RFC 7692 §7.2.1).
 
+use std::io::Write;
+
+use flate2::write::{GzEncoder, ZlibEncoder};
 use flate2::{Compress, FlushCompress};
 
 /// A frame of a server: `first` is its first byte, with FIN, RSV and opcode.
@@ -69,4 +72,23 @@ pub(crate) fn deflate(compress: &mut Compress, content: &[u8]) -> Vec<u8> {
     assert!(payload.ends_with(&[0, 0, 0xff, 0xff]), "flushed to a byte boundary");
     payload.truncate(payload.len() - 4);
     payload
+}
+
+/// A compressor of permessage-deflate that has seen nothing.
+pub(crate) fn compressor() -> Compress {
+    Compress::new(flate2::Compression::default(), false)
+}
+
+/// Bytes in gzip's format (RFC 1952).
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut coder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    coder.write_all(content).unwrap();
+    coder.finish().unwrap()
+}
+
+/// Bytes in zlib's format (RFC 1950).
+pub(crate) fn zlib(content: &[u8]) -> Vec<u8> {
+    let mut coder = ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    coder.write_all(content).unwrap();
+    coder.finish().unwrap()
 }

@@ -85,24 +85,41 @@ fn chunk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What gzip (RFC 1952) or zlib (RFC 1950) compressed, with frames in it.
 fn compressed(stream: &DerailedStream<'_>, start: u64) -> Option<Explained> {
     let bytes = stream.from(start);
-    // Magic, deflate, no flags; time, flags of the compressor and system follow.
-    let [0x1f, 0x8b, 0x08, 0x00, _, _, _, _, _, _, deflated @ ..] = bytes else { return None };
+    let (name, deflated) = match bytes {
+        // Magic, deflate, no flags; time, flags of the compressor and system follow.
+        [0x1f, 0x8b, 0x08, 0x00, _, _, _, _, _, _, deflated @ ..] => (GZIP, deflated),
+        // Deflate, a window of 32 KiB or less, and a check of both bytes.
+        [first, second, deflated @ ..] if is_zlib(*first, *second) => (ZLIB, deflated),
+        _ => return None,
+    };
     let content = inflated_part(deflated);
     let frames = frames_in(stream.direction, &content);
     let (words, repaired) = match frames {
         Some(frames) => (format!("; decompressed, it is {}", frames.in_words), frames.repaired),
-        None => (String::new(), Vec::new()),
+        // The first bytes of zlib are too few to show it by themselves.
+        None if name == GZIP => (String::new(), Vec::new()),
+        None => return None,
     };
     Some(Explained {
         start,
         end: start.saturating_add(length_u64(bytes.len())),
-        evidence: format!(
-            "what follows the handshake begins with the magic bytes of gzip, 1f 8b 08{words}"
-        ),
+        evidence: format!("what follows the handshake begins with {name}{words}"),
         repaired,
         remedy: None,
     })
 }
+
+/// Whether two bytes are the header of a zlib stream (RFC 1950 §2.2) without a dictionary.
+fn is_zlib(first: u8, second: u8) -> bool {
+    let check = u16::from_be_bytes([first, second]) % 31;
+    first & 0x0f == 8 && first >> 4 <= 7 && second & 0x20 == 0 && check == 0
+}
+
+/// How a stream in gzip's format is recognized.
+const GZIP: &str = "the magic bytes of gzip, 1f 8b 08";
+
+/// How a stream in zlib's format is recognized: HTTP calls it deflate (RFC 9110 §8.4.1.2).
+const ZLIB: &str = "the header of zlib (the content coding \"deflate\")";
 
 /// Frames that were found within a coding.
 struct CodedFrames {
@@ -143,7 +160,7 @@ const MOST_EXTENSION: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::frame::{masked, plain};
+    use crate::testkit::frame::{masked, plain, zlib};
 
     fn frame(direction: Direction, payload: &[u8]) -> Vec<u8> {
         match direction {
@@ -187,12 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn frames_in_zlib_are_found() {
+        let frame = plain(0x81, b"hello hello hello");
+        let found = found(Direction::ServerToClient, &zlib(&frame)).unwrap();
+        assert_eq!(found.repaired[0].content, b"hello hello hello");
+    }
+
+    #[test]
     fn what_only_looks_like_it_is_not() {
         for direction in Direction::BOTH {
             let rows: &[&[u8]] = &[
                 b"5\r\nhello\r\n",
                 b"login: \r\n",
                 b"\x1f\x8b",
+                b"\x78\x9c and other bytes",
                 &[b"ff\r\n", &frame(direction, b"hello")[..]].concat(),
                 &frame(direction, b"5\r\nhello\r\n"),
             ];

@@ -5,11 +5,14 @@ use super::derailed::{
     Certainty, Content, DerailedStream, Explained, FrameSlice, RepairedMessage, unmasked,
 };
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
-use crate::findings::words::counted;
-use crate::stream::length_u64;
+use crate::findings::engine::violation::Violations;
+use crate::findings::state::recent_messages::RecentMessage;
+use crate::findings::words::{counted, packets_in_words};
+use crate::stream::{Direction, Side, length_u64};
 use crate::text::words::hex;
 use crate::websocket::Opcode;
 
@@ -33,8 +36,41 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, length_off);
+        if violations.is_empty() {
+            counted_nul(context, violations);
+        }
     })],
 }];
+
+/// Reports a NUL that was sent as part of a text, and counted: the stream is intact, but most receivers cannot
+/// read the text.
+///
+/// Only JSON shows that it was complete before. Protocols that end their messages with NUL (STOMP) do not
+/// begin them with a bracket.
+fn counted_nul(context: &CauseContext<'_>, violations: &mut Violations) {
+    let is_ended = |message: &RecentMessage| {
+        let value = message.content.strip_suffix(b"\0");
+        message.opcode == Opcode::Text && value.is_some_and(derailed::is_json)
+    };
+    for direction in Direction::BOTH {
+        let recent = &context.subject.state.sides.get(direction).recent;
+        let Some(message) = recent.backwards().find(|message| is_ended(message)) else { continue };
+        violations
+            .add(format!(
+                "the text of {} ends with a NUL after a complete JSON value",
+                packets_in_words(message.span)
+            ))
+            .direction(direction)
+            .side(Side::sender(direction))
+            .span(message.span)
+            .remedy(
+                "The terminating NUL of a string is sent and counted. Send the text without it: its \
+                 length is strlen(text), not sizeof or strlen + 1.",
+            )
+            .severity(derailed::severity(context, direction));
+        return;
+    }
+}
 
 /// Tests whether the next frame starts a few bytes before or after the declared end of a frame.
 ///
@@ -202,7 +238,8 @@ const MOST: u64 = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::Direction::{self, ClientToServer as C, ServerToClient as S};
+    use crate::findings::fixture::Scenario;
+    use crate::stream::Direction::{ClientToServer as C, ServerToClient as S};
     use crate::testkit::frame::{masked, masked_with, plain};
 
     const KEY: [u8; 4] = [0x12, 0xf4, 0x56, 0x9a];
@@ -275,6 +312,20 @@ mod tests {
                 assert!(found.remedy.unwrap().contains(word));
                 assert_eq!(found.repaired[0].content, b"some words");
             }
+        }
+    }
+
+    #[test]
+    fn a_counted_nul_is_trouble() {
+        let rows: &[(&[u8], &[&str])] = &[
+            (b"{\"a\":1}\0", &["WHY-05 server"]),
+            (b"{\"a\":1}", &[]),
+            (b"CONNECTED\nversion:1.2\n\n\0", &[]),
+        ];
+        for (text, causes) in rows {
+            let mut scenario = Scenario::new();
+            scenario.upgraded().server(&plain(0x81, text)).client(&masked(0x81, b"[]")).close();
+            assert_eq!(scenario.causes(), *causes);
         }
     }
 

@@ -67,6 +67,11 @@ impl Masking {
     /// Tests it on the first message, and on those after it as long as the first one is too short.
     fn holds(self, stream: &DerailedStream<'_>, messages: &[MessageSlice]) -> Option<Explained> {
         let first = messages.first()?;
+        let declared = first.payload(stream)?;
+        if Content::of(&declared).is_some() {
+            // It is a text as its header says.
+            return None;
+        }
         let mut seen = 0;
         let mut repaired = Vec::new();
         for message in messages {

@@ -33,7 +33,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
             let Some(past) = context.subject.past.iter().find(is_wrong) else { continue };
             let recent = &context.subject.state.sides.get(direction).recent;
             let message = recent.backwards().find(|message| {
-                message.opcode == Opcode::Text && std::str::from_utf8(&message.content).is_err()
+                let is_inside = past.span.is_some_and(|span| {
+                    message.span.start <= span.start && span.start < message.span.end
+                });
+                let is_invalid = std::str::from_utf8(&message.content).is_err();
+                message.opcode == Opcode::Text && (is_inside || is_invalid)
             });
             let Some(message) = message else { continue };
             let Some((encoding, text)) = read_otherwise(&message.content) else { continue };
@@ -69,8 +73,10 @@ fn read_otherwise(bytes: &[u8]) -> Option<(&'static str, String)> {
     if high.saturating_mul(4) <= bytes.len() && is_western(bytes, &western) {
         return Some(("ISO-8859-1 (Latin-1) or Windows-1252", western));
     }
-    let cyrillic = decode(bytes, &WINDOWS_1251);
-    is_cyrillic(bytes, &cyrillic).then_some(("Windows-1251", cyrillic))
+    CYRILLIC.iter().find_map(|(name, table)| {
+        let cyrillic = decode(bytes, table);
+        is_cyrillic(bytes, &cyrillic).then_some((*name, cyrillic))
+    })
 }
 
 /// Reads each byte above 7f by a table.
@@ -89,6 +95,36 @@ const LATIN_1: fn(u8) -> char = |byte| match byte {
     0x96 | 0x97 => '–',
     0x81..=0x84 | 0x86..=0x90 | 0x95 | 0x98..=0x9f => char::REPLACEMENT_CHARACTER,
     _ => char::from(byte),
+};
+
+/// An encoding, and what the bytes above 7f mean in it.
+type Encoding = (&'static str, fn(u8) -> char);
+
+/// Encodings of Cyrillic text.
+const CYRILLIC: &[Encoding] =
+    &[("Windows-1251", WINDOWS_1251), ("KOI8-R", KOI8_R), ("ISO-8859-5", ISO_8859_5)];
+
+/// RFC 1489: letters in the order of the Latin ones that they sound like, small ones first.
+const KOI8_R: fn(u8) -> char = |byte| {
+    let small = |at: u8| "юабцдефгхийклмнопярстужвьызшэщчъ".chars().nth(usize::from(at));
+    let letter = match byte {
+        0xc0..=0xdf => small(byte - 0xc0),
+        0xe0..=0xff => small(byte - 0xe0).and_then(|letter| letter.to_uppercase().next()),
+        0xa3 => Some('ё'),
+        0xb3 => Some('Ё'),
+        _ => None,
+    };
+    letter.unwrap_or(char::REPLACEMENT_CHARACTER)
+};
+
+const ISO_8859_5: fn(u8) -> char = |byte| match byte {
+    0xb0..=0xef => {
+        char::from_u32(0x410 + u32::from(byte) - 0xb0).unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+    0xa1 => 'Ё',
+    0xf1 => 'ё',
+    0xf0 => '№',
+    _ => char::REPLACEMENT_CHARACTER,
 };
 
 const WINDOWS_1251: fn(u8) -> char = |byte| match byte {
@@ -174,6 +210,9 @@ mod tests {
         }},
         RuleCase { name: "Russian words in Windows-1251", near: &[], fires: &["WHY-12 client"], play: |s| {
             s.upgraded().client(&masked(0x81, b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0 \xf1\xe5\xe3\xee\xe4\xed\xff")).server(&plain(0x88, b"\x03\xef"));
+        }},
+        RuleCase { name: "Russian words in KOI8-R", near: &[], fires: &["WHY-12 server"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"\xf0\xd2\xc9\xd7\xc5\xd4, \xcb\xc1\xcb \xc4\xc5\xcc\xc1 \xd3\xc5\xc7\xcf\xc4\xce\xd1")).client(&masked(0x88, b"\x03\xef"));
         }},
         RuleCase { name: "bytes that are not text at all", near: &["WHY-12"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"\x91\xf3\x80\xc7\x1f\x00\xd9\xee\xfa\x82\x93\x07")).client(&masked(0x88, b"\x03\xef"));

@@ -288,7 +288,7 @@ fn header_in_words(stream: &DerailedStream<'_>, frame: &FrameSlice) -> String {
 const MOST_INSERTED: usize = 8;
 
 /// Bytes that are tried as the start of a frame, for one outer frame.
-const MOST_WORK: usize = 1 << 18;
+const MOST_WORK: usize = 1 << 20;
 
 /// Bytes of an inner payload that may have been written in two pieces at most.
 const MOST_ALTERNATING: usize = 2 << 10;

@@ -53,6 +53,10 @@ impl Cause {
     /// same.
     pub const TOLERATED_VIOLATION: u16 = 685;
 
+    /// The rank of a stream that derailed if its receiver put up with it: what ended the connection later comes
+    /// first.
+    pub(crate) const TOLERATED_DERAILMENT: u16 = 1_189;
+
     /// The lowest rank of a cause that only several connections show.
     pub(crate) const OF_SEVERAL: u16 = 1_170;
 

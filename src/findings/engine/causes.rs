@@ -1,10 +1,13 @@
 //! Tests the causes on a connection that has ended.
 
+use crate::findings::causes::is_of_streams;
+use crate::findings::engine::cause::Cause;
 use crate::findings::engine::connection::{Breach, Breaches};
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::dispatch::RULES_BY_TRIGGER;
+use crate::findings::engine::rule::Rule;
 use crate::findings::engine::violation::ViolationPlace;
-use crate::findings::finding::ExcludedCause;
+use crate::findings::finding::{ExcludedCause, is_tolerated};
 use crate::stream::Direction;
 
 /// What came of the test of all causes on a connection.
@@ -18,16 +21,30 @@ pub(super) struct TestedCauses {
 
 /// Tests all causes, and adds the one with the lowest rank of those that hold.
 pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> TestedCauses {
+    test_some(context, found, |_| true)
+}
+
+/// The same for those causes that the bytes of a stream show by themselves.
+pub(super) fn test_of_streams(context: &CauseContext<'_>, found: &mut Breaches) {
+    test_some(context, found, is_of_streams);
+}
+
+fn test_some(
+    context: &CauseContext<'_>,
+    found: &mut Breaches,
+    is_tested: fn(&Rule) -> bool,
+) -> TestedCauses {
     let mut excluded = Vec::new();
     let mut best: Option<(u16, Breach)> = None;
-    for (by, check) in &RULES_BY_TRIGGER.cause {
-        let rank = by.rule.rank();
+    for (by, check) in RULES_BY_TRIGGER.cause.iter().filter(|(by, _)| is_tested(by.rule)) {
         found.violations.set_place(ViolationPlace::default());
         check(context, &mut found.violations);
         if let Some(because) = found.violations.take_excluded() {
             excluded.push(ExcludedCause { rule: by.rule, because });
         }
         let Some(violation) = found.violations.take().into_iter().next() else { continue };
+        let is_tolerated = violation.severity.is_some_and(|it| is_tolerated(by.rule, it));
+        let rank = if is_tolerated { Cause::TOLERATED_DERAILMENT } else { by.rule.rank() };
         if best.as_ref().is_none_or(|(lowest, _)| rank < *lowest) {
             best = Some((rank, Breach { by: *by, violation }));
         }

@@ -3,7 +3,9 @@
 //! For each event, the rules that see its connection only are asked first, then those that compare it with
 //! others.
 
-use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind};
+use crate::analysis::event::{
+    Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Outcome,
+};
 use crate::findings::across::Across;
 use crate::findings::across::related::{Knowledge, RelatedConnections};
 use crate::findings::engine::cause::Cause;
@@ -24,7 +26,7 @@ use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
 use crate::findings::state::past_findings::{MOST_PAST_FINDINGS, PastFinding};
 use crate::findings::state::stream_window::{StreamWindow, WindowBudget};
-use crate::stream::{Chunk, Direction, Origin, PerDirection};
+use crate::stream::{Chunk, Direction, Origin, PerDirection, Timestamp};
 use crate::websocket::Opcode;
 
 /// Asks the rules.
@@ -209,6 +211,28 @@ impl Checker {
         if !tested.excluded.is_empty() {
             out.excluded(connection.id, tested.excluded);
         }
+    }
+
+    /// Tests the causes that bytes show by themselves on a connection of which nothing else is known, and reports
+    /// the one that explains most.
+    pub(super) fn find_cause_of_stream(
+        &mut self,
+        connection: &Connection,
+        out: &mut impl Findings,
+    ) {
+        let Some(Some(slot)) = self.slots.get(connection.slot) else { return };
+        let ending = Ending {
+            outcome: Outcome::Aborted,
+            relevant: true,
+            unseen: Some(Direction::ClientToServer),
+            watched_until: Timestamp::default(),
+        };
+        let state = &slot.checker.state;
+        let subject = CauseSeen { ending, state, past: &slot.past, windows: &slot.windows };
+        let (across, settings) = (&self.across, &self.settings);
+        let context = ComparisonContext { connection, across, settings, subject };
+        causes::test_of_streams(&context, &mut self.found);
+        self.report(connection, Origin::default(), out);
     }
 
     /// Gives the findings about an event, or counts them if their rule has been broken often.

@@ -7,6 +7,7 @@ use crate::analysis::event::{
 };
 use crate::findings::engine::checker::Checker;
 use crate::findings::engine::rule::Rule;
+use crate::findings::engine::severity::Severity;
 use crate::findings::finding::Finding;
 use crate::findings::finding::Findings;
 use crate::findings::settings::Settings;
@@ -15,6 +16,17 @@ use crate::stream::{Chunk, Direction, Origin};
 use crate::websocket::extension::{DeflateParams, SideParams};
 use crate::websocket::frame::frame_header;
 use crate::websocket::{Compression, Decoder, Shared, Start};
+
+/// What frames show on their own.
+#[derive(Debug)]
+pub struct JudgedFrames {
+    /// Who sent them.
+    pub direction: Direction,
+    /// The rules that they break.
+    pub findings: Vec<Finding>,
+    /// What explains these.
+    pub cause: Option<Finding>,
+}
 
 /// Judges frames that follow one another in one direction; the last may be cut short.
 ///
@@ -25,8 +37,32 @@ pub fn judge_frames(
     direction: Option<Direction>,
     compression: Compression,
 ) -> Vec<Finding> {
-    let direction = direction.unwrap_or_else(|| sender_by_mask(bytes));
-    let connection = connection();
+    judge(bytes, direction.unwrap_or_else(|| sender_by_mask(bytes)), compression).findings
+}
+
+/// Judges frames, and finds what explains the rules that they break.
+///
+/// If `direction` is not given, they are tried as those of both peers, since a mask may be what was misread;
+/// what explains more is taken.
+pub fn explain_frames(
+    bytes: &[u8],
+    direction: Option<Direction>,
+    compression: Compression,
+) -> JudgedFrames {
+    let by_mask = sender_by_mask(bytes);
+    let judged = judge(bytes, direction.unwrap_or(by_mask), compression);
+    let is_wrong = judged.findings.iter().any(|finding| finding.severity == Severity::Error);
+    if direction.is_some() || !is_wrong {
+        return judged;
+    }
+    let reverse = judge(bytes, by_mask.reverse(), compression);
+    let rank = |judged: &JudgedFrames| judged.cause.as_ref().map_or(u16::MAX, |it| it.rule.rank());
+    if rank(&reverse) < rank(&judged) { reverse } else { judged }
+}
+
+fn judge(bytes: &[u8], direction: Direction, compression: Compression) -> JudgedFrames {
+    let mut connection = connection();
+    *connection.compression.get_mut(direction) = compression;
     let mut checker = Checker::new(Settings { each: u64::MAX, ..Settings::default() });
     let mut found = SnippetFindings::default();
     checker.remember(connection.slot);
@@ -47,20 +83,26 @@ pub fn judge_frames(
     };
     let mut decoder = Decoder::new(compression, Start::Boundary);
     let settings =
-        crate::websocket::Settings { keep: 0, digest: false, inflated_bytes: MOST_INFLATED };
+        crate::websocket::Settings { keep: KEPT, digest: false, inflated_bytes: MOST_INFLATED };
     let mut shared = Shared::new(settings);
+    let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
+    checker.stream_bytes(&connection, direction, chunk);
     let mut emit = |event: ConnectionEvent<'_>| {
         let kind = EventKind::Connection(&connection, event);
         checker.event(&Event { origin: Origin::default(), kind }, &mut found);
     };
-    let chunk = Chunk { offset: 0, bytes, origin: Origin::default() };
     decoder.push(chunk, &mut shared, &mut |seen| {
         emit(ConnectionEvent::of_frames(direction, seen));
     });
     if let Some((bytes, span)) = decoder.partial_header() {
         emit(ConnectionEvent::HeaderUnfinished(direction, bytes, span));
     }
-    found.list
+    let count = found.list.len();
+    checker.find_cause_of_stream(&connection, &mut found);
+    // Frames are what was asked about, whether they have to do with WebSocket or not.
+    let cause = found.list.split_off(count).into_iter().next();
+    let cause = cause.map(|cause| Finding { severity: cause.full, ..cause });
+    JudgedFrames { direction, findings: found.list, cause }
 }
 
 /// Who sends a frame that is masked, or is not (RFC 6455 §5.1).
@@ -95,6 +137,9 @@ impl Findings for SnippetFindings {
 
     fn folded(&mut self, _: &'static Rule, _: ConnectionId, _: u64) {}
 }
+
+/// Bytes of each message that are kept for causes.
+const KEPT: usize = 1 << 10;
 
 /// Bytes to which a message is inflated at most.
 const MOST_INFLATED: u64 = 16 << 20;
@@ -140,6 +185,37 @@ mod tests {
         ];
         for (name, bytes, direction, compression, expected) in rows {
             assert_eq!(ids(bytes, *direction, *compression), *expected, "{name}");
+        }
+    }
+
+    /// Bytes, who sent them, and their cause.
+    type CauseRow<'a> = (&'a str, &'a [u8], Option<Direction>, Option<&'a str>);
+
+    #[test]
+    fn a_cause_is_found_in_the_bytes_alone() {
+        use Direction::{ClientToServer, ServerToClient};
+        let text =
+            b"{\"items\":[1,2,3],\"note\":\"a text of more than 125 bytes, so that its length \
+            does not fit into the seven bits of a short one, and not by far\"}";
+        let second = u8::try_from(text.len()).unwrap();
+        let overflow = [&[0x81, second][..], text, b"\x81\x02hi\x81\x02ho"].concat();
+        let characters = [b"\x81\x05", "Grüße".as_bytes(), b"\x81\x02hi\x81\x02ho"].concat();
+        #[rustfmt::skip]
+        let rows: &[CauseRow<'_>] = &[
+            ("healthy", b"\x81\x05Hello\x81\x02hi", None, None),
+            ("characters counted", &characters, None, Some("WHY-02")),
+            ("128 and more in 7 bits", &overflow, Some(ServerToClient), Some("WHY-03")),
+            ("the same, with MASK as if a client had sent it", &overflow, None, Some("WHY-03")),
+            ("MASK is set, nothing is masked", b"\x81\x95\x37\xfa\x21\x3dHello, how do you do?!", None, Some("WHY-10")),
+            ("Latin-1", b"\x81\x16Sch\xf6ne Gr\xfc\xdfe aus K\xf6ln.", None, Some("WHY-12")),
+            ("a second response", b"HTTP/1.1 400 Bad Request\r\n\r\n", Some(ServerToClient), Some("WHY-08")),
+            ("only a rule is broken", b"\x81\x05Hello", Some(ClientToServer), None),
+            ("cut short", b"\x81\x05Hel", None, None),
+        ];
+        for (name, bytes, direction, expected) in rows {
+            let judged = explain_frames(bytes, *direction, Compression::None);
+            let cause = judged.cause.as_ref().map(|cause| cause.rule.id);
+            assert_eq!(cause, *expected, "{name}: {:?}", judged.findings);
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) fn sort<'f>(
 ) -> Vec<&'f Finding> {
     let mut sorted: Vec<&Finding> = findings.collect();
     let rank = |finding: &Finding| {
-        if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { finding.rule.rank() }
+        if is_tolerated(finding) { Cause::TOLERATED_VIOLATION } else { finding.rank() }
     };
     sorted.sort_by_key(|finding| (!finding.rule.is_cause(), rank(finding), finding.first.packet));
     let ids: Vec<&str> = sorted.iter().map(|finding| finding.rule.id).collect();

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use super::page::Page;
 use super::{broken_bits, frame, walk};
 use crate::describe::frame::{FrameContext, anatomy};
-use crate::findings::{AppliesTo, Bits, Example, Finding, Rule, Severity, judge_frames};
-use crate::stream::{Direction, length_usize};
+use crate::findings::{
+    AppliesTo, Bits, Example, Finding, JudgedFrames, Rule, Severity, judge_frames,
+};
+use crate::stream::{Direction, Side, length_usize};
 use crate::text::escape::escape;
 use crate::text::role::Role;
 use crate::websocket::Compression;
@@ -89,35 +91,62 @@ fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Directio
     page.paragraph(4, &format!("wslens explain {side}{deflate}\"{hex}\""));
 }
 
-/// Says what rules frames break by themselves, at the end of their page.
-pub(super) fn judge(page: &mut Page, findings: &[Finding], bytes: &[u8]) {
+/// Says what rules frames break by themselves, and what explains that, at the end of their page.
+pub(super) fn judge(page: &mut Page, judged: &JudgedFrames, bytes: &[u8]) {
     page.blank();
-    if findings.is_empty() {
+    let (cause, findings) = (judged.cause.as_ref(), &judged.findings);
+    if let Some(cause) = cause {
+        page.heading("The cause");
+        found(page, cause, bytes);
+        let sender = Side::sender(judged.direction).name();
+        page.paragraph(4, &format!("Tested on these bytes as those of a {sender}."));
+    }
+    let is_consequence = |finding: &&Finding| cause.is_some_and(|it| finding.is_consequence_of(it));
+    let (consequences, broken): (Vec<_>, Vec<_>) = findings.iter().partition(is_consequence);
+    if !consequences.is_empty() {
+        page.blank();
+        page.heading("Consequences");
+        page.blank();
+        for finding in consequences {
+            page.paragraph(2, &format!("{}  {}", finding.rule.id, finding.rule.title));
+        }
+    }
+    if cause.is_none() && broken.is_empty() {
         page.paragraph(0, "No rule is broken, as far as these bytes alone show.");
+    }
+    if broken.is_empty() {
         return;
     }
-    page.heading(if findings.len() == 1 {
-        "The rule that is broken"
-    } else {
-        "The rules that are broken"
-    });
-    for finding in findings {
+    if cause.is_some() {
         page.blank();
-        let (mark, role) = match finding.severity {
-            Severity::Error => ("✖", Role::Error),
-            Severity::Warning => ("▲", Role::Warning),
-            Severity::Note => ("·", Role::Dim),
-        };
-        page.push("  ");
-        page.words(role, &format!("{mark} {}  ", finding.rule.id));
-        page.words(Role::Title, finding.rule.title);
-        page.end_line();
-        page.paragraph(4, &place(finding, bytes));
-        page.paragraph(4, finding.rule.explanation);
-        page.paragraph(4, &format!("Do: {}", finding.remedy));
-        if !finding.rule.section.is_empty() {
-            page.paragraph(4, finding.rule.section);
-        }
+    }
+    page.heading(match (cause.is_some(), broken.len()) {
+        (true, _) => "Other findings",
+        (false, 1) => "The rule that is broken",
+        (false, _) => "The rules that are broken",
+    });
+    for finding in broken {
+        found(page, finding, bytes);
+    }
+}
+
+/// What was found, why, and what to do.
+fn found(page: &mut Page, finding: &Finding, bytes: &[u8]) {
+    page.blank();
+    let (mark, role) = match finding.severity {
+        Severity::Error => ("✖", Role::Error),
+        Severity::Warning => ("▲", Role::Warning),
+        Severity::Note => ("·", Role::Dim),
+    };
+    page.push("  ");
+    page.words(role, &format!("{mark} {}  ", finding.rule.id));
+    page.words(Role::Title, finding.rule.title);
+    page.end_line();
+    page.paragraph(4, &place(finding, bytes));
+    page.paragraph(4, finding.rule.explanation);
+    page.paragraph(4, &format!("Do: {}", finding.remedy));
+    if !finding.rule.section.is_empty() {
+        page.paragraph(4, finding.rule.section);
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use self::content::{
 pub(crate) use self::explained::{Explained, RepairedMessage};
 pub(crate) use self::message::MessageSlice;
 
-pub(super) use self::report::test;
+pub(super) use self::report::{severity, test};
 pub(crate) use self::stream::DerailedStream;
 
 /// What follows from a stream that derails: rules about frames, messages and what is in them, and how the

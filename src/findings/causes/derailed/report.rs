@@ -23,7 +23,7 @@ pub(in crate::findings::causes) fn test(
             let span = span(context, direction, &explained);
             let violation = violations.add(explained.in_words());
             violation.direction(direction).side(Side::sender(direction)).span(span);
-            violation.severity(severity(context));
+            violation.severity(severity(context, direction));
             if let Some(remedy) = explained.remedy {
                 violation.remedy(remedy);
             }
@@ -45,17 +45,34 @@ fn span(context: &CauseContext<'_>, direction: Direction, explained: &Explained)
     Span { start: explained.start, end: explained.end, first, last: last.unwrap_or(first) }
 }
 
-/// As bad as the outcome: an error if the connection failed, otherwise a warning.
-pub(in crate::findings::causes) fn severity(context: &CauseContext<'_>) -> Severity {
+/// As bad as the outcome: an error if the connection failed; a warning if it closed properly, or if the receiver
+/// took what was sent and continued for some time, so that it ended for another reason.
+pub(in crate::findings::causes) fn severity(
+    context: &CauseContext<'_>,
+    direction: Direction,
+) -> Severity {
     let sides = &context.subject.state.sides;
     let is_failure = |side: Direction| {
         let code = sides.get(side).close.as_ref().and_then(|close| close.code);
         code.is_some_and(CloseCode::is_failure)
     };
+    if Direction::BOTH.into_iter().any(is_failure) {
+        return Severity::Error;
+    }
+    let receiver = sides.get(direction.reverse());
+    let has_continued = || {
+        let violation = sides.get(direction).fatal_violation.as_ref();
+        let times = violation.zip(receiver.latest).filter(|_| receiver.went_on.is_some());
+        times.is_some_and(|(violation, latest)| {
+            latest.time.waited_since(violation.span.last.time) >= SOME_TIME
+        })
+    };
     match context.subject.ending.outcome {
-        Outcome::Open | Outcome::Closed if !Direction::BOTH.into_iter().any(is_failure) => {
-            Severity::Warning
-        }
+        Outcome::Open | Outcome::Closed => Severity::Warning,
+        _ if has_continued() => Severity::Warning,
         _ => Severity::Error,
     }
 }
+
+/// Nanoseconds after which a receiver that continues has taken what it received.
+const SOME_TIME: u64 = 1_000_000_000;
