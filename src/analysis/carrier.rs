@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::analysis::dns::Lookup;
-use crate::analysis::intermediary::{Intermediary, StrayBytes};
+use crate::analysis::intermediary::{Intermediary, IntermediaryKind, StrayBytes};
 use crate::analysis::offsets::OffsetMap;
 use crate::analysis::tcp_health::{Network, Unanswered};
 use crate::capture::LocalSockets;
-use crate::stream::{Direction, Origin, PerDirection};
+use crate::stream::{Direction, Origin, PerDirection, Span};
 use crate::tcp::TcpState;
 use crate::tls;
 
@@ -98,6 +98,14 @@ impl Carrier {
     /// What the last proxy that was asked was to be connected to: `example.org:443`. May contain anything.
     pub fn target(&self) -> Option<String> {
         self.intermediaries.iter().rev().find_map(Intermediary::target)
+    }
+
+    /// Where the PROXY header is with which a proxy began, if one did.
+    pub fn proxy_header(&self) -> Option<Span> {
+        self.intermediaries.iter().find_map(|it| match &it.kind {
+            IntermediaryKind::Header(_) => Some(it.span),
+            IntermediaryKind::Socks(_) | IntermediaryKind::Connect { .. } => None,
+        })
     }
 
     /// Notes a proxy on the way, after those that are known.

@@ -20,6 +20,14 @@ pub(crate) struct ComparedRequest {
     pub(crate) connection: ConnectionId,
     server: SocketAddr,
     head: Box<Head>,
+    answer: Answered,
+}
+
+/// Whether a response came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answered {
+    Yes,
+    No,
 }
 
 /// What distinguishes a request that was refused from one that the same server accepted.
@@ -29,6 +37,13 @@ pub(crate) struct RequestDifference {
     pub(crate) accepted: ConnectionId,
     /// The differences in words.
     pub(crate) words: String,
+}
+
+impl ComparedRequest {
+    /// Whether a response came.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answer == Answered::Yes
+    }
 }
 
 impl ComparedRequests {
@@ -50,7 +65,8 @@ impl ComparedRequests {
             list.pop_front();
         }
         let (head, server) = (Box::new(request.clone()), connection.server);
-        list.push_back(ComparedRequest { connection: connection.id, server, head });
+        let answer = if handshake.response.is_some() { Answered::Yes } else { Answered::No };
+        list.push_back(ComparedRequest { connection: connection.id, server, head, answer });
     }
 
     /// The requests that were not accepted.
@@ -72,7 +88,43 @@ impl ComparedRequests {
                 RequestDifference { accepted: accepted.connection, words: words.join("; ") },
             ))
         });
-        found.min_by_key(|(count, _)| *count).map(|(_, difference)| difference)
+        let least = found.min_by_key(|(count, _)| *count).map(|(_, difference)| difference);
+        least.or_else(|| self.longer(refused))
+    }
+
+    /// A request without a response that is much longer than all that the same server accepted, however else they
+    /// differ: a server whose buffer is too small for a head waits for an end that it has dropped.
+    fn longer(&self, refused: &ComparedRequest) -> Option<RequestDifference> {
+        let target = |head: &Head| path(head.target().unwrap_or_default()).to_vec();
+        let accepted = self
+            .accepted
+            .iter()
+            .filter(|it| it.server == refused.server && target(&it.head) == target(&refused.head));
+        let longest = accepted.max_by_key(|it| it.head.span.length())?;
+        let (size, other) = (refused.head.span.length(), longest.head.span.length());
+        let is_longer =
+            size > other.saturating_add(other / 2).max(other.saturating_add(LEAST_MORE));
+        if refused.is_answered() || !is_longer {
+            return None;
+        }
+        let mut added: Vec<(usize, String)> = Vec::new();
+        for (name, value) in refused.head.fields() {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if longest.head.header(&name).is_none() {
+                added.push((name.len().saturating_add(value.len()), name));
+            }
+        }
+        added.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+        let added: Vec<String> = added.into_iter().map(|(_, name)| name).take(SHOWN).collect();
+        let by = if added.is_empty() {
+            String::new()
+        } else {
+            format!(", mostly because of {}", added.join(", "))
+        };
+        let words = format!(
+            "its head has {size} bytes, the longest that was accepted {other}{by}; it was never answered"
+        );
+        Some(RequestDifference { accepted: longest.connection, words })
     }
 }
 
@@ -148,6 +200,12 @@ const REMEMBERED: usize = 64;
 
 /// Memory of the longest head that is remembered, in bytes.
 const LONGEST: usize = 32 << 10;
+
+/// Bytes by which a head is longer at least, if it is too long for a server that accepts others.
+const LEAST_MORE: u64 = 128;
+
+/// Fields that are named of those that make a head longer.
+const SHOWN: usize = 4;
 
 /// Differences from which on a comparison proves nothing.
 const MOST_DIFFERENCES: usize = 3;

@@ -23,8 +23,10 @@ pub(crate) struct KeyUse {
     /// The packet of its request.
     pub(crate) packet: PacketId,
     pub(crate) stage: KeyStage,
+    /// Where a PROXY header precedes it.
+    pub(crate) proxy_header: Option<PacketId>,
     client: IpAddr,
-    server: SocketAddr,
+    pub(crate) server: SocketAddr,
 }
 
 impl KeyUse {
@@ -34,6 +36,7 @@ impl KeyUse {
             connection: connection.id,
             packet,
             stage: KeyStage::Pending,
+            proxy_header: connection.proxy_header().map(|span| span.last.packet),
             client: connection.client.ip(),
             server: connection.server,
         }
@@ -112,6 +115,7 @@ mod tests {
             connection: ConnectionId(connection),
             packet: PacketId(4),
             stage: KeyStage::Pending,
+            proxy_header: None,
             client: IpAddr::from([192, 0, 2, 1]),
             server: SocketAddr::from(([192, 0, 2, 2], 80)),
         }

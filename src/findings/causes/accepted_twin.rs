@@ -36,6 +36,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
                 return;
             }
             let id = context.connection.id;
+            // Without a response, the rules about that say whether the server had its time for one.
+            if facts.refused.is_none() && !UNANSWERED.iter().any(|id| context.found(id).is_some()) {
+                return;
+            }
             let Some(difference) = context.across.compared_requests.difference(id) else { return };
             let request = facts.refused.as_deref().and_then(|it| it.request.as_ref());
             let span = request.map(|head| head.span).or_else(|| Some(facts.asked?.request));
@@ -48,6 +52,14 @@ pub(super) static RULES: &[Rule] = &[Rule {
         Check::Capture(|context, violations| {
             for refused in context.across.compared_requests.refused() {
                 let id = refused.connection;
+                let lasted = context
+                    .across
+                    .attempts
+                    .of(id)
+                    .map_or(0, |attempt| attempt.last.time.waited_since(attempt.first.time));
+                if !refused.is_answered() && lasted < LEAST_WAIT {
+                    continue;
+                }
                 let Some(difference) = context.across.compared_requests.difference(id) else {
                     continue;
                 };
@@ -64,6 +76,12 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ],
 }];
 
+/// The rules about requests that were not answered.
+const UNANSWERED: &[&str] = &["HS-50", "HS-54", "NET-06", "NET-07"];
+
+/// Nanoseconds that a connection lasts at least if its request was not answered.
+const LEAST_WAIT: u64 = 1_000_000_000;
+
 fn words(difference: &RequestDifference, when: &str) -> String {
     format!(
         "the same server accepted the request of connection {} {when}; this one differs: {}",
@@ -76,6 +94,11 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check_causes};
     use crate::stream::Side;
+
+    /// A request of the usual form with one more field, which is long.
+    fn long(s: &mut Scenario) {
+        s.ask(&format!("X-Field: {}\r\nX-Other: a\r\nX-Third: b\r\n", "v".repeat(500)));
+    }
 
     fn asks(s: &mut Scenario, connection: &str, more: &str, is_accepted: bool) {
         let (key, accept) = s.open().fresh_key();
@@ -96,6 +119,23 @@ mod tests {
         RuleCase { name: "the accepted one comes later", near: &[], fires: &["WHY-25"], play: |s| {
             asks(s, "Upgrade", "X-A: b\r\n", false);
             asks(s, "Upgrade", "", true);
+        }},
+        RuleCase { name: "a much longer one is never answered", near: &[], fires: &["WHY-25"], play: |s| {
+            s.open().upgrade("", "").close();
+            long(s);
+            s.wait(5_000).end(Side::Client);
+        }},
+        RuleCase { name: "a much longer one is never answered, and others are accepted later", near: &[], fires: &["WHY-25"], play: |s| {
+            long(s);
+            s.wait(5_000).end(Side::Client).open().upgrade("", "").close();
+        }},
+        RuleCase { name: "a much longer one, and nobody waits for the answer", near: &["WHY-25"], fires: &[], play: |s| {
+            s.open().upgrade("", "").close();
+            long(s);
+        }},
+        RuleCase { name: "one that is as long is never answered", near: &["WHY-25"], fires: &[], play: |s| {
+            s.open().upgrade("", "").close();
+            s.ask("").wait(5_000).end(Side::Client);
         }},
         RuleCase { name: "the same request, both accepted", near: &["WHY-25"], fires: &[], play: |s| {
             asks(s, "Upgrade", "", true);

@@ -29,6 +29,7 @@ mod length_off;
 mod length_overflow;
 mod mask;
 mod maximum_age;
+mod misread_request;
 mod program_errors;
 mod proxy_distrusted;
 mod proxy_header;
@@ -88,6 +89,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     split_character::RULES,
     unframed::RULES,
     unfinished_response::RULES,
+    misread_request::RULES,
 ];
 
 /// Whether a cause is shown by the bytes of one direction, without anything else about their connection: then it

@@ -1,7 +1,9 @@
 //! WHY-23: the PROXY protocol is used by one side only.
 
-use crate::analysis::event::{IntermediaryKind, StrayPlace};
+use crate::analysis::event::StrayPlace;
+use crate::findings::across::handshake_keys::KeyUse;
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
@@ -31,23 +33,35 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         let facts = &context.subject.state.handshake;
-        let header = context.connection.intermediaries.iter().find_map(|it| match &it.kind {
-            IntermediaryKind::Header(_) => Some(it.span),
-            IntermediaryKind::Socks(_) | IntermediaryKind::Connect { .. } => None,
-        });
+        if facts.accepted.is_some() {
+            return;
+        }
         let unfinished = context
             .connection
             .stray
             .iter()
             .find(|stray| stray.place == StrayPlace::UnfinishedProxyHeader)
             .map(|stray| stray.span);
-        let Some(span) = header.or(unfinished).filter(|_| facts.accepted.is_none()) else { return };
         let refused = facts.refused.as_deref().and_then(|it| it.response.as_ref());
+        let Some(span) = context.connection.proxy_header().or(unfinished) else {
+            let (Some(passed_on), Some(response)) = (passed_on(context), refused) else { return };
+            let (id, packet) = (passed_on.connection.0, passed_on.proxy_header.unwrap_or_default());
+            let status = response.status().unwrap_or_default();
+            violations
+                .add(format!(
+                    "answered {status}: the proxy forwarded the request on connection {id} after a \
+                     PROXY header (packet {packet}), which the server there does not expect"
+                ))
+                .direction(Direction::ServerToClient)
+                .side(None)
+                .span(response.span);
+            return;
+        };
         let how = match (refused, context.subject.state.ended) {
             (Some(response), _) => match response.status() {
                 // What the application decides has nothing to do with the header.
-                Some(400 | 405 | 426 | 500 | 501 | 505) => {
-                    format!("the server answered {}", response.status().unwrap_or_default())
+                Some(status) if UNREADABLE.contains(&status) => {
+                    format!("the server answered {status}")
                 }
                 _ => return,
             },
@@ -61,6 +75,26 @@ pub(super) static RULES: &[Rule] = &[Rule {
             .span(span);
     })],
 }];
+
+/// The same request on its way from a proxy to the server, if a PROXY header precedes it there.
+fn passed_on(context: &CauseContext<'_>) -> Option<KeyUse> {
+    let refused = context.subject.state.handshake.refused.as_deref()?;
+    let status = refused.status()?;
+    if !UNREADABLE.contains(&status) && !UNREACHABLE.contains(&status) {
+        return None;
+    }
+    context.across.keys.used(refused.key()?).filter(|used| {
+        used.connection != context.connection.id
+            && used.server != context.connection.server
+            && used.proxy_header.is_some()
+    })
+}
+
+/// Statuses with which a server refuses what it cannot read.
+const UNREADABLE: &[u16] = &[400, 405, 426, 500, 501, 505];
+
+/// Statuses with which a proxy reports that the server closed without a response, or did not respond.
+const UNREACHABLE: &[u16] = &[502, 503, 504];
 
 #[cfg(test)]
 mod tests {
@@ -77,6 +111,18 @@ mod tests {
         RuleCase { name: "a request that is refused for another reason", near: &["WHY-23"], fires: &["WHY-27 server"], play: |s| {
             s.open().client(b"PROXY TCP4 192.0.2.7 10.0.0.1 51111 8080\r\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
             s.server(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        RuleCase { name: "both sides of the proxy", near: &[], fires: &["WHY-23", "WHY-23"], play: |s| {
+            let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+            let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            s.open().client(request);
+            let ports = s.ports;
+            s.beside(10, |t| {
+                t.ports = [50_900, 9_001];
+                t.open().client(b"PROXY TCP4 10.0.0.1 10.0.0.2 50000 80\r\n").client(request).server(refusal).end(Side::Server);
+            });
+            s.ports = ports;
+            s.wait(100).server(refusal).end(Side::Server);
         }},
         RuleCase { name: "no header", near: &["WHY-23"], fires: &[], play: |s| { s.open().upgrade("", "").close(); } },
     ];
