@@ -189,7 +189,7 @@ impl Head {
     /// The values of all fields called `name`, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let wanted = name.as_bytes();
-        self.fields().filter_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
+        self.fields().filter_map(|(name, value)| is_same(name, wanted).then_some(value))
     }
 
     /// The values of all fields called `name` joined with `, ` (RFC 9110 §5.3); `None` if
@@ -209,11 +209,9 @@ impl Head {
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         let token = token.as_bytes();
         let is_in = |value: &[u8]| {
-            value.eq_ignore_ascii_case(token)
+            is_same(value, token)
                 || value.len() > token.len()
-                    && value
-                        .split(|byte| *byte == b',')
-                        .any(|member| trim(member).eq_ignore_ascii_case(token))
+                    && value.split(|byte| *byte == b',').any(|member| is_same(trim(member), token))
         };
         self.all(name).any(is_in)
     }
@@ -257,6 +255,12 @@ impl Head {
         }
         self.headers.push(Header { name: range_in(raw, name), value: range_in(raw, field.value) });
     }
+}
+
+/// Whether both are the same in any letter case; nearly always they are the same in theirs.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one == other || one.eq_ignore_ascii_case(other)
 }
 
 fn range_in(raw: &[u8], part: &[u8]) -> Range<usize> {
