@@ -28,7 +28,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     example: Example::Text("server: 2\nclient: nothing\nserver, after pingTimeout: FIN"),
     explains: Some(
         Cause::dropped(1_161, "the heartbeat of the protocol on top failed")
-            .explaining(&["WS-C17", "WS-C12", "NET-07", "WS-C19", "OPS-0"]),
+            .explaining(&["WS-C17", "WS-C12", "WS-C09", "NET-07", "WS-C19", "OPS-0"]),
     ),
     checks: &[Check::Cause(|context, violations| {
         let Some((end, failure)) = failure(context) else { return };

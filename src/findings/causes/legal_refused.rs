@@ -29,7 +29,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     explains: Some(
         Cause::dropped(1_165, "refused a legal message")
-            .explaining(&["WS-C17", "WS-C12", "NET-07", "WS-C19"]),
+            .explaining(&["WS-C17", "WS-C12", "NET-07", "WS-C19", "WS-C09"]),
     ),
     checks: &[Check::Cause(|context, violations| {
         for refuser in Direction::BOTH {

@@ -38,7 +38,7 @@ impl ProgramError {
         let content = message.content.as_slice();
         let content = content.strip_suffix(b"\x1e").unwrap_or(content);
         if message.opcode == Opcode::Binary {
-            return mqtt(content);
+            return mqtt(content).or_else(|| kubernetes(content));
         }
         if SIGNS.as_ref().is_some_and(|signs| !signs.is_match(content)) {
             return None;
@@ -50,7 +50,7 @@ impl ProgramError {
         if matches!(content.first(), Some(b'{' | b'[')) {
             return is_error(&json).then(|| {
                 let (what, form) = ("an error in JSON", ErrorForm::Json);
-                Self { what, words: said(content), form, remedy: FIX }
+                Self { what, words: said_in(content), form, remedy: FIX }
             });
         }
         let is_error = message.text().is_some() && WORDS.iter().any(|word| contains(content, word));
@@ -76,26 +76,29 @@ fn of_protocol(content: &[u8], json: &str) -> Option<(&'static str, String, &'st
         let is_error = matches!(error.first(), Some(b'{' | b'"' | b'/'));
         let json = error.iter().position(|byte| *byte == b'{').and_then(|at| error.get(at..));
         return is_error
-            .then(|| ("a CONNECT_ERROR of Socket.IO", said(json.unwrap_or(error)), SOCKET_IO));
+            .then(|| ("a CONNECT_ERROR of Socket.IO", said_in(json.unwrap_or(error)), SOCKET_IO));
     }
     if content.starts_with(b"<stream:error") {
         return Some(("a stream error of XMPP", shown(content), FIX));
     }
     let begins = |start: &str| json.starts_with(start);
     if begins("{\"type\":7") && json.contains("\"error\":\"") {
-        return Some(("a Close message of SignalR", said(content), SIGNALR));
+        return Some(("a Close message of SignalR", said_in(content), SIGNALR));
     }
     if begins("{\"error\":\"handshake") {
-        return Some(("an error of SignalR's handshake", said(content), SIGNALR_HANDSHAKE));
+        return Some(("an error of SignalR's handshake", said_in(content), SIGNALR_HANDSHAKE));
     }
     if json.contains("\"type\":\"connection_error\"") {
-        return Some(("a connection_error of GraphQL", said(content), FIX));
+        return Some(("a connection_error of GraphQL", said_in(content), FIX));
     }
     if begins("{\"type\":\"disconnect\"") && json.contains("\"reason\":\"") {
-        return Some(("a disconnect of Action Cable", said(content), FIX));
+        return Some(("a disconnect of Action Cable", said_in(content), FIX));
     }
     if begins("[3,{") && json.contains("wamp.") && !json.contains("wamp.close.") {
         return Some(("an ABORT of WAMP", shown(content), FIX));
+    }
+    if json.contains("\"phx_error\"") && json.starts_with(['[', '{']) {
+        return Some(("a phx_error of Phoenix", shown(content), PHOENIX));
     }
     if begins("[4,\"") && json.ends_with(']') {
         return Some(("a CALLERROR of OCPP", shown(content), OCPP));
@@ -118,6 +121,16 @@ fn mqtt(content: &[u8]) -> Option<ProgramError> {
     Some(ProgramError { what, words, form: ErrorForm::Protocol, remedy: MQTT })
 }
 
+/// The status with which Kubernetes ends exec, attach and portforward, on channel 3, unless it is that of the command
+/// itself (`remotecommand`, v4.channel.k8s.io).
+fn kubernetes(content: &[u8]) -> Option<ProgramError> {
+    let status = content.strip_prefix(&[3]).filter(|rest| rest.starts_with(b"{"))?;
+    let json = compact(status);
+    let is_error = json.contains("\"status\":\"failure\"") && !json.contains("nonzeroexitcode");
+    let (what, form) = ("a status of Kubernetes (channel 3)", ErrorForm::Protocol);
+    is_error.then(|| ProgramError { what, words: said_in(status), form, remedy: KUBERNETES })
+}
+
 /// The message and the body of an ERROR frame (STOMP 1.2, "ERROR").
 fn stomp(content: &[u8]) -> String {
     let text = String::from_utf8_lossy(content);
@@ -130,7 +143,9 @@ fn stomp(content: &[u8]) -> String {
 }
 
 /// What a text says: the fields of an error if it is JSON, all of it otherwise.
-fn said(content: &[u8]) -> String {
+pub(super) fn said_in(content: &[u8]) -> String {
+    // The separator of SignalR.
+    let content = content.strip_suffix(b"\x1e").unwrap_or(content);
     words_of(content).map_or_else(|| shown(content), |words| shown(words.as_bytes()))
 }
 
@@ -239,6 +254,12 @@ const SIGNALR_HANDSHAKE: &str = "Send {\"protocol\":\"json\",\"version\":1} and 
 const MQTT: &str = "Follow the code: user name, password and client identifier of CONNECT, its \
     protocol version, and the permissions in the broker's configuration; its log names the client.";
 
+const PHOENIX: &str = "Look at the server's log: the process of the channel crashed. Its exception is \
+    logged there, with the topic that the message names.";
+
+const KUBERNETES: &str = "Follow what the status says: pod, container, namespace and command of the \
+    request, or the runtime of the node; kubectl exec with -v=8 shows the same status.";
+
 const OCPP: &str = "Correct the call that the CALLERROR answers: its unique id is the second \
     element. Look at both logs for why the connection was ended after it.";
 
@@ -273,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_mqtt_are_named() {
+    fn codes_of_binary_packets_are_named() {
         #[rustfmt::skip]
         let rows: &[(&[u8], Option<&str>)] = &[
             (b"\x20\x02\x00\x05",     Some("0x05, not authorized")),
@@ -281,6 +302,9 @@ mod tests {
             (b"\xe0\x02\x8d\x00",     Some("0x8d, keep alive timeout")),
             (b"\x20\x02\x00\x00",     None),
             (b"\xe0\x00",             None),
+            (b"\x03{\"status\":\"Failure\",\"message\":\"no such pod\"}", Some("\"no such pod\"")),
+            (b"\x03{\"status\":\"Success\"}", None),
+            (b"\x03{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\"}", None),
         ];
         for (packet, words) in rows {
             let error = ProgramError::of(&RecentMessage::of_test(Opcode::Binary, packet));

@@ -9,6 +9,7 @@ use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::state::app_heartbeat::BeatProtocol;
 use crate::findings::state::connection::CloseSent;
 use crate::findings::state::recent_messages::RecentMessage;
 use crate::findings::words::{duration, packets_in_words};
@@ -55,14 +56,20 @@ pub(super) static RULES: &[Rule] = &[Rule {
         }
         let Some(close) = refusal(context, &end) else { return };
         let how = end.how.in_words();
-        violations
-            .add(format!(
-                "the server accepted the connection, sent no message and gave its reason: {how}, {}",
-                shown(&close.reason)
-            ))
+        let graphql = graphql_code(context, &end);
+        let when = if graphql.is_some() {
+            "the server ended the connection with a code of graphql-transport-ws and its reason"
+        } else {
+            "the server accepted the connection, sent no message and gave its reason"
+        };
+        let violation = violations
+            .add(format!("{when}: {how}, {}", shown(&close.reason)))
             .side(None)
             .direction(Direction::ServerToClient)
             .span(close.span);
+        if let Some(remedy) = graphql {
+            violation.remedy(remedy);
+        }
     })],
 }];
 
@@ -86,7 +93,8 @@ fn last_error<'a>(
             ErrorForm::Text => before <= AFTER_ERROR && sender == of_ender && !end.code_is_normal(),
         };
     // How the heartbeat failed says more than that it did.
-    let is_of_heartbeat = is_prompt && names_heartbeat(&error.words) && has_failed(context);
+    let is_vague = names_heartbeat(&error.words) || error.words.contains(CLOSED_BY_SIGNALR);
+    let is_of_heartbeat = is_prompt && is_vague && has_failed(context);
     (is_prompt && !is_of_heartbeat).then_some((sender, message, error))
 }
 
@@ -101,11 +109,49 @@ fn refusal<'a>(context: &CauseContext<'a>, end: &WebSocketEnd) -> Option<&'a Clo
     };
     let is_first = state.recognized.is_none() && state.sides.server.data_frames == 0;
     let says_why = !end.reason.is_empty() && !end.says_idle();
-    let is_refusal = is_such && is_first && says_why && end.by == Side::Server;
+    let is_known = is_first || graphql_code(context, end).is_some();
+    let is_refusal = is_such && is_known && says_why && end.by == Side::Server;
     // A server that complains about a broken rule is right, and the rule is why.
     let is_blameless = context.first_violation(Direction::ClientToServer).is_none();
     state.sides.server.close.as_deref().filter(|_| is_refusal && is_blameless)
 }
+
+/// What to do about the code with which a connection ended, if graphql-transport-ws defines it.
+fn graphql_code(context: &CauseContext<'_>, end: &WebSocketEnd) -> Option<&'static str> {
+    let heartbeat = context.subject.state.app_heartbeat.seen();
+    let is_graphql = heartbeat.is_some_and(|it| it.protocol == BeatProtocol::GraphQl);
+    let EndKind::Close(Some(code)) = end.how else { return None };
+    let known = GRAPHQL_CODES.iter().find(|(it, _)| *it == code);
+    known.filter(|_| is_graphql).map(|(_, remedy)| *remedy)
+}
+
+/// Codes of graphql-transport-ws (its PROTOCOL.md), and what to do about them.
+const GRAPHQL_CODES: &[(u16, &str)] = &[
+    (
+        4400,
+        "Correct the client's last message: it is not one that graphql-transport-ws defines, or lacks a \
+            field. A client of subscriptions-transport-ws (messages start and stop) does not fit.",
+    ),
+    (4401, "Let the client wait for connection_ack before it sends subscribe."),
+    (
+        4403,
+        "Correct the payload of the client's connection_init (connectionParams), usually its token: the \
+            server's onConnect refused it.",
+    ),
+    (4406, "Offer a subprotocol that the server speaks: graphql-transport-ws."),
+    (
+        4408,
+        "Let the client send connection_init right after the handshake, or raise the server's \
+            connectionInitWaitTimeout.",
+    ),
+    (4409, "Give each subscribe an id of its own that no open subscription has."),
+    (4429, "Send connection_init once for each connection."),
+    (4500, "Look at the server's log: an exception in its handler ended the connection."),
+];
+
+/// What `SignalR`'s server says whatever ended the connection, unless it may tell more (ASP.NET Core,
+/// `EnableDetailedErrors`).
+const CLOSED_BY_SIGNALR: &str = "Connection closed with an error";
 
 /// Nanoseconds within which a connection ends after an error that its protocol defines.
 const AFTER_PROTOCOL_ERROR: u64 = 5_000_000_000;
@@ -128,6 +174,10 @@ mod tests {
         }},
         RuleCase { name: "a reason", near: &[], fires: &["WHY-44"], play: |s| {
             s.upgraded().client(&masked(0x81, b"hello")).server(&plain(0x88, b"\x03\xf0token expired"));
+        }},
+        RuleCase { name: "a code that GraphQL's protocol defines", near: &[], fires: &["WHY-44"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
+            s.server(&plain(0x81, b"{\"type\":\"connection_ack\"}")).server(&plain(0x88, b"\x11\x4dToo many initialisation requests"));
         }},
         RuleCase { name: "a reason after it worked", near: &["WHY-44"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"one")).server(&plain(0x88, b"\x0f\xa1token expired"));
