@@ -4,8 +4,8 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::entry::{Entry, EntryKind, Found, Journal};
 use crate::analysis::event::{ConnectionId, Outcome, TcpState};
-use crate::findings::{Revision, Severity};
-use crate::stream::{Direction, Span};
+use crate::findings::{Revision, Rule, Severity};
+use crate::stream::{Direction, PacketId, Span};
 
 /// What a first pass over a capture learned that is known later than the entries that it concerns:
 /// findings about earlier entries, and how each connection ended.
@@ -16,8 +16,19 @@ use crate::stream::{Direction, Span};
 pub struct Hindsight {
     late: HashMap<ConnectionId, Vec<Found>>,
     ends: HashMap<ConnectionId, FinalState>,
+    /// The causes found on each connection.
+    causes: HashMap<ConnectionId, Vec<FoundCause>>,
     /// Findings that turned out to be more or less bad than they seemed, by number.
     revised: HashMap<u64, Severity>,
+}
+
+/// A cause that was found on a connection, without its evidence.
+#[derive(Clone, Copy, Debug)]
+struct FoundCause {
+    number: u64,
+    rule: &'static Rule,
+    severity: Severity,
+    first: PacketId,
 }
 
 /// How a connection ended.
@@ -32,12 +43,26 @@ pub struct FinalState {
 impl Hindsight {
     /// Makes one that has seen nothing.
     pub fn new() -> Self {
-        Self { late: HashMap::new(), ends: HashMap::new(), revised: HashMap::new() }
+        Self {
+            late: HashMap::new(),
+            ends: HashMap::new(),
+            causes: HashMap::new(),
+            revised: HashMap::new(),
+        }
     }
 
     /// How a connection ended.
     pub fn end(&self, id: ConnectionId) -> Option<FinalState> {
         self.ends.get(&id).copied()
+    }
+
+    /// The cause that explains a connection.
+    pub fn cause(&self, id: ConnectionId) -> Option<&'static Rule> {
+        let explains = |cause: &&FoundCause| {
+            self.severity(cause.number).unwrap_or(cause.severity) > Severity::Note
+        };
+        let causes = self.causes.get(&id)?.iter().filter(explains);
+        causes.min_by_key(|cause| (cause.rule.rank(), cause.first)).map(|cause| cause.rule)
     }
 
     /// How bad a finding is, if that became known only after it was made.
@@ -64,6 +89,15 @@ impl Hindsight {
 impl Journal for Hindsight {
     fn revised(&mut self, revision: Revision) {
         self.revised.insert(revision.number, revision.after);
+    }
+
+    fn finding(&mut self, found: &Found) {
+        let Found { number, finding } = found;
+        if let Some(id) = finding.connection.filter(|_| finding.rule.is_cause()) {
+            let (rule, severity, first) = (finding.rule, finding.severity, finding.first.packet);
+            let cause = FoundCause { number: *number, rule, severity, first };
+            self.causes.entry(id).or_default().push(cause);
+        }
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {

@@ -500,6 +500,7 @@ impl Journal for FirstPass {
 
     fn finding(&mut self, found: &Found) {
         self.timeline.finding(found);
+        self.hindsight.finding(found);
     }
 
     fn payload_packet(&mut self, packet: PayloadPacket<'_>) {
@@ -676,6 +677,7 @@ fn expressions() -> Vec<String> {
             "kind == message and severity >= warning and from == server",
             "side == server or state == reset",
             "outcome == aborted and opcode == text",
+            "cause and kind == message",
             "not (outcome == closed) and length > 3",
             "rule == WS-C16 and close_code",
             "text contains \"a\" and fin and not compressed",

@@ -175,7 +175,7 @@ mod tests {
         RuleCase { name: "it answers a Close with the same code", near: &["WHY-16"], fires: &[], play: |s| {
             s.upgraded().client(&masked(0x81, b"\xff")).server(&plain(0x88, b"\x03\xef")).client(&masked(0x88, b"\x03\xef"));
         }},
-        RuleCase { name: "bytes before it are missing", near: &["WHY-16"], fires: &[], play: |s| {
+        RuleCase { name: "bytes before it are missing", near: &["WHY-16"], fires: &["WHY-50"], play: |s| {
             s.upgraded().missing(Direction::ServerToClient, 30).server(&plain(0x81, b"one")).client(&masked(0x88, b"\x03\xef"));
         }},
     ];

@@ -21,6 +21,7 @@ mod heartbeat_limits;
 mod http2_mismatch;
 mod idle_close;
 mod idle_data;
+mod inconclusive;
 mod known_refusal;
 mod legal_refused;
 mod length_byte_order;
@@ -90,6 +91,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     unframed::RULES,
     unfinished_response::RULES,
     misread_request::RULES,
+    inconclusive::RULES,
 ];
 
 /// Whether a cause is shown by the bytes of one direction, without anything else about their connection: then it

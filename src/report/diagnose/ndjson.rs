@@ -120,7 +120,7 @@ impl<'a> StoryLine<'a> {
             reason: &story.words,
             group,
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
-            consequences: story.consequences(),
+            consequences: story.consequences().into_iter().map(|rule| rule.id).collect(),
             side: causes.first().and_then(|finding| finding.side).map(Side::name),
             remedy: causes.first().map(|finding| remedy(finding, Some(story))),
             candidates: causes

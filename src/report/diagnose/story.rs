@@ -173,13 +173,13 @@ impl Story {
     }
 
     /// The rules whose findings follow from the first cause, each once.
-    pub(super) fn consequences(&self) -> Vec<&'static str> {
+    pub(super) fn consequences(&self) -> Vec<&'static Rule> {
         let causes = self.causes();
-        let mut rules: Vec<&'static str> = Vec::new();
+        let mut rules: Vec<&'static Rule> = Vec::new();
         for finding in &self.findings {
             let follows = causes.first().is_some_and(|first| finding.is_consequence_of(first));
-            if follows && !rules.contains(&finding.rule.id) {
-                rules.push(finding.rule.id);
+            if follows && !rules.iter().any(|known| known.id == finding.rule.id) {
+                rules.push(finding.rule);
             }
         }
         rules

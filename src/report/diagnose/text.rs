@@ -14,7 +14,7 @@ use super::words::{meaning, packets, remedy, who};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart, cause};
 use crate::analysis::event::ConnectionId;
 use crate::describe::phases::{Phase, start};
-use crate::findings::Finding;
+use crate::findings::{ExcludedCause, Explains, Finding};
 use crate::report::check::{Extent, Files};
 use crate::report::line::{Line, role};
 use crate::stream::{Direction, PacketId, PerDirection, Timestamp};
@@ -103,7 +103,9 @@ impl<'w> DiagnoseText<'w> {
         self.explain(causes, Some(story))?;
         let consequences = story.consequences();
         if !consequences.is_empty() {
-            let text = format!("consequences: {}", consequences.join(", "));
+            let named =
+                consequences.iter().map(|rule| format!("{} {}", rule.id, cause::words(rule)));
+            let text = named.collect::<Vec<_>>().join("; ");
             self.paragraph("Then", LABEL, &text, Some(Role::Dim))?;
         }
         let asides = story.asides();
@@ -238,8 +240,13 @@ impl<'w> DiagnoseText<'w> {
 
     /// Why, what to do, and what else fits.
     fn explain(&mut self, causes: &[&Finding], story: Option<&Story>) -> io::Result<()> {
-        let Some((finding, others)) = causes.split_first() else { return Ok(()) };
+        let Some((finding, others)) = causes.split_first() else {
+            return story.map_or(Ok(()), |story| self.unexplained(story));
+        };
         self.paragraph("Why", LABEL, &why(finding, &meaning(finding, story)), None)?;
+        if finding.explains() == Explains::Drop {
+            story.map_or(Ok(()), |story| self.excluded(story))?;
+        }
         let silence = story.and_then(Story::silence);
         let candidates = apart::candidates(finding.rule.id, silence);
         for (place, (candidate, telling)) in candidates.enumerate() {
@@ -251,6 +258,30 @@ impl<'w> DiagnoseText<'w> {
             let mut text = format!("contributing: {} {}: ", other.rule.id, other.rule.title);
             escape(other.evidence.as_bytes(), LONGEST_OTHER, &mut text);
             self.paragraph("Also", LABEL, &text, None)?;
+        }
+        Ok(())
+    }
+
+    /// What is known of a failure that nothing explains, and what to record.
+    fn unexplained(&mut self, story: &Story) -> io::Result<()> {
+        if !story.verdict.is_failure() {
+            return Ok(());
+        }
+        self.paragraph("Why", LABEL, UNEXPLAINED, None)?;
+        self.excluded(story)?;
+        self.advise(WHAT_TO_RECORD, Some(story.connection.id))
+    }
+
+    /// The causes that what was captured excludes, if no cause was found.
+    fn excluded(&mut self, story: &Story) -> io::Result<()> {
+        if story.causes().first().is_some_and(|first| first.rule.is_cause()) {
+            return Ok(());
+        }
+        for (place, ExcludedCause { rule, because }) in story.excluded.iter().enumerate() {
+            let mut text = format!("{} {}: ", rule.id, cause::words(rule));
+            escape(because.as_bytes(), LONGEST_OTHER, &mut text);
+            let label = if place == 0 { "Not" } else { "nor" };
+            self.paragraph(label, LABEL, &text, Some(Role::Dim))?;
         }
         Ok(())
     }
@@ -483,10 +514,13 @@ fn why(finding: &Finding, meaning: &str) -> String {
     }
     escape(evidence.as_bytes(), LONGEST_EVIDENCE, &mut out);
     let (first, last) = (finding.first.packet, finding.last.packet);
-    if first != PacketId(0) {
+    if first != PacketId(0) && !names_packet(&finding.evidence, first) {
         write!(out, ", {}", packets(first.0, last.0)).ok();
     }
     out.push('.');
+    if finding.rule.is_cause() && finding.evidence.len() > LONGEST_EXPLANATION {
+        return out;
+    }
     let mut length = 0_usize;
     for sentence in meaning.split_inclusive(". ") {
         length = length.saturating_add(sentence.len());
@@ -502,6 +536,18 @@ fn why(finding: &Finding, meaning: &str) -> String {
     out
 }
 
+/// Whether evidence names a packet.
+fn names_packet(evidence: &str, packet: PacketId) -> bool {
+    let number = packet.0.to_string();
+    ["packet ", "packets "].iter().any(|noun| {
+        evidence.match_indices(noun).any(|(place, _)| {
+            let after = evidence.get(place.saturating_add(noun.len())..).unwrap_or_default();
+            let rest = after.strip_prefix(number.as_str());
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        })
+    })
+}
+
 fn color(verdict: Verdict) -> Role {
     match verdict {
         Verdict::Failed | Verdict::Dropped => Role::Error,
@@ -510,6 +556,15 @@ fn color(verdict: Verdict) -> Role {
         Verdict::Fine => Role::Server,
     }
 }
+
+/// Of a failure that nothing explains.
+const UNEXPLAINED: &str = "Nothing that was captured explains it: no rule is broken, and no known cause \
+    fits.";
+
+/// What to do about a failure that nothing explains.
+const WHAT_TO_RECORD: &str = "Look into the logs of both programs at this time. Record whole packets \
+    (`tcpdump -s 0`) in both directions, from before the connection is opened, on the side that ended it; \
+    if a proxy is on the way, on both of its sides.";
 
 /// Columns that a paragraph has at most: longer lines are hard to read.
 const WIDEST: usize = 100;

@@ -66,6 +66,7 @@ impl<'a> FilterSubject<'a> {
             frame: FilterFrame::of_row(row, opened),
             handshake,
             outcome: connection.outcome,
+            cause: connection.cause,
             findings,
             intermediaries: &connection.intermediaries,
             ..Self::new(EntryClass::from(row.kind), at(row.last), start)

@@ -255,6 +255,8 @@ pub static FIELDS: &[FilterField] = &[
         |row| offset(row).map(FieldValue::number)),
     each("rule", FieldType::Rule, "a broken rule; WS-F matches all rules that start with it",
         |finding| Some(FieldValue::Rule(finding.rule.id))),
+    needing(FilterNeed::Findings, &one("cause", &[], FieldType::Rule, "the cause that explains the connection, on all of its rows",
+        |row| Some(FieldValue::Rule(row.cause?.id)))),
     each("severity", FieldType::Name(&names::SEVERITY), "severity of the finding: note < warning < error",
         |finding| Some(FieldValue::number(names::severity(finding.severity)))),
     each("side", FieldType::Name(&names::SIDE), "who is at fault",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::findings::{Finding, Peers, Rule};
+use crate::findings::{Finding, Peers, Rule, first_cause};
 use crate::http::Handshake;
 use crate::journal::{Entry, EntryKind, Hindsight};
 use crate::stream::{Direction, PerDirection, Timestamp};
@@ -140,6 +140,10 @@ impl Matcher {
             // The direction of the entry that it came with, a connection's end perhaps, does not matter.
             direction: finding.direction,
             findings: &[finding],
+            cause: subject.cause.or_else(|| match &self.hindsight {
+                Some(hindsight) => hindsight.cause(finding.connection?),
+                None => first_cause([finding]).map(|it| it.rule),
+            }),
             ..subject
         };
         let chooses = self.filter.matches(&subject);
@@ -202,6 +206,10 @@ impl Matcher {
             connection.state = Some(end.state);
             subject.outcome = subject.outcome.or(Some(end.outcome));
         }
+        subject.cause = match &self.hindsight {
+            Some(hindsight) => hindsight.cause(connection.id),
+            None => first_cause(entry.findings.iter().map(|it| &it.finding)).map(|it| it.rule),
+        };
         let Some(memory) = self.memories.get(&connection.id) else { return subject };
         subject.handshake = subject.handshake.or(memory.handshake.as_ref());
         if let (EntryKind::Message(message), Some(direction)) = (entry.kind, entry.direction) {

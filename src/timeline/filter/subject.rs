@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::event::{ConnectionId, Intermediary, Outcome, TcpState, Transport};
-use crate::findings::Finding;
+use crate::findings::{Finding, Rule};
 use crate::http::Handshake;
 use crate::stream::{Direction, Origin, Span, Timestamp};
 use crate::websocket::{Close, Opcode};
@@ -32,6 +32,8 @@ pub struct FilterSubject<'a> {
     pub handshake: Option<&'a Handshake>,
     /// What became of the connection, if that is known.
     pub outcome: Option<Outcome>,
+    /// The cause that explains the connection, if that is known.
+    pub cause: Option<&'static Rule>,
     /// What it breaks.
     pub findings: &'a [&'a Finding],
     /// Proxies on the way of the connection.
@@ -105,6 +107,7 @@ impl FilterSubject<'_> {
             frame: None,
             handshake: None,
             outcome: None,
+            cause: None,
             findings: &[],
             intermediaries: &[],
         }

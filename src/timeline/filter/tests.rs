@@ -437,6 +437,7 @@ fn needs_are_those_of_the_fields() {
         ("json(\".a\")", &[Content]),
         ("not (hex == \"00\")", &[Content]),
         ("rule or severity == error", &[Findings]),
+        ("cause == WHY-08", &[Findings]),
         ("masked and (fin or path == \"/\")", &[Frames, Handshake]),
     ];
     for (text, expected) in cases {
