@@ -98,6 +98,7 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "memchr",
         &[
+            "findings/rules/handshake/fields_read.rs",
             "findings/rules/handshake/refused_request.rs",
             "findings/rules/tls/mistaken.rs",
             "http",
@@ -120,6 +121,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "cli",
             "timeline/filter",
             "websocket/subprotocol/json.rs",
+            "findings/rules/handshake/fields_read.rs",
             "findings/rules/handshake/refused_request.rs",
         ],
     ),

@@ -3,6 +3,7 @@
 //! A time that fits is a candidate, not a proof: many products have the same. One that left a trace in the
 //! handshake comes first.
 
+use crate::findings::rules::handshake::fields_read::contains;
 use crate::http::{Handshake, Head};
 
 /// A default after which connections are ended.
@@ -153,12 +154,6 @@ impl Trace {
 /// The limit that many products have for which `fits` holds, in nanoseconds.
 pub(crate) fn common_limit(fits: impl Fn(u64) -> bool) -> Option<u64> {
     COMMON.iter().map(|seconds| seconds.saturating_mul(1_000_000_000)).find(|limit| fits(*limit))
-}
-
-/// Whether bytes contain a text, in any letter case.
-fn contains(bytes: &[u8], part: &str) -> bool {
-    part.is_empty()
-        || bytes.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }
 
 fn bit(place: usize) -> u64 {

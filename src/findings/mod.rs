@@ -13,6 +13,7 @@ mod engine;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod known_proxies;
 mod known_timeouts;
 mod named;
 mod rules;

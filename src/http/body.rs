@@ -194,13 +194,9 @@ impl ChunkedState {
     }
 }
 
-/// The beginning of a response's body without the framing of chunks (RFC 9112 §7.1); empty if it is
-/// compressed. `raw` is what followed the head, as far as it is known.
+/// The beginning of a response's body without the framing of chunks (RFC 9112 §7.1), as its content coding left
+/// it. `raw` is what followed the head, as far as it is known.
 pub fn plain_body(response: &Head, raw: &[u8]) -> Vec<u8> {
-    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
-    if !response.tokens("Content-Encoding").all(is_plain) {
-        return Vec::new();
-    }
     if response.has_token("Transfer-Encoding", "chunked") {
         return without_chunks(raw);
     }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::analysis::event::{Connection, ConnectionId};
+use crate::findings::known_proxies::{KnownProxy, forwarded_field};
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, path};
 use crate::http::{Handshake, Head};
 use crate::stream::{Origin, PacketId};
@@ -33,6 +34,8 @@ pub(crate) struct ProxiedRequest {
 pub(crate) struct Stripped {
     pub(crate) connection: ConnectionId,
     pub(crate) packet: PacketId,
+    /// The proxy, if it left a trace in it.
+    pub(crate) proxy: Option<&'static KnownProxy>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,8 +79,7 @@ impl ProxiedRequests {
                 && is_near
                 && is_same
         });
-        let says = || PROXY_FIELDS.iter().find(|name| request.header(name).is_some());
-        original.map(Proxied::Of).or_else(|| says().map(|name| Proxied::Says(name)))
+        original.map(Proxied::Of).or_else(|| forwarded_field(request).map(Proxied::Says))
     }
 
     /// Where the upgrade of a connection's request was lost, if that was seen.
@@ -96,7 +98,11 @@ impl ProxiedRequests {
         if let Some(Proxied::Of(original)) = self.proxied(connection, request) {
             let (of, packet) = (original.connection, request.span.first.packet);
             if let Some(original) = self.list.iter_mut().find(|it| it.connection == of) {
-                original.stripped = Some(Stripped { connection: connection.id, packet });
+                original.stripped = Some(Stripped {
+                    connection: connection.id,
+                    packet,
+                    proxy: KnownProxy::of(request),
+                });
             }
         }
         let target = request.target().unwrap_or_default();
@@ -149,10 +155,6 @@ fn is_stripped(request: &Head) -> bool {
         || lacks_token(request, "Upgrade", "websocket")
         || lacks_token(request, "Connection", "Upgrade")
 }
-
-/// What proxies add to the requests that they pass on.
-const PROXY_FIELDS: &[&str] =
-    &["Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP"];
 
 /// Requests that are remembered: those without an answer, of a busy proxy.
 const REMEMBERED: usize = 256;

@@ -1,7 +1,6 @@
 //! Protocols on top of WebSocket that a server may require: their subprotocols, and what shows that they are meant.
 
-use crate::findings::rules::handshake::fields_read::path;
-use crate::findings::rules::handshake::refused_request::contains;
+use crate::findings::rules::handshake::fields_read::{contains, path};
 use crate::http::Head;
 
 /// A protocol on top of WebSocket.

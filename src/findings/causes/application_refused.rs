@@ -7,7 +7,9 @@ use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
-use crate::findings::rules::handshake::fields_read::{path, shown};
+use crate::findings::rules::handshake::fields_read::{path, sent, shown};
+use crate::findings::rules::handshake::origin::{host_name, host_of_origin};
+use crate::findings::rules::handshake::refusal_advice::FORBIDDEN;
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
@@ -47,9 +49,17 @@ pub(super) static RULES: &[Rule] = &[Rule {
 /// Draws a conclusion from the words of the body, and from what the request has and lacks.
 fn judge(context: &CauseContext<'_>, refusal: &RefusedRequest<'_>, violations: &mut Violations) {
     let has_origin = refusal.request.header("Origin").is_some();
+    if let Some(known) = FOREIGN.iter().find(|it| it.is(refusal) && has_foreign_origin(refusal)) {
+        let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
+        let means = format!("{}: {origin} is another host than {host}", known.means);
+        let conclusion =
+            Conclusion { side: Some(Side::Server), means: &means, fields: &["Server"] };
+        known_refusal::report(refusal, conclusion, violations).remedy(known.remedy);
+        return;
+    }
     let topic = WORDS.iter().find(|(_, remedy, words)| {
         let fits = has_origin || *remedy != ORIGIN;
-        fits && !is_reason(refusal) && words.iter().any(|word| refusal.says(word))
+        fits && refusal.says_more() && words.iter().any(|word| refusal.says(word))
     });
     let (means, remedy) = match (topic, refusal.status) {
         (Some((means, remedy, _)), 400 | 401 | 403) => ((*means).to_owned(), *remedy),
@@ -74,15 +84,11 @@ fn judge(context: &CauseContext<'_>, refusal: &RefusedRequest<'_>, violations: &
     known_refusal::report(refusal, conclusion, violations).remedy(remedy);
 }
 
-/// Whether the body says no more than the reason phrase: `401: Unauthorized`.
-fn is_reason(refusal: &RefusedRequest<'_>) -> bool {
-    let letters = |bytes: &[u8]| -> Vec<u8> {
-        let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic());
-        letters.map(u8::to_ascii_lowercase).collect()
-    };
-    let words = refusal.words().map(|words| letters(words.as_bytes())).unwrap_or_default();
-    let reason = letters(refusal.response.reason().unwrap_or_default());
-    words == reason || matches!(words.as_slice(), b"unauthorized" | b"forbidden" | b"accessdenied")
+/// Whether the page came from another host than the one that it asks.
+fn has_foreign_origin(refusal: &RefusedRequest<'_>) -> bool {
+    let page = refusal.request.header("Origin").and_then(host_of_origin);
+    let asked = refusal.request.header("Host").and_then(host_name);
+    page.zip(asked).is_some_and(|(page, asked)| !page.eq_ignore_ascii_case(asked))
 }
 
 /// Whether the same host accepted a WebSocket at a path that is nearly this one.
@@ -149,11 +155,6 @@ const ROUTE: &str = "Correct the path, or register the WebSocket route for it: c
     a slash at the end; a proxy may strip or add a prefix. The route must be one for WebSocket, not only one \
     for GET.";
 
-const FORBIDDEN: &str = "Check in this order: whether the server has a WebSocket route for exactly this path \
-    (frameworks of ASGI such as FastAPI, Starlette and Django Channels answer 403 to a WebSocket without a \
-    route), whether a dependency, middleware or handler closes it before accept(), and whether it needs a \
-    token or cookie. The server's log names which.";
-
 const CREDENTIALS: &str = "Send valid credentials with the upgrade request: renew the token, ticket or \
     session that the body names and connect again. Browsers cannot set Authorization on a WebSocket: use a \
     cookie of this host, a short-lived ticket in the query, or a subprotocol that carries the token.";
@@ -161,6 +162,18 @@ const CREDENTIALS: &str = "Send valid credentials with the upgrade request: rene
 const ORIGIN: &str = "Add the page's origin (scheme, host and port, as in the Origin field of the request) \
     to the server's allowed origins; or, if a proxy changes Host, let it pass the original one on \
     (nginx: proxy_set_header Host $host).";
+
+const ASGI: &str = "Add the page's origin (scheme, host and port) to the origins that the application allows. If \
+    it allows it, check whether there is a WebSocket route for exactly this path, and whether a dependency closes \
+    it before accept(): uvicorn answers 403 to each of them.";
+
+const CHANNELS: &str = "Add the page's host to ALLOWED_HOSTS of the Django project (AllowedHostsOriginValidator), \
+    or its origin to the list of the OriginValidator in asgi.py. If the origin is allowed, look for the route of \
+    this path and for a consumer that closes in connect(): daphne answers 403 to each of them.";
+
+const PHOENIX: &str = "Add the page's origin to check_origin of the endpoint, or set `url: [host: ...]` to the \
+    public host; the log says `Could not check origin for Phoenix.Socket transport`. If it does not, connect/3 of \
+    the socket returned :error: Phoenix answers 403 to that, too.";
 
 const FIREWALL: &str = "Ask for an exception for this path and client in the firewall or security rule \
     that answered: its log has the rule's id.";
@@ -187,6 +200,33 @@ const CLOUDFLARE: &str = "Look at the security events of the Cloudflare zone at 
 
 const ALLOW_REQUEST: &str = "The server's `allowRequest` (or `cors.origin` with credentials) refused the \
     request: look at what it checks, and send that.";
+
+/// What frameworks answer whose check of the origin leaves no word in the response.
+// daphne and Django Channels (OriginValidator closes before accepting, which is 403); Phoenix
+// (Phoenix.Socket.Transport.check_origin answers 403 without a body, at a path with `vsn`, on Cowboy).
+const FOREIGN: &[KnownRefusal] = &[
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[("Server", "daphne")],
+        body: &[],
+        means: "Django Channels does not allow the page's origin, or its consumer refused",
+        remedy: CHANNELS,
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[("Server", "Cowboy")],
+        body: &[],
+        means: "the application on Cowboy does not allow the page's origin, or its socket refused",
+        remedy: PHOENIX,
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[("Server", "uvicorn")],
+        body: &[],
+        means: "the application does not allow the page's origin, or it has no such route",
+        remedy: ASGI,
+    },
+];
 
 // Bodies and fields of: gorilla/websocket and coder/websocket (origin checks); Engine.IO's error 4; websockets of
 // Python; Rails' Action Cable (404 `Page not found` if the origin is not allowed); AWS API Gateway
@@ -258,11 +298,33 @@ const KNOWN: &[KnownRefusal] = &[
             "Cross origin websockets not allowed",
             "Invalid CORS request",
             "origin not allowed",
-            "request origin not allowed",
-            "Origin not allowed",
         ],
         means: "the server does not allow the page's origin",
         remedy: ORIGIN,
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[],
+        body: &["Rejected an incoming WebSocket connection from the"],
+        means: "Chrome's debugging port does not allow the client's origin",
+        remedy: "Send no Origin (Python websocket-client: suppress_origin=True), or start Chrome with --remote-allow-origins=ORIGIN.",
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[],
+        body: &["is forbidden: User"],
+        means: "Kubernetes does not grant this user access (RBAC)",
+        remedy: "Grant the user or service account that the body names the verb and resource in it (for a shell: get and create on pods/exec) by a Role and RoleBinding in that namespace.",
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[],
+        body: &[
+            "You don't have permission to access",
+            "You do not have permission to view this directory",
+        ],
+        means: "the web server itself refused the path, before any application",
+        remedy: "Look at the web server's rules for this path (Apache: Require, Directory and Location; IIS: authorization and request filtering), and pass the path on to the WebSocket server there.",
     },
     KnownRefusal {
         statuses: &[403],
@@ -353,6 +415,8 @@ mod tests {
         RuleCase { name: "403 without a word, to a request without Origin", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "403 Forbidden", "", "") },
         RuleCase { name: "403 without a word, to a page", near: &["WHY-27"], fires: &[], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "") },
         RuleCase { name: "403 that names the origin, to a page", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "{\"message\":\"origin not in list\"}") },
+        RuleCase { name: "Django Channels, to a page of another host", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://evil.example\r\n", "403 Forbidden", "Server: daphne\r\n", "") },
+        RuleCase { name: "daphne, to a page of its own host", near: &["WHY-27"], fires: &[], play: |s| s.refused("Origin: http://server.example.com:3000\r\n", "403 Forbidden", "Server: daphne\r\n", "") },
         RuleCase { name: "401 that says why", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "401 Unauthorized", "", "{\"error\":\"jwt expired\"}") },
         RuleCase { name: "401 that asks for a password", near: &["WHY-27"], fires: &[], play: |s| s.refused("", "401 Unauthorized", "", "") },
         RuleCase { name: "a page of nginx", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "404 Not Found", "", "<html>\r\n<hr><center>nginx/1.22.1</center>") },

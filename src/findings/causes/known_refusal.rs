@@ -6,7 +6,7 @@
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::violation::{Violation, Violations};
 use crate::findings::rules::handshake::after_response::MUST_REFUSE;
-use crate::findings::rules::handshake::fields_read::{sent, shown};
+use crate::findings::rules::handshake::fields_read::sent;
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::{Direction, Side};
 
@@ -25,7 +25,8 @@ pub(super) struct KnownRefusal {
 }
 
 impl KnownRefusal {
-    fn is(&self, refusal: &RefusedRequest<'_>) -> bool {
+    /// Whether a refusal has what it requires.
+    pub(super) fn is(&self, refusal: &RefusedRequest<'_>) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&refusal.status))
             && self.fields.iter().all(|(name, value)| refusal.has(name, value))
             && (self.body.is_empty() || self.body.iter().any(|text| refusal.says(text)))
@@ -111,26 +112,6 @@ pub(super) fn is_whole(context: &CauseContext<'_>) -> bool {
     let broken = context.across.broken_handshakes.refused(context.connection.id);
     !broken.iter().any(|rule| MUST_REFUSE.contains(&rule.id))
 }
-
-/// A field of the request that shows that a proxy passed it on, as it was sent.
-pub(super) fn forwarded(refusal: &RefusedRequest<'_>) -> Option<String> {
-    let name = FORWARDED.iter().find(|name| refusal.request.header(name).is_some())?;
-    let value = refusal.request.header(name).unwrap_or_default();
-    Some(format!("{name}: {}", shown(value)))
-}
-
-/// Fields that proxies add to requests (RFC 7239, RFC 9110 §7.6.3, and those in use before).
-const FORWARDED: &[&str] = &[
-    "X-Forwarded-For",
-    "Forwarded",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Server",
-    "X-Real-IP",
-    "Via",
-    "CF-Connecting-IP",
-    "True-Client-IP",
-];
 
 /// Rules that say exactly why a request was refused.
 const EXACT: &[&str] = &["HS-49", "HS-53", "TLS-01", "TLS-02"];

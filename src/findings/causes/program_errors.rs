@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use crate::findings::rules::handshake::fields_read::shown;
-use crate::findings::rules::handshake::refused_request::{contains, words_of};
+use crate::findings::rules::handshake::fields_read::{contains, shown};
+use crate::findings::rules::handshake::refused_request::words_of;
 use crate::findings::state::recent_messages::RecentMessage;
 use crate::websocket::Opcode;
 

@@ -1,13 +1,14 @@
 //! WHY-29: the application does not trust the proxy, or does not know the host.
 
-use crate::findings::causes::known_refusal::{self, Conclusion, KnownRefusal, forwarded};
+use crate::findings::causes::known_refusal::{self, Conclusion, KnownRefusal};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
-use crate::findings::rules::handshake::fields_read::{path, sent, shown};
+use crate::findings::known_proxies::forwarded;
+use crate::findings::rules::handshake::fields_read::{contains, path, sent, shown};
 use crate::findings::rules::handshake::origin::{host_name, host_of_origin};
-use crate::findings::rules::handshake::refused_request::{RefusedRequest, contains};
+use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
 /// WHY-29.
@@ -30,7 +31,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         let Some(refusal) = known_refusal::refused_though_whole(context) else { return };
-        if !matches!(refusal.status, 400 | 403 | 421) {
+        if !matches!(refusal.status, 400 | 403 | 421 | 500) {
             return;
         }
         if let Some(known) = known_refusal::find(HOSTS, &refusal) {
@@ -40,22 +41,23 @@ pub(super) static RULES: &[Rule] = &[Rule {
             known_refusal::report(&refusal, conclusion, violations).remedy(known.remedy);
             return;
         }
-        let Some(trace) = forwarded(&refusal) else {
-            return violations.exclude("no field of the request shows a proxy");
+        let trace = match forwarded(refusal.request) {
+            Some(trace) => format!("a proxy passed it on ({trace})"),
+            None if refusal.status == 421 => "no field of the request shows a proxy".to_owned(),
+            None => return violations.exclude("no field of the request shows a proxy"),
         };
         let (means, remedy) = match (changed_host(&refusal), refusal.status) {
             (Some(changed), 400 | 403) => (changed, PASS_HOST),
             (None, 400) if says_nothing_else(&refusal) => (
                 format!(
-                    "nothing is missing from the request, and a proxy passed it on ({trace}): the \
-                     application does not trust this proxy"
+                    "nothing is missing from the request, and {trace}: the application does not \
+                     trust this proxy"
                 ),
                 if is_home_assistant(&refusal) { HOME_ASSISTANT } else { PROXIES },
             ),
             (_, 421) => (
                 format!(
-                    "the server does not serve the host of this request ({}), which a proxy passed \
-                     on ({trace})",
+                    "the server does not serve the host of this request ({}); {trace}",
                     sent(refusal.request, "Host")
                 ),
                 HOST_NAMES,
@@ -124,7 +126,7 @@ const VITE: &str = "Add the name to `server.allowedHosts` in vite.config (`previ
     `vite preview`).";
 
 // Answers to host names that are not on a list: Starlette's TrustedHostMiddleware, webpack-dev-server, Vite, Rails'
-// HostAuthorization, Django's DisallowedHost, the host filter of ASP.NET Core and HTTP.sys, Apache and others.
+// HostAuthorization, the debugging port of Chrome, Django's DisallowedHost, the host filter of ASP.NET Core and HTTP.sys, Apache and others.
 const HOSTS: &[KnownRefusal] = &[
     KnownRefusal {
         statuses: &[403],
@@ -155,11 +157,17 @@ const HOSTS: &[KnownRefusal] = &[
         remedy: "Add the name in Host to AllowedHosts in appsettings.json (ASP.NET Core), or to the bindings of the site (IIS, HTTP.sys).",
     },
     KnownRefusal {
+        statuses: &[500],
+        fields: &[],
+        body: &["Host header is specified and is not an IP address or localhost"],
+        means: "Chrome's debugging port accepts an address or localhost in Host, and no other name",
+        remedy: "Connect to the address of this machine instead of its name (or to localhost through a tunnel), or let the proxy send Host: localhost.",
+    },
+    KnownRefusal {
         statuses: &[400, 403],
         fields: &[],
         body: &[
-            "Invalid host header",
-            "Invalid Host/Origin header",
+            "Invalid host",
             "host not allowed",
             "host is not allowed",
             "unknown host",
@@ -182,6 +190,8 @@ mod tests {
         RuleCase { name: "the proxy replaced Host", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("Origin: https://chat.example\r\nX-Forwarded-Host: chat.example\r\n", "403 Forbidden", "", "") },
         RuleCase { name: "400 to a direct request", near: &["WHY-29"], fires: &[], play: |s| s.refused("", "400 Bad Request", "", "") },
         RuleCase { name: "400 to a forwarded request, for another reason", near: &["WHY-29"], fires: &[], play: |s| s.refused("X-Real-IP: 198.51.100.20\r\n", "400 Bad Request", "", "room is full") },
+        RuleCase { name: "421", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("", "421 Misdirected Request", "", "") },
+        RuleCase { name: "a debugging port", near: &[], fires: &["WHY-29 server"], play: |s| s.refused("", "500 Internal Server Error", "", "Host header is specified and is not an IP address or localhost.") },
         RuleCase { name: "404 to a forwarded request", near: &["WHY-29"], fires: &[], play: |s| s.refused("X-Forwarded-For: 198.51.100.20\r\n", "404 Not Found", "", "") },
     ];
 

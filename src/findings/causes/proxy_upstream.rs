@@ -7,7 +7,9 @@ use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
+use crate::findings::known_proxies::{AWS, CLOUDFLARE};
 use crate::findings::rules::handshake::refusals::failed_upstream;
+use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
 /// WHY-28.
@@ -27,6 +29,9 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         let Some(refusal) = known_refusal::refused(context) else { return };
+        if lacks_trace(&refusal) {
+            return;
+        }
         let known = known_refusal::find(KNOWN, &refusal);
         if known.is_none() && !matches!(refusal.status, 502 | 504) {
             return;
@@ -52,6 +57,15 @@ pub(super) static RULES: &[Rule] = &[Rule {
     })],
 }];
 
+/// Whether its status is one of a product that left no trace: HS-46 explains it without a name.
+fn lacks_trace(refusal: &RefusedRequest<'_>) -> bool {
+    match refusal.status {
+        460..=464 => !AWS.is_in(refusal.response),
+        520..=530 => !CLOUDFLARE.is_in(refusal.response),
+        _ => false,
+    }
+}
+
 const GENERAL: &str = "Start the upstream server, or correct its address in the proxy: the proxy's error \
     log names the address that it tried. Check whether the server listens there (`ss -ltnp`); in \
     containers, whether the proxy uses the right name for it (localhost is the proxy's own container), \
@@ -61,7 +75,7 @@ const TIMED_OUT: &str = "The upstream server accepted the connection and did not
     time: look for what blocks it (its log, a stack dump), or for a port that speaks another protocol. \
     The proxy's timeout for connecting or for the first response is the time that passed.";
 
-const CLOUDFLARE: &str = "Cloudflare cannot talk to the origin server behind it. Check that the origin \
+const ORIGIN_SERVER: &str = "Cloudflare cannot talk to the origin server behind it. Check that the origin \
     server runs and listens on the port that the DNS record and SSL mode imply, and that its firewall \
     admits Cloudflare's addresses (https://www.cloudflare.com/ips/); `curl` to the origin's address, not to \
     the proxied name, shows whether it is reachable.";
@@ -95,7 +109,7 @@ const NO_TARGET: &str = "No healthy server is configured for this route: start o
 // Statuses of Cloudflare: <https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/>;
 // of AWS: "HTTP errors" in the guide of the Application Load Balancer; bodies of Envoy: "upstream connect
 // error", `no healthy upstream` in its router filter; of HAProxy: its default error files; of Heroku: the
-// title of its error page; of Traefik, Caddy, Apache and IIS: their own error pages.
+// title of its error page; of http-proxy-middleware: its handler for errors; of Traefik, Caddy, Apache and IIS: their own error pages.
 const KNOWN: &[KnownRefusal] = &[
     KnownRefusal {
         statuses: &[520],
@@ -109,21 +123,21 @@ const KNOWN: &[KnownRefusal] = &[
         fields: &[],
         body: &[],
         means: "the origin server behind Cloudflare refused the connection",
-        remedy: CLOUDFLARE,
+        remedy: ORIGIN_SERVER,
     },
     KnownRefusal {
         statuses: &[522],
         fields: &[],
         body: &[],
         means: "the origin server behind Cloudflare is unreachable: it did not answer the connection in time",
-        remedy: CLOUDFLARE,
+        remedy: ORIGIN_SERVER,
     },
     KnownRefusal {
         statuses: &[523],
         fields: &[],
         body: &[],
         means: "the origin server behind Cloudflare is unreachable: there is no route to its address",
-        remedy: CLOUDFLARE,
+        remedy: ORIGIN_SERVER,
     },
     KnownRefusal {
         statuses: &[524],
@@ -151,7 +165,7 @@ const KNOWN: &[KnownRefusal] = &[
         fields: &[],
         body: &[],
         means: "Cloudflare's Railgun could not reach the origin server behind it",
-        remedy: CLOUDFLARE,
+        remedy: ORIGIN_SERVER,
     },
     KnownRefusal {
         statuses: &[530],
@@ -222,6 +236,13 @@ const KNOWN: &[KnownRefusal] = &[
         body: &["upstream connect error or disconnect", "upstream request timeout"],
         means: "Envoy could not connect to its upstream server, or got no answer from it",
         remedy: "Look at the reset reason in the body and at Envoy's response flags (UF: connection failed, UC: closed by the upstream server, URX: retries exhausted): start the upstream server, correct its port, and compare TLS on both sides of this hop (in a service mesh, mTLS).",
+    },
+    KnownRefusal {
+        statuses: &[500, 502, 504],
+        fields: &[],
+        body: &["Error occurred while trying to proxy", "[HPM]"],
+        means: "node's http-proxy-middleware could not reach its target",
+        remedy: "Start the server that `target` of the development proxy names, and use the address on which it listens (127.0.0.1 or ::1, not localhost, if it listens on one family only); `ws: true` makes this proxy forward upgrades.",
     },
     KnownRefusal {
         statuses: &[503],

@@ -5,6 +5,7 @@ use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
+use crate::findings::rules::handshake::refusal_advice::{HANDLER, METHOD};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
@@ -31,8 +32,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
             return known.report(&refusal, Some(Side::Server), violations);
         }
         let (means, remedy) = match refusal.status {
-            500 | 501 => (failed(&refusal), HANDLER),
-            405 => (
+            500 | 501 => match failed(&refusal) {
+                Some(means) => (means, HANDLER),
+                None => return,
+            },
+            405 if forbids_get(&refusal) => (
                 "the path exists, but accepts other methods than the GET of an upgrade".to_owned(),
                 METHOD,
             ),
@@ -44,23 +48,22 @@ pub(super) static RULES: &[Rule] = &[Rule {
     })],
 }];
 
-/// What is known of a handler that failed: fields of WebSocket in its response show that the path is right.
-fn failed(refusal: &RefusedRequest<'_>) -> String {
+/// What is known of a handler that failed: fields of WebSocket in its response, or words that say more than the
+/// status does. Without either, HS-48 reports the status.
+fn failed(refusal: &RefusedRequest<'_>) -> Option<String> {
     let reached = ["Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"];
     match reached.into_iter().find(|name| refusal.response.header(name).is_some()) {
-        Some(name) => format!(
+        Some(name) => Some(format!(
             "the server's WebSocket handler failed ({name} in the response shows that it was reached)"
-        ),
-        None => "the server's handler failed".to_owned(),
+        )),
+        None => refusal.says_more().then(|| "the server's handler failed, and says why".to_owned()),
     }
 }
 
-const HANDLER: &str = "Read the server's log at that moment: the handler, or a middleware before it, raised \
-    an error. Call the same path with `curl -i -N -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H \
-    'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='` to repeat it.";
-
-const METHOD: &str = "Register the WebSocket handler for GET on this path (Allow in the response lists what \
-    is accepted now), or correct the path: it may be that of a POST interface beside the WebSocket.";
+/// Whether Allow lists methods, and GET is not among them.
+fn forbids_get(refusal: &RefusedRequest<'_>) -> bool {
+    refusal.response.header("Allow").is_some() && !refusal.response.has_token("Allow", "GET")
+}
 
 const HIJACK: &str = "A middleware wraps the http.ResponseWriter and hides its http.Hijacker interface: let \
     the wrapper implement Hijack (or Unwrap, with http.NewResponseController), or exclude the WebSocket \
@@ -94,6 +97,10 @@ const IIS: &str = "Install the WebSocket Protocol feature of IIS (Server Manager
 const ASP_NET: &str = "Call app.UseWebSockets() before the middleware or endpoint that accepts the WebSocket; \
     without it, HttpContext.WebSockets.IsWebSocketRequest is false.";
 
+const NOT_SEEN: &str = "The request is an upgrade here, and was none when the handler saw it: look for a middleware \
+    or framework that removes Upgrade or Connection or wraps the request, or for a proxy between this capture \
+    and the program (see HS-49); and register what makes the framework take upgrades over before this handler.";
+
 const RACK: &str = "Use a Rack server that supports hijacking of the socket (Puma, Falcon, Passenger), not \
     WEBrick, Thin without EventMachine or Unicorn, and let no middleware remove rack.hijack.";
 
@@ -101,7 +108,19 @@ const SPRING: &str = "Register the handler for upgrades: @EnableWebSocket with a
     @EnableWebSocketMessageBroker), in an embedded server that supports JSR 356; for @ServerEndpoint, define \
     a ServerEndpointExporter bean.";
 
-// Bodies and fields of: gorilla/websocket's and nhooyr's Upgrade (`http.Hijacker`); uvicorn without a library
+/// What handlers answer to a request that they take for no upgrade: Tornado, Spring and `SockJS`; gorilla/websocket;
+/// Akka HTTP's examples; the API server of Kubernetes; and what people write in their own.
+const NOT_AN_UPGRADE: &[&str] = &[
+    "Can \"Upgrade\" only to \"WebSocket\"",
+    "the client is not using the websocket protocol",
+    "not a valid websocket request",
+    "Upgrade request required",
+    "Not a WebSocket request",
+    "Expected a WebSocket request",
+    "WebSocket request expected",
+];
+
+// Bodies and fields of: simple-websocket (`Cannot obtain socket ..`) and Python websockets; gorilla/websocket's and nhooyr's Upgrade (`http.Hijacker`); uvicorn without a library
 // (Kludex/uvicorn#797: the request continues as plain HTTP); Werkzeug, Django's runserver and gunicorn (Server
 // field of WSGI servers); finalhandler of Express (`Cannot GET /path`); static hosts (Server field); ASP.NET Core
 // and IIS; Rack (`rack.hijack`); Spring and Tomcat.
@@ -134,35 +153,56 @@ const KNOWN: &[KnownRefusal] = &[
         remedy: UVICORN,
     },
     KnownRefusal {
-        statuses: &[200, 400, 404, 405, 426, 501],
+        statuses: &[404],
+        fields: &[("Server", "uvicorn")],
+        body: &["Not Found"],
+        means: "uvicorn took the upgrade for a plain HTTP request: it runs without a WebSocket library",
+        remedy: UVICORN,
+    },
+    KnownRefusal {
+        statuses: &[200, 405],
         fields: &[("Server", "uvicorn")],
         body: &[],
         means: "uvicorn took the upgrade for a plain HTTP request: it runs without a WebSocket library",
         remedy: UVICORN,
     },
     KnownRefusal {
-        statuses: &[400, 404, 405, 426, 500, 501],
+        statuses: &[],
+        fields: &[],
+        body: &["Cannot obtain socket from WSGI environment", "did not find WebSocket in environ"],
+        means: "the WSGI server does not give the application the socket that a WebSocket needs",
+        remedy: WSGI,
+    },
+    KnownRefusal {
+        statuses: &[500],
+        fields: &[],
+        body: &["Failed to open a WebSocket connection"],
+        means: "the handler of Python websockets failed before it accepted (process_request or another hook)",
+        remedy: HANDLER,
+    },
+    KnownRefusal {
+        statuses: &[404, 405, 426, 501],
         fields: &[("Server", "WSGIServer")],
         body: &[],
         means: "a WSGI server cannot speak WebSocket, and took the request for plain HTTP",
         remedy: WSGI,
     },
     KnownRefusal {
-        statuses: &[400, 404, 405, 426, 500, 501],
+        statuses: &[404, 405, 426, 501],
         fields: &[("Server", "Werkzeug")],
         body: &[],
         means: "Werkzeug's development server took the upgrade for a plain HTTP request",
         remedy: WSGI,
     },
     KnownRefusal {
-        statuses: &[400, 404, 405, 426, 500, 501],
+        statuses: &[404, 405, 426, 501],
         fields: &[("Server", "gunicorn")],
         body: &[],
         means: "gunicorn's worker is a WSGI one and took the upgrade for a plain HTTP request",
         remedy: WSGI,
     },
     KnownRefusal {
-        statuses: &[400, 404, 405, 426, 500, 501],
+        statuses: &[404, 405, 426, 501],
         fields: &[("Server", "waitress")],
         body: &[],
         means: "waitress is a WSGI server and cannot speak WebSocket",
@@ -233,15 +273,17 @@ const KNOWN: &[KnownRefusal] = &[
     },
     KnownRefusal {
         statuses: &[],
-        fields: &[],
-        body: &[
-            "Not a WebSocket request",
-            "not a websocket request",
-            "Expected a WebSocket request",
-            "WebSocket request expected",
-        ],
+        fields: &[("Server", "Kestrel")],
+        body: NOT_AN_UPGRADE,
         means: "the server's handler did not recognize the request as an upgrade",
         remedy: ASP_NET,
+    },
+    KnownRefusal {
+        statuses: &[],
+        fields: &[],
+        body: NOT_AN_UPGRADE,
+        means: "the server's handler did not recognize the request as an upgrade",
+        remedy: NOT_SEEN,
     },
     KnownRefusal {
         statuses: &[500, 501],
@@ -280,7 +322,12 @@ mod tests {
         RuleCase { name: "a middleware hides the connection", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "500 Internal Server Error", "Sec-Websocket-Version: 13\r\n", "websocket: response does not implement http.Hijacker\n") },
         RuleCase { name: "uvicorn without a library", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "404 Not Found", "server: uvicorn\r\n", "{\"detail\":\"Not Found\"}") },
         RuleCase { name: "Express without an upgrade handler", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "404 Not Found", "X-Powered-By: Express\r\n", "<pre>Cannot GET /chat</pre>") },
-        RuleCase { name: "500 without a word", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "500 Internal Server Error", "", "") },
+        RuleCase { name: "500 without a word", near: &["WHY-26"], fires: &[], play: |s| s.refused("", "500 Internal Server Error", "", "") },
+        RuleCase { name: "500 that repeats its status", near: &["WHY-26"], fires: &[], play: |s| s.refused("", "500 Internal Server Error", "", "<h1>Internal Server Error</h1>") },
+        RuleCase { name: "500 that says why", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "500 Internal Server Error", "", "{\"error\":\"relation rooms does not exist\"}") },
+        RuleCase { name: "405 that allows POST only", near: &[], fires: &["WHY-26 server"], play: |s| s.refused("", "405 Method Not Allowed", "Allow: POST\r\n", "") },
+        RuleCase { name: "405 that allows GET", near: &["WHY-26"], fires: &[], play: |s| s.refused("", "405 Method Not Allowed", "Allow: GET, HEAD\r\n", "") },
+        RuleCase { name: "a denial of an application on uvicorn", near: &["WHY-26"], fires: &[], play: |s| s.refused("", "404 x", "server: uvicorn\r\n", "{\"detail\":\"no such room\"}") },
         RuleCase { name: "uvicorn refuses before it accepts", near: &["WHY-26"], fires: &["WHY-27 server"], play: |s| s.refused("", "403 Forbidden", "server: uvicorn\r\n", "") },
         RuleCase { name: "a request without a key", near: &["WHY-26"], fires: &[], play: |s| {
             s.open().client(b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n")

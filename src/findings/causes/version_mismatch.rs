@@ -10,8 +10,8 @@ use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
-use crate::findings::rules::handshake::fields_read::{sent, shown};
-use crate::findings::rules::handshake::refused_request::{RefusedRequest, contains};
+use crate::findings::rules::handshake::fields_read::{contains, sent, shown};
+use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::findings::words::packets_in_words;
 use crate::http::{Handshake, parameter};
 use crate::stream::{Direction, Side, Span};
@@ -95,6 +95,11 @@ fn not_chosen(context: &CauseContext<'_>) -> Option<Mismatch> {
         }
         let protocol = offered(handshake)?;
         let close = state.sides.server.close.as_deref();
+        // A client that leaves without a word of the server may refuse any choice but one of its own: WHY-14.
+        let is_all_its = handshake.subprotocols_offered().all(|name| protocol.has_token(name));
+        if close.is_none() && !is_all_its {
+            return None;
+        }
         let words =
             close.filter(|close| !close.reason.is_empty()).map_or_else(String::new, |close| {
                 let code = close.code.map_or_else(String::new, |code| format!("{code} "));

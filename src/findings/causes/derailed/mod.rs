@@ -4,7 +4,7 @@
 //! A hypothesis is a pure function of a [`DerailedStream`]. All offsets are those of the stream.
 
 mod chain;
-mod content;
+pub(crate) mod content;
 mod explained;
 mod message;
 mod report;

@@ -8,6 +8,7 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Bits;
 use crate::findings::rules::close::codes::is_failure;
+use crate::findings::rules::close::end_advice::after_fin;
 use crate::findings::rules::frame::has_ended;
 use crate::findings::words::{
     around_last_frame, counted, duration, opcode_in_words, packets_in_words,
@@ -176,7 +177,8 @@ pub(super) static RULES: &[Rule] = &[
             violations
                 .add(format!("the {} sent FIN first, {silence}; {closes}", side.name()))
                 .direction(side.direction())
-                .span(Span { start: last_offset(context, side), end: 0, first: at, last: at });
+                .span(Span { start: last_offset(context, side), end: 0, first: at, last: at })
+                .remedy = after_fin(context, side, at);
         })],
     },
     Rule {

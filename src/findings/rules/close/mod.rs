@@ -1,6 +1,7 @@
 //! Rules about Close, Ping and Pong, and about how a WebSocket ends (WS-C).
 
 mod codes;
+pub(crate) mod end_advice;
 mod endings;
 mod heartbeat;
 

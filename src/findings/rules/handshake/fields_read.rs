@@ -1,5 +1,7 @@
 //! What rules read in the heads of an opening handshake.
 
+use memchr::memchr2_iter;
+
 use crate::http::{Handshake, Head, is_token};
 use crate::stream::Span;
 
@@ -73,6 +75,15 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
         }
         Some(_) | None => format!("{:?}", String::from_utf8_lossy(bytes)),
     }
+}
+
+/// Whether bytes contain a text, in any letter case.
+pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    let Some(first) = text.first() else { return true };
+    let starts = memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
+    let mut candidates = starts.filter_map(|at| bytes.get(at..at.saturating_add(text.len())));
+    candidates.any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// Whether bytes are a token (RFC 9110 §5.6.2).

@@ -8,6 +8,7 @@ pub(crate) mod fields_read;
 mod no_response;
 pub(crate) mod origin;
 mod proxies;
+pub(crate) mod refusal_advice;
 pub(crate) mod refusals;
 pub(crate) mod refused_request;
 mod request;

@@ -70,7 +70,8 @@ pub(super) static RULES: &[Rule] = &[
                 .add(evidence)
                 .direction(Direction::ClientToServer)
                 .side(None)
-                .span(Span { last: at.unwrap_or(request.last), ..request });
+                .span(Span { last: at.unwrap_or(request.last), ..request })
+                .remedy = (who.is_some() && waited < IMPATIENT).then_some(WAIT_LONGER);
         })],
     },
     Rule {
@@ -214,12 +215,19 @@ pub(super) static RULES: &[Rule] = &[
                     (format!("the server sent {sent} that are not an HTTP response"), at)
                 }
             };
-            violations.add(evidence).direction(Direction::ServerToClient).side(None).span(Span {
+            let violation = violations.add(evidence);
+            violation.direction(Direction::ServerToClient).side(None).span(Span {
                 start: said,
                 end: said.saturating_add(bytes),
                 first: at,
                 last: at,
             });
+            // What has spoken HTTP before, or waits for long, does not wait for TLS.
+            violation.remedy = if context.state.handshake.refused.is_some() {
+                Some(SPEAKS_HTTP)
+            } else {
+                (bytes == 0 && at.time.waited_since(request.last.time) >= LONG).then_some(TIMED_OUT)
+            };
         })],
     },
 ];
@@ -253,6 +261,21 @@ fn greeting(connection: &Connection) -> Option<String> {
     let name = stray.protocol.map_or("something else", OtherProtocol::name);
     Some(format!("{name}: {}", shown(&stray.bytes)))
 }
+
+const WAIT_LONGER: &str = "Let the client wait longer: it left within a second, before most servers answer \
+    under load. Look at its timeout for connecting, and for code that closes the socket while it opens (a \
+    page that is left, a component that is unmounted, a retry that does not wait for the first attempt).";
+
+const SPEAKS_HTTP: &str = "This port speaks HTTP: it answered an earlier request of this connection. Look at the \
+    server's log for a crash or an exception while it handles the upgrade, and for an `upgrade` handler that \
+    destroys the socket without a response (an unknown path, a failed check of the token or origin).";
+
+const TIMED_OUT: &str = "Something on the server's side waited and gave up: look at its log for what the \
+    upgrade waits for (a database, an authentication, another service), and at its limit for handshakes or \
+    requests. A server or proxy that reaches it should answer 503 or 504.";
+
+/// Nanoseconds within which a client that leaves has not really waited.
+const IMPATIENT: u64 = 1_000_000_000;
 
 /// Nanoseconds from request to response from which on a handshake is slow.
 const SLOW: u64 = 1_000_000_000;

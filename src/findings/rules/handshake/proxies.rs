@@ -6,7 +6,9 @@ use crate::findings::engine::context::ComparisonContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
+use crate::findings::known_proxies::KnownProxy;
 use crate::findings::rules::handshake::fields_read::{attempt, lacks_token, sent, shown};
+use crate::findings::rules::handshake::refusal_advice::dropped_by;
 use crate::http::{Handshake, Head};
 use crate::stream::{Direction, Side};
 
@@ -24,8 +26,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
     remedy: "Configure the proxy to forward the upgrade. nginx, in the location of this path:\n  \
         proxy_http_version 1.1;\n  proxy_set_header Upgrade $http_upgrade;\n  proxy_set_header \
         Connection \"upgrade\";\nApache, with mod_proxy 2.4.47 or later:\n  ProxyPass \"/path\" \
-        \"http://server:port/path\" upgrade=websocket\nHAProxy, Caddy and Traefik forward it by \
-        default: look for rules that delete or set Connection and Upgrade. A load balancer must \
+        \"http://server:port/path\" upgrade=websocket\nVarnish: `return (pipe)`. HAProxy, Caddy and Traefik \
+        forward it by default: look for rules that delete or set Connection and Upgrade. A load balancer must \
         use HTTP/1.1 or TCP for this path.",
     example: Example::Text(
         "client to proxy: Upgrade: websocket, HTTP/1.1\nproxy to server: Connection: close, HTTP/1.0",
@@ -43,7 +45,9 @@ pub(super) static RULES: &[Rule] = &[Rule {
                     format!("a proxy sent this request ({})", sent(request, name))
                 }
             };
-            violations.add(format!("{before}: {}", lost(request)));
+            let proxy = dropped_by(None, Some(request));
+            violations.add(format!("{before}: {}{}", lost(request), named(proxy))).remedy =
+                proxy.map(|proxy| proxy.remedy);
         }),
         Check::CompareEnd(|context, violations| {
             let Some(refused) = context.subject.state.handshake.refused.as_deref() else { return };
@@ -53,15 +57,16 @@ pub(super) static RULES: &[Rule] = &[Rule {
             };
             let status = refused.status().unwrap_or_default();
             let span = refused.response.as_ref().map(|head| head.span).unwrap_or_default();
-            violations
-                .add(format!(
-                    "answered {status}: the proxy forwarded the request as packet {} of \
-                     connection {}, without the upgrade",
-                    stripped.packet, stripped.connection.0
-                ))
-                .direction(Direction::ServerToClient)
-                .side(Side::Server)
-                .span(span);
+            let proxy = dropped_by(Some(stripped), refused.response.as_ref());
+            let violation = violations.add(format!(
+                "answered {status}: the proxy forwarded the request as packet {} of \
+                 connection {}, without the upgrade{}",
+                stripped.packet,
+                stripped.connection.0,
+                named(proxy)
+            ));
+            violation.direction(Direction::ServerToClient).side(Side::Server).span(span);
+            violation.remedy = proxy.map(|proxy| proxy.remedy);
         }),
     ],
 }];
@@ -72,6 +77,11 @@ pub(super) fn passed_on<'a>(
 ) -> Option<(&'a Head, Proxied<'a>)> {
     let request = attempt(context.subject)?;
     Some((request, context.across.proxied_requests.proxied(context.connection, request)?))
+}
+
+/// The proxy, if it left a trace, in words.
+fn named(proxy: Option<&KnownProxy>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!("; the fields are those of {}", proxy.name))
 }
 
 /// What a request has lost, in words.

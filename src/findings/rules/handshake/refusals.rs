@@ -10,6 +10,9 @@ use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
+use crate::findings::rules::handshake::refusal_advice::{
+    bad_request, forbidden, plain_response, upgrade_required,
+};
 use crate::findings::rules::handshake::refused_request::{
     RefusedRequest, answered, is_engine_io_missing,
 };
@@ -44,7 +47,8 @@ pub(super) static RULES: &[Rule] = &[
             } else {
                 format!("the request broke {}", in_words(broken))
             };
-            refusal.report(violations, &why);
+            let violation = refusal.report(violations, &why);
+            violation.remedy = bad_request(&refusal, broken);
         })],
     },
     Rule {
@@ -87,10 +91,10 @@ pub(super) static RULES: &[Rule] = &[
         id: "HS-42",
         severity: Severity::Error,
         applies_to: AppliesTo::Nobody,
-        title: "403: refused, probably by an Origin check",
+        title: "403: the server refuses the request",
         section: "RFC 9110 §15.5.4, RFC 6455 §4.2.2, §10.2",
-        explanation: "The server understood the request and refuses it. With WebSocket the usual \
-            reason is its list of allowed origins: the page has a different scheme, host or port \
+        explanation: "The server understood the request and refuses it. For a page, the usual \
+            reason is the server's list of allowed origins: the page has a different scheme, host or port \
             than the server expects. It may also be a web application firewall, or missing \
             permissions of the user.",
         remedy: "Compare Origin with what the server allows, including scheme and port \
@@ -104,7 +108,8 @@ pub(super) static RULES: &[Rule] = &[
         checks: &[Check::CompareEnd(|context, violations| {
             let Some(refusal) = refusal(context, |status| status == 403) else { return };
             let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
-            refusal.report(violations, &format!("{origin}; {host}"));
+            let violation = refusal.report(violations, &format!("{origin}; {host}"));
+            violation.remedy = forbidden(&refusal);
         })],
     },
     Rule {
@@ -170,7 +175,7 @@ pub(super) static RULES: &[Rule] = &[
                 sent(response, "Sec-WebSocket-Version"),
                 sent(response, "Server"),
             );
-            refusal.report(violations, &why);
+            refusal.report(violations, &why).remedy = upgrade_required(&refusal);
         })],
     },
     Rule {
@@ -280,7 +285,7 @@ pub(super) static RULES: &[Rule] = &[
                 sent(refusal.response, "Content-Type"),
                 sent(refusal.response, "Server")
             );
-            refusal.report(violations, &why);
+            refusal.report(violations, &why).remedy = plain_response(refusal.status);
         })],
     },
 ];

@@ -1,12 +1,13 @@
 //! A request for a WebSocket that was refused, with the response.
 
-use memchr::{memchr2_iter, memmem};
+use memchr::{memchr, memmem};
 use serde_json::Value;
 
 use crate::analysis::event::Connection;
+use crate::findings::causes::derailed::content::inflated_part;
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
-use crate::findings::engine::violation::Violations;
-use crate::findings::rules::handshake::fields_read::{attempt, shown};
+use crate::findings::engine::violation::{Violation, Violations};
+use crate::findings::rules::handshake::fields_read::{attempt, contains, shown};
 use crate::findings::state::handshake::HandshakeState;
 use crate::http::{Handshake, Head, names_engine_io, plain_body};
 use crate::stream::Direction;
@@ -16,7 +17,7 @@ pub(crate) struct RefusedRequest<'a> {
     pub(crate) request: &'a Head,
     pub(crate) response: &'a Head,
     pub(crate) status: u16,
-    /// The beginning of its body, without chunks.
+    /// The beginning of its body, without chunks and inflated.
     pub(crate) body: Vec<u8>,
 }
 
@@ -37,7 +38,8 @@ impl<'a> RefusedRequest<'a> {
         let (request, response) = handshake.request.as_ref().zip(handshake.response.as_ref())?;
         let status = response.status()?;
         let raw = connection.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
-        Some(Self { request, response, status, body: plain_body(response, raw) })
+        let body = decoded(response, plain_body(response, raw));
+        Some(Self { request, response, status, body })
     }
 
     /// Status and reason: `403 Forbidden`.
@@ -49,6 +51,18 @@ impl<'a> RefusedRequest<'a> {
     /// What the body says, quoted; `None` if it has no readable text.
     pub(crate) fn words(&self) -> Option<String> {
         words_of(&self.body).map(|words| shown(words.as_bytes()))
+    }
+
+    /// Whether the body says more than the status and its reason phrase do.
+    pub(crate) fn says_more(&self) -> bool {
+        let letters = |bytes: &[u8]| -> Vec<u8> {
+            let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic());
+            letters.map(u8::to_ascii_lowercase).collect()
+        };
+        let Some(words) = words_of(&self.body) else { return false };
+        let words = letters(words.as_bytes());
+        let reason = letters(self.response.reason().unwrap_or_default());
+        words != reason && !PHRASES.contains(&words.as_slice())
     }
 
     /// Whether the body contains a text, in any letter case.
@@ -63,7 +77,11 @@ impl<'a> RefusedRequest<'a> {
 }
 
 impl RefusedRequest<'_> {
-    pub(super) fn report(&self, violations: &mut Violations, why: &str) {
+    pub(super) fn report<'v>(
+        &self,
+        violations: &'v mut Violations,
+        why: &str,
+    ) -> &'v mut Violation {
         let mut evidence = self.answer();
         evidence.push_str(": ");
         evidence.push_str(why);
@@ -75,18 +93,60 @@ impl RefusedRequest<'_> {
             .add(evidence)
             .direction(Direction::ServerToClient)
             .side(None)
-            .span(self.response.span);
+            .span(self.response.span)
     }
 }
 
-/// Whether bytes contain a text, in any letter case.
-pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
-    let text = text.as_bytes();
-    let Some(first) = text.first() else { return true };
-    let starts = memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
-    let mut candidates = starts.filter_map(|at| bytes.get(at..at.saturating_add(text.len())));
-    candidates.any(|part| part.eq_ignore_ascii_case(text))
+/// A body without its content coding (RFC 9110 §8.4.1), as far as it goes; empty if the coding is another one than
+/// gzip and deflate, or if there are several.
+fn decoded(response: &Head, body: Vec<u8>) -> Vec<u8> {
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let mut codings = response.tokens("Content-Encoding").filter(|coding| !is_plain(coding));
+    let (first, second) = (codings.next(), codings.next());
+    let deflated = match (first, second) {
+        (None, _) => return body,
+        (Some(b"gzip" | b"x-gzip"), None) => without_gzip_header(&body),
+        // The standard means the format of zlib (RFC 1950); some send DEFLATE without it.
+        (Some(b"deflate"), None) => match body.as_slice() {
+            [method, flags, data @ ..] if is_zlib(*method, *flags) => Some(data),
+            raw => Some(raw),
+        },
+        (Some(_), _) => None,
+    };
+    let mut content = deflated.map(inflated_part).unwrap_or_default();
+    content.truncate(MOST_DECODED);
+    content
 }
+
+/// Whether two bytes are the header of zlib (RFC 1950 §2.2).
+fn is_zlib(method: u8, flags: u8) -> bool {
+    method & 0x0f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
+}
+
+/// What follows the header of gzip (RFC 1952 §2.3).
+fn without_gzip_header(body: &[u8]) -> Option<&[u8]> {
+    let [0x1f, 0x8b, 8, flags, _, _, _, _, _, _, rest @ ..] = body else { return None };
+    let mut rest = rest;
+    if flags & FEXTRA != 0 {
+        let (length, after) = rest.split_first_chunk()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+    }
+    for text in [FNAME, FCOMMENT] {
+        if flags & text != 0 {
+            rest = rest.get(memchr(0, rest)?.saturating_add(1)..)?;
+        }
+    }
+    if flags & FHCRC != 0 { rest.get(2..) } else { Some(rest) }
+}
+
+/// Flags of gzip (RFC 1952 §2.3.1).
+const FHCRC: u8 = 2;
+const FEXTRA: u8 = 4;
+const FNAME: u8 = 8;
+const FCOMMENT: u8 = 16;
+
+/// Bytes of a compressed body that are read at most: as many as texts of errors need.
+const MOST_DECODED: usize = 4_096;
 
 /// What refused the upgrade of a connection.
 pub(super) fn answered<'a>(
@@ -99,6 +159,24 @@ pub(super) fn answered<'a>(
 pub(crate) fn is_engine_io_missing(refusal: &RefusedRequest<'_>) -> bool {
     !names_engine_io(refusal.request.target().unwrap_or_default()) && is_of_engine_io(&refusal.body)
 }
+
+/// What bodies say that repeat the status (the letters of RFC 9110's reason phrases, and of what frameworks put in
+/// their place).
+const PHRASES: &[&[u8]] = &[
+    b"",
+    b"error",
+    b"badrequest",
+    b"unauthorized",
+    b"forbidden",
+    b"accessdenied",
+    b"notfound",
+    b"methodnotallowed",
+    b"internalservererror",
+    b"internalservererrorinternalservererror",
+    b"servererror",
+    b"notimplemented",
+    b"serviceunavailable",
+];
 
 /// Whether a body is an error of Engine.IO.
 pub(super) fn is_of_engine_io(body: &[u8]) -> bool {
@@ -168,6 +246,31 @@ fn without_tags(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Span;
+
+    #[test]
+    fn compressed_bodies_are_read() {
+        // `printf 'token expired' | gzip -n`, and zlib.compress(b"token expired") of Python.
+        const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x2b\xc9\xcf\x4e\xcd\x53\x48\xad\x28\xc8\x2c\x4a\x4d\x01\x00\xf4\x77\x30\x82\x0d\x00\x00\x00";
+        const ZLIB: &[u8] =
+            b"\x78\x9c\x2b\xc9\xcf\x4e\xcd\x53\x48\xad\x28\xc8\x2c\x4a\x4d\x01\x00\x24\x79\x05\x33";
+        #[rustfmt::skip]
+        let rows: &[(&str, &[u8], &[u8])] = &[
+            ("gzip", GZIP, b"token expired"),
+            ("x-gzip", GZIP, b"token expired"),
+            ("deflate", ZLIB, b"token expired"),
+            ("deflate", ZLIB.get(2..).unwrap(), b"token expired"),
+            ("br", GZIP, b""),
+            ("gzip, br", GZIP, b""),
+            ("gzip", b"token expired", b""),
+            ("identity", b"token expired", b"token expired"),
+        ];
+        for (coding, body, expected) in rows {
+            let head = format!("HTTP/1.1 401 x\r\nContent-Encoding: {coding}\r\n\r\n");
+            let head = Head::parse(head.as_bytes(), Span::default());
+            assert_eq!(decoded(&head, body.to_vec()), *expected, "{coding}");
+        }
+    }
 
     #[test]
     fn the_words_of_a_body_are_found() {

@@ -6,6 +6,7 @@ use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
+use crate::findings::rules::close::end_advice::after_reset;
 use crate::findings::words::{around_last_frame, counted, duration, share};
 use crate::stream::{Direction, Origin, Side, Span};
 
@@ -57,7 +58,8 @@ pub(super) static RULES: &[Rule] = &[
                 .add(format!("the {} sent RST {how}, {silence}", side.name()))
                 .direction(by)
                 .side(side)
-                .span(Span { start: offset, end: offset, first: at, last: at });
+                .span(Span { start: offset, end: offset, first: at, last: at })
+                .remedy = if is_cut { None } else { after_reset(context, side, at) };
         })],
     },
     Rule {
