@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use crate::findings::causes::application_protocols::{ApplicationProtocol, PROTOCOLS};
+use crate::findings::causes::program_errors::said_in;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -12,6 +13,8 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::{contains, sent, shown};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
+use crate::findings::state::app_heartbeat::BeatProtocol;
+use crate::findings::state::connection::ConnectionState;
 use crate::findings::words::packets_in_words;
 use crate::http::{Handshake, parameter};
 use crate::stream::{Direction, Side, Span};
@@ -180,28 +183,61 @@ fn mismatch(
 /// A message in which a side says that it does not speak the other's version.
 fn said(context: &CauseContext<'_>) -> Option<Mismatch> {
     let state = context.subject.state;
-    Direction::BOTH.into_iter().find_map(|direction| {
-        let side = state.sides.get(direction);
-        side.recent.backwards().find_map(|message| {
-            let is_connack = message.opcode == Opcode::Binary
-                && matches!(message.content.as_slice(), [0x20, 2, _, 1] | [0x20, _, _, 0x84, ..]);
-            if is_connack {
-                let what = format!(
-                    "the broker refuses the client's version of MQTT (CONNACK, {})",
-                    packets_in_words(message.span)
-                );
-                return Some(Mismatch { what, span: message.span, direction, remedy: MQTT });
-            }
-            if SAID.as_ref().is_some_and(|said| !said.is_match(&message.content)) {
-                return None;
-            }
-            let text = message.text()?;
-            let (_, remedy) = TEXTS.iter().find(|(words, _)| contains(text.as_bytes(), words))?;
-            let sender = Side::sender(direction).name();
-            let place = packets_in_words(message.span);
-            let what = format!("the {sender} says {} ({place})", shown(text.as_bytes()));
-            Some(Mismatch { what, span: message.span, direction, remedy })
+    let old = old_graphql(state);
+    old.or_else(|| {
+        Direction::BOTH.into_iter().find_map(|direction| {
+            let side = state.sides.get(direction);
+            side.recent.backwards().find_map(|message| {
+                let is_connack = message.opcode == Opcode::Binary
+                    && matches!(
+                        message.content.as_slice(),
+                        [0x20, 2, _, 1] | [0x20, _, _, 0x84, ..]
+                    );
+                if is_connack {
+                    let what = format!(
+                        "the broker refuses the client's version of MQTT (CONNACK, {})",
+                        packets_in_words(message.span)
+                    );
+                    return Some(Mismatch { what, span: message.span, direction, remedy: MQTT });
+                }
+                if SAID.as_ref().is_some_and(|said| !said.is_match(&message.content)) {
+                    return None;
+                }
+                let text = message.text()?;
+                let (_, remedy) =
+                    TEXTS.iter().find(|(words, _)| contains(text.as_bytes(), words))?;
+                let sender = Side::sender(direction).name();
+                let place = packets_in_words(message.span);
+                let what = format!("the {sender} says {} ({place})", said_in(text.as_bytes()));
+                Some(Mismatch { what, span: message.span, direction, remedy })
+            })
         })
+    })
+}
+
+/// A server of graphql-transport-ws that closes with 4400 (its PROTOCOL.md, "Invalid message") after a message of
+/// the older protocol.
+fn old_graphql(state: &ConnectionState) -> Option<Mismatch> {
+    let heartbeat = state.app_heartbeat.seen()?;
+    let code = state.sides.server.close.as_deref()?.code;
+    if heartbeat.protocol != BeatProtocol::GraphQl || code != Some(4400) {
+        return None;
+    }
+    let message = state.sides.client.recent.backwards().next()?;
+    let text = message.text()?;
+    let compact: String = text.chars().filter(|it| !it.is_whitespace()).collect();
+    let kind = ["start", "stop", "connection_terminate"]
+        .into_iter()
+        .find(|kind| compact.contains(&format!("\"type\":\"{kind}\"")))?;
+    Some(Mismatch {
+        what: format!(
+            "the client sends {kind} ({}), a message of subscriptions-transport-ws, and the server speaks \
+             graphql-transport-ws: it closed with 4400",
+            packets_in_words(message.span)
+        ),
+        span: message.span,
+        direction: Direction::ClientToServer,
+        remedy: GRAPHQL,
     })
 }
 
@@ -227,7 +263,7 @@ const STOMP: &str = "List the versions that the server names in accept-version o
 // graphql-ws, STOMP 1.2 ("Protocol Negotiation").
 const TEXTS: &[(&str, &str)] = &[
     ("The server does not support version", SIGNALR),
-    ("is not available.\"}", SIGNALR),
+    ("{\"error\":\"The protocol '", SIGNALR),
     ("Invalid message type!", GRAPHQL),
     ("Supported protocol versions are", STOMP),
     ("Unsupported protocol version", ENGINE_IO),
@@ -268,6 +304,17 @@ mod tests {
         RuleCase { name: "a version of MQTT that the broker does not speak", near: &[], fires: &["WHY-21"], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: mqtt\r\n", "Sec-WebSocket-Protocol: mqtt\r\n").client(&masked(0x82, b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x3c\x00\x00"));
             s.server(&plain(0x82, b"\x20\x02\x00\x01")).end(Side::Server);
+        }},
+        RuleCase { name: "a message of GraphQL's older protocol", near: &[], fires: &["WHY-21"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
+            s.client(&masked(0x81, b"{\"id\":\"1\",\"type\":\"start\"}")).server(&plain(0x88, b"\x11\x30"));
+        }},
+        RuleCase { name: "a hub protocol that the server does not speak", near: &[], fires: &["WHY-21"], play: |s| {
+            s.upgraded().client(&masked(0x81, b"{\"protocol\":\"messagepack\",\"version\":1}\x1e"));
+            s.server(&plain(0x81, b"{\"error\":\"The protocol 'messagepack' is not supported.\"}\x1e")).server(&plain(0x88, b"\x03\xe8"));
+        }},
+        RuleCase { name: "a format that a program does not support", near: &["WHY-21"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"note\":\"The format 'x' is not supported.\"}")).close();
         }},
         RuleCase { name: "another error of Engine.IO", near: &["WHY-21"], fires: &["WHY-20 server"], play: |s| {
             old_client(s).server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}").end(Side::Server);
