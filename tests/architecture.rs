@@ -121,7 +121,6 @@ const CRATES: &[(&str, &[&str])] = &[
             "cli",
             "timeline/filter",
             "websocket/subprotocol/json.rs",
-            "findings/rules/handshake/fields_read.rs",
             "findings/rules/handshake/refused_request.rs",
         ],
     ),

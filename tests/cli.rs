@@ -192,7 +192,7 @@ fn a_connection_that_does_not_exist_is_a_failure() {
             let said = text(&run.stderr);
             assert_eq!(run.status.code(), Some(code), "{command:?} {number}: {said}");
             let expected =
-                format!("wslens: there is no connection {number}: {path} has 1 connection\n");
+                format!("wslens: there is no connection {number}: 1 connection in {path}\n");
             assert_eq!(said, if code == 0 { "" } else { &expected }, "{command:?}");
         }
     }
@@ -200,7 +200,7 @@ fn a_connection_that_does_not_exist_is_a_failure() {
     let run = wslens(&["check", &path, &two, "--connection", "3"]);
     let said = text(&run.stderr);
     assert_eq!(run.status.code(), Some(2), "{said}");
-    assert!(said.contains("no connection 3: each of 2 captures has 1 connection"), "{said}");
+    assert!(said.contains("no connection 3: 1 connection in each of 2 captures"), "{said}");
 }
 
 #[test]

@@ -350,8 +350,10 @@ fn start(mut opened: OpenedCapture) -> Option<Timestamp> {
 /// all of them.
 pub(super) fn absent_connection(wanted: &[u64], found: u64, name: &str) -> Option<String> {
     let absent = wanted.iter().find(|number| **number == 0 || **number > found)?;
-    let mut text = format!("there is no connection {absent}: {name} has ");
+    let mut text = format!("there is no connection {absent}: ");
     counted(&mut text, found, "connection");
+    text.push_str(" in ");
+    text.push_str(name);
     Some(text)
 }
 
