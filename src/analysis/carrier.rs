@@ -8,6 +8,7 @@ use crate::analysis::intermediary::{Intermediary, IntermediaryKind, StrayBytes};
 use crate::analysis::offsets::OffsetMap;
 use crate::analysis::tcp_health::{Network, Unanswered};
 use crate::capture::LocalSockets;
+use crate::http::Browser;
 use crate::stream::{Direction, Origin, PerDirection, Span};
 use crate::tcp::TcpState;
 use crate::tls;
@@ -54,6 +55,8 @@ pub struct Carrier {
     pub sockets: Option<Arc<LocalSockets>>,
     /// Proxies on its way, as far as its bytes show them, from TCP upwards.
     pub intermediaries: Vec<Intermediary>,
+    /// The browser that sent the latest request that names one.
+    pub browser: Option<Browser>,
     /// Bytes that belong to no protocol that is read, in the order in which they were found.
     pub stray: Vec<StrayBytes>,
     /// How far the receiver of each direction has acknowledged it, as a TCP stream offset.
@@ -84,6 +87,7 @@ impl Carrier {
             tls: None,
             sockets: None,
             intermediaries: Vec::new(),
+            browser: None,
             stray: Vec::new(),
             acknowledged: PerDirection::default(),
             offsets: Vec::new(),

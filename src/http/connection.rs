@@ -296,6 +296,9 @@ impl Http1Decoder {
         whole: &Whole<'_>,
         sink: &mut dyn FnMut(Observation<'_>),
     ) -> Step {
+        if let Some(browser) = summary.browser {
+            sink(Observation::FromBrowser(browser));
+        }
         let Some(framing) = self.exchanges.request(method, summary, whole, sink) else {
             self.attention = Attention::Ignore;
             return Step::Next(whole.consumed);

@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::browser::Browser;
 use super::head::Head;
 use super::line::{HeadView, Start, trim};
 
@@ -36,6 +37,8 @@ pub(super) struct HeadSummary {
     pub(super) coding: Coding,
     /// Fields called Sec-WebSocket-*.
     pub(super) own: WebSocketFields,
+    /// The browser that User-Agent names.
+    pub(super) browser: Option<Browser>,
     place: Place,
 }
 
@@ -129,6 +132,8 @@ impl HeadSummary {
             self.own = WebSocketFields::Accept;
         } else if starts_with_ignore_case(name, b"Sec-WebSocket-") {
             self.own = self.own.max(WebSocketFields::Some);
+        } else if name.eq_ignore_ascii_case(b"User-Agent") {
+            self.browser = Browser::of(value);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod accept;
 mod body;
+mod browser;
 mod connection;
 mod exchange;
 mod half;
@@ -16,6 +17,7 @@ mod query;
 mod stray;
 
 pub use body::plain_body;
+pub use browser::{Browser, BrowserFamily};
 pub use connection::{EARLY_LIMIT, Http1Decoder, Progress};
 pub use head::Head;
 pub use head_summary::{Traces, names_engine_io};

@@ -1,6 +1,6 @@
 //! What is observed of an HTTP/1.x conversation.
 
-use super::Handshake;
+use super::{Browser, Handshake};
 use crate::stream::Direction;
 
 /// Something observed in the conversation.
@@ -15,4 +15,6 @@ pub enum Observation<'a> {
     TunnelRefused(&'a Handshake),
     /// A head is larger than [`MAX_HEAD`](super::head::MAX_HEAD); it was dropped.
     HeadTooLarge(Direction),
+    /// A request, with or without traces of a WebSocket, comes from a browser.
+    FromBrowser(Browser),
 }

@@ -374,6 +374,10 @@ fn http_event<S: Sink>(
             ConnectionEvent::TunnelRefused(handshake)
         }
         Observation::HeadTooLarge(_) => ConnectionEvent::Limit(Limit::HeadBytes),
+        Observation::FromBrowser(browser) => {
+            connection.carrier.browser = Some(browser);
+            return;
+        }
     };
     sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });
 }

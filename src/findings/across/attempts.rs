@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::analysis::event::{Connection, ConnectionId, Ending, Lookup, Nature, StartedBy};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
+use crate::findings::state::unused::Unused;
+use crate::http::Browser;
 use crate::stream::Origin;
 
 /// The latest attempts to connect, oldest first in the order in which they ended.
@@ -29,6 +31,23 @@ pub(crate) struct Attempt {
     pub(crate) first: Origin,
     pub(crate) last: Origin,
     pub(crate) outcome: AttemptOutcome,
+    /// When its client left it, if it did not use it.
+    pub(crate) unused: Option<Unused>,
+    /// The browser that used it.
+    pub(crate) browser: Option<Browser>,
+}
+
+impl Attempt {
+    /// Whether the servers of two are one name at one port, in both address families.
+    pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
+        let (a, b) = (self.server, other.server);
+        if a.port() != b.port() || a.is_ipv4() == b.is_ipv4() {
+            return false;
+        }
+        let is_local = a.ip().is_loopback() && b.ip().is_loopback();
+        let names = self.lookup.as_ref().zip(other.lookup.as_ref());
+        is_local || names.is_some_and(|(one, other)| one.name == other.name)
+    }
 }
 
 impl Attempts {
@@ -56,6 +75,8 @@ impl Attempts {
             first: connection.first,
             last: connection.last,
             outcome,
+            unused: Unused::of(connection),
+            browser: connection.browser,
         });
     }
 

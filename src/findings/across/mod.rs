@@ -14,6 +14,7 @@ pub(crate) mod related;
 pub(crate) mod server_restarts;
 pub(crate) mod sessions;
 pub(crate) mod tls_ports;
+pub(crate) mod unused_connections;
 mod well_known_ports;
 
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Ending, Nature};
@@ -24,10 +25,11 @@ use crate::findings::across::dns_names::QueriedNames;
 use crate::findings::across::ended_websockets::EndedWebSockets;
 use crate::findings::across::handshake_keys::{HandshakeKeys, KeyUse};
 use crate::findings::across::proxied_requests::ProxiedRequests;
-use crate::findings::across::related::RelatedConnections;
+use crate::findings::across::related::{RelatedConnections, Route};
 use crate::findings::across::server_restarts::ServerRestarts;
 use crate::findings::across::sessions::Sessions;
 use crate::findings::across::tls_ports::TlsPorts;
+use crate::findings::across::unused_connections::{UnusedConnection, UnusedReason};
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::stream::Direction;
@@ -58,6 +60,8 @@ pub(crate) struct Across {
     pub(crate) sessions: Sessions,
     /// Servers that speak TLS.
     pub(crate) tls_ports: TlsPorts,
+    /// Connections that their clients did not use; known at the end of the capture.
+    pub(crate) unused: Vec<UnusedConnection>,
     /// Ids of all rules that were broken, on any connection.
     reported: Vec<&'static str>,
 }
@@ -77,6 +81,21 @@ impl Across {
             self.names.used(&lookup.name);
         }
         self.attempts.ended(connection, ending, outcome);
+    }
+
+    /// Finds out what only all connections together show, at the end of the capture.
+    pub(crate) fn finish(&mut self) {
+        self.unused = unused_connections::judge(&self.attempts);
+        for it in &self.unused {
+            if let UnusedReason::LocalNetwork(..) = it.reason {
+                self.related.wanted(it.id);
+            }
+        }
+        let (attempts, related) = (&self.attempts, &self.related);
+        self.unused.retain(|it| {
+            let route = attempts.of(it.id).map(Route::of_attempt);
+            route.is_some_and(|route| related.has_route(&route))
+        });
     }
 
     /// Remembers an event, after the rules were asked about it.

@@ -9,6 +9,7 @@ use foldhash::{HashSet, HashSetExt};
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Lookup, Nature, Recognition, StartedBy,
 };
+use crate::findings::across::attempts::Attempt;
 use crate::findings::across::well_known_ports::is_of_another_service;
 use crate::findings::named::NamedConnections;
 
@@ -30,6 +31,8 @@ pub struct RelatedConnections {
     waiting: VecDeque<(ConnectionId, IpAddr)>,
     /// Connections that such a host opened meanwhile: a proxy turns to its upstream server.
     upstream: BTreeSet<ConnectionId>,
+    /// Connections that a page wanted, which its browser did not let it use.
+    wanted: BTreeSet<ConnectionId>,
     destinations: Destinations,
     /// Whether a WebSocket was opened.
     websocket: Presence,
@@ -88,6 +91,11 @@ impl Route {
         }
     }
 
+    pub(crate) fn of_attempt(attempt: &Attempt) -> Self {
+        let Attempt { id, client, server, .. } = *attempt;
+        Self { id, client, server, lookup: attempt.lookup.clone() }
+    }
+
     /// Whether both go to the same host, by address or by name.
     fn have_one_host(&self, other: &Self) -> bool {
         let (a, b) = (self.server, other.server);
@@ -122,6 +130,7 @@ impl Default for RelatedConnections {
             local_ports: BTreeSet::new(),
             waiting: VecDeque::new(),
             upstream: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             destinations: Destinations::default(),
             websocket: Presence::NotSeen,
             trusted: HashSet::new(),
@@ -153,8 +162,14 @@ impl RelatedConnections {
             || (is_local(*server) && self.local_ports.contains(&server.port()))
             || lookup.as_ref().is_some_and(|it| self.has_name(&it.name, server.port()))
             || self.upstream.contains(id)
+            || self.wanted.contains(id)
             || self.named.has(*id, [*client, *server])
             || (!is_of_another_service(server.port()) && is_only())
+    }
+
+    /// Takes a connection that a page wanted, as the rest of the capture shows.
+    pub(crate) fn wanted(&mut self, id: ConnectionId) {
+        self.wanted.insert(id);
     }
 
     /// Whether a client has accepted the certificate of a server on some connection.

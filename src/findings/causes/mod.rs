@@ -11,6 +11,7 @@ mod application_refused;
 mod coded_stream;
 mod compression_mark;
 pub(crate) mod derailed;
+mod empty_connection;
 mod ended_together;
 mod endings;
 mod gave_up;
@@ -92,6 +93,7 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     unfinished_response::RULES,
     misread_request::RULES,
     inconclusive::RULES,
+    empty_connection::RULES,
 ];
 
 /// Whether a cause is shown by the bytes of one direction, without anything else about their connection: then it

@@ -270,6 +270,7 @@ impl Checker {
 
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
+        self.across.finish();
         let context = CaptureContext { state: &self.capture, across: &self.across, reading };
         for (TriggeredRule { rule, .. }, check) in &RULES_BY_TRIGGER.capture {
             self.found.violations.set_place(ViolationPlace::default());

@@ -46,9 +46,7 @@ impl FindingConnection {
     }
 
     pub(crate) fn of_attempt(attempt: &Attempt) -> Self {
-        let Attempt { id, client, server, .. } = *attempt;
-        let route = Route { id, client, server, lookup: attempt.lookup.clone() };
-        Self { route, server_name: Vec::new() }
+        Self { route: Route::of_attempt(attempt), server_name: Vec::new() }
     }
 }
 

@@ -27,6 +27,14 @@ impl AttemptOutcome {
         }
     }
 
+    /// Whether TCP was open.
+    pub(crate) fn is_open(self) -> bool {
+        match self {
+            Self::Refused | Self::Unanswered => false,
+            Self::Failed | Self::Short | Self::Served => true,
+        }
+    }
+
     /// What became of a connection that has ended.
     pub(crate) fn of(
         connection: &Connection,

@@ -13,3 +13,4 @@ pub(crate) mod recent_messages;
 pub(crate) mod response_times;
 pub(crate) mod silent_period;
 pub(crate) mod stream_window;
+pub(crate) mod unused;

@@ -87,6 +87,7 @@ fn word(seen: &Observation<'_>) -> String {
         Observation::HandshakeEnded(handshake) => format!("ended {}", shown(handshake)),
         Observation::TunnelRefused(handshake) => format!("refused {}", shown(handshake)),
         Observation::HeadTooLarge(direction) => format!("too large {}", direction.index()),
+        Observation::FromBrowser(browser) => format!("from {}", browser.name()),
     }
 }
 

@@ -304,9 +304,13 @@ impl Story {
         let ended_badly = all.iter().any(|finding| is_drop(finding, history, self.ending));
         let never_opened = causes
             .first()
-            .is_some_and(|first| first.rule.is_cause() && first.explains() == Explains::Failure);
-        let verdict = if never_opened {
-            Verdict::Failed
+            .filter(|first| first.rule.is_cause() && first.explains() == Explains::Failure);
+        let verdict = if let Some(cause) = never_opened {
+            match cause.severity {
+                Severity::Error => Verdict::Failed,
+                // It may have been meant like that.
+                Severity::Warning | Severity::Note => Verdict::Unknown,
+            }
         } else if self.is_opened(history) {
             if ended_badly {
                 Verdict::Dropped

@@ -84,6 +84,7 @@ impl<'w> DiagnoseText<'w> {
     fn is_detailed(&self, story: &Story) -> bool {
         match story.verdict {
             Verdict::Failed | Verdict::Dropped | Verdict::Trouble => true,
+            Verdict::Unknown if story.causes().first().is_some_and(|it| it.rule.is_cause()) => true,
             Verdict::Unknown | Verdict::Fine | Verdict::Other => {
                 self.options.selection.connections.contains(&story.connection.id)
             }

@@ -32,7 +32,10 @@ pub(super) fn verdict(
             None if story.connection.transport == Transport::H2 => unknown(story),
             None => "other traffic".to_owned(),
         },
-        Verdict::Unknown => unknown(story),
+        Verdict::Unknown => match causes.first().filter(|first| first.rule.is_cause()) {
+            Some(cause) => because(cause, history),
+            None => unknown(story),
+        },
         Verdict::Failed | Verdict::Dropped | Verdict::Trouble => match causes.first() {
             Some(finding) => match (finding.rule.id, elsewhere(story)) {
                 (REFUSED, Some(where_it_is)) => {

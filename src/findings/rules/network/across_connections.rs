@@ -160,7 +160,7 @@ fn one_sided(attempts: &Attempts) -> Vec<OneSided<'_>> {
         }
         let served = attempts
             .all()
-            .filter(|other| is_open(other) && are_twins(attempt, other))
+            .filter(|other| other.outcome.is_open() && attempt.is_twin_of(other))
             .map(|other| (other.first.time.0.abs_diff(attempt.first.time.0), other))
             .filter(|(distance, _)| *distance <= SAME_MOMENT)
             .min_by_key(|(distance, other)| (*distance, other.id));
@@ -169,24 +169,6 @@ fn one_sided(attempts: &Attempts) -> Vec<OneSided<'_>> {
         }
     }
     found
-}
-
-fn is_open(attempt: &Attempt) -> bool {
-    match attempt.outcome {
-        AttemptOutcome::Refused | AttemptOutcome::Unanswered => false,
-        AttemptOutcome::Failed | AttemptOutcome::Short | AttemptOutcome::Served => true,
-    }
-}
-
-/// Whether two servers are one name at one port, in both address families.
-fn are_twins(one: &Attempt, other: &Attempt) -> bool {
-    let (a, b) = (one.server, other.server);
-    if a.port() != b.port() || a.is_ipv4() == b.is_ipv4() {
-        return false;
-    }
-    let is_local = a.ip().is_loopback() && b.ip().is_loopback();
-    let names = one.lookup.as_ref().zip(other.lookup.as_ref());
-    is_local || names.is_some_and(|(one, other)| one.name == other.name)
 }
 
 /// Attempts that follow one another without back-off.
