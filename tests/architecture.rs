@@ -68,6 +68,7 @@ const APART: &[(&str, &str)] = &[
 
 /// `(crate, where)`: the only files and folders of `src` that may name it. Every dependency is listed.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["findings/causes"]),
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
     ("base64", &["http/accept.rs", "report"]),
@@ -101,6 +102,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "findings/rules/handshake/fields_read.rs",
             "findings/rules/handshake/refused_request.rs",
             "findings/rules/tls/mistaken.rs",
+            "findings/state/app_heartbeat.rs",
             "http",
             "report",
             "timeline/filter",
@@ -111,7 +113,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pcap", &["capture/live"]),
     ("procfs", &["capture/live/sockets/procfs.rs"]),
     ("ratatui", &["tui"]),
-    ("regex", &["findings/causes", "timeline/filter", "tui/search.rs"]),
+    ("regex", &["timeline/filter", "tui/search.rs"]),
     ("ruzstd", &["capture/compressed.rs"]),
     ("serde", &["report", "cli", "websocket/subprotocol/json.rs"]),
     (

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use crate::analysis::event::ConnectionId;
-use crate::findings::causes::is_of_streams;
 use crate::findings::engine::cause::{Cause, Explains};
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::severity::Severity;
@@ -64,7 +63,7 @@ impl Finding {
     pub fn is_consequence_of(&self, cause: &Self) -> bool {
         let is_earlier = self.direction == cause.direction
             && self.offset.zip(cause.offset).is_some_and(|(own, of_cause)| own < of_cause);
-        let is_of_peer = is_of_streams(cause.rule)
+        let is_of_peer = cause.rule.is_of_stream()
             && self.direction.is_some()
             && self.direction != cause.direction
             && matches!(self.rule.group(), "WS-F" | "WS-M" | "PMD")
@@ -80,11 +79,7 @@ impl Finding {
 
     /// Its place among what explains a connection: the lower one explains more.
     pub fn rank(&self) -> u16 {
-        if is_tolerated(self.rule, self.severity) {
-            Cause::TOLERATED_DERAILMENT
-        } else {
-            self.rule.rank()
-        }
+        rank_of(self.rule, self.severity)
     }
 
     /// Memory taken by one that is kept, in bytes.
@@ -93,9 +88,15 @@ impl Finding {
     }
 }
 
-/// Whether a cause is a stream that derailed although its receiver put up with it.
-pub(crate) fn is_tolerated(rule: &Rule, severity: Severity) -> bool {
-    severity == Severity::Warning && is_of_streams(rule)
+/// The place of a rule, if what broke it is so bad, among what explains a connection.
+///
+/// A stream that derailed although its receiver put up with it explains less than what ended the connection later.
+pub(crate) fn rank_of(rule: &Rule, severity: Severity) -> u16 {
+    if severity == Severity::Warning && rule.is_of_stream() {
+        Cause::TOLERATED_DERAILMENT
+    } else {
+        rule.rank()
+    }
 }
 
 /// Rules about frames and messages that were not whole when the connection ended.

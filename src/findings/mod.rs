@@ -29,6 +29,7 @@ pub use self::engine::rule_name::{RuleName, UnknownName};
 pub use self::engine::severity::Severity;
 pub use self::engine::snippet::{JudgedFrames, explain_frames, judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
+pub(crate) use self::finding::rank_of;
 pub use self::finding::{ExcludedCause, Finding, Findings, Peers, Revision, first_cause};
 pub use self::named::{ConnectionName, NamedConnections};
 pub use self::rules::{GROUPS, Group, rule, rules};

@@ -4,7 +4,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::entry::{Entry, EntryKind, Found, Journal};
 use crate::analysis::event::{ConnectionId, Outcome, TcpState};
-use crate::findings::{Revision, Rule, Severity};
+use crate::findings::{Revision, Rule, Severity, rank_of};
 use crate::stream::{Direction, PacketId, Span};
 
 /// What a first pass over a capture learned that is known later than the entries that it concerns:
@@ -58,11 +58,10 @@ impl Hindsight {
 
     /// The cause that explains a connection.
     pub fn cause(&self, id: ConnectionId) -> Option<&'static Rule> {
-        let explains = |cause: &&FoundCause| {
-            self.severity(cause.number).unwrap_or(cause.severity) > Severity::Note
-        };
-        let causes = self.causes.get(&id)?.iter().filter(explains);
-        causes.min_by_key(|cause| (cause.rule.rank(), cause.first)).map(|cause| cause.rule)
+        let severity = |cause: &FoundCause| self.severity(cause.number).unwrap_or(cause.severity);
+        let causes = self.causes.get(&id)?.iter().filter(|cause| severity(cause) > Severity::Note);
+        let first = causes.min_by_key(|cause| (rank_of(cause.rule, severity(cause)), cause.first));
+        first.map(|cause| cause.rule)
     }
 
     /// How bad a finding is, if that became known only after it was made.

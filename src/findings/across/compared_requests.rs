@@ -20,14 +20,8 @@ pub(crate) struct ComparedRequest {
     pub(crate) connection: ConnectionId,
     server: SocketAddr,
     head: Box<Head>,
-    answer: Answered,
-}
-
-/// Whether a response came.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Answered {
-    Yes,
-    No,
+    /// Whether a response came.
+    pub(crate) is_answered: bool,
 }
 
 /// What distinguishes a request that was refused from one that the same server accepted.
@@ -37,13 +31,6 @@ pub(crate) struct RequestDifference {
     pub(crate) accepted: ConnectionId,
     /// The differences in words.
     pub(crate) words: String,
-}
-
-impl ComparedRequest {
-    /// Whether a response came.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.answer == Answered::Yes
-    }
 }
 
 impl ComparedRequests {
@@ -65,8 +52,8 @@ impl ComparedRequests {
             list.pop_front();
         }
         let (head, server) = (Box::new(request.clone()), connection.server);
-        let answer = if handshake.response.is_some() { Answered::Yes } else { Answered::No };
-        list.push_back(ComparedRequest { connection: connection.id, server, head, answer });
+        let is_answered = handshake.response.is_some();
+        list.push_back(ComparedRequest { connection: connection.id, server, head, is_answered });
     }
 
     /// The requests that were not accepted.
@@ -95,16 +82,18 @@ impl ComparedRequests {
     /// A request without a response that is much longer than all that the same server accepted, however else they
     /// differ: a server whose buffer is too small for a head waits for an end that it has dropped.
     fn longer(&self, refused: &ComparedRequest) -> Option<RequestDifference> {
-        let target = |head: &Head| path(head.target().unwrap_or_default()).to_vec();
-        let accepted = self
-            .accepted
-            .iter()
-            .filter(|it| it.server == refused.server && target(&it.head) == target(&refused.head));
+        if refused.is_answered {
+            return None;
+        }
+        let wanted = path(refused.head.target().unwrap_or_default());
+        let accepted = self.accepted.iter().filter(|it| {
+            it.server == refused.server && path(it.head.target().unwrap_or_default()) == wanted
+        });
         let longest = accepted.max_by_key(|it| it.head.span.length())?;
         let (size, other) = (refused.head.span.length(), longest.head.span.length());
         let is_longer =
             size > other.saturating_add(other / 2).max(other.saturating_add(LEAST_MORE));
-        if refused.is_answered() || !is_longer {
+        if !is_longer {
             return None;
         }
         let mut added: Vec<(usize, String)> = Vec::new();

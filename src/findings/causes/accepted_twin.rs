@@ -57,7 +57,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
                     .attempts
                     .of(id)
                     .map_or(0, |attempt| attempt.last.time.waited_since(attempt.first.time));
-                if !refused.is_answered() && lasted < LEAST_WAIT {
+                if !refused.is_answered && lasted < LEAST_WAIT {
                     continue;
                 }
                 let Some(difference) = context.across.compared_requests.difference(id) else {

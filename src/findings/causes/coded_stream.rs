@@ -1,7 +1,7 @@
 //! WHY-06: a transfer or content coding applied to the bytes after the 101.
 
 use super::derailed;
-use super::derailed::{Certainty, DerailedStream, Explained, inflated_part, quoted};
+use super::derailed::{Certainty, DerailedStream, Explained, inflated_part, is_zlib, quoted};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -26,7 +26,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         this path, or write to the socket that the upgrade gives, not to the response.",
     example: Example::Text("after the 101: 37 0d 0a (\"7\"), then 81 05 48 65 6c 6c 6f 0d 0a"),
     explains: Some(
-        Cause::trouble(1_111, "a coding of HTTP around the frames")
+        Cause::of_stream(1_111, "a coding of HTTP around the frames")
             .explaining(derailed::CODING_CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
@@ -107,12 +107,6 @@ fn compressed(stream: &DerailedStream<'_>, start: u64) -> Option<Explained> {
         repaired,
         remedy: None,
     })
-}
-
-/// Whether two bytes are the header of a zlib stream (RFC 1950 §2.2) without a dictionary.
-fn is_zlib(first: u8, second: u8) -> bool {
-    let check = u16::from_be_bytes([first, second]) % 31;
-    first & 0x0f == 8 && first >> 4 <= 7 && second & 0x20 == 0 && check == 0
 }
 
 /// How a stream in gzip's format is recognized.

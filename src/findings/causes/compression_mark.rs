@@ -29,7 +29,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         permessage-deflate off (do not offer or accept it) until the sender is fixed.",
     example: Example::Text("81 07 f2 48 cd c9 c9 07 00: \"Hello\", compressed, with RSV1 = 0"),
     explains: Some(
-        Cause::trouble(1_119, "compression and RSV1 contradict").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_119, "compression and RSV1 contradict")
+            .explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, compression_mark);

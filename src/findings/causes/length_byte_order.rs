@@ -26,7 +26,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         for 16 bits, htobe64 for 64 bits, to_be_bytes, writeUInt16BE and the like.",
     example: Example::Text("81 7e f0 00 and a text of 240 bytes: f0 00 is 61440, 00 f0 is 240"),
     explains: Some(
-        Cause::trouble(1_117, "length in the wrong byte order").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_117, "length in the wrong byte order")
+            .explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, length_byte_order);

@@ -28,7 +28,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         in characters.",
     example: Example::Text("81 05 47 72 c3 bc c3 9f 65: 5 characters in 7 bytes"),
     explains: Some(
-        Cause::trouble(1_115, "length in characters, not bytes").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_115, "length in characters, not bytes")
+            .explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, length_in_characters);

@@ -32,7 +32,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         masking key.",
     example: Example::Text("81 05 hello\\n: the newline after the 5 bytes is not counted"),
     explains: Some(
-        Cause::trouble(1_118, "length off by a few bytes").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_118, "length off by a few bytes").explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, length_off);

@@ -28,7 +28,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         bytes find it.",
     example: Example::Text("81 84 and a text of 132 bytes: 84 is 132, read as MASK and 4"),
     explains: Some(
-        Cause::trouble(1_116, "length of 126 or more in 7 bits").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_116, "length of 126 or more in 7 bits")
+            .explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, length_overflow);

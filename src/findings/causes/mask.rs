@@ -27,7 +27,9 @@ pub(super) static RULES: &[Rule] = &[Rule {
         0 in every frame (the position counts from the start of the payload, not of the message \
         or the stream).",
     example: Example::Text("81 85 37 fa 21 3d 48 65 6c 6c 6f: MASK is set, \"Hello\" is plain"),
-    explains: Some(Cause::trouble(1_120, "masked incorrectly").explaining(derailed::CONSEQUENCES)),
+    explains: Some(
+        Cause::of_stream(1_120, "masked incorrectly").explaining(derailed::CONSEQUENCES),
+    ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, mask);
     })],

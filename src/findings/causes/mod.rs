@@ -96,27 +96,6 @@ pub(crate) const TABLES: &[&[Rule]] = &[
     empty_connection::RULES,
 ];
 
-/// Whether a cause is shown by the bytes of one direction, without anything else about their connection: then it
-/// is tested on bytes that were pasted, too, and frames of the other direction do not follow from it.
-pub(crate) fn is_of_streams(rule: &Rule) -> bool {
-    OF_STREAMS.iter().copied().flatten().any(|of_stream| of_stream.id == rule.id)
-}
-
-const OF_STREAMS: &[&[Rule]] = &[
-    text_encoding::RULES,
-    two_writers::RULES,
-    length_in_characters::RULES,
-    length_overflow::RULES,
-    length_byte_order::RULES,
-    length_off::RULES,
-    coded_stream::RULES,
-    second_response::RULES,
-    compression_mark::RULES,
-    mask::RULES,
-    split_character::RULES,
-    unframed::RULES,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
+use aho_corasick::AhoCorasick;
 
 use crate::findings::rules::handshake::fields_read::{contains, shown};
 use crate::findings::rules::handshake::refused_request::words_of;
@@ -40,7 +40,7 @@ impl ProgramError {
         if message.opcode == Opcode::Binary {
             return mqtt(content).or_else(|| kubernetes(content));
         }
-        if SIGNS.as_ref().is_some_and(|signs| !signs.is_match(content)) {
+        if !may_be_error(content) {
             return None;
         }
         let json = compact(content);
@@ -169,12 +169,18 @@ fn is_error(json: &str) -> bool {
     has_error || is_of_kind || has_failed
 }
 
-/// What any text has that reports an error in one of the forms known here: it is searched for first, since
-/// nearly all texts have none of it.
-static SIGNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let always = "^c\\[|^44|^\\s*\\[\\s*4|wamp\\.|\"disconnect|false|fatal|exception|reject|fail";
-    let words = WORDS.join("|");
-    Regex::new(&format!("(?i-u){always}|{words}")).ok()
+/// Whether a text has anything of what those have that report an error in one of the forms known here: asked
+/// first, since nearly all texts have none of it.
+fn may_be_error(content: &[u8]) -> bool {
+    let begins = content.starts_with(b"c[")
+        || content.starts_with(b"44")
+        || content.trim_ascii_start().starts_with(b"[");
+    begins || SIGNS.as_ref().is_none_or(|signs| signs.is_match(content))
+}
+
+static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = ["wamp.", "\"disconnect", "false"].iter().chain(FAILURES).chain(WORDS);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
 /// Values of a field for errors if there is none.

@@ -27,7 +27,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "server: HTTP/1.1 101 Switching Protocols ...\nserver: HTTP/1.1 400 Bad Request ...",
     ),
     explains: Some(
-        Cause::trouble(1_110, "a second HTTP response").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_110, "a second HTTP response").explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, second_response);

@@ -25,7 +25,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         as binary messages.",
     example: Example::Text("81 03 61 62 e2, then 81 03 82 ac 21: e2 82 ac is one character"),
     explains: Some(
-        Cause::trouble(1_121, "character split across messages").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_121, "character split across messages")
+            .explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, split_character);

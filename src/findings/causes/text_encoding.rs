@@ -23,7 +23,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         message if the receiver expects that encoding.",
     example: Example::Text("server: a text with the bytes 47 72 fc df 65"),
     explains: Some(
-        Cause::trouble(1_122, "text in another encoding")
+        Cause::of_stream(1_122, "text in another encoding")
             .explaining(&["WS-M01", "WS-C17", "WS-C16", "WS-C12", "NET-07", "WS-C09"]),
     ),
     checks: &[Check::Cause(|context, violations| {

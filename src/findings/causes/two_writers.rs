@@ -30,7 +30,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         one thread to write at a time, and a Ping from a timer is a writer, too.",
     example: Example::Text("81 0a {\"a\": 81 02 hi 12345} -> 81 0a {\"a\":12345} and 81 02 hi"),
     explains: Some(
-        Cause::trouble(1_114, "two writers on one socket").explaining(derailed::CONSEQUENCES),
+        Cause::of_stream(1_114, "two writers on one socket").explaining(derailed::CONSEQUENCES),
     ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, two_writers);

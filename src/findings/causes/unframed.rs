@@ -24,7 +24,9 @@ pub(super) static RULES: &[Rule] = &[Rule {
         never with that of the raw socket below it. If another program's output is relayed, put \
         each piece of it into a frame (websockify and similar bridges do this).",
     example: Example::Text("server: HTTP/1.1 101 ...\nserver: login as: (without a frame)"),
-    explains: Some(Cause::trouble(1_113, "data without frames").explaining(derailed::CONSEQUENCES)),
+    explains: Some(
+        Cause::of_stream(1_113, "data without frames").explaining(derailed::CONSEQUENCES),
+    ),
     checks: &[Check::Cause(|context, violations| {
         derailed::test(context, violations, unframed);
     })],

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
+use aho_corasick::AhoCorasick;
 
 use crate::findings::causes::application_protocols::{ApplicationProtocol, PROTOCOLS};
 use crate::findings::causes::program_errors::said_in;
@@ -15,6 +15,7 @@ use crate::findings::rules::handshake::fields_read::{contains, sent, shown};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::findings::state::app_heartbeat::BeatProtocol;
 use crate::findings::state::connection::ConnectionState;
+use crate::findings::state::recent_messages::RecentMessage;
 use crate::findings::words::packets_in_words;
 use crate::http::{Handshake, parameter};
 use crate::stream::{Direction, Side, Span};
@@ -183,36 +184,31 @@ fn mismatch(
 /// A message in which a side says that it does not speak the other's version.
 fn said(context: &CauseContext<'_>) -> Option<Mismatch> {
     let state = context.subject.state;
-    let old = old_graphql(state);
-    old.or_else(|| {
+    old_graphql(state).or_else(|| {
         Direction::BOTH.into_iter().find_map(|direction| {
-            let side = state.sides.get(direction);
-            side.recent.backwards().find_map(|message| {
-                let is_connack = message.opcode == Opcode::Binary
-                    && matches!(
-                        message.content.as_slice(),
-                        [0x20, 2, _, 1] | [0x20, _, _, 0x84, ..]
-                    );
-                if is_connack {
-                    let what = format!(
-                        "the broker refuses the client's version of MQTT (CONNACK, {})",
-                        packets_in_words(message.span)
-                    );
-                    return Some(Mismatch { what, span: message.span, direction, remedy: MQTT });
-                }
-                if SAID.as_ref().is_some_and(|said| !said.is_match(&message.content)) {
-                    return None;
-                }
-                let text = message.text()?;
-                let (_, remedy) =
-                    TEXTS.iter().find(|(words, _)| contains(text.as_bytes(), words))?;
-                let sender = Side::sender(direction).name();
-                let place = packets_in_words(message.span);
-                let what = format!("the {sender} says {} ({place})", said_in(text.as_bytes()));
-                Some(Mismatch { what, span: message.span, direction, remedy })
-            })
+            let mut recent = state.sides.get(direction).recent.backwards();
+            recent.find_map(|message| said_in_message(direction, message))
         })
     })
+}
+
+fn said_in_message(direction: Direction, message: &RecentMessage) -> Option<Mismatch> {
+    let is_connack = message.opcode == Opcode::Binary
+        && matches!(message.content.as_slice(), [0x20, 2, _, 1] | [0x20, _, _, 0x84, ..]);
+    let place = || packets_in_words(message.span);
+    if is_connack {
+        let what =
+            format!("the broker refuses the client's version of MQTT (CONNACK, {})", place());
+        return Some(Mismatch { what, span: message.span, direction, remedy: MQTT });
+    }
+    if SAID.as_ref().is_some_and(|said| !said.is_match(&message.content)) {
+        return None;
+    }
+    let text = message.text()?;
+    let (_, remedy) = TEXTS.iter().find(|(words, _)| contains(text.as_bytes(), words))?;
+    let sender = Side::sender(direction).name();
+    let what = format!("the {sender} says {} ({})", said_in(text.as_bytes()), place());
+    Some(Mismatch { what, span: message.span, direction, remedy })
 }
 
 /// A server of graphql-transport-ws that closes with 4400 (its PROTOCOL.md, "Invalid message") after a message of
@@ -270,10 +266,8 @@ const TEXTS: &[(&str, &str)] = &[
 ];
 
 /// Any of them as the libraries write it: it is searched for first, since nearly all messages have none.
-static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let texts: Vec<String> = TEXTS.iter().map(|(words, _)| regex::escape(words)).collect();
-    Regex::new(&texts.join("|")).ok()
-});
+static SAID: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(TEXTS.iter().map(|(words, _)| words)).ok());
 
 #[cfg(test)]
 mod tests {

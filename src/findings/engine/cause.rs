@@ -13,6 +13,9 @@ pub struct Cause {
     pub unless: &'static [&'static str],
     /// Rules, or starts of their ids: their findings on the connection are consequences of it.
     pub consequences: &'static [&'static str],
+    /// Whether the bytes of one direction show it, without anything else about their connection: then it is tested
+    /// on bytes that were pasted, too, and frames of the other direction do not follow from it.
+    pub is_of_stream: bool,
 }
 
 /// What a finding explains.
@@ -61,23 +64,32 @@ impl Cause {
     pub(crate) const OF_SEVERAL: u16 = 1_170;
 
     pub(crate) const fn failure(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Failure, rank, words, unless: &[], consequences: &[] }
+        Self::new(Explains::Failure, rank, words)
     }
 
     pub(crate) const fn dropped(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Drop, rank, words, unless: &[], consequences: &[] }
+        Self::new(Explains::Drop, rank, words)
     }
 
     pub(crate) const fn trouble(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Trouble, rank, words, unless: &[], consequences: &[] }
+        Self::new(Explains::Trouble, rank, words)
     }
 
     pub(crate) const fn undecodable(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Undecodable, rank, words, unless: &[], consequences: &[] }
+        Self::new(Explains::Undecodable, rank, words)
     }
 
     pub(crate) const fn nothing(rank: u16, words: &'static str) -> Self {
-        Self { explains: Explains::Nothing, rank, words, unless: &[], consequences: &[] }
+        Self::new(Explains::Nothing, rank, words)
+    }
+
+    /// What is wrong with the bytes of one direction, as these show by themselves.
+    pub(crate) const fn of_stream(rank: u16, words: &'static str) -> Self {
+        Self { is_of_stream: true, ..Self::trouble(rank, words) }
+    }
+
+    const fn new(explains: Explains, rank: u16, words: &'static str) -> Self {
+        Self { explains, rank, words, unless: &[], consequences: &[], is_of_stream: false }
     }
 
     /// The same, but it adds nothing to findings of these rules.

@@ -1,13 +1,11 @@
 //! Tests the causes on a connection that has ended.
 
-use crate::findings::causes::is_of_streams;
-use crate::findings::engine::cause::Cause;
 use crate::findings::engine::connection::{Breach, Breaches};
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::dispatch::RULES_BY_TRIGGER;
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::violation::ViolationPlace;
-use crate::findings::finding::{ExcludedCause, is_tolerated};
+use crate::findings::finding::{ExcludedCause, rank_of};
 use crate::stream::Direction;
 
 /// What came of the test of all causes on a connection.
@@ -26,7 +24,7 @@ pub(super) fn test(context: &CauseContext<'_>, found: &mut Breaches) -> TestedCa
 
 /// The same for those causes that the bytes of a stream show by themselves.
 pub(super) fn test_of_streams(context: &CauseContext<'_>, found: &mut Breaches) {
-    test_some(context, found, is_of_streams);
+    test_some(context, found, Rule::is_of_stream);
 }
 
 fn test_some(
@@ -43,8 +41,7 @@ fn test_some(
             excluded.push(ExcludedCause { rule: by.rule, because });
         }
         let Some(violation) = found.violations.take().into_iter().next() else { continue };
-        let is_tolerated = violation.severity.is_some_and(|it| is_tolerated(by.rule, it));
-        let rank = if is_tolerated { Cause::TOLERATED_DERAILMENT } else { by.rule.rank() };
+        let rank = rank_of(by.rule, violation.severity.unwrap_or(by.rule.severity));
         if best.as_ref().is_none_or(|(lowest, _)| rank < *lowest) {
             best = Some((rank, Breach { by: *by, violation }));
         }

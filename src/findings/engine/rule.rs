@@ -152,6 +152,11 @@ impl Rule {
         self.explains.map_or(Cause::BROKEN_RULE, |cause| cause.rank)
     }
 
+    /// Whether it is a cause that the bytes of one direction show by themselves.
+    pub fn is_of_stream(&self) -> bool {
+        self.explains.is_some_and(|cause| cause.is_of_stream)
+    }
+
     /// Whether it is a cause that several connections show together: its findings have the same words on all
     /// of them.
     pub fn is_about_several(&self) -> bool {

@@ -56,7 +56,7 @@ pub fn explain_frames(
         return judged;
     }
     let reverse = judge(bytes, by_mask.reverse(), compression);
-    let rank = |judged: &JudgedFrames| judged.cause.as_ref().map_or(u16::MAX, |it| it.rule.rank());
+    let rank = |judged: &JudgedFrames| judged.cause.as_ref().map_or(u16::MAX, Finding::rank);
     if rank(&reverse) < rank(&judged) { reverse } else { judged }
 }
 

@@ -1,6 +1,8 @@
 //! The heartbeat of the protocol on top of WebSocket: who must send it, how often, and whether it was
 //! answered.
 
+use memchr::memmem;
+
 use crate::http::{Handshake, names_engine_io, parameter};
 use crate::stream::{Direction, PerDirection, Span};
 use crate::websocket::{Message, Opcode};
@@ -237,14 +239,14 @@ fn is_of_type(content: &[u8], value: &[u8]) -> bool {
 }
 
 fn has(content: &[u8], part: &[u8]) -> bool {
-    content.windows(part.len()).any(|window| window == part)
+    memmem::find(content, part).is_some()
 }
 
 /// What a side can send and wants to receive: `heart-beat:10000,20000`.
 fn stomp_times(content: &[u8]) -> (u64, u64) {
     let name = b"heart-beat";
     let sends = number_after(content, name).unwrap_or_default();
-    let place = content.windows(name.len()).position(|window| window == name);
+    let place = memmem::find(content, name);
     let value = place.and_then(|place| content.get(place..));
     let wants = value.and_then(|value| number_after(value, b",")).unwrap_or_default();
     (from_millis(sends), from_millis(wants))
@@ -293,7 +295,7 @@ fn server_keep_alive(packet: &[u8]) -> Option<u64> {
 
 /// The decimal number after a name, with nothing but punctuation between them.
 fn number_after(content: &[u8], name: &[u8]) -> Option<u64> {
-    let place = content.windows(name.len()).position(|window| window == name)?;
+    let place = memmem::find(content, name)?;
     let rest = content.get(place.checked_add(name.len())?..)?;
     let rest = rest.iter().skip_while(|byte| matches!(byte, b' ' | b':' | b'='));
     let mut number = None;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::findings::rules::handshake::fields_read::contains;
 use crate::findings::state::compressibility::squeezed;
 use crate::findings::state::response_times::ResponseTimes;
 use crate::findings::state::silent_period::SilentPeriod;
@@ -227,9 +228,7 @@ fn is_heartbeat(message: &Message<'_>) -> bool {
     }
     match message.content {
         b"2" | b"3" | b"h" | b"\n" | b"\r\n" | b"\xc0\x00" | b"\xd0\x00" => true,
-        content => BEATS.iter().any(|word| {
-            content.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-        }),
+        content => BEATS.iter().any(|word| contains(content, word)),
     }
 }
 

@@ -79,6 +79,12 @@ pub(crate) fn inflated(payload: &[u8], history: &[u8], params: SideParams) -> Op
     is_whole.then_some(content)
 }
 
+/// Whether two bytes are the header of a zlib stream (RFC 1950 §2.2) without a dictionary.
+pub(crate) fn is_zlib(first: u8, second: u8) -> bool {
+    let check = u16::from_be_bytes([first, second]) % 31;
+    first & 0x0f == 8 && first >> 4 <= 7 && second & 0x20 == 0 && check == 0
+}
+
 /// What the beginning of a DEFLATE stream (RFC 1951) inflates to, as far as it goes.
 pub(crate) fn inflated_part(deflated: &[u8]) -> Vec<u8> {
     let params = SideParams { no_context_takeover: false, window_bits: 15 };

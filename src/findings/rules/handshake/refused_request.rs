@@ -4,7 +4,7 @@ use memchr::{memchr, memmem};
 use serde_json::Value;
 
 use crate::analysis::event::Connection;
-use crate::findings::causes::derailed::content::inflated_part;
+use crate::findings::causes::derailed::content::{inflated_part, is_zlib};
 use crate::findings::engine::context::{ComparisonContext, EndSeen};
 use crate::findings::engine::violation::{Violation, Violations};
 use crate::findings::rules::handshake::fields_read::{attempt, contains, shown};
@@ -116,11 +116,6 @@ fn decoded(response: &Head, body: Vec<u8>) -> Vec<u8> {
     let mut content = deflated.map(inflated_part).unwrap_or_default();
     content.truncate(MOST_DECODED);
     content
-}
-
-/// Whether two bytes are the header of zlib (RFC 1950 §2.2).
-fn is_zlib(method: u8, flags: u8) -> bool {
-    method & 0x0f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
 }
 
 /// What follows the header of gzip (RFC 1952 §2.3).
