@@ -72,10 +72,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
     ("base64", &["http/accept.rs", "report"]),
+    ("chardetng", &["findings/causes/legacy_encoding.rs"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("crossterm", &["tui"]),
+    ("encoding_rs", &["findings/causes/legacy_encoding.rs"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture/compressed.rs", "websocket/deflate/tests.rs"]),
     (

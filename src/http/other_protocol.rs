@@ -31,6 +31,22 @@ pub enum OtherProtocol {
     Vnc,
     /// Telnet (RFC 854).
     Telnet,
+    /// SIP (RFC 3261).
+    Sip,
+    /// RTSP (RFC 7826), of cameras.
+    Rtsp,
+    /// XMPP over TCP (RFC 6120).
+    Xmpp,
+    /// STOMP over TCP (STOMP 1.2).
+    Stomp,
+    /// `OpenWire`, of `ActiveMQ`.
+    OpenWire,
+    /// NATS.
+    Nats,
+    /// memcached.
+    Memcached,
+    /// The Asterisk Manager Interface.
+    Asterisk,
     /// SOCKS (RFC 1928).
     Socks,
     /// TLS.
@@ -53,6 +69,14 @@ impl OtherProtocol {
             Self::Redis => "Redis",
             Self::Vnc => "VNC",
             Self::Telnet => "Telnet",
+            Self::Sip => "SIP",
+            Self::Rtsp => "RTSP",
+            Self::Xmpp => "XMPP",
+            Self::Stomp => "STOMP",
+            Self::OpenWire => "OpenWire",
+            Self::Nats => "NATS",
+            Self::Memcached => "memcached",
+            Self::Asterisk => "the Asterisk Manager Interface",
             Self::Socks => "SOCKS",
             Self::Tls => "TLS",
         }
@@ -77,12 +101,26 @@ impl OtherProtocol {
                 &[b"AMQP\x00\x00\x09\x01", b"AMQP\x00\x01\x00\x00", b"AMQP\x03\x01\x00\x00"],
                 Self::Amqp,
             ),
+            (&[b"INFO {\"server_id\":", b"-ERR 'Unknown Protocol"], Self::Nats),
             (&[b"-ERR ", b"-NOAUTH", b"-DENIED", b"-MISCONF"], Self::Redis),
             (&[b"RFB 003.", b"RFB 004."], Self::Vnc),
             (&[b"\xff\xfb", b"\xff\xfd"], Self::Telnet),
+            (&[b"SIP/2.0 "], Self::Sip),
+            (&[b"RTSP/1.0 ", b"RTSP/2.0 "], Self::Rtsp),
+            (&[b"<stream:stream", b"<stream:error"], Self::Xmpp),
+            (&[b"ERROR\nmessage:", b"ERROR\ncontent-type:", b"ERROR\nversion:"], Self::Stomp),
+            (&[b"ERROR\r\n"], Self::Memcached),
+            (&[b"Asterisk Call Manager/"], Self::Asterisk),
         ];
         if let Some((_, protocol)) = table.iter().find(|(starts, _)| text(starts)) {
             return Some(*protocol);
+        }
+        // Its first packet is WIREFORMAT_INFO: a length, type 1, and a magic.
+        if bytes.get(4..13) == Some(b"\x01ActiveMQ") {
+            return Some(Self::OpenWire);
+        }
+        if bytes.starts_with(b"<?xml") && memmem::find(bytes, b"<stream:").is_some() {
+            return Some(Self::Xmpp);
         }
         if is_mqtt(bytes) {
             return Some(Self::Mqtt);

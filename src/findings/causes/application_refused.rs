@@ -8,8 +8,8 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::engine::violation::Violations;
 use crate::findings::rules::handshake::fields_read::{path, sent, shown};
-use crate::findings::rules::handshake::origin::{host_name, host_of_origin};
-use crate::findings::rules::handshake::refusal_advice::FORBIDDEN;
+use crate::findings::rules::handshake::origin::host_of_origin;
+use crate::findings::rules::handshake::refusal_advice::{FORBIDDEN, application_server};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
@@ -51,7 +51,7 @@ fn judge(context: &CauseContext<'_>, refusal: &RefusedRequest<'_>, violations: &
     let has_origin = refusal.request.header("Origin").is_some();
     if let Some(known) = FOREIGN.iter().find(|it| it.is(refusal) && has_foreign_origin(refusal)) {
         let (origin, host) = (sent(refusal.request, "Origin"), sent(refusal.request, "Host"));
-        let means = format!("{}: {origin} is another host than {host}", known.means);
+        let means = format!("{}: {origin} is another host or port than {host}", known.means);
         let conclusion =
             Conclusion { side: Some(Side::Server), means: &means, fields: &["Server"] };
         known_refusal::report(refusal, conclusion, violations).remedy(known.remedy);
@@ -63,6 +63,17 @@ fn judge(context: &CauseContext<'_>, refusal: &RefusedRequest<'_>, violations: &
     });
     let (means, remedy) = match (topic, refusal.status) {
         (Some((means, remedy, _)), 400 | 401 | 403) => ((*means).to_owned(), *remedy),
+        (_, 403)
+            if let Some(server) = application_server(refusal.response)
+                && is_same_origin(refusal) =>
+        {
+            let path = shown(path(refusal.request.target().unwrap_or_default()));
+            let means = format!(
+                "the application on {server}, or its route for {path}, refused the request before accepting it \
+                 (the page comes from this very host and port, so this is not about origins)"
+            );
+            (means, FORBIDDEN)
+        }
         // HS-41 says what is asked for; of a page's origin, HS-42 says what it is compared with.
         (_, status) if matches!(status, 401 | 407) || (status == 403 && has_origin) => return,
         (_, 403) => {
@@ -84,11 +95,18 @@ fn judge(context: &CauseContext<'_>, refusal: &RefusedRequest<'_>, violations: &
     known_refusal::report(refusal, conclusion, violations).remedy(remedy);
 }
 
-/// Whether the page came from another host than the one that it asks.
+/// Whether the page came from another host or port than the one that it asks.
 fn has_foreign_origin(refusal: &RefusedRequest<'_>) -> bool {
     let page = refusal.request.header("Origin").and_then(host_of_origin);
-    let asked = refusal.request.header("Host").and_then(host_name);
-    page.zip(asked).is_some_and(|(page, asked)| !page.eq_ignore_ascii_case(asked))
+    page.is_some() && !is_same_origin(refusal)
+}
+
+/// Whether the page came from the very host and port that it asks.
+fn is_same_origin(refusal: &RefusedRequest<'_>) -> bool {
+    let origin_and_host = refusal.request.header("Origin").zip(refusal.request.header("Host"));
+    origin_and_host.is_some_and(|(origin, host)| {
+        origin.strip_suffix(host).is_some_and(|scheme| scheme.ends_with(b"://"))
+    })
 }
 
 /// Whether the same host accepted a WebSocket at a path that is nearly this one.
@@ -171,6 +189,10 @@ const CHANNELS: &str = "Add the page's host to ALLOWED_HOSTS of the Django proje
     or its origin to the list of the OriginValidator in asgi.py. If the origin is allowed, look for the route of \
     this path and for a consumer that closes in connect(): daphne answers 403 to each of them.";
 
+const TORNADO: &str = "Override check_origin of the WebSocketHandler so that it allows the page's origin: Tornado compares \
+    its host and port with Host, which a proxy may change (Jupyter: c.ServerApp.allow_origin, or let the proxy pass Host \
+    on). If the origin is allowed, look at what prepare() or open() checks.";
+
 const PHOENIX: &str = "Add the page's origin to check_origin of the endpoint, or set `url: [host: ...]` to the \
     public host; the log says `Could not check origin for Phoenix.Socket transport`. If it does not, connect/3 of \
     the socket returned :error: Phoenix answers 403 to that, too.";
@@ -225,6 +247,20 @@ const FOREIGN: &[KnownRefusal] = &[
         body: &[],
         means: "the application does not allow the page's origin, or it has no such route",
         remedy: ASGI,
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[("Server", "hypercorn")],
+        body: &[],
+        means: "the application does not allow the page's origin, or it has no such route",
+        remedy: ASGI,
+    },
+    KnownRefusal {
+        statuses: &[403],
+        fields: &[("Server", "TornadoServer")],
+        body: &[],
+        means: "the handler on Tornado does not allow the page's origin, or refused",
+        remedy: TORNADO,
     },
 ];
 
@@ -416,7 +452,8 @@ mod tests {
         RuleCase { name: "403 without a word, to a page", near: &["WHY-27"], fires: &[], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "") },
         RuleCase { name: "403 that names the origin, to a page", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://a.example\r\n", "403 Forbidden", "", "{\"message\":\"origin not in list\"}") },
         RuleCase { name: "Django Channels, to a page of another host", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://evil.example\r\n", "403 Forbidden", "Server: daphne\r\n", "") },
-        RuleCase { name: "daphne, to a page of its own host", near: &["WHY-27"], fires: &[], play: |s| s.refused("Origin: http://server.example.com:3000\r\n", "403 Forbidden", "Server: daphne\r\n", "") },
+        RuleCase { name: "daphne, to a page of another port of its host", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://server.example.com:3000\r\n", "403 Forbidden", "Server: daphne\r\n", "") },
+        RuleCase { name: "uvicorn, to a page of its own", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("Origin: http://server.example.com\r\n", "403 Forbidden", "Server: uvicorn\r\n", "") },
         RuleCase { name: "401 that says why", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "401 Unauthorized", "", "{\"error\":\"jwt expired\"}") },
         RuleCase { name: "401 that asks for a password", near: &["WHY-27"], fires: &[], play: |s| s.refused("", "401 Unauthorized", "", "") },
         RuleCase { name: "a page of nginx", near: &[], fires: &["WHY-27 server"], play: |s| s.refused("", "404 Not Found", "", "<html>\r\n<hr><center>nginx/1.22.1</center>") },

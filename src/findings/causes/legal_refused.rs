@@ -8,8 +8,8 @@ use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::state::connection::CloseSent;
 use crate::findings::state::recent_messages::{MessageTraits, RecentMessage};
-use crate::findings::words::packets_in_words;
-use crate::stream::{Direction, Side};
+use crate::findings::words::{duration, packets_in_words};
+use crate::stream::{Direction, Origin, Side};
 
 /// WHY-16.
 pub(super) static RULES: &[Rule] = &[Rule {
@@ -18,8 +18,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
     applies_to: AppliesTo::Both,
     title: "a receiver refused a message that breaks no rule",
     section: "RFC 6455 §7.4.1, RFC 7692 §7",
-    explanation: "A side closed with 1002 (protocol error) or 1007 (invalid payload), but nothing \
-        that it had received by then breaks a rule. The fault is in the side that closed: its \
+    explanation: "A side closed with 1002 (protocol error) or 1007 (invalid payload), or left at once without a Close, \
+        but nothing that it had received by then breaks a rule. The fault is in the side that closed: its \
         library cannot read something that it must be able to read, or that it has agreed to. \
         The evidence names what is new about the last message that it received.",
     remedy: "Update the WebSocket library of the side that closed, or report the message to its \
@@ -33,46 +33,113 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         for refuser in Direction::BOTH {
-            let Some((code, close)) = refusal(context, refuser) else { continue };
+            let Some(refusal) = refusal(context, refuser).or_else(|| left(context, refuser)) else {
+                continue;
+            };
             let sender = refuser.reverse();
             if let Some(past) = context.first_violation(sender) {
+                let Refusal::Close(..) = refusal else { continue };
                 let place = past.span.map(packets_in_words).unwrap_or_default();
                 return violations.exclude(format!("{} was broken in {place}", past.rule.id));
             }
             let recent = &context.subject.state.sides.get(sender).recent;
             let received: Vec<&RecentMessage> =
-                recent.backwards().filter(|it| it.span.end <= close.received).collect();
+                recent.backwards().filter(|it| refusal.has_received(it)).collect();
             let Some(Special { message, what, remedy }) = special(context, &received) else {
                 continue;
             };
+            if !refusal.is_because_of(message) {
+                continue;
+            }
             let (side, other) = (Side::sender(refuser), Side::sender(sender));
             let place = packets_in_words(message.span);
-            let reason = if close.reason.is_empty() {
-                String::new()
-            } else {
-                format!(", reason {}", shown(&close.reason))
-            };
             let quoted = message.text().filter(|text| !text.is_empty());
             let quoted = quoted.map(|text| format!(": {}", shown(text.as_bytes())));
-            violations
+            let violation = violations
                 .add(format!(
-                    "the {} closed with {code}{reason}; nothing that it had received breaks a \
-                     rule. {what} ({place}, of the {}{})",
+                    "the {} {}; nothing that it had received breaks a rule. {what} ({place}, of the {}{})",
                     side.name(),
+                    refusal.how(message),
                     other.name(),
                     quoted.unwrap_or_default()
                 ))
                 .side(side)
                 .direction(refuser)
-                .span(close.span)
                 .remedy(remedy);
+            match refusal {
+                Refusal::Close(_, close) => violation.span(close.span),
+                Refusal::Fin(at) => violation.packets(at, at),
+            };
             return;
         }
     })],
 }];
 
+/// How a side refused what it had received.
+enum Refusal<'a> {
+    /// With a Close, by its code.
+    Close(u16, &'a CloseSent),
+    /// By ending TCP.
+    Fin(Origin),
+}
+
+impl Refusal<'_> {
+    fn has_received(&self, message: &RecentMessage) -> bool {
+        match self {
+            Self::Close(_, close) => message.span.end <= close.received,
+            Self::Fin(at) => message.span.last.packet < at.packet,
+        }
+    }
+
+    /// Whether a message may be why. Many programs leave without a Close when they have what they want: only one that
+    /// leaves at once, at a form of message that libraries are known to fail at, is suspected.
+    fn is_because_of(&self, message: &RecentMessage) -> bool {
+        match self {
+            Self::Close(..) => true,
+            Self::Fin(at) => {
+                at.time.since(message.span.last.time) <= AT_ONCE
+                    && SUSPECT.iter().any(|novelty| message.novel.has(*novelty))
+            }
+        }
+    }
+
+    /// What the side did, in words.
+    fn how(&self, message: &RecentMessage) -> String {
+        match self {
+            Self::Close(code, close) if close.reason.is_empty() => format!("closed with {code}"),
+            Self::Close(code, close) => {
+                format!("closed with {code}, reason {}", shown(&close.reason))
+            }
+            Self::Fin(at) => format!(
+                "ended TCP without a Close {} after this message",
+                duration(at.time.since(message.span.last.time))
+            ),
+        }
+    }
+}
+
+/// Nanoseconds within which a side that cannot read a message ends TCP.
+const AT_ONCE: u64 = 50_000_000;
+
+/// Forms of messages that libraries are known to fail at.
+const SUSPECT: &[MessageTraits] = &[
+    MessageTraits::NEEDS_CONTEXT,
+    MessageTraits::COMPRESSED_FRAGMENTS,
+    MessageTraits::FRAGMENTED,
+    MessageTraits::EMPTY,
+];
+
+/// The end of TCP by a side that had sent no Close, nor received one.
+fn left<'a>(context: &CauseContext<'a>, refuser: Direction) -> Option<Refusal<'a>> {
+    let state = context.subject.state;
+    let (_, at) = state.ended.filter(|(side, _)| side.direction() == refuser)?;
+    let has_close = Direction::BOTH.iter().any(|it| state.sides.get(*it).close.is_some());
+    let is_known = state.recognized.is_none() && !state.health.has_gap;
+    (!has_close && is_known).then_some(Refusal::Fin(at))
+}
+
 /// The Close with which a side reports that it received something illegal.
-fn refusal<'a>(context: &CauseContext<'a>, refuser: Direction) -> Option<(u16, &'a CloseSent)> {
+fn refusal<'a>(context: &CauseContext<'a>, refuser: Direction) -> Option<Refusal<'a>> {
     let state = context.subject.state;
     let close = state.sides.get(refuser).close.as_deref()?;
     let code = close.code.filter(|code| matches!(code, 1002 | 1007))?;
@@ -80,7 +147,7 @@ fn refusal<'a>(context: &CauseContext<'a>, refuser: Direction) -> Option<(u16, &
         other.span.last.packet < close.span.first.packet && other.span.end <= close.received
     });
     let is_known = state.recognized.is_none() && !state.health.has_gap;
-    (!is_answer && is_known).then_some((code, close))
+    (!is_answer && is_known).then_some(Refusal::Close(code, close))
 }
 
 /// The message that a receiver may have refused.
@@ -168,6 +235,15 @@ mod tests {
         }},
         RuleCase { name: "the message is not UTF-8", near: &["WHY-16"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"\xff\xfe")).client(&masked(0x88, b"\x03\xef"));
+        }},
+        RuleCase { name: "a client leaves at an empty text", near: &[], fires: &["WHY-16 client"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"one")).server(&plain(0x81, b"")).end(Side::Client);
+        }},
+        RuleCase { name: "a client leaves when it has what it wants", near: &["WHY-16"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"one")).end(Side::Client);
+        }},
+        RuleCase { name: "a client leaves long after an empty text", near: &["WHY-16"], fires: &[], play: |s| {
+            s.upgraded().server(&plain(0x81, b"one")).server(&plain(0x81, b"")).wait(1_000).end(Side::Client);
         }},
         RuleCase { name: "closed for a reason of its own", near: &["WHY-16"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"one")).client(&masked(0x88, b"\x03\xf0"));

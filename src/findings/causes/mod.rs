@@ -24,6 +24,7 @@ mod idle_close;
 mod idle_data;
 mod inconclusive;
 mod known_refusal;
+mod legacy_encoding;
 mod legal_refused;
 mod length_byte_order;
 mod length_in_characters;

@@ -59,8 +59,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
         let graphql = graphql_code(context, &end);
         let when = if graphql.is_some() {
             "the server ended the connection with a code of graphql-transport-ws and its reason"
-        } else {
+        } else if context.subject.state.sides.server.data_frames == 0 {
             "the server accepted the connection, sent no message and gave its reason"
+        } else {
+            "the server ended the connection right after the client's first messages, and gave its reason"
         };
         let violation = violations
             .add(format!("{when}: {how}, {}", shown(&close.reason)))
@@ -105,21 +107,61 @@ fn refusal<'a>(context: &CauseContext<'a>, end: &WebSocketEnd) -> Option<&'a Clo
     let state = context.subject.state;
     let is_such = match end.how {
         EndKind::Fin | EndKind::Rst => false,
-        EndKind::Close(code) => code.is_some_and(|code| matches!(code, 1008..=1011 | 1013..=4999)),
+        // 1009 and 1010 are about a message and the extensions (WS-C17).
+        EndKind::Close(code) => code.is_some_and(|code| matches!(code, 1008 | 1011 | 1013..=4999)),
     };
+    let is_of_graphql = graphql_code(context, end).is_some();
     let is_first = state.recognized.is_none() && state.sides.server.data_frames == 0;
-    let says_why = !end.reason.is_empty() && !end.says_idle();
-    let is_known = is_first || graphql_code(context, end).is_some();
+    let says_why = !end.reason.is_empty() && (is_of_graphql || !end.says_idle());
+    let is_known = is_of_graphql || is_first || is_refused_login(context, end);
     let is_refusal = is_such && is_known && says_why && end.by == Side::Server;
     // A server that complains about a broken rule is right, and the rule is why.
     let is_blameless = context.first_violation(Direction::ClientToServer).is_none();
     state.sides.server.close.as_deref().filter(|_| is_refusal && is_blameless)
 }
 
+/// Whether a server closed with a code of its own right after one of the client's first two messages, for a reason that
+/// is about credentials.
+fn is_refused_login(context: &CauseContext<'_>, end: &WebSocketEnd) -> bool {
+    let sides = &context.subject.state.sides;
+    let is_own_code = matches!(end.how, EndKind::Close(Some(4000..=4999)));
+    let is_beginning = sides.client.data_frames.max(sides.server.data_frames) <= 2;
+    let is_prompt = sides.client.recent.backwards().next().is_some_and(|message| {
+        message.span.last.packet < end.at.packet
+            && end.at.time.since(message.span.last.time) <= AFTER_ERROR
+    });
+    let words = String::from_utf8_lossy(&end.reason).to_ascii_lowercase();
+    let is_about_login = LOGIN.iter().any(|word| words.contains(word));
+    context.subject.state.recognized.is_none()
+        && is_own_code
+        && is_beginning
+        && is_prompt
+        && is_about_login
+}
+
+/// What reasons say that are about credentials.
+const LOGIN: &[&str] = &[
+    "auth",
+    "token",
+    "credential",
+    "login",
+    "denied",
+    "forbidden",
+    "permission",
+    "api key",
+    "signature",
+    "expired",
+];
+
 /// What to do about the code with which a connection ended, if graphql-transport-ws defines it.
 fn graphql_code(context: &CauseContext<'_>, end: &WebSocketEnd) -> Option<&'static str> {
-    let heartbeat = context.subject.state.app_heartbeat.seen();
-    let is_graphql = heartbeat.is_some_and(|it| it.protocol == BeatProtocol::GraphQl);
+    let state = context.subject.state;
+    let heartbeat = state.app_heartbeat.seen();
+    let accepted = state.handshake.accepted_heads.as_deref();
+    let response = accepted.and_then(|handshake| handshake.response.as_ref());
+    let is_graphql = heartbeat.is_some_and(|it| it.protocol == BeatProtocol::GraphQl)
+        || response
+            .is_some_and(|it| it.has_token("Sec-WebSocket-Protocol", "graphql-transport-ws"));
     let EndKind::Close(Some(code)) = end.how else { return None };
     let known = GRAPHQL_CODES.iter().find(|(it, _)| *it == code);
     known.filter(|_| is_graphql).map(|(_, remedy)| *remedy)
@@ -181,6 +223,16 @@ mod tests {
         }},
         RuleCase { name: "a reason after it worked", near: &["WHY-44"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"one")).server(&plain(0x88, b"\x0f\xa1token expired"));
+        }},
+        RuleCase { name: "a server that refuses a login", near: &[], fires: &["WHY-44"], play: |s| {
+            s.upgraded().server(&plain(0x81, b"{\"op\":10}")).client(&masked(0x81, b"{\"op\":2}")).server(&plain(0x88, b"\x0f\xa4Authentication failed."));
+        }},
+        RuleCase { name: "GraphQL's client never says connection_init", near: &[], fires: &["WHY-44"], play: |s| {
+            s.open().upgrade("Sec-WebSocket-Protocol: graphql-transport-ws\r\n", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n");
+            s.wait(3_000).server(&plain(0x88, b"\x11\x38Connection initialisation timeout"));
+        }},
+        RuleCase { name: "a message that is too big", near: &["WHY-44"], fires: &[], play: |s| {
+            s.upgraded().client(&masked(0x81, b"hello")).server(&plain(0x88, b"\x03\xf1message too big"));
         }},
         RuleCase { name: "an error long before", near: &["WHY-44"], fires: &[], play: |s| {
             s.upgraded().server(&plain(0x81, b"{\"error\":\"login failed\"}")).wait(9_000).end(Side::Server);

@@ -5,7 +5,7 @@ use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
-use crate::findings::rules::handshake::refusal_advice::{HANDLER, METHOD};
+use crate::findings::rules::handshake::refusal_advice::{HANDLER, METHOD, application_server};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::stream::Side;
 
@@ -52,12 +52,18 @@ pub(super) static RULES: &[Rule] = &[Rule {
 /// status does. Without either, HS-48 reports the status.
 fn failed(refusal: &RefusedRequest<'_>) -> Option<String> {
     let reached = ["Sec-WebSocket-Version", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"];
-    match reached.into_iter().find(|name| refusal.response.header(name).is_some()) {
-        Some(name) => Some(format!(
+    if let Some(name) = reached.into_iter().find(|name| refusal.response.header(name).is_some()) {
+        return Some(format!(
             "the server's WebSocket handler failed ({name} in the response shows that it was reached)"
-        )),
-        None => refusal.says_more().then(|| "the server's handler failed, and says why".to_owned()),
+        ));
     }
+    if refusal.says_more() {
+        return Some("the server's handler failed, and says why".to_owned());
+    }
+    let is_500 = refusal.status == 500;
+    application_server(refusal.response).filter(|_| is_500).map(|server| {
+        format!("the application on {server} failed: its handler, or a middleware before it")
+    })
 }
 
 /// Whether Allow lists methods, and GET is not among them.
@@ -101,6 +107,10 @@ const NOT_SEEN: &str = "The request is an upgrade here, and was none when the ha
     or framework that removes Upgrade or Connection or wraps the request, or for a proxy between this capture \
     and the program (see HS-49); and register what makes the framework take upgrades over before this handler.";
 
+const TRANSPORT: &str = "Add \"websocket\" to the option `transports` of the Socket.IO or Engine.IO server (by default it \
+    is allowed), and check that the request reaches that server: another instance, or a namespace with its own \
+    Engine.IO server, may be at this path.";
+
 const RACK: &str = "Use a Rack server that supports hijacking of the socket (Puma, Falcon, Passenger), not \
     WEBrick, Thin without EventMachine or Unicorn, and let no middleware remove rack.hijack.";
 
@@ -137,6 +147,13 @@ const KNOWN: &[KnownRefusal] = &[
         ],
         means: "the server's handler failed: a middleware hides the connection (http.Hijacker)",
         remedy: HIJACK,
+    },
+    KnownRefusal {
+        statuses: &[400],
+        fields: &[],
+        body: &["\"message\":\"Transport unknown\""],
+        means: "the Engine.IO server does not offer the transport `websocket`",
+        remedy: TRANSPORT,
     },
     KnownRefusal {
         statuses: &[],

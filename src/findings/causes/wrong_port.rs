@@ -1,6 +1,7 @@
 //! WHY-30: another protocol is served at this port, or spoken by this client.
 
 use crate::analysis::event::{Nature, StrayBytes, StrayPlace, TcpState};
+use crate::findings::causes::known_refusal::{self, KnownRefusal};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -46,9 +47,39 @@ pub(super) static RULES: &[Rule] = &[Rule {
         } else if let Some((protocol, evidence)) = silent_mqtt(context) {
             let remedy = remedy(protocol, Direction::ServerToClient);
             violations.add(evidence).direction(Direction::ServerToClient).side(None).remedy(remedy);
+        } else if let Some(refusal) = known_refusal::refused(context)
+            && let Some(known) = known_refusal::find(IN_HTTP, &refusal)
+        {
+            known.report(&refusal, None, violations);
         }
     })],
 }];
+
+// Servers of other protocols that recognize HTTP, and answer in it: MongoDB, the transport port of Elasticsearch and
+// OpenSearch, ClickHouse's native port, the port of a cluster of etcd.
+const IN_HTTP: &[KnownRefusal] = &[
+    KnownRefusal {
+        statuses: &[],
+        fields: &[],
+        body: &["trying to access MongoDB over HTTP"],
+        means: "the server speaks MongoDB's wire protocol",
+        remedy: SERVER,
+    },
+    KnownRefusal {
+        statuses: &[],
+        fields: &[],
+        body: &["This is not a HTTP port", "This is not an HTTP port"],
+        means: "the server speaks the transport protocol of Elasticsearch",
+        remedy: SERVER,
+    },
+    KnownRefusal {
+        statuses: &[],
+        fields: &[],
+        body: &["is for clickhouse-client program"],
+        means: "the server speaks ClickHouse's native protocol",
+        remedy: SERVER,
+    },
+];
 
 /// Bytes that show another protocol.
 fn telling(stray: &StrayBytes) -> Option<(&StrayBytes, OtherProtocol)> {
@@ -133,6 +164,9 @@ mod tests {
     const CASES: &[RuleCase] = &[
         RuleCase { name: "an SSH server", near: &[], fires: &["WHY-30"], play: |s| {
             s.open().server(b"SSH-2.0-dropbear_2022.83\r\n").client(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").end(Side::Server);
+        }},
+        RuleCase { name: "MongoDB, which recognizes HTTP", near: &["HS-53"], fires: &["WHY-30"], play: |s| {
+            s.ask("").server(b"HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 85\r\n\r\nIt looks like you are trying to access MongoDB over HTTP on the native driver port.\r\n").end(Side::Server);
         }},
         RuleCase { name: "a broker for plain MQTT", near: &[], fires: &["WHY-30"], play: |s| {
             s.ask("Sec-WebSocket-Protocol: mqtt\r\n").reset(Side::Server);

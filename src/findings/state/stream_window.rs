@@ -189,7 +189,9 @@ impl StreamWindow {
                 (false, Some(start)) => Some(start),
             };
         }
-        if header.payload_length > LARGE {
+        if header.payload_length >= IMPLAUSIBLE {
+            self.derail(frame.span.start);
+        } else if header.payload_length > LARGE {
             self.skip_within(frame);
         }
     }
@@ -387,6 +389,10 @@ const LARGE: u64 = 24 << 10;
 
 /// Bytes that are kept before the end of such a frame.
 const TAIL: u64 = 1 << 10;
+
+/// Payload bytes that nobody sends: something is wrong with a frame that declares as many, though its header breaks no
+/// rule.
+const IMPLAUSIBLE: u64 = 1 << 40;
 
 /// Bytes that are kept from the first frame on in which something is wrong: enough for a frame whose length
 /// of 64 bits was misread, and what follows it.

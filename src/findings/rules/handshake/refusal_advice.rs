@@ -3,7 +3,7 @@
 use crate::findings::across::proxied_requests::Stripped;
 use crate::findings::engine::broken_rule::BrokenRule;
 use crate::findings::known_proxies::{KnownProxy, forwarded_field};
-use crate::findings::rules::handshake::fields_read::lacks_token;
+use crate::findings::rules::handshake::fields_read::{contains, lacks_token};
 use crate::findings::rules::handshake::refused_request::RefusedRequest;
 use crate::http::Head;
 
@@ -67,6 +67,39 @@ pub(super) fn dropped_by(
 ) -> Option<&'static KnownProxy> {
     stripped.and_then(|stripped| stripped.proxy).or_else(|| head.and_then(KnownProxy::of))
 }
+
+/// The application server that answered, as its Server field or X-Powered-By names it; `None` if this is a web server or
+/// proxy, which may have answered for itself, or unknown.
+pub(crate) fn application_server(response: &Head) -> Option<&'static str> {
+    let named = |name: &str, text: &str| response.all(name).any(|value| contains(value, text));
+    let known = SERVERS.iter().find(|(text, _)| named("Server", text));
+    let powered = || POWERED.iter().find(|(text, _)| named("X-Powered-By", text));
+    known.or_else(powered).map(|(_, name)| *name)
+}
+
+/// Texts of the Server field of application servers, and their names.
+const SERVERS: &[(&str, &str)] = &[
+    ("uvicorn", "uvicorn"),
+    ("hypercorn", "Hypercorn"),
+    ("daphne", "Daphne"),
+    ("gunicorn", "gunicorn"),
+    ("Werkzeug", "Werkzeug"),
+    ("TornadoServer", "Tornado"),
+    ("aiohttp", "aiohttp"),
+    ("websockets/", "Python websockets"),
+    ("Kestrel", "Kestrel"),
+    ("Cowboy", "Cowboy"),
+    ("Jetty", "Jetty"),
+    ("akka-http", "Akka HTTP"),
+    ("pekko-http", "Pekko HTTP"),
+    ("Puma", "Puma"),
+    ("WEBrick", "WEBrick"),
+    ("Microsoft-HTTPAPI", "HTTP.sys"),
+];
+
+/// Texts of X-Powered-By, and what they name.
+const POWERED: &[(&str, &str)] =
+    &[("Express", "Express"), ("PHP", "PHP"), ("ASP.NET", "ASP.NET"), ("Next.js", "Next.js")];
 
 /// Rules that a request breaks if a proxy passed it on without its upgrade.
 const OF_UPGRADE: &[&str] = &["HS-02", "HS-05", "HS-06"];

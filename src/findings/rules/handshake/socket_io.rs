@@ -39,7 +39,10 @@ pub(super) static RULES: &[Rule] = &[Rule {
                     shown(path(target)),
                     shown(&refusal.body)
                 )
-            } else if names_engine_io(target) && !is_of_engine_io(&refusal.body) {
+            } else if names_engine_io(target)
+                && is_of_foreign_server(refusal.status)
+                && !is_of_engine_io(&refusal.body)
+            {
                 let kind = sent(refusal.response, "Content-Type");
                 format!(
                     "a socket.io client requested {}, and the response ({kind}) is not from \
@@ -70,6 +73,12 @@ pub(super) static RULES: &[Rule] = &[Rule {
     })],
 }];
 
+/// Whether a server that does not know Engine.IO answers with this status. Others are those of a proxy, of a check of
+/// credentials, or of a handler that failed.
+fn is_of_foreign_server(status: u16) -> bool {
+    matches!(status, 200..=299 | 400 | 404 | 405 | 426 | 501)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +106,9 @@ mod tests {
         }},
         RuleCase { name: "a socket.io client at a server that has never heard of it", near: &[], fires: &["HS-43", "HS-53"], play: |s| {
             socket_io(s).server(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
+        }},
+        RuleCase { name: "a handler of a socket.io server that fails", near: &["HS-53"], fires: &["HS-48"], play: |s| {
+            socket_io(s).server(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
         }},
         RuleCase { name: "a socket.io client that is refused by a socket.io server", near: &["HS-53"], fires: &["HS-40"], play: |s| {
             socket_io(s).server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,\"message\":\"Session ID unknown\"}").end(Side::Server);
