@@ -40,6 +40,8 @@ struct Found {
     is_cause: bool,
     side: Option<String>,
     severity: String,
+    /// The cause that it follows from.
+    follows_from: Option<String>,
     /// Client and server of its connection.
     ends: Option<(String, String)>,
 }
@@ -58,8 +60,12 @@ fn judge(truth: &Value, found: &[Found]) -> Vec<String> {
         let here: Vec<&Found> =
             found.iter().filter(|it| !it.is_cause && it.ends.as_ref() == Some(&ends)).collect();
         if connection["rules"].is_null() {
-            // An error is one that the sample was made for.
-            for error in here.iter().filter(|it| it.severity == "error") {
+            // An error is one that the sample was made for, or follows from a cause that it was made for.
+            let is_own = |it: &&&Found| {
+                let cause = it.follows_from.as_deref();
+                it.severity == "error" && !cause.is_some_and(|cause| problems.contains(&cause))
+            };
+            for error in here.iter().filter(is_own) {
                 if !problems.contains(&error.rule.as_str()) {
                     differences.push(format!("{ends:?}: {} is not among its problems", error.rule));
                 }
@@ -122,6 +128,7 @@ fn findings(truth: &Value) -> Vec<Found> {
             is_cause: line["type"] == "cause",
             side: line["side"].as_str().map(str::to_owned),
             severity: text(&line["severity"]),
+            follows_from: line["consequence_of"].as_str().map(str::to_owned),
             ends: line["connection"].as_u64().and_then(|id| ends.get(&id).cloned()),
         })
         .collect()

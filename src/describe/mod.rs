@@ -1,5 +1,6 @@
 //! What happened, in words: said once, for printed output and for the screen.
 
+pub mod decoded_again;
 pub mod frame;
 pub mod incident;
 pub mod outcome;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::analysis::event::ConnectionId;
+use crate::findings::decoded_again::DecodedAgain;
 use crate::findings::engine::cause::{Cause, Explains};
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::severity::Severity;
@@ -39,6 +40,9 @@ pub struct Finding {
     pub evidence: String,
     /// What to look at or change: that of the rule, unless this case needs something else.
     pub remedy: &'static str,
+    /// Of the cause of a derailed stream: its messages as they were meant, in the order of their bytes; empty if
+    /// nothing could be decoded again.
+    pub decoded_again: Vec<DecodedAgain>,
 }
 
 impl Finding {
@@ -84,7 +88,8 @@ impl Finding {
 
     /// Memory taken by one that is kept, in bytes.
     pub fn memory(&self) -> usize {
-        self.evidence.capacity().saturating_add(size_of::<Self>())
+        let decoded = self.decoded_again.iter().map(DecodedAgain::memory).sum::<usize>();
+        self.evidence.capacity().saturating_add(decoded).saturating_add(size_of::<Self>())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod across;
 mod causes;
+mod decoded_again;
 mod engine;
 mod finding;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod state;
 mod words;
 
 pub use self::across::related::RelatedConnections;
+pub use self::decoded_again::DecodedAgain;
 pub use self::engine::cause::{Cause, Explains};
 pub use self::engine::checker::Checker;
 pub use self::engine::rule::{AppliesTo, Example, Rule};

@@ -84,5 +84,6 @@ pub(crate) fn finding_in(id: &str, connection: u64) -> Finding {
         bits: None,
         evidence: String::new(),
         remedy: rule.remedy,
+        decoded_again: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! One JSON object a line: the contract with programs. Fields may be added, never renamed.
 
+mod decoded_again;
 mod finding;
 mod lines;
 mod proxies;
@@ -12,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+pub(super) use self::decoded_again::DecodedAgainFields;
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCodeField, FrameLine, HandshakeLine, MessageLine};
 pub(super) use self::lines::{

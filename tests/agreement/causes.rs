@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use wslens::analysis::AnalyzerOptions;
 use wslens::analysis::event::{Connection, ConnectionId};
+use wslens::describe::decoded_again::lines;
 use wslens::findings::{Revision, Settings, Severity};
 use wslens::journal::{Entry, Found, Journal};
 use wslens::pipeline::Pipeline;
@@ -17,10 +18,10 @@ use wslens::report::diagnose::{
 use wslens::report::style::{Coloring, Style};
 use wslens::report::{Report, Selection};
 use wslens::stream::Direction;
-use wslens::timeline::Timeline;
+use wslens::timeline::{FindingRow, Timeline};
 use wslens::websocket::Frame;
 
-use crate::{captures, read};
+use crate::{captures, program, read};
 
 /// What `check`, `diagnose` and the screen take in.
 struct Explained {
@@ -171,4 +172,71 @@ fn diagnosed_causes(diagnose: DiagnoseCollector) -> (Causes, BTreeSet<u64>) {
     let causes = stories
         .filter(|line| line["cause"][0].as_str().is_some_and(|first| first.starts_with("WHY-")));
     (causes.map(|line| cause_in(line, &line["cause"][0])).collect(), ids)
+}
+
+/// What each cause decoded again, as `check` writes it in ndjson.
+fn decoded_again(line: &Value) -> Vec<&Value> {
+    line["decoded_again"].as_array().into_iter().flatten().collect()
+}
+
+#[test]
+fn messages_that_were_decoded_again_are_the_same_everywhere() {
+    let (samples, others) = captures();
+    let mut count = 0;
+    for path in samples.iter().chain(&others) {
+        let file = path.to_str().unwrap();
+        let mut timeline = Timeline::new();
+        let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
+        if read(path, &mut pipeline, &mut timeline, |_, packet| packet.file_offset).is_none() {
+            continue;
+        }
+        let again = |it: &&FindingRow| !it.finding.decoded_again.is_empty();
+        let causes: Vec<&FindingRow> = timeline.findings().iter().filter(again).collect();
+        if causes.is_empty() {
+            continue;
+        }
+        count += causes.len();
+        let ndjson = ["--format", "ndjson", file];
+        let checked = json_lines(output("check", &ndjson).as_bytes());
+        let print = output("print", &[&["--all", "--findings"], &ndjson[..]].concat());
+        let printed = json_lines(print.as_bytes());
+        let diagnose = output("diagnose", &[&["--all"], &ndjson[..]].concat());
+        let diagnosed = json_lines(diagnose.as_bytes());
+        let evidence = diagnosed.iter().filter_map(|line| line["evidence"].as_array());
+        let evidence: Vec<&Value> = evidence.flatten().collect();
+        let texts = [("check", "--explain"), ("print", "--all"), ("diagnose", "--all")]
+            .map(|(command, option)| joined(&output(command, &[option, file])));
+        for FindingRow { finding, .. } in causes {
+            let id = finding.connection.unwrap().0;
+            let is_it = |line: &&Value| line["rule"] == finding.rule.id && line["connection"] == id;
+            let of_check = decoded_again(checked.iter().find(is_it).expect(file));
+            assert_eq!(of_check.len(), finding.decoded_again.len(), "{file}: screen and check");
+            for (message, written) in finding.decoded_again.iter().zip(&of_check) {
+                let direction = written["direction"].as_str();
+                assert_eq!(direction, Some(message.direction.name()), "{file}");
+                if let Some(text) = written["text"].as_str() {
+                    assert_eq!(text.as_bytes(), message.content, "{file}");
+                }
+            }
+            let of_print = decoded_again(printed.iter().find(is_it).expect(file));
+            assert_eq!(of_print, of_check, "{file}: print and check");
+            let is_told = evidence.iter().any(|it| decoded_again(it) == of_check);
+            assert!(is_told, "{file}: diagnose and check");
+            for line in lines(&finding.decoded_again) {
+                let line = joined(&line);
+                assert!(texts.iter().all(|text| text.contains(&line)), "{file}: {line}");
+            }
+        }
+    }
+    assert!(count > 0, "nothing was decoded again");
+}
+
+/// A text without blanks: lines are broken in different places.
+fn joined(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace()).collect()
+}
+
+/// What a command writes.
+fn output(subcommand: &str, arguments: &[&str]) -> String {
+    program::text(&program::command(subcommand, arguments).output().unwrap().stdout)
 }

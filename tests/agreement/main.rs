@@ -12,6 +12,9 @@
 )]
 
 mod causes;
+#[expect(dead_code, reason = "a part of it is used")]
+#[path = "../support/program.rs"]
+mod program;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

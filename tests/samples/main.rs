@@ -58,6 +58,30 @@ fn every_capture_in_samples_has_its_truth() {
     }
 }
 
+#[test]
+fn what_derailed_senders_meant_is_decoded_again() {
+    let mut count = 0;
+    for (name, truth) in &truths() {
+        let connections = list(&truth["connections"]).filter(|it| it["meant"].is_array());
+        let connections: Vec<&Value> = connections.collect();
+        if connections.is_empty() {
+            continue;
+        }
+        let (_, text, _) = run(truth, &["check", "--format", "ndjson"]);
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let causes: Vec<Value> = lines.filter(|line| line["type"] == "cause").collect();
+        let printed = print(truth, &[]).connections();
+        for expected in connections {
+            let id = &printed[&ends(expected)].line["connection"];
+            let cause = causes.iter().find(|cause| cause["connection"] == *id).unwrap();
+            let again: Value = list(&cause["decoded_again"]).map(|it| it["text"].clone()).collect();
+            assert_eq!(again, expected["meant"], "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no sample has what was meant");
+}
+
 /// Runs wslens on one sample, and lists the differences from the expected results.
 fn compare(truth: &Value) -> Vec<String> {
     let mut differences = Vec::new();
@@ -138,10 +162,15 @@ fn print(truth: &Value, more: &[&str]) -> Run {
 
 /// Runs `wslens print` on a sample: exit code, standard output, standard error.
 fn wslens(truth: &Value, arguments: &[&str]) -> (Option<i32>, String, String) {
+    run(truth, &[&["print"], arguments].concat())
+}
+
+/// Runs a subcommand on a sample: exit code, standard output, standard error.
+fn run(truth: &Value, arguments: &[&str]) -> (Option<i32>, String, String) {
     let path = format!("samples/{}", truth["file"].as_str().unwrap());
     let output = Command::new(env!("CARGO_BIN_EXE_wslens"))
-        .args(["print", &path])
         .args(arguments)
+        .arg(&path)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .output()

@@ -2,12 +2,14 @@
 
 use super::derailed;
 use super::derailed::{Certainty, DerailedStream, Explained, inflated_part, is_zlib, quoted};
+use crate::findings::decoded_again;
+use crate::findings::decoded_again::DecodedAgain;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::words::counted;
-use crate::stream::{Direction, length_u64, length_usize};
+use crate::stream::{length_u64, length_usize};
 use crate::websocket::Opcode;
 
 /// WHY-06.
@@ -54,7 +56,7 @@ fn chunked(stream: &DerailedStream<'_>, start: u64) -> Option<Explained> {
         return None;
     }
     let end = stream.end().saturating_sub(length_u64(rest.len()));
-    let frames = frames_in(stream.direction, &content)?;
+    let frames = frames_in(stream, &content, [start, end])?;
     Some(Explained {
         start,
         end,
@@ -64,7 +66,7 @@ fn chunked(stream: &DerailedStream<'_>, start: u64) -> Option<Explained> {
             quoted(line.trim_ascii_end()),
             frames.in_words
         ),
-        repaired: frames.repaired,
+        decoded_again: frames.decoded_again,
         remedy: None,
     })
 }
@@ -93,18 +95,21 @@ fn compressed(stream: &DerailedStream<'_>, start: u64) -> Option<Explained> {
         _ => return None,
     };
     let content = inflated_part(deflated);
-    let frames = frames_in(stream.direction, &content);
-    let (words, repaired) = match frames {
-        Some(frames) => (format!("; decompressed, it is {}", frames.in_words), frames.repaired),
+    let end = start.saturating_add(length_u64(bytes.len()));
+    let frames = frames_in(stream, &content, [start, end]);
+    let (words, decoded_again) = match frames {
+        Some(frames) => {
+            (format!("; decompressed, it is {}", frames.in_words), frames.decoded_again)
+        }
         // The first bytes of zlib are too few to show it by themselves.
         None if name == GZIP => (String::new(), Vec::new()),
         None => return None,
     };
     Some(Explained {
         start,
-        end: start.saturating_add(length_u64(bytes.len())),
+        end,
         evidence: format!("what follows the handshake begins with {name}{words}"),
-        repaired,
+        decoded_again,
         remedy: None,
     })
 }
@@ -118,15 +123,19 @@ const ZLIB: &str = "the header of zlib (the content coding \"deflate\")";
 /// Frames that were found within a coding.
 struct CodedFrames {
     in_words: String,
-    repaired: Vec<derailed::RepairedMessage>,
+    decoded_again: Vec<DecodedAgain>,
 }
 
-fn frames_in(direction: Direction, content: &[u8]) -> Option<CodedFrames> {
-    let inner = DerailedStream::within(content, direction);
+fn frames_in(
+    stream: &DerailedStream<'_>,
+    content: &[u8],
+    offsets: [u64; 2],
+) -> Option<CodedFrames> {
+    let inner = DerailedStream::within(content, stream.direction);
     if inner.frames_at(0) < Certainty::CONFIRMED {
         return None;
     }
-    let mut repaired = Vec::new();
+    let mut decoded_again = Vec::new();
     let mut next = 0;
     let mut count = 0_u64;
     while let Some(frame) = inner.legal_frame(next) {
@@ -134,15 +143,16 @@ fn frames_in(direction: Direction, content: &[u8]) -> Option<CodedFrames> {
         let opcode = frame.opcode().filter(|it| matches!(it, Opcode::Text | Opcode::Binary));
         if let (Some(opcode), Some(payload)) = (opcode, inner.payload(&frame))
             && !frame.header.rsv1()
+            && decoded_again.len() < decoded_again::MOST
         {
-            repaired.push(derailed::RepairedMessage::new(opcode, payload));
+            decoded_again.push(stream.decoded_again(opcode, payload, offsets));
         }
         next = frame.end();
         if length_usize(next) > content.len() {
             break;
         }
     }
-    Some(CodedFrames { in_words: counted(count, "frame"), repaired })
+    Some(CodedFrames { in_words: counted(count, "frame"), decoded_again })
 }
 
 /// Hexadecimal digits of a chunk size at most.
@@ -154,6 +164,7 @@ const MOST_EXTENSION: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Direction;
     use crate::testkit::frame::{masked, plain, zlib};
 
     fn frame(direction: Direction, payload: &[u8]) -> Vec<u8> {
@@ -178,8 +189,8 @@ mod tests {
                 bytes.extend(b"\r\n");
             }
             let found = found(direction, &bytes).unwrap();
-            assert_eq!(found.repaired[0].content, b"hello");
-            assert_eq!(found.repaired.len(), 2);
+            assert_eq!(found.decoded_again[0].content, b"hello");
+            assert_eq!(found.decoded_again.len(), 2);
             assert!(found.evidence.starts_with("2 chunks"), "{}", found.evidence);
         }
     }
@@ -194,14 +205,14 @@ mod tests {
         gzip.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
         gzip.extend(frame);
         let found = found(Direction::ServerToClient, &gzip).unwrap();
-        assert_eq!(found.repaired[0].content, b"hello hello hello");
+        assert_eq!(found.decoded_again[0].content, b"hello hello hello");
     }
 
     #[test]
     fn frames_in_zlib_are_found() {
         let frame = plain(0x81, b"hello hello hello");
         let found = found(Direction::ServerToClient, &zlib(&frame)).unwrap();
-        assert_eq!(found.repaired[0].content, b"hello hello hello");
+        assert_eq!(found.decoded_again[0].content, b"hello hello hello");
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! WHY-09: compressed but not marked, or marked but not compressed.
 
 use super::derailed;
-use super::derailed::{
-    DerailedStream, Explained, MessageSlice, RepairedMessage, inflated, is_text,
-};
+use super::derailed::{DerailedStream, Explained, MessageSlice, inflated, is_text};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -48,7 +46,7 @@ pub(crate) fn compression_mark(stream: &DerailedStream<'_>) -> Option<Explained>
             not_marked(stream, &message, &payload, params)
         }
         Compression::Deflate(_) | Compression::Unknown if message.is_marked() => {
-            not_compressed(&message, &payload)
+            not_compressed(stream, &message, &payload)
         }
         Compression::Deflate(_) | Compression::Unknown | Compression::None => None,
     }
@@ -81,12 +79,16 @@ fn not_marked(
             counted(length_u64(payload.len()), "byte"),
             counted(length_u64(content.len()), "byte"),
         ),
-        repaired: vec![RepairedMessage::new(Opcode::Text, content)],
+        decoded_again: vec![stream.decoded_again(Opcode::Text, content, message.offsets())],
         remedy: None,
     })
 }
 
-fn not_compressed(message: &MessageSlice, payload: &[u8]) -> Option<Explained> {
+fn not_compressed(
+    stream: &DerailedStream<'_>,
+    message: &MessageSlice,
+    payload: &[u8],
+) -> Option<Explained> {
     let holds = payload.len() >= SHORTEST && is_text(payload);
     holds.then(|| Explained {
         start: message.start(),
@@ -96,7 +98,7 @@ fn not_compressed(message: &MessageSlice, payload: &[u8]) -> Option<Explained> {
             counted(length_u64(payload.len()), "byte"),
             if derailed::is_json(payload) { "JSON" } else { "a text" },
         ),
-        repaired: vec![RepairedMessage::new(Opcode::Text, payload)],
+        decoded_again: vec![stream.decoded_again(Opcode::Text, payload, message.offsets())],
         remedy: None,
     })
 }
@@ -139,14 +141,14 @@ mod tests {
         for direction in Direction::BOTH {
             let not_marked = frame(direction, 0x81, HELLO);
             let first = found(direction, deflate, b"", &not_marked).unwrap();
-            assert_eq!(first.repaired[0].content, b"Hello");
+            assert_eq!(first.decoded_again[0].content, b"Hello");
             assert!(first.evidence.contains("RSV1 is 0"), "{}", first.evidence);
             let in_pieces =
                 [frame(direction, 0x01, &HELLO[..3]), frame(direction, 0x80, &HELLO[3..])].concat();
             assert!(found(direction, deflate, b"", &in_pieces).is_some());
             let again = frame(direction, 0x81, AGAIN);
             let second = found(direction, deflate, b"Hello", &again).unwrap();
-            assert_eq!(second.repaired[0].content, b"Hello");
+            assert_eq!(second.decoded_again[0].content, b"Hello");
             assert!(second.evidence.contains("context"), "{}", second.evidence);
             let marked = frame(direction, 0xc1, br#"{"type":"hello"}"#);
             let marked = found(direction, deflate, b"", &marked).unwrap();

@@ -1,9 +1,7 @@
 //! WHY-04: an extended length in the wrong byte order.
 
 use super::derailed;
-use super::derailed::{
-    Certainty, Content, DerailedStream, Explained, FrameSlice, RepairedMessage, unmasked,
-};
+use super::derailed::{Certainty, Content, DerailedStream, Explained, FrameSlice, unmasked};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -67,7 +65,7 @@ pub(crate) fn length_byte_order(stream: &DerailedStream<'_>) -> Option<Explained
                      its bytes reversed; {ending} after {reversed} bytes",
                     hex(bytes)
                 ),
-                repaired: vec![RepairedMessage::new(opcode, payload)],
+                decoded_again: vec![stream.decoded_again(opcode, payload, [frame.start, end])],
                 remedy: None,
             }
         })
@@ -155,7 +153,7 @@ mod tests {
                     assert_eq!(length.swap_bytes() >> 48, length, "{length}");
                     continue;
                 };
-                assert_eq!(found_text.repaired[0].content, text, "{length}");
+                assert_eq!(found_text.decoded_again[0].content, text, "{length}");
                 let bytes = [reversed(direction, 0x82, text), next.clone(), next].concat();
                 assert!(found(direction, &bytes).is_some(), "binary, {length}");
                 // The next one is as wrong as this one.

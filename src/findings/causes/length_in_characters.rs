@@ -1,9 +1,7 @@
 //! WHY-02: a length that counts characters instead of bytes.
 
 use super::derailed;
-use super::derailed::{
-    Certainty, DerailedStream, Explained, FrameSlice, RepairedMessage, is_text, unmasked,
-};
+use super::derailed::{Certainty, DerailedStream, Explained, FrameSlice, is_text, unmasked};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -111,7 +109,7 @@ fn counted_in(unit: Unit, frame: &FrameSlice, stream: &DerailedStream<'_>) -> Op
             unit.name(),
             if stream.is_end(end) { "the stream ends" } else { "the next frame begins" },
         ),
-        repaired: vec![RepairedMessage::new(Opcode::Text, text)],
+        decoded_again: vec![stream.decoded_again(Opcode::Text, text, [frame.start, end])],
         remedy: None,
     })
 }
@@ -165,7 +163,7 @@ mod tests {
                 for bytes in [[frame.clone(), next].concat(), frame] {
                     let found = found(direction, &bytes, wrong).expect(evidence);
                     assert!(found.evidence.contains(evidence), "{}", found.evidence);
-                    assert_eq!(found.repaired[0].content, text.as_bytes());
+                    assert_eq!(found.decoded_again[0].content, text.as_bytes());
                 }
             }
         }

@@ -1,9 +1,8 @@
 //! WHY-05: a length that is off by a few bytes.
 
 use super::derailed;
-use super::derailed::{
-    Certainty, Content, DerailedStream, Explained, FrameSlice, RepairedMessage, unmasked,
-};
+use super::derailed::{Certainty, Content, DerailedStream, Explained, FrameSlice, unmasked};
+use crate::findings::decoded_again::DecodedAgain;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -48,13 +47,17 @@ pub(super) static RULES: &[Rule] = &[Rule {
 /// Only JSON shows that it was complete before. Protocols that end their messages with NUL (STOMP) do not
 /// begin them with a bracket.
 fn counted_nul(context: &CauseContext<'_>, violations: &mut Violations) {
-    let is_ended = |message: &RecentMessage| {
-        let value = message.content.strip_suffix(b"\0");
-        message.opcode == Opcode::Text && value.is_some_and(derailed::is_json)
+    let value = |message: &RecentMessage| {
+        let value = message.content.strip_suffix(b"\0")?;
+        let is_ended = message.opcode == Opcode::Text && derailed::is_json(value);
+        is_ended.then(|| value.to_vec())
     };
     for direction in Direction::BOTH {
         let recent = &context.subject.state.sides.get(direction).recent;
-        let Some(message) = recent.backwards().find(|message| is_ended(message)) else { continue };
+        let found = recent.backwards().find_map(|message| Some((message, value(message)?)));
+        let Some((message, value)) = found else { continue };
+        let offsets = [message.span.start, message.span.end];
+        let again = DecodedAgain::new(direction, Opcode::Text, value, offsets);
         violations
             .add(format!(
                 "the text of {} ends with a NUL after a complete JSON value",
@@ -63,6 +66,7 @@ fn counted_nul(context: &CauseContext<'_>, violations: &mut Violations) {
             .direction(direction)
             .side(Side::sender(direction))
             .span(message.span)
+            .decoded_again(vec![again])
             .remedy(
                 "The terminating NUL of a string is sent and counted. Send the text without it: its \
                  length is strlen(text), not sizeof or strlen + 1.",
@@ -141,8 +145,8 @@ fn found(
         start: frame.start,
         end,
         evidence: evidence(declared, sent, &extra, offset),
-        repaired: payload
-            .map(|payload| RepairedMessage::new(opcode, payload.content))
+        decoded_again: payload
+            .map(|payload| stream.decoded_again(opcode, payload.content, [frame.start, end]))
             .into_iter()
             .collect(),
         remedy,
@@ -278,7 +282,7 @@ mod tests {
                     continue;
                 }
                 let found = found.expect("a frame after it");
-                assert_eq!(found.repaired[0].content, text, "{declared}");
+                assert_eq!(found.decoded_again[0].content, text, "{declared}");
                 let distance = text.len().abs_diff(declared);
                 let words = counted(length_u64(distance), "byte");
                 assert!(found.evidence.contains(&words), "{}", found.evidence);
@@ -310,7 +314,7 @@ mod tests {
                 let bytes = stream(direction, 0x81, 10, sent.as_bytes());
                 let found = found_in(direction, &bytes).unwrap();
                 assert!(found.remedy.unwrap().contains(word));
-                assert_eq!(found.repaired[0].content, b"some words");
+                assert_eq!(found.decoded_again[0].content, b"some words");
             }
         }
     }

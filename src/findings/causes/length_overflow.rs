@@ -1,9 +1,7 @@
 //! WHY-03: a length of 126 or more written into the 7-bit field.
 
 use super::derailed;
-use super::derailed::{
-    Certainty, Content, DerailedStream, Explained, FrameSlice, RepairedMessage, unmasked,
-};
+use super::derailed::{Certainty, Content, DerailedStream, Explained, FrameSlice, unmasked};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -132,7 +130,11 @@ impl<'a> Payload<'a> {
                 "the second byte of the frame, {second:02x}, is the end of the length {length} \
                  ({length:#x}), which does not fit into 7 bits{misread}; {ending} after {length} bytes"
             ),
-            repaired: vec![RepairedMessage::new(opcode, self.content(length))],
+            decoded_again: vec![stream.decoded_again(
+                opcode,
+                self.content(length),
+                [frame.start, end],
+            )],
             remedy: None,
         }
     }
@@ -203,7 +205,7 @@ mod tests {
                 let Some(found) = found(direction, &bytes) else {
                     panic!("{length} as {second:02x} {direction:?}")
                 };
-                assert_eq!(found.repaired[0].content, text, "{length} as {second:02x}");
+                assert_eq!(found.decoded_again[0].content, text, "{length} as {second:02x}");
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use super::derailed;
 use super::derailed::{
-    Certainty, Content, DerailedStream, Explained, FrameSlice, MessageSlice, RepairedMessage,
-    unmasked,
+    Certainty, Content, DerailedStream, Explained, FrameSlice, MessageSlice, unmasked,
 };
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -75,7 +74,7 @@ impl Masking {
             return None;
         }
         let mut seen = 0;
-        let mut repaired = Vec::new();
+        let mut decoded_again = Vec::new();
         for message in messages {
             let is_masked =
                 message.is_text() && !message.is_marked() && message.frames.iter().all(has_key);
@@ -86,12 +85,13 @@ impl Masking {
             let kind = Content::of(&content)?;
             seen += content.len();
             let end = message.end();
-            repaired.push(RepairedMessage::new(Opcode::Text, content));
+            let again = stream.decoded_again(Opcode::Text, content, message.offsets());
+            decoded_again.push(again);
             if seen >= CONVINCING || (kind == Content::Json && seen >= SHORTEST_JSON) {
                 let key = first.frames.first()?.header.mask?;
                 let evidence = self.evidence(key);
                 let start = first.start();
-                return Some(Explained { start, end, evidence, repaired, remedy: None });
+                return Some(Explained { start, end, evidence, decoded_again, remedy: None });
             }
         }
         None
@@ -144,7 +144,7 @@ fn absent_key(stream: &DerailedStream<'_>) -> Option<Explained> {
                 hex(&key),
                 if stream.is_end(end) { "the stream ends" } else { "the next frame begins" },
             ),
-            repaired: vec![RepairedMessage::new(Opcode::Text, content)],
+            decoded_again: vec![stream.decoded_again(Opcode::Text, content, [*start, end])],
             remedy: Some(
                 "Send the four bytes of the masking key after the length and mask the payload with \
                  them (a client), or leave the MASK bit 0 (a server).",
@@ -213,7 +213,7 @@ mod tests {
             for text in [&br#"{"type":"hello"}"#[..], b"just some words"] {
                 let found = found(C, &frame(0x81, key, text)).expect(evidence);
                 assert!(found.evidence.contains(evidence), "{}", found.evidence);
-                assert_eq!(found.repaired[0].content, text);
+                assert_eq!(found.decoded_again[0].content, text);
             }
             // Two short ones.
             let short = frame(0x81, key, b"hello!");
@@ -229,7 +229,7 @@ mod tests {
         for direction in [C, S] {
             let found = found(direction, &bytes).unwrap();
             assert!(found.evidence.contains("no key follows"), "{}", found.evidence);
-            assert_eq!(found.repaired[0].content, text);
+            assert_eq!(found.decoded_again[0].content, text);
         }
     }
 

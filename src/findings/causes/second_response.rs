@@ -62,7 +62,7 @@ pub(crate) fn second_response(stream: &DerailedStream<'_>) -> Option<Explained> 
             start: *start,
             end: start.saturating_add(length_u64(bytes.len().min(head.len()))),
             evidence: format!("{} begins where a frame should start: {what}{body}", quoted(line)),
-            repaired: Vec::new(),
+            decoded_again: Vec::new(),
             remedy: None,
         })
     })

@@ -1,7 +1,7 @@
 //! WHY-11: a character that is split across two messages.
 
 use super::derailed;
-use super::derailed::{DerailedStream, Explained, RepairedMessage, inflated, quoted};
+use super::derailed::{DerailedStream, Explained, inflated, quoted};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -71,7 +71,11 @@ pub(crate) fn split_character(stream: &DerailedStream<'_>) -> Option<Explained> 
             quoted(character.as_bytes()),
             hex(rest)
         ),
-        repaired: vec![RepairedMessage::new(Opcode::Text, [one, two].concat())],
+        decoded_again: vec![stream.decoded_again(
+            Opcode::Text,
+            [one, two].concat(),
+            [first.start(), second.end()],
+        )],
         remedy: None,
     })
 }
@@ -110,7 +114,7 @@ mod tests {
                     let bytes =
                         [frame(direction, 0x81, one), ping, frame(direction, 0x81, two)].concat();
                     let found = found(direction, &bytes).unwrap();
-                    assert_eq!(found.repaired[0].content, text.as_bytes());
+                    assert_eq!(found.decoded_again[0].content, text.as_bytes());
                     assert!(found.evidence.contains(character), "{}", found.evidence);
                 }
             }

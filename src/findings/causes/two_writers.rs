@@ -1,9 +1,7 @@
 //! WHY-01: two writers on one socket.
 
 use super::derailed;
-use super::derailed::{
-    Certainty, Content, DerailedStream, Explained, FrameSlice, RepairedMessage, unmasked,
-};
+use super::derailed::{Certainty, Content, DerailedStream, Explained, FrameSlice, unmasked};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -201,17 +199,22 @@ impl InsertionSearch<'_, '_> {
 impl Separated {
     fn explained(self, search: &InsertionSearch<'_, '_>) -> Explained {
         let outer = &search.outer;
-        let mut repaired = vec![message(outer, self.outer.clone())];
+        let again = |frame: &FrameSlice, content: Vec<u8>, end: u64| {
+            search.stream.decoded_again(opcode(frame), content, [frame.start, end])
+        };
+        let mut decoded_again = vec![again(outer, self.outer.clone(), self.end)];
         let others = search.inserted.iter().rev().skip(1).rev();
-        let payloads =
-            others.map(|frame| (frame, search.stream.payload(frame).unwrap_or_default()));
-        repaired.extend(payloads.map(|(frame, payload)| message(frame, payload)));
-        repaired.extend(search.inserted.last().map(|frame| message(frame, self.inner.clone())));
+        let payload = |frame: &FrameSlice| search.stream.payload(frame).unwrap_or_default();
+        decoded_again.extend(others.map(|frame| again(frame, payload(frame), frame.end())));
+        decoded_again.extend(search.inserted.last().map(|last| {
+            let end = if self.order == WriteOrder::Whole { last.end() } else { self.end };
+            again(last, self.inner.clone(), end)
+        }));
         Explained {
             start: outer.start,
             end: self.end,
             evidence: self.evidence(search),
-            repaired,
+            decoded_again,
             remedy: None,
         }
     }
@@ -271,9 +274,9 @@ fn content(frame: &FrameSlice, payload: &[u8]) -> PayloadContent {
     content.map_or(PayloadContent::NotText, PayloadContent::Text)
 }
 
-fn message(frame: &FrameSlice, payload: Vec<u8>) -> RepairedMessage {
-    let opcode = frame.opcode().filter(|_| !frame.header.rsv1()).unwrap_or(Opcode::Binary);
-    RepairedMessage::new(opcode, payload)
+/// What is in a frame as it is: compressed data is not inflated.
+fn opcode(frame: &FrameSlice) -> Opcode {
+    frame.opcode().filter(|_| !frame.header.rsv1()).unwrap_or(Opcode::Binary)
 }
 
 /// A frame by the first bytes of its header: `81 2c, text, 44 bytes`.
@@ -327,7 +330,7 @@ mod tests {
     }
 
     fn texts(explained: &Explained) -> Vec<&[u8]> {
-        explained.repaired.iter().map(|it| it.content.as_slice()).collect()
+        explained.decoded_again.iter().map(|it| it.content.as_slice()).collect()
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) fn unframed(stream: &DerailedStream<'_>) -> Option<Explained> {
             if stream.reaches_end && bytes.len() <= LOOKED_AT { "are all of" } else { "are" },
             counted(length_u64(bytes.len()), "byte"),
         ),
-        repaired: Vec::new(),
+        decoded_again: Vec::new(),
         remedy: None,
     })
 }

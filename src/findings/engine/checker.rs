@@ -8,6 +8,7 @@ use crate::analysis::event::{
 };
 use crate::findings::across::Across;
 use crate::findings::across::related::{Knowledge, RelatedConnections};
+use crate::findings::decoded_again::DecodedAgainBudget;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::causes::{self, is_refused};
 use crate::findings::engine::connection::{
@@ -43,6 +44,7 @@ pub struct Checker {
     /// Memory taken by heads that are kept, in bytes.
     heads: usize,
     windows: WindowBudget,
+    decoded_again: DecodedAgainBudget,
     revisable: RevisableFindings,
 }
 
@@ -69,6 +71,7 @@ impl Checker {
             found: Breaches::default(),
             heads: 0,
             windows: WindowBudget::new(settings.limits.memory / WINDOWS),
+            decoded_again: DecodedAgainBudget::new(settings.limits.memory / WINDOWS),
             revisable: RevisableFindings::default(),
         }
     }
@@ -239,7 +242,7 @@ impl Checker {
     fn report(&mut self, connection: &Connection, origin: Origin, out: &mut impl Findings) {
         let Some(Some(slot)) = self.slots.get_mut(connection.slot) else { return };
         let mut of_connection = None;
-        for Breach { by, violation } in self.found.list.drain(..) {
+        for Breach { by, mut violation } in self.found.list.drain(..) {
             let rule = by.rule;
             self.across.note(connection.id, rule.broken(), violation.direction);
             slot.derail(rule, &violation);
@@ -253,6 +256,7 @@ impl Checker {
                 let related = &self.across.related;
                 let severity = self.revisable.judge(rule, full, of_connection.as_ref(), related);
                 let about = Some((connection.id, peers));
+                self.decoded_again.fit(&mut violation.decoded_again);
                 out.finding(&finding((rule, severity), about, origin, violation));
             }
         }
@@ -394,7 +398,8 @@ impl ConnectionSlot {
 /// The groups of rules that are about frames and what is in them.
 const DERAILING: &[&str] = &["WS-F", "WS-M", "PMD"];
 
-/// The part of the memory for all that is kept which bytes around violations may take: a 16th.
+/// The part of the memory for all that is kept which bytes around violations may take, and so many those that
+/// were decoded again: a 16th.
 const WINDOWS: usize = 16;
 
 /// Asks the rules that compare a connection with others.
@@ -470,6 +475,7 @@ fn finding(
         bits: violation.bits,
         evidence: violation.evidence,
         remedy: violation.remedy.unwrap_or(rule.remedy),
+        decoded_again: violation.decoded_again,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a check reports to the engine: one violation, and where it is.
 
 use crate::analysis::event::ConnectionId;
+use crate::findings::decoded_again::DecodedAgain;
 use crate::findings::engine::severity::Severity;
 use crate::stream::{Direction, Origin, Side, Span};
 
@@ -45,6 +46,8 @@ pub(crate) struct Violation {
     pub(crate) remedy: Option<&'static str>,
     /// How bad it is, if that is not what the rule's table says.
     pub(crate) severity: Option<Severity>,
+    /// Messages that were decoded again.
+    pub(crate) decoded_again: Vec<DecodedAgain>,
 }
 
 impl Violation {
@@ -90,6 +93,12 @@ impl Violation {
         self
     }
 
+    /// Gives the messages that were decoded again.
+    pub(crate) fn decoded_again(&mut self, messages: Vec<DecodedAgain>) -> &mut Self {
+        self.decoded_again = messages;
+        self
+    }
+
     /// Says what to do, if the remedy of the rule does not fit this case.
     pub(crate) fn remedy(&mut self, remedy: &'static str) -> &mut Self {
         self.remedy = Some(remedy);
@@ -129,6 +138,7 @@ impl Violations {
             evidence: evidence.into(),
             remedy: None,
             severity: None,
+            decoded_again: Vec::new(),
         };
         self.list.push(violation);
         match self.list.last_mut() {

@@ -292,7 +292,11 @@ impl WrittenFindings {
     }
 
     fn remember(&mut self, of: &ConnectionFindings) {
-        let bare = |it: &Finding| Finding { evidence: String::new(), ..it.clone() };
+        let bare = |it: &Finding| Finding {
+            evidence: String::new(),
+            decoded_again: Vec::new(),
+            ..it.clone()
+        };
         self.of.entry(of.id).or_default().extend(of.findings.iter().map(bare));
         if self.of.len() > MOST_WRITTEN {
             self.of.pop_first();

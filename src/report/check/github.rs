@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::{
     CheckOptions, CheckWriter, ConnectionFindings, Explained, ExplainedFindings, FileFindings,
 };
+use crate::describe::decoded_again;
 use crate::findings::{Rule, Severity};
 use crate::stream::PacketId;
 use crate::text::escape::escape;
@@ -28,6 +29,9 @@ impl<'w> Github<'w> {
             write!(text, "connection {}: ", id.0).ok();
         }
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
+        for line in decoded_again::lines(&finding.decoded_again) {
+            write!(text, "; {line}").ok();
+        }
         if finding.first.packet != PacketId(0) {
             write!(text, " (packet {})", finding.first.packet).ok();
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CheckOptions, CheckWriter, ConnectionFindings, Explained, ExplainedFindings, FileFindings,
 };
+use crate::describe::decoded_again;
 use crate::findings::{Bits, Rule, Severity, rules};
 use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
@@ -75,6 +76,9 @@ impl<'w> Sarif<'w> {
         let finding = explained.finding;
         let mut text = format!("{}: ", finding.rule.title);
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut text);
+        for line in decoded_again::lines(&finding.decoded_again) {
+            write!(text, "; {line}").ok();
+        }
         let has_packets = finding.first.packet != PacketId(0);
         let connection = finding.connection.map(|id| id.0);
         let mut result = of_rule((finding.rule, finding.severity), &text, file, connection);

@@ -9,6 +9,7 @@ use super::{
     CheckOptions, CheckWriter, ConnectionFindings, ExplainedCounts, Explanations, Extent,
     FileFindings, Files,
 };
+use crate::describe::decoded_again;
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::Severities;
 use crate::report::line::{Line, role};
@@ -93,6 +94,9 @@ impl<'w> CheckText<'w> {
         let mut evidence = String::new();
         escape(finding.evidence.as_bytes(), LONGEST_EVIDENCE, &mut evidence);
         self.paragraph("", &evidence, None)?;
+        for line in decoded_again::lines(&finding.decoded_again) {
+            self.paragraph("", &line, None)?;
+        }
         if let Some(cause) = follows_from {
             let text = format!("a consequence of {}, above", cause.id);
             return self.paragraph("", &text, Some(Role::Dim));

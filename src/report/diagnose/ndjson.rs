@@ -13,7 +13,7 @@ use crate::describe::phases::{Phase, start};
 use crate::findings::{ExcludedCause, Finding};
 use crate::report::check::Files;
 use crate::report::ndjson::{
-    ConnectionLine, FindingLine, OfFile, SummaryLine, Times, milliseconds,
+    ConnectionLine, DecodedAgainFields, FindingLine, OfFile, SummaryLine, Times, milliseconds,
 };
 use crate::stream::{Side, Timestamp};
 use crate::text::clock::Rfc3339;
@@ -194,6 +194,9 @@ struct EvidenceFields<'a> {
     severity: &'static str,
     evidence: &'a str,
     packets: [u64; 2],
+    /// What a cause makes of the bytes of a derailed stream.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decoded_again: Vec<DecodedAgainFields<'a>>,
 }
 
 impl<'a> EvidenceFields<'a> {
@@ -203,6 +206,7 @@ impl<'a> EvidenceFields<'a> {
             severity: finding.severity.name(),
             evidence: &finding.evidence,
             packets: [finding.first.packet.0, finding.last.packet.0],
+            decoded_again: finding.decoded_again.iter().map(DecodedAgainFields::of).collect(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::summary::summary;
 use super::words::{meaning, packets, remedy, who};
 use super::{DiagnoseOptions, DiagnoseWriter, Diagnosis, StoryUpdate, apart, cause};
 use crate::analysis::event::ConnectionId;
+use crate::describe::decoded_again;
 use crate::describe::phases::{Phase, start};
 use crate::findings::{ExcludedCause, Explains, Finding};
 use crate::report::check::{Extent, Files};
@@ -245,6 +246,9 @@ impl<'w> DiagnoseText<'w> {
             return story.map_or(Ok(()), |story| self.unexplained(story));
         };
         self.paragraph("Why", LABEL, &why(finding, &meaning(finding, story)), None)?;
+        for line in decoded_again::lines(&finding.decoded_again) {
+            self.paragraph("", LABEL, &line, None)?;
+        }
         if finding.explains() == Explains::Drop {
             story.map_or(Ok(()), |story| self.excluded(story))?;
         }

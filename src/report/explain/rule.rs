@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::page::Page;
 use super::{broken_bits, frame, walk};
+use crate::describe::decoded_again;
 use crate::describe::frame::{FrameContext, anatomy};
 use crate::findings::{
     AppliesTo, Bits, Example, Finding, JudgedFrames, Rule, Severity, judge_frames,
@@ -143,6 +144,9 @@ fn found(page: &mut Page, finding: &Finding, bytes: &[u8]) {
     page.words(Role::Title, finding.rule.title);
     page.end_line();
     page.paragraph(4, &place(finding, bytes));
+    for line in decoded_again::lines(&finding.decoded_again) {
+        page.paragraph(4, &line);
+    }
     page.paragraph(4, finding.rule.explanation);
     page.paragraph(4, &format!("Do: {}", finding.remedy));
     if !finding.rule.section.is_empty() {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::decoded_again::DecodedAgainFields;
 use crate::findings::{Bits, Finding, Rule};
 use crate::stream::{Direction, PacketId, Side};
 use crate::text::clock::Rfc3339;
@@ -31,6 +32,9 @@ pub(in super::super) struct FindingLine<'a> {
     /// What to do about a cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'static str>,
+    /// What a cause makes of the bytes of a derailed stream.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decoded_again: Vec<DecodedAgainFields<'a>>,
     /// The rules that were broken because of a cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     consequences: Option<Vec<&'static str>>,
@@ -58,6 +62,7 @@ impl<'a> FindingLine<'a> {
             section: (!rule.section.is_empty()).then_some(rule.section),
             bits: finding.bits.map(|Bits { start, count }| [start, count]),
             remedy: rule.is_cause().then_some(finding.remedy),
+            decoded_again: finding.decoded_again.iter().map(DecodedAgainFields::of).collect(),
             consequences: None,
             consequence_of: None,
         }

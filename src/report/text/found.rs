@@ -5,6 +5,7 @@ use std::io::Write;
 use super::rows::{ERROR, OPCODE_COLUMN, WARNING};
 use super::{Listing, Text};
 use crate::analysis::event::{Connection, ConnectionId};
+use crate::describe::decoded_again;
 use crate::findings::{Finding, Rule, Severity};
 use crate::journal::FoldedFindings;
 use crate::stream::PacketId;
@@ -67,6 +68,11 @@ impl<W: Write> Text<W> {
         self.beside(finding.last, id, finding.direction, sign(severity));
         self.described(finding);
         self.write_line();
+        for line in decoded_again::lines(&finding.decoded_again) {
+            self.beside(finding.last, id, None, " ");
+            self.line.push(&line);
+            self.write_line();
+        }
     }
 
     /// Writes a finding that was made after all connections have ended.

@@ -170,6 +170,7 @@ impl Matcher {
             bits: None,
             evidence: String::new(),
             remedy: rule.remedy,
+            decoded_again: Vec::new(),
         };
         self.chooses(&finding, entry)
     }

@@ -1,6 +1,7 @@
 //! The Findings tab: what breaks the rules in the row, and elsewhere on its connection.
 
 use crate::analysis::event::ConnectionId;
+use crate::describe::decoded_again;
 use crate::findings::Severity;
 use crate::text::page::{PageLine, safe};
 use crate::text::role::Role;
@@ -147,6 +148,9 @@ fn title(page: &mut Page, row: &FindingRow) {
 fn evidence(page: &mut Page, row: &FindingRow) {
     let finding = &row.finding;
     page.paragraph(2, Role::Text, &safe(finding.evidence.as_bytes(), usize::MAX));
+    for line in decoded_again::lines(&finding.decoded_again) {
+        page.paragraph(2, Role::Good, &line);
+    }
     let mut place = Vec::new();
     place.extend(finding.side.map(|side| side.name().to_owned()));
     if finding.first.packet.0 > 0 {

@@ -1,5 +1,6 @@
 //! What a row is, in words: the lines above its content.
 
+use crate::describe::decoded_again;
 use crate::describe::incident;
 use crate::describe::outcome::ConnectionEnd;
 use crate::describe::proxy;
@@ -37,6 +38,7 @@ pub(super) fn page(context: &InspectorContext<'_>, row: &Row, form: Option<&str>
     if opened.cut {
         page.paragraph(0, Role::Warning, "Only its beginning was read because it is long.");
     }
+    again(&mut page, context, row);
     partner(&mut page, context, row);
     if row.kind == RowKind::Message(Opcode::Close) {
         close(&mut page, opened);
@@ -120,6 +122,17 @@ fn faults(page: &mut Page, row: &Row, facts: &MessageFacts) {
     }
     if row.compressed && facts.inflation == Inflation::None {
         page.paragraph(0, Role::Warning, "RSV1 marks it as compressed; it was not inflated.");
+    }
+}
+
+/// What its bytes are under the cause that explains its connection.
+fn again(page: &mut Page, context: &InspectorContext<'_>, row: &Row) {
+    let cause = context.timeline.cause_of(row.connection);
+    let Some((cause, direction)) = cause.zip(row.direction) else { return };
+    let offsets = [row.offset, row.offset.saturating_add(row.wire_length.max(1))];
+    let messages = cause.finding.decoded_again.iter();
+    for line in decoded_again::lines(messages.filter(|it| it.is_from(direction, offsets))) {
+        page.paragraph(0, Role::Good, &line);
     }
 }
 

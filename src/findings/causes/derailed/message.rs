@@ -23,6 +23,11 @@ impl MessageSlice {
         self.frames.last().map_or(0, FrameSlice::end)
     }
 
+    /// Both.
+    pub(crate) fn offsets(&self) -> [u64; 2] {
+        [self.start(), self.end()]
+    }
+
     pub(crate) fn is_text(&self) -> bool {
         self.frames.first().is_some_and(|frame| frame.opcode() == Some(Opcode::Text))
     }

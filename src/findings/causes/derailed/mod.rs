@@ -14,7 +14,7 @@ pub(crate) use self::chain::{Certainty, FrameSlice};
 pub(crate) use self::content::{
     Content, inflated, inflated_part, is_json, is_text, is_zlib, quoted, unmasked,
 };
-pub(crate) use self::explained::{Explained, RepairedMessage};
+pub(crate) use self::explained::Explained;
 pub(crate) use self::message::MessageSlice;
 
 pub(super) use self::report::{severity, test};

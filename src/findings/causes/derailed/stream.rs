@@ -71,6 +71,12 @@ impl<'a> DerailedStream<'a> {
         }
     }
 
+    /// The same stream, for a frame after what is explained: compressed messages before it are not known as they
+    /// were meant.
+    pub(super) fn later(&self, frame: u64) -> Self {
+        Self { history: &[], frames: vec![frame], first: None, ..self.clone() }
+    }
+
     /// Whether its sender must mask its frames.
     pub(crate) fn must_mask(&self) -> bool {
         self.direction == Direction::ClientToServer

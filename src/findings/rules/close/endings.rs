@@ -120,7 +120,7 @@ pub(super) static RULES: &[Rule] = &[
                         duration(waited),
                         side.name()
                     ))
-                    .direction(guilty)
+                    .direction(direction)
                     .side(Side::sender(guilty))
                     .span(close.span);
             }
