@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::findings::rules::handshake::fields_read::{contains, shown};
 use crate::findings::rules::handshake::refused_request::words_of;
@@ -180,7 +180,14 @@ fn may_be_error(content: &[u8]) -> bool {
 
 static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words = ["wamp.", "\"disconnect", "false"].iter().chain(FAILURES).chain(WORDS);
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+    // Building one that searches faster would take longer than all searches of a usual capture.
+    let kind = Some(AhoCorasickKind::NoncontiguousNFA);
+    AhoCorasick::builder()
+        .kind(kind)
+        .prefilter(false)
+        .ascii_case_insensitive(true)
+        .build(words)
+        .ok()
 });
 
 /// Values of a field for errors if there is none.
