@@ -81,6 +81,11 @@ mod tests {
                 s.beside(begin, |it| { used(it.upgraded(), end).server(&plain(0x88, b"\x03\xe8")).client(&masked(0x88, b"\x03\xe8")).end(Side::Server); });
             }
         }},
+        RuleCase { name: "idle for nearly as long, and ended at one moment", near: &[], fires: &["WHY-43", "WHY-43", "WHY-43"], play: |s| {
+            for (begin, last) in [(0, 9_000), (3_000, 9_200), (7_000, 9_400)] {
+                s.beside(begin, |it| { used(it.upgraded(), last).wait(31_000 - (last - 9_000)).end(Side::Server); });
+            }
+        }},
         RuleCase { name: "idle since the same moment", near: &["WHY-43"], fires: &[], play: |s| {
             for (begin, end) in [(0, 2_000), (300, 2_001), (700, 2_002)] {
                 s.beside(begin, |it| { used(it.upgraded(), end).server(&plain(0x81, b"to all")).wait(25_000).end(Side::Server); });

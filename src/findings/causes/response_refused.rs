@@ -29,13 +29,14 @@ pub(super) static RULES: &[Rule] = &[Rule {
          client: FIN",
     ),
     explains: Some(Cause::failure(1_132, "the client refused the response").explaining(&[
-        "HS-22", "HS-23", "HS-52", "HS-55", "HS-56", "WS-C12", "WS-C17", "WS-C19", "NET-07",
-        "OPS-01",
+        "HS-22", "HS-23", "HS-30", "HS-52", "HS-55", "HS-56", "WS-C12", "WS-C17", "WS-C19",
+        "NET-07", "OPS-01",
     ])),
     checks: &[Check::Cause(|context, violations| {
         let Some((handshake, left)) = refused(context) else { return };
         let Some(response) = &handshake.response else { return };
-        let Some((what, remedy)) = OBJECTIONS.iter().find_map(|object| object(handshake, response))
+        let Some((what, remedy)) =
+            OBJECTIONS.iter().find_map(|object| object(context, handshake, response))
         else {
             return;
         };
@@ -67,11 +68,11 @@ fn refused<'a>(context: &CauseContext<'a>) -> Option<(&'a Handshake, Origin)> {
 }
 
 /// What a client may object to: what it is, and what to do about it.
-type Objection = fn(&Handshake, &Head) -> Option<(String, &'static str)>;
+type Objection = fn(&CauseContext<'_>, &Handshake, &Head) -> Option<(String, &'static str)>;
 
 /// What clients object to, that which most of them do first.
 const OBJECTIONS: &[Objection] = &[
-    |handshake, response| {
+    |_, handshake, response| {
         let offered: Vec<&[u8]> =
             handshake.subprotocols_offered().filter(|name| !name.is_empty()).collect();
         let is_missing = !offered.is_empty() && response.header("Sec-WebSocket-Protocol").is_none();
@@ -84,12 +85,12 @@ const OBJECTIONS: &[Objection] = &[
             (what, NO_SUBPROTOCOL)
         })
     },
-    |_, response| {
+    |_, _, response| {
         let is_old = response.version() == b"HTTP/1.0";
         let what = "HTTP/1.0 in the status line; clients expect HTTP/1.1".to_owned();
         is_old.then_some((what, OLD_VERSION))
     },
-    |_, response| {
+    |_, _, response| {
         let field = ["Transfer-Encoding", "Content-Encoding"];
         let name = field.into_iter().find(|name| response.header(name).is_some())?;
         let what = format!(
@@ -98,6 +99,22 @@ const OBJECTIONS: &[Objection] = &[
         );
         Some((what, BODY))
     },
+    |context, _, _| {
+        let (id, what) = FORMS.iter().find(|(id, _)| {
+            let direction = Some(Side::Server.direction());
+            context.found(id).is_some_and(|past| past.direction == direction)
+        })?;
+        Some((format!("{what} ({id})"), FORM))
+    },
+];
+
+/// Rules about the form of a head, and who refuses a response that breaks them.
+const FORMS: &[(&str, &str)] = &[
+    ("HS-55", "a blank before the colon of a field; Node.js and Go refuse such a response"),
+    (
+        "HS-30",
+        "lines that end with a bare LF; Node.js and Python's websockets refuse such a response",
+    ),
 ];
 
 const NO_SUBPROTOCOL: &str = "Choose one of the offered subprotocols in the server's response \
@@ -107,6 +124,9 @@ const NO_SUBPROTOCOL: &str = "Choose one of the offered subprotocols in the serv
 
 const OLD_VERSION: &str = "Let the server or the proxy in front of it answer with HTTP/1.1 101 (nginx: \
     proxy_http_version 1.1).";
+
+const FORM: &str = "Let an HTTP library write the response, or correct the code that writes it by hand: each line ends \
+    with CR LF, and a field is its name, a colon, and its value.";
 
 const BODY: &str = "Remove Transfer-Encoding and Content-Encoding from the 101: switch off \
     compression and chunking for upgrades in the framework or proxy that adds the field.";
@@ -126,6 +146,10 @@ mod tests {
         }},
         RuleCase { name: "no subprotocol, and the client does not care", near: &["WHY-14"], fires: &[], play: |s| {
             s.open().upgrade("Sec-WebSocket-Protocol: chat\r\n", "").client(&masked(0x81, b"hi")).server(&plain(0x81, b"ho")).end(Side::Client);
+        }},
+        RuleCase { name: "bare LF, and the client leaves", near: &[], fires: &["WHY-14 server"], play: |s| {
+            let (_, accept) = s.ask("").fresh_key();
+            s.server(format!("HTTP/1.1 101 x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Accept: {accept}\n\n").as_bytes()).end(Side::Client);
         }},
         RuleCase { name: "nothing to object to", near: &["WHY-14"], fires: &[], play: |s| {
             s.open().upgrade("", "").end(Side::Client);

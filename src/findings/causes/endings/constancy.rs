@@ -161,9 +161,15 @@ fn is_moment(cluster: &[&EndedWebSocket]) -> bool {
     let silences = values(cluster, EndedWebSocket::silence);
     let data: Vec<u64> =
         values(cluster, |it| it.beat_silence().and_then(|_| it.data_silence(None)));
+    let ends: Vec<u64> = cluster.iter().map(|it| it.end.at.time.0).collect();
+    // If they ended closer together than they fell silent, it is the moment.
+    let is_looser = |values: &[u64]| spread(values) > spread(&ends).saturating_mul(4).max(LOOSE);
     let is_idle = |values: &[u64]| {
         let least = values.iter().min().copied().unwrap_or_default();
-        values.len() == cluster.len() && least >= LONG && spread(values) <= tolerance(least)
+        values.len() == cluster.len()
+            && least >= LONG
+            && spread(values) <= tolerance(least)
+            && !is_looser(values)
     };
     let ages = values(cluster, EndedWebSocket::age);
     let (least, most) = (ages.iter().min(), ages.iter().max());
@@ -247,6 +253,9 @@ const PRECISION: u64 = 1_000_000;
 
 /// The same of the moments of two ends.
 const PRECISION_TOGETHER: u64 = 100_000;
+
+/// Nanoseconds by which silences must differ to be called different, whatever the precision of the ends.
+const LOOSE: u64 = 100_000_000;
 
 /// Shorter ages and silences, in nanoseconds, are not those of timeouts.
 const SHORTEST: u64 = 4_000_000_000;
