@@ -22,6 +22,8 @@ pub(crate) struct ComparedRequest {
     head: Box<Head>,
     /// Whether a response came.
     pub(crate) is_answered: bool,
+    /// Whether a header of the PROXY protocol preceded it.
+    is_proxied: bool,
 }
 
 /// What distinguishes a request that was refused from one that the same server accepted.
@@ -52,13 +54,23 @@ impl ComparedRequests {
             list.pop_front();
         }
         let (head, server) = (Box::new(request.clone()), connection.server);
-        let is_answered = handshake.response.is_some();
-        list.push_back(ComparedRequest { connection: connection.id, server, head, is_answered });
+        list.push_back(ComparedRequest {
+            connection: connection.id,
+            server,
+            head,
+            is_answered: handshake.response.is_some(),
+            is_proxied: connection.proxy_header().is_some(),
+        });
     }
 
     /// The requests that were not accepted.
     pub(crate) fn refused(&self) -> impl Iterator<Item = &ComparedRequest> {
         self.refused.iter()
+    }
+
+    /// The request of a connection that was not accepted.
+    pub(crate) fn refused_on(&self, connection: ConnectionId) -> Option<&Head> {
+        self.refused.iter().rev().find(|it| it.connection == connection).map(|it| &*it.head)
     }
 
     /// How the request of a connection differs from one that the same server accepted, if it differs in little.
@@ -77,6 +89,18 @@ impl ComparedRequests {
         });
         let least = found.min_by_key(|(count, _)| *count).map(|(_, difference)| difference);
         least.or_else(|| self.longer(refused))
+    }
+
+    /// The connection of a request that the same server accepted after a header of the PROXY protocol, if this
+    /// connection's request was refused without one, and none was accepted without one.
+    pub(crate) fn accepted_after_proxy_header(
+        &self,
+        connection: ConnectionId,
+    ) -> Option<ConnectionId> {
+        let refused = self.refused.iter().rev().find(|it| it.connection == connection)?;
+        let mut accepted = self.accepted.iter().filter(|it| it.server == refused.server);
+        let is_required = !refused.is_proxied && accepted.clone().all(|it| it.is_proxied);
+        accepted.next_back().filter(|_| is_required).map(|it| it.connection)
     }
 
     /// A request without a response that is much longer than all that the same server accepted, however else they

@@ -33,6 +33,7 @@ mod length_overflow;
 mod mask;
 mod maximum_age;
 mod misread_request;
+mod no_response;
 mod program_errors;
 mod proxy_distrusted;
 mod proxy_header;

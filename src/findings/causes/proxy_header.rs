@@ -1,12 +1,14 @@
 //! WHY-23: the PROXY protocol is used by one side only.
 
-use crate::analysis::event::StrayPlace;
+use crate::analysis::event::{ConnectionId, StrayPlace};
 use crate::findings::across::handshake_keys::KeyUse;
+use crate::findings::causes::no_response;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
+use crate::http::Head;
 use crate::stream::Direction;
 
 /// WHY-23.
@@ -18,7 +20,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
     section: "The PROXY protocol, versions 1 and 2",
     explanation: "A proxy that uses the PROXY protocol sends the client's address in front of the request \
         (a line that begins with PROXY TCP4 or PROXY TCP6, or a binary header). A server that does not \
-        expect it takes it for a malformed request.",
+        expect it takes it for a malformed request; one that requires it refuses or closes a connection \
+        without it.",
     remedy: "Use the PROXY protocol on both sides or on neither: remove `send-proxy` or `send-proxy-v2` \
         from the server line of HAProxy (nginx: `proxy_protocol on`; AWS: proxy protocol of the target \
         group), or make the server expect it (nginx: `listen ... proxy_protocol`; HAProxy: \
@@ -34,6 +37,21 @@ pub(super) static RULES: &[Rule] = &[Rule {
     checks: &[Check::Cause(|context, violations| {
         let facts = &context.subject.state.handshake;
         if facts.accepted.is_some() {
+            return;
+        }
+        let compared = &context.across.compared_requests;
+        let response = facts.refused.as_deref().and_then(|it| it.response.as_ref());
+        let is_unread =
+            response.is_some_and(is_unreadable) || no_response::waited(context).is_some();
+        if let Some(other) = compared.accepted_after_proxy_header(context.connection.id)
+            && let (true, Some(request)) = (is_unread, facts.asked)
+        {
+            violations
+                .add(missing(other))
+                .direction(Direction::ClientToServer)
+                .side(None)
+                .span(request.request)
+                .remedy(MISSING);
             return;
         }
         let unfinished = context
@@ -75,6 +93,25 @@ pub(super) static RULES: &[Rule] = &[Rule {
             .span(span);
     })],
 }];
+
+/// What shows that a server requires a header, in words.
+fn missing(other: ConnectionId) -> String {
+    format!(
+        "no PROXY header precedes the request, and the server refused it; it accepted the one of connection {}, which \
+         begins with such a header, and none without",
+        other.0
+    )
+}
+
+/// Whether a response says that its server could not read the request.
+fn is_unreadable(response: &Head) -> bool {
+    response.status().is_some_and(|status| UNREADABLE.contains(&status))
+}
+
+const MISSING: &str = "Let the client, or the proxy that connected here, send the PROXY header (HAProxy: `send-proxy`; \
+    nginx: `proxy_protocol on` in stream; AWS: proxy protocol of the target group), connect to a port of the server \
+    that does not require it, or switch it off at the server (nginx: `listen` without `proxy_protocol`; HAProxy: bind \
+    without `accept-proxy`). Health checks and direct tests need a port of their own.";
 
 /// The same request on its way from a proxy to the server, if a PROXY header precedes it there.
 fn passed_on(context: &CauseContext<'_>) -> Option<KeyUse> {
@@ -123,6 +160,16 @@ mod tests {
             });
             s.ports = ports;
             s.wait(100).server(refusal).end(Side::Server);
+        }},
+        RuleCase { name: "a server that requires it", near: &[], fires: &["WHY-23"], play: |s| {
+            let (key, accept) = s.open().fresh_key();
+            s.client(b"PROXY TCP4 192.0.2.7 10.0.0.1 51111 8080\r\n").client(format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes());
+            s.server(format!("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).close();
+            s.ask("").end(Side::Server);
+        }},
+        RuleCase { name: "a server that accepts both, and closes another", near: &["WHY-23"], fires: &[], play: |s| {
+            s.open().upgrade("", "").close();
+            s.ask("").end(Side::Server);
         }},
         RuleCase { name: "no header", near: &["WHY-23"], fires: &[], play: |s| { s.open().upgrade("", "").close(); } },
     ];

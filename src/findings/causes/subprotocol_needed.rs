@@ -1,7 +1,7 @@
 //! WHY-24: the server needs a subprotocol that was not offered.
 
 use crate::findings::causes::application_protocols::{ApplicationProtocol, PROTOCOLS};
-use crate::findings::causes::known_refusal;
+use crate::findings::causes::{known_refusal, no_response};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -33,7 +33,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
             .explaining(&["HS-4", "HS-54", "WS-C17", "WS-C12", "NET-07", "NET-06", "HS-52"]),
     ),
     checks: &[Check::Cause(|context, violations| {
-        let Some(seen) = refused(context).or_else(|| closed(context)) else { return };
+        let seen = refused(context).or_else(|| closed(context)).or_else(|| unanswered(context));
+        let Some(seen) = seen else { return };
         let offered = sent(seen.request, "Sec-WebSocket-Protocol");
         let Some((what, remedy)) = needed(&seen) else { return };
         violations
@@ -51,7 +52,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
 /// How a server refused a request, or closed the connection after it had accepted.
 struct Refusal<'a> {
     request: &'a Head,
-    response: &'a Head,
+    response: Option<&'a Head>,
     /// What the server said: a body, or the reason of a Close.
     words: Vec<u8>,
     outcome: String,
@@ -70,7 +71,7 @@ fn refused<'a>(context: &CauseContext<'a>) -> Option<Refusal<'a>> {
     let is_plain_404 = matches!(refusal.status, 404) && !says_subprotocol(&refusal.body);
     (may_be_it && !is_plain_404).then(|| Refusal {
         request: refusal.request,
-        response: refusal.response,
+        response: Some(refusal.response),
         outcome: format!("{}{words}", refusal.answer()),
         span: refusal.request.span,
         words: refusal.body,
@@ -107,9 +108,22 @@ fn closed<'a>(context: &CauseContext<'a>) -> Option<Refusal<'a>> {
     let is_at_once = waited <= AT_ONCE && is_refusal && !is_answer;
     (says_subprotocol(&words) || is_at_once).then(|| Refusal {
         request,
-        response,
+        response: Some(response),
         words,
         outcome: format!("{outcome}, {} after the 101", duration(waited)),
+        span: request.span,
+    })
+}
+
+/// A server that ended the connection as soon as it had the request, without a response.
+fn unanswered<'a>(context: &CauseContext<'a>) -> Option<Refusal<'a>> {
+    let waited = no_response::waited(context)?;
+    let request = context.across.compared_requests.refused_on(context.connection.id)?;
+    Some(Refusal {
+        request,
+        response: None,
+        words: Vec::new(),
+        outcome: format!("the server ended TCP without a response after {}", duration(waited)),
         span: request.span,
     })
 }
@@ -119,7 +133,7 @@ fn needed(refusal: &Refusal<'_>) -> Option<(String, &'static str)> {
     let Refusal { request, response, words, .. } = refusal;
     let is_meant = |protocol: &&ApplicationProtocol| {
         protocol.is_named(request)
-            || protocol.is_served(response)
+            || response.is_some_and(|response| protocol.is_served(response))
             || (says_subprotocol(words)
                 && protocol.tokens.iter().any(|token| contains(words, token)))
     };
@@ -178,6 +192,8 @@ mod tests {
         RuleCase { name: "the body asks for one", near: &[], fires: &["WHY-24 client"], play: |s| { asked(s, "/x", "").server(b"HTTP/1.1 400 x\r\nContent-Length: 20\r\n\r\nmissing subprotocol!").end(Side::Server); } },
         RuleCase { name: "accepted, and closed for it", near: &[], fires: &["WHY-24 client"], play: |s| { accepted(s, "/graphql", "").server(&plain(0x88, b"\x11\x36Subprotocol not acceptable")).end(Side::Server); } },
         RuleCase { name: "accepted, and ended at once", near: &[], fires: &["WHY-24 client"], play: |s| { accepted(s, "/mqtt", "").end(Side::Server); } },
+        RuleCase { name: "ended at once, without a response", near: &[], fires: &["WHY-24 client"], play: |s| { asked(s, "/ocpp/CP-7", "").end(Side::Server); } },
+        RuleCase { name: "ended at once, at a path of no protocol", near: &["WHY-24"], fires: &[], play: |s| { asked(s, "/chat", "").end(Side::Server); } },
         RuleCase { name: "it is offered", near: &["WHY-24"], fires: &[], play: |s| { asked(s, "/OCPP/CP-7", "Sec-WebSocket-Protocol: ocpp1.6\r\n").server(BAD).end(Side::Server); } },
         RuleCase { name: "a path of no protocol", near: &["WHY-24"], fires: &[], play: |s| { asked(s, "/chat", "").server(BAD).end(Side::Server); } },
         RuleCase { name: "accepted, and it talks", near: &["WHY-24"], fires: &[], play: |s| { accepted(s, "/graphql", "").server(&plain(0x81, b"{}")).server(&plain(0x88, b"\x03\xe8")).end(Side::Server); } },

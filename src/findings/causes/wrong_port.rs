@@ -1,7 +1,8 @@
 //! WHY-30: another protocol is served at this port, or spoken by this client.
 
-use crate::analysis::event::{Nature, StrayBytes, StrayPlace, TcpState};
+use crate::analysis::event::{Nature, StrayBytes, StrayPlace};
 use crate::findings::causes::known_refusal::{self, KnownRefusal};
+use crate::findings::causes::no_response;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -99,29 +100,16 @@ fn telling(stray: &StrayBytes) -> Option<(&StrayBytes, OtherProtocol)> {
 
 /// A broker that ends a connection without a word at once when it reads HTTP, asked for MQTT over WebSocket.
 fn silent_mqtt(context: &CauseContext<'_>) -> Option<(OtherProtocol, String)> {
-    let connection = context.connection;
+    let at = no_response::waited(context)?;
     let request = context.subject.state.handshake.asked?;
-    let is_ended = matches!(
-        connection.state,
-        TcpState::Reset(Direction::ServerToClient)
-            | TcpState::HalfClosed(Direction::ServerToClient)
-            | TcpState::Closed(Direction::ServerToClient)
-    );
-    if !is_ended || connection.bytes.server > 0 || context.subject.ending.unseen.is_some() {
-        return None;
-    }
     let protocol = request.over.filter(|it| *it == OtherProtocol::Mqtt)?;
-    let at = context.subject.state.ended?.1.time.waited_since(request.request.last.time);
     let evidence = format!(
         "a WebSocket with the subprotocol mqtt was asked for, and the server ended TCP without a byte \
          {} later: a broker does so at its port for plain MQTT (usually 1883)",
         duration(at)
     );
-    (at <= AT_ONCE).then_some((protocol, evidence))
+    Some((protocol, evidence))
 }
-
-/// Nanoseconds within which a server that cannot read a request ends the connection.
-const AT_ONCE: u64 = 2_000_000_000;
 
 /// What to do about a protocol, and who speaks it.
 fn remedy(protocol: OtherProtocol, direction: Direction) -> &'static str {
