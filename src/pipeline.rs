@@ -81,6 +81,11 @@ impl Pipeline {
             Some(checker) => self.analyzer.push(packet, &mut RuleCheck { checker, out }),
             None => self.analyzer.push(packet, out),
         }
+        if let Some(checker) = &mut self.checker
+            && checker.is_due(packet.time)
+        {
+            checker.report_due(packet.time, out);
+        }
         // What they keep changes with events only.
         if out.has_taken() {
             if let Some(checker) = &self.checker {
@@ -123,6 +128,9 @@ impl Pipeline {
     /// Ends the capture: ends all connections, and checks the capture as a whole.
     pub fn finish(&mut self, reading: &Reading<'_>, journal: &mut impl Journal) -> Summary {
         let out = &mut self.builder.feeding(journal);
+        if let Some(checker) = &mut self.checker {
+            checker.end_packets();
+        }
         match &mut self.checker {
             Some(checker) => self.analyzer.finish(&mut RuleCheck { checker, out }),
             None => self.analyzer.finish(out),

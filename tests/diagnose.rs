@@ -225,6 +225,57 @@ fn what_comes_through_a_pipe_has_the_same_verdicts_in_the_end() {
     assert!(updates > 0, "no sample shows what is known later");
 }
 
+/// Reads what is written until it contains a text.
+fn read_until(output: &mut impl Read, wanted: &str) -> String {
+    let mut seen = Vec::new();
+    while !text(&seen).contains(wanted) {
+        let mut buffer = [0; 4096];
+        let length = output.read(&mut buffer).unwrap();
+        assert!(length > 0, "{}", text(&seen));
+        seen.extend_from_slice(buffer.get(..length).unwrap());
+    }
+    text(&seen)
+}
+
+/// The first packets of a capture in pcap.
+fn first_packets(capture: &[u8], count: usize) -> &[u8] {
+    let mut end = 24;
+    for _ in 0..count {
+        let length = capture.get(end + 8..end + 12).unwrap().try_into().unwrap();
+        end += 16 + usize::try_from(u32::from_le_bytes(length)).unwrap();
+    }
+    capture.get(..end).unwrap()
+}
+
+#[test]
+fn what_several_connections_show_is_written_while_the_pipe_is_open() {
+    // The restart of a server ends connections 7 to 9, the last one in packet 518.
+    let capture = fs::read("samples/health.pcap").unwrap();
+    let before = first_packets(&capture, 515);
+    let restart = &first_packets(&capture, 518)[before.len()..];
+    let rest = &capture[before.len() + restart.len()..];
+    let mut child =
+        command("diagnose", &["-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    input.write_all(before).unwrap();
+    let alone = read_until(&mut output, "connection 8   ");
+    assert!(!alone.contains("WHY-43"), "{alone}");
+    input.write_all(restart).unwrap();
+    let together = read_until(&mut output, "connections 7-8, above");
+    let explained = together.find("  dropped: all ended together").unwrap();
+    let told =
+        together.find("connections 7-8, above   dropped: all ended together, like connection 9");
+    assert!(told.is_some_and(|told| told > explained), "{together}");
+    assert_eq!(together.matches("  Why    ").count(), 1, "{together}");
+    input.write_all(rest).unwrap();
+    drop(input);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("WHY-43"), "reported once: {rest}");
+    assert!(rest.contains("3 dropped (all ended together 3)"), "{rest}");
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_story_is_written_while_the_pipe_is_open() {
     for (format, story) in [("text", "failed: connection refused"), ("ndjson", "\"failed\"")] {
@@ -237,13 +288,7 @@ fn a_story_is_written_while_the_pipe_is_open() {
         input.write_all(&fs::read(REFUSED).unwrap()).unwrap();
         input.flush().unwrap();
         let mut output = child.stdout.take().unwrap();
-        let mut seen = Vec::new();
-        while !text(&seen).contains(story) {
-            let mut buffer = [0; 4096];
-            let length = output.read(&mut buffer).unwrap();
-            assert!(length > 0, "{}", text(&seen));
-            seen.extend_from_slice(&buffer[..length]);
-        }
+        read_until(&mut output, story);
         drop(input);
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();

@@ -15,7 +15,7 @@ use super::join::{self, JoinArgs};
 use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use crate::analysis::event::ConnectionId;
-use crate::findings::{RuleName, Settings, Severity};
+use crate::findings::{GroupReports, RuleName, Settings, Severity};
 use crate::pipeline::Pipeline;
 use crate::report::Selection;
 use crate::report::check::{
@@ -228,10 +228,14 @@ impl CheckArgs {
         })
     }
 
-    fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {
+    fn pipeline(&self, inputs: &RunInputs<'_>, groups: GroupReports) -> Pipeline {
         let options = inputs.analyzer_options(self.source.decode_as());
-        let settings =
-            Settings { each: self.each, message_bytes: self.max_message, ..Settings::default() };
+        let settings = Settings {
+            each: self.each,
+            message_bytes: self.max_message,
+            groups,
+            ..Settings::default()
+        };
         Pipeline::new(options, settings).with_named(named(inputs.filter, &self.connection))
     }
 
@@ -260,7 +264,7 @@ impl CheckArgs {
             let again = self.source.open_again(&job.input)?;
             Some(OpenedCapture { length, ..again })
         };
-        let pipeline = || self.pipeline(inputs);
+        let pipeline = || self.pipeline(inputs, GroupReports::AtEnd);
         let hindsight = look_ahead(inputs.filter, again, pipeline, Scrolling::No);
         let mut collector = self.collector(inputs.filter).with_hindsight(hindsight.clone());
         let pipeline = pipeline().with_hindsight(hindsight);
@@ -276,7 +280,8 @@ impl CheckArgs {
         let writer = self.format.writer(out, self.options(Files::One));
         let name = opened.source.name().to_owned();
         let mut living = LiveCheck::new(&name, self.collector(inputs.filter), writer, self.format);
-        let outcome = drive(opened, self.pipeline(inputs), Scrolling::Yes, &mut living);
+        let groups = if self.format.streams() { GroupReports::Early } else { GroupReports::AtEnd };
+        let outcome = drive(opened, self.pipeline(inputs, groups), Scrolling::Yes, &mut living);
         let worst = living.end(extent(outcome.as_ref().err()))?;
         outcome.map(|()| self.fail_on.verdict(worst))
     }

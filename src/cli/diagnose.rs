@@ -14,7 +14,7 @@ use super::output::{ColorArgs, Screen, format_parser};
 use super::progress::Scrolling;
 use super::{ExitStatus, Remark};
 use crate::analysis::event::ConnectionId;
-use crate::findings::Settings;
+use crate::findings::{GroupReports, Settings};
 use crate::pipeline::Pipeline;
 use crate::report::check::{Extent, Files};
 use crate::report::diagnose::{
@@ -147,9 +147,9 @@ impl DiagnoseArgs {
         })
     }
 
-    fn pipeline(&self, inputs: &RunInputs<'_>) -> Pipeline {
+    fn pipeline(&self, inputs: &RunInputs<'_>, groups: GroupReports) -> Pipeline {
         let options = inputs.analyzer_options(self.source.decode_as());
-        Pipeline::new(options, Settings::default())
+        Pipeline::new(options, Settings { groups, ..Settings::default() })
             .with_named(named(inputs.filter, &self.connection))
     }
 
@@ -190,7 +190,7 @@ impl DiagnoseArgs {
             let again = self.source.open_again(&job.input)?;
             Some(OpenedCapture { length, ..again })
         };
-        let pipeline = || self.pipeline(inputs);
+        let pipeline = || self.pipeline(inputs, GroupReports::AtEnd);
         let hindsight = look_ahead(inputs.filter, again, pipeline, Scrolling::No);
         let mut collector = self.collector(inputs).with_hindsight(hindsight.clone());
         let pipeline = pipeline().with_hindsight(hindsight);
@@ -212,7 +212,7 @@ impl DiagnoseArgs {
             self.follow(opened, name, inputs, &mut *writer)
         } else {
             let mut collector = self.collector(inputs);
-            let pipeline = self.pipeline(inputs);
+            let pipeline = self.pipeline(inputs, GroupReports::AtEnd);
             let error = drive(opened, pipeline, Scrolling::No, &mut collector).err();
             (Some(collector.into_diagnosis(name, extent(error.as_ref()))), error)
         };
@@ -239,7 +239,8 @@ impl DiagnoseArgs {
     ) -> (Option<Diagnosis>, Option<anyhow::Error>) {
         let mut diagnosis =
             LiveDiagnosis::new(self.collector(inputs), writer, self.options(Files::One));
-        let error = drive(opened, self.pipeline(inputs), Scrolling::Yes, &mut diagnosis).err();
+        let pipeline = self.pipeline(inputs, GroupReports::Early);
+        let error = drive(opened, pipeline, Scrolling::Yes, &mut diagnosis).err();
         (Some(diagnosis.into_diagnosis(name, extent(error.as_ref()))), error)
     }
 }

@@ -24,6 +24,8 @@ pub struct Finding {
     pub connection: Option<ConnectionId>,
     /// The peers of that connection.
     pub peers: Option<Peers>,
+    /// The connection that stands for those that show it together; `None` if this one shows it alone.
+    pub group: Option<ConnectionId>,
     /// In which direction, if it is about one.
     pub direction: Option<Direction>,
     /// Who is at fault, if somebody is.
@@ -86,6 +88,13 @@ impl Finding {
         rank_of(self.rule, self.severity)
     }
 
+    /// Marks a cause that was taken back: it explains nothing, and says so where it is still listed.
+    pub fn withdraw(&mut self) {
+        self.severity = Severity::Note;
+        self.full = Severity::Note;
+        self.evidence.insert_str(0, WITHDRAWN);
+    }
+
     /// Memory taken by one that is kept, in bytes.
     pub fn memory(&self) -> usize {
         let decoded = self.decoded_again.iter().map(DecodedAgain::memory).sum::<usize>();
@@ -103,6 +112,9 @@ pub(crate) fn rank_of(rule: &Rule, severity: Severity) -> u16 {
         rule.rank()
     }
 }
+
+/// What precedes the evidence of a cause that was taken back.
+const WITHDRAWN: &str = "taken back, since what came later does not fit; it seemed so before: ";
 
 /// Rules about frames and messages that were not whole when the connection ended.
 const CUT_OFF: &[&str] = &["WS-F15"];
@@ -134,8 +146,8 @@ pub struct ExcludedCause {
 }
 
 /// A finding that turns out to be more or less bad than it seemed when it was made: only later it became
-/// known whether its connection has to do with WebSocket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// known whether its connection has to do with WebSocket, or that it does not hold.
+#[derive(Clone, Copy, Debug)]
 pub struct Revision {
     /// The number of the finding, from 0 in the order in which findings were given.
     pub number: u64,
@@ -145,6 +157,17 @@ pub struct Revision {
     pub after: Severity,
     /// Whether it is a cause, which is not counted.
     pub is_cause: bool,
+    /// What is taken back, if that is why.
+    pub withdrawn: Option<WithdrawnCause>,
+}
+
+/// A cause that was reported and does not hold, as became known later.
+#[derive(Clone, Copy, Debug)]
+pub struct WithdrawnCause {
+    /// The connection that it was reported on.
+    pub connection: ConnectionId,
+    /// The cause.
+    pub rule: &'static Rule,
 }
 
 /// Receives what the rules find.
@@ -152,6 +175,11 @@ pub trait Findings {
     /// Takes one finding: before the event that it is about; after all events, if it was not known
     /// before the end of the capture. Its connection has ended then.
     fn finding(&mut self, finding: &Finding);
+
+    /// Takes a finding about a connection that is not the one of the next event: what came later shows it.
+    fn found_later(&mut self, finding: &Finding) {
+        self.finding(finding);
+    }
 
     /// Takes the number of further findings of a rule on a connection, after those that were given one by one.
     fn folded(&mut self, rule: &'static Rule, connection: ConnectionId, count: u64);

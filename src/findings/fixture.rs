@@ -10,8 +10,7 @@ use crate::findings::engine::checker::Checker;
 use crate::findings::engine::rule::Rule;
 use crate::findings::finding::Finding;
 use crate::findings::finding::{Findings, Revision};
-use crate::findings::settings::Reading;
-use crate::findings::settings::Settings;
+use crate::findings::settings::{GroupReports, Reading, Settings};
 use crate::stream::{Chunk, Direction, PacketId, Side, Timestamp};
 pub(super) use crate::testkit::frame::{masked, masked_with, plain};
 use crate::testkit::traffic::{TestLink, TestTraffic};
@@ -34,9 +33,13 @@ pub(super) fn check(tables: &[&[Rule]], cases: &[RuleCase]) {
     check_by(tables, cases, Scenario::found);
 }
 
-/// The same for causes: of the findings of a row, only they count.
+/// The same for causes: of the findings of a row, only they count. If they are reported as soon as they are known,
+/// they are the same in the end.
 pub(super) fn check_causes(tables: &[&[Rule]], cases: &[RuleCase]) {
-    check_by(tables, cases, Scenario::causes);
+    check_by(tables, cases, |scenario| {
+        scenario.compare_early();
+        scenario.causes()
+    });
 }
 
 fn check_by(tables: &[&[Rule]], cases: &[RuleCase], of: fn(&Scenario) -> Vec<String>) {
@@ -123,6 +126,20 @@ impl Scenario {
         self.named(|finding| !finding.rule.is_cause())
     }
 
+    /// Insists that causes which are reported as soon as they are known are the same in the end.
+    pub(super) fn compare_early(&self) {
+        let causes = |groups| {
+            let judged = self.judge_when(groups, &Reading::default());
+            let causes = judged.list.iter().filter(|it| it.rule.is_cause());
+            let standing = causes.filter(|it| !judged.is_withdrawn(it));
+            let mut causes: Vec<_> =
+                standing.map(|it| (it.connection, it.rule.id, it.severity, it.side)).collect();
+            causes.sort();
+            causes
+        };
+        assert_eq!(causes(GroupReports::Early), causes(GroupReports::AtEnd));
+    }
+
     /// All causes, as `ID side`.
     pub(super) fn causes(&self) -> Vec<String> {
         self.named(|finding| finding.rule.is_cause())
@@ -139,9 +156,18 @@ impl Scenario {
 
     /// All findings.
     pub(super) fn judge(&self, reading: &Reading<'_>) -> ScenarioFindings {
+        self.judge_when(GroupReports::AtEnd, reading)
+    }
+
+    /// All findings; what several connections show together is reported at the end, or as soon as it is known.
+    pub(super) fn judge_when(
+        &self,
+        groups: GroupReports,
+        reading: &Reading<'_>,
+    ) -> ScenarioFindings {
         let mut analyzer = Analyzer::new(self.options.clone());
-        let mut bench =
-            Bench { checker: Checker::new(self.settings), judged: ScenarioFindings::default() };
+        let checker = Checker::new(Settings { groups, ..self.settings });
+        let mut bench = Bench { checker, judged: ScenarioFindings::default() };
         for (packet, number) in self.packets.iter().zip(1..) {
             let packet = Packet {
                 id: PacketId(number),
@@ -152,8 +178,12 @@ impl Scenario {
                 bytes: &packet.bytes,
                 file_offset: 0,
             };
+            bench.judged.packet = number;
             analyzer.push(&packet, &mut bench);
+            bench.checker.report_due(packet.time, &mut bench.judged);
         }
+        bench.judged.packet = u64::MAX;
+        bench.checker.end_packets();
         analyzer.finish(&mut bench);
         bench.checker.finish(reading, &mut bench.judged);
         bench.judged
@@ -166,6 +196,19 @@ pub(super) struct ScenarioFindings {
     pub(super) list: Vec<Finding>,
     /// Rule, connection, how many more.
     pub(super) folded: Vec<(&'static str, u64, u64)>,
+    /// In which packet each of the list became known; `u64::MAX` at the end.
+    pub(super) known_at: Vec<u64>,
+    /// Places in the list of causes that were taken back, and in which packet.
+    pub(super) withdrawn: Vec<(usize, u64)>,
+    packet: u64,
+}
+
+impl ScenarioFindings {
+    /// Whether a cause of the list was taken back.
+    pub(super) fn is_withdrawn(&self, cause: &Finding) -> bool {
+        let mut all = self.withdrawn.iter().filter_map(|(place, _)| self.list.get(*place));
+        all.any(|withdrawn| std::ptr::eq(withdrawn, cause))
+    }
 }
 
 struct Bench {
@@ -186,10 +229,17 @@ impl Sink for Bench {
 impl Findings for ScenarioFindings {
     fn finding(&mut self, finding: &Finding) {
         self.list.push(finding.clone());
+        self.known_at.push(self.packet);
     }
 
     fn revised(&mut self, revision: Revision) {
-        let finding = &mut self.list[usize::try_from(revision.number).unwrap()];
+        let place = usize::try_from(revision.number).unwrap();
+        if let Some(withdrawn) = revision.withdrawn {
+            assert_eq!(self.list[place].connection, Some(withdrawn.connection));
+            assert_eq!(self.list[place].rule.id, withdrawn.rule.id);
+            self.withdrawn.push((place, self.packet));
+        }
+        let finding = &mut self.list[place];
         assert_eq!(finding.severity, revision.before);
         finding.severity = revision.after;
     }

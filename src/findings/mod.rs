@@ -32,8 +32,10 @@ pub use self::engine::severity::Severity;
 pub use self::engine::snippet::{JudgedFrames, explain_frames, judge_frames, sender_by_mask};
 pub use self::engine::violation::Bits;
 pub(crate) use self::finding::rank_of;
-pub use self::finding::{ExcludedCause, Finding, Findings, Peers, Revision, first_cause};
+pub use self::finding::{
+    ExcludedCause, Finding, Findings, Peers, Revision, WithdrawnCause, first_cause,
+};
 pub use self::named::{ConnectionName, NamedConnections};
 pub use self::rules::{GROUPS, Group, rule, rules};
-pub use self::settings::{Reading, Settings};
+pub use self::settings::{GroupReports, Reading, Settings};
 pub use self::state::capture::CaptureMemory;

@@ -11,14 +11,30 @@ pub struct Settings {
     pub each: u64,
     /// Payload bytes from which on a frame or message is too large (WS-F14).
     pub message_bytes: u64,
+    /// When it is reported what several connections show together.
+    pub groups: GroupReports,
     /// The limits that the analyzer works with, which findings name.
     pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { each: 10, message_bytes: 64 << 20, limits: Limits::default() }
+        Self {
+            each: 10,
+            message_bytes: 64 << 20,
+            groups: GroupReports::AtEnd,
+            limits: Limits::default(),
+        }
     }
+}
+
+/// When it is reported what several connections show together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GroupReports {
+    /// When the capture ends: all that it shows is known then.
+    AtEnd,
+    /// As soon as it is known, since the capture may continue for long; what is known later may take it back.
+    Early,
 }
 
 /// What only the reader of a capture knows about it.

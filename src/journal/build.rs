@@ -108,14 +108,19 @@ impl<J: Journal> Sink for Assembly<'_, J> {
 
 impl<J: Journal> Findings for Assembly<'_, J> {
     fn finding(&mut self, finding: &Finding) {
+        if finding.connection.is_none() || self.builder.stage == Stage::Over {
+            return self.found_later(finding);
+        }
         let found = self.builder.number(finding);
         self.journal.finding(&found);
-        if finding.connection.is_some() && self.builder.stage == Stage::Events {
-            self.builder.fresh.push(found);
-        } else {
-            let entry = Entry::of_capture(finding.last, EntryKind::Finding);
-            self.builder.alone(found, entry, self.journal);
-        }
+        self.builder.fresh.push(found);
+    }
+
+    fn found_later(&mut self, finding: &Finding) {
+        let found = self.builder.number(finding);
+        self.journal.finding(&found);
+        let entry = Entry::of_capture(finding.last, EntryKind::Finding);
+        self.builder.alone(found, entry, self.journal);
     }
 
     fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {

@@ -76,6 +76,7 @@ pub(crate) fn finding_in(id: &str, connection: u64) -> Finding {
         full: rule.severity,
         connection: Some(ConnectionId(connection)),
         peers: None,
+        group: None,
         direction: Some(Direction::ClientToServer),
         side: None,
         first: origin(4),

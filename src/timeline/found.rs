@@ -47,7 +47,7 @@ impl Timeline {
 
     /// Marks a finding as more or less bad than it was.
     pub(super) fn revise_finding(&mut self, revision: Revision) {
-        let Revision { number, before, after, .. } = revision;
+        let Revision { number, before, after, withdrawn, .. } = revision;
         self.counts.revisions = self.counts.revisions.saturating_add(1);
         let place = usize::try_from(number).ok();
         let found = place.and_then(|place| self.findings.get(place));
@@ -59,6 +59,9 @@ impl Timeline {
         *counter = counter.saturating_sub(1);
         self.count_finding(after, 1);
         let Some(found) = place.and_then(|place| self.findings.get_mut(place)) else { return };
+        if withdrawn.is_some() {
+            found.finding.withdraw();
+        }
         found.finding.severity = after;
         let rows = [found.row, found.frame];
         if let Some(id) = connection {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use crate::analysis::AnalyzerOptions;
 use crate::capture::live::SocketOwners;
 use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
-use crate::findings::{ConnectionName, Reading, Settings};
+use crate::findings::{ConnectionName, GroupReports, Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
 use crate::text::amount::size;
@@ -197,7 +197,10 @@ pub fn extract(
 
 /// Reads to the end, on this thread.
 pub fn read(mut source: LoaderSource, shared: &SharedTimeline) -> LoadStage {
-    let pipeline = Pipeline::new(source.options.clone(), Settings::default());
+    let is_live = shared.stage() == LoadStage::Live;
+    let groups = if is_live { GroupReports::Early } else { GroupReports::AtEnd };
+    let settings = Settings { groups, ..Settings::default() };
+    let pipeline = Pipeline::new(source.options.clone(), settings);
     *shared.pipeline() = Some(pipeline.with_named(source.named.clone()));
     let (stage, failure) = match packets(&mut source, shared) {
         Ok(stage) => (stage, None),

@@ -37,6 +37,65 @@ fn stories_are_lines_for_programs_as_well() {
     assert_eq!((&story["verdict"], &story["cause"][0]), (&"failed".into(), &"NET-01".into()));
 }
 
+/// Accepts three clients on port 8116, and cuts all of them while they are in use.
+const CUT_TOGETHER: &str = "
+import base64, hashlib, re, socket, time
+s = socket.create_server(('127.0.0.1', 8116))
+cs = []
+while len(cs) < 3:
+    c, _ = s.accept()
+    key = re.search(b'Key: (.*)\\r', c.recv(4096)).group(1)
+    digest = hashlib.sha1(key + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest()
+    c.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n'
+              b'Sec-WebSocket-Accept: ' + base64.b64encode(digest) + b'\\r\\n\\r\\n')
+    cs.append(c)
+for _ in range(10):
+    for c in cs:
+        c.sendall(b'\\x81\\x04news')
+    time.sleep(0.1)
+for c in cs:
+    c.shutdown(socket.SHUT_RDWR)
+time.sleep(60)";
+
+/// Opens three of them, one after the other, and listens.
+const THREE: &str = "
+import base64, os, socket, time
+cs = []
+for _ in range(3):
+    c = socket.create_connection(('127.0.0.1', 8116))
+    c.sendall(b'GET /feed HTTP/1.1\\r\\nHost: localhost:8116\\r\\nUpgrade: websocket\\r\\n'
+              b'Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n'
+              b'Sec-WebSocket-Key: ' + base64.b64encode(os.urandom(16)) + b'\\r\\n\\r\\n')
+    cs.append(c)
+    time.sleep(0.4)
+for c in cs:
+    while c.recv(4096):
+        pass
+    c.close()";
+
+#[test]
+fn what_ends_several_connections_is_reported_while_the_capture_continues() {
+    let test = "a group as it ends";
+    let Some(namespace) = Namespace::new(test) else { return };
+    if !has_python(test) {
+        return;
+    }
+    let server = namespace.serve(8116, &mut script(&namespace, CUT_TOGETHER));
+    let capturing = Capturing::start(&namespace, &["diagnose", "-i", "lo", "-f", "tcp"]);
+    assert!(script(&namespace, THREE).status().unwrap().success());
+    capturing.wait_for("group", |output| {
+        let verdict = "dropped: all ended together";
+        output.lines().any(|line| line.contains(", above ") && line.contains(verdict))
+    });
+    let captured = capturing.interrupt();
+    drop(server);
+    assert_eq!(captured.status.code(), Some(1), "{}", captured.errors);
+    let whys = captured.output.matches("connections to 127.0.0.1:8116 ended within").count();
+    assert_eq!(whys, 1, "explained once: {}", captured.output);
+    let last = captured.output.lines().last().unwrap();
+    assert!(last.contains("3 dropped (all ended together 3)"), "{}", captured.output);
+}
+
 /// Listens on `[::1]:8114`, and accepts connections until they are closed.
 const SERVER: &str = "
 import socket

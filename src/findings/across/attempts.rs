@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::analysis::event::{Connection, ConnectionId, Ending, Lookup, Nature, StartedBy};
+use crate::analysis::event::{
+    Connection, ConnectionId, Ending, Lookup, Nature, StartedBy, TcpState,
+};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::unused::Unused;
 use crate::http::Browser;
-use crate::stream::Origin;
+use crate::stream::{Origin, PacketId, Timestamp};
 
 /// The latest attempts to connect, oldest first in the order in which they ended.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     list: VecDeque<Attempt>,
+    /// Those that have not ended, if they are followed.
+    open: BTreeMap<ConnectionId, Attempt>,
     /// Whether any connection was a WebSocket or asked for one.
     pub(crate) has_websocket: bool,
     /// Connections that have ended.
@@ -38,6 +42,20 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    fn new(connection: &Connection, outcome: AttemptOutcome) -> Self {
+        Self {
+            id: connection.id,
+            client: connection.client,
+            server: connection.server,
+            lookup: connection.lookup.clone(),
+            first: connection.first,
+            last: connection.last,
+            outcome,
+            unused: None,
+            browser: connection.browser,
+        }
+    }
+
     /// Whether the servers of two are one name at one port, in both address families.
     pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
         let (a, b) = (self.server, other.server);
@@ -51,6 +69,22 @@ impl Attempt {
 }
 
 impl Attempts {
+    /// Follows a connection that is open, as far as it is known by now.
+    pub(crate) fn follow(&mut self, connection: &Connection) {
+        if connection.started_by != StartedBy::Syn {
+            return;
+        }
+        let outcome = match connection.state {
+            TcpState::SynSent | TcpState::Refused => AttemptOutcome::Unanswered,
+            TcpState::Established
+            | TcpState::HalfClosed(_)
+            | TcpState::Closed(_)
+            | TcpState::Reset(_) => AttemptOutcome::Served,
+        };
+        let attempt = Attempt { last: LATEST, ..Attempt::new(connection, outcome) };
+        self.open.insert(connection.id, attempt);
+    }
+
     /// Remembers a connection that has ended.
     pub(crate) fn ended(
         &mut self,
@@ -59,6 +93,7 @@ impl Attempts {
         outcome: AttemptOutcome,
     ) {
         self.count = self.count.saturating_add(1);
+        self.open.remove(&connection.id);
         self.has_websocket |=
             matches!(connection.nature, Nature::WebSocket | Nature::UpgradeRequested);
         if connection.started_by != StartedBy::Syn || ending.unseen.is_some() {
@@ -67,17 +102,8 @@ impl Attempts {
         if self.list.len() >= REMEMBERED {
             self.list.pop_front();
         }
-        self.list.push_back(Attempt {
-            id: connection.id,
-            client: connection.client,
-            server: connection.server,
-            lookup: connection.lookup.clone(),
-            first: connection.first,
-            last: connection.last,
-            outcome,
-            unused: Unused::of(connection),
-            browser: connection.browser,
-        });
+        let unused = Unused::of(connection);
+        self.list.push_back(Attempt { unused, ..Attempt::new(connection, outcome) });
     }
 
     /// Whether there was no connection at all.
@@ -87,7 +113,12 @@ impl Attempts {
 
     /// That of a connection.
     pub(crate) fn of(&self, id: ConnectionId) -> Option<&Attempt> {
-        self.list.iter().find(|attempt| attempt.id == id)
+        self.list.iter().rev().find(|attempt| attempt.id == id)
+    }
+
+    /// All of them, and those that are open, if they are followed.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Attempt> {
+        self.list.iter().chain(self.open.values())
     }
 
     /// All of them.
@@ -110,6 +141,9 @@ impl Attempts {
         series
     }
 }
+
+/// When a connection that is still open ends.
+const LATEST: Origin = Origin { packet: PacketId(u64::MAX), time: Timestamp(u64::MAX) };
 
 /// Attempts that are remembered.
 const REMEMBERED: usize = 1 << 12;

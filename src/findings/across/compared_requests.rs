@@ -73,11 +73,28 @@ impl ComparedRequests {
         self.refused.iter().rev().find(|it| it.connection == connection).map(|it| &*it.head)
     }
 
+    /// The last few requests that a server did not accept.
+    pub(crate) fn refused_by(&self, server: SocketAddr) -> Vec<&ComparedRequest> {
+        let refused = self.refused.iter().rev().filter(|it| it.server == server);
+        refused.take(COMPARED).collect()
+    }
+
     /// How the request of a connection differs from one that the same server accepted, if it differs in little.
     pub(crate) fn difference(&self, connection: ConnectionId) -> Option<RequestDifference> {
+        self.difference_from(connection, None)
+    }
+
+    /// The same, but compared with that of one other connection only, if one is given.
+    pub(crate) fn difference_from(
+        &self,
+        connection: ConnectionId,
+        accepted: Option<ConnectionId>,
+    ) -> Option<RequestDifference> {
         let refused = self.refused.iter().rev().find(|it| it.connection == connection)?;
         let same_server = |it: &&ComparedRequest| {
-            it.server == refused.server && it.connection != refused.connection
+            it.server == refused.server
+                && it.connection != refused.connection
+                && accepted.is_none_or(|id| it.connection == id)
         };
         let compared = self.accepted.iter().rev().filter(same_server);
         let found = compared.filter_map(|accepted| {
@@ -207,6 +224,9 @@ fn fields(refused: &Head, accepted: &Head, out: &mut Vec<String>) {
 fn names(head: &Head) -> Vec<&[u8]> {
     head.fields().map(|(name, _)| name).collect()
 }
+
+/// Requests that are compared with one that has just been accepted.
+const COMPARED: usize = 8;
 
 /// Requests that are remembered of each outcome.
 const REMEMBERED: usize = 64;

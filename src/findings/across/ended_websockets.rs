@@ -104,6 +104,25 @@ impl EndedWebSockets {
         self.list.iter()
     }
 
+    /// The last few of them.
+    pub(crate) fn latest(&self) -> impl Iterator<Item = &EndedWebSocket> {
+        self.list.iter().rev().take(COMPARED).rev()
+    }
+
+    /// The last few of these servers, the oldest first.
+    pub(crate) fn of_servers(&self, servers: [SocketAddr; 2]) -> Vec<&EndedWebSocket> {
+        let mut counts = [0_usize; 2];
+        let mut out: Vec<&EndedWebSocket> = Vec::new();
+        for ended in self.list.iter().rev().take(SEARCHED) {
+            let of = servers.iter().zip(&mut counts).find(|(server, _)| **server == ended.server);
+            let Some((_, count)) = of.filter(|(_, count)| **count < COMPARED) else { continue };
+            *count = count.saturating_add(1);
+            out.push(ended);
+        }
+        out.reverse();
+        out
+    }
+
     /// The one with this number.
     pub(crate) fn of(&self, id: ConnectionId) -> Option<&EndedWebSocket> {
         self.list.iter().rev().find(|ended| ended.id == id)
@@ -161,19 +180,46 @@ impl EndedWebSockets {
             return;
         }
         let life = self.servers.entry(connection.server).or_default();
-        let began = state.handshake.accepted.map_or(connection.first, |response| response.last);
         let until = end_of(connection, state).map_or(ending.watched_until, |end| end.at.time);
-        let longest = |so_far: &mut Option<(u64, ConnectionId)>, length: u64| {
-            if so_far.is_none_or(|(longest, _)| length > longest) {
-                *so_far = Some((length, connection.id));
-            }
-        };
-        longest(&mut life.oldest, until.since(began.time));
-        if is_whole(state) {
-            longest(&mut life.survived, state.health.survived);
-            longest(&mut life.survived_data, state.health.survived_data);
+        *life = life.joined(ServerLife::of_one(connection.id, connection.first, state, until));
+    }
+}
+
+impl ServerLife {
+    /// What is known of a WebSocket that was open until `now`.
+    pub(crate) fn of_one(
+        id: ConnectionId,
+        first: Origin,
+        state: &ConnectionState,
+        now: Timestamp,
+    ) -> Self {
+        let began = state.handshake.accepted.map_or(first, |response| response.last);
+        let is_whole = is_whole(state);
+        let survived = |length: u64| is_whole.then_some((length, id));
+        Self {
+            oldest: Some((now.since(began.time), id)),
+            survived: survived(state.health.survived),
+            survived_data: survived(state.health.survived_data),
         }
     }
+
+    /// What is known of the connections of both.
+    pub(crate) fn joined(self, other: Self) -> Self {
+        Self {
+            oldest: longer(self.oldest, other.oldest),
+            survived: longer(self.survived, other.survived),
+            survived_data: longer(self.survived_data, other.survived_data),
+        }
+    }
+}
+
+/// The longer time; the first one if they are equal.
+fn longer(
+    one: Option<(u64, ConnectionId)>,
+    other: Option<(u64, ConnectionId)>,
+) -> Option<(u64, ConnectionId)> {
+    let time = |it: Option<(u64, ConnectionId)>| it.map(|(time, _)| time);
+    if time(other) > time(one) { other } else { one }
 }
 
 impl WebSocketEnd {
@@ -364,6 +410,12 @@ const LEAST_CONTENT: usize = 6;
 
 /// Connections that are remembered, about 500 bytes each.
 const REMEMBERED: usize = 1 << 11;
+
+/// Connections that are compared with one that has just ended ...
+const COMPARED: usize = 32;
+
+/// ... among so many that ended last.
+const SEARCHED: usize = 1 << 9;
 
 /// Servers that are remembered.
 const SERVERS: usize = 1 << 10;

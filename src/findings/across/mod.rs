@@ -7,6 +7,7 @@ pub(crate) mod broken_handshakes;
 pub(crate) mod compared_requests;
 pub(crate) mod dns_names;
 pub(crate) mod ended_websockets;
+pub(crate) mod ending_groups;
 pub(crate) mod handshake_keys;
 pub(crate) mod proxied_requests;
 pub(crate) mod proxy_legs;
@@ -60,7 +61,7 @@ pub(crate) struct Across {
     pub(crate) sessions: Sessions,
     /// Servers that speak TLS.
     pub(crate) tls_ports: TlsPorts,
-    /// Connections that their clients did not use; known at the end of the capture.
+    /// Connections that their clients did not use, as far as they are looked at; all at the end of the capture.
     pub(crate) unused: Vec<UnusedConnection>,
     /// Ids of all rules that were broken, on any connection.
     reported: Vec<&'static str>,
@@ -86,6 +87,17 @@ impl Across {
     /// Finds out what only all connections together show, at the end of the capture.
     pub(crate) fn finish(&mut self) {
         self.unused = unused_connections::judge(&self.attempts);
+        self.relate_unused();
+    }
+
+    /// Finds out why a client did not use a connection, as far as is known.
+    pub(crate) fn judge_unused(&mut self, id: ConnectionId) {
+        self.unused = unused_connections::judge_one(&self.attempts, id).into_iter().collect();
+        self.relate_unused();
+    }
+
+    /// Learns which connections were wanted, and drops those that have nothing to do with WebSocket.
+    fn relate_unused(&mut self) {
         for it in &self.unused {
             if let UnusedReason::LocalNetwork(..) = it.reason {
                 self.related.wanted(it.id);

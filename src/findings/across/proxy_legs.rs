@@ -2,6 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 
+use crate::analysis::event::ConnectionId;
 use crate::findings::across::ended_websockets::EndedWebSocket;
 use crate::stream::Direction;
 
@@ -15,6 +16,13 @@ pub(crate) struct ProxyLegs<'a> {
     pub(crate) inner: &'a EndedWebSocket,
     /// How long the proxy kept the latest messages at most, in nanoseconds; `None` if none is in both.
     pub(crate) delay: Option<u64>,
+}
+
+impl ProxyLegs<'_> {
+    /// Whether a connection is one of the two.
+    pub(crate) fn has(&self, id: ConnectionId) -> bool {
+        self.outer.id == id || self.inner.id == id
+    }
 }
 
 /// Finds the pairs among connections, by the key of the handshake or by what was sent last; each WebSocket is

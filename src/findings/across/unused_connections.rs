@@ -42,6 +42,13 @@ pub(crate) fn judge(attempts: &Attempts) -> Vec<UnusedConnection> {
         .collect()
 }
 
+/// The same for one connection; `None` if it was used.
+pub(crate) fn judge_one(attempts: &Attempts, id: ConnectionId) -> Option<UnusedConnection> {
+    let attempt = attempts.of(id)?;
+    let unused = attempt.unused?;
+    Some(UnusedConnection { id, unused, reason: reason(attempts, attempt, unused) })
+}
+
 fn reason(attempts: &Attempts, attempt: &Attempt, unused: Unused) -> UnusedReason {
     if let Some(reason) = used_instead(attempts, attempt, unused) {
         return reason;
@@ -53,7 +60,7 @@ fn reason(attempts: &Attempts, attempt: &Attempt, unused: Unused) -> UnusedReaso
     {
         return UnusedReason::LocalNetwork(browser, id);
     }
-    let same_server = || attempts.all().filter(|other| other.server == attempt.server);
+    let same_server = || attempts.known().filter(|other| other.server == attempt.server);
     if unused.by == Leave::Reset || same_server().any(is_used) {
         let times = same_server().filter(|other| is_same_host(attempt, other) && !is_used(other));
         return UnusedReason::Probe(times.count());
@@ -63,7 +70,7 @@ fn reason(attempts: &Attempts, attempt: &Attempt, unused: Unused) -> UnusedReaso
 
 /// Another connection that the client used, if it did.
 fn used_instead(attempts: &Attempts, attempt: &Attempt, unused: Unused) -> Option<UnusedReason> {
-    let used = || attempts.all().filter(|other| is_used(other) && is_same_host(attempt, other));
+    let used = || attempts.known().filter(|other| is_used(other) && is_same_host(attempt, other));
     let beside = used().find(|other| {
         let is_beside =
             other.first.packet < unused.left.packet && other.last.packet > attempt.first.packet;
@@ -86,7 +93,7 @@ fn used_instead(attempts: &Attempts, attempt: &Attempt, unused: Unused) -> Optio
 /// it shows.
 fn page(attempts: &Attempts, attempt: &Attempt) -> Option<(Browser, ConnectionId)> {
     let elsewhere = attempts
-        .all()
+        .known()
         .filter(|other| other.server != attempt.server && is_same_host(attempt, other));
     elsewhere
         .filter_map(|other| Some((other.browser?, other.id)))
@@ -118,7 +125,7 @@ fn is_local_network(server: SocketAddr) -> bool {
 const AT_ONCE: u64 = 200_000_000;
 
 /// Nanoseconds within which a client that opens another connection wanted this one.
-const AGAIN: u64 = 1_000_000_000;
+pub(crate) const AGAIN: u64 = 1_000_000_000;
 
 /// Connections that are reported, at most.
-const REPORTED: usize = 256;
+pub(crate) const REPORTED: usize = 256;

@@ -1,8 +1,10 @@
 //! WHY-25: the same server accepted another request.
 
+use crate::findings::across::Across;
 use crate::findings::across::compared_requests::RequestDifference;
 use crate::findings::causes::known_refusal;
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::GroupScope;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
@@ -49,20 +51,28 @@ pub(super) static RULES: &[Rule] = &[Rule {
                 violation.span(span);
             }
         }),
-        Check::Capture(|context, violations| {
-            for refused in context.across.compared_requests.refused() {
+        Check::Group(|context, violations| {
+            let Across { compared_requests, attempts, .. } = context.across;
+            let (refused, accepted) = match context.scope {
+                GroupScope::All => (compared_requests.refused().collect(), None),
+                GroupScope::Accepted { id, server } => {
+                    (compared_requests.refused_by(server), Some(id))
+                }
+                GroupScope::Ended { .. } | GroupScope::Unused => return,
+            };
+            for refused in refused {
                 let id = refused.connection;
-                let lasted = context
-                    .across
-                    .attempts
-                    .of(id)
-                    .map_or(0, |attempt| attempt.last.time.waited_since(attempt.first.time));
+                let attempt = attempts.of(id);
+                if accepted.is_some() && attempt.is_none() {
+                    // It has not ended: then it will be compared.
+                    continue;
+                }
+                let lasted = attempt.map_or(0, |it| it.last.time.waited_since(it.first.time));
                 if !refused.is_answered && lasted < LEAST_WAIT {
                     continue;
                 }
-                let Some(difference) = context.across.compared_requests.difference(id) else {
-                    continue;
-                };
+                let difference = compared_requests.difference_from(id, accepted);
+                let Some(difference) = difference else { continue };
                 // The other case was known when its connection ended.
                 if difference.accepted > id {
                     violations

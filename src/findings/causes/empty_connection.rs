@@ -2,6 +2,7 @@
 
 use crate::findings::across::unused_connections::UnusedReason;
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::GroupScope;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
@@ -25,7 +26,11 @@ pub(super) static RULES: &[Rule] = &[Rule {
     remedy: EITHER,
     example: Example::Text("client: SYN, ACK\nclient, 1.3 ms later: FIN"),
     explains: Some(Cause::failure(1_180, "opened and closed without a byte")),
-    checks: &[Check::Capture(|context, violations| {
+    checks: &[Check::Group(|context, violations| {
+        match context.scope {
+            GroupScope::All | GroupScope::Unused => {}
+            GroupScope::Ended { .. } | GroupScope::Accepted { .. } => return,
+        }
         for it in &context.across.unused {
             let (why, severity, remedy) = meaning(it.reason);
             let Unused { opened, left, by } = it.unused;

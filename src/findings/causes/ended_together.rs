@@ -1,6 +1,7 @@
 //! WHY-43: all ended together.
 
-use crate::findings::causes::endings::{EndingPattern, report};
+use crate::findings::across::ending_groups::EndingPattern;
+use crate::findings::causes::endings::report;
 use crate::findings::causes::maximum_age::CONSEQUENCES;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -25,7 +26,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         each failure.",
     example: Example::Text("server: FIN on twelve connections in use, within 3 ms"),
     explains: Some(Cause::dropped(1_170, "all ended together").explaining(CONSEQUENCES)),
-    checks: &[Check::Capture(|context, violations| {
+    checks: &[Check::Group(|context, violations| {
         report(context, |pattern| pattern == EndingPattern::Together, violations);
     })],
 }];

@@ -1,6 +1,7 @@
 //! WHY-41: an idle timeout that counts only data.
 
-use crate::findings::causes::endings::{EndingPattern, report};
+use crate::findings::across::ending_groups::EndingPattern;
+use crate::findings::causes::endings::report;
 use crate::findings::causes::maximum_age::CONSEQUENCES;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -27,7 +28,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
     explains: Some(
         Cause::dropped(1_172, "idle timeout that counts only data").explaining(CONSEQUENCES),
     ),
-    checks: &[Check::Capture(|context, violations| {
+    checks: &[Check::Group(|context, violations| {
         let is_wanted = |pattern| matches!(pattern, EndingPattern::DataSilence(_));
         report(context, is_wanted, violations);
     })],

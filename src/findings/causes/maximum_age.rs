@@ -1,6 +1,7 @@
 //! WHY-40: a maximum age.
 
-use crate::findings::causes::endings::{EndingPattern, report};
+use crate::findings::across::ending_groups::EndingPattern;
+use crate::findings::causes::endings::report;
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
@@ -25,7 +26,7 @@ pub(super) static RULES: &[Rule] = &[Rule {
         "three connections, a message each second\nserver: FIN, each time 30.0 s after the 101",
     ),
     explains: Some(Cause::dropped(1_171, "ended at its maximum age").explaining(CONSEQUENCES)),
-    checks: &[Check::Capture(|context, violations| {
+    checks: &[Check::Group(|context, violations| {
         report(context, |pattern| pattern == EndingPattern::Age, violations);
     })],
 }];

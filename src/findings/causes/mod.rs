@@ -3,7 +3,7 @@
 //! A cause is a rule of the catalogue whose check is asked once, when a connection has ended and all rules
 //! have been asked (`Check::Cause`): it has a hypothesis, and a test of it on what was captured. Of the causes
 //! that hold on a connection, the one with the lowest rank is reported. What several connections show together
-//! becomes known later, and is reported then (`Check::Capture`).
+//! becomes known later, and is reported then (`Check::Group`).
 
 mod accepted_twin;
 mod application_protocols;

@@ -3,10 +3,13 @@
 //! For each event, the rules that see its connection only are asked first, then those that compare it with
 //! others.
 
+use std::net::SocketAddr;
+
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Ending, Event, EventKind, Outcome,
 };
 use crate::findings::across::Across;
+use crate::findings::across::ended_websockets::ServerLife;
 use crate::findings::across::related::{Knowledge, RelatedConnections};
 use crate::findings::decoded_again::DecodedAgainBudget;
 use crate::findings::engine::cause::Cause;
@@ -16,13 +19,15 @@ use crate::findings::engine::connection::{
 };
 use crate::findings::engine::context::{CaptureContext, CauseSeen, ComparisonContext, EndSeen};
 use crate::findings::engine::dispatch::{RULES_BY_TRIGGER, TriggeredRule};
+use crate::findings::engine::found::{finding, peers};
+use crate::findings::engine::groups::{EarlyReports, Grouping};
 use crate::findings::engine::revisions::{FindingConnection, RevisableFindings};
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::violation::{Violation, ViolationPlace, Violations};
-use crate::findings::finding::{Finding, Findings, Peers};
+use crate::findings::finding::{Findings, Peers};
 use crate::findings::named::NamedConnections;
-use crate::findings::settings::{Reading, Settings};
+use crate::findings::settings::{GroupReports, Reading, Settings};
 use crate::findings::state::attempt_outcome::AttemptOutcome;
 use crate::findings::state::capture::CaptureMemory;
 use crate::findings::state::past_findings::{MOST_PAST_FINDINGS, PastFinding};
@@ -46,6 +51,7 @@ pub struct Checker {
     windows: WindowBudget,
     decoded_again: DecodedAgainBudget,
     revisable: RevisableFindings,
+    early: EarlyReports,
 }
 
 /// What is kept of a connection.
@@ -58,6 +64,8 @@ struct ConnectionSlot {
     counts: Vec<(&'static Rule, u64)>,
     /// The first of them, for causes.
     past: Vec<PastFinding>,
+    /// Its number, server and first packet, if it is compared with others before the end of the capture.
+    about: Option<(ConnectionId, SocketAddr, Origin)>,
 }
 
 impl Checker {
@@ -73,6 +81,7 @@ impl Checker {
             windows: WindowBudget::new(settings.limits.memory / WINDOWS),
             decoded_again: DecodedAgainBudget::new(settings.limits.memory / WINDOWS),
             revisable: RevisableFindings::default(),
+            early: EarlyReports::default(),
         }
     }
 
@@ -188,6 +197,12 @@ impl Checker {
         }
         self.observe(connection, origin, event);
         self.across.observe(connection, event);
+        if self.settings.groups == GroupReports::Early {
+            self.grouping().follow(connection, event, out);
+            if let Some(Some(slot)) = self.slots.get_mut(connection.slot) {
+                slot.about = Some((connection.id, connection.server, connection.first));
+            }
+        }
         if let ConnectionEvent::Ended(_) = event {
             self.forget(connection, out);
         }
@@ -213,6 +228,16 @@ impl Checker {
         self.report(connection, origin, out);
         if !tested.excluded.is_empty() {
             out.excluded(connection.id, tested.excluded);
+        }
+        if self.settings.groups == GroupReports::Early {
+            let (server, now) = (connection.server, origin.time);
+            let Self { slots, across, revisable, early, found, settings, .. } = self;
+            let violations = &mut found.violations;
+            Grouping { across, revisable, early, violations, when: settings.groups }.ended(
+                connection,
+                || life_of_open(slots, server, now),
+                out,
+            );
         }
     }
 
@@ -272,6 +297,27 @@ impl Checker {
         }
     }
 
+    /// Whether something that several connections show has become clear by now.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.early.is_due(now)
+    }
+
+    /// Reports what several connections show and has become clear by now.
+    pub fn report_due(&mut self, now: Timestamp, out: &mut impl Findings) {
+        self.grouping().report_due(now, out);
+    }
+
+    /// Learns that no packet is to come: the connections that are left end now.
+    pub fn end_packets(&mut self) {
+        self.early.end();
+    }
+
+    fn grouping(&mut self) -> Grouping<'_> {
+        let Self { across, revisable, early, found, settings, .. } = self;
+        let violations = &mut found.violations;
+        Grouping { across, revisable, early, violations, when: settings.groups }
+    }
+
     /// Asks the rules about the capture as a whole, at its end.
     pub fn finish(&mut self, reading: &Reading<'_>, out: &mut impl Findings) {
         self.across.finish();
@@ -281,7 +327,8 @@ impl Checker {
             check(&context, &mut self.found.violations);
             for violation in self.found.violations.take() {
                 let attempt = violation.connection.and_then(|id| self.across.attempts.of(id));
-                let peers = violation.connection.and_then(|id| Some((id, self.peers(id)?)));
+                let peers =
+                    violation.connection.and_then(|id| Some((id, peers(&self.across, id)?)));
                 let of_connection = attempt.map(FindingConnection::of_attempt);
                 let full = violation.severity.unwrap_or(rule.severity);
                 let related = &self.across.related;
@@ -289,14 +336,7 @@ impl Checker {
                 out.finding(&finding((rule, severity), peers, Origin::default(), violation));
             }
         }
-    }
-
-    /// The peers of a connection that has ended, if they are still known.
-    fn peers(&self, id: ConnectionId) -> Option<Peers> {
-        let attempt = self.across.attempts.of(id).map(|it| (it.client, it.server));
-        let ended = || self.across.ended.of(id).map(|it| (it.client, it.server));
-        let (client, server) = attempt.or_else(ended)?;
-        Some(Peers { client, server })
+        self.grouping().finish(out);
     }
 
     /// The rules of one connection; `None` if nothing is kept of it.
@@ -395,6 +435,26 @@ impl ConnectionSlot {
     }
 }
 
+/// What is known of the connections to a server that are open.
+fn life_of_open(
+    slots: &[Option<Box<ConnectionSlot>>],
+    server: SocketAddr,
+    now: Timestamp,
+) -> ServerLife {
+    let mut life = ServerLife::default();
+    for slot in slots.iter().flatten() {
+        let state = &slot.checker.state;
+        let is_websocket = state.handshake.accepted.is_some() || state.health.heard.is_some();
+        if let Some((id, of, first)) = slot.about
+            && of == server
+            && is_websocket
+        {
+            life = life.joined(ServerLife::of_one(id, first, state, now));
+        }
+    }
+    life
+}
+
 /// The groups of rules that are about frames and what is in them.
 const DERAILING: &[&str] = &["WS-F", "WS-M", "PMD"];
 
@@ -449,33 +509,6 @@ fn run<T>(
                 .list
                 .extend(violations.into_iter().map(|violation| Breach { by: *by, violation }));
         }
-    }
-}
-
-fn finding(
-    (rule, severity): (&'static Rule, Severity),
-    connection: Option<(ConnectionId, Peers)>,
-    origin: Origin,
-    violation: Violation,
-) -> Finding {
-    let full = violation.severity.unwrap_or(rule.severity);
-    let place = violation.span.map_or([origin; 2], |span| [span.first, span.last]);
-    let [first, last] = violation.packets.unwrap_or(place);
-    Finding {
-        rule,
-        severity,
-        full,
-        connection: violation.connection.or_else(|| connection.map(|(id, _)| id)),
-        peers: connection.map(|(_, peers)| peers),
-        direction: violation.direction,
-        side: violation.side,
-        first,
-        last,
-        offset: violation.span.map(|span| span.start),
-        bits: violation.bits,
-        evidence: violation.evidence,
-        remedy: violation.remedy.unwrap_or(rule.remedy),
-        decoded_again: violation.decoded_again,
     }
 }
 

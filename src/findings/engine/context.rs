@@ -1,7 +1,12 @@
 //! What a rule is shown: the event, and what is remembered.
 
-use crate::analysis::event::{Connection, Ending};
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+
+use crate::analysis::event::{Connection, ConnectionId, Ending};
 use crate::findings::across::Across;
+use crate::findings::across::ended_websockets::ServerLife;
+use crate::findings::across::ending_groups::EndingGroup;
 use crate::findings::engine::severity::Severity;
 use crate::findings::settings::{Reading, Settings};
 use crate::findings::state::capture::CaptureMemory;
@@ -64,6 +69,39 @@ pub(crate) struct CaptureContext<'a> {
     pub(crate) across: &'a Across,
     /// What only the reader of the capture knows.
     pub(crate) reading: &'a Reading<'a>,
+}
+
+/// What is remembered of all connections, and which of them are compared.
+#[derive(Debug)]
+pub(crate) struct GroupContext<'a> {
+    pub(crate) across: &'a Across,
+    pub(crate) scope: GroupScope,
+    /// The connections that ended for one reason; found when the first check asks for them.
+    pub(crate) endings: OnceCell<Vec<EndingGroup<'a>>>,
+}
+
+/// Which connections are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GroupScope {
+    /// All that are remembered: the capture has ended.
+    All,
+    /// The latest ones that may have ended for the same reason as this one.
+    Ended {
+        id: ConnectionId,
+        server: SocketAddr,
+        /// What is known of connections of this server that are still open.
+        open: ServerLife,
+    },
+    /// Those whose requests the same server refused; this one it accepted just now.
+    Accepted { id: ConnectionId, server: SocketAddr },
+    /// One that its client left without having used it, and why it may have done so ([`Across::unused`]).
+    Unused,
+}
+
+impl<'a> GroupContext<'a> {
+    pub(crate) fn new(across: &'a Across, scope: GroupScope) -> Self {
+        Self { across, scope, endings: OnceCell::new() }
+    }
 }
 
 /// A frame, and who sent it.

@@ -7,6 +7,8 @@ pub(crate) mod checker;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod dispatch;
+mod found;
+mod groups;
 pub(crate) mod header_class;
 pub(crate) mod partial_header;
 pub(crate) mod revisions;

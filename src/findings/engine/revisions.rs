@@ -7,7 +7,7 @@ use crate::findings::across::attempts::Attempt;
 use crate::findings::across::related::{RelatedConnections, Route};
 use crate::findings::engine::rule::Rule;
 use crate::findings::engine::severity::Severity;
-use crate::findings::finding::Revision;
+use crate::findings::finding::{Revision, WithdrawnCause};
 use crate::tls::Facts;
 
 /// The latest findings about connections that may turn out to have nothing to do with WebSocket.
@@ -91,6 +91,25 @@ impl RevisableFindings {
         reported
     }
 
+    /// The number of the next finding.
+    pub(crate) fn next(&self) -> u64 {
+        self.given
+    }
+
+    /// Takes a cause back that was given with this number; `full` is how bad it seemed if it mattered.
+    pub(crate) fn withdraw(
+        &mut self,
+        number: u64,
+        full: Severity,
+        withdrawn: WithdrawnCause,
+    ) -> Revision {
+        let place = self.list.binary_search_by_key(&number, |finding| finding.number);
+        let known = place.ok().and_then(|place| self.list.remove(place));
+        let before = known.map_or(full, |finding| finding.reported);
+        let (after, is_cause) = (Severity::Note, true);
+        Revision { number, before, after, is_cause, withdrawn: Some(withdrawn) }
+    }
+
     /// Decides again, and reports what has changed.
     pub(crate) fn revise(
         &mut self,
@@ -103,7 +122,8 @@ impl RevisableFindings {
             let before = std::mem::replace(&mut finding.reported, after);
             if before != after {
                 let is_cause = finding.rule.is_cause();
-                report(Revision { number: finding.number, before, after, is_cause });
+                let number = finding.number;
+                report(Revision { number, before, after, is_cause, withdrawn: None });
             }
         }
     }

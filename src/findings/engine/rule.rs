@@ -160,7 +160,7 @@ impl Rule {
     /// Whether it is a cause that several connections show together: its findings have the same words on all
     /// of them.
     pub fn is_about_several(&self) -> bool {
-        self.is_cause() && self.checks.iter().any(|check| matches!(check, Check::Capture(_)))
+        self.is_cause() && self.checks.iter().any(|check| matches!(check, Check::Group(_)))
     }
 
     /// The group of a rule: its id without the number, for example `WS-F`.

@@ -2,8 +2,8 @@
 
 use crate::analysis::event::{ConnectionEvent, Ending};
 use crate::findings::engine::context::{
-    CaptureContext, CauseContext, ComparisonContext, EndSeen, FrameSeen, InvalidUtf8, MessageSeen,
-    NotAFrame, RuleContext,
+    CaptureContext, CauseContext, ComparisonContext, EndSeen, FrameSeen, GroupContext, InvalidUtf8,
+    MessageSeen, NotAFrame, RuleContext,
 };
 use crate::findings::engine::violation::Violations;
 use crate::http::Handshake;
@@ -91,6 +91,9 @@ triggers! {
     /// Every connection, when it or the capture ends, after all rules: whether a cause holds. Of those that
     /// hold, the one with the lowest rank is reported.
     Cause(CauseContext<'_>) => cause, fatal: false;
+    /// What several connections show together: all of them when the capture ends; if it is captured live, also
+    /// those around a connection as soon as something of that may belong to what others have shown.
+    Group(GroupContext<'_>) => group, fatal: false;
     /// Once, when the capture ends.
     Capture(CaptureContext<'_>) => capture, fatal: false;
 }

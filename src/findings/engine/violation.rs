@@ -41,6 +41,8 @@ pub(crate) struct Violation {
     pub(crate) packets: Option<[Origin; 2]>,
     /// The connection that it is about, if that is not the one that was looked at.
     pub(crate) connection: Option<ConnectionId>,
+    /// The first of the connections that show it together.
+    pub(crate) group: Option<ConnectionId>,
     pub(crate) evidence: String,
     /// What to do, if the remedy of the rule does not fit this case.
     pub(crate) remedy: Option<&'static str>,
@@ -78,6 +80,12 @@ impl Violation {
     /// Says on which connection it is, if that is not the one that was looked at.
     pub(crate) fn connection(&mut self, connection: ConnectionId) -> &mut Self {
         self.connection = Some(connection);
+        self
+    }
+
+    /// Says that several connections show it together, and which of them is the first.
+    pub(crate) fn group(&mut self, first: ConnectionId) -> &mut Self {
+        self.group = Some(first);
         self
     }
 
@@ -135,6 +143,7 @@ impl Violations {
             bits: None,
             packets: None,
             connection: None,
+            group: None,
             evidence: evidence.into(),
             remedy: None,
             severity: None,

@@ -249,6 +249,9 @@ impl Journal for CheckCollector {
                 continue;
             };
             if let Some(finding) = of_connection.findings.get_mut(place) {
+                if revision.withdrawn.is_some() {
+                    finding.withdraw();
+                }
                 finding.severity = revision.after;
                 if !revision.is_cause {
                     self.found.move_one(revision.before, revision.after);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::counts::{StoryResult, VerdictCounts};
+use super::groups::KnownGroups;
 use super::story::{Story, Verdict};
 use super::unused::Names;
 use super::{Diagnosis, Extent};
 use crate::analysis::event::{Carrier, Connection, ConnectionId, Ending};
-use crate::findings::{ExcludedCause, Finding};
+use crate::findings::{ExcludedCause, Finding, Rule};
 use crate::journal::history::ConnectionHistory;
 use crate::journal::{Entry, EntryKind, Found, Hindsight, Journal, Summary};
 use crate::report::{Breadth, Report};
@@ -88,6 +89,18 @@ impl DiagnoseCollector {
         stories.into_iter().filter(|story| story.chosen).collect()
     }
 
+    /// Whether a connection is open, or its story was not taken out yet.
+    pub(super) fn knows(&self, id: ConnectionId) -> bool {
+        self.places.contains_key(&id) || self.open.contains_key(&id)
+    }
+
+    /// Takes a cause back that does not hold.
+    pub(super) fn withdraw(&mut self, id: ConnectionId, rule: &Rule) {
+        if let Some(story) = self.places.get(&id).and_then(|place| self.stories.get_mut(*place)) {
+            self.findings = self.findings.saturating_sub(story.withdraw(rule));
+        }
+    }
+
     /// Ends the collection.
     pub fn into_diagnosis(self, file: String, extent: Extent) -> Diagnosis {
         self.into_rest(file, extent, VerdictCounts::default())
@@ -118,7 +131,8 @@ impl DiagnoseCollector {
         });
         let unused = if works { Vec::new() } else { self.names.unused() };
         let Self { capture, summary, .. } = self;
-        Diagnosis { file, extent, stories, counts, capture, summary, unused }
+        let groups = KnownGroups::default();
+        Diagnosis { file, extent, stories, counts, capture, summary, unused, groups }
     }
 
     /// Whether a filter chooses the connection of an entry that is its last.

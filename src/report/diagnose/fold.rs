@@ -80,12 +80,16 @@ impl Groups {
     pub(super) fn of(diagnosis: &Diagnosis, options: &DiagnoseOptions) -> Self {
         let stories: Vec<&Story> = diagnosis.shown(options).collect();
         let mut out = Self::default();
+        let known = |story: &Story| diagnosis.groups.members(story.group());
         for block in fold(&stories, Breadth::Relevant) {
             let ids: Rc<[u64]> = block.stories.iter().map(|story| story.connection.id.0).collect();
             if ids.len() > 1 {
                 let members = block.stories.iter().map(|story| story.connection.id);
                 out.of.extend(members.map(|id| (id, Rc::clone(&ids))));
             }
+        }
+        for story in stories.into_iter().filter(|story| !known(story).is_empty()) {
+            out.of.insert(story.connection.id, known(story).into());
         }
         out
     }

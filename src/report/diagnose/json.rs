@@ -34,7 +34,7 @@ impl<'w> DiagnoseJson<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseJson<'_> {
-    fn story(&mut self, _: &Story) -> io::Result<()> {
+    fn story(&mut self, _: &Story, _: &[u64]) -> io::Result<()> {
         Ok(())
     }
 

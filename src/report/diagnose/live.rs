@@ -7,10 +7,13 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::collect::STORY_WITH_HISTORY;
 use super::counts::{StoryResult, VerdictCounts};
+use super::groups::{GroupName, KnownGroups};
 use super::story::Story;
 use super::{DiagnoseCollector, DiagnoseOptions, DiagnoseWriter, Diagnosis, Extent, StoryUpdate};
 use crate::analysis::event::{Connection, ConnectionId};
-use crate::findings::{ExcludedCause, Explains, Finding, RelatedConnections, Revision, Severity};
+use crate::findings::{
+    ExcludedCause, Explains, Finding, RelatedConnections, Revision, Severity, WithdrawnCause,
+};
 use crate::journal::{Entry, EntryKind, Found, Journal, Summary};
 use crate::report::Report;
 use crate::report::alike::alike;
@@ -31,6 +34,9 @@ pub struct LiveDiagnosis<'a> {
     ready: Vec<Story>,
     /// What was found on connections whose stories were written.
     late: Vec<Finding>,
+    /// Causes of such connections that do not hold.
+    withdrawn: Vec<WithdrawnCause>,
+    groups: KnownGroups,
     /// Whether findings on such connections may be more or less bad than they seemed.
     is_revised: bool,
     /// Connections whose stories come to something else by that.
@@ -75,6 +81,8 @@ impl<'a> LiveDiagnosis<'a> {
             counts: VerdictCounts::default(),
             ready: Vec::new(),
             late: Vec::new(),
+            withdrawn: Vec::new(),
+            groups: KnownGroups::default(),
             is_revised: false,
             changed: Vec::new(),
             is_pending: false,
@@ -83,7 +91,8 @@ impl<'a> LiveDiagnosis<'a> {
 
     /// Ends the capture: gives what is still to be written, and counts all stories.
     pub fn into_diagnosis(self, file: String, extent: Extent) -> Diagnosis {
-        self.collector.into_rest(file, extent, self.counts)
+        let groups = self.groups;
+        Diagnosis { groups, ..self.collector.into_rest(file, extent, self.counts) }
     }
 
     /// Writes a story, unless the options exclude it.
@@ -93,7 +102,7 @@ impl<'a> LiveDiagnosis<'a> {
         let is_shown = self.options.shows(&story);
         if is_shown {
             self.is_pending = true;
-            self.writer.story(&story)?;
+            self.writer.story(&story, self.groups.members(story.group()))?;
         }
         self.written.add(WrittenStory { story, counted, is_shown });
         Ok(())
@@ -129,8 +138,13 @@ impl<'a> LiveDiagnosis<'a> {
         };
         if speaks || finding.severity >= Severity::Warning {
             self.is_pending = true;
-            let update = StoryUpdate { connections, story, finding: Some(finding) };
-            self.writer.update(&update)?;
+            self.writer.update(&StoryUpdate {
+                connections,
+                story,
+                finding: Some(finding),
+                withdrawn: None,
+                group: self.groups.members(GroupName::of(finding)).to_vec(),
+            })?;
         }
         Ok(())
     }
@@ -151,9 +165,49 @@ impl<'a> LiveDiagnosis<'a> {
                 connections: stories.iter().map(|story| story.connection.id).collect(),
                 story: stories.first().copied(),
                 finding: None,
+                withdrawn: None,
+                group: Vec::new(),
             })?;
         }
         Ok(())
+    }
+
+    /// Writes which causes do not hold that were written, unless something else was found instead just now.
+    fn withdrawn(&mut self, replaced: &[ConnectionId]) -> io::Result<()> {
+        let mut mentioned = Vec::new();
+        for withdrawn in std::mem::take(&mut self.withdrawn) {
+            let id = withdrawn.connection;
+            if !replaced.contains(&id) && self.recount(id)? == Mention::Due {
+                mentioned.push((withdrawn.rule, id));
+            }
+        }
+        let now = |(rule, id)| (rule, id, self.written.by_id.get(&id));
+        for alike in alike(mentioned.into_iter().map(now), |(rule, _, written)| {
+            (rule.id, written.map(|it| (it.story.verdict, it.story.words.clone())))
+        }) {
+            let Some((rule, _, first)) = alike.first().copied() else { continue };
+            self.is_pending = true;
+            self.writer.update(&StoryUpdate {
+                connections: alike.iter().map(|(_, id, _)| *id).collect(),
+                story: first.map(|written| &written.story),
+                finding: None,
+                withdrawn: Some(rule),
+                group: Vec::new(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes a cause back that does not hold.
+    fn withdraw(&mut self, withdrawn: WithdrawnCause) {
+        let WithdrawnCause { connection, rule } = withdrawn;
+        self.groups.remove(connection, rule);
+        let Some(written) = self.written.by_id.get_mut(&connection) else {
+            return self.collector.withdraw(connection, rule);
+        };
+        let freed = written.story.withdraw(rule);
+        self.written.findings = self.written.findings.saturating_sub(freed);
+        self.withdrawn.push(withdrawn);
     }
 
     /// Counts a story as what it comes to now. Writes it if only now the options include it.
@@ -171,7 +225,8 @@ impl<'a> LiveDiagnosis<'a> {
         if self.options.shows(&written.story) {
             written.is_shown = true;
             self.is_pending = true;
-            self.writer.story(&written.story)?;
+            let group = self.groups.members(written.story.group());
+            self.writer.story(&written.story, group)?;
         }
         Ok(Mention::None)
     }
@@ -243,6 +298,7 @@ impl Journal for LiveDiagnosis<'_> {
 
     fn finding(&mut self, found: &Found) {
         let finding = &found.finding;
+        self.groups.add(finding);
         let Some(id) = finding.connection.filter(|id| !self.open.contains(id)) else {
             return self.collector.finding(found);
         };
@@ -252,7 +308,7 @@ impl Journal for LiveDiagnosis<'_> {
             self.late.push(finding.clone());
         } else if self.written.forgotten.is_some_and(|last| id <= last) {
             self.late.push(finding.clone());
-        } else {
+        } else if self.collector.knows(id) {
             self.collector.finding(found);
         }
     }
@@ -261,8 +317,11 @@ impl Journal for LiveDiagnosis<'_> {
         self.collector.excluded(connection, excluded);
     }
 
-    fn revised(&mut self, _: Revision) {
-        self.is_revised = true;
+    fn revised(&mut self, revision: Revision) {
+        match revision.withdrawn {
+            Some(withdrawn) => self.withdraw(withdrawn),
+            None => self.is_revised = true,
+        }
     }
 
     fn related(&mut self, related: &RelatedConnections) {
@@ -277,7 +336,9 @@ impl Journal for LiveDiagnosis<'_> {
 
     fn kept(&self) -> usize {
         let open = self.open.len().saturating_mul(size_of::<ConnectionId>());
-        self.collector.kept().saturating_add(self.written.kept()).saturating_add(open)
+        [self.collector.kept(), self.written.kept(), self.groups.memory()]
+            .into_iter()
+            .fold(open, usize::saturating_add)
     }
 }
 
@@ -290,9 +351,14 @@ impl Report for LiveDiagnosis<'_> {
         for story in std::mem::take(&mut self.ready) {
             self.story(story)?;
         }
+        let replaced: Vec<ConnectionId> = self.late.iter().filter_map(|it| it.connection).collect();
         if !self.late.is_empty() {
             self.late()?;
         }
+        if !self.withdrawn.is_empty() {
+            self.withdrawn(&replaced)?;
+        }
+        self.changed.retain(|id| !replaced.contains(id));
         if !self.changed.is_empty() {
             self.changed()?;
         }

@@ -5,6 +5,7 @@ mod cause;
 mod collect;
 mod counts;
 mod fold;
+mod groups;
 mod json;
 mod live;
 mod ndjson;
@@ -19,6 +20,7 @@ use std::io;
 pub use self::cause::table;
 pub use self::collect::{DiagnoseChoice, DiagnoseCollector};
 use self::counts::VerdictCounts;
+use self::groups::KnownGroups;
 pub use self::live::LiveDiagnosis;
 pub use self::story::{Story, Verdict};
 use self::unused::Unused;
@@ -27,7 +29,7 @@ use super::style::Style;
 use super::{Breadth, OutputFormat, Selection};
 use crate::analysis::Totals;
 use crate::analysis::event::ConnectionId;
-use crate::findings::{Explains, Finding, Severity};
+use crate::findings::{Explains, Finding, Rule, Severity};
 use crate::journal::Summary;
 
 /// The stories of one capture.
@@ -45,6 +47,8 @@ pub struct Diagnosis {
     summary: Summary,
     /// Names that were looked up for nothing; none where some connection was a WebSocket.
     unused: Vec<Unused>,
+    /// What several connections show together, if the stories of some were written before.
+    groups: KnownGroups,
 }
 
 impl Diagnosis {
@@ -178,18 +182,23 @@ pub struct StoryUpdate<'a> {
     story: Option<&'a Story>,
     /// What was found; `None` if only the verdict has changed.
     finding: Option<&'a Finding>,
+    /// The cause that does not hold, if that is what became known.
+    withdrawn: Option<&'static Rule>,
+    /// The numbers of the connections that are one story with them, as far as is known; empty if none are.
+    group: Vec<u64>,
 }
 
 /// Writes stories, file by file.
 pub trait DiagnoseWriter {
-    /// Writes the story of a connection that has ended, before the rest of its file.
+    /// Writes the story of a connection that has ended, before the rest of its file. `group` are the numbers of
+    /// the connections that are one story with it, as far as is known; it is empty if it is alone.
     ///
     /// Only formats that [stream](DiagnoseFormat::streams) are asked for it.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    fn story(&mut self, story: &Story) -> io::Result<()>;
+    fn story(&mut self, story: &Story, group: &[u64]) -> io::Result<()>;
 
     /// Writes what became known after a story was written; as [`story`](Self::story).
     ///

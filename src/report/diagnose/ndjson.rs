@@ -40,9 +40,9 @@ impl<'w> DiagnoseNdjson<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseNdjson<'_> {
-    fn story(&mut self, story: &Story) -> io::Result<()> {
+    fn story(&mut self, story: &Story, group: &[u64]) -> io::Result<()> {
         let times = Times::of(&story.connection, &mut self.clock);
-        let line = StoryLine::new(story, Vec::new(), &times, &mut self.clock);
+        let line = StoryLine::new(story, group.to_vec(), &times, &mut self.clock);
         self.write(&line)
     }
 
@@ -146,6 +146,11 @@ struct UpdateLine<'a> {
     verdict: Option<&'static str>,
     reason: Option<&'a str>,
     cause: Vec<&'static str>,
+    /// The cause that was reported before and does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn: Option<&'static str>,
+    /// The numbers of the connections that are one story, as far as is known; empty if there are none.
+    group: Vec<u64>,
     remedy: Option<&'a str>,
     evidence: Vec<EvidenceFields<'a>>,
 }
@@ -160,6 +165,8 @@ impl<'a> UpdateLine<'a> {
             verdict: update.story.map(|story| story.verdict.name()),
             reason: update.story.map(|story| story.words.as_str()),
             cause: causes.iter().map(|finding| finding.rule.id).collect(),
+            withdrawn: update.withdrawn.map(|rule| rule.id),
+            group: update.group.clone(),
             remedy: shown.map(|finding| remedy(finding, update.story)),
             evidence: shown.map(EvidenceFields::new).into_iter().collect(),
         }

@@ -1,6 +1,7 @@
 //! One connection from its first packet to its last, and what is to be said of it.
 
 use super::cause;
+use super::groups::GroupName;
 use crate::analysis::event::{
     Carrier, Connection, Ending, Nature, Outcome, StartedBy, TcpState, Transport,
 };
@@ -122,6 +123,21 @@ impl Story {
         if finding.explains() != Explains::Nothing && self.history.is_some() {
             self.judge();
         }
+    }
+
+    /// Takes a cause back that does not hold. Returns how much memory was freed, in bytes.
+    pub(super) fn withdraw(&mut self, rule: &Rule) -> usize {
+        let before = self.memory_of_findings();
+        self.findings.retain(|finding| finding.rule.id != rule.id);
+        if self.history.is_some() {
+            self.judge();
+        }
+        before.saturating_sub(self.memory_of_findings())
+    }
+
+    /// The cause that it shows together with other connections, if that explains most.
+    pub(super) fn group(&self) -> Option<GroupName> {
+        self.causes().first().and_then(|cause| GroupName::of(cause))
     }
 
     /// Learns which connections have to do with WebSocket: of others, nothing is a failure.

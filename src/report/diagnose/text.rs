@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::fold::{LikeConnections, LikenessKey, fold};
+use super::groups::GroupName;
 use super::story::{Story, Verdict};
 use super::summary::summary;
 use super::words::{meaning, packets, remedy, who};
@@ -39,6 +40,8 @@ pub(super) struct DiagnoseText<'w> {
     said: VecDeque<(String, Option<ConnectionId>)>,
     /// What was written in full as soon as it had ended, the latest last.
     told: VecDeque<(LikenessKey, ConnectionId)>,
+    /// What several connections show together, and for which of them it was explained.
+    groups: VecDeque<(GroupName, ConnectionId)>,
 }
 
 impl<'w> DiagnoseText<'w> {
@@ -52,6 +55,7 @@ impl<'w> DiagnoseText<'w> {
             is_in_list: false,
             said: VecDeque::new(),
             told: VecDeque::new(),
+            groups: VecDeque::new(),
         }
     }
 
@@ -366,7 +370,7 @@ impl<'w> DiagnoseText<'w> {
 }
 
 impl DiagnoseWriter for DiagnoseText<'_> {
-    fn story(&mut self, story: &Story) -> io::Result<()> {
+    fn story(&mut self, story: &Story, _: &[u64]) -> io::Result<()> {
         self.ended(story)
     }
 
@@ -402,7 +406,10 @@ impl DiagnoseWriter for DiagnoseText<'_> {
         let options = self.options.clone();
         let stories: Vec<&Story> = diagnosis.shown(&options).collect();
         for block in fold(&stories, options.folding()) {
-            self.block(&block)?;
+            match block.first().and_then(|first| self.told_of(first)) {
+                Some(before) => self.grown(&block, before)?,
+                None => self.block(&block)?,
+            }
         }
         if self.options.selection.connections.is_empty() {
             for finding in diagnosis.asides() {

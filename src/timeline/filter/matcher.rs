@@ -162,6 +162,7 @@ impl Matcher {
             full: rule.severity,
             connection: entry.connection.map(|connection| connection.id),
             peers: None,
+            group: None,
             direction: None,
             side: None,
             first: entry.origin,

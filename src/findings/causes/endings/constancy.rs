@@ -1,7 +1,8 @@
 //! Measures that are the same on several connections, and differ less than chance would have it.
 
 use crate::findings::across::ended_websockets::{EndKind, EndedWebSocket, ServerLife};
-use crate::findings::causes::endings::{EndingPattern, is_dismissal, is_unwanted};
+use crate::findings::across::ending_groups::EndingPattern;
+use crate::findings::causes::endings::{is_dismissal, is_unwanted};
 use crate::findings::known_timeouts::common_limit;
 use crate::stream::Side;
 

@@ -17,49 +17,27 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::analysis::event::ConnectionId;
 use crate::findings::across::Across;
-use crate::findings::across::ended_websockets::{EndKind, EndedWebSocket};
+use crate::findings::across::ended_websockets::{EndKind, EndedWebSocket, EndedWebSockets};
+use crate::findings::across::ending_groups::{EndingGroup, EndingPattern};
 use crate::findings::across::proxy_legs::{self, ProxyLegs};
-use crate::findings::engine::context::CaptureContext;
+use crate::findings::engine::context::{GroupContext, GroupScope};
 use crate::findings::engine::violation::Violations;
 use crate::stream::Side;
 
-/// What connections that ended have in common.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum EndingPattern {
-    /// They ended at the same moment.
-    Together,
-    /// They were equally old.
-    Age,
-    /// They had carried no data message for equally long, of one side or of both, but other frames.
-    DataSilence(Option<Side>),
-    /// They had carried nothing for equally long, and their server sent a Close.
-    Closed,
-}
-
-/// Connections that ended for one reason.
-#[derive(Debug)]
-pub(super) struct EndingGroup<'a> {
-    pub(super) pattern: EndingPattern,
-    /// By number; never empty.
-    pub(super) members: Vec<&'a EndedWebSocket>,
-    /// Those on which the pattern was found; the others are on the other side of a proxy.
-    pub(super) measured: Vec<&'a EndedWebSocket>,
-    /// The sides of a proxy among the members.
-    pub(super) legs: Vec<ProxyLegs<'a>>,
-}
-
 /// Reports the groups of a pattern, on each of their connections in the same words.
 pub(super) fn report(
-    context: &CaptureContext<'_>,
+    context: &GroupContext<'_>,
     is_wanted: fn(EndingPattern) -> bool,
     violations: &mut Violations,
 ) {
-    for group in groups(context.across).iter().filter(|group| is_wanted(group.pattern)) {
+    let groups = context.endings.get_or_init(|| groups(context.across, context.scope));
+    for group in groups.iter().filter(|group| is_wanted(group.pattern)) {
+        let Some(first) = group.members.first() else { continue };
         let evidence = words::evidence(group);
         let remedy = words::remedy(group);
         for member in &group.members {
             let violation = violations.add(evidence.as_str());
-            violation.connection(member.id).packets(member.end.at, member.end.at);
+            violation.connection(member.id).group(first.id).packets(member.end.at, member.end.at);
             if let Some(remedy) = remedy {
                 violation.remedy(remedy);
             }
@@ -67,12 +45,22 @@ pub(super) fn report(
     }
 }
 
-/// All groups, in the order of their first connections.
-fn groups(across: &Across) -> Vec<EndingGroup<'_>> {
-    let all: Vec<&EndedWebSocket> = across.ended.all().collect();
+/// All groups of a scope, in the order of their first connections.
+fn groups(across: &Across, scope: GroupScope) -> Vec<EndingGroup<'_>> {
+    let (all, open) = match scope {
+        GroupScope::All => (across.ended.all().collect(), None),
+        GroupScope::Ended { id, server, open } => {
+            (around(&across.ended, id, server), Some((server, open)))
+        }
+        GroupScope::Accepted { .. } | GroupScope::Unused => return Vec::new(),
+    };
     if all.is_empty() {
         return Vec::new();
     }
+    let life = |server: SocketAddr| {
+        let open = open.filter(|(of, _)| *of == server).map(|(_, open)| open);
+        across.ended.life(server).joined(open.unwrap_or_default())
+    };
     let mut by_server: BTreeMap<(SocketAddr, bool), Vec<&EndedWebSocket>> = BTreeMap::new();
     for ended in all.iter().filter(|ended| !ended.is_explained) {
         let is_by_server = ended.end.by == Side::Server;
@@ -80,7 +68,7 @@ fn groups(across: &Across) -> Vec<EndingGroup<'_>> {
     }
     let mut found: Vec<(EndingPattern, Vec<&EndedWebSocket>)> = Vec::new();
     for ((server, _), ended) in by_server {
-        let life = across.ended.life(server);
+        let life = life(server);
         let mut rest = ended;
         found.extend(constancy::groups(&mut rest, life));
         found
@@ -89,6 +77,15 @@ fn groups(across: &Across) -> Vec<EndingGroup<'_>> {
     let mut groups = join(found, &proxy_legs::pairs(&all));
     groups.sort_by_key(|group| group.members.first().map(|member| member.id));
     groups
+}
+
+/// The latest connections of a server, and of that on the other side of a proxy, if one is between them and the
+/// connection that has just ended.
+fn around(ended: &EndedWebSockets, id: ConnectionId, server: SocketAddr) -> Vec<&EndedWebSocket> {
+    let latest: Vec<&EndedWebSocket> = ended.latest().collect();
+    let legs = proxy_legs::pairs(&latest).into_iter().find(|legs| legs.has(id));
+    let servers = legs.map_or([server; 2], |legs| [legs.outer.server, legs.inner.server]);
+    ended.of_servers(servers)
 }
 
 /// Joins what passes through a proxy: both of its sides are one story.

@@ -1,8 +1,9 @@
 //! A single connection whose age or silence is a limit that many products have.
 
 use crate::findings::across::ended_websockets::{EndedWebSocket, ServerLife};
+use crate::findings::across::ending_groups::EndingPattern;
 use crate::findings::causes::endings::constancy::tolerance;
-use crate::findings::causes::endings::{EndingPattern, is_dismissal};
+use crate::findings::causes::endings::is_dismissal;
 use crate::findings::known_timeouts::{FittingTimeouts, TimeoutKind, common_limit};
 use crate::stream::Side;
 

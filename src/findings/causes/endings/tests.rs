@@ -120,6 +120,7 @@ fn what_several_connections_have_in_common_is_found() {
         for ends in Ends::ALL {
             let mut scenario = Scenario::new();
             let count = play(&mut scenario, ends, &mut random);
+            scenario.compare_early();
             let causes = scenario.causes();
             assert!(
                 causes.len() == count && causes.iter().all(|it| it == ends.cause()),
@@ -169,6 +170,7 @@ fn connections_that_are_cut_at_random_seldom_have_something_in_common() {
                 cut(it, by, random.one_in(2));
             });
         }
+        scenario.compare_early();
         wrong.extend(scenario.causes().into_iter().map(|cause| (seed, cause)));
     }
     // Ages are a limit that many products have by chance, too: about one in a hundred.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::findings::across::ended_websockets::EndedWebSocket;
+use crate::findings::across::ending_groups::{EndingGroup, EndingPattern};
 use crate::findings::across::proxy_legs::ProxyLegs;
 use crate::findings::causes::endings::constancy::tolerance;
-use crate::findings::causes::endings::{EndingGroup, EndingPattern};
 use crate::findings::known_timeouts::{FittingTimeouts, TimeoutKind, Traces};
 use crate::findings::rules::handshake::fields_read::shown;
 use crate::findings::words::{counted, duration};

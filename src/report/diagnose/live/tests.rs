@@ -161,6 +161,88 @@ fn what_is_found_later_refers_to_stories_that_were_written() {
     );
 }
 
+/// A connection that is cut; what it shows together with others was found, if they are already known.
+fn cut(out: &mut Assembly<'_, LiveDiagnosis<'_>>, id: u64, found_with: &[u64]) {
+    open(out, id);
+    out.finding(&finding("WS-C12", id));
+    for other in found_with {
+        let found = aged(*other);
+        if *other == id { out.finding(&found) } else { out.found_later(&found) }
+    }
+    close(out, id);
+}
+
+/// What a connection shows together with the first one.
+fn aged(id: u64) -> Finding {
+    let peers = finding("WHY-40", id).peers;
+    let (group, direction, side) = (Some(ConnectionId(1)), None, None);
+    let evidence = "connections ended 30.0 s after the handshake".to_owned();
+    Finding { peers, group, direction, side, evidence, ..finding("WHY-40", id) }
+}
+
+#[test]
+fn a_group_is_explained_once_and_others_refer_to_that() {
+    let packets: &[Packet] = &[
+        |out| cut(out, 1, &[]),
+        |out| cut(out, 2, &[1, 2]),
+        |out| cut(out, 3, &[3]),
+        // Still open when the capture ends.
+        |out| open(out, 4),
+    ];
+    let late: Packet = |out| {
+        close(out, 4);
+        out.finding(&aged(4));
+    };
+    let texts = written(DiagnoseFormat::Text, options(), packets, late);
+    let verdict = "dropped: ended at its maximum age";
+    assert!(texts[0].contains("dropped: ended without a Close"), "{texts:?}");
+    assert!(texts[1].contains(verdict) && texts[1].contains("  Do  "), "{texts:?}");
+    let update = format!("connection 1, above   {verdict}, like connection 2");
+    assert_eq!(texts[1].matches("  Why  ").count(), 1, "{texts:?}");
+    assert!(texts[1].lines().last().unwrap().starts_with(&update), "{texts:?}");
+    let line = "connection 3   127.0.0.1:50312 → [::1]:8080   dropped: like connection 2, above";
+    assert!(texts[2].starts_with(line) && texts[2].lines().count() == 1, "{texts:?}");
+    // The last one shows what all of them have in common; what to do was said.
+    assert!(texts[4].contains("dropped: like connection 2, above"), "{texts:?}");
+    assert!(texts[4].contains("  Why  ") && !texts[4].contains("  Do  "), "{texts:?}");
+    let last = "4 connections: 4 dropped (ended at its maximum age 4)\n";
+    assert!(texts[4].ends_with(last), "{texts:?}");
+    let lines = written(DiagnoseFormat::Ndjson, options(), packets, late);
+    let groups: Vec<Value> = lines
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["group"].take())
+        .collect();
+    let expected = serde_json::json!([[], [1, 2], [1, 2], [1, 2, 3], [1, 2, 3, 4], null]);
+    assert_eq!(Value::from(groups), expected);
+}
+
+#[test]
+fn a_cause_that_is_taken_back_corrects_the_stories_that_were_written() {
+    let packets: &[Packet] = &[
+        |out| cut(out, 1, &[]),
+        |out| cut(out, 2, &[1, 2]),
+        |out| {
+            for (number, id) in [(1, 1), (3, 2)] {
+                let (before, after) = (Severity::Error, Severity::Note);
+                let rule = crate::findings::rule("WHY-40").unwrap();
+                let withdrawn = Some(WithdrawnCause { connection: ConnectionId(id), rule });
+                out.revised(Revision { number, before, after, is_cause: true, withdrawn });
+            }
+        },
+    ];
+    let texts = written(DiagnoseFormat::Text, options(), packets, NOTHING);
+    let (first, last) =
+        ("connections 1-2, above", "not ended at its maximum age, as what came later");
+    assert!(texts[2].contains(first) && texts[2].replace("\n ", "").contains(last), "{texts:?}");
+    assert!(texts[2].contains("WS-C12"), "{texts:?}");
+    assert_eq!(texts[3], "\n2 connections: 2 dropped (ended without Close 2)\n");
+    let lines = written(DiagnoseFormat::Ndjson, options(), packets, NOTHING);
+    let update: Value = serde_json::from_str(&lines[2]).unwrap();
+    let facts = ["connections", "withdrawn", "cause", "group"].map(|name| update[name].clone());
+    assert_eq!(Value::from(facts.to_vec()), serde_json::json!([[1, 2], "WHY-40", ["WS-C12"], []]));
+}
+
 #[test]
 fn a_story_that_the_options_exclude_is_written_once_they_include_it() {
     let failed = DiagnoseOptions { scope: Scope::Failed, ..options() };
