@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::analysis::event::{Connection, ConnectionId, Event};
 use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
-use crate::capture::Packet;
 use crate::capture::live::SocketOwners;
+use crate::capture::{Packet, PacketSource, Secrets};
 use crate::findings::{Checker, ConnectionName, Findings, NamedConnections, Reading, Settings};
 use crate::journal::{Builder, Hindsight, Journal, Summary};
 use crate::stream::{Chunk, Direction, Timestamp};
-use crate::tls::KeyLogError;
 
 /// Packets in, entries out.
 #[derive(Debug)]
@@ -21,6 +20,8 @@ pub struct Pipeline {
     builder: Builder,
     /// Memory taken above the layers, as the budget knows it.
     kept: usize,
+    /// Secrets of the source that were added.
+    secrets: usize,
 }
 
 impl Pipeline {
@@ -53,16 +54,30 @@ impl Pipeline {
             named: NamedConnections::default(),
             builder: Builder::new(),
             kept: 0,
+            secrets: 0,
         }
     }
 
-    /// Adds secrets of TLS connections, in the format of key logs.
-    ///
-    /// # Errors
-    ///
-    /// As [`KeyLog::add`](crate::tls::KeyLog::add).
-    pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
-        self.analyzer.add_secrets(text)
+    /// Adds the secrets that a source has met so far. If a connection has begun whose secrets are not among
+    /// them, those that come later are looked for.
+    pub fn learn_secrets(&mut self, source: &mut dyn PacketSource) {
+        for secrets in source.secrets().iter().skip(self.secrets) {
+            self.add_embedded(secrets);
+        }
+        self.secrets = source.secrets().len();
+        let begun = self.builder.take_client_hello();
+        if begun.is_some_and(|random| !self.analyzer.has_secrets(&random)) {
+            for secrets in &source.secrets_ahead() {
+                self.add_embedded(secrets);
+            }
+        }
+    }
+
+    fn add_embedded(&mut self, secrets: &Secrets) {
+        if secrets.is_key_log() {
+            // What cannot be read in it is of no use, and no failure of ours.
+            self.analyzer.add_secrets(&secrets.data).ok();
+        }
     }
 
     /// Takes what an earlier pass over the same capture learned, before any packet.

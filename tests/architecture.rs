@@ -68,10 +68,15 @@ const APART: &[(&str, &str)] = &[
 
 /// `(crate, where)`: the only files and folders of `src` that may name it. Every dependency is listed.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aes", &["tls/crypto.rs", "testkit/secure.rs"]),
+    ("aes_gcm", &["tls/crypto.rs", "testkit/secure.rs"]),
     ("aho_corasick", &["findings/causes"]),
     ("anstyle", &["report/style.rs"]),
     ("anyhow", &["cli", "main.rs"]),
     ("base64", &["http/accept.rs", "report"]),
+    ("cbc", &["tls/crypto.rs", "testkit/secure.rs"]),
+    ("ccm", &["tls/crypto.rs", "testkit/secure.rs"]),
+    ("chacha20poly1305", &["tls/crypto.rs", "testkit/secure.rs"]),
     ("chardetng", &["findings/causes/legacy_encoding.rs"]),
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
@@ -96,6 +101,8 @@ const CRATES: &[(&str, &[&str])] = &[
             "tui/correlation.rs",
         ],
     ),
+    ("hkdf", &["tls/crypto.rs", "testkit/secure.rs"]),
+    ("hmac", &["tls/crypto.rs", "testkit/secure.rs"]),
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
     (
@@ -128,8 +135,8 @@ const CRATES: &[(&str, &[&str])] = &[
             "findings/rules/handshake/refused_request.rs",
         ],
     ),
-    ("sha1", &["http/accept.rs"]),
-    ("sha2", &["http/accept.rs", "websocket/content.rs"]),
+    ("sha1", &["http/accept.rs", "tls/crypto.rs", "testkit/secure.rs"]),
+    ("sha2", &["http/accept.rs", "websocket/content.rs", "tls/crypto.rs", "testkit/secure.rs"]),
     ("signal_hook", &["tui/session.rs", "cli/signals.rs"]),
     ("simdutf8", &["websocket/utf8.rs", "report/ndjson.rs"]),
     ("socket2", &["capture/live"]),
@@ -149,6 +156,7 @@ const CRATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("x509_cert", &["tls/certificate.rs"]),
+    ("zeroize", &["tls/crypto.rs"]),
 ];
 
 /// Percent of all definitions of types that may share their name with another one.

@@ -1,7 +1,6 @@
 //! Key logs: those that the user gives, and those that captures bring along.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
-#![expect(clippy::disallowed_methods, reason = "tests read and write files")]
 
 use std::fs;
 use std::fs::File;
@@ -52,16 +51,25 @@ fn connections_say_whether_their_secrets_are_there() {
     )
     .unwrap();
     let other = other.to_str().unwrap();
-    let rows: [(&str, &[&str], &str, &str); 4] = [
+    let wrong = folder.path().join("wrong.keys");
+    let keys = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(KEYS)).unwrap();
+    let altered = |line: &str| {
+        let (before, secret) = line.rsplit_once(' ').unwrap();
+        format!("{before} {}\n", "5a".repeat(secret.len() / 2))
+    };
+    fs::write(&wrong, keys.lines().map(altered).collect::<String>()).unwrap();
+    let wrong = wrong.to_str().unwrap();
+    let rows: [(&str, &[&str], &str, &str); 5] = [
         ("no key log", &[], "TLS-05", "no secrets were supplied"),
-        ("its own", &["--keylog", KEYS], "TLS-05", "does not decrypt yet"),
+        ("its own", &["--keylog", KEYS], "WS-C19", "the client's FIN came first"),
+        ("altered", &["--keylog", wrong], "TLS-06", "they do not open its records"),
         (
             "another's",
             &["--keylog", other],
             "TLS-06",
             "no secret was supplied for its client random",
         ),
-        ("both", &["--keylog", other, "--keylog", KEYS], "TLS-05", "CLIENT_TRAFFIC_SECRET_0"),
+        ("both", &["--keylog", other, "--keylog", KEYS], "WS-C19", "the client's FIN came first"),
     ];
     for (name, options, rule, words) in rows {
         let (rules, evidence) = found(&[&[CAPTURE], options].concat());
@@ -74,18 +82,35 @@ fn connections_say_whether_their_secrets_are_there() {
 fn secrets_that_a_capture_brings_along_are_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("with-secrets.pcapng");
-    let mut writer = PcapngWriter::new(File::create(&path).unwrap()).unwrap();
-    let data = fs::read(root.join(KEYS)).unwrap();
-    writer.secrets(&Secrets { kind: TLS_KEY_LOG, data }).unwrap();
-    let mut source = capture::open(&root.join(CAPTURE)).unwrap();
-    while let Some(packet) = source.next_packet().unwrap() {
-        writer.push(&packet).unwrap();
+    let keys = fs::read_to_string(root.join(KEYS)).unwrap();
+    // Packets before all secrets, and before the second half of them.
+    for (before, between) in [(0, 0), (8, 0), (1000, 0), (0, 10), (5, 1000)] {
+        let path = folder.path().join("with-secrets.pcapng");
+        let mut writer = PcapngWriter::new(File::create(&path).unwrap()).unwrap();
+        let mut halves = keys.lines().collect::<Vec<_>>();
+        let second = halves.split_off(halves.len() / 2);
+        let secrets = |writer: &mut PcapngWriter<File>, lines: &[&str]| {
+            let data = lines.join("\n").into_bytes();
+            writer.secrets(&Secrets { kind: TLS_KEY_LOG, data }).unwrap();
+        };
+        let mut source = capture::open(&root.join(CAPTURE)).unwrap();
+        let mut left = [before, between];
+        for (left, lines) in left.iter_mut().zip([&halves, &second]) {
+            while *left > 0
+                && let Some(packet) = source.next_packet().unwrap()
+            {
+                writer.push(&packet).unwrap();
+                *left -= 1;
+            }
+            secrets(&mut writer, lines);
+        }
+        while let Some(packet) = source.next_packet().unwrap() {
+            writer.push(&packet).unwrap();
+        }
+        writer.finish().unwrap();
+        let (rules, _) = found(&[path.to_str().unwrap()]);
+        assert_eq!(rules, ["WS-C19"], "{before} and {between} packets before them");
     }
-    writer.finish().unwrap();
-    let (rules, evidence) = found(&[path.to_str().unwrap()]);
-    assert_eq!(rules, ["TLS-05"]);
-    assert!(evidence.contains("its secrets were supplied"), "{evidence}");
 }
 
 #[test]

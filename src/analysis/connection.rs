@@ -72,6 +72,7 @@ impl Flow {
             roles: if syn { Roles::Known } else { Roles::Guessed },
             is_forced: context.options.decode_as.iter().any(|port| ports.contains(port)),
             depth: 0,
+            is_decrypted: false,
         });
         let flow = Self {
             client,
@@ -432,7 +433,7 @@ impl Flow {
         // If its beginning was captured, the other side may come late as a whole: clocks differ by more
         // than the connection lasts.
         let comes = self.tcp.is_seen(other) || self.about.started_by == StartedBy::Syn;
-        let waits = comes && acknowledges > self.tcp.next_offset(other);
+        let waits = comes && !self.has_read(other, acknowledges);
         let follows = self.answers.iter().any(|answer| answer.direction == direction);
         (waits || follows) && self.answers.len() < MAX_ANSWERS
     }
@@ -442,13 +443,18 @@ impl Flow {
         let too_many = self.answers.len() >= MAX_ANSWERS;
         while let Some(at) = self.first_answers().into_iter().flatten().find(|at| {
             self.answers.get(*at).is_some_and(|answer| {
-                let other = answer.direction.reverse();
-                too_many || answer.acknowledges <= self.tcp.next_offset(other)
+                too_many || self.has_read(answer.direction.reverse(), answer.acknowledges)
             })
         }) {
             let answer = self.answers.remove(at);
             self.read_answer(&answer, context);
         }
+    }
+
+    /// Whether all bytes of a direction up to an offset are here, and none of them waits itself.
+    fn has_read(&self, direction: Direction, offset: u64) -> bool {
+        let waits = |it: &Answer| it.direction == direction && it.chunk.span().start < offset;
+        offset <= self.tcp.next_offset(direction) && !self.answers.iter().any(waits)
     }
 
     /// The places of the first answer of each direction: those that follow must wait for it, whatever they

@@ -102,6 +102,11 @@ impl Analyzer {
         self.connections.options.keylog.add(text)
     }
 
+    /// Whether there are all secrets of the connection whose `ClientHello` has this random.
+    pub fn has_secrets(&self, client_random: &[u8; 32]) -> bool {
+        self.connections.options.keylog.is_complete(client_random)
+    }
+
     /// How many connections were opened so far.
     pub fn opened(&self) -> u64 {
         self.connections.count

@@ -1,6 +1,7 @@
 //! What is kept to read a part of a conversation again.
 
 use crate::stream::{Direction, PacketId};
+use crate::tls::{SavedSession, Session};
 use crate::websocket::{Compression, History};
 
 /// A place in the TCP stream of a direction at which all layers that transform bytes can be entered.
@@ -44,10 +45,31 @@ pub struct WantedPart {
 #[derive(Clone, Debug)]
 pub(super) enum SavedLayer {
     /// It hands on bytes as they are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing in a tunnel is saved yet"))]
+    #[cfg(test)]
     Tunnel,
+    /// Records of TLS.
+    Records(Box<RecordsState>),
     #[cfg(test)]
     Cipher(CipherState),
+}
+
+/// What is needed to resume between two records of TLS of a direction.
+#[derive(Clone, Debug)]
+pub(super) struct RecordsState {
+    pub(super) session: SavedSession,
+    /// Offset of the next byte that is handed on.
+    pub(super) handed_on: u64,
+}
+
+impl SavedLayer {
+    /// Whether the records of a direction use other keys by now.
+    pub(super) fn differs(&self, session: &Session, direction: Direction) -> bool {
+        match self {
+            #[cfg(test)]
+            Self::Tunnel | Self::Cipher(_) => false,
+            Self::Records(state) => session.differs(direction, &state.session),
+        }
+    }
 }
 
 /// What is needed to resume between two records of a direction.

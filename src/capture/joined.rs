@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Damage, Error, SkippedBlock, SkippedBlocks, printable};
 use super::open::{length, open};
 use super::pcapng::MAX_SECRETS;
+use super::secrets_ahead::secrets_ahead;
 use super::store::FileStore;
 use super::{Packet, PacketSource, Secrets};
 use crate::stream::{PacketId, Timestamp};
@@ -124,6 +125,8 @@ struct JoinedSource {
     files: Vec<FilePackets>,
     secrets: Vec<Secrets>,
     secrets_length: usize,
+    /// Where secrets that come later can be looked for, until that was done.
+    paths: Vec<PathBuf>,
     skipped_blocks: SkippedBlocks,
     /// Bytes of closed files.
     position: u64,
@@ -162,6 +165,7 @@ impl JoinedSource {
             secrets: Vec::new(),
             secrets_length: 0,
             skipped_blocks: SkippedBlocks::default(),
+            paths: files.iter().map(|file| file.path.clone()).collect(),
             position: 0,
             dropped: 0,
             failure: None,
@@ -297,6 +301,11 @@ impl PacketSource for JoinedSource {
 
     fn secrets(&self) -> &[Secrets] {
         &self.secrets
+    }
+
+    fn secrets_ahead(&mut self) -> Vec<Secrets> {
+        let paths = std::mem::take(&mut self.paths);
+        paths.iter().flat_map(|path| secrets_ahead(path)).collect()
     }
 
     fn skipped_blocks(&self) -> &SkippedBlocks {

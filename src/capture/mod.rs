@@ -19,6 +19,7 @@ mod output;
 mod packet_log;
 mod pcapng;
 mod rotation;
+mod secrets_ahead;
 mod spool;
 mod store;
 mod tee;
@@ -71,6 +72,12 @@ pub trait PacketSource {
     /// Whether its format has room for TLS secrets at all.
     fn embeds_secrets(&self) -> bool {
         true
+    }
+
+    /// The TLS secrets embedded anywhere in the capture, if it is a file and was not asked before: it is read
+    /// once more for them.
+    fn secrets_ahead(&mut self) -> Vec<Secrets> {
+        Vec::new()
     }
 
     /// The damaged blocks that were skipped so far.

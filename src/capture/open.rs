@@ -24,7 +24,7 @@ pub fn open(path: &Path) -> Result<Box<dyn PacketSource + Send>, Error> {
     // Opening a directory succeeds on Unix; only reading it fails.
     match file.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(Error::Directory { name }),
-        Ok(_) => open_stream(Box::new(file), &name),
+        Ok(_) => open_reader(Box::new(file), &name, Some(path)),
         Err(cause) => Err(refusal(name, cause)),
     }
 }
@@ -40,6 +40,14 @@ pub fn open_stream(
     reader: Box<dyn Read + Send>,
     name: &str,
 ) -> Result<Box<dyn PacketSource + Send>, Error> {
+    open_reader(reader, name, None)
+}
+
+fn open_reader(
+    reader: Box<dyn Read + Send>,
+    name: &str,
+    path: Option<&Path>,
+) -> Result<Box<dyn PacketSource + Send>, Error> {
     let progress = BytesRead::default();
     let counted = Counted { reader, progress: progress.clone() };
     let mut input = Input::new(Box::new(counted), printable(name), progress);
@@ -47,9 +55,9 @@ pub fn open_stream(
     if let Some(compression) = recognize(input.available()) {
         let (reader, name, progress) = input.into_reader();
         input = Input::new(decompress(compression, reader), name, progress);
-        return capture(input).map_err(before_first_packet);
+        return capture(input, path).map_err(before_first_packet);
     }
-    capture(input)
+    capture(input, path)
 }
 
 /// Returns the length of a file in bytes, as [`PacketSource::position`] counts them.
@@ -60,8 +68,8 @@ pub fn length(path: &Path) -> Option<u64> {
     metadata.is_file().then_some(metadata.len())
 }
 
-/// Reads the header of an uncompressed capture.
-fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
+/// Reads the header of an uncompressed capture; what comes later can be looked for at `path`.
+fn capture(mut input: Input, path: Option<&Path>) -> Result<Box<dyn PacketSource + Send>, Error> {
     input.ensure(MAGIC_LENGTH)?;
     if input.available().is_empty() {
         return Err(Error::Empty { name: input.name().to_owned() });
@@ -70,7 +78,7 @@ fn capture(mut input: Input) -> Result<Box<dyn PacketSource + Send>, Error> {
         return Ok(Box::new(classic::Pcap::open(input, format)?));
     }
     if pcapng::recognize(input.available()) {
-        return Ok(Box::new(pcapng::Pcapng::open(input)?));
+        return Ok(Box::new(pcapng::Pcapng::open(input, path)?));
     }
     input.ensure(SAMPLE_LENGTH)?;
     let first = input.available();

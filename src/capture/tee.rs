@@ -134,6 +134,10 @@ impl PacketSource for Tee {
         self.source.secrets()
     }
 
+    fn secrets_ahead(&mut self) -> Vec<Secrets> {
+        self.source.secrets_ahead()
+    }
+
     fn skipped_blocks(&self) -> &SkippedBlocks {
         self.source.skipped_blocks()
     }

@@ -159,8 +159,8 @@ pub(super) struct SourceArgs {
 
     /// TLS secrets: a key log written by a client or server (SSLKEYLOGFILE)
     ///
-    /// Reports for each TLS connection whether its secrets are available; TLS is not decrypted yet.
-    /// Can be repeated. Secrets embedded in a pcapng file are always used.
+    /// Decrypts the connections of TLS 1.2 and 1.3 whose secrets are in it. Can be repeated. Secrets
+    /// embedded in a pcapng file are always used.
     #[arg(long, value_name = "FILE")]
     keylog: Vec<PathBuf>,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::capture::{OpenedCapture, SourceKind, absent_connection};
 use super::progress::{ProgressIndicator, Scrolling};
 use super::{ExitStatus, Remark, signals};
-use crate::capture::{Packet, PacketSource, Secrets, SkippedBlock, SkippedBlocks};
+use crate::capture::{Packet, PacketSource, SkippedBlock, SkippedBlocks};
 use crate::findings::Reading;
 use crate::journal::Hindsight;
 use crate::pipeline::Pipeline;
@@ -104,7 +104,7 @@ fn read<R: Report>(
 ) -> Result<(), StopReason> {
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
-    let (embeds_secrets, mut secrets) = (opened.source.embeds_secrets(), 0);
+    let embeds_secrets = opened.source.embeds_secrets();
     while packets < opened.count {
         // What is captured live ends by itself, with what had come until then.
         if opened.kind == SourceKind::Stream && opened.stop.load(Ordering::Relaxed) {
@@ -125,8 +125,8 @@ fn read<R: Report>(
             pipeline.learn_sockets(owners, time);
         }
         if embeds_secrets {
-            // They are asked for at the end of a connection: one packet late is early enough.
-            secrets = add_secrets(opened.source.secrets(), secrets, pipeline);
+            // They are needed for the server's answer at the earliest.
+            pipeline.learn_secrets(opened.source.as_mut());
         }
         report.check().map_err(StopReason::Output)?;
         if flushing.is_due(opened.source.as_ref(), end, report) {
@@ -137,17 +137,6 @@ fn read<R: Report>(
         }
     }
     Ok(())
-}
-
-/// Adds the secrets of a capture that come after the first `known` ones. Returns how many there are.
-fn add_secrets(secrets: &[Secrets], known: usize, pipeline: &mut Pipeline) -> usize {
-    for more in secrets.iter().skip(known) {
-        if more.is_key_log() {
-            // What cannot be read in it is of no use, and no failure of ours.
-            pipeline.add_secrets(&more.data).ok();
-        }
-    }
-    secrets.len()
 }
 
 /// Where a packet ends in its file.

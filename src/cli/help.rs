@@ -13,7 +13,7 @@ Shows the WebSocket traffic in a network capture, saved or live.
 wslens reads packets (pcap and pcapng files, optionally compressed with gzip or zstd, standard input, \
 or a network interface), rebuilds the TCP streams, finds the WebSocket connections in them, and shows \
 their handshakes and messages, inflating compressed ones. It only listens; it never sends anything. \
-TLS is not decrypted yet, and WebSocket over HTTP/2 is not decoded yet.";
+TLS is decrypted with its secrets (--keylog). WebSocket over HTTP/2 is not decoded yet.";
 
 /// Examples after the short help.
 pub(super) const AFTER: &str = "\
@@ -76,8 +76,8 @@ Examples
 How to record a capture
   tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
   Start it before the connection is opened: the handshake determines how messages are compressed.
-  -s 0 captures complete packets. wss:// is not decrypted yet: capture where the traffic is not
-  encrypted, for example between a reverse proxy and the application.
+  -s 0 captures complete packets. For wss://, let one side write a key log (SSLKEYLOGFILE) and pass
+  it with --keylog, or capture between a reverse proxy and the application.
 
 How to read a line
     number  time      connection     size              content

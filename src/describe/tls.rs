@@ -53,7 +53,12 @@ pub fn tls_step(seen: &Observation<'_>, after: Option<u64>) -> Option<TlsWords> 
             details: [b" ", bytes].concat(),
             tone: TlsTone::Failure,
         },
-        Observation::Record(_) | Observation::Lost => return None,
+        Observation::Refused(span) => TlsWords {
+            name: "TLS record does not open".to_owned(),
+            details: format!("  {} bytes", span.length()).into_bytes(),
+            tone: TlsTone::Failure,
+        },
+        Observation::Record(_) | Observation::Protocol(..) | Observation::Lost => return None,
     })
 }
 

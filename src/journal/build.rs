@@ -15,6 +15,7 @@ use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, E
 use crate::analysis::{PayloadPacket, Sink, Totals};
 use crate::findings::{ExcludedCause, Finding, Findings, Reading, Revision, Rule};
 use crate::stream::{Direction, Origin, Span};
+use crate::tls;
 use crate::websocket::{Frame, Message, Opcode};
 
 /// Assembles entries.
@@ -46,6 +47,8 @@ pub struct Builder {
     hindsight: Option<Arc<Hindsight>>,
     /// Numbers of its findings that were given with their entry.
     attached: HashSet<u64>,
+    /// The random of the latest `ClientHello`, until somebody asks.
+    client_hello: Option<[u8; 32]>,
 }
 
 /// Whether events are still to come.
@@ -162,6 +165,7 @@ impl Builder {
             stage: Stage::Events,
             hindsight: None,
             attached: HashSet::new(),
+            client_hello: None,
         }
     }
 
@@ -185,6 +189,11 @@ impl Builder {
     /// made late come with the entry that they belong to.
     pub fn set_hindsight(&mut self, hindsight: Arc<Hindsight>) {
         self.hindsight = Some(hindsight);
+    }
+
+    /// The random of the latest `ClientHello` since this was asked last.
+    pub fn take_client_hello(&mut self) -> Option<[u8; 32]> {
+        self.client_hello.take()
     }
 
     /// Receives events, each after the findings about it, and gives entries to a journal.
@@ -270,6 +279,9 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         self.tally.connection(connection, event);
+        if let ConnectionEvent::Tls(_, tls::Observation::ClientHello(hello, _)) = event {
+            self.client_hello = Some(hello.random);
+        }
         if !self.unanswered.is_empty() && !is_part_of_end(event) {
             let unanswered = self.unanswered.take(connection.id);
             self.no_response(unanswered, connection, out);

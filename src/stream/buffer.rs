@@ -30,6 +30,11 @@ impl Buffer {
         &self.bytes
     }
 
+    /// The bytes, to be replaced by as many others: decrypted where they are.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -45,6 +50,13 @@ impl Buffer {
     /// capture.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Drops all bytes, and keeps the memory for those to come.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.pieces.clear();
+        self.dropped = 0;
     }
 
     /// Appends a chunk, which comes after all that is there. Adjacent bytes of one packet are one piece,

@@ -8,6 +8,7 @@
 //! | [`frame`] | WebSocket frames, masked or not, and compressed payloads |
 //! | [`head`] | opening handshakes of HTTP/1.1 |
 //! | [`tls`] | TLS records and certificates |
+//! | [`secure`] | TLS sessions that are encrypted, with their secrets |
 //! | [`packet`] | TCP segments, UDP datagrams, IPv4 and IPv6 with fragments and checksums, Ethernet |
 //! | [`traffic`] | whole TCP connections: sequence numbers, acknowledgements, loss, repetition, endings |
 //! | [`network`] | what happens below and before a connection: refused SYNs, resent segments, ICMP, DNS |
@@ -44,5 +45,13 @@ pub(crate) mod head;
 pub(crate) mod network;
 pub(crate) mod packet;
 pub(crate) mod random;
+pub(crate) mod secure;
 pub(crate) mod tls;
 pub(crate) mod traffic;
+
+/// The bytes that hexadecimal digits stand for; blanks between them are passed over.
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(pair).collect()
+}

@@ -56,11 +56,14 @@ pub(crate) fn hello() -> Vec<u8> {
 
 /// The body of a `ServerHello`.
 fn server_hello_body(version: u16, random: &[u8; 32]) -> Vec<u8> {
+    hello_body(version, random, if version >= 0x0304 { 0x1301 } else { 0xc02f })
+}
+
+fn hello_body(version: u16, random: &[u8; 32], suite: u16) -> Vec<u8> {
     let extensions = match version {
         0x0304.. => extension(43, &version.to_be_bytes()),
         _ => extension(16, b"\x00\x09\x08http/1.1"),
     };
-    let suite: u16 = if version >= 0x0304 { 0x1301 } else { 0xc02f };
     [
         &version.min(0x0303).to_be_bytes()[..],
         random,
@@ -88,6 +91,11 @@ pub(crate) fn resuming_hello() -> Vec<u8> {
 /// A `ServerHello` with this version.
 pub(crate) fn server_hello(version: u16) -> Vec<u8> {
     messages(&[message(2, &server_hello_body(version, &[7; 32]))])
+}
+
+/// A `ServerHello` with this version and cipher suite.
+pub(crate) fn server_hello_with(version: u16, suite: u16) -> Vec<u8> {
+    messages(&[message(2, &hello_body(version, &[7; 32], suite))])
 }
 
 /// A `HelloRetryRequest`, with its random as RFC 8446 §4.1.3 prints it.

@@ -10,7 +10,7 @@ use crate::timeline::collect::{RawBytes, RowCollector, Wanted};
 use crate::timeline::index::ConnectionIndex;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
 use crate::timeline::record::Timeline;
-use crate::timeline::reread::{StreamPart, StreamRange, StreamReader};
+use crate::timeline::reread::{RowStream, StreamPart, StreamRange, StreamReader};
 use crate::timeline::resume_points::{ResumePoint, ResumePoints};
 use crate::timeline::row::{Row, RowId, RowKind};
 use crate::websocket::{Compression, Digest, History, HistoryStart, Opcode};
@@ -139,6 +139,7 @@ impl<'s> Opener<'s> {
             index: timeline.index(row.connection)?,
             fragments: &timeline.fragments,
             direction: row.direction?,
+            stream: stream_of(row.kind),
             store: self.store,
         })
     }
@@ -305,6 +306,14 @@ impl<'s> Opener<'s> {
 impl std::fmt::Debug for Opener<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opener").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The stream that the offsets of a row are about.
+fn stream_of(kind: RowKind) -> RowStream {
+    match kind {
+        RowKind::Tls(_) | RowKind::Conflict | RowKind::Gap => RowStream::Tcp,
+        _ => RowStream::Conversation,
     }
 }
 

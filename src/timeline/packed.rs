@@ -67,6 +67,7 @@ enum RowCode {
     TlsAlert,
     TlsEstablished,
     TlsForeign,
+    TlsRefused,
     Gap,
     SyncLost,
     SyncFound,
@@ -191,6 +192,7 @@ impl PackedRow {
             | RowCode::TlsAlert
             | RowCode::TlsEstablished
             | RowCode::TlsForeign
+            | RowCode::TlsRefused
             | RowCode::Gap
             | RowCode::SyncLost
             | RowCode::SyncFound
@@ -266,6 +268,7 @@ impl PackedRow {
             }
             RowCode::TlsEstablished => RowKind::Tls(TlsStep::Established),
             RowCode::TlsForeign => RowKind::Tls(TlsStep::Foreign),
+            RowCode::TlsRefused => RowKind::Tls(TlsStep::Refused),
             RowCode::Gap => RowKind::Gap,
             RowCode::SyncLost => RowKind::SyncLost,
             RowCode::SyncFound => RowKind::SyncFound,
@@ -321,6 +324,7 @@ fn code(row: &Row) -> (RowCode, u16) {
             }
             TlsStep::Established => (RowCode::TlsEstablished, 0),
             TlsStep::Foreign => (RowCode::TlsForeign, 0),
+            TlsStep::Refused => (RowCode::TlsRefused, 0),
         },
         RowKind::Gap => (RowCode::Gap, 0),
         RowKind::SyncLost => (RowCode::SyncLost, 0),
@@ -479,6 +483,7 @@ mod tests {
             ("alert", RowKind::Tls(TlsStep::Alert(Alert { level: 2, description: 45 }))),
             ("established", RowKind::Tls(TlsStep::Established)),
             ("no TLS", RowKind::Tls(TlsStep::Foreign)),
+            ("a record that does not open", RowKind::Tls(TlsStep::Refused)),
             ("gap", RowKind::Gap),
             ("sync lost", RowKind::SyncLost),
             ("sync found", RowKind::SyncFound),

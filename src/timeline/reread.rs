@@ -20,7 +20,17 @@ pub(super) struct StreamReader<'t> {
     /// Packets of the capture that hold fragments of IP datagrams.
     pub(super) fragments: &'t PacketList,
     pub(super) direction: Direction,
+    pub(super) stream: RowStream,
     pub(super) store: &'t dyn PacketStore,
+}
+
+/// The stream that the offsets of a row are about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum RowStream {
+    /// That of TCP.
+    Tcp,
+    /// That of the conversation.
+    Conversation,
 }
 
 /// Which part of a stream to read.
@@ -94,6 +104,9 @@ impl StreamReader<'_> {
     /// The last place before an offset of the conversation at which the layers that transform its bytes can
     /// be entered.
     pub(super) fn carrier_point(&self, offset: u64) -> Option<&CarrierPoint> {
+        if self.stream == RowStream::Tcp {
+            return None;
+        }
         let points = self.index.carrier_points.get(self.direction);
         let after = points.partition_point(|point| point.handed_on <= offset);
         after.checked_sub(1).and_then(|at| points.get(at))

@@ -20,6 +20,8 @@ pub enum TlsStep {
     Alert(Alert),
     /// Both sides have finished the handshake.
     Established,
+    /// An encrypted record does not open, though others did.
+    Refused,
     /// No TLS, but other bytes.
     Foreign,
 }
@@ -34,8 +36,9 @@ impl TlsStep {
             Observation::Certificate(..) => Self::Certificate,
             Observation::Alert(alert, _) => Self::Alert(*alert),
             Observation::Established(_) => Self::Established,
+            Observation::Refused(_) => Self::Refused,
             Observation::Foreign(..) => Self::Foreign,
-            Observation::Record(_) | Observation::Lost => return None,
+            Observation::Record(_) | Observation::Protocol(..) | Observation::Lost => return None,
         })
     }
 }
@@ -88,7 +91,11 @@ impl TlsRows {
                 TlsContent::Foreign(bytes.get(..MOST_FOREIGN).unwrap_or(bytes).into())
             }
             // The row itself says all of it, or there is none.
-            Observation::Alert(..) | Observation::Record(_) | Observation::Lost => return,
+            Observation::Alert(..)
+            | Observation::Refused(_)
+            | Observation::Protocol(..)
+            | Observation::Record(_)
+            | Observation::Lost => return,
         };
         self.rows.push((id, content));
     }
@@ -106,6 +113,9 @@ impl TlsRows {
         let alone = |seen| Some(TlsSeen { seen, duration: None });
         if let TlsStep::Alert(alert) = step {
             return alone(Observation::Alert(alert, span));
+        }
+        if step == TlsStep::Refused {
+            return alone(Observation::Refused(span));
         }
         let place = self.rows.binary_search_by_key(&row.id, |(id, _)| *id).ok()?;
         let (_, content) = self.rows.get(place)?;

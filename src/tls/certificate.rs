@@ -4,8 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use nom::IResult;
+use nom::Parser;
 use nom::bytes::complete::take;
-use nom::number::complete::be_u24;
+use nom::multi::length_data;
+use nom::number::complete::{be_u8, be_u16, be_u24};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -61,6 +63,18 @@ impl Certificate {
         let (_, mut list) = vector24(body).ok()?;
         let mut certificates = Vec::new();
         while let Ok((left, certificate)) = vector24(list) {
+            certificates.push(certificate);
+            list = left;
+        }
+        let chain = certificates.len();
+        Some(Self { chain, ..Self::parse(certificates.first()?)? })
+    }
+
+    /// Reads the body of a Certificate message of TLS 1.3 (RFC 8446 §4.4.2), as above.
+    pub(super) fn parse_modern_message(body: &[u8]) -> Option<Self> {
+        let (_, (_, mut list)) = (vector8, vector24).parse(body).ok()?;
+        let mut certificates = Vec::new();
+        while let Ok((left, (certificate, _))) = (vector24, vector16).parse(list) {
             certificates.push(certificate);
             list = left;
         }
@@ -126,6 +140,16 @@ fn fits(pattern: &str, name: &str) -> bool {
             .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain)),
         None => pattern.eq_ignore_ascii_case(name),
     }
+}
+
+/// Bytes after their length in one byte.
+fn vector8(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    length_data(be_u8).parse(input)
+}
+
+/// Bytes after their length in two bytes.
+fn vector16(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    length_data(be_u16).parse(input)
 }
 
 /// Bytes after their length in three bytes.

@@ -2,6 +2,7 @@
 
 use super::alert::Alert;
 use super::certificate::Certificate;
+use super::cipher_suite::CipherSuite;
 use super::hello::{ClientHello, ServerHello};
 use super::keylog::KeyLog;
 use super::record::ContentType;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub foreign: Option<Foreign>,
     /// What is known of its secrets, when the connection ends.
     pub known: Known,
+    /// Whether any application data was decrypted.
+    pub is_decrypted: bool,
 }
 
 /// An observation and its position.
@@ -48,6 +51,8 @@ pub struct SideFacts {
     pub bytes: u64,
     /// Records that are encrypted.
     pub protected: u64,
+    /// Records that do not open, though others did.
+    pub refused: u64,
     /// Records that must be application data.
     pub data: u64,
     /// The first of these.
@@ -108,6 +113,12 @@ impl Facts {
             Observation::Certificate(certificate, span) => {
                 self.certificate.get_or_insert_with(|| Seen { what: certificate.clone(), span });
             }
+            Observation::Protocol(protocol, _) => {
+                if let Some(hello) = &mut self.server_hello {
+                    hello.what.protocol = Some(protocol.to_vec());
+                }
+            }
+            Observation::Refused(_) => side.refused = side.refused.saturating_add(1),
             Observation::Alert(alert, span) => {
                 if !alert.is_closure() {
                     let first = self.alerts.get_mut(direction);
@@ -133,6 +144,15 @@ impl Facts {
             Observation::Foreign(bytes, span) => self.add_foreign(direction, bytes, span),
             Observation::Lost => side.is_lost = true,
         }
+    }
+
+    /// Whether records of its version and cipher suite are decrypted if its secrets are known.
+    pub fn is_decryptable(&self) -> bool {
+        self.server_hello.as_ref().is_some_and(|hello| {
+            let suite = CipherSuite::find(hello.what.suite);
+            hello.what.version >= Version::TLS_1_2
+                && suite.is_some_and(|suite| suite.cipher.is_some())
+        })
     }
 
     /// Looks for the secrets of this connection.

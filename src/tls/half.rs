@@ -4,7 +4,7 @@ use super::alert::Alert;
 use super::message::{Message, Messages};
 use super::record::{ContentType, HEADER_LENGTH, Header, RecordHeader, header};
 use super::session::RecordSeen;
-use crate::stream::{Chunk, Gap, Span, length_usize};
+use crate::stream::{Buffer, Chunk, Gap, Span, length_usize};
 
 /// Reads the records of one direction.
 #[derive(Debug, Default)]
@@ -15,6 +15,9 @@ pub(super) struct Half {
     is_cut: bool,
     /// Whether its sender encrypts from here on.
     is_protected: bool,
+    /// What was read of an encrypted record, without its header; `None` if such records are not wanted as a
+    /// whole.
+    body: Option<Buffer>,
     /// Whether a record was seen.
     has_begun: bool,
 }
@@ -37,6 +40,10 @@ struct Open {
     left: usize,
     span: Span,
     alert: [u8; ALERT_LENGTH],
+    /// Whether it is kept as a whole.
+    is_sealed: bool,
+    /// Whether bytes of it are missing.
+    is_cut: bool,
 }
 
 /// What a step found.
@@ -48,6 +55,8 @@ pub(super) enum Step<'a> {
     Alert(Alert, Span),
     /// A record is whole.
     Record(RecordSeen),
+    /// An encrypted record is whole, and can be taken by [`Half::take_body`].
+    Sealed(RecordHeader, RecordSeen),
     /// No record begins here, and none came before: bytes that were held, and those of the chunk.
     Foreign(Vec<u8>, Chunk<'a>),
     /// No record begins here, though some came before.
@@ -63,12 +72,52 @@ impl Default for State {
 impl Half {
     /// Memory taken by a message that is not whole yet, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.messages.memory()
+        self.messages.memory().saturating_add(self.body.as_ref().map_or(0, Buffer::memory))
     }
 
-    /// Gives up a message that is not whole yet, to save memory.
+    /// Gives up a message and an encrypted record that are not whole yet, to save memory.
     pub(super) fn evict(&mut self) {
         self.messages.evict();
+        if let Some(body) = &mut self.body {
+            *body = Buffer::default();
+        }
+        if let State::Body(open) = &mut self.state {
+            open.is_cut = true;
+        }
+    }
+
+    /// Keeps encrypted records as a whole from now on, or no longer.
+    pub(super) fn collect(&mut self, collects: bool) {
+        self.body = if collects { Some(self.body.take().unwrap_or_default()) } else { None };
+    }
+
+    /// The bytes of the record that is whole now.
+    pub(super) fn take_body(&mut self) -> Buffer {
+        self.body.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes bytes back that are no longer needed: their memory is used for the next record.
+    pub(super) fn recycle(&mut self, mut body: Buffer) {
+        body.clear();
+        if let Some(place) = &mut self.body {
+            *place = body;
+        }
+    }
+
+    /// Takes decrypted bytes of messages of the handshake.
+    pub(super) fn push_plain<'a>(&mut self, chunk: Chunk<'a>) -> Option<(Message, Chunk<'a>)> {
+        self.messages.push(chunk)
+    }
+
+    /// Whether it is between two records, with no message begun.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.state, State::Header(_, 0, _)) && self.messages.is_between()
+    }
+
+    /// Reads on between two records of a sender that encrypts.
+    pub(super) fn resume(&mut self) {
+        (self.is_protected, self.has_begun) = (true, true);
+        self.collect(true);
     }
 
     /// Whether a step may find something without further bytes.
@@ -104,6 +153,7 @@ impl Half {
             State::Body(open) if length_usize(gap.length) <= open.left => {
                 open.left = open.left.saturating_sub(length_usize(gap.length));
                 open.span.extend(gap.end(), gap.origin);
+                open.is_cut = true;
                 self.is_cut |= open.header.kind == ContentType::Handshake;
             }
             State::Foreign => {}
@@ -142,8 +192,13 @@ impl Half {
             Header::Whole(header) => {
                 span.extend(part.end(), part.origin);
                 self.has_begun = true;
-                let left = usize::from(header.length);
-                self.state = State::Body(Open { header, left, span, alert: [0; ALERT_LENGTH] });
+                let (left, is_sealed) = (usize::from(header.length), self.seals(header.kind));
+                if let Some(body) = &mut self.body {
+                    body.clear();
+                }
+                let alert = [0; ALERT_LENGTH];
+                let open = Open { header, left, span, alert, is_sealed, is_cut: false };
+                self.state = State::Body(open);
             }
         }
         (Step::Nothing, chunk.skip(part.bytes.len()))
@@ -153,7 +208,11 @@ impl Half {
         let part = chunk.take(open.left);
         let mut taken = part.bytes.len();
         let mut step = Step::Nothing;
-        if open.header.kind == ContentType::Handshake && !self.is_protected && !self.is_cut {
+        if open.is_sealed {
+            if let Some(body) = self.body.as_mut().filter(|_| !open.is_cut) {
+                body.push(part);
+            }
+        } else if open.header.kind == ContentType::Handshake && !self.is_protected && !self.is_cut {
             if let Some((message, left)) = self.messages.push(part) {
                 taken = taken.saturating_sub(left.bytes.len());
                 step = Step::Message(message);
@@ -185,13 +244,30 @@ impl Half {
             ContentType::Alert => open.alert().is_none(),
             ContentType::Handshake | ContentType::Heartbeat => self.is_protected,
         };
-        Step::Record(RecordSeen {
+        let record = RecordSeen {
             kind,
             length: open.header.length,
             is_protected,
             is_data: false,
             span: open.span,
-        })
+        };
+        if open.is_sealed && !open.is_cut {
+            Step::Sealed(open.header, record)
+        } else {
+            Step::Record(record)
+        }
+    }
+
+    /// Whether a record that begins now is encrypted and wanted as a whole.
+    fn seals(&self, kind: ContentType) -> bool {
+        let is_encrypted = match kind {
+            ContentType::ApplicationData => true,
+            ContentType::Alert | ContentType::Handshake | ContentType::Heartbeat => {
+                self.is_protected
+            }
+            ContentType::ChangeCipherSpec => false,
+        };
+        self.body.is_some() && is_encrypted
     }
 }
 
@@ -200,6 +276,7 @@ impl Open {
     fn alert(&self) -> Option<Alert> {
         let [level, description] = self.alert;
         let is_clear = self.header.kind == ContentType::Alert
+            && !self.is_sealed
             && usize::from(self.header.length) == ALERT_LENGTH;
         is_clear.then_some(Alert { level, description })
     }

@@ -44,6 +44,35 @@ pub struct ServerHello {
     /// Whether it chose a key that both sides had before, so that no certificate is sent (RFC 8446
     /// §2.2). Sessions of TLS 1.2 and older are resumed without saying so.
     pub resumed: bool,
+    /// Chosen at random; keys of TLS 1.2 depend on it.
+    pub random: [u8; 32],
+    /// Whether blocks are encrypted before they are authenticated (RFC 7366).
+    pub encrypts_then_macs: bool,
+}
+
+/// What a server agreed to after its `ServerHello` (`EncryptedExtensions`, RFC 8446 §4.3.1).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct EncryptedExtensions {
+    /// The application protocol (ALPN).
+    pub(super) protocol: Option<Vec<u8>>,
+    /// Whether it accepts what the client sent before it had answered.
+    pub(super) early_data: bool,
+}
+
+impl EncryptedExtensions {
+    /// Parses the body of the message.
+    pub(super) fn parse(body: &[u8]) -> Self {
+        let mut found = Self::default();
+        let content = vector16(body).map_or(&[][..], |(_, content)| content);
+        for (kind, content) in Extensions(content) {
+            match kind {
+                ALPN => found.protocol = protocols(content).into_iter().next(),
+                EARLY_DATA => found.early_data = true,
+                _ => {}
+            }
+        }
+        found
+    }
 }
 
 impl ClientHello {
@@ -83,12 +112,13 @@ impl ServerHello {
         let (_, ((version, random), suite, _, extensions)) =
             (fixed, be_u16, be_u8, opt(vector16)).parse(body).ok()?;
         let retry = random == RETRY_RANDOM;
-        let mut hello = Self { version, suite, protocol: None, retry, resumed: false };
+        let mut hello = Self { version, suite, retry, random, ..Self::default() };
         for (kind, content) in Extensions(extensions.unwrap_or_default()) {
             match (kind, content) {
                 (SUPPORTED_VERSIONS, [_, _]) => hello.version = Version(big_endian(content)),
                 (ALPN, _) => hello.protocol = protocols(content).into_iter().next(),
                 (PRE_SHARED_KEY, _) => hello.resumed = true,
+                (ENCRYPT_THEN_MAC, _) => hello.encrypts_then_macs = true,
                 _ => {}
             }
         }
@@ -171,6 +201,7 @@ pub const MOST_LISTED: usize = 16;
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
 const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use super::crypto::wipe;
+
 /// The secrets of many connections, found by the random of their `ClientHello`.
 ///
 /// Its debug form shows no secret.
@@ -23,6 +25,12 @@ pub struct LoggedSecret {
     pub label: &'static str,
     /// The secret itself.
     pub secret: Vec<u8>,
+}
+
+impl Drop for LoggedSecret {
+    fn drop(&mut self) {
+        wipe(&mut self.secret);
+    }
 }
 
 /// Why a text is not a key log.
@@ -70,6 +78,21 @@ impl KeyLog {
     /// The secrets of the connection whose `ClientHello` has this random; empty if there are none.
     pub fn secrets(&self, client_random: &[u8; 32]) -> &[LoggedSecret] {
         self.secrets.get(client_random).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there is all that decrypting that connection needs.
+    pub fn is_complete(&self, client_random: &[u8; 32]) -> bool {
+        let has = |label| self.secret(client_random, label).is_some();
+        has(MASTER_SECRET)
+            || [CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_APPLICATION, SERVER_APPLICATION]
+                .into_iter()
+                .all(has)
+    }
+
+    /// One secret of that connection.
+    pub(super) fn secret(&self, client_random: &[u8; 32], label: &str) -> Option<&[u8]> {
+        let secrets = self.secrets(client_random).iter();
+        secrets.filter(|it| it.label == label).map(|it| it.secret.as_slice()).next()
     }
 
     /// Whether anybody gave a log, with secrets in it or not.
@@ -124,15 +147,33 @@ fn hex(text: &[u8]) -> Option<Vec<u8>> {
 
 /// What secrets are called (draft-ietf-tls-keylogfile): those of TLS 1.2, then those of TLS 1.3.
 const LABELS: [&str; 8] = [
-    "CLIENT_RANDOM",
-    "CLIENT_EARLY_TRAFFIC_SECRET",
+    MASTER_SECRET,
+    CLIENT_EARLY,
     "EARLY_EXPORTER_SECRET",
-    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-    "CLIENT_TRAFFIC_SECRET_0",
-    "SERVER_TRAFFIC_SECRET_0",
+    CLIENT_HANDSHAKE,
+    SERVER_HANDSHAKE,
+    CLIENT_APPLICATION,
+    SERVER_APPLICATION,
     "EXPORTER_SECRET",
 ];
+
+/// The master secret of TLS 1.2.
+pub(super) const MASTER_SECRET: &str = "CLIENT_RANDOM";
+
+/// Protects what a client sends before the server has answered.
+pub(super) const CLIENT_EARLY: &str = "CLIENT_EARLY_TRAFFIC_SECRET";
+
+/// Protects the client's part of the handshake.
+pub(super) const CLIENT_HANDSHAKE: &str = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+
+/// Protects the server's part of the handshake.
+pub(super) const SERVER_HANDSHAKE: &str = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+
+/// Protects what the client sends after the handshake, until its first `KeyUpdate`.
+pub(super) const CLIENT_APPLICATION: &str = "CLIENT_TRAFFIC_SECRET_0";
+
+/// Protects what the server sends after the handshake, until its first `KeyUpdate`.
+pub(super) const SERVER_APPLICATION: &str = "SERVER_TRAFFIC_SECRET_0";
 
 /// The longest secret, in bytes; those of today have at most 48.
 const MAX_SECRET: usize = 64;

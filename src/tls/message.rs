@@ -49,13 +49,24 @@ impl Messages {
         }
     }
 
+    /// Whether no message is under way.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.state, State::Header(_, 0, _))
+    }
+
     /// Takes some bytes of records of the handshake, which continue the last ones; returns the
     /// first message that they complete and what is left.
     pub(super) fn push<'a>(&mut self, chunk: Chunk<'a>) -> Option<(Message, Chunk<'a>)> {
         let mut chunk = chunk;
         while !chunk.bytes.is_empty() {
             chunk = match std::mem::take(&mut self.state) {
-                State::Header(bytes, have, span) => self.header(bytes, have, span, chunk),
+                State::Header(bytes, have, span) => {
+                    let (left, message) = self.header(bytes, have, span, chunk);
+                    if let Some(message) = message {
+                        return Some((message, left));
+                    }
+                    left
+                }
                 State::Skip(left) => {
                     let taken = left.min(chunk.bytes.len());
                     if left > taken {
@@ -85,7 +96,7 @@ impl Messages {
         have: usize,
         mut span: Span,
         chunk: Chunk<'a>,
-    ) -> Chunk<'a> {
+    ) -> (Chunk<'a>, Option<Message>) {
         let part = chunk.take(HEADER_LENGTH.saturating_sub(have));
         if have == 0 {
             span = Span::at(part.offset, part.origin);
@@ -97,19 +108,33 @@ impl Messages {
         let have = have.saturating_add(part.bytes.len());
         let [kind, high, middle, low] = bytes;
         let length = length_usize(u64::from(u32::from_be_bytes([0, high, middle, low])));
+        let left = chunk.skip(part.bytes.len());
+        if have == HEADER_LENGTH && length == 0 {
+            let message = Message { kind, body: Vec::new(), span };
+            return (left, is_of_interest(kind).then_some(message));
+        }
         self.state = if have < HEADER_LENGTH {
             State::Header(bytes, have, span)
-        } else if !is_of_interest(kind) || length > MAX_MESSAGE || length == 0 {
-            if length == 0 { State::default() } else { State::Skip(length) }
+        } else if !is_of_interest(kind) || length > MAX_MESSAGE {
+            State::Skip(length)
         } else {
             State::Body(Message { kind, body: Vec::new(), span }, length)
         };
-        chunk.skip(part.bytes.len())
+        (left, None)
     }
 }
 
 fn is_of_interest(kind: u8) -> bool {
-    matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE)
+    matches!(
+        kind,
+        CLIENT_HELLO
+            | SERVER_HELLO
+            | END_OF_EARLY_DATA
+            | ENCRYPTED_EXTENSIONS
+            | CERTIFICATE
+            | FINISHED
+            | KEY_UPDATE
+    )
 }
 
 /// The message that a client begins with (RFC 8446 §4).
@@ -118,8 +143,20 @@ pub(super) const CLIENT_HELLO: u8 = 1;
 /// The message that a server answers with.
 pub(super) const SERVER_HELLO: u8 = 2;
 
+/// The message after the last data that a client sends before the server has answered (RFC 8446 §4.5).
+pub(super) const END_OF_EARLY_DATA: u8 = 5;
+
+/// The message with what TLS 1.3 does not show in the `ServerHello` (RFC 8446 §4.3.1).
+pub(super) const ENCRYPTED_EXTENSIONS: u8 = 8;
+
 /// The message with a chain of certificates.
 pub(super) const CERTIFICATE: u8 = 11;
+
+/// The message that ends the handshake for its sender.
+pub(super) const FINISHED: u8 = 20;
+
+/// The message after which its sender uses the next keys (RFC 8446 §4.6.3).
+pub(super) const KEY_UPDATE: u8 = 24;
 
 /// Bytes before the body of a message: its type, and its length in three bytes.
 const HEADER_LENGTH: usize = 4;

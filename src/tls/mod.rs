@@ -5,22 +5,29 @@
 
 pub mod alert;
 mod certificate;
+mod cipher_suite;
+mod crypto;
+mod decryptor;
+mod early_data;
 mod facts;
 mod half;
 mod hello;
+mod key_schedule;
 mod keylog;
 mod message;
+mod plaintext;
+mod protection;
 mod record;
 mod session;
-mod suite;
 mod version;
 
 pub use alert::Alert;
 pub use certificate::{Certificate, CertificateName, MOST_NAMES};
+pub use cipher_suite::suite_name;
 pub use facts::{Facts, Foreign, Known, LastRecord, MOST_FOREIGN, Seen, SideFacts};
 pub use hello::{ClientHello, MOST_LISTED, ServerHello};
 pub use keylog::{KeyLog, KeyLogError, LoggedSecret};
+pub use plaintext::{Missing, PlainRecord};
 pub use record::{ContentType, begins_record, is_client_hello, may_begin_record};
-pub use session::{Observation, RecordSeen, Session};
-pub use suite::suite_name;
+pub use session::{Observation, RecordSeen, SavedSession, Session, SessionEvent};
 pub use version::Version;

@@ -16,6 +16,15 @@ pub(super) struct RecordHeader {
     pub(super) length: u16,
 }
 
+impl RecordHeader {
+    /// The header as it was sent.
+    pub(super) fn to_wire(self) -> [u8; HEADER_LENGTH] {
+        let [[major, minor], [high, low]] =
+            [self.version.0.to_be_bytes(), self.length.to_be_bytes()];
+        [self.kind.to_wire(), major, minor, high, low]
+    }
+}
+
 /// The content type that a record declares. In TLS 1.3 all encrypted records are application data.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ContentType {
@@ -32,7 +41,18 @@ pub enum ContentType {
 }
 
 impl ContentType {
-    fn from_wire(byte: u8) -> Option<Self> {
+    /// The number of the type.
+    fn to_wire(self) -> u8 {
+        match self {
+            Self::ChangeCipherSpec => 20,
+            Self::Alert => 21,
+            Self::Handshake => HANDSHAKE,
+            Self::ApplicationData => 23,
+            Self::Heartbeat => 24,
+        }
+    }
+
+    pub(super) fn from_wire(byte: u8) -> Option<Self> {
         Some(match byte {
             20 => Self::ChangeCipherSpec,
             21 => Self::Alert,

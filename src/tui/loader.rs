@@ -237,7 +237,6 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
     let mut asked = Timestamp(0);
     // Said once.
     let mut full = false;
-    let mut secrets = 0;
     while count < source.count {
         if shared.is_over() {
             return Ok(stopped);
@@ -263,13 +262,7 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             asked = time;
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
         }
-        for more in source.packets.secrets().iter().skip(secrets) {
-            secrets = secrets.saturating_add(1);
-            if more.is_key_log() {
-                // What cannot be read in it is of no use, and no failure of ours.
-                pipeline.add_secrets(&more.data).ok();
-            }
-        }
+        pipeline.learn_secrets(source.packets.as_mut());
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             let spool = source.spool.as_ref().map(PacketLog::spool);
             if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {

@@ -3,7 +3,7 @@
 use super::cut_heads::{CutHeads, CutResponse, continues_head, is_whole_head, may_ask_for_upgrade};
 use super::next::{Next, NextLayer, StackStart, Successor, ignore};
 use super::stray;
-use super::tls::{Tls, note_answer_in_tls};
+use super::tls::{self, note_answer_in_tls};
 use super::tunnel;
 use super::websocket::{UNNEGOTIATED, WebSocket, is_convincing, negotiated};
 use crate::analysis::context::Context;
@@ -231,11 +231,12 @@ impl Http {
             }
         };
         let mut held = std::mem::take(&mut self.answer);
-        let head = held.split_off(strays);
+        let mut head = held.split_off(strays);
         stray::report(direction, StrayPlace::BeforeResponse, &held, connection, context);
-        // The chunk is the last of these; what comes before it is the beginning of the status line.
-        let pieces = head.chunks().count();
-        for piece in head.chunks().take(pieces.saturating_sub(1)) {
+        // What comes before the chunk is the beginning of the status line. One packet may carry both.
+        let earlier = head.bytes().len().saturating_sub(chunk.bytes.len());
+        let _: bool = head.truncate(earlier);
+        for piece in head.chunks() {
             self.decoder.push(direction, piece, &mut |_| {});
         }
         Answer::Head(chunk.skip(strays.saturating_sub(before)))
@@ -270,7 +271,7 @@ impl Http {
             return Successor { held: held.into(), ..Successor::new(layer) }.into();
         }
         if begins_record(&beginning) && direction == Direction::ClientToServer {
-            return match Tls::start(direction, &beginning, start.roles, connection) {
+            return match tls::start(direction, &beginning, start, connection) {
                 Next::Become(mut successor) => {
                     successor.held = held.into();
                     Next::Become(successor)

@@ -58,7 +58,7 @@ enum Layer {
     /// A tunnel of an HTTP proxy, and what is in it.
     Tunnel(Box<Tunnel<Stack>>),
     /// Records of TLS.
-    Tls(Box<Tls>),
+    Tls(Box<Tls<Stack>>),
     /// Frames of which one direction or both have not begun.
     FirstFrames(Box<FirstFrames>),
     /// Frames.
@@ -91,7 +91,8 @@ impl Stack {
         part: WantedPart,
         settings: Settings,
     ) -> Self {
-        let start = StackStart { roles: Roles::Known, is_forced: false, depth: 0 };
+        let start =
+            StackStart { roles: Roles::Known, is_forced: false, depth: 0, is_decrypted: false };
         let layer = match how {
             Reread::Frames(compression, history) => {
                 Layer::WebSocket(WebSocket::resume(part.direction, compression, history, settings))
@@ -295,13 +296,14 @@ impl Carried for Stack {
             Layer::Opening(opening) => opening.finish(connection, context),
             Layer::Socks(socks) => socks.finish(connection, context),
             Layer::Tunnel(tunnel) => tunnel.finish(connection, context),
+            Layer::Tls(tls) => tls.finish(connection, context),
             Layer::RereadRow(row) => row.inner.finish(connection, context),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.finish(connection, context),
             Layer::Probe(_) if connection.nature == Nature::Unknown && !connection.is_undecided => {
                 connection.nature = Nature::Other;
             }
-            Layer::Probe(_) | Layer::Start | Layer::Tls(_) | Layer::Ignored => {}
+            Layer::Probe(_) | Layer::Start | Layer::Ignored => {}
         }
         self.replace(Layer::Ignored, context);
     }
@@ -351,10 +353,9 @@ impl Carried for Stack {
             | Layer::Probe(_)
             | Layer::RereadRow(_)
             | Layer::Ignored => false,
-            Layer::Start | Layer::Opening(_) | Layer::Socks(_) | Layer::Http(_) | Layer::Tls(_) => {
-                true
-            }
+            Layer::Start | Layer::Opening(_) | Layer::Socks(_) | Layer::Http(_) => true,
             Layer::Tunnel(tunnel) => tunnel.reads_in_turn(),
+            Layer::Tls(tls) => tls.reads_in_turn(),
             #[cfg(test)]
             Layer::Cipher(cipher) => cipher.reads_in_turn(),
         }
@@ -371,7 +372,7 @@ impl Layer {
             NextLayer::FirstFrames(frames) => Self::FirstFrames(Box::new(FirstFrames::new(frames))),
             NextLayer::Http => Self::Http(Box::default()),
             NextLayer::Tunnel(start) => Self::Tunnel(Box::new(Tunnel { inner: Stack::new(start) })),
-            NextLayer::Tls => Self::Tls(Box::default()),
+            NextLayer::Tls(start) => Self::Tls(Box::new(Tls::new(Stack::new(start)))),
             NextLayer::WebSocket(frames) => Self::WebSocket(frames),
             #[cfg(test)]
             NextLayer::Cipher(map, start) => {
@@ -383,10 +384,15 @@ impl Layer {
 
 impl SavedLayer {
     /// The layer as it was, with what it carries.
-    #[cfg_attr(not(test), expect(unused_variables, reason = "for layers that transform bytes"))]
     fn carry(&self, direction: Direction, inner: Stack) -> Stack {
         match *self {
+            #[cfg(test)]
             Self::Tunnel => inner,
+            Self::Records(ref state) => {
+                let start = inner.start;
+                let tls = Tls::resume(direction, state, inner);
+                Stack { layer: Layer::Tls(Box::new(tls)), start }
+            }
             #[cfg(test)]
             Self::Cipher(state) => {
                 let start = inner.start;

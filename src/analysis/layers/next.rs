@@ -14,6 +14,8 @@ pub(in crate::analysis) struct StackStart {
     pub(in crate::analysis) is_forced: bool,
     /// How many stacks it is in.
     pub(in crate::analysis) depth: u8,
+    /// Whether its bytes were decrypted.
+    pub(in crate::analysis) is_decrypted: bool,
 }
 
 /// Whether it is known who the client is.
@@ -68,8 +70,8 @@ pub(super) enum NextLayer {
     Http,
     /// A tunnel, and what is known where the stack in it begins.
     Tunnel(StackStart),
-    /// Records of TLS.
-    Tls,
+    /// Records of TLS, and what is known where the stack in them begins.
+    Tls(StackStart),
     /// Frames that have not begun.
     FirstFrames(WebSocket),
     /// Frames.

@@ -4,7 +4,7 @@
 use super::http::Http;
 use super::next::{Next, NextLayer, StackStart, ignore};
 use super::stray;
-use super::tls::Tls;
+use super::tls;
 use super::websocket::{UNNEGOTIATED, WebSocket};
 use crate::analysis::context::Context;
 use crate::analysis::event::{
@@ -134,7 +134,7 @@ impl Opening {
                     }
                 }
                 Beginning::Tls => {
-                    let next = Tls::start(direction, bytes, start.roles, connection);
+                    let next = tls::start(direction, bytes, start, connection);
                     self.report_greeting(connection, context);
                     return self.hand_over(next, chunk);
                 }
@@ -168,7 +168,7 @@ impl Opening {
     ) -> Next {
         let bytes = self.held.server.bytes();
         if begins_record(bytes) {
-            let next = Tls::start(Direction::ServerToClient, bytes, start.roles, connection);
+            let next = tls::start(Direction::ServerToClient, bytes, start, connection);
             return self.hand_over(next, chunk);
         }
         let is_response = looks_like_response(bytes) == Match::Yes;

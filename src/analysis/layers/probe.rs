@@ -3,7 +3,7 @@
 use super::http::Http;
 use super::next::{Next, NextLayer, Roles, StackStart, Successor, ignore};
 use super::opening::http2;
-use super::tls::Tls;
+use super::tls;
 use super::websocket::WebSocket;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Nature, Recognition, TcpState};
@@ -103,7 +103,7 @@ impl Probe {
                 let swaps_roles = direction != sender;
                 Successor { swaps_roles, ..Successor::new(Http::start(connection)) }.into()
             }
-            None => Tls::start(direction, chunk.bytes, start.roles, connection),
+            None => tls::start(direction, chunk.bytes, start, connection),
         })
     }
 

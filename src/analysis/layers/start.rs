@@ -3,7 +3,7 @@
 use super::http::Http;
 use super::next::{Next, NextLayer, Roles, StackStart};
 use super::opening::http2;
-use super::tls::Tls;
+use super::tls;
 use crate::analysis::event::Connection;
 use crate::http::{HeadStart, Match, begins_http2, find_head};
 use crate::stream::{Chunk, Direction};
@@ -21,7 +21,7 @@ pub(super) fn choose(
         return super::cipher::start(start, connection);
     }
     if begins_record(chunk.bytes) {
-        return Tls::start(direction, chunk.bytes, start.roles, connection);
+        return tls::start(direction, chunk.bytes, start, connection);
     }
     if begins_http2(chunk.bytes) == Match::Yes && start.roles == Roles::Guessed {
         return http2(connection);

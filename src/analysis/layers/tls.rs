@@ -1,44 +1,90 @@
-//! Records of TLS: what they show of themselves goes into events and facts, the rest is ignored.
+//! Records of TLS: what they show of themselves goes into events and facts; what they carry, if it can be
+//! decrypted, into a stack of its own.
 
-use super::next::{Next, NextLayer, Roles, Successor, ignore};
+use super::carried::Carried;
+use super::next::{Change, Next, NextLayer, Roles, StackStart, Successor, ignore};
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature, Transport};
-use crate::analysis::sink::Sink;
-use crate::stream::{Chunk, Direction, Gap, Origin, length_u64};
-use crate::tls::{self, Observation, Session, begins_record, is_client_hello};
+use crate::analysis::offsets::OffsetMap;
+use crate::analysis::saved::{CarrierPoint, RecordsState, SavedLayer};
+use crate::analysis::sink::{PayloadPacket, Sink};
+use crate::stream::{Chunk, Direction, Gap, GapCause, Origin, PacketId, PerDirection, length_u64};
+use crate::tls::{
+    self, KeyLog, Missing, Observation, PlainRecord, SavedSession, Session, SessionEvent,
+    begins_record, is_client_hello,
+};
 
-/// TLS without its secrets.
-#[derive(Debug, Default)]
-pub(super) struct Tls {
+/// Records of TLS, and what they carry.
+#[derive(Debug)]
+pub(super) struct Tls<C> {
     session: Session,
+    content: Content<C>,
     /// Memory taken by what it keeps, as the budget knows it.
     kept: usize,
 }
 
-impl Tls {
-    /// Begins to read records, if their beginning was captured.
-    pub(super) fn start(
-        direction: Direction,
-        beginning: &[u8],
-        roles: Roles,
-        connection: &mut Connection,
-    ) -> Next {
-        connection.transport = Transport::Tls;
-        if roles == Roles::Guessed && !is_client_hello(beginning) {
-            return ignore(connection, Nature::Unreadable);
-        }
-        if connection.nature != Nature::UpgradeRequested {
-            connection.nature = Nature::Unreadable;
-        }
-        connection.tls = Some(Box::default());
-        let swaps_roles = roles == Roles::Guessed && direction == Direction::ServerToClient;
-        Successor { swaps_roles, ..Successor::new(NextLayer::Tls) }.into()
+/// What the records carry, and its positions.
+#[derive(Debug)]
+struct Content<C> {
+    inner: C,
+    halves: PerDirection<PlainHalf>,
+    /// Its place in the offsets of the carrier, once something was decrypted.
+    map: Option<usize>,
+}
+
+/// What was decrypted of a direction.
+#[derive(Debug, Default)]
+struct PlainHalf {
+    /// Offset of the next byte of what is carried: the first has that of the record that it was in.
+    next: Option<u64>,
+    /// Where reading can be resumed, as it was saved last.
+    point: Option<CarrierPoint>,
+}
+
+/// Begins to read records, if their beginning was captured.
+pub(super) fn start(
+    direction: Direction,
+    beginning: &[u8],
+    outer: StackStart,
+    connection: &mut Connection,
+) -> Next {
+    connection.transport = Transport::Tls;
+    if outer.is_decrypted {
+        // TLS in TLS is not followed.
+        return ignore(connection, Nature::Unreadable);
+    }
+    if outer.roles == Roles::Guessed && !is_client_hello(beginning) {
+        return ignore(connection, Nature::Unreadable);
+    }
+    if connection.nature != Nature::UpgradeRequested {
+        connection.nature = Nature::Unreadable;
+    }
+    connection.tls = Some(Box::default());
+    let swaps_roles = outer.roles == Roles::Guessed && direction == Direction::ServerToClient;
+    let depth = outer.depth.saturating_add(1);
+    let inner = StackStart { roles: Roles::Known, depth, is_decrypted: true, ..outer };
+    Successor { swaps_roles, ..Successor::new(NextLayer::Tls(inner)) }.into()
+}
+
+impl<C: Carried> Tls<C> {
+    /// Begins with the first record of each direction.
+    pub(super) fn new(inner: C) -> Self {
+        let content = Content { inner, halves: PerDirection::default(), map: None };
+        Self { session: Session::default(), content, kept: 0 }
+    }
+
+    /// Resumes between two records of a direction.
+    pub(super) fn resume(direction: Direction, state: &RecordsState, inner: C) -> Self {
+        let mut tls = Self::new(inner);
+        tls.session = Session::resume(direction, &state.session);
+        tls.content.halves.get_mut(direction).next = Some(state.handed_on);
+        tls
     }
 
     /// Reads the next bytes of a direction as records.
     ///
-    /// Once the handshake is done and both sides talk, nothing more is to be learned without secrets: the
-    /// rest is ignored.
+    /// If nothing can be decrypted, nothing more is to be learned once the handshake is done and both sides talk:
+    /// the rest is ignored.
     pub(super) fn push<S: Sink>(
         &mut self,
         direction: Direction,
@@ -46,31 +92,28 @@ impl Tls {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        self.session.push(direction, chunk, &mut |seen| {
-            tls_event(connection, direction, chunk.origin, &seen, context.sink);
-        });
+        let log = &context.options.keylog;
+        let mut left = chunk;
+        self.content.note_packet(direction, chunk.origin.packet, connection, context);
+        while self.session.is_ready(direction, left) {
+            let Self { session, content, .. } = self;
+            if session.is_between(direction) {
+                content.save_point(session, direction, left, connection, context);
+            }
+            left = session.step(direction, left, log, &mut |event| match event {
+                SessionEvent::Seen(seen) => {
+                    tls_event(connection, direction, chunk.origin, &seen, context.sink);
+                }
+                SessionEvent::Data(direction, record) => {
+                    content.push(direction, record, connection, context);
+                }
+            });
+        }
         self.account(context);
         if self.session.is_settled() {
             return ignore(connection, Nature::Unreadable);
         }
-        Next::Stay
-    }
-
-    /// Drops messages of the handshake that are not whole, to save memory.
-    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
-        self.session.evict();
-        self.account(context);
-    }
-
-    /// Memory taken by what it keeps, in bytes, as the budget knows it.
-    pub(super) fn kept(&self) -> usize {
-        self.kept
-    }
-
-    /// Reports to the budget what it keeps now.
-    fn account<S>(&mut self, context: &mut Context<'_, S>) {
-        let kept = self.session.memory();
-        context.budget().account(&mut self.kept, kept);
+        if self.content.inner.is_ignored() { Next::Ignore } else { Next::Stay }
     }
 
     pub(super) fn gap<S: Sink>(
@@ -80,11 +123,152 @@ impl Tls {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        self.session.gap(direction, gap, &mut |seen| {
-            tls_event(connection, direction, gap.origin, &seen, context.sink);
+        self.session.gap(direction, gap, &mut |event| {
+            if let SessionEvent::Seen(seen) = event {
+                tls_event(connection, direction, gap.origin, &seen, context.sink);
+            }
         });
         Next::Stay
     }
+
+    pub(super) fn finish<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        self.content.inner.finish(connection, context);
+    }
+
+    /// Drops what is not whole, to save memory.
+    pub(super) fn evict<S>(&mut self, context: &mut Context<'_, S>) {
+        self.session.evict();
+        self.content.inner.evict(context);
+        self.account(context);
+    }
+
+    /// Memory taken by what it keeps, in bytes, as the budget knows it.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.saturating_add(self.content.inner.kept())
+    }
+
+    pub(super) fn reads_in_turn(&self) -> bool {
+        self.session.reads_in_turn() || self.content.inner.reads_in_turn()
+    }
+
+    /// Reports to the budget what it keeps now.
+    fn account<S>(&mut self, context: &mut Context<'_, S>) {
+        let kept = self.session.memory();
+        context.budget().account(&mut self.kept, kept);
+    }
+}
+
+impl<C: Carried> Content<C> {
+    /// Hands on what was decrypted.
+    fn push<S: Sink>(
+        &mut self,
+        direction: Direction,
+        record: &PlainRecord,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        let map = *self.map.get_or_insert_with(|| add_map(connection));
+        if let Some(tls) = &mut connection.tls {
+            tls.is_decrypted = true;
+        }
+        let half = self.halves.get_mut(direction);
+        let span = record.span();
+        if half.next.is_none()
+            && let Some(before) = record.before()
+        {
+            half.save(before.clone(), (span.start, span.start), span.first.packet);
+            half.report(direction, connection, context);
+        }
+        let next = *half.next.get_or_insert(span.start);
+        let missing = match record.missing() {
+            Missing::Nothing => 0,
+            Missing::Bytes(length) | Missing::UpTo(length) => length,
+        };
+        let offset = next.saturating_add(missing);
+        let end = offset.saturating_add(length_u64(record.length()));
+        half.next = Some(end);
+        if missing > 0 {
+            let (cause, origin) = (GapCause::Acknowledged, span.first);
+            let gap = Gap { offset: next, length: missing, cause, origin };
+            let _: Change = self.inner.gap(direction, gap, connection, context);
+        }
+        if let Some(map) = connection.carrier.offsets.get_mut(map) {
+            map.begin(direction, next);
+            map.record(direction, end, span.end);
+        }
+        record.for_each(offset, |chunk| {
+            self.inner.push(direction, chunk, connection, context);
+        });
+    }
+
+    /// Saves the place before a record, now and then.
+    fn save_point<S: Sink>(
+        &mut self,
+        session: &Session,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        let half = self.halves.get_mut(direction);
+        let (Some(next), Some(point)) = (half.next, &half.point) else { return };
+        let is_due = chunk.offset >= point.offset.saturating_add(POINT_DISTANCE)
+            || point.layers.first().is_none_or(|layer| layer.differs(session, direction));
+        if is_due {
+            half.save(session.save(direction), (chunk.offset, next), chunk.origin.packet);
+            half.report(direction, connection, context);
+        }
+    }
+
+    /// Notes that a packet has bytes after the place that was saved last.
+    fn note_packet<S: Sink>(
+        &mut self,
+        direction: Direction,
+        packet: PacketId,
+        connection: &Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        let half = self.halves.get_mut(direction);
+        if let Some(point) = &mut half.point
+            && packet < point.first
+        {
+            point.first = packet;
+            half.report(direction, connection, context);
+        }
+    }
+}
+
+impl PlainHalf {
+    /// Notes a place at which reading can be resumed: its offset, and that in what is carried.
+    fn save(&mut self, session: SavedSession, (offset, handed_on): (u64, u64), first: PacketId) {
+        let state = RecordsState { session, handed_on };
+        let layers = vec![SavedLayer::Records(Box::new(state))];
+        self.point = Some(CarrierPoint { offset, handed_on, first, layers });
+    }
+
+    /// Hands on that place.
+    fn report<S: Sink>(
+        &self,
+        direction: Direction,
+        connection: &Connection,
+        context: &mut Context<'_, S>,
+    ) {
+        if let Some(point) = &self.point {
+            let boundary = PayloadPacket::Boundary(connection, direction, point);
+            context.sink.payload_packet(boundary);
+        }
+    }
+}
+
+/// Begins to note the positions of what is carried. Gives the place of the map.
+fn add_map(connection: &mut Connection) -> usize {
+    let offsets = &mut connection.carrier.offsets;
+    offsets.push(OffsetMap::continuing());
+    offsets.len().saturating_sub(1)
 }
 
 /// Remembers that a server answered with TLS what it was asked in the clear, if it did.
@@ -103,8 +287,10 @@ pub(super) fn note_answer_in_tls<S: Sink>(
     connection.tls = Some(Box::default());
     let start = chunk.end().saturating_sub(length_u64(beginning.len()));
     let whole = Chunk { offset: start, bytes: beginning, origin: chunk.origin };
-    Session::default().push(direction, whole, &mut |seen| {
-        tls_event(connection, direction, chunk.origin, &seen, context.sink);
+    Session::default().push(direction, whole, &KeyLog::default(), &mut |event| {
+        if let SessionEvent::Seen(seen) = event {
+            tls_event(connection, direction, chunk.origin, &seen, context.sink);
+        }
     });
 }
 
@@ -118,13 +304,14 @@ fn tls_event<S: Sink>(
 ) {
     let tls = connection.tls.get_or_insert_default();
     let is_shown = match seen {
-        Observation::Record(_) => false,
+        Observation::Record(_) | Observation::Protocol(..) => false,
         Observation::Foreign(..) => tls.foreign.is_none(),
         Observation::ClientHello(..)
         | Observation::ServerHello(..)
         | Observation::Certificate(..)
         | Observation::Alert(..)
         | Observation::Established(_)
+        | Observation::Refused(_)
         | Observation::Lost => true,
     };
     tls.observe(direction, seen);
@@ -140,3 +327,6 @@ pub(in crate::analysis) fn is_failed(tls: Option<&tls::Facts>) -> bool {
         tls.established.is_none() && !tls.sides.client.is_lost && !tls.sides.server.is_lost
     })
 }
+
+/// Bytes of a direction between two places that are saved: reading on from there takes less than a millisecond.
+const POINT_DISTANCE: u64 = 1 << 16;

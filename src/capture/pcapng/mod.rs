@@ -8,11 +8,14 @@
 mod blocks;
 mod clock;
 
+use std::path::{Path, PathBuf};
+
 use self::blocks::{InterfaceDescription, PacketFields};
 use super::bytes::ByteOrder;
 use super::error::{Damage, Error, Looks, SkippedBlock, SkippedBlocks, TruncatedPart};
 use super::foreign::Remedy;
 use super::input::Input;
+use super::secrets_ahead::secrets_ahead;
 use super::{LinkType, MEMORY_LIMIT, Packet, PacketSource, Secrets};
 use crate::stream::{PacketId, Timestamp, length_u64, length_usize};
 
@@ -31,6 +34,8 @@ pub(super) struct Pcapng {
     secrets: Vec<Secrets>,
     secrets_length: usize,
     skipped_blocks: SkippedBlocks,
+    /// Where secrets that come later can be looked for, until that was done.
+    path: Option<PathBuf>,
     /// No more packets follow.
     ended: bool,
 }
@@ -55,7 +60,7 @@ pub(super) fn recognize(first: &[u8]) -> bool {
 
 impl Pcapng {
     /// Looks at the first section's header; its block is read with the first packet.
-    pub(super) fn open(mut input: Input) -> Result<Self, Error> {
+    pub(super) fn open(mut input: Input, path: Option<&Path>) -> Result<Self, Error> {
         let whole = input.ensure(SECTION_LENGTH)?;
         let name = input.name().to_owned();
         if !whole {
@@ -83,6 +88,7 @@ impl Pcapng {
             secrets: Vec::new(),
             secrets_length: 0,
             skipped_blocks: SkippedBlocks::default(),
+            path: path.map(Path::to_path_buf),
             ended: false,
         })
     }
@@ -380,6 +386,10 @@ impl PacketSource for Pcapng {
 
     fn secrets(&self) -> &[Secrets] {
         &self.secrets
+    }
+
+    fn secrets_ahead(&mut self) -> Vec<Secrets> {
+        self.path.take().map_or_else(Vec::new, |path| secrets_ahead(&path))
     }
 
     fn skipped_blocks(&self) -> &SkippedBlocks {

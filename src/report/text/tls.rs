@@ -29,6 +29,8 @@ impl<W: Write> Text<W> {
             | Observation::ServerHello(..)
             | Observation::Certificate(..)
             | Observation::Alert(..)
+            | Observation::Refused(_)
+            | Observation::Protocol(..)
             | Observation::Record(_)
             | Observation::Foreign(..)
             | Observation::Lost => (None, direction),

@@ -51,7 +51,7 @@ fn why_none(context: &InspectorContext<'_>) -> &'static str {
             "The connection was never established, so there was no handshake."
         }
         Some((_, Transport::Tls)) => {
-            "This connection is encrypted. The Findings tab shows whether its secrets are known."
+            "This connection is encrypted. The Findings tab shows what is known of its secrets."
         }
         Some((_, Transport::Tcp | Transport::H2)) | None => {
             "The capture holds no opening handshake of this connection."

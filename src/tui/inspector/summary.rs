@@ -229,6 +229,7 @@ pub(super) fn name(row: &Row) -> String {
             TlsStep::Alert(_) => "TLS alert",
             TlsStep::Established => "TLS established",
             TlsStep::Foreign => "No TLS",
+            TlsStep::Refused => "TLS record that does not open",
         },
         RowKind::Gap => "Gap",
         RowKind::SyncLost => "Frame boundaries lost",

@@ -284,6 +284,7 @@ fn tls_label(step: TlsStep) -> &'static str {
         TlsStep::Alert(_) => "alert",
         TlsStep::Established => "TLS",
         TlsStep::Foreign => "no TLS",
+        TlsStep::Refused => "unopened",
     }
 }
 

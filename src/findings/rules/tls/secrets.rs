@@ -1,8 +1,8 @@
-//! What cannot be seen without secrets (TLS-05, TLS-06).
+//! What cannot be seen without secrets (TLS-05, TLS-06), and records that do not open (TLS-09).
 
 use std::fmt::Write;
 
-use crate::analysis::event::{Ending, Nature, Transport};
+use crate::analysis::event::{ConnectionEvent, Ending, Nature, Transport};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -10,9 +10,9 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::tls::failure::failure;
 use crate::stream::Span;
-use crate::tls::{Facts, Known};
+use crate::tls::{Facts, Known, Observation, Version, suite_name};
 
-/// TLS-05 and TLS-06.
+/// TLS-05, TLS-06 and TLS-09.
 pub(in crate::findings) const RULES: &[Rule] = &[
     Rule {
         id: "TLS-05",
@@ -23,8 +23,8 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         explanation: "TLS hides the contents of a connection. Only its handshake can be read without the \
             secrets of the connection, which clients and servers can write to a key log.",
         remedy: "Capture where there is no TLS, for example between the proxy that terminates it and the \
-            server. Or record again while one side writes a key log, and supply it with --keylog FILE \
-            (this version of wslens reports whether it fits, but does not decrypt yet). Chromium, Firefox \
+            server. Or record again while one side writes a key log, and supply it with --keylog FILE. \
+            Chromium, Firefox \
             and curl: set SSLKEYLOGFILE=FILE before they start (close a browser that is already running \
             first). node: `node --tls-keylog=FILE app.js`. Python: SSLKEYLOGFILE=FILE for contexts made by \
             ssl.create_default_context(), or context.keylog_filename = FILE. Anyone who has the file can \
@@ -48,15 +48,10 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 Some(Known::NoLog) => {
                     violations.add(format!("{}; no secrets were supplied", described(tls)))
                 }
-                Some(Known::Present(labels)) => violations
-                    .add(format!(
-                        "{}; its secrets were supplied ({}), but this version of wslens does not \
-                         decrypt yet",
-                        described(tls),
-                        labels.join(", ")
-                    ))
-                    .remedy(WITHOUT_TLS),
-                Some(Known::Absent) => return,
+                Some(Known::Present(_)) if tls.is_some_and(|tls| !tls.is_decryptable()) => {
+                    violations.add(not_decrypted(tls)).remedy(WITHOUT_TLS)
+                }
+                Some(Known::Present(_) | Known::Absent) => return,
             };
             if let Some(span) = hello_span(tls) {
                 violation.span(span);
@@ -69,9 +64,10 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "secrets were supplied but do not match this connection",
         section: "RFC 8446 §4.1.2",
-        explanation: "A key log identifies a connection by the random of its ClientHello, and \
-            none of its lines has the one of this connection. It was written by another program \
-            or at another time, or the client of this connection does not write a key log.",
+        explanation: "A key log identifies a connection by the random of its ClientHello. Either none of its \
+            lines has the one of this connection: it was written by another program or at another time, or \
+            the client of this connection does not write a key log. Or there are such lines, but no record \
+            of application data opens with them: they were altered, or lines are missing.",
         remedy: "Check whether the program that wrote the key log is the one that made this \
             connection: a browser that was already running ignores SSLKEYLOGFILE, and each \
             process has to be configured. If other programs connect as well, only the connections \
@@ -82,7 +78,20 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         explains: Some(Cause::undecodable(810, "encrypted; the key log does not fit")),
         checks: &[Check::End(|context, violations| {
             let tls = context.connection.tls.as_deref();
-            if !is_hidden(context) || tls.is_none_or(|tls| tls.known != Known::Absent) {
+            let Some(facts) = tls.filter(|_| is_hidden(context)) else { return };
+            if let Known::Present(labels) = &facts.known
+                && facts.is_decryptable()
+            {
+                let violation = violations.add(format!(
+                    "{}; its secrets were supplied ({}), but they do not open its records",
+                    described(tls),
+                    labels.join(", ")
+                ));
+                if let Some(span) = hello_span(tls) {
+                    violation.span(span);
+                }
+            }
+            if facts.known != Known::Absent {
                 return;
             }
             let random = tls.and_then(|tls| tls.client_hello.as_ref()).map(|it| it.what.random);
@@ -100,6 +109,30 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             }
         })],
     },
+    Rule {
+        id: "TLS-09",
+        severity: Severity::Warning,
+        applies_to: AppliesTo::Nobody,
+        title: "a record cannot be decrypted although its neighbors can",
+        section: "RFC 8446 §5.2; RFC 5246 §6.2.3",
+        explanation: "Each record has a code that proves that nobody has altered it, and that of this record is \
+            wrong. It was damaged, altered or forged on its way, or wrongly captured. Its content is not shown. \
+            A receiver that gets such a record ends the connection with the alert bad_record_mac.",
+        remedy: "If the connection went on, the record was damaged in the capture only: check how it was \
+            recorded and edited. If the receiver ended it, look for a device on the path that alters packets.",
+        example: Example::Text("client: 17 03 03 00 21 ... (one bit of it was flipped)"),
+        explains: None,
+        checks: &[Check::Incident(|context, violations| {
+            let ConnectionEvent::Tls(direction, Observation::Refused(span)) = context.subject
+            else {
+                return;
+            };
+            violations
+                .add(format!("the code of a record of {} bytes is wrong", span.length()))
+                .direction(*direction)
+                .span(*span);
+        })],
+    },
 ];
 
 /// What to do about a connection whose TLS handshake was not captured.
@@ -110,13 +143,28 @@ const FROM_THE_START: &str = "Start the capture before the connection is opened,
 const WITHOUT_TLS: &str = "To see the messages, capture where there is no TLS, for example \
     between the proxy that terminates it and the server.";
 
+/// Why the secrets of a connection are of no use.
+fn not_decrypted(tls: Option<&Facts>) -> String {
+    let hello = tls.and_then(|tls| tls.server_hello.as_ref()).map(|hello| &hello.what);
+    let what = match hello {
+        Some(hello) if hello.version < Version::TLS_1_2 => hello.version.to_string(),
+        Some(hello) => suite_name(hello.suite)
+            .map_or_else(|| format!("cipher suite {:#06x}", hello.suite), str::to_owned),
+        None => "a session without its ServerHello".to_owned(),
+    };
+    format!("{}; its secrets were supplied, but {what} is not decrypted", described(tls))
+}
+
 /// Whether a connection speaks inside TLS, so that something is hidden.
 fn is_hidden(context: &RuleContext<'_, Ending>) -> bool {
     let connection = context.connection;
     connection.transport == Transport::Tls
         && connection.nature == Nature::Unreadable
         && failure(context).is_none()
-        && connection.tls.as_deref().is_none_or(|tls| tls.established.is_some())
+        && connection
+            .tls
+            .as_deref()
+            .is_none_or(|tls| tls.established.is_some() && !tls.is_decrypted)
 }
 
 /// What is known of the connection, in one line.
@@ -139,8 +187,12 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::stream::Direction::{ClientToServer as C, ServerToClient as S};
     use crate::stream::Side;
-    use crate::testkit::tls::{hello, sealed, server_hello};
+    use crate::testkit::frame::{masked, plain};
+    use crate::testkit::head;
+    use crate::testkit::secure::TestSession;
+    use crate::testkit::tls::{finished, hello, sealed, server_hello, server_hello_with};
     use crate::testkit::traffic::TestTraffic;
 
     /// The random of the `ClientHello`, as it is in a key log.
@@ -151,6 +203,25 @@ mod tests {
         speaks(s)
     }
 
+    /// A WebSocket inside TLS, of whose messages one may be damaged.
+    fn says_inside(s: &mut Scenario, damage: bool) {
+        let mut session = TestSession::new((0x1301, false));
+        s.options.keylog.add(session.key_log().as_bytes()).unwrap();
+        s.open();
+        for (direction, bytes) in session.handshake() {
+            s.segment(direction, &bytes);
+        }
+        let key = "00001freshkeyofatestXA==";
+        s.client(&session.data(C, &head::request(key, "")));
+        s.server(&session.data(S, &head::response(key, "")));
+        let mut record = session.data(C, &masked(0x81, b"Hello"));
+        if damage {
+            record[9] ^= 1;
+        }
+        s.client(&record).client(&session.data(C, &masked(0x88, b"\x03\xe8")));
+        s.server(&session.data(S, &plain(0x88, b"\x03\xe8"))).end(Side::Server);
+    }
+
     fn speaks(s: &mut TestTraffic) -> &mut TestTraffic {
         s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
         s.client(&sealed(53)).client(&sealed(300)).server(&sealed(200)).end(Side::Client)
@@ -159,8 +230,14 @@ mod tests {
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
         RuleCase { name: "no secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| { speaks(s); } },
-        RuleCase { name: "its secrets", near: &["TLS-06"], fires: &["TLS-05"], play: |s| {
-            plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {RANDOM} 00"));
+        RuleCase { name: "secrets that do not fit", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
+            plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {RANDOM} {}", "00".repeat(32)));
+        }},
+        RuleCase { name: "secrets of a suite that is not decrypted", near: &["TLS-06"], fires: &["TLS-05"], play: |s| {
+            s.options.keylog.add(format!("CLIENT_RANDOM {RANDOM} {}", "00".repeat(48)).as_bytes()).unwrap();
+            let answer = server_hello_with(0x0303, 0x0005);
+            s.open().client(&hello()).server(&answer).client(&finished()).server(&finished());
+            s.client(&sealed(300)).server(&sealed(200)).end(Side::Client);
         }},
         RuleCase { name: "those of another connection", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
             plays(s, &format!("CLIENT_TRAFFIC_SECRET_0 {} 00", RANDOM.replace('0', "f")));
@@ -172,6 +249,8 @@ mod tests {
         RuleCase { name: "a handshake under way", near: &["TLS-05"], fires: &[], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900));
         }},
+        RuleCase { name: "decrypted", near: &["TLS-05", "TLS-06", "TLS-09"], fires: &[], play: |s| says_inside(s, false) },
+        RuleCase { name: "a damaged record", near: &["TLS-06"], fires: &["TLS-09", "CAP-04"], play: |s| says_inside(s, true) },
         RuleCase { name: "in the clear", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| { s.upgraded().close(); } },
     ];
 

@@ -1,0 +1,148 @@
+//! What TLS carries is read as if it were carried by TCP, however it is cut, and opens again.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "tests may panic"
+)]
+
+mod support;
+
+use wslens::analysis::AnalyzerOptions;
+use wslens::stream::{Direction, PerDirection};
+use wslens::tls::KeyLog;
+
+use support::conversation::{Conversation, chat, deflated, fragmented};
+use support::layout::{Layout, OPENING, packets, restamp};
+use support::reopened::{Memory, assert_reopens, record};
+use support::seen::{keeping, see};
+use support::testkit::random::Random;
+use support::testkit::secure::{SUITES, TestSession};
+use support::testkit::traffic::TestPacket;
+
+/// A conversation inside TLS, in records of at most `size` bytes.
+fn secured(mut conversation: Conversation, suite: (u16, bool), size: usize) -> Conversation {
+    let mut session = TestSession::new(suite);
+    let turns = std::mem::take(&mut conversation.turns);
+    for (direction, bytes) in session.handshake() {
+        conversation.bytes(direction, &bytes);
+    }
+    for (direction, bytes) in turns {
+        let records = session.data_in(direction, &bytes, size);
+        conversation.bytes(direction, &records);
+    }
+    conversation
+}
+
+/// Conversations of some dozens of packets.
+fn short() -> Vec<Conversation> {
+    vec![chat(), fragmented(), deflated()]
+}
+
+fn options(suite: (u16, bool)) -> AnalyzerOptions {
+    let mut keylog = KeyLog::default();
+    keylog.add(TestSession::new(suite).key_log().as_bytes()).unwrap();
+    AnalyzerOptions { keylog, ..keeping() }
+}
+
+/// TLS 1.3, and blocks of TLS 1.2.
+const FEW: [(u16, bool); 2] = [(0x1301, false), (0xc027, true)];
+
+#[track_caller]
+fn assert_whole(
+    conversation: &Conversation,
+    suite: (u16, bool),
+    carried: &[TestPacket],
+    what: &str,
+) {
+    let (seen, name) = (see(carried, options(suite)), conversation.name);
+    for direction in Direction::BOTH {
+        let (said, got) = (conversation.said.get(direction), seen.messages.get(direction));
+        assert!(said == got, "{name}, {what}: {} of {} messages", got.len(), said.len());
+    }
+    let clean = seen.gaps.client.len() + seen.gaps.server.len() + seen.lost + seen.limits.len();
+    assert_eq!(clean, 0, "{name}, {what}: gaps, lost sync or limits");
+    assert_eq!(seen.conflicts, PerDirection::default(), "{name}, {what}: conflicts");
+    assert_eq!(seen.handshakes, 1, "{name}, {what}: handshakes");
+}
+
+#[track_caller]
+fn assert_opens(suite: (u16, bool), carried: &[TestPacket], what: &str) {
+    assert_reopens(&record(carried, options(suite)), &Memory::new(carried), what);
+}
+
+#[test]
+fn sizes_of_records_and_segments_change_nothing() {
+    for suite in FEW {
+        for records in [1, 7, 100, 1 << 14] {
+            for segments in [1, 60, 1448, 65_000] {
+                for conversation in short() {
+                    let conversation = secured(conversation, suite, records);
+                    let layout = Layout { segments: vec![segments], ..Layout::default() };
+                    let carried = packets(&conversation, &layout);
+                    let what = format!("{:#06x}, {records} in {segments}", suite.0);
+                    assert_whole(&conversation, suite, &carried, &what);
+                    if segments > 1 {
+                        assert_opens(suite, &carried, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_suites_are_read_and_open() {
+    for suite in SUITES {
+        let conversation = secured(deflated(), *suite, 500);
+        let carried = packets(&conversation, &Layout::default());
+        let what = format!("{:#06x}", suite.0);
+        assert_whole(&conversation, *suite, &carried, &what);
+        assert_opens(*suite, &carried, &what);
+    }
+}
+
+#[test]
+fn packets_may_change_places_and_come_twice() {
+    for suite in FEW {
+        for seed in 0..30 {
+            let mut random = Random(seed);
+            for conversation in short() {
+                let conversation = secured(conversation, suite, 90);
+                let layout = Layout { segments: vec![20 + random.below(200)], ..Layout::default() };
+                let mut carried = packets(&conversation, &layout);
+                if seed % 3 == 0 {
+                    let again: Vec<TestPacket> = carried[OPENING..].to_vec();
+                    let both = carried[OPENING..].iter().zip(&again);
+                    let twice = both.flat_map(|(one, other)| [one.clone(), other.clone()]);
+                    carried = [carried[..OPENING].to_vec(), twice.collect()].concat();
+                }
+                for window in carried[OPENING..].chunks_mut(8) {
+                    random.shuffle(window);
+                }
+                restamp(&mut carried);
+                let what = format!("{:#06x}, shuffled with seed {seed}", suite.0);
+                assert_whole(&conversation, suite, &carried, &what);
+                assert_opens(suite, &carried, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn long_streams_open_from_saved_places() {
+    for suite in FEW {
+        let mut conversation = Conversation::deflated("long");
+        for number in 0..60_u32 {
+            let text = format!("{number} {}", "text ".repeat(700));
+            conversation.say_deflated(Direction::ServerToClient, text.as_bytes(), 1);
+            let content = vec![number.to_le_bytes()[0]; 3_000];
+            conversation.say_in_frames(Direction::ClientToServer, &content, 2_000);
+        }
+        let conversation = secured(conversation, suite, 4_000);
+        let carried = packets(&conversation, &Layout::default());
+        assert_whole(&conversation, suite, &carried, "long");
+        assert_opens(suite, &carried, "long");
+    }
+}
