@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use insta::{Settings, assert_snapshot};
 
-/// One of each kind: inflated, with a hole, against the rules, rejected, refused, begun in the middle.
+/// One of each kind: inflated, with a hole, against the rules, rejected, refused, begun in the middle, derailed.
 const SAMPLES: &[&str] =
-    &["deflate", "gap", "protocol-errors", "nginx-no-upgrade", "refused", "midstream"];
+    &["deflate", "gap", "protocol-errors", "nginx-no-upgrade", "refused", "midstream", "derailed"];
 
 #[test]
 fn print_is_unchanged() {

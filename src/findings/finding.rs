@@ -95,6 +95,28 @@ impl Finding {
         self.evidence.insert_str(0, WITHDRAWN);
     }
 
+    /// The same without its evidence and the messages that were decoded again.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        Self {
+            rule: self.rule,
+            severity: self.severity,
+            full: self.full,
+            connection: self.connection,
+            peers: self.peers,
+            group: self.group,
+            direction: self.direction,
+            side: self.side,
+            first: self.first,
+            last: self.last,
+            offset: self.offset,
+            bits: self.bits,
+            evidence: String::new(),
+            remedy: self.remedy,
+            decoded_again: Vec::new(),
+        }
+    }
+
     /// Memory taken by one that is kept, in bytes.
     pub fn memory(&self) -> usize {
         let decoded = self.decoded_again.iter().map(DecodedAgain::memory).sum::<usize>();

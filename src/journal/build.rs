@@ -126,8 +126,9 @@ impl<J: Journal> Findings for Assembly<'_, J> {
         self.builder.alone(found, entry, self.journal);
     }
 
-    fn folded(&mut self, rule: &'static Rule, _: ConnectionId, count: u64) {
+    fn folded(&mut self, rule: &'static Rule, id: ConnectionId, count: u64) {
         self.builder.tally.found(rule.severity, count);
+        self.builder.tally.found_on.fold(id, rule, count);
         self.builder.folded.push(FoldedFindings { rule, count });
     }
 
@@ -174,10 +175,12 @@ impl Builder {
         self.stage = Stage::Over;
     }
 
-    /// Memory taken by what waits for an entry or partner to come, in bytes.
+    /// Memory taken by what waits for an entry or partner to come, and by findings that a cause may explain, in
+    /// bytes.
     pub fn kept(&self) -> usize {
         let waiting = self.held.memory().saturating_add(self.pairs.memory());
-        waiting.saturating_add(self.unanswered.memory())
+        let found = self.tally.found_on.memory();
+        waiting.saturating_add(self.unanswered.memory()).saturating_add(found)
     }
 
     /// What was counted so far, at the end of the capture.
@@ -337,7 +340,9 @@ impl Builder {
         if !finding.rule.is_cause() {
             self.tally.found(severity, 1);
         }
-        Found { number, finding: Finding { severity, ..finding.clone() } }
+        let finding = Finding { severity, ..finding.clone() };
+        let consequences = self.tally.found_on.add(number, &finding);
+        Found { number, finding, consequences }
     }
 
     /// Gives an entry with the findings about its event.

@@ -141,6 +141,8 @@ pub struct Found {
     pub number: u64,
     /// The finding.
     pub finding: Finding,
+    /// Of the cause that explains its connection: the rules that were broken because of it, as far as is known.
+    pub consequences: Option<Vec<&'static str>>,
 }
 
 /// Findings that were only counted.

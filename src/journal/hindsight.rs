@@ -91,7 +91,7 @@ impl Journal for Hindsight {
     }
 
     fn finding(&mut self, found: &Found) {
-        let Found { number, finding } = found;
+        let Found { number, finding, .. } = found;
         if let Some(id) = finding.connection.filter(|_| finding.rule.is_cause()) {
             let (rule, severity, first) = (finding.rule, finding.severity, finding.first.packet);
             let cause = FoundCause { number: *number, rule, severity, first };

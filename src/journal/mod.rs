@@ -7,8 +7,10 @@
 mod build;
 mod entry;
 mod event;
+mod explained;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod found_on;
 mod held;
 mod hindsight;
 pub mod history;
@@ -22,6 +24,7 @@ pub use self::build::{Assembly, Builder};
 pub use self::entry::{
     Entry, EntryId, EntryKind, FoldedFindings, Found, Journal, Partner, TunnelAnswer,
 };
+pub use self::explained::{ExplainedCounts, consequence_rules};
 pub use self::hindsight::{FinalState, Hindsight};
 pub use self::severities::Severities;
 pub use self::statistics::{Largest, NATURES, OUTCOMES, Statistics, Traffic};

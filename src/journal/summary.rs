@@ -1,5 +1,7 @@
 //! What a capture comes to: counted once, for the end of every report.
 
+use super::explained::ExplainedCounts;
+use super::found_on::FoundOnConnections;
 use super::severities::Severities;
 use crate::analysis::Totals;
 use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
@@ -22,6 +24,8 @@ pub struct Summary {
     pub messages: MessageCounts,
     /// What was found, those only counted included; `None` if no rules were checked.
     pub found: Option<Severities>,
+    /// Causes, and how much of what was found follows from them.
+    pub explained: ExplainedCounts,
     /// How much a filter matched; `None` without a filter.
     pub matched: Option<Matched>,
     /// What could not be seen.
@@ -82,9 +86,9 @@ impl Summary {
         counted(out, self.frames, "frame");
         out.push_str(" in ");
         elapsed(out, totals.duration());
-        if let Some(found) = self.found.filter(|found| !found.is_empty()) {
+        if let Some(found) = self.found.filter(|found| !self.explained.is_nothing(*found)) {
             out.push_str(": ");
-            found.write(out);
+            self.explained.write(found, out);
         }
         if let Some(matched) = self.matched {
             out.push_str("; ");
@@ -126,6 +130,7 @@ pub(super) struct Tally {
     pub(super) messages: MessageCounts,
     websockets: u64,
     found: Severities,
+    pub(super) found_on: FoundOnConnections,
     capture: CaptureMemory,
     gaps: u64,
     missing_bytes: u64,
@@ -148,6 +153,7 @@ impl Tally {
             frames: self.frames,
             messages: self.messages,
             found: Some(self.found),
+            explained: self.found_on.counts(),
             matched: None,
             notes: self.notes(reading),
             files: reading.files.to_vec(),
@@ -162,6 +168,7 @@ impl Tally {
 
     /// Counts a finding with another severity than before.
     pub(super) fn revised(&mut self, revision: Revision) {
+        self.found_on.revise(revision);
         if revision.is_cause {
             return;
         }

@@ -1,6 +1,7 @@
 //! One JSON object a line: the contract with programs. Fields may be added, never renamed.
 
 mod decoded_again;
+mod explained;
 mod finding;
 mod lines;
 mod proxies;
@@ -14,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 pub(super) use self::decoded_again::DecodedAgainFields;
+pub(super) use self::explained::{ExplainedFields, ExplainedSummaryLine};
 pub(super) use self::finding::FindingLine;
 use self::lines::{CloseCodeField, FrameLine, HandshakeLine, MessageLine};
 pub(super) use self::lines::{
@@ -206,7 +208,8 @@ impl<W: Write> Journal for Ndjson<W> {
 
     fn finding(&mut self, found: &Found) {
         if self.lists(found.finding.connection) {
-            let line = FindingLine::new(&found.finding, &mut self.clock);
+            let line = FindingLine::new(&found.finding, &mut self.clock)
+                .with_consequences(found.consequences.clone());
             write(&mut self.out, &mut self.line, &line);
         }
     }
@@ -226,7 +229,7 @@ impl<W: Write> Report for Ndjson<W> {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        write(&mut self.out, &mut self.line, &SummaryLine::new(summary));
+        write(&mut self.out, &mut self.line, &ExplainedSummaryLine::new(summary));
         self.out.flush()
     }
 }

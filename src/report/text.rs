@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 use foldhash::{HashSet, HashSetExt};
 
+use self::found::TextFinding;
 use super::line::Line;
 use super::output::Output;
 use super::style::Style;
@@ -19,7 +20,7 @@ use crate::analysis::event::{
     CaptureEvent, Connection, ConnectionId, Ending, Nature, Outcome, TcpState,
 };
 use crate::describe::proxy;
-use crate::findings::{Finding, Peers};
+use crate::findings::Peers;
 use crate::journal::{Entry, EntryKind, FoldedFindings, Journal, Summary};
 use crate::stream::{Direction, GapCause, Origin, Timestamp};
 use crate::text::role::Role;
@@ -48,7 +49,7 @@ pub struct Text<W> {
     /// Columns of the widest remark after a size so far, for alignment.
     remark_columns: usize,
     /// Findings that the row under way is about.
-    found: Vec<Finding>,
+    found: Vec<TextFinding>,
     /// Columns that are kept free for their rules at the end of the row.
     reserved: usize,
 }
@@ -115,8 +116,9 @@ impl<W: Write> Text<W> {
             Detail::Messages => 0,
             Detail::Frames => entry.repeated,
         };
-        let findings = entry.findings.iter().skip(shown).map(|found| &found.finding);
-        self.found.extend(findings.filter(|it| !found::is_in_rows(it.rule)).cloned());
+        let found = entry.findings.iter().skip(shown);
+        let found = found.filter(|it| !found::is_in_rows(it.finding.rule));
+        self.found.extend(found.map(TextFinding::from));
         self.row(connection, entry);
         // No row came for these.
         if !self.found.is_empty() {
@@ -264,9 +266,9 @@ impl<W: Write> Text<W> {
                 self.clock_step(entry.origin, step);
             }
             EntryKind::Finding => {
-                let findings = entry.findings.iter().map(|found| &found.finding);
-                for finding in findings.filter(|finding| !found::is_in_rows(finding.rule)) {
-                    self.after_end(finding);
+                for found in entry.findings.iter().filter(|it| !found::is_in_rows(it.finding.rule))
+                {
+                    self.after_end(&TextFinding::from(found));
                 }
             }
             _ => {}
@@ -282,9 +284,9 @@ impl<W: Write> Text<W> {
         self.tag(&found);
         self.write_line();
         if self.options.findings == Listing::Yes {
-            for finding in &found {
-                if let Some(id) = finding.connection {
-                    self.listed(id, finding);
+            for found in &found {
+                if let Some(id) = found.finding.connection {
+                    self.listed(id, found);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The cause of each connection, and what follows from it, as `check`, `diagnose` and the screen name it.
+//! The cause of each connection, and what follows from it, as `print`, `check`, `diagnose` and the screen name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,18 @@ use wslens::report::check::{
 use wslens::report::diagnose::{
     DiagnoseChoice, DiagnoseCollector, DiagnoseFormat, DiagnoseOptions, Scope,
 };
+use wslens::report::ndjson::{Ndjson, NdjsonOptions};
 use wslens::report::style::{Coloring, Style};
-use wslens::report::{Report, Selection};
+use wslens::report::{Detail, Listing, Report, Selection};
 use wslens::stream::Direction;
 use wslens::timeline::{FindingRow, Timeline};
 use wslens::websocket::Frame;
 
-use crate::{captures, program, read};
+use crate::{Written, captures, program, read};
 
-/// What `check`, `diagnose` and the screen take in.
+/// What `print`, `check`, `diagnose` and the screen take in.
 struct Explained {
+    print: Ndjson<Written>,
     timeline: Timeline,
     check: CheckCollector,
     diagnose: DiagnoseCollector,
@@ -32,6 +34,7 @@ struct Explained {
 
 impl Journal for Explained {
     fn entry(&mut self, entry: &Entry<'_>) {
+        self.print.entry(entry);
         self.timeline.entry(entry);
         self.check.entry(entry);
         self.diagnose.entry(entry);
@@ -44,6 +47,7 @@ impl Journal for Explained {
     }
 
     fn finding(&mut self, found: &Found) {
+        self.print.finding(found);
         self.timeline.finding(found);
         self.check.finding(found);
         self.diagnose.finding(found);
@@ -78,7 +82,9 @@ fn causes_and_what_follows_from_them_are_the_same_everywhere() {
     let mut causes = 0;
     for path in samples.iter().chain(&others) {
         let name = path.display().to_string();
+        let written = Written::default();
         let mut all = Explained {
+            print: Ndjson::new(written.clone(), all_lines()),
             timeline: Timeline::new(),
             check: CheckCollector::new(CheckChoice::default()),
             diagnose: DiagnoseCollector::new(DiagnoseChoice::default()),
@@ -88,10 +94,17 @@ fn causes_and_what_follows_from_them_are_the_same_everywhere() {
         else {
             continue;
         };
-        let Explained { timeline, mut check, mut diagnose } = all;
+        let Explained { mut print, timeline, mut check, mut diagnose } = all;
+        print.finish(&summary).unwrap();
+        let printed: Vec<Value> = json_lines(&written.take());
         check.finish(&summary).unwrap();
         diagnose.finish(&summary).unwrap();
-        let checked = checked_causes(check, &name);
+        let (checked, sum) = checked_causes(check, &name);
+        for field in ["findings", "causes", "consequences"] {
+            let printed = &printed.last().unwrap()[field];
+            assert_eq!(printed, &sum[field], "{name}: {field} of print and check");
+        }
+        assert_eq!(named_causes(&printed), checked, "{name}: print and check");
         causes += checked.len();
         assert_eq!(screen_causes(&timeline, &checked), checked, "{name}: screen and check");
         let (diagnosed, stories) = diagnosed_causes(diagnose);
@@ -102,8 +115,25 @@ fn causes_and_what_follows_from_them_are_the_same_everywhere() {
     assert!(causes > 0, "no capture has a cause");
 }
 
-/// The causes that `check` writes; their consequences are marked, too.
-fn checked_causes(check: CheckCollector, name: &str) -> Causes {
+/// All that `print` writes of findings.
+fn all_lines() -> NdjsonOptions {
+    NdjsonOptions {
+        selection: Selection::default(),
+        detail: Detail::Messages,
+        findings: Listing::Yes,
+        max_payload: 64,
+    }
+}
+
+/// The causes in JSON lines that explain a connection.
+fn named_causes(lines: &[Value]) -> Causes {
+    let causes = lines.iter().filter(|line| line["type"] == "cause");
+    let explaining = causes.filter(|line| line["consequences"].is_array());
+    explaining.map(|line| cause_in(line, &line["rule"])).collect()
+}
+
+/// The causes that `check` writes, and its summary; their consequences are marked, too.
+fn checked_causes(check: CheckCollector, name: &str) -> (Causes, Value) {
     let options = CheckOptions {
         style: Style::new(Coloring::Off),
         columns: None,
@@ -116,11 +146,7 @@ fn checked_causes(check: CheckCollector, name: &str) -> Causes {
     writer.file(&check.into_checked(name.to_owned(), Extent::Whole)).unwrap();
     drop(writer);
     let lines = json_lines(&out);
-    let explaining = lines.iter().filter(|line| line["consequences"].is_array());
-    let causes: Causes = explaining
-        .filter(|line| line["type"] == "cause")
-        .map(|line| cause_in(line, &line["rule"]))
-        .collect();
+    let causes = named_causes(&lines);
     for line in lines.iter().filter(|line| line["type"] == "finding") {
         let cause = line["connection"].as_u64().and_then(|id| causes.get(&id));
         if let Some(of) = line["consequence_of"].as_str() {
@@ -128,7 +154,7 @@ fn checked_causes(check: CheckCollector, name: &str) -> Causes {
             assert_eq!((of, consequences.contains(line["rule"].as_str().unwrap())), (&**id, true));
         }
     }
-    causes
+    (causes, lines.last().unwrap().clone())
 }
 
 /// Those of the screen. Connections that it does not list have causes as well.

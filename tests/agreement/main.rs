@@ -56,9 +56,12 @@ use wslens::websocket::{Digest, Frame};
 struct Written(Rc<RefCell<Vec<u8>>>);
 
 impl Written {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.borrow_mut())
+    }
+
     fn take_lines(&self) -> Vec<String> {
-        let bytes = std::mem::take(&mut *self.0.borrow_mut());
-        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+        String::from_utf8(self.take()).unwrap().lines().map(str::to_owned).collect()
     }
 }
 

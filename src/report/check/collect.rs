@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{ConnectionFindings, ExplainedCounts, Extent, FileFindings};
+use super::{ConnectionFindings, Extent, FileFindings};
 use crate::analysis::event::{Connection, ConnectionId};
 use crate::findings::{Finding, Peers, Revision, Rule, RuleName};
 use crate::journal::{
-    Entry, EntryKind, FoldedFindings, Found, Hindsight, Journal, Severities, Summary,
+    Entry, EntryKind, ExplainedCounts, FoldedFindings, Found, Hindsight, Journal, Severities,
+    Summary,
 };
 use crate::report::{Report, Selection};
 use crate::stream::{Direction, Timestamp};
@@ -105,7 +106,7 @@ impl CheckCollector {
                 let mut of = it.of_connection;
                 of.written = self.written.before(of.id);
                 self.written.remember(&of);
-                self.counts.add(&of);
+                self.counts.add(&of.findings, &of.written, &of.folded);
                 of
             })
             .collect();
@@ -119,18 +120,11 @@ impl CheckCollector {
             let mut of = it.of_connection;
             of.written = self.written.before(of.id);
             of.findings.sort_by_key(|finding| finding.first.packet);
-            self.counts.add(&of);
+            self.counts.add(&of.findings, &of.written, &of.folded);
             connections.push(of);
         }
-        let summary = Summary { found: Some(self.found), ..self.summary };
-        FileFindings {
-            file,
-            extent,
-            connections,
-            capture: self.capture,
-            counts: self.counts,
-            summary,
-        }
+        let summary = Summary { found: Some(self.found), explained: self.counts, ..self.summary };
+        FileFindings { file, extent, connections, capture: self.capture, summary }
     }
 
     fn keep(&mut self, found: &Found) {
@@ -295,12 +289,7 @@ impl WrittenFindings {
     }
 
     fn remember(&mut self, of: &ConnectionFindings) {
-        let bare = |it: &Finding| Finding {
-            evidence: String::new(),
-            decoded_again: Vec::new(),
-            ..it.clone()
-        };
-        self.of.entry(of.id).or_default().extend(of.findings.iter().map(bare));
+        self.of.entry(of.id).or_default().extend(of.findings.iter().map(Finding::without_words));
         if self.of.len() > MOST_WRITTEN {
             self.of.pop_first();
         }

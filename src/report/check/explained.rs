@@ -2,13 +2,9 @@
 
 use std::net::SocketAddr;
 
-use serde::Serialize;
-
 use crate::analysis::event::ConnectionId;
 use crate::findings::{Finding, Rule, Severity, first_cause};
-use crate::journal::Severities;
-use crate::report::ndjson::SeverityFields;
-use crate::text::amount::{counted, grouped};
+use crate::journal::consequence_rules;
 
 /// A connection with findings.
 #[derive(Debug)]
@@ -89,155 +85,8 @@ impl ExplainedFindings<'_> {
 
     /// The rules that were broken because of the cause, each once.
     pub(super) fn rules(&self) -> Vec<&'static str> {
-        let found = self.consequences.iter().map(|finding| finding.rule.id);
-        let mut rules: Vec<&'static str> = Vec::new();
-        for id in found.chain(self.counted.iter().map(|(rule, _)| rule.id)) {
-            if !rules.contains(&id) {
-                rules.push(id);
-            }
-        }
-        rules
-    }
-}
-
-/// How many causes were found, and how many findings follow from them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ExplainedCounts {
-    /// Causes by severity, those included that are only worth knowing.
-    causes: Severities,
-    /// Those that explain something, and what follows from them.
-    by_cause: Vec<CauseCount>,
-}
-
-/// How often a cause was found, and what follows from it.
-#[derive(Clone, Debug)]
-struct CauseCount {
-    rule: &'static Rule,
-    count: u64,
-    consequences: Severities,
-}
-
-impl ExplainedCounts {
-    /// Counts what was found on a connection, shown or not.
-    pub(super) fn add(&mut self, of: &ConnectionFindings) {
-        for cause in of.findings.iter().filter(|it| it.rule.is_cause()) {
-            self.causes.add(cause.severity, 1);
-        }
-        let all = of.written.iter().chain(&of.findings);
-        let Some(cause) = first_cause(all.clone()) else { return };
-        let is_new = of.findings.iter().any(|new| std::ptr::eq(new, cause));
-        let follows = |it: &&Finding| it.is_consequence_of(cause);
-        let mut consequences = Severities::default();
-        let again = of.written.iter().filter(|_| is_new);
-        for finding in again.chain(&of.findings).filter(follows) {
-            consequences.add(finding.severity, 1);
-        }
-        for (rule, count) in of.folded.iter().filter(|(rule, _)| rule.follows_from(cause.rule)) {
-            consequences.add(rule.severity, *count);
-        }
-        self.count(cause.rule, u64::from(is_new), consequences);
-    }
-
-    fn count(&mut self, rule: &'static Rule, count: u64, consequences: Severities) {
-        match self.by_cause.iter_mut().find(|known| known.rule.id == rule.id) {
-            Some(known) => {
-                known.count = known.count.saturating_add(count);
-                known.consequences.join(consequences);
-            }
-            None => self.by_cause.push(CauseCount { rule, count, consequences }),
-        }
-    }
-
-    /// Adds those of another capture.
-    pub(super) fn join(&mut self, other: &Self) {
-        self.causes.join(other.causes);
-        for CauseCount { rule, count, consequences } in &other.by_cause {
-            self.count(rule, *count, *consequences);
-        }
-    }
-
-    /// The causes that explain something, by number.
-    fn causes(&self) -> Vec<&CauseCount> {
-        let mut causes: Vec<&CauseCount> = self.by_cause.iter().filter(|it| it.count > 0).collect();
-        causes.sort_by_key(|it| it.rule.id);
-        causes
-    }
-
-    /// What follows from causes, by severity.
-    pub(super) fn consequences(&self) -> Severities {
-        let mut all = Severities::default();
-        self.by_cause.iter().for_each(|it| all.join(it.consequences));
-        all
-    }
-
-    /// What counts in its own right: causes, and findings that do not follow from one.
-    fn own(&self, found: Severities) -> Severities {
-        let mut own = found.without(self.consequences());
-        own.join(self.causes);
-        own
-    }
-
-    /// The worst severity of findings and causes.
-    pub(super) fn worst(&self, found: Severities) -> Option<Severity> {
-        let has = |severity: &Severity| found.of(*severity) > 0 || self.causes.of(*severity) > 0;
-        Severity::ALL.into_iter().find(has)
-    }
-
-    /// Appends what was found: `1 error, 2 notes (and 5 consequences of WHY-01)`.
-    pub(super) fn write(&self, found: Severities, out: &mut String) {
-        let own = self.own(found);
-        if own.is_empty() {
-            out.push_str("nothing found");
-        } else {
-            own.write(out);
-        }
-        let mut by_cause: Vec<&CauseCount> = self.by_cause.iter().collect();
-        by_cause.sort_by_key(|it| it.rule.id);
-        let mut is_first = true;
-        for CauseCount { rule, consequences, .. } in by_cause {
-            let count = consequences.all();
-            if count == 0 {
-                continue;
-            }
-            if is_first {
-                out.push_str(" (and ");
-                counted(out, count, "consequence");
-            } else {
-                out.push_str(", ");
-                grouped(out, count);
-            }
-            out.push_str(" of ");
-            out.push_str(rule.id);
-            is_first = false;
-        }
-        if !is_first {
-            out.push(')');
-        }
-    }
-}
-
-/// Causes and consequences of a summary, field by field in the order they are written.
-#[derive(Serialize)]
-pub(super) struct ExplainedFields {
-    /// The causes that explain something, and how often each was found.
-    causes: Vec<CauseCountFields>,
-    /// How many of the findings follow from a cause.
-    consequences: SeverityFields,
-}
-
-#[derive(Serialize)]
-struct CauseCountFields {
-    rule: &'static str,
-    count: u64,
-}
-
-impl ExplainedFields {
-    pub(super) fn of(counts: &ExplainedCounts) -> Self {
-        let fields = |it: &CauseCount| CauseCountFields { rule: it.rule.id, count: it.count };
-        Self {
-            causes: counts.causes().into_iter().map(fields).collect(),
-            consequences: SeverityFields::of(counts.consequences()),
-        }
+        let found = self.consequences.iter().copied();
+        consequence_rules(found, self.counted.iter().map(|(rule, _)| *rule))
     }
 }
 

@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::explained::{ExplainedCounts, ExplainedFields};
 use super::{CheckOptions, CheckWriter, ConnectionFindings, FileFindings};
-use crate::journal::Severities;
-use crate::report::ndjson::{FindingLine, SeverityFields, SummaryLine};
+use crate::journal::{ExplainedCounts, Severities};
+use crate::report::ndjson::{ExplainedFields, ExplainedSummaryLine, FindingLine, SeverityFields};
 use crate::text::clock::Rfc3339;
 use crate::websocket::MessageCounts;
 
@@ -61,10 +60,7 @@ impl CheckWriter for CheckJson<'_> {
                 .map(|suspect| ConnectionFields::of(suspect, options))
                 .collect(),
             findings: checked.in_order(options).iter().map(|it| it.line(clock)).collect(),
-            summary: CheckSummaryFields {
-                line: SummaryLine::new(&checked.summary),
-                explained: ExplainedFields::of(&checked.counts),
-            },
+            summary: ExplainedSummaryLine::new(&checked.summary),
         };
         serde_json::to_writer(&mut *self.out, &document)?;
         self.total.files = self.total.files.saturating_add(1);
@@ -72,7 +68,7 @@ impl CheckWriter for CheckJson<'_> {
             self.total.connections.saturating_add(checked.summary.totals.connections);
         self.total.messages = self.total.messages.joined(checked.summary.messages);
         self.total.found.join(checked.found());
-        self.total.counts.join(&checked.counts);
+        self.total.counts.join(&checked.summary.explained);
         Ok(())
     }
 
@@ -106,16 +102,7 @@ struct CheckFileFields<'a> {
     failure: Option<&'a str>,
     connections: Vec<ConnectionFields<'a>>,
     findings: Vec<FindingLine<'a>>,
-    summary: CheckSummaryFields<'a>,
-}
-
-/// What a file comes to.
-#[derive(Serialize)]
-struct CheckSummaryFields<'a> {
-    #[serde(flatten)]
-    line: SummaryLine<'a>,
-    #[serde(flatten)]
-    explained: ExplainedFields,
+    summary: ExplainedSummaryLine<'a>,
 }
 
 /// A connection with findings.

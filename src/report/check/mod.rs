@@ -15,7 +15,7 @@ use std::io;
 
 pub use self::collect::{CheckChoice, CheckCollector};
 pub use self::explained::ConnectionFindings;
-use self::explained::{ExplainedCounts, ExplainedFindings};
+use self::explained::ExplainedFindings;
 pub use self::live::LiveCheck;
 use super::OutputFormat;
 use super::ndjson::FindingLine;
@@ -35,8 +35,7 @@ pub struct FileFindings {
     connections: Vec<ConnectionFindings>,
     /// Findings about no connection.
     capture: Vec<Finding>,
-    /// How much of what was found follows from causes, written before or not.
-    counts: ExplainedCounts,
+    /// With what follows from causes, written before or not.
     summary: Summary,
 }
 
@@ -59,7 +58,6 @@ impl FileFindings {
             extent: Extent::Unread(failure),
             connections: Vec::new(),
             capture: Vec::new(),
-            counts: ExplainedCounts::default(),
             summary: Summary::default(),
         }
     }
@@ -77,7 +75,7 @@ impl FileFindings {
 
     /// The worst severity of all findings and causes, shown or not.
     pub fn worst(&self) -> Option<Severity> {
-        self.counts.worst(self.found())
+        self.summary.explained.worst(self.found())
     }
 
     /// Why it was not read, or not to its end.

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::explained::ExplainedFields;
 use super::{CheckOptions, CheckWriter, ConnectionFindings, Explained, FileFindings, Files};
-use crate::report::ndjson::{FoldedLine, OfFile, SummaryLine};
+use crate::report::ndjson::{ExplainedSummaryLine, FoldedLine, OfFile};
 use crate::text::clock::Rfc3339;
 
 /// Writes JSON lines.
@@ -60,9 +59,8 @@ impl CheckWriter for CheckNdjson<'_> {
         }
         let file = self.name(&checked.file);
         let failure = checked.failure();
-        let summary = SummaryLine::new(&checked.summary);
-        let explained = ExplainedFields::of(&checked.counts);
-        let line = OfFile { line: CheckSummaryLine { line: summary, explained, failure }, file };
+        let summary = ExplainedSummaryLine::new(&checked.summary);
+        let line = OfFile { line: CheckSummaryLine { line: summary, failure }, file };
         write(self.out, &mut self.line, &line)
     }
 
@@ -80,8 +78,6 @@ impl CheckWriter for CheckNdjson<'_> {
 struct CheckSummaryLine<'a, L> {
     #[serde(flatten)]
     line: L,
-    #[serde(flatten)]
-    explained: ExplainedFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
 }

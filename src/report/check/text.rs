@@ -6,12 +6,11 @@ use std::io::{self, Write};
 use super::fold::{Consequence, Occurrence, SharedFindings, fold, occurrences};
 use super::places::{consequence_place, place, shared_count, shared_places};
 use super::{
-    CheckOptions, CheckWriter, ConnectionFindings, ExplainedCounts, Explanations, Extent,
-    FileFindings, Files,
+    CheckOptions, CheckWriter, ConnectionFindings, Explanations, Extent, FileFindings, Files,
 };
 use crate::describe::decoded_again;
 use crate::findings::{Finding, Rule, Severity};
-use crate::journal::Severities;
+use crate::journal::{ExplainedCounts, Severities};
 use crate::report::line::{Line, role};
 use crate::stream::Direction;
 use crate::text::amount::{counted, grouped};
@@ -415,9 +414,9 @@ impl CheckWriter for CheckText<'_> {
         self.total.connections = self.total.connections.saturating_add(summary.totals.connections);
         self.total.messages = self.total.messages.joined(summary.messages);
         self.total.found.join(found);
-        self.total.counts.join(&checked.counts);
+        self.total.counts.join(&summary.explained);
         let totals = (summary.totals.connections, summary.messages);
-        self.sum(&checked.file, totals, found, &checked.counts);
+        self.sum(&checked.file, totals, found, &summary.explained);
         match checked.extent {
             Extent::Whole | Extent::Unread(_) => {}
             Extent::Partly(_) => self.line.paint(Role::Warning, "; not read to its end"),

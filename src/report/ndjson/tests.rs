@@ -141,7 +141,7 @@ fn connection_handshake_and_summary_follow_the_contract() {
         [
             r#"{"type":"handshake","connection":3,"time":"2026-08-22T09:30:00.003000000Z","packets":[1,3],"method":"GET","target":"/feed\u001b[2J","host":"localhost:8080","status":101,"subprotocol":"mqtt","extensions":"permessage-deflate; client_max_window_bits=15","subprotocols_offered":"mqtt","extensions_offered":"permessage-deflate","duration_ms":2.0}"#,
             r#"{"type":"connection","connection":3,"time":"2026-08-22T09:30:00.009000000Z","packets":[0,9],"client":"127.0.0.1:50312","server":"[::1]:8080","state":"closed","started_by":"syn","transport":"tcp","opened":"2026-08-22T09:30:00.000000000Z","closed":"2026-08-22T09:30:00.009000000Z","outcome":"closed","frames":{"client_to_server":1,"server_to_client":2},"messages":{"client_to_server":1,"server_to_client":2},"control_frames":{"client_to_server":0,"server_to_client":1},"bytes":{"client_to_server":100,"server_to_client":2000}}"#,
-            r#"{"type":"summary","packets":10,"bytes":2500,"connections":1,"websockets":1,"frames":0,"messages":0,"control_frames":0,"findings":{"error":0,"warning":0,"note":0},"notes":[{"rule":"CAP-08","count":1,"text":"cut off; 10 packets read"}]}"#,
+            r#"{"type":"summary","packets":10,"bytes":2500,"connections":1,"websockets":1,"frames":0,"messages":0,"control_frames":0,"findings":{"error":0,"warning":0,"note":0},"notes":[{"rule":"CAP-08","count":1,"text":"cut off; 10 packets read"}],"causes":[],"consequences":{"error":0,"warning":0,"note":0}}"#,
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::found::is_in_rows;
+use super::found::{TextFinding, is_in_rows};
 use super::rows::{NUMBER_WIDTH, OPCODE_COLUMN, WARNING};
 use super::{Text, TextConnection, words};
 use crate::analysis::event::{Connection, ConnectionId};
@@ -68,7 +68,7 @@ impl<W: Write> Text<W> {
         // The packet that completed it.
         let origin = message.span.last;
         self.rows = number;
-        self.found.extend(found.filter(|it| !is_in_rows(it.rule)));
+        self.found.extend(found.filter(|it| !is_in_rows(it.rule)).map(TextFinding::from));
         if self.latest != Some(id) {
             self.introduce_peers(origin, opened, id, peers);
         }

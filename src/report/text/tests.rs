@@ -2,7 +2,7 @@ use super::*;
 use crate::analysis::event::{ConnectionEvent, Event, EventKind, Limit, Recognition};
 use crate::analysis::{Sink, Totals};
 use crate::decode::Reason;
-use crate::findings::{Findings, Peers, Reading};
+use crate::findings::{DecodedAgain, Finding, Findings, Peers, Reading};
 use crate::journal::{Assembly, Builder};
 use crate::report::fixture::{
     START, connection, ending, finding, frame, handshake, message, origin, send,
@@ -206,7 +206,48 @@ fn findings_after_the_end_of_a_connection_follow_its_addresses() {
     let lines: Vec<String> = String::from_utf8(out).unwrap().lines().map(str::to_owned).collect();
     assert!(lines[2].ends_with("#3       127.0.0.1:50312 → [::1]:8080"), "{lines:?}");
     assert!(lines[3].contains("#3") && lines[3].contains("WS-C12"), "{lines:?}");
-    assert_eq!(lines.len(), 4, "{lines:?}");
+    // The place continues on a line of its own.
+    assert_eq!(lines.len(), 5, "{lines:?}");
+}
+
+#[test]
+fn a_cause_is_shown_whole_with_what_was_meant_and_what_follows_from_it() {
+    let meant = DecodedAgain {
+        direction: Direction::ServerToClient,
+        opcode: Opcode::Text,
+        content: b"{\"a\":1}".to_vec(),
+        length: 7,
+        offsets: [412, 430],
+    };
+    let cause = Finding {
+        evidence: "a whole frame \x1b begins in the payload of another".to_owned(),
+        decoded_again: vec![meant],
+        ..finding("WHY-01", 3)
+    };
+    let feed = |text: &mut Assembly<'_, Text<&mut Vec<u8>>>| {
+        text.finding(&finding("WS-F15", 3));
+        text.finding(&cause);
+        send(text, 5, &connection(3), ending(Outcome::Aborted));
+    };
+    let whole = [
+        "WHY-01 two writers on one socket: a frame was written into another: a whole frame \\x1b begins in the \
+         payload of another  (client, packet 4)",
+        "decoded again, server: text of 7 bytes, \"{\"a\":1}\"",
+        "consequences: WS-F15",
+    ];
+    for columns in [None, Some(90), Some(10)] {
+        let lines = written(TextOptions { columns, ..options(Detail::Messages) }, feed);
+        let below = lines.iter().skip_while(|line| !line.contains("WHY-01"));
+        let is_blank = |letter: char| letter.is_whitespace();
+        let joined: String = below.flat_map(|line| line.chars().skip(29)).collect();
+        let joined = joined.replace(is_blank, "");
+        for text in whole {
+            let at = joined.find(&text.replace(is_blank, ""));
+            assert!(at.is_some(), "{columns:?}: {text} is not in {lines:?}");
+        }
+        let most = columns.unwrap_or(usize::MAX).max(70);
+        assert!(lines.iter().all(|line| line.chars().count() <= most), "{lines:#?}");
+    }
 }
 
 #[test]
@@ -270,7 +311,8 @@ fn feed_findings(text: &mut Assembly<'_, Text<&mut Vec<u8>>>) {
 
 #[test]
 fn findings_mark_their_row() {
-    let lines = written(options(Detail::Messages), feed_findings);
+    let wide = TextOptions { columns: Some(140), ..options(Detail::Messages) };
+    let lines = written(wide, feed_findings);
     assert_eq!(
         lines[1..],
         [
@@ -287,7 +329,7 @@ fn findings_mark_their_row() {
 #[test]
 fn findings_are_lines_on_request() {
     let chosen =
-        TextOptions { findings: Listing::Yes, columns: Some(120), ..options(Detail::Frames) };
+        TextOptions { findings: Listing::Yes, columns: Some(140), ..options(Detail::Frames) };
     let lines = written(chosen, feed_findings);
     assert_eq!(
         lines[5..],
