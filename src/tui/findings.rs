@@ -1,7 +1,7 @@
 //! The findings of the whole capture, by rule or by connection.
 
 use crate::analysis::event::ConnectionId;
-use crate::findings::{Finding, Rule, Severity};
+use crate::findings::{Rule, Severity};
 use crate::timeline::{FindingRow, Timeline};
 
 /// The list of findings.
@@ -151,7 +151,7 @@ fn entries(timeline: &Timeline, groups: Groups) -> Vec<FindingEntry> {
         let finding = findings.get(*place).map(|it| &it.finding);
         let severity = finding.map(|it| std::cmp::Reverse(it.severity));
         let connection = finding.and_then(|it| it.connection);
-        let is_cause = finding.is_some_and(Finding::is_explaining_cause);
+        let is_cause = finding.is_some_and(|it| it.rule.is_cause());
         match groups {
             Groups::Rule => (!is_cause, severity, finding.map(|it| it.rule.id), None),
             Groups::Connection => (false, None, None, connection),

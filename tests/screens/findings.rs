@@ -77,6 +77,7 @@ fn a_cause_is_named_first_wherever_findings_are() {
     let place = |part: &str| overlay.find(part).unwrap_or_else(|| panic!("{part}: {overlay}"));
     assert!(place(" WHY-14 ") < place(" HS-22 "), "{overlay}");
     assert!(overlay.contains("(WHY-14) no Sec-WebSocket-Protocol"), "{overlay}");
+    assert!(overlay.contains("Findings by rule  1 cause, 2 findings "), "{overlay}");
     let mut small = Screen::of("no-subprotocol", (80, 24));
     assert!(small.text().contains("✖ WHY-14"), "{}", small.text());
 }
@@ -90,4 +91,27 @@ fn a_cause_is_announced_before_what_follows_from_it() {
     let notice = screen.app.notice.as_ref().unwrap().text.clone();
     assert!(notice.starts_with("WHY-14 the client refused the response  #1"), "{notice}");
     assert!(screen.app.news.take_ring());
+}
+
+#[test]
+fn causes_precede_rules_even_if_they_are_only_worth_knowing() {
+    let mut screen = Screen::of("resets", (120, 40));
+    screen.press("F");
+    let overlay = screen.text();
+    let place = |part: &str| overlay.find(part).unwrap_or_else(|| panic!("{part}: {overlay}"));
+    assert!(place(" WHY-32 ") < place(" NET-06 "), "{overlay}");
+}
+
+#[test]
+fn what_was_decoded_again_is_shown_with_the_message_and_with_the_cause() {
+    let mut screen = Screen::of("derailed", (120, 40));
+    screen.press("e[Enter]");
+    for tab in ["1", "5"] {
+        screen.press(tab);
+        let text = screen.text();
+        assert!(text.contains("decoded again, client: text of 16 bytes"), "{tab}: {text}");
+    }
+    screen.press("[Esc]F");
+    let overlay = screen.text();
+    assert!(overlay.contains("decoded again, client: text of 65 bytes"), "{overlay}");
 }

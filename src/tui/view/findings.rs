@@ -25,13 +25,19 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, timeline: &Timeline) {
         Groups::Rule => "by rule",
         Groups::Connection => "by connection",
     };
-    let count = u64::try_from(timeline.findings().len()).unwrap_or(u64::MAX);
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    let causes = timeline.findings().iter().filter(|it| it.finding.rule.is_cause()).count();
+    let found = count(timeline.findings().len().saturating_sub(causes));
+    let causes = match causes {
+        0 => String::new(),
+        causes => format!("{}, ", words::counted(count(causes), "cause")),
+    };
     let folded: u64 = timeline.folded_findings().iter().map(|it| it.count).sum();
     let more = match folded {
         0 => String::new(),
         folded => format!(", {} more alike", words::grouped(folded)),
     };
-    let left = format!(" Findings {by}  {}{more} ", words::counted(count, "finding"));
+    let left = format!(" Findings {by}  {causes}{}{more} ", words::counted(found, "finding"));
     pane::window(frame, theme, area, left, " Tab groups  Esc closes ");
     let (inside, below) = layout::findings(area, list.len());
     if list.is_empty() {
