@@ -63,7 +63,7 @@ impl Sample {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
-            options: AnalyzerOptions::default(),
+            options: AnalyzerOptions::for_rules(),
             named: Vec::new(),
             owners: None,
         };

@@ -17,3 +17,13 @@ pub struct AnalyzerOptions {
     /// How much memory and work the capture may cost.
     pub limits: Limits,
 }
+
+impl AnalyzerOptions {
+    /// Those with which all rules and causes can be evaluated: some look at contents.
+    pub fn for_rules() -> Self {
+        Self { keep: JUDGED, ..Self::default() }
+    }
+}
+
+/// Bytes kept of each message: enough for a rule to parse a text as its subprotocol.
+const JUDGED: usize = 64 << 10;

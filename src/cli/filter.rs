@@ -70,14 +70,12 @@ pub(super) struct RunInputs<'a> {
 impl RunInputs<'_> {
     /// How to analyze a capture so that all rules and the filter can be evaluated.
     pub(super) fn analyzer_options(&self, decode_as: &[u16]) -> AnalyzerOptions {
+        let options = AnalyzerOptions::for_rules();
         AnalyzerOptions {
-            keep: self.filter.map_or(JUDGED_BYTES, |filter| kept(filter, JUDGED_BYTES)),
+            keep: self.filter.map_or(options.keep, |filter| kept(filter, options.keep)),
             decode_as: decode_as.to_vec(),
             keylog: self.keylog.clone(),
-            ..AnalyzerOptions::default()
+            ..options
         }
     }
 }
-
-/// Bytes kept of each message: enough for a rule to parse a text as its subprotocol.
-const JUDGED_BYTES: usize = 64 << 10;

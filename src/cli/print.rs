@@ -152,12 +152,14 @@ fn print<R: Report>(
     settings: Settings,
     report: &mut R,
 ) -> anyhow::Result<()> {
+    let options = AnalyzerOptions::for_rules();
+    let keep = options.keep.max(intake.keep);
     let analysis = AnalyzerOptions {
-        keep: filter.as_ref().map_or(intake.keep, |filter| kept(filter, intake.keep)),
+        keep: filter.as_ref().map_or(keep, |filter| kept(filter, keep)),
         digest: intake.digest == Digest::Wanted,
         decode_as: capture.decode_as().to_vec(),
         keylog: capture.keylog()?,
-        ..AnalyzerOptions::default()
+        ..options
     };
     let connections: Vec<u64> = intake.selection.connections.iter().map(|id| id.0).collect();
     let names = named(filter.as_ref(), &connections);

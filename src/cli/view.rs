@@ -141,7 +141,7 @@ pub(super) fn run(args: &ViewArgs) -> anyhow::Result<()> {
     let options = AnalyzerOptions {
         decode_as: capture.decode_as().to_vec(),
         keylog,
-        ..AnalyzerOptions::default()
+        ..AnalyzerOptions::for_rules()
     };
     crate::tui::run(Show {
         packets: opened.source,

@@ -29,7 +29,7 @@ use crate::http::Handshake;
 use crate::journal::{Entry, EntryKind, FoldedFindings, Found, Journal, Summary};
 use crate::stream::{Direction, Origin, Span, Timestamp, length_u64};
 use crate::text::clock::Rfc3339;
-use crate::websocket::{Frame, Message, Opcode, Utf8};
+use crate::websocket::{Digest, Frame, Message, Opcode, Utf8};
 
 /// Writes JSON lines.
 #[derive(Debug)]
@@ -190,7 +190,9 @@ impl<W: Write> Journal for Ndjson<W> {
         }
         match entry.kind {
             EntryKind::Message(message) => {
-                self.message(connection.id, entry.origin.time, entry.direction, message);
+                // Rules may need more of it than is written.
+                let message = message.shortened(self.options.max_payload, Digest::Wanted);
+                self.message(connection.id, entry.origin.time, entry.direction, &message);
             }
             EntryKind::Frame(frame) => self.frame(entry, connection, frame),
             EntryKind::Response(handshake) | EntryKind::NoResponse(handshake) => {

@@ -22,6 +22,8 @@ pub struct ConnectionList {
     filter: String,
     /// Whether it is known of some connection which process owns its sockets.
     has_processes: bool,
+    /// Whether a connection has a subprotocol.
+    has_subprotocols: bool,
     /// Columns of the longest cause of a connection.
     cause_columns: usize,
     cursor: usize,
@@ -121,6 +123,11 @@ impl ConnectionList {
     /// Columns of the longest cause of a connection, in a few words; 0 without one.
     pub fn cause_columns(&self) -> usize {
         self.cause_columns
+    }
+
+    /// Whether a connection has a subprotocol.
+    pub fn has_subprotocols(&self) -> bool {
+        self.has_subprotocols
     }
 
     /// Whether it is known of some connection which process owns its sockets.
@@ -246,6 +253,7 @@ impl ConnectionList {
         }
         let current = self.current(timeline);
         self.seen = Some(now);
+        self.has_subprotocols = all.iter().any(|it| it.subprotocol.is_some());
         self.has_processes = all.iter().any(|it| it.sockets.is_some());
         let causes = all.iter().filter_map(cause).map(|words| words.chars().count());
         self.cause_columns = causes.max().unwrap_or_default();

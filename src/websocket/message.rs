@@ -53,9 +53,13 @@ pub struct Message<'a> {
 impl Message<'_> {
     /// The message as it would be if no more than the first `keep` bytes of its content had been kept.
     ///
-    /// With `digest`, a whole content that is cut by that gets its SHA-256.
+    /// With `digest`, a whole content that is cut by that gets its SHA-256. Control frames are short, and kept
+    /// whole.
     #[must_use]
     pub fn shortened(self, keep: usize, digest: Digest) -> Self {
+        if let Opcode::Close | Opcode::Ping | Opcode::Pong = self.opcode {
+            return self;
+        }
         let Some((content, rest)) = self.content.split_at_checked(keep) else { return self };
         let whole = self.complete && length_u64(self.content.len()) == self.length;
         let sha256 = match digest {
@@ -182,6 +186,7 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         let abc = [0xba, 0x78, 0x16, 0xbf];
         let given = Message { sha256: Some([7; 32]), length: 100, ..text(b"abc") };
+        let close = Message { opcode: Opcode::Close, ..text(b"abc") };
         let torn = Message { complete: false, ..text(b"abc") };
         #[rustfmt::skip]
         let cases = [
@@ -192,6 +197,7 @@ mod tests {
             ("fits",              text(b"abc"), 9, Digest::Wanted,   b"abc",     None),
             ("was cut before",    given,        2, Digest::Wanted,   b"ab",      Some([7; 4])),
             ("is incomplete",     torn,         2, Digest::Wanted,   b"ab",      None),
+            ("a control frame",   close,        2, Digest::Wanted,   b"abc",     None),
         ];
         for (name, message, keep, digest, content, sha256) in cases {
             let short = message.shortened(keep, digest);

@@ -89,7 +89,7 @@ fn causes_and_what_follows_from_them_are_the_same_everywhere() {
             check: CheckCollector::new(CheckChoice::default()),
             diagnose: DiagnoseCollector::new(DiagnoseChoice::default()),
         };
-        let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
+        let mut pipeline = Pipeline::new(AnalyzerOptions::for_rules(), Settings::default());
         let Some(summary) = read(path, &mut pipeline, &mut all, |_, packet| packet.file_offset)
         else {
             continue;
@@ -212,7 +212,7 @@ fn messages_that_were_decoded_again_are_the_same_everywhere() {
     for path in samples.iter().chain(&others) {
         let file = path.to_str().unwrap();
         let mut timeline = Timeline::new();
-        let mut pipeline = Pipeline::new(AnalyzerOptions::default(), Settings::default());
+        let mut pipeline = Pipeline::new(AnalyzerOptions::for_rules(), Settings::default());
         if read(path, &mut pipeline, &mut timeline, |_, packet| packet.file_offset).is_none() {
             continue;
         }

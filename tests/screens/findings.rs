@@ -8,7 +8,8 @@ use crate::Screen;
 #[test]
 fn the_details_of_a_finding_scroll_to_the_end_of_its_remedy() {
     let mut screen = Screen::of("protocol-errors", (80, 24));
-    screen.press("F");
+    // The cause is first.
+    screen.press("F[Down][Down]");
     let text = screen.text();
     assert!(text.contains("│  These codes are what "), "{text}");
     assert!(!text.contains("│  RFC 6455 §7.4.1 "), "{text}");

@@ -81,7 +81,7 @@ fn findings_and_progress_are_visible_if_there_is_no_room_for_all_counts() {
     screen.app.reading.position = 3;
     let text = screen.text();
     let title = text.lines().next().unwrap();
-    assert!(title.contains("  9 messages  ✖ 7  ▲ 4  • 2"), "{title}");
+    assert!(title.contains("  9 messages  ✖ 7  ▲ 2  • 2 (+3)"), "{title}");
     assert!(title.contains(" reading   3 % "), "{title}");
 }
 

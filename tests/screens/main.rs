@@ -55,7 +55,7 @@ impl Screen {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
-            options: AnalyzerOptions::default(),
+            options: AnalyzerOptions::for_rules(),
             named: Vec::new(),
             owners: None,
         };

@@ -228,7 +228,7 @@ fn a_payload_goes_to_the_clipboard() {
 fn the_screen_follows_the_size_of_the_terminal() {
     let program = errors(LARGE);
     program.resize(SMALL);
-    program.shows("protocol-erro…");
+    program.shows("protocol-errors.pcap  4 connections");
     program.resize(Size(60, 15));
     program.shows("This terminal is too small.");
     program.shows("It is 60x15");

@@ -240,10 +240,14 @@ pub fn column_at(list: &ConnectionList, inside: Rect, x: u16) -> Option<Column> 
 fn columns(list: &ConnectionList, width: u16) -> Vec<(Column, usize)> {
     let table = if width < ROOMY { NARROW } else { WIDE };
     let mut columns = table.to_vec();
+    let cause = list.cause_columns().min(MOST_CAUSE);
+    // The words of a cause are worth more than a column without content.
+    if cause > STATE_WORDS && !list.has_subprotocols() {
+        columns.retain(|(column, _)| *column != Column::Protocol);
+    }
     let fixed: usize = columns.iter().map(|(_, width)| width.saturating_add(1)).sum();
     let mut left = usize::from(width).saturating_sub(1).saturating_sub(fixed);
     // The longest address, IPv6 with its port, has 47 columns; more than this is seldom needed.
-    let cause = list.cause_columns().min(MOST_CAUSE);
     let (few, more) = if list.has_processes() { (3, 7) } else { (0, 0) };
     for (wanting, most) in [
         (Column::State, cause.saturating_sub(STATE_WORDS)),
