@@ -1,6 +1,6 @@
 //! WHY-50: the bytes that decide were not captured.
 
-use crate::analysis::event::Outcome;
+use crate::analysis::event::{Nature, Outcome, TcpState};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::CauseContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
@@ -21,7 +21,8 @@ pub(super) static RULES: &[Rule] = &[Rule {
         direction was recorded, or the recording began too late. It is reported only if the missing bytes \
         precede the failure and come from the side that it depends on: what a side received before it \
         closed with 1002 or 1007, the end of the stream of a side that left without a Close, the response \
-        to a request, the body of a refusal whose status does not say why.",
+        to a request, the body of a refusal whose status does not say why, all that was sent before a \
+        reset.",
     remedy: LOSS,
     example: Example::Text(
         "client: a text of 400 bytes, of which tcpdump -s 96 recorded 30\nserver: Close 1007",
@@ -32,6 +33,21 @@ pub(super) static RULES: &[Rule] = &[Rule {
     ),
     checks: &[Check::Cause(|context, violations| {
         if !lacks_bytes(context) || is_known(context) {
+            return;
+        }
+        if let Some(by) = reset_unseen(context) {
+            let last = context.connection.last;
+            violations
+                .add(format!(
+                    "the {} reset the connection, and why is in what was sent before: too little of each \
+                     packet was recorded to see whether it was a WebSocket",
+                    by.name()
+                ))
+                .side(None)
+                .direction(None)
+                .packets(last, last)
+                .severity(Severity::Warning)
+                .remedy(SNAP_LENGTH);
             return;
         }
         let Some(Undecided { what, missing, span }) = undecided(context) else { return };
@@ -60,7 +76,9 @@ struct Missing {
 /// Whether anything of the connection is missing: the cheap question first.
 fn lacks_bytes(context: &CauseContext<'_>) -> bool {
     let state = context.subject.state;
-    state.health.has_gap || state.recognized.is_some() || context.subject.ending.unseen.is_some()
+    let is_undecided = context.connection.is_undecided;
+    let lacks = state.health.has_gap || state.recognized.is_some() || is_undecided;
+    lacks || context.subject.ending.unseen.is_some()
 }
 
 /// Whether a rule names what is wrong, and not only how the connection ended.
@@ -80,6 +98,13 @@ fn undecided(context: &CauseContext<'_>) -> Option<Undecided> {
         .or_else(|| left(context))
         .or_else(|| unanswered(context))
         .or_else(|| refused_without_words(context))
+}
+
+/// Who reset a connection of which the snap length left too little to see what it was.
+fn reset_unseen(context: &CauseContext<'_>) -> Option<Side> {
+    let TcpState::Reset(by) = context.connection.state else { return None };
+    let is_unseen = context.connection.is_undecided && context.connection.nature == Nature::Unknown;
+    is_unseen.then_some(Side::sender(by))
 }
 
 /// A side that closed since something that it received was wrong.
@@ -208,6 +233,8 @@ mod tests {
     use crate::stream::Direction::{ClientToServer, ServerToClient};
 
     const CLOSE_1007: &[u8] = b"\x03\xef";
+    const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
+    const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
@@ -234,6 +261,12 @@ mod tests {
             let head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 30\r\n\r\n";
             let whole = [&head[..], &[b'x'; 30]].concat();
             s.ask("").cut(ServerToClient, &whole, head.len()).end(Side::Server);
+        }},
+        RuleCase { name: "reset after packets of which six bytes were recorded", near: &[], fires: &["WHY-50"], play: |s| {
+            s.open().cut(ClientToServer, REQUEST, 6).cut(ServerToClient, RESPONSE, 6).reset(Side::Server);
+        }},
+        RuleCase { name: "six bytes of each packet, and closed with FIN", near: &["WHY-50"], fires: &[], play: |s| {
+            s.open().cut(ClientToServer, REQUEST, 6).cut(ServerToClient, RESPONSE, 6).end(Side::Client);
         }},
         RuleCase { name: "a refusal without a body", near: &["WHY-50"], fires: &[], play: |s| {
             s.ask("").server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").end(Side::Server);
