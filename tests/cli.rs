@@ -292,6 +292,10 @@ fn help_version_completions_and_manual_are_written() {
         (&["explain", "--side", "client", "81 00"], "must mask every frame"),
         (&["explain", "--ascii", "81 00"], "+-+-+-+-+-------+"),
         (&["explain", "--deflate", "c107f248cdc9c90700"], "\"Hello\""),
+        (&["explain", "GET / HTTP/1.1\nHost: a\nUpgrade: websocket\n\n"], "HS-06"),
+        (&["explain", "HTTP/1.1 502 Bad Gateway\nServer: nginx\n\n"], "WHY-28"),
+        (&["explain", "WHY-43", "--format", "ndjson"], r#""rule":"WHY-43""#),
+        (&["explain", "1006", "--format", "ndjson"], r#""code":1006"#),
         (&["--version"], env!("CARGO_PKG_VERSION")),
         (&["completions", "bash"], "wslens"),
         (&["completions", "zsh"], "wslens"),
@@ -402,6 +406,73 @@ fn frames_are_explained_from_standard_input() {
         .collect();
     assert!(pages[0].contains("as text  \"hi\""), "{}", pages[0]);
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+}
+
+/// Runs `wslens explain -` on bytes, and gives what it writes.
+fn explained(bytes: &[u8], arguments: &[&str]) -> String {
+    let mut child = command(&[&["explain", "-"], arguments].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    let run = child.wait_with_output().unwrap();
+    assert_eq!(run.status.code(), Some(0));
+    text(&run.stdout)
+}
+
+/// What a server writes that ends its head with one empty line too many.
+const STRAY: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\
+    \r\n\x81\x05Hello\x81\x02hi";
+
+#[test]
+fn heads_and_the_frames_after_them_are_explained() {
+    let page = explained(STRAY, &[]);
+    for part in ["What the server sends", "WHY-07", "0d 0a", "\"Hello\"", "\"hi\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // That nobody answered is not known, and not reported.
+    let request = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let page = explained(request, &[]);
+    assert!(page.contains("What the client sends") && page.contains("No rule is broken"), "{page}");
+    // The same as curl -v shows it, with the answer.
+    let asked = text(request).replace("\r\n", "\n> ");
+    let answer = "\n< HTTP/1.1 404 Not Found\n< Content-Length: 2\n< \nno\n";
+    let page = explained(format!("* Connected\n> {asked}{answer}").as_bytes(), &[]);
+    assert!(page.contains("HS-43") && page.contains("Its body"), "{page}");
+}
+
+#[test]
+fn explanations_are_lines_for_programs_as_well() {
+    let lines = |bytes: &[u8]| -> Vec<serde_json::Value> {
+        let written = explained(bytes, &["--format", "ndjson"]);
+        written.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let types = |lines: &[serde_json::Value]| -> Vec<String> {
+        lines.iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let hello = lines(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    assert_eq!(types(&hello), ["frame", "message"]);
+    assert_eq!(hello[0]["mask"], "37fa213d");
+    assert_eq!(
+        (&hello[1]["text"], &hello[1]["connection"]),
+        (&"Hello".into(), &serde_json::Value::Null)
+    );
+    let found = lines(b"\x81\x05Gr\xc3\xbc\xc3\x9fe\x81\x02hi\x81\x02ho");
+    let cause = found.iter().find(|line| line["type"] == "cause").unwrap();
+    assert_eq!(cause["rule"], "WHY-02");
+    assert!(!cause["consequences"].as_array().unwrap().is_empty(), "{cause}");
+    let heads = lines(STRAY);
+    assert_eq!(types(&heads)[..3], ["handshake", "frame", "message"]);
+    assert_eq!((&heads[0]["status"], &heads[0]["target"]), (&101.into(), &serde_json::Value::Null));
+    assert!(heads.iter().any(|line| line["rule"] == "WHY-07"), "{heads:?}");
+    // Fields may follow.
+    let cut = lines(b"GET / HTTP/1.1\nHost: a\nUpgrade: websocket");
+    assert!(
+        cut.iter().filter(|line| line["type"] == "finding").all(|it| it["only_if"] == "whole_head")
+    );
 }
 
 #[test]

@@ -6,16 +6,17 @@ use std::io::{self, Read, Write};
 
 use clap::ValueEnum;
 
-use super::output::{ColorArgs, Screen};
+use super::output::{ColorArgs, Screen, format_parser};
 use crate::describe::frame::FrameContext;
 use crate::describe::frame::drawing::Borders;
-use crate::findings;
-use crate::report::explain::{self, ExplainOptions};
+use crate::findings::{self, RuleName};
+use crate::report::explain::{self, ExplainFormat, ExplainOptions};
+use crate::report::rules::{self, RulesExtent, RulesFormat, RulesOptions};
 use crate::stream::{Direction, length_u64};
 use crate::websocket::Compression;
 use crate::websocket::extension::SideParams;
 
-/// Explain the bytes of a frame, a close code, or a rule
+/// Explain the bytes of frames, heads of HTTP, a close code, or a rule
 ///
 /// The bytes of a frame in hexadecimal: "81 85 37 fa 21 3d 7f 9f 4d 51 58" shows every bit and what
 /// it means. The notations of most programs are accepted: 8185 37fa, 0x81, 0x85, "\x81\x85",
@@ -23,13 +24,17 @@ use crate::websocket::extension::SideParams;
 /// truncated. - reads them from standard input. If they break rules, the causes that bytes can show by
 /// themselves (WHY-01 to WHY-13) are tested on them, if --side is not given for both senders.
 ///
+/// The request of an opening handshake, its response, or both, as text, as bytes, or as written by
+/// curl -v, with frames of the server after it. The causes that they can show are tested on them;
+/// nothing is concluded from what was not given: time, the end of the connection, the other peer.
+///
 /// A close code: 1006. A number of one to five digits is always a close code; write 0x1006 or "10
 /// 06" for bytes.
 ///
 /// The id of a rule or cause: WS-F07, WHY-14.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// Bytes in hexadecimal, - for standard input, a close code, or the id of a rule
+    /// Bytes in hexadecimal, heads as text, - for standard input, a close code, or the id of a rule
     #[arg(value_name = "WHAT", required = true)]
     what: Vec<String>,
 
@@ -44,6 +49,10 @@ pub(super) struct ExplainArgs {
     /// Write ASCII only
     #[arg(long)]
     ascii: bool,
+
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser::<ExplainFormat>(), default_value = "text")]
+    format: ExplainFormat,
 
     #[command(flatten)]
     color: ColorArgs,
@@ -68,14 +77,12 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<()>
     let options = args.options();
     let what = args.what.join(" ");
     match Topic::of(&what)? {
-        Topic::CloseCode(code) => {
-            out.write_all(explain::close_code(code, &options).as_bytes())?;
-        }
-        Topic::Rule(id) => rule(id, &options, out)?,
-        Topic::Frames(bytes) => out.write_all(explain::frames(&bytes, &options).as_bytes())?,
+        Topic::CloseCode(code) => explain::close_code(code, &options, args.format, out)?,
+        Topic::Rule(id) => rule(id, &options, args.format, out)?,
+        Topic::Bytes(bytes) => explain::bytes(&bytes, &options, args.format, out)?,
         Topic::StandardInput => {
             let bytes = read(&mut io::stdin().lock())?;
-            out.write_all(explain::frames(&bytes, &options).as_bytes())?;
+            explain::bytes(&bytes, &options, args.format, out)?;
         }
     }
     out.flush()?;
@@ -107,13 +114,16 @@ impl ExplainArgs {
 enum Topic<'a> {
     CloseCode(u16),
     Rule(&'a str),
-    Frames(Vec<u8>),
+    Bytes(Vec<u8>),
     StandardInput,
 }
 
 impl<'a> Topic<'a> {
     /// Determines from its form what an argument means.
     fn of(text: &'a str) -> anyhow::Result<Self> {
+        if explain::is_http(text.as_bytes()) {
+            return Ok(Self::Bytes(text.as_bytes().to_vec()));
+        }
         let text = text.trim();
         if text == "-" {
             return Ok(Self::StandardInput);
@@ -131,9 +141,9 @@ impl<'a> Topic<'a> {
             return Ok(Self::Rule(text));
         }
         match bytes::from_text(text) {
-            Some(bytes) => Ok(Self::Frames(bytes)),
+            Some(bytes) => Ok(Self::Bytes(bytes)),
             None => anyhow::bail!(
-                "'{}' is not bytes of a frame in hexadecimal (\"81 85 37 fa\"), a close code (1006) or the id of a rule (WS-F07)",
+                "'{}' is not bytes of a frame in hexadecimal (\"81 85 37 fa\"), a head of HTTP, a close code (1006) or the id of a rule (WS-F07)",
                 shortened(text)
             ),
         }
@@ -155,14 +165,27 @@ fn is_rule_id(text: &str) -> bool {
 }
 
 /// Explains a rule.
-fn rule(id: &str, options: &ExplainOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+fn rule(
+    id: &str,
+    options: &ExplainOptions,
+    format: ExplainFormat,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let Some(rule) = findings::rule(id) else {
         anyhow::bail!(
             "there is no rule or cause {}; wslens rules lists them",
             id.to_ascii_uppercase()
         );
     };
-    out.write_all(explain::rule(rule, options).as_bytes())?;
+    match format {
+        ExplainFormat::Text => out.write_all(explain::rule(rule, options).as_bytes())?,
+        ExplainFormat::Ndjson => {
+            let names = RuleName::parse(rule.id).ok().into_iter().collect();
+            let (extent, style) = (RulesExtent::Full, options.style.clone());
+            let options = RulesOptions { names, extent, style, columns: None };
+            rules::write(RulesFormat::Ndjson, &options, out)?;
+        }
+    }
     Ok(())
 }
 
@@ -215,10 +238,10 @@ mod tests {
             ("ws-f07", Topic::Rule("ws-f07")),
             ("HS-40", Topic::Rule("HS-40")),
             ("h2-01", Topic::Rule("h2-01")),
-            ("81 05", Topic::Frames(vec![0x81, 0x05])),
-            ("0x8105", Topic::Frames(vec![0x81, 0x05])),
-            ("810548", Topic::Frames(vec![0x81, 0x05, 0x48])),
-            ("81-05", Topic::Frames(vec![0x81, 0x05])),
+            ("81 05", Topic::Bytes(vec![0x81, 0x05])),
+            ("0x8105", Topic::Bytes(vec![0x81, 0x05])),
+            ("810548", Topic::Bytes(vec![0x81, 0x05, 0x48])),
+            ("81-05", Topic::Bytes(vec![0x81, 0x05])),
             ("-", Topic::StandardInput),
         ];
         for (text, expected) in cases {

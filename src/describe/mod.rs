@@ -2,6 +2,7 @@
 
 pub mod decoded_again;
 pub mod frame;
+pub mod header_field;
 pub mod incident;
 pub mod outcome;
 pub mod phases;

@@ -36,6 +36,7 @@ use crate::websocket::{Digest, Frame, Message, Opcode, Utf8};
 pub struct Ndjson<W> {
     out: Output<W>,
     options: NdjsonOptions,
+    origins: Origins,
     clock: Rfc3339,
     /// The line under way.
     line: Vec<u8>,
@@ -62,10 +63,26 @@ impl<W: Write> Ndjson<W> {
         Self {
             out: Output::new(writer),
             options,
+            origins: Origins::Captured,
             clock: Rfc3339::default(),
             line: Vec::new(),
             scratch: String::new(),
         }
+    }
+
+    /// The same for bytes that were not captured: of no connection, time and packet.
+    pub(super) fn without_origins(self) -> Self {
+        Self { origins: Origins::Pasted, ..self }
+    }
+
+    /// Writes the line of a handshake that was not captured.
+    pub(super) fn pasted(&mut self, handshake: &Handshake) {
+        self.handshake(Origin::default(), None, handshake);
+    }
+
+    /// Ends lines that no summary follows.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     /// Whether findings on a connection, or on none, are written.
@@ -93,9 +110,9 @@ impl<W: Write> Ndjson<W> {
         let close = (message.opcode == Opcode::Close).then_some(message.close).flatten();
         let line = MessageLine {
             kind: "message",
-            connection: connection.0,
-            time: self.clock.text(time),
-            packets: packets(message.span),
+            connection: self.origins.of(connection.0),
+            time: self.origins.of(self.clock.text(time)),
+            packets: self.origins.of(packets(message.span)),
             direction: direction.map(Direction::name),
             opcode: message.opcode.name(),
             frames: message.frames,
@@ -126,9 +143,9 @@ impl<W: Write> Ndjson<W> {
         let mut mask = [0; MASK_TEXT_LENGTH];
         let line = FrameLine {
             kind: "frame",
-            connection: connection.id.0,
-            time: self.clock.text(entry.origin.time),
-            packets: packets(frame.span),
+            connection: self.origins.of(connection.id.0),
+            time: self.origins.of(self.clock.text(entry.origin.time)),
+            packets: self.origins.of(packets(frame.span)),
             direction: entry.direction.map(Direction::name),
             fin: frame.header.fin,
             rsv: frame.header.rsv,
@@ -143,7 +160,12 @@ impl<W: Write> Ndjson<W> {
         write(&mut self.out, &mut self.line, &line);
     }
 
-    fn handshake(&mut self, origin: Origin, connection: &Connection, handshake: &Handshake) {
+    fn handshake(
+        &mut self,
+        origin: Origin,
+        connection: Option<&Connection>,
+        handshake: &Handshake,
+    ) {
         let facts = HandshakeFacts::of(handshake);
         let heads = [&handshake.request, &handshake.response];
         let spans = heads.into_iter().flatten().map(|head| head.span);
@@ -151,9 +173,11 @@ impl<W: Write> Ndjson<W> {
         let last = spans.map(|span| span.last.packet.0).max();
         let line = HandshakeLine {
             kind: "handshake",
-            connection: connection.id.0,
-            time: self.clock.text(origin.time),
-            packets: [first.unwrap_or(origin.packet.0), last.unwrap_or(origin.packet.0)],
+            connection: connection.map(|connection| connection.id.0),
+            time: self.origins.of(self.clock.text(origin.time)),
+            packets: self
+                .origins
+                .of([first.unwrap_or(origin.packet.0), last.unwrap_or(origin.packet.0)]),
             method: facts.method.map(String::from_utf8_lossy),
             target: facts.target.map(String::from_utf8_lossy),
             host: facts.host.map(String::from_utf8_lossy),
@@ -196,7 +220,7 @@ impl<W: Write> Journal for Ndjson<W> {
             }
             EntryKind::Frame(frame) => self.frame(entry, connection, frame),
             EntryKind::Response(handshake) | EntryKind::NoResponse(handshake) => {
-                self.handshake(entry.origin, connection, handshake);
+                self.handshake(entry.origin, Some(connection), handshake);
             }
             EntryKind::Ended { ending, folded } => self.ended(connection, ending, folded),
             // Everything else is a finding, or a field of the lines above.
@@ -243,6 +267,20 @@ pub(super) fn write<W: Write>(out: &mut Output<W>, buffer: &mut Vec<u8>, line: &
     if serde_json::to_writer(&mut *buffer, line).is_ok() {
         buffer.push(b'\n');
         out.line(buffer);
+    }
+}
+
+/// Whether lines name a connection, a time and packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Origins {
+    Captured,
+    Pasted,
+}
+
+impl Origins {
+    /// What is written of something that only captured bytes have.
+    fn of<T>(self, value: T) -> Option<T> {
+        (self == Self::Captured).then_some(value)
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
+use super::conversation::JudgedHttp;
 use super::page::Page;
+use super::pasted::PastedHttp;
 use super::{broken_bits, frame, walk};
 use crate::describe::decoded_again;
 use crate::describe::frame::{FrameContext, anatomy};
 use crate::findings::{
     AppliesTo, Bits, Example, Finding, JudgedFrames, Rule, Severity, judge_frames,
 };
-use crate::stream::{Direction, Side, length_usize};
+use crate::stream::{Direction, Side, length_u64, length_usize};
 use crate::text::escape::escape;
 use crate::text::role::Role;
 use crate::websocket::Compression;
@@ -75,7 +77,7 @@ fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Directio
             page.end_line();
             return;
         }
-        frame::draw_header(page, &found, broken_bits(&findings, &found));
+        frame::draw_header(page, &found, broken_bits(&findings, &found, 0));
         page.blank();
     }
     for finding in findings.iter().filter(|finding| finding.rule.id == rule.id) {
@@ -94,13 +96,55 @@ fn frames(page: &mut Page, rule: &Rule, bytes: &[u8], direction: Option<Directio
 
 /// Says what rules frames break by themselves, and what explains that, at the end of their page.
 pub(super) fn judge(page: &mut Page, judged: &JudgedFrames, bytes: &[u8]) {
+    let sender = Side::sender(judged.direction).name();
+    let JudgedFrames { cause, findings, .. } = judged;
     page.blank();
-    let (cause, findings) = (judged.cause.as_ref(), &judged.findings);
+    let tested = format!("Tested on these bytes as those of a {sender}.");
+    let place = |finding: &Finding| place(finding, bytes);
+    conclude(page, (cause.as_ref(), findings), &tested, &place);
+}
+
+/// The same of heads, and of the frames that begin at an offset of what the server sends.
+pub(super) fn judge_http(page: &mut Page, http: &PastedHttp, judged: &JudgedHttp, frames: usize) {
+    let JudgedHttp { cause, findings, if_whole, .. } = judged;
+    page.blank();
+    let bytes = http.sides.server.bytes.get(frames..).unwrap_or_default();
+    let place = |finding: &Finding| {
+        let is_of_frames = finding.rule.group() != "HS" && !finding.rule.is_cause();
+        let offset = finding.offset.and_then(|at| at.checked_sub(length_u64(frames)));
+        let offset = offset.filter(|_| is_of_frames);
+        place(&Finding { offset, ..finding.clone() }, bytes)
+    };
+    let tested = "Tested on what was pasted; what came before or after it is not known.";
+    conclude(page, (cause.as_ref(), findings), tested, &place);
+    if !if_whole.is_empty() {
+        page.blank();
+        page.heading("If nothing of the head is missing here");
+        for finding in if_whole {
+            found(page, finding, &place);
+        }
+    }
+    let is_refusal = judged.handshake.response.is_some() && !judged.is_accepted();
+    if is_refusal && http.only().is_some() {
+        page.blank();
+        page.paragraph(
+            0,
+            "Why a server refuses shows in the request, too: give it before the response.",
+        );
+    }
+}
+
+/// The cause, what follows from it, and what else was found.
+fn conclude(
+    page: &mut Page,
+    (cause, findings): (Option<&Finding>, &[Finding]),
+    tested: &str,
+    place: &dyn Fn(&Finding) -> String,
+) {
     if let Some(cause) = cause {
         page.heading("The cause");
-        found(page, cause, bytes);
-        let sender = Side::sender(judged.direction).name();
-        page.paragraph(4, &format!("Tested on these bytes as those of a {sender}."));
+        found(page, cause, place);
+        page.paragraph(4, tested);
     }
     let is_consequence = |finding: &&Finding| cause.is_some_and(|it| finding.is_consequence_of(it));
     let (consequences, broken): (Vec<_>, Vec<_>) = findings.iter().partition(is_consequence);
@@ -127,12 +171,12 @@ pub(super) fn judge(page: &mut Page, judged: &JudgedFrames, bytes: &[u8]) {
         (false, _) => "The rules that are broken",
     });
     for finding in broken {
-        found(page, finding, bytes);
+        found(page, finding, place);
     }
 }
 
 /// What was found, why, and what to do.
-fn found(page: &mut Page, finding: &Finding, bytes: &[u8]) {
+fn found(page: &mut Page, finding: &Finding, place: &dyn Fn(&Finding) -> String) {
     page.blank();
     let (mark, role) = match finding.severity {
         Severity::Error => ("✖", Role::Error),
@@ -143,7 +187,7 @@ fn found(page: &mut Page, finding: &Finding, bytes: &[u8]) {
     page.words(role, &format!("{mark} {}  ", finding.rule.id));
     page.words(Role::Title, finding.rule.title);
     page.end_line();
-    page.paragraph(4, &place(finding, bytes));
+    page.paragraph(4, &place(finding));
     for line in decoded_again::lines(&finding.decoded_again) {
         page.paragraph(4, &line);
     }

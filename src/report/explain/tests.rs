@@ -81,7 +81,7 @@ fn compressed_hello_of_rfc_7692() {
 fn close_codes_read_like_a_dictionary() {
     let options = options(Compression::None, Borders::Lines);
     for code in [1000, 1006, 429, 4000, 8105] {
-        insta::assert_snapshot!(format!("close_code_{code}"), close_code(code, &options));
+        insta::assert_snapshot!(format!("close_code_{code}"), close_code_page(code, &options));
     }
 }
 
@@ -149,7 +149,7 @@ fn no_input_leaves_the_page_or_acts_upon_the_terminal() {
         }
     }
     for code in 0..=u16::MAX {
-        let page = close_code(code, &options(Compression::None, Borders::Ascii));
+        let page = close_code_page(code, &options(Compression::None, Borders::Ascii));
         assert!(page.is_ascii() && page.lines().all(|line| line.len() <= page::WIDTH), "{page}");
     }
 }

@@ -192,9 +192,10 @@ pub(in super::super) struct Sides {
 pub(super) struct HandshakeLine<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    pub(super) connection: u64,
-    pub(super) time: &'a str,
-    pub(super) packets: [u64; 2],
+    /// These three are null of what was pasted.
+    pub(super) connection: Option<u64>,
+    pub(super) time: Option<&'a str>,
+    pub(super) packets: Option<[u64; 2]>,
     pub(super) method: Option<Cow<'a, str>>,
     pub(super) target: Option<Cow<'a, str>>,
     pub(super) host: Option<Cow<'a, str>>,
@@ -210,9 +211,10 @@ pub(super) struct HandshakeLine<'a> {
 pub(super) struct FrameLine<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    pub(super) connection: u64,
-    pub(super) time: &'a str,
-    pub(super) packets: [u64; 2],
+    /// These three are null of what was pasted.
+    pub(super) connection: Option<u64>,
+    pub(super) time: Option<&'a str>,
+    pub(super) packets: Option<[u64; 2]>,
     pub(super) direction: Option<&'static str>,
     pub(super) fin: bool,
     pub(super) rsv: u8,
@@ -229,9 +231,10 @@ pub(super) struct FrameLine<'a> {
 pub(super) struct MessageLine<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    pub(super) connection: u64,
-    pub(super) time: &'a str,
-    pub(super) packets: [u64; 2],
+    /// These three are null of what was pasted.
+    pub(super) connection: Option<u64>,
+    pub(super) time: Option<&'a str>,
+    pub(super) packets: Option<[u64; 2]>,
     pub(super) direction: Option<&'static str>,
     pub(super) opcode: &'static str,
     pub(super) frames: u64,

@@ -1,6 +1,7 @@
 //! The Handshake tab: both heads with what each line is for, and the accept value computed.
 
 use crate::analysis::event::{Outcome, Transport};
+use crate::describe::header_field::{FieldVerdict, HeaderField, REQUEST, RESPONSE, find, missing};
 use crate::http::{Handshake, Head};
 use crate::stream::Span;
 use crate::text::page::{PageLine, safe};
@@ -8,9 +9,6 @@ use crate::text::role::Role;
 use crate::text::words;
 use crate::tui::inspector::accept_key;
 use crate::tui::inspector::context::InspectorContext;
-use crate::tui::inspector::header_field::{
-    FieldVerdict, HeaderField, REQUEST, RESPONSE, find, missing,
-};
 use crate::tui::inspector::page::Page;
 
 /// The page of a handshake.

@@ -11,7 +11,6 @@ mod findings;
 mod frame;
 mod frame_parts;
 mod handshake;
-mod header_field;
 mod hexdump;
 mod json;
 mod message;

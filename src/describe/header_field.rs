@@ -5,20 +5,20 @@ use crate::http::{Handshake, Head};
 use crate::websocket::extension;
 
 /// A field of one of the two heads that matters for a WebSocket.
-pub(super) struct HeaderField {
+pub struct HeaderField {
     /// Its name.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// Whether it must be there.
-    pub(super) need: FieldNeed,
+    pub need: FieldNeed,
     /// What it is for.
-    pub(super) purpose: &'static str,
+    pub purpose: &'static str,
     /// Judges its value.
-    pub(super) check: fn(&Handshake, &[u8]) -> FieldVerdict,
+    pub check: fn(&Handshake, &[u8]) -> FieldVerdict,
 }
 
 /// Whether a field must be there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum FieldNeed {
+pub enum FieldNeed {
     /// It must.
     Required,
     /// It may.
@@ -27,7 +27,7 @@ pub(super) enum FieldNeed {
 
 impl FieldNeed {
     /// Its remark.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Required => "required",
             Self::Optional => "optional",
@@ -37,7 +37,7 @@ impl FieldNeed {
 
 /// What is thought of a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum FieldVerdict {
+pub enum FieldVerdict {
     /// It is as it must be.
     Right,
     /// Neither right nor wrong.
@@ -47,7 +47,7 @@ pub(super) enum FieldVerdict {
 }
 
 /// The fields of a request that matter (RFC 6455 §4.1).
-pub(super) const REQUEST: &[HeaderField] = &[
+pub const REQUEST: &[HeaderField] = &[
     HeaderField {
         name: "Host",
         need: FieldNeed::Required,
@@ -124,7 +124,7 @@ pub(super) const REQUEST: &[HeaderField] = &[
 ];
 
 /// The fields of a response that matter (RFC 6455 §4.2.2).
-pub(super) const RESPONSE: &[HeaderField] = &[
+pub const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Upgrade",
         need: FieldNeed::Required,
@@ -146,7 +146,7 @@ pub(super) const RESPONSE: &[HeaderField] = &[
     HeaderField {
         name: "Sec-WebSocket-Accept",
         need: FieldNeed::Required,
-        purpose: "proves that the server read the key; computed as shown below",
+        purpose: "proves that the server read the key: SHA-1 of the key and a constant, in base64",
         check: |handshake, value| match handshake.expected_accept() {
             Some(expected) => {
                 if value == expected.as_bytes() {
@@ -199,12 +199,12 @@ pub(super) const RESPONSE: &[HeaderField] = &[
 ];
 
 /// The field with a name, in any letter case.
-pub(super) fn find(fields: &'static [HeaderField], name: &[u8]) -> Option<&'static HeaderField> {
+pub fn find(fields: &'static [HeaderField], name: &[u8]) -> Option<&'static HeaderField> {
     fields.iter().find(|field| field.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// The required fields that a head lacks.
-pub(super) fn missing(
+pub fn missing(
     fields: &'static [HeaderField],
     head: &Head,
 ) -> impl Iterator<Item = &'static HeaderField> {
