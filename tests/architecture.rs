@@ -105,6 +105,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hmac", &["tls/crypto.rs", "testkit/secure.rs"]),
     ("humantime", &["text"]),
     ("indicatif", &["cli"]),
+    ("md5", &["tls/crypto.rs", "testkit/secure.rs"]),
     (
         "memchr",
         &[

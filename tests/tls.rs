@@ -131,6 +131,31 @@ fn packets_may_change_places_and_come_twice() {
 }
 
 #[test]
+fn lost_packets_cost_only_their_messages() {
+    for suite in FEW {
+        for conversation in short() {
+            let sent = conversation.said.clone();
+            let conversation = secured(conversation, suite, 90);
+            let layout = Layout { segments: vec![120], ..Layout::default() };
+            let carried = packets(&conversation, &layout);
+            for lost in OPENING + 8..carried.len() - 3 {
+                let mut left = carried.clone();
+                left.remove(lost);
+                let what = format!("{:#06x}, {}, without {lost}", suite.0, conversation.name);
+                let seen = see(&left, options(suite));
+                for direction in Direction::BOTH {
+                    let sent = sent.get(direction);
+                    for message in seen.messages.get(direction).iter().filter(|it| it.complete) {
+                        assert!(sent.contains(message), "{what}: {message:?} was not sent");
+                    }
+                }
+                assert_opens(suite, &left, &what);
+            }
+        }
+    }
+}
+
+#[test]
 fn long_streams_open_from_saved_places() {
     for suite in FEW {
         let mut conversation = Conversation::deflated("long");

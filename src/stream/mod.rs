@@ -281,6 +281,8 @@ pub enum GapCause {
     Ended,
     /// A limit on buffered bytes was reached before the hole was filled.
     Limit,
+    /// They could not be decrypted, and may be fewer: their number cannot be told from that of what was captured.
+    UnknownLength,
 }
 
 #[cfg(test)]

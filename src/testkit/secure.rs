@@ -9,6 +9,7 @@ use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
@@ -46,6 +47,10 @@ pub(crate) struct TestSession {
     /// Traffic secrets of TLS 1.3.
     secrets: PerDirection<Vec<u8>>,
     sequences: PerDirection<u64>,
+    /// The second byte of the version: 3 for TLS 1.2 and above, 1 for TLS 1.0.
+    minor: u8,
+    /// The last block of each direction, which the next record of TLS 1.0 continues.
+    blocks: PerDirection<Vec<u8>>,
 }
 
 /// The random of the `ClientHello` of all sessions, in hexadecimal.
@@ -63,7 +68,13 @@ impl TestSession {
     /// A session with a cipher suite, before its handshake.
     pub(crate) fn new((suite, encrypts_then_macs): (u16, bool)) -> Self {
         let (secrets, sequences) = (PerDirection::default(), PerDirection::default());
-        Self { suite, encrypts_then_macs, secrets, sequences }
+        let (minor, blocks) = (3, PerDirection::default());
+        Self { suite, encrypts_then_macs, secrets, sequences, minor, blocks }
+    }
+
+    /// The same of TLS 1.0 (minor version 1) or 1.1 (2).
+    pub(crate) fn old(suite: (u16, bool), minor: u8) -> Self {
+        Self { minor, ..Self::new(suite) }
     }
 
     /// Its secrets, as a key log.
@@ -137,7 +148,9 @@ impl TestSession {
         } else {
             self.seal_old(direction, number, kind, content)
         };
-        record(if self.is_modern() { DATA } else { kind }, &body)
+        let mut record = record(if self.is_modern() { DATA } else { kind }, &body);
+        record[2] = self.minor;
+        record
     }
 
     fn is_modern(&self) -> bool {
@@ -155,7 +168,7 @@ impl TestSession {
             (false, false) => &[0, 0],
         };
         let suite = self.suite.to_be_bytes();
-        let body = [&[3, 3][..], &SERVER_RANDOM, &[0], &suite, &[0], extensions].concat();
+        let body = [&[3, self.minor][..], &SERVER_RANDOM, &[0], &suite, &[0], extensions].concat();
         let length = u8::try_from(body.len()).unwrap();
         record(HANDSHAKE, &[&[2, 0, 0, length][..], &body].concat())
     }
@@ -169,7 +182,7 @@ impl TestSession {
         self.aead(&key, &nonce(&iv, number), &header, inner)
     }
 
-    fn seal_old(&self, direction: Direction, number: u64, kind: u8, content: &[u8]) -> Vec<u8> {
+    fn seal_old(&mut self, direction: Direction, number: u64, kind: u8, content: &[u8]) -> Vec<u8> {
         let mac_length = match self.suite {
             0xc013 | 0xc014 => 20,
             0xc027 => 32,
@@ -180,12 +193,17 @@ impl TestSession {
         let fixed = match (mac_length, is_explicit) {
             (0, true) => 4,
             (0, false) => 12,
+            _ if self.minor == 1 => 16,
             _ => 0,
         };
         let random: Vec<u8> = (0..32).collect();
         let seed = [b"key expansion", &SERVER_RANDOM[..], &random].concat();
         let length = 2 * (mac_length + self.key_length() + fixed);
-        let block = if matches!(self.suite, 0xc030 | 0xc028) {
+        let block = if self.minor < 3 {
+            let one = prf::<Hmac<Md5>>(&[9; 24], &seed, length);
+            let other = prf::<Hmac<Sha1>>(&[9; 24], &seed, length);
+            one.iter().zip(&other).map(|(one, other)| one ^ other).collect()
+        } else if matches!(self.suite, 0xc030 | 0xc028) {
             prf::<Hmac<Sha384>>(&[9; 48], &seed, length)
         } else {
             prf::<Hmac<Sha256>>(&[9; 48], &seed, length)
@@ -197,13 +215,21 @@ impl TestSession {
             block[start..start + length].to_vec()
         };
         let (mac_key, key, iv) = (part(mac_length), part(self.key_length()), part(fixed));
+        let minor = self.minor;
         let associated = |length: usize| {
             let length = u16::try_from(length).unwrap().to_be_bytes();
-            [&number.to_be_bytes()[..], &[kind, 3, 3], &length].concat()
+            [&number.to_be_bytes()[..], &[kind, 3, minor], &length].concat()
         };
         if mac_length > 0 {
-            let key = BlockKey { key: &key, mac_key: &mac_key, number };
-            return self.seal_blocks(key, content, associated);
+            let chain = self.blocks.get_mut(direction);
+            let chained = (minor == 1).then(|| if chain.is_empty() { iv } else { chain.clone() });
+            let key =
+                BlockKey { key: &key, mac_key: &mac_key, number, chained: chained.as_deref() };
+            let sealed = self.seal_blocks(key, content, associated);
+            let code = if self.encrypts_then_macs { mac_length } else { 0 };
+            let end = sealed.len() - code;
+            *self.blocks.get_mut(direction) = sealed[end - 16..end].to_vec();
+            return sealed;
         }
         let before = if is_explicit { (number + 77).to_be_bytes().to_vec() } else { Vec::new() };
         let nonce = if is_explicit { [&iv[..], &before].concat() } else { nonce(&iv, number) };
@@ -213,7 +239,7 @@ impl TestSession {
 
     fn seal_blocks(
         &self,
-        BlockKey { key, mac_key, number }: BlockKey<'_>,
+        BlockKey { key, mac_key, number, chained }: BlockKey<'_>,
         content: &[u8],
         associated: impl Fn(usize) -> Vec<u8>,
     ) -> Vec<u8> {
@@ -225,18 +251,20 @@ impl TestSession {
                 _ => hmac::<Hmac<Sha1>>(mac_key, &bytes),
             }
         };
-        let iv = [u8::try_from(number % 251).unwrap(); 16];
+        let random = [u8::try_from(number % 251).unwrap(); 16];
+        let iv = chained.unwrap_or(&random);
         let code = if self.encrypts_then_macs { Vec::new() } else { mac(content) };
         let mut plain = [content, &code].concat();
         let padding = 15 - plain.len() % 16;
         plain.extend(vec![u8::try_from(padding).unwrap(); padding + 1]);
         let (blocks, _) = aes::Block::slice_as_chunks_mut(&mut plain);
         if self.key_length() == 16 {
-            cbc::Encryptor::<Aes128>::new_from_slices(key, &iv).unwrap().encrypt_blocks(blocks);
+            cbc::Encryptor::<Aes128>::new_from_slices(key, iv).unwrap().encrypt_blocks(blocks);
         } else {
-            cbc::Encryptor::<Aes256>::new_from_slices(key, &iv).unwrap().encrypt_blocks(blocks);
+            cbc::Encryptor::<Aes256>::new_from_slices(key, iv).unwrap().encrypt_blocks(blocks);
         }
-        let mut sealed = [&iv[..], &plain].concat();
+        let explicit = if chained.is_some() { &[][..] } else { iv };
+        let mut sealed = [explicit, &plain].concat();
         if self.encrypts_then_macs {
             sealed.extend(mac(&sealed));
         }
@@ -272,6 +300,8 @@ struct BlockKey<'a> {
     key: &'a [u8],
     mac_key: &'a [u8],
     number: u64,
+    /// What the first block is combined with, where the record does not begin with it.
+    chained: Option<&'a [u8]>,
 }
 
 fn aead<K: AeadInOut + KeyInit>(

@@ -143,6 +143,7 @@ mod tests {
             assert_eq!(suite.hash == Sha384, name.ends_with("SHA384"), "{name}");
             if let Some(Cipher::Cbc(_, mac)) = suite.cipher {
                 let suffix = match mac {
+                    Hash::Md5 => "MD5",
                     Sha1 => "SHA",
                     Sha256 => "SHA256",
                     Sha384 => "SHA384",

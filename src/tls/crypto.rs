@@ -50,6 +50,7 @@ pub(super) fn wipe(bytes: &mut Vec<u8>) {
 /// A hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Hash {
+    Md5,
     Sha1,
     Sha256,
     Sha384,
@@ -59,6 +60,7 @@ impl Hash {
     /// Bytes of its output.
     pub(super) const fn length(self) -> usize {
         match self {
+            Self::Md5 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
             Self::Sha384 => 48,
@@ -68,6 +70,7 @@ impl Hash {
     /// HMAC (RFC 2104) of the parts of a message.
     pub(super) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> SecretBytes {
         match self {
+            Self::Md5 => hmac::<Hmac<md5::Md5>>(key, parts),
             Self::Sha1 => hmac::<Hmac<sha1::Sha1>>(key, parts),
             Self::Sha256 => hmac::<Hmac<sha2::Sha256>>(key, parts),
             Self::Sha384 => hmac::<Hmac<sha2::Sha384>>(key, parts),
@@ -85,7 +88,7 @@ impl Hash {
         let mut out = SecretBytes::zeros(length);
         let bytes = out.bytes_mut();
         match self {
-            Self::Sha1 => return None,
+            Self::Md5 | Self::Sha1 => return None,
             Self::Sha256 => {
                 Hkdf::<sha2::Sha256>::from_prk(secret).ok()?.expand_multi_info(info, bytes).ok()?;
             }

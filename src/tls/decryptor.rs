@@ -1,12 +1,13 @@
 //! Which keys open the next record of each direction: they follow from the handshake and the key log.
 
 use super::cipher_suite::CipherSuite;
+use super::crypto::BLOCK_LENGTH;
 use super::hello::{ClientHello, ServerHello};
 use super::keylog::{
     CLIENT_APPLICATION, CLIENT_EARLY, CLIENT_HANDSHAKE, KeyLog, MASTER_SECRET, SERVER_APPLICATION,
     SERVER_HANDSHAKE,
 };
-use super::protection::{KeyBlockSource, MacOrder, OpenedRecord, Protection};
+use super::protection::{KeyBlockSource, MacOrder, OpenedRecord, Protection, most_records};
 use super::record::RecordHeader;
 use super::version::Version;
 use crate::stream::{Direction, PerDirection};
@@ -20,6 +21,8 @@ pub(super) struct Decryptor {
     suite: Option<&'static CipherSuite>,
     mac_order: MacOrder,
     halves: PerDirection<HalfKeys>,
+    /// Whether the `ClientHello` is missing, so that all secrets of the key log are tried.
+    is_midstream: bool,
 }
 
 /// The keys of one direction.
@@ -32,8 +35,12 @@ struct HalfKeys {
     next: u64,
     /// Records after that one which did not open.
     refused: u64,
+    /// Records after that one which may be missing, at most.
+    missing: u64,
     /// Records that were opened so far, with whatever keys.
     opened: u64,
+    /// The last blocks of the latest record and of the one before it, where records depend on one another.
+    blocks: [Option<[u8; BLOCK_LENGTH]>; 2],
     /// Records that may still be tried to be opened with an improbable number.
     tries: Tries,
 }
@@ -80,6 +87,17 @@ pub(super) enum Opening {
 }
 
 impl Decryptor {
+    /// One of a session whose `ClientHello` is missing, in the middle of its application data.
+    pub(super) fn midstream() -> Self {
+        let half = || HalfKeys {
+            stage: Stage::Application,
+            missing: MIDSTREAM_RECORDS,
+            ..HalfKeys::default()
+        };
+        let halves = PerDirection { client: half(), server: half() };
+        Self { halves, is_midstream: true, ..Self::default() }
+    }
+
     /// Learns what a client offers.
     pub(super) fn client_hello(&mut self, hello: &ClientHello) {
         self.client_random = Some(hello.random);
@@ -113,7 +131,10 @@ impl Decryptor {
 
     /// The sender of a direction uses the keys of another stage from its next record on.
     pub(super) fn enter(&mut self, direction: Direction, stage: Stage, log: &KeyLog) {
-        let mut keys = self.derive(direction, stage, log);
+        let mut keys = match &self.client_random {
+            Some(random) => self.derive(random, (direction, stage), log),
+            None => Vec::new(),
+        };
         let half = self.halves.get_mut(direction);
         half.enter(stage);
         half.current = keys.pop();
@@ -125,6 +146,22 @@ impl Decryptor {
         let updated = half.current.as_ref().and_then(Protection::updated);
         half.enter(half.stage);
         half.current = updated;
+    }
+
+    /// Bytes of a direction are missing, and records with them.
+    pub(super) fn miss(&mut self, direction: Direction, bytes: u64) {
+        let half = self.halves.get_mut(direction);
+        half.missing = half.missing.saturating_add(most_records(bytes));
+    }
+
+    /// Takes over how much was searched in vain by a copy.
+    pub(super) fn tire(&mut self, direction: Direction, copy: &Self) {
+        self.halves.get_mut(direction).tries = copy.halves.get(direction).tries;
+    }
+
+    /// Whether its `ClientHello` is missing.
+    pub(super) fn is_midstream(&self) -> bool {
+        self.is_midstream
     }
 
     /// A record is missing, or cannot be used.
@@ -143,6 +180,7 @@ impl Decryptor {
         let mut before = self.clone();
         let half = before.halves.get_mut(direction);
         half.next = half.next.saturating_sub(1);
+        half.blocks = [half.blocks[1], None];
         before
     }
 
@@ -163,7 +201,8 @@ impl Decryptor {
 
     /// Whether a key log has secrets of this session.
     pub(super) fn has_secrets(&self, log: &KeyLog) -> bool {
-        self.client_random.is_some_and(|random| !log.secrets(&random).is_empty())
+        self.is_midstream
+            || self.client_random.is_some_and(|random| !log.secrets(&random).is_empty())
     }
 
     /// Decrypts an encrypted record in place, if it can be proven to be authentic.
@@ -188,12 +227,16 @@ impl Decryptor {
             if stage < now || (stage == now && had_keys) {
                 continue;
             }
-            for keys in self.derive(direction, stage, log) {
-                had_keys = true;
-                let half = self.halves.get_mut(direction);
-                if let Some(opened) = half.open(stage, &keys, header, body) {
-                    half.current = Some(keys);
-                    return opened;
+            for random in self.randoms(log) {
+                for keys in self.derive(&random, (direction, stage), log) {
+                    had_keys = true;
+                    let half = self.halves.get_mut(direction);
+                    if let Some(opened) = half.open(stage, &keys, header, body) {
+                        self.suite = Some(keys.suite());
+                        half.current = Some(keys);
+                        self.client_random = Some(random);
+                        return opened;
+                    }
                 }
             }
         }
@@ -204,23 +247,38 @@ impl Decryptor {
         Opening::Refused
     }
 
+    /// The sessions of the key log that this one may be.
+    fn randoms(&self, log: &KeyLog) -> Vec<[u8; 32]> {
+        match self.client_random {
+            Some(random) => vec![random],
+            None if self.is_midstream => log.randoms(MOST_SESSIONS),
+            None => Vec::new(),
+        }
+    }
+
     /// The keys of a stage that the key log gives: more than one if the cipher suite is not known yet.
-    fn derive(&self, direction: Direction, stage: Stage, log: &KeyLog) -> Vec<Protection> {
-        let Some(random) = self.client_random else { return Vec::new() };
+    fn derive(
+        &self,
+        random: &[u8; 32],
+        (direction, stage): (Direction, Stage),
+        log: &KeyLog,
+    ) -> Vec<Protection> {
         let is_modern = self.version.is_none_or(|version| version >= Version::TLS_1_3);
         if !is_modern {
             let (Stage::Application, Some(suite)) = (stage, self.suite) else { return Vec::new() };
-            let Some(master_secret) = log.secret(&random, MASTER_SECRET) else { return Vec::new() };
+            let version = self.version.unwrap_or(Version::TLS_1_2);
+            let Some(master_secret) = log.secret(random, MASTER_SECRET) else { return Vec::new() };
             let source = KeyBlockSource {
                 suite,
+                version,
                 master_secret,
-                client_random: &random,
+                client_random: random,
                 server_random: &self.server_random,
                 mac_order: self.mac_order,
             };
             return Protection::of_key_block(source, direction).into_iter().collect();
         }
-        let Some(secret) = label(direction, stage).and_then(|label| log.secret(&random, label))
+        let Some(secret) = label(direction, stage).and_then(|label| log.secret(random, label))
         else {
             return Vec::new();
         };
@@ -246,11 +304,29 @@ impl HalfKeys {
         header: RecordHeader,
         body: &mut [u8],
     ) -> Option<Opening> {
+        let tail = keys.last_block(body);
+        let is_after_loss = self.refused > 0 || self.missing > 0;
+        let opened = self.open_any(stage, keys, header, body);
+        self.blocks = [tail, self.blocks[0]];
+        if is_after_loss && keys.trusts_last_block() {
+            return opened.map(|_| Opening::Refused);
+        }
+        opened
+    }
+
+    /// Opens a record with a number that it may have.
+    fn open_any(
+        &mut self,
+        stage: Stage,
+        keys: &Protection,
+        header: RecordHeader,
+        body: &mut [u8],
+    ) -> Option<Opening> {
         let is_known = stage == self.stage;
         // Those of a later stage begin anew, somewhere in what is missing.
         let (first, expected) =
             if is_known { (self.next, self.next.saturating_add(self.refused)) } else { (0, 0) };
-        let last = first.saturating_add(self.refused);
+        let last = first.saturating_add(self.refused).saturating_add(self.missing);
         let mut number = expected;
         let mut record = self.attempt(keys, number, header, body, first < last);
         let mut others = (first..=last).filter(|other| *other != expected);
@@ -262,7 +338,7 @@ impl HalfKeys {
         let record = record?;
         let skipped = is_known.then(|| number.saturating_sub(first));
         (self.stage, self.next) = (stage, number.saturating_add(1));
-        (self.refused, self.tries) = (0, Tries::default());
+        (self.refused, self.missing, self.tries) = (0, 0, Tries::default());
         self.opened = self.opened.saturating_add(1);
         Some(Opening::Opened { record, stage, skipped })
     }
@@ -276,13 +352,14 @@ impl HalfKeys {
         body: &mut [u8],
         may_go_on: bool,
     ) -> Option<OpenedRecord> {
+        let before = self.blocks[0].as_ref();
         // There may be other keys to come, too.
         let goes_on = may_go_on || self.stage < Stage::Application;
         if !goes_on || keys.spares_refused() {
-            return keys.open(number, header, body);
+            return keys.open(number, header, before, body);
         }
         let mut copy = body.to_vec();
-        let record = keys.open(number, header, &mut copy)?;
+        let record = keys.open(number, header, before, &mut copy)?;
         body.copy_from_slice(&copy);
         Some(record)
     }
@@ -302,3 +379,9 @@ fn label(direction: Direction, stage: Stage) -> Option<&'static str> {
 
 /// How many improbable numbers of records are tried until one opens: less than a second of work.
 const MOST_TRIES: u64 = 1 << 16;
+
+/// Records that may precede the first one that was captured, where the `ClientHello` is missing.
+const MIDSTREAM_RECORDS: u64 = 1 << 12;
+
+/// Sessions of a key log that are tried where the `ClientHello` is missing.
+const MOST_SESSIONS: usize = 64;

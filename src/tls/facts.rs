@@ -150,7 +150,7 @@ impl Facts {
     pub fn is_decryptable(&self) -> bool {
         self.server_hello.as_ref().is_some_and(|hello| {
             let suite = CipherSuite::find(hello.what.suite);
-            hello.what.version >= Version::TLS_1_2
+            hello.what.version >= Version::TLS_1_0
                 && suite.is_some_and(|suite| suite.cipher.is_some())
         })
     }

@@ -3,8 +3,9 @@
 use super::alert::Alert;
 use super::message::{Message, Messages};
 use super::record::{ContentType, HEADER_LENGTH, Header, RecordHeader, header};
+use super::search::RecordSearch;
 use super::session::RecordSeen;
-use crate::stream::{Buffer, Chunk, Gap, Span, length_usize};
+use crate::stream::{Buffer, Chunk, Gap, Span, length_u64, length_usize};
 
 /// Reads the records of one direction.
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ enum State {
     Foreign,
     /// Where the next record begins is unknown.
     Lost,
+    /// It is looked for in what follows.
+    Search(Box<RecordSearch>),
 }
 
 /// A record under way.
@@ -61,6 +64,8 @@ pub(super) enum Step<'a> {
     Foreign(Vec<u8>, Chunk<'a>),
     /// No record begins here, though some came before.
     Lost,
+    /// There are more bytes among which a record is looked for.
+    Search,
 }
 
 impl Default for State {
@@ -72,7 +77,12 @@ impl Default for State {
 impl Half {
     /// Memory taken by a message that is not whole yet, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.messages.memory().saturating_add(self.body.as_ref().map_or(0, Buffer::memory))
+        let search = match &self.state {
+            State::Search(search) => search.memory(),
+            State::Header(..) | State::Body(_) | State::Foreign | State::Lost => 0,
+        };
+        let body = self.body.as_ref().map_or(0, Buffer::memory);
+        self.messages.memory().saturating_add(body).saturating_add(search)
     }
 
     /// Gives up a message and an encrypted record that are not whole yet, to save memory.
@@ -81,9 +91,37 @@ impl Half {
         if let Some(body) = &mut self.body {
             *body = Buffer::default();
         }
-        if let State::Body(open) = &mut self.state {
-            open.is_cut = true;
+        match &mut self.state {
+            State::Body(open) => open.is_cut = true,
+            State::Search(search) => search.pass(0),
+            State::Header(..) | State::Foreign | State::Lost => {}
         }
+    }
+
+    /// What is looked through for a record, if its place is unknown.
+    pub(super) fn search(&mut self) -> Option<&mut RecordSearch> {
+        match &mut self.state {
+            State::Search(search) => Some(search),
+            State::Header(..) | State::Body(_) | State::Foreign | State::Lost => None,
+        }
+    }
+
+    /// A record was found at a place of what was looked through; gives how many bytes precede it, and what is
+    /// to be read now.
+    pub(super) fn find(&mut self, at: usize) -> (u64, Buffer) {
+        self.messages = Messages::default();
+        match std::mem::take(&mut self.state) {
+            State::Search(search) => search.found(at),
+            State::Header(..) | State::Body(_) | State::Foreign | State::Lost => {
+                (0, Buffer::default())
+            }
+        }
+    }
+
+    /// The beginning of its stream was not captured: it begins with a record, or one is looked for.
+    pub(super) fn begin_midstream(&mut self) {
+        self.has_begun = true;
+        self.collect(true);
     }
 
     /// Keeps encrypted records as a whole from now on, or no longer.
@@ -127,7 +165,7 @@ impl Half {
 
     /// Whether nothing more can be read.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Lost)
+        matches!(self.state, State::Lost | State::Search(_))
     }
 
     /// Its sender encrypts from here on.
@@ -138,27 +176,63 @@ impl Half {
     /// Reads on, and gives what is left of the chunk.
     pub(super) fn step<'a>(&mut self, chunk: Chunk<'a>) -> (Step<'a>, Chunk<'a>) {
         let nothing_left = chunk.skip(chunk.bytes.len());
-        match self.state {
-            State::Header(bytes, have, span) => self.header((bytes, have, span), chunk),
-            State::Body(open) if open.left == 0 => (self.end(open), chunk),
-            State::Body(open) => self.body(open, chunk),
+        match &mut self.state {
+            State::Header(bytes, have, span) => {
+                let begun = (*bytes, *have, *span);
+                self.header(begun, chunk)
+            }
+            State::Body(open) => {
+                let open = *open;
+                if open.left == 0 { (self.end(open), chunk) } else { self.body(open, chunk) }
+            }
             State::Foreign => (Step::Foreign(Vec::new(), chunk), nothing_left),
             State::Lost => (Step::Nothing, nothing_left),
+            State::Search(search) => {
+                search.push(chunk);
+                (Step::Search, nothing_left)
+            }
         }
     }
 
-    /// Skips missing bytes, if it is known what they are.
-    pub(super) fn gap(&mut self, gap: Gap) {
-        match &mut self.state {
-            State::Body(open) if length_usize(gap.length) <= open.left => {
-                open.left = open.left.saturating_sub(length_usize(gap.length));
-                open.span.extend(gap.end(), gap.origin);
-                open.is_cut = true;
-                self.is_cut |= open.header.kind == ContentType::Handshake;
+    /// Skips missing bytes, if it is known what they are; else, a record is looked for if records are wanted as a
+    /// whole. Gives what there is of a hello that they cut.
+    pub(super) fn gap(&mut self, gap: Gap) -> Option<Message> {
+        let before = match &mut self.state {
+            State::Body(open) => {
+                let is_clear = open.header.kind == ContentType::Handshake && !open.is_sealed;
+                let hello = if is_clear { self.messages.give_up() } else { None };
+                self.is_cut |= is_clear;
+                if length_usize(gap.length) <= open.left {
+                    open.left = open.left.saturating_sub(length_usize(gap.length));
+                    open.span.extend(gap.end(), gap.origin);
+                    open.is_cut = true;
+                    return hello;
+                }
+                let before = open.span.length();
+                self.lose(before, gap.length);
+                return hello;
             }
-            State::Foreign => {}
-            State::Header(..) | State::Body(_) | State::Lost => self.state = State::Lost,
-        }
+            State::Header(_, have, _) => length_u64(*have),
+            State::Search(search) => {
+                search.pass(gap.length);
+                return None;
+            }
+            State::Foreign => return None,
+            State::Lost => 0,
+        };
+        self.lose(before, gap.length);
+        None
+    }
+
+    /// The place of the next record is unknown, after so many bytes of one, and missing ones.
+    fn lose(&mut self, before: u64, missing: u64) {
+        self.state = if self.body.is_some() {
+            let mut search = RecordSearch::default();
+            search.pass(before.saturating_add(missing));
+            State::Search(Box::new(search))
+        } else {
+            State::Lost
+        };
     }
 
     fn header<'a>(
@@ -177,6 +251,14 @@ impl Half {
         match header(bytes.get(..now).unwrap_or_default()) {
             Header::Foreign => {
                 let nothing_left = chunk.skip(chunk.bytes.len());
+                if self.has_begun && self.body.is_some() {
+                    let mut search = RecordSearch::default();
+                    let held = bytes.get(..have).unwrap_or_default();
+                    search.push(Chunk { offset: span.start, bytes: held, origin: span.first });
+                    search.push(chunk);
+                    self.state = State::Search(Box::new(search));
+                    return (Step::Search, nothing_left);
+                }
                 if self.has_begun {
                     self.state = State::Lost;
                     return (Step::Lost, nothing_left);

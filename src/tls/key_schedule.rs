@@ -40,6 +40,24 @@ pub(super) fn prf(
     SecretBytes::new(out)
 }
 
+/// So many bytes of the pseudorandom function of TLS 1.0 and 1.1 (RFC 2246 §5).
+pub(super) fn legacy_prf(
+    secret: &[u8],
+    label: &[u8],
+    seed: &[&[u8]],
+    length: usize,
+) -> SecretBytes {
+    let half = secret.len().div_ceil(2);
+    let first = secret.get(..half).unwrap_or_default();
+    let second = secret.get(secret.len().saturating_sub(half)..).unwrap_or_default();
+    let mut out = prf(Hash::Md5, first, label, seed, length);
+    let other = prf(Hash::Sha1, second, label, seed, length);
+    for (byte, other) in out.bytes_mut().iter_mut().zip(other.bytes()) {
+        *byte ^= other;
+    }
+    out
+}
+
 /// What the labels of TLS 1.3 begin with.
 const PREFIX: &[u8] = b"tls13 ";
 

@@ -89,6 +89,16 @@ impl KeyLog {
                 .all(has)
     }
 
+    /// The randoms of all sessions, in order; empty if there are more than `most`.
+    pub(super) fn randoms(&self, most: usize) -> Vec<[u8; 32]> {
+        if self.secrets.len() > most {
+            return Vec::new();
+        }
+        let mut randoms: Vec<[u8; 32]> = self.secrets.keys().copied().collect();
+        randoms.sort_unstable();
+        randoms
+    }
+
     /// One secret of that connection.
     pub(super) fn secret(&self, client_random: &[u8; 32], label: &str) -> Option<&[u8]> {
         let secrets = self.secrets(client_random).iter();

@@ -49,6 +49,17 @@ impl Messages {
         }
     }
 
+    /// Bytes of the message that is under way are missing: what there is of it, if it is the beginning of a
+    /// hello.
+    pub(super) fn give_up(&mut self) -> Option<Message> {
+        match std::mem::take(&mut self.state) {
+            State::Body(message, _) if matches!(message.kind, CLIENT_HELLO | SERVER_HELLO) => {
+                Some(message)
+            }
+            State::Body(..) | State::Header(..) | State::Skip(_) => None,
+        }
+    }
+
     /// Whether no message is under way.
     pub(super) fn is_between(&self) -> bool {
         matches!(self.state, State::Header(_, 0, _))

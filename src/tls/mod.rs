@@ -18,6 +18,7 @@ mod message;
 mod plaintext;
 mod protection;
 mod record;
+mod search;
 mod session;
 mod version;
 

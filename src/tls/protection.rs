@@ -8,8 +8,9 @@ use super::cipher_suite::{Cipher, CipherSuite};
 use super::crypto::{
     AeadAlgorithm, AeadKey, BLOCK_LENGTH, CbcAlgorithm, Hash, NONCE_LENGTH, SecretBytes, is_equal,
 };
-use super::key_schedule::{expand_label, next_traffic_secret, prf};
+use super::key_schedule::{expand_label, legacy_prf, next_traffic_secret, prf};
 use super::record::{ContentType, RecordHeader};
+use super::version::Version;
 use crate::stream::Direction;
 
 /// What opens the records of one direction, until its keys change. Clones share the keys.
@@ -34,6 +35,7 @@ pub(super) struct OpenedRecord {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyBlockSource<'a> {
     pub(super) suite: &'static CipherSuite,
+    pub(super) version: Version,
     pub(super) master_secret: &'a [u8],
     pub(super) client_random: &'a [u8; 32],
     pub(super) server_random: &'a [u8; 32],
@@ -56,13 +58,16 @@ enum Keys {
     Modern { key: AeadKey, algorithm: AeadAlgorithm, iv: SecretBytes, secret: SecretBytes },
     /// Authenticated encryption of TLS 1.2.
     Aead { key: AeadKey, algorithm: AeadAlgorithm, iv: SecretBytes },
-    /// Blocks of TLS 1.2.
+    /// Blocks of TLS 1.2 and older.
     Cbc {
         key: SecretBytes,
         algorithm: CbcAlgorithm,
         mac_key: SecretBytes,
         mac: Hash,
         order: MacOrder,
+        /// What the first block of the first record is combined with; in TLS 1.0, each record continues the one
+        /// before.
+        first_iv: Option<SecretBytes>,
     },
 }
 
@@ -89,11 +94,19 @@ impl Protection {
         let suite = source.suite;
         let (mac, key, iv) = match suite.cipher? {
             Cipher::Aead(algorithm) => (0, algorithm.key_length(), fixed_iv_length(algorithm)),
-            Cipher::Cbc(algorithm, mac) => (mac.length(), algorithm.key_length(), 0),
+            Cipher::Cbc(algorithm, mac) => {
+                let is_chained = source.version <= Version::TLS_1_0;
+                (mac.length(), algorithm.key_length(), if is_chained { BLOCK_LENGTH } else { 0 })
+            }
         };
         let seed = [&source.server_random[..], &source.client_random[..]];
         let length = 2_usize.checked_mul(mac.checked_add(key)?.checked_add(iv)?)?;
-        let block = prf(suite.hash, source.master_secret, b"key expansion", &seed, length);
+        let (secret, label) = (source.master_secret, b"key expansion");
+        let block = if source.version >= Version::TLS_1_2 {
+            prf(suite.hash, secret, label, &seed, length)
+        } else {
+            legacy_prf(secret, label, &seed, length)
+        };
         let mut parts = block.bytes();
         let mut part = |length: usize| {
             let (both, rest) = parts.split_at_checked(length.checked_mul(2)?)?;
@@ -116,9 +129,15 @@ impl Protection {
                 mac_key: secret(mac_key),
                 mac,
                 order: source.mac_order,
+                first_iv: (!iv.is_empty()).then(|| secret(iv)),
             },
         };
         Some(Self { keys: Arc::new(keys), suite })
+    }
+
+    /// The cipher suite that they are for.
+    pub(super) fn suite(&self) -> &'static CipherSuite {
+        self.suite
     }
 
     /// The keys after a `KeyUpdate`; `None` before TLS 1.3.
@@ -159,11 +178,34 @@ impl Protection {
         }
     }
 
+    /// The last block of a record, with which the next one begins; `None` if records do not depend on another.
+    pub(super) fn last_block(&self, body: &[u8]) -> Option<[u8; BLOCK_LENGTH]> {
+        let Keys::Cbc { first_iv: Some(_), mac, order, .. } = self.keys.as_ref() else {
+            return None;
+        };
+        let code = if *order == MacOrder::EncryptThenMac { mac.length() } else { 0 };
+        body.get(..body.len().checked_sub(code)?)?.last_chunk().copied()
+    }
+
+    /// Whether the code of a record does not prove that its content continues the one before as it was sent: the
+    /// last block of that one is not part of it.
+    pub(super) fn trusts_last_block(&self) -> bool {
+        match self.keys.as_ref() {
+            Keys::Cbc { first_iv, order, .. } => {
+                first_iv.is_some() && *order == MacOrder::EncryptThenMac
+            }
+            Keys::Modern { .. } | Keys::Aead { .. } => false,
+        }
+    }
+
     /// Decrypts the bytes after the header of a record in place; `None` if its authenticity is not proven.
+    ///
+    /// `before` is the last block of the record before, if there was one and it matters.
     pub(super) fn open(
         &self,
         sequence: u64,
         header: RecordHeader,
+        before: Option<&[u8; BLOCK_LENGTH]>,
         body: &mut [u8],
     ) -> Option<OpenedRecord> {
         match self.keys.as_ref() {
@@ -196,8 +238,10 @@ impl Protection {
                     is_padded: false,
                 })
             }
-            Keys::Cbc { key, algorithm, mac_key, mac, order } => {
-                let blocks = Blocks { key: key.bytes(), algorithm: *algorithm };
+            Keys::Cbc { key, algorithm, mac_key, mac, order, first_iv } => {
+                let first_iv = first_iv.as_ref().map(SecretBytes::bytes);
+                let iv = first_iv.map(|first| before.map_or(first, |before| &before[..]));
+                let blocks = Blocks { key: key.bytes(), algorithm: *algorithm, iv };
                 let mac = MacCheck { key: mac_key.bytes(), hash: *mac, sequence, header };
                 let content = match order {
                     MacOrder::MacThenEncrypt => blocks.open_mac_then_encrypt(mac, body)?,
@@ -221,6 +265,8 @@ fn inner(content: &[u8]) -> Option<OpenedRecord> {
 struct Blocks<'a> {
     key: &'a [u8],
     algorithm: CbcAlgorithm,
+    /// What the first block is combined with, if the record does not begin with it.
+    iv: Option<&'a [u8]>,
 }
 
 /// How the content of blocks is authenticated.
@@ -235,15 +281,24 @@ struct MacCheck<'a> {
 impl Blocks<'_> {
     /// Decrypts what comes after the block that the first one is combined with, in place.
     fn decrypt<'b>(&self, body: &'b mut [u8]) -> Option<&'b mut [u8]> {
+        if let Some(iv) = self.iv {
+            return self.algorithm.decrypt(self.key, iv, body).then_some(body);
+        }
         let (iv, blocks) = body.split_at_mut_checked(BLOCK_LENGTH)?;
         self.algorithm.decrypt(self.key, iv, blocks).then_some(blocks)
+    }
+
+    /// Where the content begins.
+    fn begin(&self) -> usize {
+        if self.iv.is_some() { 0 } else { BLOCK_LENGTH }
     }
 
     fn open_mac_then_encrypt(&self, mac: MacCheck<'_>, body: &mut [u8]) -> Option<Range<usize>> {
         let plain = without_padding(self.decrypt(body)?)?;
         let at = plain.len().checked_sub(mac.hash.length())?;
         let (content, code) = plain.split_at_checked(at)?;
-        mac.is_right(content, code)?.then_some(BLOCK_LENGTH..BLOCK_LENGTH.checked_add(at)?)
+        let begin = self.begin();
+        mac.is_right(content, code)?.then_some(begin..begin.checked_add(at)?)
     }
 
     fn open_encrypt_then_mac(&self, mac: MacCheck<'_>, body: &mut [u8]) -> Option<Range<usize>> {
@@ -252,7 +307,8 @@ impl Blocks<'_> {
             return None;
         }
         let length = without_padding(self.decrypt(encrypted)?)?.len();
-        Some(BLOCK_LENGTH..BLOCK_LENGTH.checked_add(length)?)
+        let begin = self.begin();
+        Some(begin..begin.checked_add(length)?)
     }
 }
 
@@ -316,3 +372,11 @@ fn explicit_length(algorithm: AeadAlgorithm) -> usize {
         | AeadAlgorithm::Aes256Ccm8 => 8,
     }
 }
+
+/// How many records there may be in so many bytes, at most.
+pub(super) fn most_records(bytes: u64) -> u64 {
+    bytes.div_ceil(LEAST_RECORD)
+}
+
+/// The fewest bytes of a record: its header, one of content, its type, and the shortest tag.
+const LEAST_RECORD: u64 = 5 + 1 + 1 + 8;

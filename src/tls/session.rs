@@ -191,6 +191,7 @@ impl Session {
             Step::Sealed(header, record) => self.sealed(direction, header, record, log, out),
             Step::Foreign(held, chunk) => foreign(&held, chunk, out),
             Step::Lost => see(out, Observation::Lost),
+            Step::Search => self.search(direction, log, out),
         }
         left
     }
@@ -216,12 +217,37 @@ impl Session {
     }
 
     /// Takes that bytes are missing.
-    pub fn gap(&mut self, direction: Direction, gap: Gap, out: &mut impl FnMut(SessionEvent<'_>)) {
-        let side = self.sides.get_mut(direction);
-        side.gap(gap);
-        if side.is_over() {
+    pub fn gap(
+        &mut self,
+        direction: Direction,
+        gap: Gap,
+        log: &KeyLog,
+        out: &mut impl FnMut(SessionEvent<'_>),
+    ) {
+        if let Some(hello) = self.sides.get_mut(direction).gap(gap) {
+            self.message(direction, &hello, log, out);
+        }
+        if self.sides.get(direction).is_over() {
             see(out, Observation::Lost);
         }
+    }
+
+    /// One whose `ClientHello` was not captured: the secrets of the key log are tried.
+    pub fn midstream() -> Self {
+        let mut session = Self { decryptor: Decryptor::midstream(), ..Self::default() };
+        session.sides.client.begin_midstream();
+        session.sides.server.begin_midstream();
+        session
+    }
+
+    /// Whether its `ClientHello` was not captured.
+    pub fn is_midstream(&self) -> bool {
+        self.decryptor.is_midstream()
+    }
+
+    /// Whether anything of it was decrypted.
+    pub fn is_open(&self) -> bool {
+        Direction::BOTH.into_iter().any(|direction| self.decryptor.opened(direction) > 0)
     }
 
     /// Memory taken by what is not whole yet, in bytes.
@@ -241,8 +267,7 @@ impl Session {
     pub fn is_settled(&self) -> bool {
         let Progress { has_data: client, .. } = self.progress.client;
         let Progress { has_data: server, .. } = self.progress.server;
-        let is_open = Direction::BOTH.into_iter().any(|it| self.decryptor.opened(it) > 0);
-        self.is_established && client && server && !is_open
+        self.is_established && client && server && !self.is_open()
     }
 
     /// Whether a side must be read after what it answers: until both have finished the handshake.

@@ -252,6 +252,10 @@ impl Decoder {
     /// Within a payload of known length nothing but their values is lost. Where a header is lost,
     /// boundaries have to be found again.
     pub fn gap(&mut self, gap: Gap, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        if gap.cause == GapCause::UnknownLength {
+            self.lose_all(gap, shared, sink);
+            return self.account(shared);
+        }
         let mut lost = gap.length;
         if let State::Payload = self.state {
             let open = self.cut.frame.remaining().min(lost);
@@ -282,6 +286,26 @@ impl Decoder {
             State::Header | State::Payload | State::Dead => {}
         }
         self.account(shared);
+    }
+
+    /// Loses boundaries, because it is not known how much is missing.
+    fn lose_all(&mut self, gap: Gap, shared: &mut Shared, sink: &mut impl FnMut(Observation<'_>)) {
+        let mut since = Span::at(gap.offset, gap.origin);
+        since.extend(gap.end(), gap.origin);
+        match self.state {
+            State::Header | State::Payload => {
+                if let State::Payload = self.state {
+                    self.messages.gap(&self.cut.frame, gap.offset, gap.origin);
+                }
+                self.partial_length = 0;
+                self.lose_sync(since, shared, sink);
+            }
+            State::Lost => {
+                self.cut.lost.extend(gap.end(), gap.origin);
+                self.search.gap(gap);
+            }
+            State::Dead => {}
+        }
     }
 
     /// Ends the stream: what is unfinished is handed over as it is.

@@ -144,7 +144,8 @@ impl Stack {
                 Next::Become(successor) => *successor,
             };
             change = Change::Layer;
-            if successor.swaps_roles {
+            // Keys show who sent what they decrypt.
+            if successor.swaps_roles && !self.start.is_decrypted {
                 connection.swap_roles();
                 direction = direction.reverse();
             }
@@ -372,7 +373,7 @@ impl Layer {
             NextLayer::FirstFrames(frames) => Self::FirstFrames(Box::new(FirstFrames::new(frames))),
             NextLayer::Http => Self::Http(Box::default()),
             NextLayer::Tunnel(start) => Self::Tunnel(Box::new(Tunnel { inner: Stack::new(start) })),
-            NextLayer::Tls(start) => Self::Tls(Box::new(Tls::new(Stack::new(start)))),
+            NextLayer::Tls(start) => Self::Tls(Box::new(Tls::new(start.roles, Stack::new(start)))),
             NextLayer::WebSocket(frames) => Self::WebSocket(frames),
             #[cfg(test)]
             NextLayer::Cipher(map, start) => {

@@ -53,29 +53,35 @@ pub(super) fn start(
         // TLS in TLS is not followed.
         return ignore(connection, Nature::Unreadable);
     }
-    if outer.roles == Roles::Guessed && !is_client_hello(beginning) {
-        return ignore(connection, Nature::Unreadable);
-    }
     if connection.nature != Nature::UpgradeRequested {
         connection.nature = Nature::Unreadable;
     }
+    let depth = outer.depth.saturating_add(1);
+    let inner = StackStart { depth, is_decrypted: true, ..outer };
+    if outer.roles == Roles::Guessed && !is_client_hello(beginning) {
+        // Nothing is known of it before a record opens.
+        return Next::become_layer(NextLayer::Tls(inner));
+    }
     connection.tls = Some(Box::default());
     let swaps_roles = outer.roles == Roles::Guessed && direction == Direction::ServerToClient;
-    let depth = outer.depth.saturating_add(1);
-    let inner = StackStart { roles: Roles::Known, depth, is_decrypted: true, ..outer };
+    let inner = StackStart { roles: Roles::Known, ..inner };
     Successor { swaps_roles, ..Successor::new(NextLayer::Tls(inner)) }.into()
 }
 
 impl<C: Carried> Tls<C> {
-    /// Begins with the first record of each direction.
-    pub(super) fn new(inner: C) -> Self {
+    /// Begins with the first record of each direction: with a `ClientHello` if the roles are known.
+    pub(super) fn new(roles: Roles, inner: C) -> Self {
         let content = Content { inner, halves: PerDirection::default(), map: None };
-        Self { session: Session::default(), content, kept: 0 }
+        let session = match roles {
+            Roles::Known => Session::default(),
+            Roles::Guessed => Session::midstream(),
+        };
+        Self { session, content, kept: 0 }
     }
 
     /// Resumes between two records of a direction.
     pub(super) fn resume(direction: Direction, state: &RecordsState, inner: C) -> Self {
-        let mut tls = Self::new(inner);
+        let mut tls = Self::new(Roles::Known, inner);
         tls.session = Session::resume(direction, &state.session);
         tls.content.halves.get_mut(direction).next = Some(state.handed_on);
         tls
@@ -93,6 +99,9 @@ impl<C: Carried> Tls<C> {
         context: &mut Context<'_, S>,
     ) -> Next {
         let log = &context.options.keylog;
+        if self.session.is_midstream() && log.connections() == 0 {
+            return ignore(connection, Nature::Unreadable);
+        }
         let mut left = chunk;
         self.content.note_packet(direction, chunk.origin.packet, connection, context);
         while self.session.is_ready(direction, left) {
@@ -100,9 +109,12 @@ impl<C: Carried> Tls<C> {
             if session.is_between(direction) {
                 content.save_point(session, direction, left, connection, context);
             }
+            let is_shown = !session.is_midstream() || session.is_open();
             left = session.step(direction, left, log, &mut |event| match event {
                 SessionEvent::Seen(seen) => {
-                    tls_event(connection, direction, chunk.origin, &seen, context.sink);
+                    if is_shown {
+                        tls_event(connection, direction, chunk.origin, &seen, context.sink);
+                    }
                 }
                 SessionEvent::Data(direction, record) => {
                     content.push(direction, record, connection, context);
@@ -123,8 +135,12 @@ impl<C: Carried> Tls<C> {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        self.session.gap(direction, gap, &mut |event| {
-            if let SessionEvent::Seen(seen) = event {
+        let log = &context.options.keylog;
+        let is_shown = !self.session.is_midstream() || self.session.is_open();
+        self.session.gap(direction, gap, log, &mut |event| {
+            if let SessionEvent::Seen(seen) = event
+                && is_shown
+            {
                 tls_event(connection, direction, gap.origin, &seen, context.sink);
             }
         });
@@ -172,9 +188,7 @@ impl<C: Carried> Content<C> {
         context: &mut Context<'_, S>,
     ) {
         let map = *self.map.get_or_insert_with(|| add_map(connection));
-        if let Some(tls) = &mut connection.tls {
-            tls.is_decrypted = true;
-        }
+        connection.tls.get_or_insert_default().is_decrypted = true;
         let half = self.halves.get_mut(direction);
         let span = record.span();
         if half.next.is_none()
@@ -184,16 +198,16 @@ impl<C: Carried> Content<C> {
             half.report(direction, connection, context);
         }
         let next = *half.next.get_or_insert(span.start);
-        let missing = match record.missing() {
-            Missing::Nothing => 0,
-            Missing::Bytes(length) | Missing::UpTo(length) => length,
+        let (missing, cause) = match record.missing() {
+            Missing::Nothing => (0, GapCause::Acknowledged),
+            Missing::Bytes(length) => (length, GapCause::Acknowledged),
+            Missing::UpTo(length) => (length, GapCause::UnknownLength),
         };
         let offset = next.saturating_add(missing);
         let end = offset.saturating_add(length_u64(record.length()));
         half.next = Some(end);
         if missing > 0 {
-            let (cause, origin) = (GapCause::Acknowledged, span.first);
-            let gap = Gap { offset: next, length: missing, cause, origin };
+            let gap = Gap { offset: next, length: missing, cause, origin: span.first };
             let _: Change = self.inner.gap(direction, gap, connection, context);
         }
         if let Some(map) = connection.carrier.offsets.get_mut(map) {

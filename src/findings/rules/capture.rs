@@ -33,7 +33,8 @@ pub(super) static RULES: &[Rule] = &[
                 GapCause::Acknowledged => "the receiver acknowledged them",
                 GapCause::Ended => "they had not arrived when the capture ended",
                 GapCause::Limit => "too much data was waiting for them",
-                GapCause::SnapLength => return,
+                // The latter is one of TLS, and reported there.
+                GapCause::SnapLength | GapCause::UnknownLength => return,
             };
             if !is_ours(context) {
                 return;
@@ -91,7 +92,8 @@ pub(super) static RULES: &[Rule] = &[
         applies_to: AppliesTo::Nobody,
         title: "capture starts mid-connection: handshake not seen",
         section: "",
-        explanation: "WebSocket was recognized by its frames. It is not known which extensions \
+        explanation: "WebSocket was recognized by its frames, or inside TLS whose ClientHello is missing, with \
+            secrets that were found by trying all. It is not known which extensions \
             and which subprotocol were negotiated: RSV1 is assumed to mean permessage-deflate, \
             and compressed messages that refer to earlier ones cannot be inflated at first.",
         remedy: "Start recording before the connection is opened.",
@@ -106,6 +108,12 @@ pub(super) static RULES: &[Rule] = &[
                 });
             }),
             Check::End(|context, violations| {
+                let tls = context.connection.tls.as_deref();
+                if tls.is_some_and(|tls| tls.is_decrypted && tls.client_hello.is_none()) {
+                    violations.add(
+                        "the ClientHello of its TLS is missing; its secrets were found by trying those supplied",
+                    );
+                }
                 if context.state.recognized.is_none() {
                     return;
                 }

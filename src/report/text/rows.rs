@@ -171,6 +171,7 @@ impl<W: Write> Text<W> {
             GapCause::SnapLength => "cut by the snap length; more of these are only counted",
             GapCause::Ended => "still missing at the end",
             GapCause::Limit => "CAP-09 too much data waited for them",
+            GapCause::UnknownLength => "not decrypted",
         };
         self.aside(origin, connection, direction, WARNING);
         self.line.begin(Role::Warning);

@@ -9,6 +9,7 @@ use super::super::keylog::KeyLog;
 use super::super::plaintext::{Missing, PlainRecord};
 use super::super::protection::OpenedRecord;
 use super::super::record::{ContentType, HEADER_LENGTH, RecordHeader};
+use super::super::version::Version;
 use super::{Observation, RecordSeen, SavedSession, Session, SessionEvent, see};
 use crate::stream::{Buffer, Chunk, Direction, Span, length_u64};
 
@@ -33,6 +34,13 @@ impl Session {
         match self.decryptor.open(direction, header, body.bytes_mut(), log) {
             Opening::Opened { record: opened, stage, skipped } => {
                 let is_data = opened.kind == ContentType::ApplicationData;
+                if stage == Stage::Application && self.version.is_none() {
+                    // In the middle: that the handshake is over is nothing new.
+                    (self.version, self.is_answered) = (Some(Version::TLS_1_3), true);
+                    self.is_established = true;
+                    self.progress.client.is_finished = true;
+                    self.progress.server.is_finished = true;
+                }
                 if stage == Stage::Application {
                     self.progress.get_mut(direction).is_finished = true;
                     self.progress.get_mut(direction).has_data |= is_data;
@@ -119,6 +127,34 @@ impl Session {
         while let Some((message, left)) = self.sides.get_mut(direction).push_plain(chunk) {
             chunk = left;
             self.message(direction, &message, log, out);
+        }
+    }
+
+    /// Looks for a record among bytes whose records are not known, and reads on with it.
+    pub(super) fn search(
+        &mut self,
+        direction: Direction,
+        log: &KeyLog,
+        out: &mut impl FnMut(SessionEvent<'_>),
+    ) {
+        while let Some(search) = self.sides.get_mut(direction).search() {
+            let Some((at, header)) = search.candidate() else { return search.trim() };
+            let mut body = search.body((at, header));
+            let passed = search.passed();
+            // Which number it has is not known yet, nor whether it is one.
+            let mut trial = self.decryptor.clone();
+            trial.miss(direction, passed);
+            if let Opening::Opened { .. } = trial.open(direction, header, &mut body, log) {
+                let (passed, rest) = self.sides.get_mut(direction).find(at);
+                self.decryptor.miss(direction, passed);
+                let lost = self.lost.get_mut(direction);
+                lost.bytes = lost.bytes.saturating_add(passed);
+                for chunk in rest.chunks() {
+                    self.push(direction, chunk, log, out);
+                }
+                return;
+            }
+            self.decryptor.tire(direction, &trial);
         }
     }
 

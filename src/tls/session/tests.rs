@@ -138,7 +138,7 @@ fn a_gap_within_a_record_is_passed_over() {
         };
         let bytes = [sealed(100), alert(2, 48)].concat();
         session.push(S, Chunk { offset: 0, bytes: &bytes[..5], origin }, &log, &mut take);
-        session.gap(S, gap(5, missing), &mut take);
+        session.gap(S, gap(5, missing), &log, &mut take);
         let rest = 5 + usize::try_from(missing).unwrap();
         session.push(
             S,

@@ -41,8 +41,8 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             let violation = match tls.map(|tls| &tls.known) {
                 None => violations
                     .add(
-                        "the capture begins after the TLS handshake: even with its secrets, the \
-                         connection could not be decrypted",
+                        "the capture begins after the TLS handshake, and no secrets were supplied that \
+                         open its records",
                     )
                     .remedy(FROM_THE_START),
                 Some(Known::NoLog) => {
@@ -147,7 +147,7 @@ const WITHOUT_TLS: &str = "To see the messages, capture where there is no TLS, f
 fn not_decrypted(tls: Option<&Facts>) -> String {
     let hello = tls.and_then(|tls| tls.server_hello.as_ref()).map(|hello| &hello.what);
     let what = match hello {
-        Some(hello) if hello.version < Version::TLS_1_2 => hello.version.to_string(),
+        Some(hello) if hello.version < Version::TLS_1_0 => hello.version.to_string(),
         Some(hello) => suite_name(hello.suite)
             .map_or_else(|| format!("cipher suite {:#06x}", hello.suite), str::to_owned),
         None => "a session without its ServerHello".to_owned(),

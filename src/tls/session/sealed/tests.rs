@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
-use crate::stream::{Origin, PacketId, PerDirection, Timestamp};
+use crate::stream::{Gap, GapCause, Origin, PacketId, PerDirection, Timestamp};
 use crate::testkit::hex;
 use crate::testkit::secure::{SUITES, TestSession};
 use Direction::{ClientToServer as C, ServerToClient as S};
@@ -187,6 +187,31 @@ fn sessions_of_all_suites_are_decrypted_whatever_the_size_of_records() {
 }
 
 #[test]
+fn blocks_of_older_versions_are_decrypted() {
+    for minor in [1, 2] {
+        for suite in [(0xc013, false), (0xc014, false), (0xc013, true)] {
+            let mut session = TestSession::old(suite, minor);
+            let mut turns = session.handshake();
+            for text in [&b"one"[..], b"two", &[b'x'; 500], b"end"] {
+                turns.push((C, session.data(C, text)));
+                turns.push((S, session.data_in(S, text, 7)));
+            }
+            let log = log_of(&session.key_log());
+            let seen = feed(&turns, &log, 100);
+            let sent = [&b"onetwo"[..], &[b'x'; 500], b"end"].concat();
+            assert!(seen.data.client == sent && seen.data.server == sent, "1.{minor} {suite:?}");
+            // In TLS 1.0, each record continues the one before, which its code covers only if it is encrypted.
+            let at = turns.len() - 6;
+            turns[at].1[8] ^= 1;
+            let seen = feed(&turns, &log, 100);
+            let is_proven = minor == 2 || !suite.1;
+            let next = if is_proven { &[b'x'; 500][..] } else { b"" };
+            assert!(seen.data.client == [b"one", next, b"end"].concat(), "1.{minor} {suite:?}");
+        }
+    }
+}
+
+#[test]
 fn keys_are_updated_on_both_sides() {
     for suite in SUITES.iter().filter(|suite| suite.0 >> 8 == 0x13) {
         let mut session = TestSession::new(*suite);
@@ -278,4 +303,109 @@ fn a_bit_that_is_flipped_anywhere_never_gives_another_plaintext() {
             Ok(())
         });
     result.unwrap();
+}
+
+/// Feeds a handshake, and then a stream of the client without some of its bytes.
+fn feed_with_hole(
+    (log, turns): (&KeyLog, &Turns),
+    stream: &[u8],
+    hole: std::ops::Range<usize>,
+    size: usize,
+) -> Seen {
+    let (mut session, mut seen) = (Session::default(), Seen::default());
+    let mut offsets = PerDirection::<u64>::default();
+    let origin = Origin::default();
+    for (direction, bytes) in turns {
+        let offset = *offsets.get(*direction);
+        let chunk = Chunk { offset, bytes, origin };
+        *offsets.get_mut(*direction) += length_u64(bytes.len());
+        session.push(*direction, chunk, log, &mut |event| see(event, &mut seen));
+    }
+    let begin = offsets.client;
+    for (at, piece) in stream[..hole.start].chunks(size).scan(0, |at, piece| {
+        *at += piece.len();
+        Some((*at - piece.len(), piece))
+    }) {
+        let chunk = Chunk { offset: begin + length_u64(at), bytes: piece, origin };
+        session.push(C, chunk, log, &mut |event| see(event, &mut seen));
+    }
+    let (offset, length) = (begin + length_u64(hole.start), length_u64(hole.len()));
+    let gap = Gap { offset, length, cause: GapCause::Acknowledged, origin };
+    session.gap(C, gap, log, &mut |event| see(event, &mut seen));
+    let mut offset = begin + length_u64(hole.end);
+    for piece in stream[hole.end..].chunks(size) {
+        let chunk = Chunk { offset, bytes: piece, origin };
+        offset += length_u64(piece.len());
+        session.push(C, chunk, log, &mut |event| see(event, &mut seen));
+    }
+    seen
+}
+
+#[test]
+fn records_are_found_again_after_missing_bytes() {
+    for suite in SUITES {
+        let mut session = TestSession::new(*suite);
+        let turns = session.handshake();
+        let log = log_of(&session.key_log());
+        let records: Vec<Vec<u8>> = (0..8_u8).map(|it| session.data(C, &[b'0' + it; 50])).collect();
+        let stream = records.concat();
+        let length = records[0].len();
+        // Whole records, parts of one, and ends and beginnings of several.
+        let holes = [
+            (length, 2 * length),
+            (length, 4 * length),
+            (length + 10, length + 20),
+            (length + 10, 3 * length + 2),
+            (2 * length - 3, 2 * length + 3),
+            (length + 2, length + 30),
+        ];
+        for (start, end) in holes {
+            for size in [7, 1448] {
+                let seen = feed_with_hole((&log, &turns), &stream, start..end, size);
+                let (whole, next) = (start / length, end.div_ceil(length));
+                let expected: Vec<u8> = (0..8_u8)
+                    .filter(|it| usize::from(*it) < whole || usize::from(*it) >= next)
+                    .flat_map(|it| [b'0' + it; 50])
+                    .collect();
+                let name = format!("{:#06x} without {start} to {end}", suite.0);
+                assert_eq!(seen.data.client, expected, "{name}");
+                let lost = length_u64(50 * (next - whole));
+                let is_exact = !matches!(suite.0, 0xc013 | 0xc014 | 0xc027 | 0xc028);
+                if is_exact {
+                    assert_eq!(seen.missing, [Missing::Bytes(lost)], "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sessions_whose_beginning_is_missing_are_found_in_the_key_log() {
+    for suite in SUITES.iter().filter(|suite| suite.0 >> 8 == 0x13) {
+        let mut session = TestSession::new(*suite);
+        session.handshake();
+        for _ in 0..20 {
+            session.data(C, b"before");
+            session.data(S, b"before");
+        }
+        let client = session.data_in(C, b"a question", 4);
+        let server = session.data_in(S, b"an answer", 4);
+        let other = "ff".repeat(32);
+        let log = log_of(&format!(
+            "{}CLIENT_TRAFFIC_SECRET_0 {other} {other}\nSERVER_TRAFFIC_SECRET_0 {other} {other}\n",
+            session.key_log()
+        ));
+        // The client's stream begins within a record, the server's with one.
+        let pieces = [(C, [&[0x5a; 9], client.as_slice()].concat()), (S, server)];
+        let (mut session, mut seen) = (Session::midstream(), Seen::default());
+        for (direction, bytes) in &pieces {
+            for (at, piece) in (0..).zip(bytes.chunks(11)) {
+                let chunk = Chunk { offset: at * 11, bytes: piece, origin: Origin::default() };
+                session.push(*direction, chunk, &log, &mut |event| see(event, &mut seen));
+            }
+        }
+        assert_eq!(seen.data.client, b"a question", "{:#06x}", suite.0);
+        assert_eq!(seen.data.server, b"an answer");
+        assert_eq!(seen.steps, [""; 0], "nothing of a handshake");
+    }
 }
