@@ -10,6 +10,8 @@
     reason = "tests make their own input and may panic"
 )]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,9 +23,8 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use serde_json::Value;
-use wslens::analysis::AnalyzerOptions;
+use support::loaded::LoadedSample;
 use wslens::analysis::event::ConnectionId;
-use wslens::capture;
 use wslens::capture::FileStore;
 use wslens::http::Handshake;
 use wslens::timeline::OpenLimits;
@@ -37,8 +38,6 @@ use wslens::tui::inspector;
 use wslens::tui::inspector::InspectorContext;
 use wslens::tui::inspector::InspectorState;
 use wslens::tui::inspector::Tab;
-use wslens::tui::loader;
-use wslens::tui::loader::LoaderSource;
 use wslens::tui::loader::SharedTimeline;
 use wslens::tui::search::Needle;
 use wslens::tui::theme::Glyphs;
@@ -46,7 +45,6 @@ use wslens::tui::theme::Palette;
 use wslens::tui::theme::Theme;
 use wslens::tui::view::Focused;
 use wslens::tui::view::inspector::lines;
-use wslens::tui::world::LoadStage;
 use wslens::websocket::Opcode;
 
 /// A sample, read to its end.
@@ -57,18 +55,8 @@ struct Sample {
 
 impl Sample {
     fn of(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{name}.pcap"));
-        let shared = SharedTimeline::new(LoadStage::Loading);
-        let source = LoaderSource {
-            packets: capture::open(&path).unwrap(),
-            spool: None,
-            count: u64::MAX,
-            options: AnalyzerOptions::for_rules(),
-            named: Vec::new(),
-            owners: None,
-        };
-        loader::read(source, &shared);
-        Self { shared, store: FileStore::open(&path).unwrap().unwrap() }
+        let LoadedSample { shared, store, .. } = LoadedSample::of(name);
+        Self { shared, store }
     }
 
     /// Opens the first row that fits.

@@ -24,7 +24,7 @@ pub struct Finding {
     pub connection: Option<ConnectionId>,
     /// The peers of that connection.
     pub peers: Option<Peers>,
-    /// The connection that stands for those that show it together; `None` if this one shows it alone.
+    /// The connection that represents those that show it together; `None` if this one shows it alone.
     pub group: Option<ConnectionId>,
     /// In which direction, if it is about one.
     pub direction: Option<Direction>,

@@ -49,7 +49,7 @@ pub(crate) mod secure;
 pub(crate) mod tls;
 pub(crate) mod traffic;
 
-/// The bytes that hexadecimal digits stand for; blanks between them are passed over.
+/// The bytes that hexadecimal digits encode; blanks between them are passed over.
 pub(crate) fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();

@@ -1,6 +1,6 @@
 //! Amounts as strings of their own, for sentences that are put together; [`amount`] has the rules.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use crate::stream::{Span, Timestamp};
 use crate::text::amount;
@@ -60,6 +60,14 @@ pub fn packets_of(span: Span) -> String {
 /// `7f 9f 4d`
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// `7f9f4d`
+pub fn hex_digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }
 
 /// A phrase of ours as a sentence: `Closed.`

@@ -250,6 +250,11 @@ impl Session {
         Direction::BOTH.into_iter().any(|direction| self.decryptor.opened(direction) > 0)
     }
 
+    /// Whether these are certainly records: their beginning was seen, or one of them was decrypted.
+    pub fn is_certain(&self) -> bool {
+        !self.is_midstream() || self.is_open()
+    }
+
     /// Memory taken by what is not whole yet, in bytes.
     pub fn memory(&self) -> usize {
         let sides = self.sides.client.memory().saturating_add(self.sides.server.memory());

@@ -20,20 +20,16 @@ mod moving;
 mod support;
 mod work;
 
-use std::path::Path;
-
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use insta::Settings;
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
-use wslens::analysis::AnalyzerOptions;
-use wslens::capture;
-use wslens::capture::FileStore;
+use support::loaded::LoadedSample;
 use wslens::capture::PacketStore;
 use wslens::tui::app::{App, Effect};
-use wslens::tui::loader::{self, LoaderSource, SharedTimeline};
+use wslens::tui::loader::SharedTimeline;
 use wslens::tui::theme::{Glyphs, Palette, Theme};
 use wslens::tui::view;
 use wslens::tui::world::{LoadProgress, LoadStage, PendingWork, World};
@@ -49,22 +45,11 @@ struct Screen {
 impl Screen {
     /// Opens a sample, which is read to its end at once.
     fn of(sample: &str, size: (u16, u16)) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{sample}.pcap"));
-        let shared = SharedTimeline::new(LoadStage::Loading);
-        let source = LoaderSource {
-            packets: capture::open(&path).unwrap(),
-            spool: None,
-            count: u64::MAX,
-            options: AnalyzerOptions::for_rules(),
-            named: Vec::new(),
-            owners: None,
-        };
-        let stage = loader::read(source, &shared);
+        let LoadedSample { shared, stage, store } = LoadedSample::of(sample);
         let theme = Theme { palette: Palette::Plain, glyphs: Glyphs::Unicode };
         let mut app = App::new(format!("{sample}.pcap"), theme, LoadStage::Loading);
         app.take_progress(LoadProgress { stage, ..LoadProgress::default() });
-        let store = Box::new(FileStore::open(&path).unwrap().unwrap());
-        let mut screen = Self { app, shared, store, size };
+        let mut screen = Self { app, shared, store: Box::new(store), size };
         screen.settle();
         screen
     }

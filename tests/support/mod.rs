@@ -16,6 +16,7 @@ use wslens::stream;
 
 pub(crate) mod conversation;
 pub(crate) mod layout;
+pub(crate) mod loaded;
 pub(crate) mod program;
 pub(crate) mod reopened;
 pub(crate) mod seen;

@@ -109,7 +109,7 @@ impl<C: Carried> Tls<C> {
             if session.is_between(direction) {
                 content.save_point(session, direction, left, connection, context);
             }
-            let is_shown = !session.is_midstream() || session.is_open();
+            let is_shown = session.is_certain();
             left = session.step(direction, left, log, &mut |event| match event {
                 SessionEvent::Seen(seen) => {
                     if is_shown {
@@ -136,7 +136,7 @@ impl<C: Carried> Tls<C> {
         context: &mut Context<'_, S>,
     ) -> Next {
         let log = &context.options.keylog;
-        let is_shown = !self.session.is_midstream() || self.session.is_open();
+        let is_shown = self.session.is_certain();
         self.session.gap(direction, gap, log, &mut |event| {
             if let SessionEvent::Seen(seen) = event
                 && is_shown

@@ -5,8 +5,8 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_8859_5, KOI8_U, SHIFT_JIS, UTF_16BE,
-    UTF_16LE, WINDOWS_1251, WINDOWS_1252,
+    BIG5, EUC_JP, EUC_KR, Encoding, GBK, ISO_8859_5, KOI8_U, SHIFT_JIS, UTF_16BE, UTF_16LE,
+    WINDOWS_1251, WINDOWS_1252,
 };
 
 /// The name of an encoding in which bytes are plausible text, and this text.
@@ -20,9 +20,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<(&'static str, String)> {
     let guess = detector.guess(None, Utf8Detection::Deny);
     // A few words are too few for a guess among the encodings of Cyrillic: each is tried.
     let candidates = [guess, WINDOWS_1252, WINDOWS_1251, KOI8_U, ISO_8859_5];
+    let western = WINDOWS_1252.decode_without_bom_handling_and_without_replacement(bytes);
     candidates.into_iter().find_map(|encoding| {
         let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
-        let western = WINDOWS_1252.decode_without_bom_handling_and_without_replacement(bytes);
         let encoding = if western.as_ref() == Some(&text) { WINDOWS_1252 } else { encoding };
         is_plausible(encoding, bytes, &text).then(|| (name(encoding), text.into_owned()))
     })
@@ -139,11 +139,6 @@ const EAST_ASIAN: &[EastAsian] = &[
     },
     EastAsian {
         encoding: GBK,
-        common: &[[0xa1a1, 0xa3fe], [0xb0a1, 0xd7f9]],
-        required: &[[0xb0a1, 0xd7f9]],
-    },
-    EastAsian {
-        encoding: GB18030,
         common: &[[0xa1a1, 0xa3fe], [0xb0a1, 0xd7f9]],
         required: &[[0xb0a1, 0xd7f9]],
     },

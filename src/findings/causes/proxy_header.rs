@@ -1,6 +1,6 @@
 //! WHY-23: the PROXY protocol is used by one side only.
 
-use crate::analysis::event::{ConnectionId, StrayPlace};
+use crate::analysis::event::{ConnectionId, StrayBytes, StrayPlace};
 use crate::findings::across::handshake_keys::KeyUse;
 use crate::findings::causes::no_response;
 use crate::findings::engine::cause::Cause;
@@ -9,7 +9,7 @@ use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::http::Head;
-use crate::stream::Direction;
+use crate::stream::{Direction, Span};
 
 /// WHY-23.
 pub(super) static RULES: &[Rule] = &[Rule {
@@ -35,34 +35,25 @@ pub(super) static RULES: &[Rule] = &[Rule {
             .explaining(&["HS-4", "HS-54", "NET-06", "NET-07"]),
     ),
     checks: &[Check::Cause(|context, violations| {
-        let facts = &context.subject.state.handshake;
-        if facts.accepted.is_some() {
+        if context.subject.state.handshake.accepted.is_some() {
             return;
         }
-        let compared = &context.across.compared_requests;
-        let response = facts.refused.as_deref().and_then(|it| it.response.as_ref());
-        let is_unread =
-            response.is_some_and(is_unreadable) || no_response::waited(context).is_some();
-        if let Some(other) = compared.accepted_after_proxy_header(context.connection.id)
-            && let (true, Some(request)) = (is_unread, facts.asked)
-        {
+        let response = refusal(context);
+        if let Some((other, request)) = required(context, response) {
             violations
                 .add(missing(other))
                 .direction(Direction::ClientToServer)
                 .side(None)
-                .span(request.request)
+                .span(request)
                 .remedy(MISSING);
-            return;
-        }
-        let unfinished = context
-            .connection
-            .stray
-            .iter()
-            .find(|stray| stray.place == StrayPlace::UnfinishedProxyHeader)
-            .map(|stray| stray.span);
-        let refused = facts.refused.as_deref().and_then(|it| it.response.as_ref());
-        let Some(span) = context.connection.proxy_header().or(unfinished) else {
-            let (Some(passed_on), Some(response)) = (passed_on(context), refused) else { return };
+        } else if let Some(span) = sent(context) {
+            let Some(how) = refused(context, response) else { return };
+            violations
+                .add(format!("a PROXY header precedes the request, and {how}"))
+                .direction(Direction::ClientToServer)
+                .side(None)
+                .span(span);
+        } else if let Some((passed_on, response)) = passed_on(context).zip(response) {
             let (id, packet) = (passed_on.connection.0, passed_on.proxy_header.unwrap_or_default());
             let status = response.status().unwrap_or_default();
             violations
@@ -73,26 +64,45 @@ pub(super) static RULES: &[Rule] = &[Rule {
                 .direction(Direction::ServerToClient)
                 .side(None)
                 .span(response.span);
-            return;
-        };
-        let how = match (refused, context.subject.state.ended) {
-            (Some(response), _) => match response.status() {
-                // What the application decides has nothing to do with the header.
-                Some(status) if UNREADABLE.contains(&status) => {
-                    format!("the server answered {status}")
-                }
-                _ => return,
-            },
-            (None, Some(_)) => "the server ended the connection without a response".to_owned(),
-            (None, None) => return,
-        };
-        violations
-            .add(format!("a PROXY header precedes the request, and {how}"))
-            .direction(Direction::ClientToServer)
-            .side(None)
-            .span(span);
+        }
     })],
 }];
+
+/// The response that refused the request.
+fn refusal<'a>(context: &CauseContext<'a>) -> Option<&'a Head> {
+    context.subject.state.handshake.refused.as_deref()?.response.as_ref()
+}
+
+/// The connection on which the server accepted a request after a header, and this one's request, if it was refused
+/// without a header.
+fn required(context: &CauseContext<'_>, response: Option<&Head>) -> Option<(ConnectionId, Span)> {
+    let is_unread = response.is_some_and(is_unreadable) || no_response::waited(context).is_some();
+    let compared = &context.across.compared_requests;
+    let other = compared.accepted_after_proxy_header(context.connection.id);
+    let request = context.subject.state.handshake.asked?.request;
+    Some((other.filter(|_| is_unread)?, request))
+}
+
+/// The header that precedes the request, though its end may be missing.
+fn sent(context: &CauseContext<'_>) -> Option<Span> {
+    let is_unfinished = |stray: &&StrayBytes| stray.place == StrayPlace::UnfinishedProxyHeader;
+    let unfinished = context.connection.stray.iter().find(is_unfinished);
+    context.connection.proxy_header().or_else(|| Some(unfinished?.span))
+}
+
+/// How a server refused what it could not read, in words. What the application decides has nothing to do with the
+/// header.
+fn refused(context: &CauseContext<'_>, response: Option<&Head>) -> Option<String> {
+    match (response, context.subject.state.ended) {
+        (Some(response), _) => {
+            let status = response.status().filter(|_| is_unreadable(response))?;
+            Some(format!("the server answered {status}"))
+        }
+        (None, ended) => {
+            ended.map(|_| "the server ended the connection without a response".to_owned())
+        }
+    }
+}
 
 /// What shows that a server requires a header, in words.
 fn missing(other: ConnectionId) -> String {

@@ -40,7 +40,7 @@ pub(super) struct EarlyReports {
 #[derive(Clone, Copy, Debug)]
 struct EarlyReport {
     rule: &'static Rule,
-    /// The connection that stands for all that show it together.
+    /// The connection that represents all that show it together.
     group: Option<ConnectionId>,
     server: SocketAddr,
     /// The number of the finding.
@@ -254,7 +254,7 @@ impl EarlyReports {
         shown.iter().filter_map(name).any(|name| !names.contains_key(&name))
     }
 
-    /// Which connections stand for those whose first one is this now: the same as when the first of them were
+    /// Which connections represent those whose first one is this now: the same as when the first of them were
     /// reported.
     fn names(&self, shown: &[Shown]) -> HashMap<(&'static str, ConnectionId), ConnectionId> {
         let mut names = HashMap::new();

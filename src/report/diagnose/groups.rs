@@ -9,7 +9,7 @@ use crate::findings::{Finding, Rule};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct GroupName {
     rule: &'static str,
-    /// The connection that stands for all of them.
+    /// The connection that represents all of them.
     first: ConnectionId,
 }
 

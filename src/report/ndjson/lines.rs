@@ -1,7 +1,6 @@
 //! The lines themselves, field by field in the order they are written.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
@@ -14,6 +13,7 @@ use crate::findings::{Rule, Severity};
 use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
+use crate::text::words::hex_digits;
 use crate::tls::{Facts, suite_name};
 use crate::websocket::MessageCounts;
 
@@ -167,18 +167,11 @@ impl<'a> TlsFields<'a> {
                 .flat_map(|hello| &hello.protocols)
                 .map(|protocol| String::from_utf8_lossy(protocol))
                 .collect(),
-            client_random: client.map(|hello| hex(&hello.random)),
+            client_random: client.map(|hello| hex_digits(&hello.random)),
             established: tls.established.is_some(),
             alert: first.map(|alert| alert.what.name().unwrap_or("unknown")),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 /// A number for each direction.

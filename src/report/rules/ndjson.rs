@@ -1,12 +1,12 @@
 //! The catalogue as one JSON object a line.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::Section;
 use crate::findings::{Example, Rule};
+use crate::text::words::hex_digits;
 
 /// Writes the sections.
 pub(super) fn write(sections: &[Section], out: &mut dyn Write) -> io::Result<()> {
@@ -71,22 +71,15 @@ impl ExampleFields {
     fn of(example: Example) -> Self {
         match example {
             Example::Client(bytes) => {
-                Self::Frames { sender: "client", deflate: false, hex: hex(bytes) }
+                Self::Frames { sender: "client", deflate: false, hex: hex_digits(bytes) }
             }
             Example::Server(bytes) => {
-                Self::Frames { sender: "server", deflate: false, hex: hex(bytes) }
+                Self::Frames { sender: "server", deflate: false, hex: hex_digits(bytes) }
             }
             Example::Deflated(bytes) => {
-                Self::Frames { sender: "client", deflate: true, hex: hex(bytes) }
+                Self::Frames { sender: "client", deflate: true, hex: hex_digits(bytes) }
             }
             Example::Text(text) => Self::Text { text },
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }

@@ -1,7 +1,5 @@
 //! What cannot be seen without secrets (TLS-05, TLS-06), and records that do not open (TLS-09).
 
-use std::fmt::Write;
-
 use crate::analysis::event::{ConnectionEvent, Ending, Nature, Transport};
 use crate::findings::engine::cause::Cause;
 use crate::findings::engine::context::RuleContext;
@@ -10,6 +8,7 @@ use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::tls::failure::failure;
 use crate::stream::Span;
+use crate::text::words::hex_digits;
 use crate::tls::{Facts, Known, Observation, Version, suite_name};
 
 /// TLS-05, TLS-06 and TLS-09.
@@ -99,7 +98,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 Some(random) => format!(
                     "{}; no secret was supplied for its client random {}",
                     described(tls),
-                    hex(&random)
+                    hex_digits(&random)
                 ),
                 None => "its ClientHello was not captured, and secrets are found by its random"
                     .to_owned(),
@@ -174,13 +173,6 @@ fn described(tls: Option<&Facts>) -> String {
 
 fn hello_span(tls: Option<&Facts>) -> Option<Span> {
     tls.and_then(|tls| tls.client_hello.as_ref()).map(|hello| hello.span)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 #[cfg(test)]

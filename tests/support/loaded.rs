@@ -1,0 +1,35 @@
+//! Samples as the screen loads them.
+
+use std::path::Path;
+
+use wslens::analysis::AnalyzerOptions;
+use wslens::capture::{self, FileStore};
+use wslens::tui::loader::{self, LoaderSource, SharedTimeline};
+use wslens::tui::world::LoadStage;
+
+/// A sample, read to its end.
+pub(crate) struct LoadedSample {
+    pub(crate) shared: SharedTimeline,
+    /// How loading ended.
+    pub(crate) stage: LoadStage,
+    /// Its packets.
+    pub(crate) store: FileStore,
+}
+
+impl LoadedSample {
+    /// Reads a sample by its name.
+    pub(crate) fn of(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{name}.pcap"));
+        let shared = SharedTimeline::new(LoadStage::Loading);
+        let source = LoaderSource {
+            packets: capture::open(&path).unwrap(),
+            spool: None,
+            count: u64::MAX,
+            options: AnalyzerOptions::for_rules(),
+            named: Vec::new(),
+            owners: None,
+        };
+        let stage = loader::read(source, &shared);
+        Self { shared, stage, store: FileStore::open(&path).unwrap().unwrap() }
+    }
+}
