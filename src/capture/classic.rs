@@ -22,6 +22,7 @@ pub(super) struct Pcap {
     input: Input,
     variant: PcapVariant,
     link_type: LinkType,
+    snap_length: u32,
     packet_limit: u32,
     packets: u64,
     /// No more packets follow.
@@ -89,11 +90,22 @@ impl Pcap {
             input,
             variant: PcapVariant { lengths, ..variant },
             link_type: header.link_type,
+            snap_length: header.snap_length,
             packet_limit: header.packet_limit(),
             packets: 0,
             ended: false,
             skipped_blocks: SkippedBlocks::default(),
         })
+    }
+
+    /// How to decode its packets, until a part of the file begins with another type.
+    pub(super) fn link_type(&self) -> LinkType {
+        self.link_type
+    }
+
+    /// The longest part of a packet that was captured, in bytes, according to the file header.
+    pub(super) fn snap_length(&self) -> u32 {
+        self.snap_length
     }
 
     /// Reads the file header of the next part if there is one; false for anything else.

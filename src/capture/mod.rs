@@ -18,8 +18,10 @@ mod open;
 mod output;
 mod packet_log;
 mod pcapng;
+mod rewrite;
 mod rotation;
 mod secrets_ahead;
+mod secrets_change;
 mod spool;
 mod store;
 mod tee;
@@ -35,7 +37,9 @@ pub use local::{ListeningSocket, ListeningSockets, LocalSockets, Process};
 pub use open::{length, open, open_stream};
 pub use output::{CaptureOutput, Replacing};
 pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};
+pub use rewrite::{Rewritten, rewrite};
 pub use rotation::Rotation;
+pub use secrets_change::{EditComment, RewriteCounts, SecretsChange};
 pub use spool::Spool;
 pub use store::{FileStore, PacketPlace, PacketStore};
 pub use tee::Tee;
@@ -66,7 +70,8 @@ pub trait PacketSource {
     /// Runs a little ahead of the packets (256 KiB at a time); 0 for interfaces.
     fn position(&self) -> u64;
 
-    /// The TLS secrets embedded in the capture before the last returned packet.
+    /// The TLS secrets embedded in the capture before the last returned packet; if it is a file, before the first
+    /// one as soon as it is opened.
     fn secrets(&self) -> &[Secrets];
 
     /// Whether its format has room for TLS secrets at all.

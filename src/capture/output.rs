@@ -140,7 +140,7 @@ fn begin(path: &Path, replacing: Replacing) -> Result<PcapngWriter<BufWriter<Fil
 }
 
 /// Creates a file that only its owner can read, because captures contain private data.
-fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
+pub(super) fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true);
     match fs::metadata(path) {
@@ -168,7 +168,7 @@ fn unwritable(path: &Path, cause: io::Error) -> Error {
 }
 
 /// Bytes that are written at once.
-const BUFFER_BYTES: usize = 256 << 10;
+pub(super) const BUFFER_BYTES: usize = 256 << 10;
 
 /// The mode of files.
 #[cfg(unix)]

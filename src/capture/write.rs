@@ -160,7 +160,7 @@ impl<W: Write> PcapngWriter<W> {
     }
 
     /// Writes an Interface Description Block; returns the interface's number in the file.
-    fn describe(
+    pub(super) fn describe(
         &mut self,
         number: u32,
         link_type: LinkType,

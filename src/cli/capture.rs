@@ -18,7 +18,7 @@ use crate::capture::live::{self, SocketOwners};
 use crate::capture::{self, CaptureFiles, FileStore, PacketSource};
 use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
-use crate::tls::KeyLog;
+use crate::tls::{KeyLog, SecretText};
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
@@ -189,14 +189,7 @@ impl SourceArgs {
     pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
         let mut log = KeyLog::default();
         for path in &self.keylog {
-            let text = read_key_log(path)?;
-            if let Err(error) = log.add(&text) {
-                anyhow::bail!(
-                    "{} is not a TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
-                    path.display(),
-                    error.line
-                );
-            }
+            add_key_log(&mut log, path)?;
         }
         Ok(log)
     }
@@ -287,8 +280,31 @@ fn is_a_file() -> bool {
     false
 }
 
+/// Reads a key log: its secrets and its text.
+///
+/// # Errors
+///
+/// As [`SourceArgs::keylog`].
+pub(super) fn key_log(path: &Path) -> anyhow::Result<(KeyLog, SecretText)> {
+    let mut log = KeyLog::default();
+    let text = add_key_log(&mut log, path)?;
+    Ok((log, text))
+}
+
+fn add_key_log(log: &mut KeyLog, path: &Path) -> anyhow::Result<SecretText> {
+    let text = read_key_log(path)?;
+    match log.add(text.bytes()) {
+        Ok(()) => Ok(text),
+        Err(error) => anyhow::bail!(
+            "{} is not a TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
+            path.display(),
+            error.line
+        ),
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the command line names it; no capture is read here")]
-fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
+fn read_key_log(path: &Path) -> anyhow::Result<SecretText> {
     let cannot = || format!("key log {} cannot be read", path.display());
     let file = File::open(path).with_context(cannot)?;
     let mut text = Vec::new();
@@ -301,7 +317,7 @@ fn read_key_log(path: &Path) -> anyhow::Result<Vec<u8>> {
             LARGEST_KEY_LOG >> 20
         );
     }
-    Ok(text)
+    Ok(SecretText::from(text))
 }
 
 /// The error for a command line without a source.

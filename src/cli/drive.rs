@@ -105,6 +105,7 @@ fn read<R: Report>(
     let mut flushing = Flushing::new(opened.kind);
     let mut packets = 0_u64;
     let embeds_secrets = opened.source.embeds_secrets();
+    pipeline.learn_secrets(opened.source.as_mut());
     while packets < opened.count {
         // What is captured live ends by itself, with what had come until then.
         if opened.kind == SourceKind::Stream && opened.stop.load(Ordering::Relaxed) {

@@ -64,6 +64,14 @@ Examples
     wslens check --format github captures/      for continuous integration; also sarif
     wslens rules                                all rules
 
+  Look inside wss://
+    wslens --keylog keys.log feed.pcapng        decrypted with the secrets of a key log
+    wslens keys list feed.pcapng                which sessions have secrets
+    wslens keys inject feed.pcap keys.log -o whole.pcapng
+                                                one file with all that is needed
+    wslens keys strip whole.pcapng -o shared.pcapng
+                                                without secrets, to be given away
+
   Look something up
     wslens explain 1006                         a close code
     wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"

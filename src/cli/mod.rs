@@ -16,6 +16,7 @@ mod input;
 mod interfaces;
 mod jobs;
 mod join;
+mod keys;
 mod live;
 mod man;
 mod output;
@@ -108,6 +109,7 @@ enum Command {
     Stats(stats::StatsArgs),
     Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
+    Keys(keys::KeysArgs),
     Interfaces(interfaces::InterfacesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -155,6 +157,7 @@ impl Command {
             Self::Stats(args) => stats::run(args, out)?,
             Self::Rules(args) => rules::run(args, out)?,
             Self::Explain(args) => explain::run(args, out)?,
+            Self::Keys(args) => return keys::run(args, out),
             Self::Interfaces(args) => interfaces::run(args, out)?,
             Self::Completions(args) => completions::run(args, out)?,
             Self::Man(args) => man::run(args, out)?,

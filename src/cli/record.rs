@@ -58,11 +58,7 @@ impl RecordArgs {
                 "-w - would mix packets with the report; write to a file or a named pipe"
             );
         }
-        let same = |input: &&PathBuf| {
-            let (input, output) = (input.canonicalize(), path.canonicalize());
-            input.ok().zip(output.ok()).is_some_and(|(input, output)| input == output)
-        };
-        if inputs.iter().any(|input| same(&input)) {
+        if inputs.iter().any(|input| is_same_file(input, path)) {
             anyhow::bail!("{} is the file being read; write to another file", path.display());
         }
         let replacing = if self.force { Replacing::Yes } else { Replacing::No };
@@ -86,6 +82,26 @@ impl RecordArgs {
         }
         Ok(rotation)
     }
+}
+
+/// Whether two paths name the same file, also by links.
+pub(super) fn is_same_file(input: &Path, output: &Path) -> bool {
+    let canonical = input.canonicalize().ok().zip(output.canonicalize().ok());
+    canonical.is_some_and(|(input, output)| input == output) || is_linked(input, output)
+}
+
+/// Whether two paths name the same file by hard links.
+#[cfg(unix)]
+fn is_linked(input: &Path, output: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let facts = input.metadata().ok().zip(output.metadata().ok());
+    facts.is_some_and(|(input, output)| (input.dev(), input.ino()) == (output.dev(), output.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_linked(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// The source, wrapped so that its packets are also written to `output`, if there is one.

@@ -159,6 +159,11 @@ impl Decryptor {
         self.halves.get_mut(direction).tries = copy.halves.get(direction).tries;
     }
 
+    /// The random by which a key log has its secrets.
+    pub(super) fn client_random(&self) -> Option<[u8; 32]> {
+        self.client_random
+    }
+
     /// Whether its `ClientHello` is missing.
     pub(super) fn is_midstream(&self) -> bool {
         self.is_midstream

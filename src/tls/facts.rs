@@ -29,6 +29,9 @@ pub struct Facts {
     pub foreign: Option<Foreign>,
     /// What is known of its secrets, when the connection ends.
     pub known: Known,
+    /// The randoms by which key logs have its secrets: of each `ClientHello`, as a session may be renegotiated,
+    /// or of the session whose secrets open its records. At most `MOST_SESSIONS`, without repetitions.
+    pub randoms: Vec<[u8; 32]>,
     /// Whether any application data was decrypted.
     pub is_decrypted: bool,
 }
@@ -105,6 +108,7 @@ impl Facts {
         let side = self.sides.get_mut(direction);
         match *seen {
             Observation::ClientHello(hello, span) => {
+                self.add_random(hello.random);
                 self.client_hello.get_or_insert_with(|| Seen { what: hello.clone(), span });
             }
             Observation::ServerHello(hello, span) => {
@@ -143,6 +147,13 @@ impl Facts {
             }
             Observation::Foreign(bytes, span) => self.add_foreign(direction, bytes, span),
             Observation::Lost => side.is_lost = true,
+        }
+    }
+
+    /// Remembers by which random key logs have its secrets.
+    pub fn add_random(&mut self, random: [u8; 32]) {
+        if self.randoms.len() < MOST_SESSIONS && !self.randoms.contains(&random) {
+            self.randoms.push(random);
         }
     }
 
@@ -231,6 +242,9 @@ impl Facts {
 
 /// Bytes that are kept of what a side sent instead of TLS.
 pub const MOST_FOREIGN: usize = 256;
+
+/// Sessions of a connection that are remembered: it begins with one, and renegotiates hardly ever.
+const MOST_SESSIONS: usize = 16;
 
 #[cfg(test)]
 mod tests {

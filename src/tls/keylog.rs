@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::crypto::wipe;
+use super::version::Version;
 
 /// The secrets of many connections, found by the random of their `ClientHello`.
 ///
@@ -82,11 +83,23 @@ impl KeyLog {
 
     /// Whether there is all that decrypting that connection needs.
     pub fn is_complete(&self, client_random: &[u8; 32]) -> bool {
+        self.is_complete_for(client_random, None)
+    }
+
+    /// The same if its version is known.
+    pub fn is_complete_for(&self, client_random: &[u8; 32], version: Option<Version>) -> bool {
         let has = |label| self.secret(client_random, label).is_some();
-        has(MASTER_SECRET)
-            || [CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_APPLICATION, SERVER_APPLICATION]
-                .into_iter()
-                .all(has)
+        let is_modern = |version| version >= Version::TLS_1_3;
+        (version.is_none_or(|version| !is_modern(version)) && has(MASTER_SECRET))
+            || (version.is_none_or(is_modern)
+                && [CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_APPLICATION, SERVER_APPLICATION]
+                    .into_iter()
+                    .all(has))
+    }
+
+    /// The randoms of all sessions, in no order.
+    pub fn sessions(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.secrets.keys()
     }
 
     /// The randoms of all sessions, in order; empty if there are more than `most`.
@@ -142,7 +155,8 @@ fn secret(line: &[u8]) -> Option<([u8; 32], &'static str, Vec<u8>)> {
     fits.then_some((random, label, secret))
 }
 
-fn hex(text: &[u8]) -> Option<Vec<u8>> {
+/// Reads hexadecimal digits.
+pub(super) fn hex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
     if !text.len().is_multiple_of(2) {
         return None;

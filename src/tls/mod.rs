@@ -20,6 +20,7 @@ mod protection;
 mod record;
 mod search;
 mod session;
+mod session_secrets;
 mod version;
 
 pub use alert::Alert;
@@ -31,4 +32,5 @@ pub use keylog::{KeyLog, KeyLogError, LoggedSecret};
 pub use plaintext::{Missing, PlainRecord};
 pub use record::{ContentType, begins_record, is_client_hello, may_begin_record};
 pub use session::{Observation, RecordSeen, SavedSession, Session, SessionEvent};
+pub use session_secrets::{SecretText, SessionSecrets, without_secrets};
 pub use version::Version;

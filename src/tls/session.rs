@@ -245,6 +245,11 @@ impl Session {
         self.decryptor.is_midstream()
     }
 
+    /// The random of its latest `ClientHello`, or of the session of the key log whose secrets open its records.
+    pub fn client_random(&self) -> Option<[u8; 32]> {
+        self.decryptor.client_random()
+    }
+
     /// Whether anything of it was decrypted.
     pub fn is_open(&self) -> bool {
         Direction::BOTH.into_iter().any(|direction| self.decryptor.opened(direction) > 0)

@@ -237,6 +237,9 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
     let mut asked = Timestamp(0);
     // Said once.
     let mut full = false;
+    if let Some(pipeline) = shared.pipeline().as_mut() {
+        pipeline.learn_secrets(source.packets.as_mut());
+    }
     while count < source.count {
         if shared.is_over() {
             return Ok(stopped);

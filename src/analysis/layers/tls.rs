@@ -121,6 +121,11 @@ impl<C: Carried> Tls<C> {
                 }
             });
         }
+        if self.session.is_midstream()
+            && let Some(random) = self.session.client_random()
+        {
+            connection.tls.get_or_insert_default().add_random(random);
+        }
         self.account(context);
         if self.session.is_settled() {
             return ignore(connection, Nature::Unreadable);

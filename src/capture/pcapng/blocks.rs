@@ -147,7 +147,8 @@ impl<'a> Iterator for BlockOptions<'a> {
     }
 }
 
-fn option(input: &[u8], order: ByteOrder) -> IResult<&[u8], (u16, &[u8])> {
+/// Reads the code and value of an option.
+pub(super) fn option(input: &[u8], order: ByteOrder) -> IResult<&[u8], (u16, &[u8])> {
     let order = order.endianness();
     let (input, (code, length)) = (u16(order), u16(order)).parse(input)?;
     let (input, value) = take(length)(input)?;
@@ -167,7 +168,7 @@ pub(super) const PACKET_FIELDS: usize = 20;
 pub(super) const SIMPLE_PACKET_FIELDS: usize = 4;
 
 /// `opt_endofopt`.
-const END_OF_OPTIONS: u16 = 0;
+pub(super) const END_OF_OPTIONS: u16 = 0;
 
 /// `if_tsresol`: the unit of time.
 const IF_TSRESOL: u16 = 9;

@@ -7,6 +7,8 @@
 
 mod blocks;
 mod clock;
+mod comments;
+pub(super) mod copy;
 
 use std::path::{Path, PathBuf};
 
@@ -78,7 +80,7 @@ impl Pcapng {
                 remedy: Remedy::Convert,
             });
         }
-        Ok(Self {
+        let mut source = Self {
             input,
             order,
             interfaces: Vec::new(),
@@ -90,7 +92,12 @@ impl Pcapng {
             skipped_blocks: SkippedBlocks::default(),
             path: path.map(Path::to_path_buf),
             ended: false,
-        })
+        };
+        if path.is_some_and(Path::is_file) {
+            // Secrets before the first packet may decrypt it. An error occurs again when that is read.
+            source.find().ok();
+        }
+        Ok(source)
     }
 
     /// Reads blocks until one contains a packet, which it leaves in the input.
