@@ -1,5 +1,6 @@
 //! Analyzer, rules and journal in one: packets in, entries out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::analysis::event::{Connection, ConnectionId, Event};
@@ -7,8 +8,9 @@ use crate::analysis::{Analyzer, AnalyzerOptions, PayloadPacket, Sink, Totals};
 use crate::capture::live::SocketOwners;
 use crate::capture::{Packet, PacketSource, Secrets};
 use crate::findings::{Checker, ConnectionName, Findings, NamedConnections, Reading, Settings};
-use crate::journal::{Builder, Hindsight, Journal, Summary};
+use crate::journal::{Builder, Hindsight, Journal, SessionChange, Summary};
 use crate::stream::{Chunk, Direction, Timestamp};
+use crate::tls::{KeyLog, SessionSecrets};
 
 /// Packets in, entries out.
 #[derive(Debug)]
@@ -22,6 +24,16 @@ pub struct Pipeline {
     kept: usize,
     /// Secrets of the source that were added.
     secrets: usize,
+    written: WrittenSecrets,
+}
+
+/// The secrets that the source writes along with its packets.
+#[derive(Debug, Default)]
+struct WrittenSecrets {
+    /// The sessions that go on, and how many secrets of each were written.
+    open: BTreeMap<[u8; 32], usize>,
+    /// How many secrets there were when this was looked at last.
+    known: usize,
 }
 
 impl Pipeline {
@@ -55,11 +67,13 @@ impl Pipeline {
             builder: Builder::new(),
             kept: 0,
             secrets: 0,
+            written: WrittenSecrets::default(),
         }
     }
 
     /// Adds the secrets that a source has met so far. If a connection has begun whose secrets are not among
-    /// them, those that come later are looked for.
+    /// them, those that come later are looked for. A source that writes them along is given those of the
+    /// connections in its packets.
     pub fn learn_secrets(&mut self, source: &mut dyn PacketSource) {
         for secrets in source.secrets().iter().skip(self.secrets) {
             self.add_embedded(secrets);
@@ -71,6 +85,51 @@ impl Pipeline {
                 self.add_embedded(secrets);
             }
         }
+        if source.writes_secrets() {
+            self.write_secrets(source);
+        }
+    }
+
+    /// Gives a source the secrets of the sessions that have begun, as far as they are known.
+    fn write_secrets(&mut self, source: &mut dyn PacketSource) {
+        let changes = self.builder.take_sessions();
+        let log = self.analyzer.keylog();
+        let has_grown = log.count() != self.written.known;
+        if changes.is_empty() && !has_grown {
+            return;
+        }
+        self.written.known = log.count();
+        let mut due = Vec::new();
+        for change in &changes {
+            let (SessionChange::Begun(random) | SessionChange::Ended(random)) = *change;
+            self.written.open.entry(random).or_default();
+            due.push(random);
+        }
+        if has_grown {
+            due = self.written.open.keys().copied().collect();
+        }
+        for random in due {
+            let known = log.secrets(&random).len();
+            if let Some(written) = self.written.open.get_mut(&random)
+                && known > *written
+            {
+                *written = known;
+                let mut secrets = SessionSecrets::default();
+                secrets.add_session(log, random);
+                source.write_secrets(random, secrets.text().bytes());
+            }
+        }
+        for change in changes {
+            if let SessionChange::Ended(random) = change {
+                self.written.open.remove(&random);
+                source.end_session(random);
+            }
+        }
+    }
+
+    /// The secrets that are known.
+    pub fn keylog(&self) -> &KeyLog {
+        self.analyzer.keylog()
     }
 
     fn add_embedded(&mut self, secrets: &Secrets) {

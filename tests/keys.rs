@@ -452,3 +452,78 @@ fn what_cannot_be_done_is_one_line_and_a_failure() {
         assert!(!output.exists(), "{arguments:?}");
     }
 }
+
+/// The texts of all blocks of secrets in a pcapng file in little-endian order.
+fn embedded(path: &Path) -> Vec<String> {
+    let file = fs::read(path).unwrap();
+    let mut texts = Vec::new();
+    let mut at = 0;
+    while at < file.len() {
+        let word = |place: usize| {
+            let bytes = file.get(at + place..).unwrap().first_chunk().unwrap();
+            usize::try_from(u32::from_le_bytes(*bytes)).unwrap()
+        };
+        if word(0) == 10 {
+            texts.push(text(file.get(at + 16..at + 16 + word(12)).unwrap()));
+        }
+        at += word(4);
+    }
+    texts
+}
+
+#[test]
+fn packets_are_written_without_secrets_unless_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.pcapng"), folder.path().join("out.pcapng"));
+    let (order, foreign) = (Order::Little, foreign(folder.path()));
+    let secrets = [fs::read_to_string(&foreign).unwrap(), injected()].concat();
+    let content = [order.interface(), order.packets(1..9)].concat();
+    let late = [order.secrets(TLS, secrets.as_bytes()), order.packets(9..u64::MAX)].concat();
+    fs::write(&input, order.section(false, "", &[content, late].concat())).unwrap();
+    let [embeds, to] = [&input, &output].map(|path| path.to_str().unwrap());
+    let classic = ["--keylog", &foreign, "--keylog", KEYS, CAPTURE];
+    let sources = [("a key log", &classic[..]), ("embedded", &[embeds][..])];
+    for subcommand in ["print", "check", "diagnose", "stats"] {
+        for (name, source) in sources {
+            for option in [None, Some("--with-secrets")] {
+                let arguments = [source, &["-w", to, "--force"], option.as_slice()].concat();
+                let run = command(subcommand, &arguments).output().unwrap();
+                assert_eq!(text(&run.stderr), "", "{subcommand} {name}");
+                let (expected, shown) = match option {
+                    None => (vec![], 0),
+                    Some(_) => (vec![injected()], 8),
+                };
+                assert_eq!(embedded(&output), expected, "{subcommand} {name} {option:?}");
+                assert_eq!(messages(&output), shown, "{subcommand} {name} {option:?}");
+            }
+        }
+    }
+    let run = command("print", &[CAPTURE, "--with-secrets"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(text(&run.stderr).contains("--write <FILE>"), "{}", text(&run.stderr));
+}
+
+#[test]
+fn each_file_of_a_ring_has_the_secrets_of_its_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("ring.pcapng");
+    let arguments = [
+        CAPTURE,
+        "--keylog",
+        KEYS,
+        "--with-secrets",
+        "-b",
+        "packets:12",
+        "-w",
+        base.to_str().unwrap(),
+    ];
+    let run = command("stats", &arguments).output().unwrap();
+    assert_eq!(text(&run.stderr), "");
+    let mut paths: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 2);
+    let shown: Vec<usize> = paths.iter().map(|path| messages(path)).collect();
+    // All of them together: the second file begins in the middle of the session.
+    assert_eq!((shown.iter().sum::<usize>(), shown.contains(&0)), (8, false), "{shown:?}");
+}

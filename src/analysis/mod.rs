@@ -31,7 +31,7 @@ use crate::analysis::table::ConnectionTable;
 use crate::capture::{LocalSockets, Packet};
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};
-use crate::tls::KeyLogError;
+use crate::tls::{KeyLog, KeyLogError};
 
 /// What was counted over the whole capture.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -100,6 +100,11 @@ impl Analyzer {
     /// As [`KeyLog::add`](crate::tls::KeyLog::add).
     pub fn add_secrets(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
         self.connections.options.keylog.add(text)
+    }
+
+    /// The secrets that are known.
+    pub fn keylog(&self) -> &KeyLog {
+        &self.connections.options.keylog
     }
 
     /// Whether there are all secrets of the connection whose `ClientHello` has this random.

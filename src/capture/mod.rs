@@ -35,7 +35,7 @@ pub use interface::{Interface, Losses};
 pub use joined::{CaptureFiles, FilePackets};
 pub use local::{ListeningSocket, ListeningSockets, LocalSockets, Process};
 pub use open::{length, open, open_stream};
-pub use output::{CaptureOutput, Replacing};
+pub use output::{CaptureOutput, EmbeddedSecrets, Replacing};
 pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};
 pub use rewrite::{Rewritten, rewrite};
 pub use rotation::Rotation;
@@ -84,6 +84,18 @@ pub trait PacketSource {
     fn secrets_ahead(&mut self) -> Vec<Secrets> {
         Vec::new()
     }
+
+    /// Whether secrets are to be written along with the packets.
+    fn writes_secrets(&self) -> bool {
+        false
+    }
+
+    /// Writes the secrets of a session of TLS, in the format of key logs, along with the packets; those of a
+    /// session that goes on are written to each file. A failure is that of the next packet.
+    fn write_secrets(&mut self, _session: [u8; 32], _key_log: &[u8]) {}
+
+    /// Learns that a session has ended.
+    fn end_session(&mut self, _session: [u8; 32]) {}
 
     /// The damaged blocks that were skipped so far.
     fn skipped_blocks(&self) -> &SkippedBlocks;
@@ -149,6 +161,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// A TLS key log.
+    pub fn key_log(text: &[u8]) -> Self {
+        Self { kind: KEY_LOG, data: text.to_vec() }
+    }
+
     /// Whether they are a TLS key log.
     pub fn is_key_log(&self) -> bool {
         self.kind == KEY_LOG

@@ -10,7 +10,7 @@ use super::error::printable;
 use super::live::privileges::User;
 use super::rotation::FileExtent;
 use super::write::PROGRAM;
-use super::{Error, Packet, PcapngWriter, Rotation, Secrets};
+use super::{Error, Packet, PcapngWriter, Rotation};
 use crate::stream::{Timestamp, length_u64};
 
 /// Whether an existing file is replaced.
@@ -22,6 +22,15 @@ pub enum Replacing {
     No,
 }
 
+/// Whether TLS secrets are written along with packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EmbeddedSecrets {
+    /// Those of the sessions in the packets.
+    Written,
+    /// None.
+    LeftOut,
+}
+
 /// The file being written, and the earlier ones.
 #[derive(Debug)]
 pub struct CaptureOutput {
@@ -29,6 +38,7 @@ pub struct CaptureOutput {
     base: PathBuf,
     rotation: Rotation,
     replacing: Replacing,
+    pub(super) secrets: EmbeddedSecrets,
     writer: PcapngWriter<BufWriter<File>>,
     /// The file of `writer`.
     path: PathBuf,
@@ -51,12 +61,19 @@ impl CaptureOutput {
             base: base.to_owned(),
             rotation,
             replacing,
+            secrets: EmbeddedSecrets::LeftOut,
             writer: begin(&path, replacing)?,
             path,
             extent: FileExtent::default(),
             before: VecDeque::new(),
             begun: 1,
         })
+    }
+
+    /// The same with secrets, or without.
+    #[must_use]
+    pub fn with_secrets(self, secrets: EmbeddedSecrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Gives the first file to a user, runs `switch_to`, and verifies that the user can create the
@@ -111,12 +128,9 @@ impl CaptureOutput {
         Ok(())
     }
 
-    /// Writes a packet, after the secrets that came before it.
-    pub(super) fn push(&mut self, packet: &Packet<'_>, secrets: &[Secrets]) -> Result<(), Error> {
-        self.write(|writer| {
-            secrets.iter().try_for_each(|secrets| writer.secrets(secrets))?;
-            writer.push(packet)
-        })?;
+    /// Writes a packet.
+    pub(super) fn push(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
+        self.write(|writer| writer.push(packet))?;
         self.extent.packets = self.extent.packets.saturating_add(1);
         self.extent.first.get_or_insert(packet.time);
         self.extent.bytes = self.writer.length();

@@ -11,7 +11,7 @@ use super::pcapng::copy::BlockCopy;
 use super::pcapng::{self, Pcapng};
 use super::secrets_change::{RewriteCounts, SecretsChange, key_log_blocks};
 use super::write::PcapngWriter;
-use super::{KEY_LOG, PacketSource, Secrets, classic};
+use super::{PacketSource, Secrets, classic};
 
 /// What became of a copied capture.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn convert(
     writer.describe(0, source.link_type(), source.snap_length(), &[])?;
     if let SecretsChange::Inject(text) = change {
         for lines in key_log_blocks(text) {
-            writer.secrets(&Secrets { kind: KEY_LOG, data: lines.to_vec() })?;
+            writer.secrets(&Secrets::key_log(lines))?;
         }
     }
     let damage = loop {

@@ -1,20 +1,25 @@
 //! Packets that are written to pcapng files while they are read.
 
-use super::output::CaptureOutput;
+use std::collections::BTreeMap;
+
+use super::output::{CaptureOutput, EmbeddedSecrets};
 use super::{
     Error, FilePackets, Interface, Packet, PacketSource, PcapngWriter, Secrets, SkippedBlocks,
 };
 use crate::stream::Timestamp;
 
-/// A source whose packets are also written to one or more files.
+/// A source whose packets are also written to one or more files. Secrets of the source are not, unless they are
+/// [given](PacketSource::write_secrets) for that.
 ///
 /// The file is complete after [`PacketSource::close`]; before that, it contains the packets so far.
 pub struct Tee {
     source: Box<dyn PacketSource + Send>,
     interfaces: Vec<Interface>,
     output: CaptureOutput,
-    /// How many of the source's secrets have been written to this file.
-    secrets: usize,
+    /// Secrets of the sessions that go on.
+    secrets: BTreeMap<[u8; 32], Secrets>,
+    /// Why they could not be written.
+    failure: Option<Error>,
     /// The packet returned last.
     bytes: Vec<u8>,
     /// Times of the first packet of all and of the last.
@@ -38,7 +43,8 @@ impl Tee {
             source,
             interfaces,
             output,
-            secrets: 0,
+            secrets: BTreeMap::new(),
+            failure: None,
             bytes: Vec::new(),
             times: None,
             ended: false,
@@ -48,9 +54,10 @@ impl Tee {
     }
 
     fn describe(&mut self) -> Result<(), Error> {
-        let interfaces = &self.interfaces;
+        let (interfaces, secrets) = (&self.interfaces, &self.secrets);
         self.output.write(|writer| {
-            (0..).zip(interfaces).try_for_each(|(number, it)| writer.interface(number, it))
+            (0..).zip(interfaces).try_for_each(|(number, it)| writer.interface(number, it))?;
+            secrets.values().try_for_each(|secrets| writer.secrets(secrets))
         })
     }
 
@@ -72,13 +79,10 @@ impl Tee {
             self.end_file()?;
             self.output.next_file()?;
             self.describe()?;
-            self.secrets = 0;
         }
         let first = self.times.map_or(packet.time, |(first, _)| first);
         self.times = Some((first, packet.time));
-        let secrets = self.source.secrets();
-        self.output.push(packet, secrets.get(self.secrets..).unwrap_or_default())?;
-        self.secrets = secrets.len();
+        self.output.push(packet)?;
         if !self.source.is_ready() {
             // Another program may be reading the file.
             self.output.write(PcapngWriter::flush)?;
@@ -89,11 +93,15 @@ impl Tee {
 
 impl PacketSource for Tee {
     fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        if let Some(failure) = self.failure.take() {
+            self.ended = true;
+            return Err(failure);
+        }
         if self.ended {
             return Ok(None);
         }
         let mut bytes = std::mem::take(&mut self.bytes);
-        // Copied, because the source's secrets are needed before the packet is written.
+        // Copied, because the source is asked whether more has come before the packet is returned.
         let next = self.source.next_packet().map(|next| {
             next.map(|packet| {
                 bytes.clear();
@@ -138,6 +146,25 @@ impl PacketSource for Tee {
         self.source.secrets_ahead()
     }
 
+    fn writes_secrets(&self) -> bool {
+        self.output.secrets == EmbeddedSecrets::Written
+    }
+
+    fn write_secrets(&mut self, session: [u8; 32], key_log: &[u8]) {
+        if self.ended || !self.writes_secrets() {
+            return;
+        }
+        let secrets = Secrets::key_log(key_log);
+        if let Err(error) = self.output.write(|writer| writer.secrets(&secrets)) {
+            self.failure.get_or_insert(error);
+        }
+        self.secrets.insert(session, secrets);
+    }
+
+    fn end_session(&mut self, session: [u8; 32]) {
+        self.secrets.remove(&session);
+    }
+
     fn skipped_blocks(&self) -> &SkippedBlocks {
         self.source.skipped_blocks()
     }
@@ -159,6 +186,7 @@ impl PacketSource for Tee {
             return Ok(());
         }
         self.source.close()?;
+        self.failure.take().map_or(Ok(()), Err)?;
         self.end_file()
     }
 }
@@ -240,7 +268,44 @@ mod tests {
         let output = CaptureOutput::create(&copy, Rotation::default(), Replacing::No).unwrap();
         let mut again = Tee::new(open(&path).unwrap(), Vec::new(), output).unwrap();
         let again = content(&mut again);
-        assert_eq!(again, (vec![1, 2, 3, 4, 5], 1));
+        assert_eq!(again, (vec![1, 2, 3, 4, 5], 0), "secrets are written only if they are given");
+    }
+
+    #[test]
+    fn secrets_are_written_if_they_are_given_and_wanted() {
+        for (secrets, expected) in [
+            (EmbeddedSecrets::LeftOut, [vec![], vec![], vec![]]),
+            // Those of the session that goes on are in each file, and precede its packets.
+            (EmbeddedSecrets::Written, [vec!["a", "b"], vec!["a"], vec!["a"]]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let base = folder.path().join("feed.pcapng");
+            let rotation = Rotation { packets: Some(2), ..Rotation::default() };
+            let output = CaptureOutput::create(&base, rotation, Replacing::No).unwrap();
+            let mut tee = Tee::new(capture(5), Vec::new(), output.with_secrets(secrets)).unwrap();
+            let mut number = 0;
+            while tee.next_packet().unwrap().is_some() {
+                number += 1;
+                match number {
+                    1 => ["a", "b"].iter().zip(1..).for_each(|(text, session)| {
+                        tee.write_secrets([session; 32], text.as_bytes());
+                    }),
+                    2 => tee.end_session([2; 32]),
+                    _ => {}
+                }
+            }
+            let paths = files(folder.path());
+            for (path, expected) in paths.iter().zip(expected) {
+                let mut source = open(path).unwrap();
+                let before = source.secrets().len();
+                content(source.as_mut());
+                let texts: Vec<_> = source.secrets().iter().map(|it| it.data.clone()).collect();
+                let expected: Vec<_> = expected.iter().map(|it| it.as_bytes().to_vec()).collect();
+                assert_eq!(texts, expected, "{secrets:?} {}", path.display());
+                let is_first = path == &paths[0];
+                assert_eq!(before, if is_first { 0 } else { texts.len() });
+            }
+        }
     }
 
     #[test]

@@ -2,16 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::capture::{CaptureOutput, Error, Interface, PacketSource, Replacing, Rotation, Tee};
+use crate::capture::{
+    CaptureOutput, EmbeddedSecrets, Error, Interface, PacketSource, Replacing, Rotation, Tee,
+};
 
 /// Where to write packets.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct RecordArgs {
     /// Also write the packets to this file, as pcapng
     ///
-    /// The file includes the interfaces and their losses. Only its owner can read it.
+    /// The file includes the interfaces and their losses, but no TLS secrets. Only its owner can read it.
     #[arg(short, long, value_name = "FILE", help_heading = WRITING)]
     write: Option<PathBuf>,
+
+    /// Also write the TLS secrets of the connections in the file of -w
+    ///
+    /// From key logs and from the capture, as far as they are known when they are needed. Anyone who has
+    /// the file can read these connections.
+    #[arg(long, requires = "write", help_heading = WRITING)]
+    with_secrets: bool,
 
     /// Start another file at a limit, as dumpcap does
     ///
@@ -62,7 +71,10 @@ impl RecordArgs {
             anyhow::bail!("{} is the file being read; write to another file", path.display());
         }
         let replacing = if self.force { Replacing::Yes } else { Replacing::No };
-        Ok(Some(CaptureOutput::create(path, self.rotation()?, replacing)?))
+        let secrets =
+            if self.with_secrets { EmbeddedSecrets::Written } else { EmbeddedSecrets::LeftOut };
+        let output = CaptureOutput::create(path, self.rotation()?, replacing)?;
+        Ok(Some(output.with_secrets(secrets)))
     }
 
     fn rotation(&self) -> anyhow::Result<Rotation> {

@@ -83,7 +83,8 @@ mod tests {
     fn every_wrong_command_line_gets_one_line() {
         #[rustfmt::skip]
         let cases: &[(&[&str], &str)] = &[
-            (&["wslens", "print", "x", "--secrets", "y"], "unexpected argument '--secrets' found"),
+            (&["wslens", "print", "x", "--quiet", "y"], "unexpected argument '--quiet' found"),
+            (&["wslens", "print", "x", "--secrets", "y"], "unexpected argument '--secrets' found (did you mean '--with-secrets'?)"),
             (&["wslens", "print", "x", "--frame"], "unexpected argument '--frame' found (did you mean '--frames'?)"),
             (&["wslens", "verify", "x", "--format", "ndjson"], "there is no subcommand and no file 'verify'"),
             (&["wslens", "check", "x", "--only", "WS-G"], "invalid value 'WS-G' for '--only <RULES>': unknown rule or group 'WS-G'; did you mean 'WS-F'?"),

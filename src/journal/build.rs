@@ -9,13 +9,13 @@ use super::event::entry_of;
 use super::held::{HeldFinding, HeldFindings, IsLast};
 use super::hindsight::Hindsight;
 use super::pairs::Pairs;
+use super::sessions::{SessionChange, TlsSessions};
 use super::summary::{Summary, Tally};
 use super::unanswered::{Holding, UnansweredRequest, UnansweredRequests, is_part_of_end};
 use crate::analysis::event::{Connection, ConnectionEvent, ConnectionId, Event, EventKind};
 use crate::analysis::{PayloadPacket, Sink, Totals};
 use crate::findings::{ExcludedCause, Finding, Findings, Reading, Revision, Rule};
 use crate::stream::{Direction, Origin, Span};
-use crate::tls;
 use crate::websocket::{Frame, Message, Opcode};
 
 /// Assembles entries.
@@ -47,8 +47,7 @@ pub struct Builder {
     hindsight: Option<Arc<Hindsight>>,
     /// Numbers of its findings that were given with their entry.
     attached: HashSet<u64>,
-    /// The random of the latest `ClientHello`, until somebody asks.
-    client_hello: Option<[u8; 32]>,
+    sessions: TlsSessions,
 }
 
 /// Whether events are still to come.
@@ -166,7 +165,7 @@ impl Builder {
             stage: Stage::Events,
             hindsight: None,
             attached: HashSet::new(),
-            client_hello: None,
+            sessions: TlsSessions::default(),
         }
     }
 
@@ -196,7 +195,12 @@ impl Builder {
 
     /// The random of the latest `ClientHello` since this was asked last.
     pub fn take_client_hello(&mut self) -> Option<[u8; 32]> {
-        self.client_hello.take()
+        self.sessions.take_latest()
+    }
+
+    /// The sessions of TLS that began and ended since this was asked first, or last.
+    pub fn take_sessions(&mut self) -> Vec<SessionChange> {
+        self.sessions.take_changes()
     }
 
     /// Receives events, each after the findings about it, and gives entries to a journal.
@@ -282,9 +286,7 @@ impl Builder {
         out: &mut impl Journal,
     ) {
         self.tally.connection(connection, event);
-        if let ConnectionEvent::Tls(_, tls::Observation::ClientHello(hello, _)) = event {
-            self.client_hello = Some(hello.random);
-        }
+        self.sessions.observe(connection, event);
         if !self.unanswered.is_empty() && !is_part_of_end(event) {
             let unanswered = self.unanswered.take(connection.id);
             self.no_response(unanswered, connection, out);

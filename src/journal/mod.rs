@@ -15,6 +15,7 @@ mod held;
 mod hindsight;
 pub mod history;
 mod pairs;
+mod sessions;
 mod severities;
 mod statistics;
 mod summary;
@@ -26,6 +27,7 @@ pub use self::entry::{
 };
 pub use self::explained::{ExplainedCounts, consequence_rules};
 pub use self::hindsight::{FinalState, Hindsight};
+pub use self::sessions::SessionChange;
 pub use self::severities::Severities;
 pub use self::statistics::{Largest, NATURES, OUTCOMES, Statistics, Traffic};
 pub use self::summary::{Matched, Note, Summary};

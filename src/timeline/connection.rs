@@ -51,6 +51,8 @@ pub struct ConnectionRow {
     /// What TLS shows of itself, as in `TLS 1.3, SNI example.org`, or its beginning. Bytes from the network,
     /// those that are not UTF-8 replaced.
     pub tls: Option<String>,
+    /// If its TLS was decrypted, the randoms by which key logs have its secrets; else empty.
+    pub decrypted: Vec<[u8; 32]>,
     /// Status of the last response.
     pub status: Option<u16>,
     /// How messages are compressed.
@@ -147,6 +149,7 @@ impl ConnectionRow {
             path: None,
             subprotocol: None,
             tls: None,
+            decrypted: Vec::new(),
             status: None,
             compression: connection.compression,
             bytes: connection.bytes,
@@ -178,6 +181,12 @@ impl ConnectionRow {
         }
         if self.sockets.is_none() {
             self.sockets.clone_from(&connection.sockets);
+        }
+        if let Some(tls) = connection.tls.as_deref()
+            && tls.is_decrypted
+            && self.decrypted.len() != tls.randoms.len()
+        {
+            self.decrypted.clone_from(&tls.randoms);
         }
         self.transport = connection.transport;
         self.nature = connection.nature;

@@ -15,6 +15,8 @@ use super::version::Version;
 pub struct KeyLog {
     /// Shared by the clones, until one of them learns more.
     secrets: Arc<HashMap<[u8; 32], Vec<LoggedSecret>>>,
+    /// How many there are.
+    count: usize,
     /// Whether anybody gave a log, with secrets in it or not.
     is_given: bool,
 }
@@ -65,6 +67,7 @@ impl KeyLog {
                 let known = secrets.entry(random).or_default();
                 if known.len() < LABELS.len() && known.iter().all(|it| it.label != label) {
                     known.push(LoggedSecret { label, secret });
+                    self.count = self.count.saturating_add(1);
                 }
             } else if first_bad.is_none() {
                 first_bad = Some(at.saturating_add(1));
@@ -123,6 +126,11 @@ impl KeyLog {
         self.is_given
     }
 
+    /// How many secrets there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Of how many connections there are secrets.
     pub fn connections(&self) -> usize {
         self.secrets.len()
@@ -133,6 +141,7 @@ impl fmt::Debug for KeyLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyLog")
             .field("connections", &self.secrets.len())
+            .field("count", &self.count)
             .field("is_given", &self.is_given)
             .finish()
     }

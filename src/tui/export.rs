@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use crate::capture::{
-    CaptureFiles, LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore, PcapngWriter,
+    CaptureFiles, EmbeddedSecrets, LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore,
+    PcapngWriter, Secrets,
 };
 use crate::decode::{Decoded, Decoder, Limits, Segment};
 use crate::findings::Peers;
@@ -19,6 +20,7 @@ use crate::stream::PacketId;
 use crate::timeline::{
     ConnectionRow, OpenLimits, Opened, Opener, ResumePoints, Row, RowId, Timeline,
 };
+use crate::tls::{KeyLog, SessionSecrets};
 use crate::tui::chooser::{STREAMS, WORK};
 use crate::tui::rows::RowList;
 use crate::tui::world::{PendingWork, World};
@@ -59,6 +61,10 @@ pub enum Origin {
 pub struct Extract {
     peers: BTreeSet<SocketAddr>,
     packets: Range<PacketId>,
+    /// The sessions of TLS in them that were decrypted.
+    sessions: Vec<[u8; 32]>,
+    /// Whether their secrets are wanted as well.
+    secrets: EmbeddedSecrets,
 }
 
 impl Extract {
@@ -73,7 +79,31 @@ impl Extract {
             .filter(|it| it.first.packet > first && BTreeSet::from([it.client, it.server]) == peers)
             .map(|it| it.first.packet)
             .min();
-        Self { peers, packets: first..next.unwrap_or(PacketId(u64::MAX)) }
+        Self {
+            peers,
+            packets: first..next.unwrap_or(PacketId(u64::MAX)),
+            sessions: connection.decrypted.clone(),
+            secrets: EmbeddedSecrets::LeftOut,
+        }
+    }
+
+    /// Whether it was decrypted, so that there are secrets that could be written.
+    pub fn is_decrypted(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// The same with the secrets of the connection.
+    #[must_use]
+    pub fn with_secrets(self) -> Self {
+        Self { secrets: EmbeddedSecrets::Written, ..self }
+    }
+
+    /// What is written beside packets, in words.
+    pub fn addition(&self) -> &'static str {
+        match self.secrets {
+            EmbeddedSecrets::Written => ", with the TLS secrets of the connection",
+            EmbeddedSecrets::LeftOut => "",
+        }
     }
 
     fn wants(&self, segment: &Segment<'_>) -> bool {
@@ -81,14 +111,22 @@ impl Extract {
         self.peers == BTreeSet::from(peers)
     }
 
-    /// Reads packets once more, and writes those that are wanted, and the secrets before them; gives their
-    /// number. A damaged capture is read up to the damage, as it was before.
+    /// Reads packets once more, and writes those that are wanted; gives their number. Secrets are written only
+    /// if they are wanted, before the packets, from all that are known. A damaged capture is read up to
+    /// the damage, as it was before.
     ///
     /// # Errors
     ///
     /// When packets cannot be read, or the file not be written.
-    pub fn run(&self, from: &Origin, file: File) -> io::Result<u64> {
-        let writer = PcapngWriter::new(BufWriter::new(file))?;
+    pub fn run(&self, from: &Origin, known: &KeyLog, file: File) -> io::Result<u64> {
+        let mut writer = PcapngWriter::new(BufWriter::new(file))?;
+        if self.secrets == EmbeddedSecrets::Written {
+            let mut secrets = SessionSecrets::default();
+            self.sessions.iter().for_each(|random| secrets.add_session(known, *random));
+            if !secrets.is_empty() {
+                writer.secrets(&Secrets::key_log(secrets.text().bytes()))?;
+            }
+        }
         match from {
             Origin::Files(files) => self.of_files(files, writer),
             Origin::Kept(past) => self.of_past(past, writer),
@@ -102,7 +140,7 @@ impl Extract {
     ) -> io::Result<u64> {
         let mut source = files.open().map_err(io::Error::other)?;
         let mut decoder = Decoder::new(Limits::default());
-        let (mut count, mut written, mut bytes) = (0_u64, 0_usize, Vec::new());
+        let (mut count, mut bytes) = (0_u64, Vec::new());
         loop {
             let packet = match source.next_packet() {
                 Ok(Some(packet)) if packet.id < self.packets.end => packet,
@@ -120,10 +158,6 @@ impl Extract {
             let (place, time) = (PacketPlace::of(&packet), packet.time);
             bytes.clear();
             bytes.extend_from_slice(packet.bytes);
-            for secrets in source.secrets().iter().skip(written) {
-                writer.secrets(secrets)?;
-            }
-            written = source.secrets().len();
             writer.push(&Packet { time, ..place.packet(&bytes) })?;
             count = count.saturating_add(1);
         }

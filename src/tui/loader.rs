@@ -13,6 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
 use crate::text::amount::size;
 use crate::timeline::Timeline;
+use crate::tls::KeyLog;
 use crate::tui::QuitPolicy;
 use crate::tui::export::{Extract, Origin};
 use crate::tui::world::{LoadStage, StatusNotice, Tone};
@@ -35,6 +36,8 @@ pub struct SharedTimeline {
     /// Packets that the capturing machine lost.
     dropped: AtomicU64,
     stage: Mutex<LoadStage>,
+    /// The secrets that were known when it was finished.
+    keylog: Mutex<KeyLog>,
     /// Something that the interface is to say.
     notice: Mutex<Option<StatusNotice>>,
 }
@@ -73,6 +76,7 @@ impl SharedTimeline {
             position: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             stage: Mutex::new(stage),
+            keylog: Mutex::default(),
             notice: Mutex::new(None),
         }
     }
@@ -148,7 +152,16 @@ impl SharedTimeline {
         let Some(mut pipeline) = self.pipeline().take() else { return false };
         let reading = Reading { packets: pipeline.totals().packets, ..*reading };
         self.with_timeline(|timeline| pipeline.finish(&reading, timeline));
+        *self.keylog.lock().unwrap_or_else(PoisonError::into_inner) = pipeline.keylog().clone();
         true
+    }
+
+    /// The TLS secrets that are known.
+    fn keylog(&self) -> KeyLog {
+        match self.pipeline().as_ref() {
+            Some(pipeline) => pipeline.keylog().clone(),
+            None => self.keylog.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
     }
 
     fn pipeline(&self) -> MutexGuard<'_, Option<Pipeline>> {
@@ -184,10 +197,10 @@ pub fn extract(
     shared: Arc<SharedTimeline>,
 ) {
     thread::spawn(move || {
-        let notice = match extract.run(&from, file) {
+        let notice = match extract.run(&from, &shared.keylog(), file) {
             Ok(count) => StatusNotice {
                 tone: Tone::Done,
-                text: format!("{count} packets written to {path}"),
+                text: format!("{count} packets written to {path}{}", extract.addition()),
             },
             Err(error) => StatusNotice { tone: Tone::Failed, text: format!("{path}: {error}") },
         };

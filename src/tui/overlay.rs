@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::timeline::filter::{self, Filter};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Effect, Overlay, Pane};
+use crate::tui::export::Outgoing;
 use crate::tui::inspector;
 use crate::tui::layout;
 use crate::tui::prompt::{Prompt, PromptError, PromptPurpose};
@@ -63,8 +64,10 @@ impl App {
                 self.take_out(kind, *item, world)
             }
             Overlay::Prompt(prompt) => {
-                if let PromptPurpose::Overwrite { .. } = prompt.purpose {
-                    return self.answer(key);
+                match prompt.purpose {
+                    PromptPurpose::Overwrite { .. } => return self.answer(key),
+                    PromptPurpose::Secrets { .. } => return self.answer_secrets(key),
+                    _ => {}
                 }
                 if !key.modifiers.contains(KeyModifiers::ALT) || key.code != KeyCode::Enter {
                     prompt.edit(key);
@@ -173,13 +176,42 @@ impl App {
             PromptPurpose::FilterConnections => self.connections.set_filter(&text),
             PromptPurpose::Save(what) => {
                 if !text.is_empty() {
-                    let what = what.clone();
-                    return Effect::Save { path: text, what, replace: Replace::Ask };
+                    return self.save(text, what.clone());
                 }
+            }
+            PromptPurpose::Secrets { path, packets } => {
+                let what = Outgoing::Packets(packets.clone());
+                return Effect::Save { path: path.clone(), what, replace: Replace::Ask };
             }
             PromptPurpose::Overwrite { .. } => self.overlay = Overlay::Prompt(prompt),
         }
         Effect::None
+    }
+
+    /// Writes a file, after asking whether secrets are wanted in it.
+    fn save(&mut self, path: String, what: Outgoing) -> Effect {
+        match what {
+            Outgoing::Packets(packets) if packets.is_decrypted() => {
+                let purpose = PromptPurpose::Secrets { path, packets };
+                self.overlay = Overlay::Prompt(Box::new(Prompt::new(purpose, String::new())));
+                Effect::None
+            }
+            what => Effect::Save { path, what, replace: Replace::Ask },
+        }
+    }
+
+    /// Takes the answer whether secrets are written as well. Only a clear yes is one, and other keys are none.
+    fn answer_secrets(&mut self, key: KeyEvent) -> Effect {
+        let Overlay::Prompt(prompt) = &self.overlay else { return Effect::None };
+        let PromptPurpose::Secrets { path, packets } = &prompt.purpose else { return Effect::None };
+        let packets = match key.code {
+            KeyCode::Char('y' | 'Y') => packets.clone().with_secrets(),
+            KeyCode::Char('n' | 'N') => packets.clone(),
+            _ => return Effect::None,
+        };
+        let (path, what) = (path.clone(), Outgoing::Packets(packets));
+        self.overlay = Overlay::None;
+        Effect::Save { path, what, replace: Replace::Ask }
     }
 
     /// Takes the answer whether a file may be overwritten.
@@ -214,6 +246,7 @@ pub(super) fn typed(prompt: &mut Prompt) {
         PromptPurpose::SearchContent
         | PromptPurpose::FilterConnections
         | PromptPurpose::Save(_)
+        | PromptPurpose::Secrets { .. }
         | PromptPurpose::Overwrite { .. } => {}
     }
 }

@@ -7,7 +7,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::timeline::filter::Completion;
-use crate::tui::export::Outgoing;
+use crate::tui::export::{Extract, Outgoing};
 
 /// A line that is being typed.
 #[derive(Clone, Debug)]
@@ -36,6 +36,13 @@ pub enum PromptPurpose {
     FilterConnections,
     /// To name a file for this.
     Save(Outgoing),
+    /// To say whether the secrets of a connection are to be written to a file as well.
+    Secrets {
+        /// The file.
+        path: String,
+        /// The packets of the connection.
+        packets: Extract,
+    },
     /// To say whether a file may be overwritten.
     Overwrite {
         /// The file.
@@ -99,6 +106,7 @@ impl Prompt {
             PromptPurpose::Filter => "filter: ",
             PromptPurpose::FilterConnections => "connections with: ",
             PromptPurpose::Save(_) => "save as: ",
+            PromptPurpose::Secrets { .. } => "with its TLS secrets? (y/N) ",
             PromptPurpose::Overwrite { .. } => "file exists; overwrite? (y/n) ",
         }
     }
@@ -110,6 +118,7 @@ impl Prompt {
             PromptPurpose::SearchContent
             | PromptPurpose::FilterConnections
             | PromptPurpose::Save(_)
+            | PromptPurpose::Secrets { .. }
             | PromptPurpose::Overwrite { .. } => 1,
         }
     }
@@ -184,6 +193,7 @@ impl PromptHistory {
             PromptPurpose::Filter => &self.filters,
             PromptPurpose::FilterConnections
             | PromptPurpose::Save(_)
+            | PromptPurpose::Secrets { .. }
             | PromptPurpose::Overwrite { .. } => &self.others,
         }
     }
@@ -195,6 +205,7 @@ impl PromptHistory {
             PromptPurpose::Filter => &mut self.filters,
             PromptPurpose::FilterConnections
             | PromptPurpose::Save(_)
+            | PromptPurpose::Secrets { .. }
             | PromptPurpose::Overwrite { .. } => &mut self.others,
         };
         if !line.is_empty() && lines.last().is_none_or(|last| last != line) {

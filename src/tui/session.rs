@@ -203,7 +203,11 @@ impl EventLoop {
             Replace::Yes => options.write(true).create(true).truncate(true),
             Replace::Ask => options.write(true).create_new(true),
         };
-        match options.open(&path) {
+        let opened = match what {
+            Outgoing::Packets(_) => open_private(&mut options, &path),
+            Outgoing::Bytes(_) | Outgoing::Rows(_) => options.open(&path),
+        };
+        match opened {
             Ok(file) => self.write(file, path, what),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let purpose = PromptPurpose::Overwrite { path, what };
@@ -260,6 +264,28 @@ impl EventLoop {
         self.app.say(notice.0, notice.1);
     }
 }
+
+/// Opens a file that only its owner can read: it is a capture.
+#[cfg(unix)]
+fn open_private(options: &mut OpenOptions, path: &str) -> io::Result<File> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    let file = options.mode(OWNER_ONLY).open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+    }
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn open_private(options: &mut OpenOptions, path: &str) -> io::Result<File> {
+    options.open(path)
+}
+
+/// The mode of captures that are written.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
 
 /// Waits for a moment until the reader has released its source, and the file that it writes along
 /// with it.

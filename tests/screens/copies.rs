@@ -5,6 +5,7 @@ use std::path::Path;
 use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
 use wslens::capture::CaptureFiles;
+use wslens::tls::KeyLog;
 use wslens::tui::app::{Effect, Overlay};
 use wslens::tui::export::{Extract, Origin, Outgoing};
 use wslens::tui::loader::{self, LoaderSource, SharedTimeline};
@@ -61,7 +62,11 @@ fn the_packets_of_a_connection_are_a_capture_of_their_own() {
     let path = folder.path().join("one.pcapng");
     let file = std::fs::File::create(&path).unwrap();
     let count = extract
-        .run(&Origin::Files(CaptureFiles::one("samples/protocol-errors.pcap".into())), file)
+        .run(
+            &Origin::Files(CaptureFiles::one("samples/protocol-errors.pcap".into())),
+            &KeyLog::default(),
+            file,
+        )
         .unwrap();
     let mut source = capture::open(&path).unwrap();
     let mut read = 0;
@@ -97,7 +102,7 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
     {
         let path = folder.path().join(name);
         let file = std::fs::File::create(&path).unwrap();
-        assert!(extract.run(&origin, file).unwrap() > 10);
+        assert!(extract.run(&origin, &KeyLog::default(), file).unwrap() > 10);
         let mut source = capture::open(&path).unwrap();
         let mut packets = Vec::new();
         while let Some(packet) = source.next_packet().unwrap() {

@@ -13,6 +13,7 @@ mod filters;
 mod live;
 mod panics;
 mod program;
+mod secrets;
 
 use std::fs;
 

@@ -80,6 +80,7 @@ fn remark(
             PromptPurpose::SearchContent
             | PromptPurpose::FilterConnections
             | PromptPurpose::Save(_)
+            | PromptPurpose::Secrets { .. }
             | PromptPurpose::Overwrite { .. } => "",
         };
         Line::styled(format!(" {help}"), theme.style(Role::Dim))
