@@ -59,6 +59,15 @@ impl Sample {
         Self { shared, store }
     }
 
+    /// A sample that is decrypted.
+    #[expect(clippy::disallowed_methods, reason = "a key log is read")]
+    fn decrypted(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{name}.keys"));
+        let keys = fs::read(path).unwrap();
+        let LoadedSample { shared, store, .. } = LoadedSample::with_secrets(name, &keys);
+        Self { shared, store }
+    }
+
     /// Opens the first row that fits.
     fn inspect(&self, size: (u16, u16), fits: impl Fn(&Timeline, &Row) -> bool) -> Inspector<'_> {
         let timeline = self.shared.timeline();
@@ -308,6 +317,23 @@ fn hex_and_frame_share_what_is_looked_at() {
     inspector.press(&[Action::HexTab]);
     assert!(inspector.marked().replace(' ', "").starts_with(&key), "{}", inspector.text());
     assert!(inspector.text().contains("masking key = "), "{}", inspector.text());
+}
+
+#[test]
+fn decrypted_rows_are_shown_with_their_records() {
+    let sample = Sample::decrypted("wss");
+    sample.inspect(NARROW, is(Opcode::Text)).press(&[Action::HexTab]).compare("wss-hex");
+    let head = |_: &Timeline, row: &Row| row.kind == RowKind::Request;
+    let mut inspector = sample.inspect(NARROW, head);
+    inspector.press(&[Action::HexTab, Action::Last]).compare("wss-request-hex");
+    let last = inspector.text();
+    inspector.press(&[Action::Down]);
+    assert_eq!(inspector.text(), last);
+    // What is not encrypted has no records.
+    let sample = Sample::of("echo");
+    let mut inspector = sample.inspect(NARROW, is(Opcode::Text));
+    let text = inspector.press(&[Action::HexTab]).text();
+    assert!(!text.contains("Decrypted") && !text.contains("As captured"), "{text}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod support;
 
 use wslens::analysis::AnalyzerOptions;
 use wslens::stream::{Direction, PerDirection};
+use wslens::timeline::{OpenLimits, RowId, RowKind, open};
 use wslens::tls::KeyLog;
 
 use support::conversation::{Conversation, chat, deflated, fragmented};
@@ -100,6 +101,50 @@ fn all_suites_are_read_and_open() {
         let what = format!("{:#06x}", suite.0);
         assert_whole(&conversation, *suite, &carried, &what);
         assert_opens(*suite, &carried, &what);
+    }
+}
+
+#[test]
+fn rows_open_with_the_records_that_carried_them() {
+    for suite in SUITES {
+        for (records, segments) in [(500, 60), (30, 1448), (1 << 14, 1448)] {
+            let conversation = secured(chat(), *suite, records);
+            let mut streams: PerDirection<Vec<u8>> = PerDirection::default();
+            for (direction, bytes) in &conversation.turns {
+                streams.get_mut(*direction).extend_from_slice(bytes);
+            }
+            let layout = Layout { segments: vec![segments], ..Layout::default() };
+            let carried = packets(&conversation, &layout);
+            let both = record(&carried, options(*suite));
+            let store = Memory::new(&carried);
+            let timeline = &both.timeline;
+            let rows = (0..timeline.rows()).filter_map(|id| timeline.row(RowId(id)));
+            let mut seen = 0;
+            for row in rows.filter(|row| row.is_message() || row.kind == RowKind::Request) {
+                let what = format!("{:#06x}, {records} in {segments}: {row:?}", suite.0);
+                let opened = open(timeline, row.id, &store, OpenLimits::default()).unwrap();
+                let (stream, found) = (streams.get(row.direction.unwrap()), &opened.carried);
+                assert!(!found.records.is_empty() && !found.cut, "{what}");
+                for record in &found.records {
+                    let bytes = &found.bytes[record.range.clone()];
+                    assert_eq!((bytes[0], bytes[1]), (23, 3), "{what}");
+                    let length = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+                    assert_eq!(bytes.len(), length + 5, "{what}");
+                    let start = usize::try_from(record.pieces[0].offset).unwrap();
+                    assert!(stream[start..start + bytes.len()] == *bytes, "{what}");
+                }
+                let pieces = || found.records.iter().flat_map(|record| &record.pieces);
+                let numbers = || pieces().map(|piece| piece.packet);
+                let around = numbers().min().unwrap()..=numbers().max().unwrap();
+                assert!(around.contains(&row.first) && around.contains(&row.last), "{what}");
+                seen += 1;
+            }
+            assert!(seen > 3, "{seen}");
+            // Only who asks for them gets them.
+            let without = OpenLimits { carried: 0, ..OpenLimits::default() };
+            let opened = open(timeline, RowId(timeline.rows() / 2), &store, without).unwrap();
+            assert!(opened.carried.bytes.is_empty());
+        }
     }
 }
 

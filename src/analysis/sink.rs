@@ -1,8 +1,10 @@
 //! The receiver of what the analyzer observes.
 
+use std::ops::Range;
+
 use crate::analysis::event::{Connection, Event};
 use crate::analysis::saved::CarrierPoint;
-use crate::stream::{Chunk, Direction};
+use crate::stream::{Chunk, Direction, Span};
 
 /// Receives what the analyzer observes.
 pub trait Sink {
@@ -22,6 +24,10 @@ pub trait Sink {
     /// Takes bytes of the part of a stream that a [`ResumedStack`](crate::analysis::resume::ResumedStack) reads again, as they are handed on to
     /// the layer that reads them.
     fn row_bytes(&mut self, _chunk: Chunk<'_>) {}
+
+    /// Takes the position of an encrypted record, and that of what it carries in the stream that is handed on:
+    /// before that is handed on.
+    fn carrying_record(&mut self, _record: Span, _carried: Range<u64>) {}
 }
 
 /// What a packet carries.

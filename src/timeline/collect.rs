@@ -1,10 +1,11 @@
 //! Takes from a decoder what belongs to one row.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use crate::analysis::Sink;
 use crate::analysis::event::{ConnectionEvent, Event, EventKind};
-use crate::stream::{Buffer, Chunk, PacketId, length_u64};
+use crate::stream::{Buffer, Chunk, PacketId, Span, length_u64};
+use crate::timeline::carried::RecordCollector;
 use crate::timeline::index::ResumeState;
 use crate::timeline::open::{MessageFacts, OpenLimits, Opened, OpenedFrame, WirePiece};
 use crate::websocket::mask::unmask;
@@ -17,6 +18,7 @@ pub(super) struct RowCollector {
     wanted: Wanted,
     limits: OpenLimits,
     wire: Buffer,
+    records: RecordCollector,
     frames: Vec<Frame>,
     content: Vec<u8>,
     message: Option<MessageFacts>,
@@ -54,6 +56,10 @@ impl Sink for RowCollector {
     fn row_bytes(&mut self, chunk: Chunk<'_>) {
         self.wire.push(chunk);
     }
+
+    fn carrying_record(&mut self, record: Span, carried: Range<u64>) {
+        self.records.record(record, carried);
+    }
 }
 
 impl RowCollector {
@@ -64,6 +70,7 @@ impl RowCollector {
             wanted,
             limits,
             wire: Buffer::default(),
+            records: RecordCollector::new(offset, limits.carried),
             frames: Vec::new(),
             content: Vec::new(),
             message: None,
@@ -115,8 +122,14 @@ impl RowCollector {
         self.work
     }
 
+    /// Takes bytes of the TCP stream, before they are decoded.
+    pub(super) fn carrying(&mut self, chunk: Chunk<'_>) {
+        self.count(length_u64(chunk.bytes.len()));
+        self.records.push(chunk);
+    }
+
     /// Counts bytes that were decoded.
-    pub(super) fn count(&mut self, bytes: u64) {
+    fn count(&mut self, bytes: u64) {
         self.work = self.work.saturating_sub(bytes);
     }
 
@@ -139,6 +152,7 @@ impl RowCollector {
                 payload
             }
         };
+        let carried = self.records.finish(self.wire.span().end);
         let (wire, pieces) = parts(self.wire);
         Opened {
             wire,
@@ -147,6 +161,7 @@ impl RowCollector {
             content,
             message: self.message,
             handshake: None,
+            carried,
             cut: self.cut,
         }
     }
@@ -230,9 +245,21 @@ fn opened(frame: &Frame, wire: &Buffer) -> OpenedFrame {
 #[derive(Debug, Default)]
 pub(super) struct RawBytes {
     wire: Buffer,
+    records: RecordCollector,
 }
 
 impl RawBytes {
+    /// Makes one for what starts at `offset`.
+    pub(super) fn new(offset: u64, limits: OpenLimits) -> Self {
+        let records = RecordCollector::new(offset, limits.carried);
+        Self { wire: Buffer::default(), records }
+    }
+
+    /// Takes bytes of the TCP stream, before they are decoded.
+    pub(super) fn carrying(&mut self, chunk: Chunk<'_>) {
+        self.records.push(chunk);
+    }
+
     /// Whether there are enough of them: up to this stream offset, or so many.
     pub(super) fn progress(&self, end: u64, limit: usize) -> ControlFlow<()> {
         let is_whole = self.wire.span().end >= end && !self.wire.is_empty();
@@ -245,8 +272,9 @@ impl RawBytes {
     pub(super) fn finish(mut self, end: u64, limit: usize) -> Opened {
         self.wire.truncate_at(end);
         let cut = self.wire.truncate(limit);
+        let carried = self.records.finish(self.wire.span().end);
         let (wire, pieces) = parts(self.wire);
-        Opened { wire, pieces, cut, ..Opened::default() }
+        Opened { wire, pieces, carried, cut, ..Opened::default() }
     }
 }
 
@@ -255,6 +283,10 @@ impl Sink for RawBytes {
 
     fn row_bytes(&mut self, chunk: Chunk<'_>) {
         self.wire.push(chunk);
+    }
+
+    fn carrying_record(&mut self, record: Span, carried: Range<u64>) {
+        self.records.record(record, carried);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The read model: what screens and reports ask for, in the shape they need.
 
+mod carried;
 mod causes;
 mod collect;
 mod connection;
@@ -22,6 +23,7 @@ mod rows;
 mod story;
 mod tls;
 
+pub use carried::{CarriedRecord, CarriedRecords};
 pub use connection::{ConnectionRow, RoundTrips, Saved};
 pub use course::Course;
 pub use density::Bucket;

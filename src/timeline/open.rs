@@ -8,6 +8,7 @@ use crate::analysis::limits::Limits;
 use crate::capture;
 use crate::http::Handshake;
 use crate::stream::{Origin, PacketId, Span};
+use crate::timeline::carried::CarriedRecords;
 use crate::timeline::row::{Row, RowId};
 use crate::websocket::{
     DeflateEnding, Digest, FrameHeader, Inflation, Message, Opcode, Utf8, close_payload,
@@ -16,7 +17,7 @@ use crate::websocket::{
 /// A row with all that the capture holds of it.
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
-    /// The stream bytes of the row as sent, headers included; control frames between the frames of a
+    /// The stream bytes of the row as sent, headers included, but decrypted; control frames between the frames of a
     /// message are among them. Missing bytes are left out.
     pub wire: Vec<u8>,
     /// Which packet carried which of them, in the order of the stream.
@@ -31,6 +32,8 @@ pub struct Opened {
     pub message: Option<MessageFacts>,
     /// Both heads, for a row of a handshake.
     pub handshake: Option<Handshake>,
+    /// The encrypted records that carried the row, if it was decrypted.
+    pub carried: CarriedRecords,
     /// Whether a limit of [`OpenLimits`] cut `wire` or `content`.
     pub cut: bool,
 }
@@ -130,6 +133,8 @@ pub struct OpenLimits {
     pub content: usize,
     /// Stream bytes: of a longer row, only the first packets are read.
     pub wire: usize,
+    /// Bytes of the encrypted records that carried it; 0 if they are of no interest.
+    pub carried: usize,
     /// The limit on the inflated bytes of a message that the analyzer worked with.
     pub inflated_bytes: u64,
     /// Whether a content that is longer gets a digest.
@@ -141,6 +146,7 @@ impl Default for OpenLimits {
         Self {
             content: 4 << 20,
             wire: 8 << 20,
+            carried: 8 << 20,
             inflated_bytes: Limits::default().inflated_bytes,
             digest: Digest::Unwanted,
         }

@@ -5,7 +5,7 @@ use crate::analysis::event::Connection;
 use crate::analysis::resume::{self, Reread, WantedPart};
 use crate::capture::PacketStore;
 use crate::http::{Handshake, Head};
-use crate::stream::{Direction, Origin, PacketId, Span, length_u64};
+use crate::stream::{Direction, Origin, PacketId, Span};
 use crate::timeline::collect::{RawBytes, RowCollector, Wanted};
 use crate::timeline::index::ConnectionIndex;
 use crate::timeline::open::{OpenError, OpenLimits, Opened};
@@ -151,7 +151,8 @@ impl<'s> Opener<'s> {
         let compression = *reader.connection.compression.get(direction);
         let beginning = self.beginning(timeline, &reader, row, compression);
         let how = Reread::Frames(compression, beginning.history);
-        let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let limits = self.limits_of(&reader, &beginning.range);
+        let collector = RowCollector::new(row.offset, wanted_of(row), limits, self.work);
         let mut collector = self.decode(&reader, row, beginning.range, how, collector)?;
         self.work = collector.work();
         let connection = row.connection;
@@ -170,10 +171,17 @@ impl<'s> Opener<'s> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         // Of one frame, nothing is inflated.
         let how = Reread::Frames(Compression::None, NOTHING);
-        let collector = RowCollector::new(row.offset, wanted_of(row), self.limits, self.work);
+        let limits = self.limits_of(&reader, &of_row(row));
+        let collector = RowCollector::new(row.offset, wanted_of(row), limits, self.work);
         let collector = self.decode(&reader, row, of_row(row), how, collector)?;
         self.work = collector.work();
         Ok(collector.finish())
+    }
+
+    /// What is wanted of a row: no records if nothing transforms the bytes of its stream.
+    fn limits_of(&self, reader: &StreamReader<'_>, range: &StreamRange) -> OpenLimits {
+        let is_transformed = reader.carrier_point(range.offset).is_some();
+        OpenLimits { carried: if is_transformed { self.limits.carried } else { 0 }, ..self.limits }
     }
 
     /// Decodes until the collector has what it wants.
@@ -189,7 +197,7 @@ impl<'s> Opener<'s> {
         reader.read(reader.carried(range), &mut |part| {
             match part {
                 StreamPart::Bytes(chunk) => {
-                    collector.count(length_u64(chunk.bytes.len()));
+                    collector.carrying(chunk);
                     stack.push(chunk, &mut collector);
                 }
                 StreamPart::Missing(gap) => stack.gap(gap, &mut collector),
@@ -290,11 +298,15 @@ impl<'s> Opener<'s> {
     fn bytes(&self, timeline: &Timeline, row: &Row) -> Result<Opened, OpenError> {
         let Some(reader) = self.reader(timeline, row) else { return Ok(Opened::default()) };
         let end = row.offset.saturating_add(row.length);
-        let (range, mut raw) = (of_row(row), RawBytes::default());
+        let range = of_row(row);
+        let mut raw = RawBytes::new(row.offset, self.limits_of(&reader, &range));
         let mut stack = self.stack(&reader, row, &range, Reread::Bytes);
         reader.read(reader.carried(range), &mut |part| {
             match part {
-                StreamPart::Bytes(chunk) => stack.push(chunk, &mut raw),
+                StreamPart::Bytes(chunk) => {
+                    raw.carrying(chunk);
+                    stack.push(chunk, &mut raw);
+                }
                 StreamPart::Missing(gap) => stack.gap(gap, &mut raw),
             }
             raw.progress(end, self.limits.wire)

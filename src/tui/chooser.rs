@@ -94,6 +94,7 @@ fn carries_frames(row: &Row) -> bool {
 pub const LIMITS: OpenLimits = OpenLimits {
     content: 1 << 20,
     wire: 2 << 20,
+    carried: 0,
     inflated_bytes: 64 << 20,
     digest: Digest::Unwanted,
 };

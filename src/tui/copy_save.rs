@@ -178,6 +178,7 @@ const NO_FILTER: &str = "filters look only into messages that are JSON as a whol
 const LIMITS: OpenLimits = OpenLimits {
     content: 256 << 20,
     wire: 300 << 20,
+    carried: 0,
     inflated_bytes: 256 << 20,
     digest: Digest::Unwanted,
 };

@@ -173,8 +173,13 @@ fn hash(id: &[u8]) -> u64 {
 }
 
 /// What is read of a row: ids are near the beginning.
-const LIMITS: OpenLimits =
-    OpenLimits { content: 512, wire: 1 << 16, inflated_bytes: 1 << 20, digest: Digest::Unwanted };
+const LIMITS: OpenLimits = OpenLimits {
+    content: 512,
+    wire: 1 << 16,
+    carried: 0,
+    inflated_bytes: 1 << 20,
+    digest: Digest::Unwanted,
+};
 
 /// Bytes of the shortest message with an id: `[2,1]`.
 const SHORTEST: u64 = 5;

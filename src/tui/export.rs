@@ -333,6 +333,7 @@ pub fn write_json(row: &Row, opened: &Opened, keep: usize, out: &mut Vec<u8>) {
 pub const SAVE_LIMITS: OpenLimits = OpenLimits {
     content: 1 << 20,
     wire: 300 << 20,
+    carried: 0,
     inflated_bytes: 256 << 20,
     digest: Digest::Wanted,
 };

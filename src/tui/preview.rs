@@ -110,6 +110,7 @@ fn has_content(timeline: &Timeline, row: RowId) -> bool {
 const LIMITS: OpenLimits = OpenLimits {
     content: LENGTH,
     wire: 1 << 16,
+    carried: 0,
     inflated_bytes: 1 << 20,
     digest: Digest::Unwanted,
 };

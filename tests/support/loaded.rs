@@ -19,13 +19,22 @@ pub(crate) struct LoadedSample {
 impl LoadedSample {
     /// Reads a sample by its name.
     pub(crate) fn of(name: &str) -> Self {
+        Self::with_secrets(name, b"")
+    }
+
+    /// Reads a sample with a key log.
+    pub(crate) fn with_secrets(name: &str, key_log: &[u8]) -> Self {
+        let mut options = AnalyzerOptions::for_rules();
+        if !key_log.is_empty() {
+            options.keylog.add(key_log).unwrap();
+        }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/{name}.pcap"));
         let shared = SharedTimeline::new(LoadStage::Loading);
         let source = LoaderSource {
             packets: capture::open(&path).unwrap(),
             spool: None,
             count: u64::MAX,
-            options: AnalyzerOptions::for_rules(),
+            options,
             named: Vec::new(),
             owners: None,
         };

@@ -219,6 +219,7 @@ impl<C: Carried> Content<C> {
             map.begin(direction, next);
             map.record(direction, end, span.end);
         }
+        context.sink.carrying_record(span, offset..end);
         record.for_each(offset, |chunk| {
             self.inner.push(direction, chunk, connection, context);
         });

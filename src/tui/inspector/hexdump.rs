@@ -1,4 +1,7 @@
-//! Bytes in hexadecimal: those of a row packet by packet, with the fields of their frames in color.
+//! Bytes in hexadecimal: those of a row packet by packet, with the fields of their frames in color; of a
+//! decrypted row, the records that carried it as well.
+
+mod records;
 
 use std::ops::Range;
 
@@ -10,6 +13,7 @@ use crate::timeline::{Opened, OpenedFrame, WirePiece};
 use crate::tui::inspector::context::InspectorContext;
 use crate::tui::inspector::context::Shown;
 use crate::tui::inspector::frame_parts::Parts;
+use crate::tui::inspector::hexdump::records::RecordDump;
 use crate::tui::theme::Symbols;
 
 /// How bytes are in lines.
@@ -83,13 +87,18 @@ struct Dump<'a> {
     grid: Grid,
     /// The first line of each packet's bytes: its heading.
     headings: Vec<usize>,
+    /// The lines before the encrypted records.
+    plain: usize,
+    records: RecordDump<'a>,
     total: usize,
 }
 
 impl<'a> Dump<'a> {
     fn new(opened: &'a Opened, width: usize) -> Self {
         let grid = Grid::new(width, opened.wire.len());
-        let mut total: usize = 0;
+        let records = RecordDump::new(&opened.carried, width);
+        // Where there are records, a title says what precedes them.
+        let mut total = usize::from(records.total > 0);
         let mut headings = Vec::with_capacity(opened.pieces.len());
         for piece in &opened.pieces {
             headings.push(total);
@@ -98,15 +107,20 @@ impl<'a> Dump<'a> {
         if opened.cut {
             total = total.saturating_add(1);
         }
-        Self { opened, grid, headings, total }
+        let (plain, total) = (total, total.saturating_add(records.total));
+        Self { opened, grid, headings, plain, records, total }
     }
 
     fn line(&self, number: usize, parts: Option<&Parts<'_>>, symbols: &Symbols) -> PageLine {
+        if let Some(number) = number.checked_sub(self.plain) {
+            return self.records.line(number, symbols);
+        }
         let place = self.headings.partition_point(|first| *first <= number).checked_sub(1);
         let piece = place.and_then(|place| self.opened.pieces.get(place));
         let first = place.and_then(|place| self.headings.get(place));
         let (Some(piece), Some(first), Some(place)) = (piece, first, place) else {
-            return PageLine::default();
+            let length = words::bytes(self.opened.wire.len());
+            return PageLine::of(Role::Title, format!("Decrypted: {length}"));
         };
         let Some(row) = number.saturating_sub(*first).checked_sub(1) else {
             return self.heading(place, piece, symbols);
@@ -114,7 +128,7 @@ impl<'a> Dump<'a> {
         let start = piece.range.start.saturating_add(row.saturating_mul(self.grid.bytes));
         let end = start.saturating_add(self.grid.bytes).min(piece.range.end);
         if start >= end {
-            return PageLine::of(Role::Warning, "The rest was not read because it is too long.");
+            return PageLine::of(Role::Warning, UNREAD);
         }
         let bytes = self.opened.wire.get(start..end).unwrap_or_default();
         let selected = parts.map(Parts::selected_range).unwrap_or_default();
@@ -290,6 +304,9 @@ fn frame_of(frames: &[OpenedFrame], at: usize) -> Option<&OpenedFrame> {
     let holds = frame.header_range.contains(&at) || frame.payload_range.contains(&at);
     holds.then_some(frame)
 }
+
+/// What follows bytes of which there are more.
+const UNREAD: &str = "The rest was not read because it is too long.";
 
 /// Lines at the bottom that say what is examined.
 const FOOTER: usize = 3;
