@@ -131,13 +131,21 @@ impl EventLoop {
             pending = self.app.step(world);
         }
         let visible = self.app.prepare(area, world);
-        screen.terminal.draw(|frame| view::draw(frame, &self.app, &timeline))?;
+        let mut resized = PendingWork::Nothing;
+        screen.terminal.draw(|frame| {
+            // It may have another size by now, for which nothing is laid out: the next time it has.
+            if frame.area() == area {
+                view::draw(frame, &self.app, &timeline);
+            } else {
+                resized = PendingWork::More;
+            }
+        })?;
         drop(timeline);
         if self.app.news.take_ring() {
             terminal::ring(screen.terminal.backend_mut())?;
         }
         self.write_ready(pending);
-        Ok(pending.or(visible))
+        Ok(pending.or(visible).or(resized))
     }
 
     /// Waits for something to happen, and takes all that has.
