@@ -24,6 +24,8 @@ pub struct Pipeline {
     kept: usize,
     /// Secrets of the source that were added.
     secrets: usize,
+    /// Comments of the source that were looked at.
+    comments: usize,
     written: WrittenSecrets,
 }
 
@@ -67,6 +69,7 @@ impl Pipeline {
             builder: Builder::new(),
             kept: 0,
             secrets: 0,
+            comments: 0,
             written: WrittenSecrets::default(),
         }
     }
@@ -79,6 +82,10 @@ impl Pipeline {
             self.add_embedded(secrets);
         }
         self.secrets = source.secrets().len();
+        for comment in source.comments().iter().skip(self.comments) {
+            self.analyzer.note_secrets(comment);
+        }
+        self.comments = source.comments().len();
         let begun = self.builder.take_client_hello();
         if begun.is_some_and(|random| !self.analyzer.has_secrets(&random)) {
             for secrets in &source.secrets_ahead() {

@@ -527,3 +527,34 @@ fn each_file_of_a_ring_has_the_secrets_of_its_sessions() {
     // All of them together: the second file begins in the middle of the session.
     assert_eq!((shown.iter().sum::<usize>(), shown.contains(&0)), (8, false), "{shown:?}");
 }
+
+#[test]
+fn secrets_in_a_comment_are_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.pcapng");
+    let path = input.to_str().unwrap();
+    let hint = "no secrets were supplied, but a comment of the capture has some";
+    for order in [Order::Little, Order::Big] {
+        let content = [order.interface(), order.packets(1..u64::MAX)].concat();
+        let comment = format!("Have a look.\n{}", injected());
+        fs::write(&input, order.section(false, &comment, &content)).unwrap();
+        let run = command("check", &[path, "--fail-on", "never"]).output().unwrap();
+        let said = text(&run.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("TLS-05") && said.contains(hint), "{said}");
+        assert!(said.contains("to a file, and supply it with --keylog FILE"), "{said}");
+        let (code, said, _) = keys(&["list", path]);
+        assert_eq!(code, Some(1));
+        assert!(said.contains("secrets: none, but a comment of the capture has some "), "{said}");
+        let secrets = injected();
+        assert!(!secrets.lines().any(|line| said.contains(secret(line))), "{said}");
+        // Supplied as well, there is nothing to be said.
+        let run = command("check", &[path, "--keylog", KEYS]).output().unwrap();
+        assert!(!text(&run.stdout).contains("TLS-05"), "{}", text(&run.stdout));
+        // Those of another session are no hint.
+        let other = fs::read_to_string(foreign(folder.path())).unwrap();
+        fs::write(&input, order.section(false, &other, &content)).unwrap();
+        let run = command("check", &[path]).output().unwrap();
+        let said = text(&run.stdout);
+        assert!(said.contains("TLS-05") && !said.contains("comment"), "{said}");
+    }
+}

@@ -102,6 +102,11 @@ impl Analyzer {
         self.connections.options.keylog.add(text)
     }
 
+    /// Notes which sessions have secrets in a text that is not used as a key log.
+    pub fn note_secrets(&mut self, text: &[u8]) {
+        self.connections.options.keylog.note_unused(text);
+    }
+
     /// The secrets that are known.
     pub fn keylog(&self) -> &KeyLog {
         &self.connections.options.keylog

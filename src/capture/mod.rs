@@ -35,7 +35,7 @@ pub use interface::{Interface, Losses};
 pub use joined::{CaptureFiles, FilePackets};
 pub use local::{ListeningSocket, ListeningSockets, LocalSockets, Process};
 pub use open::{length, open, open_stream};
-pub use output::{CaptureOutput, EmbeddedSecrets, Replacing};
+pub use output::{CaptureOutput, EmbeddedSecrets, Replacing, is_same_file};
 pub use packet_log::{LoggedPacket, PacketLog, PacketLogReader};
 pub use rewrite::{Rewritten, rewrite};
 pub use rotation::Rotation;
@@ -73,6 +73,11 @@ pub trait PacketSource {
     /// The TLS secrets embedded in the capture before the last returned packet; if it is a file, before the first
     /// one as soon as it is opened.
     fn secrets(&self) -> &[Secrets];
+
+    /// The comments of the sections met so far, as far as they may be key logs.
+    fn comments(&self) -> &[Vec<u8>] {
+        &[]
+    }
 
     /// Whether its format has room for TLS secrets at all.
     fn embeds_secrets(&self) -> bool {
@@ -158,6 +163,14 @@ pub struct Secrets {
     pub kind: u32,
     /// The secrets themselves.
     pub data: Vec<u8>,
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.data.fill(0);
+        // What is never read is not left out of the program.
+        std::hint::black_box(&self.data);
+    }
 }
 
 impl Secrets {

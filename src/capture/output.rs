@@ -177,6 +177,26 @@ pub(super) fn create(path: &Path, replacing: Replacing) -> Result<File, Error> {
     })
 }
 
+/// Whether two paths name the same file, also by links.
+pub fn is_same_file(input: &Path, output: &Path) -> bool {
+    let canonical = input.canonicalize().ok().zip(output.canonicalize().ok());
+    canonical.is_some_and(|(input, output)| input == output) || is_linked(input, output)
+}
+
+/// Whether two paths name the same file by hard links.
+#[cfg(unix)]
+fn is_linked(input: &Path, output: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let facts = input.metadata().ok().zip(output.metadata().ok());
+    facts.is_some_and(|(input, output)| (input.dev(), input.ino()) == (output.dev(), output.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_linked(_: &Path, _: &Path) -> bool {
+    false
+}
+
 fn unwritable(path: &Path, cause: io::Error) -> Error {
     Error::Unwritable { name: printable(&path.to_string_lossy()), cause }
 }

@@ -142,6 +142,10 @@ impl PacketSource for Tee {
         self.source.secrets()
     }
 
+    fn comments(&self) -> &[Vec<u8>] {
+        self.source.comments()
+    }
+
     fn secrets_ahead(&mut self) -> Vec<Secrets> {
         self.source.secrets_ahead()
     }

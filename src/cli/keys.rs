@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::ExitStatus;
-use super::record::is_same_file;
-use crate::capture::Replacing;
+use crate::capture::{Replacing, is_same_file};
 
 /// List, add or remove the secrets of a capture
 ///

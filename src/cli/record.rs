@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::{
     CaptureOutput, EmbeddedSecrets, Error, Interface, PacketSource, Replacing, Rotation, Tee,
+    is_same_file,
 };
 
 /// Where to write packets.
@@ -94,26 +95,6 @@ impl RecordArgs {
         }
         Ok(rotation)
     }
-}
-
-/// Whether two paths name the same file, also by links.
-pub(super) fn is_same_file(input: &Path, output: &Path) -> bool {
-    let canonical = input.canonicalize().ok().zip(output.canonicalize().ok());
-    canonical.is_some_and(|(input, output)| input == output) || is_linked(input, output)
-}
-
-/// Whether two paths name the same file by hard links.
-#[cfg(unix)]
-fn is_linked(input: &Path, output: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    let facts = input.metadata().ok().zip(output.metadata().ok());
-    facts.is_some_and(|(input, output)| (input.dev(), input.ino()) == (output.dev(), output.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_linked(_: &Path, _: &Path) -> bool {
-    false
 }
 
 /// The source, wrapped so that its packets are also written to `output`, if there is one.

@@ -98,6 +98,8 @@ pub enum Known {
     NoLog,
     /// Secrets were given, but none of this connection.
     Absent,
+    /// None were given, but a comment of the capture has some.
+    InComment,
     /// These are there, by the labels of the key log.
     Present(Vec<&'static str>),
 }
@@ -168,10 +170,15 @@ impl Facts {
 
     /// Looks for the secrets of this connection.
     pub fn look_up(&mut self, log: &KeyLog) {
+        let random = self.client_hello.as_ref().map(|hello| &hello.what.random);
+        let is_known = random.is_some_and(|random| !log.secrets(random).is_empty());
+        if !is_known && random.is_some_and(|random| log.has_unused(random)) {
+            self.known = Known::InComment;
+            return;
+        }
         if !log.is_given() {
             return;
         }
-        let random = self.client_hello.as_ref().map(|hello| &hello.what.random);
         let secrets = random.map_or(&[][..], |random| log.secrets(random));
         self.known = if secrets.is_empty() {
             Known::Absent

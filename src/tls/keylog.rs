@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::crypto::wipe;
+use super::session_secrets::randoms;
 use super::version::Version;
 
 /// The secrets of many connections, found by the random of their `ClientHello`.
@@ -17,6 +18,8 @@ pub struct KeyLog {
     secrets: Arc<HashMap<[u8; 32], Vec<LoggedSecret>>>,
     /// How many there are.
     count: usize,
+    /// Sessions that have secrets in a comment of the capture, which are not used.
+    unused: Vec<[u8; 32]>,
     /// Whether anybody gave a log, with secrets in it or not.
     is_given: bool,
 }
@@ -126,6 +129,20 @@ impl KeyLog {
         self.is_given
     }
 
+    /// Notes which sessions have secrets in a text that is not used as a key log.
+    pub(crate) fn note_unused(&mut self, text: &[u8]) {
+        for random in randoms(text).take(MOST_UNUSED) {
+            if !self.unused.contains(&random) && self.unused.len() < MOST_UNUSED {
+                self.unused.push(random);
+            }
+        }
+    }
+
+    /// Whether a session has secrets in a text that is not used as a key log.
+    pub fn has_unused(&self, client_random: &[u8; 32]) -> bool {
+        self.unused.contains(client_random)
+    }
+
     /// How many secrets there are.
     pub fn count(&self) -> usize {
         self.count
@@ -142,6 +159,7 @@ impl fmt::Debug for KeyLog {
         f.debug_struct("KeyLog")
             .field("connections", &self.secrets.len())
             .field("count", &self.count)
+            .field("unused", &self.unused.len())
             .field("is_given", &self.is_given)
             .finish()
     }
@@ -207,6 +225,9 @@ pub(super) const CLIENT_APPLICATION: &str = "CLIENT_TRAFFIC_SECRET_0";
 
 /// Protects what the server sends after the handshake, until its first `KeyUpdate`.
 pub(super) const SERVER_APPLICATION: &str = "SERVER_TRAFFIC_SECRET_0";
+
+/// Sessions with secrets in comments that are remembered.
+const MOST_UNUSED: usize = 256;
 
 /// The longest secret, in bytes; those of today have at most 48.
 const MAX_SECRET: usize = 64;

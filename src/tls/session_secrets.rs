@@ -130,6 +130,11 @@ pub fn without_secrets(text: &[u8]) -> Option<(Vec<u8>, u64)> {
     (removed > 0).then_some((kept, removed))
 }
 
+/// The randoms of the sessions that a text has secrets of.
+pub(super) fn randoms(text: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+    lines(text).map(|secret| secret.random)
+}
+
 /// The secrets of a text; other lines are passed over.
 fn lines(text: &[u8]) -> impl Iterator<Item = SessionSecret> {
     text.split(|byte| *byte == b'\n').filter_map(line)

@@ -98,6 +98,12 @@ pub(super) fn simple_packet(input: &[u8], order: ByteOrder) -> Option<u32> {
     Some(order.u32(*input.first_chunk::<4>()?))
 }
 
+/// The comments of a Section Header Block (4.1).
+pub(super) fn comments(input: &[u8], order: ByteOrder) -> impl Iterator<Item = &[u8]> {
+    let options = input.get(SECTION_OPTIONS..).unwrap_or_default();
+    BlockOptions::new(options, order).filter(|(code, _)| *code == COMMENT).map(|(_, value)| value)
+}
+
 /// Reads an Interface Statistics Block (4.6): an interface, and how many packets it lost.
 pub(super) fn statistics(input: &[u8], order: ByteOrder) -> IResult<&[u8], (u32, u64)> {
     let (input, interface) = u32(order.endianness()).parse(input)?;
@@ -166,6 +172,12 @@ pub(super) const PACKET_FIELDS: usize = 20;
 
 /// Length of the field that [`simple_packet`] reads, in bytes.
 pub(super) const SIMPLE_PACKET_FIELDS: usize = 4;
+
+/// `opt_comment`.
+pub(super) const COMMENT: u16 = 1;
+
+/// Where the options of a section's header begin: after byte order mark, version and length.
+pub(super) const SECTION_OPTIONS: usize = 16;
 
 /// `opt_endofopt`.
 pub(super) const END_OF_OPTIONS: u16 = 0;

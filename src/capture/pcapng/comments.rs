@@ -1,6 +1,6 @@
 //! The comments of blocks, as they are changed when a capture is copied.
 
-use super::blocks::{self, PACKET_FIELDS, padded};
+use super::blocks::{self, COMMENT, PACKET_FIELDS, SECTION_OPTIONS, padded};
 use super::{ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, PACKET, SECTION_HEADER};
 use crate::capture::bytes::ByteOrder;
 use crate::capture::secrets_change::EditComment;
@@ -78,16 +78,10 @@ fn push(into: &mut Vec<u8>, code: u16, value: &[u8], order: ByteOrder) {
 /// Name Resolution Block.
 const NAME_RESOLUTION: u32 = 4;
 
-/// `opt_comment`.
-const COMMENT: u16 = 1;
-
 /// Length of an option's code and length, in bytes.
 const OPTION_HEADER: usize = 4;
 
-/// Where the options of a section's header begin: after byte order mark, version and length.
-const SECTION_OPTIONS: usize = 16;
-
-/// Where those of an interface's description begin.
+/// Where the options of an interface's description begin.
 const INTERFACE_OPTIONS: usize = 8;
 
 /// Where those of an interface's statistics begin.

@@ -35,6 +35,8 @@ pub(super) struct Pcapng {
     packets: u64,
     secrets: Vec<Secrets>,
     secrets_length: usize,
+    /// Comments of sections that may be key logs.
+    comments: Vec<Vec<u8>>,
     skipped_blocks: SkippedBlocks,
     /// Where secrets that come later can be looked for, until that was done.
     path: Option<PathBuf>,
@@ -89,6 +91,7 @@ impl Pcapng {
             packets: 0,
             secrets: Vec::new(),
             secrets_length: 0,
+            comments: Vec::new(),
             skipped_blocks: SkippedBlocks::default(),
             path: path.map(Path::to_path_buf),
             ended: false,
@@ -290,6 +293,12 @@ impl Pcapng {
     fn other_block(&mut self, block_type: u32, content: usize) {
         let (body, order) = (self.body(content), self.order);
         match block_type {
+            SECTION_HEADER => {
+                let long = blocks::comments(body, order).filter(|it| it.len() >= SHORTEST_SECRET);
+                let room = MAX_COMMENTS.saturating_sub(self.comments.len());
+                let comments: Vec<Vec<u8>> = long.take(room).map(<[u8]>::to_vec).collect();
+                self.comments.extend(comments);
+            }
             INTERFACE_DESCRIPTION => {
                 let interface = blocks::interface(body, order).ok().map(|(_, interface)| interface);
                 if interface.is_none() {
@@ -395,6 +404,10 @@ impl PacketSource for Pcapng {
         &self.secrets
     }
 
+    fn comments(&self) -> &[Vec<u8>] {
+        &self.comments
+    }
+
     fn secrets_ahead(&mut self) -> Vec<Secrets> {
         self.path.take().map_or_else(Vec::new, |path| secrets_ahead(&path))
     }
@@ -477,6 +490,12 @@ const SECTION_FIELDS: usize = 12;
 
 /// Length of a section's header without options, in bytes.
 const SECTION_LENGTH: usize = 28;
+
+/// Comments of sections that are kept.
+const MAX_COMMENTS: usize = 64;
+
+/// The length of the shortest line with a secret, in bytes: a label, a random of 32 bytes, and a secret.
+const SHORTEST_SECRET: usize = 68;
 
 /// Interfaces kept for one section; tools describe tens.
 const MAX_INTERFACES: usize = 1 << 16;

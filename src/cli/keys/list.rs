@@ -56,6 +56,8 @@ struct SessionLine<'a> {
     labels: Vec<&'static str>,
     /// `embedded`, or the path of a key log.
     sources: Vec<&'a str>,
+    /// Whether a comment of the capture has some, which are not used.
+    in_comment: bool,
 }
 
 /// The totals as a line of ndjson.
@@ -129,6 +131,7 @@ fn line<'a>(survey: &'a Survey, session: &TlsSession) -> SessionLine<'a> {
         },
         labels: labels(survey, session),
         sources: sources(survey, session),
+        in_comment: survey.is_in_comment(session),
     }
 }
 
@@ -198,6 +201,9 @@ fn secrets(survey: &Survey, session: &TlsSession) -> String {
         Completeness::Complete => format!("complete{}", from()),
         Completeness::Partial => {
             format!("only {}{}", labels(survey, session).join(", "), from())
+        }
+        Completeness::None if survey.is_in_comment(session) => {
+            "none, but a comment of the capture has some".to_owned()
         }
         Completeness::None => "none".to_owned(),
         Completeness::Unneeded => "none, nothing is encrypted".to_owned(),

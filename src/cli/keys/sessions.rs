@@ -94,7 +94,8 @@ impl Survey {
     /// If one of them cannot be opened, or is something else.
     pub(super) fn of(path: &Path, keylogs: &[PathBuf]) -> anyhow::Result<Self> {
         check_capture(path)?;
-        let mut sources = vec![embedded(&capture::open(path)?.secrets_ahead())];
+        let mut capture = capture::open(path)?;
+        let mut sources = vec![embedded(&capture.secrets_ahead())];
         for path in keylogs {
             let (log, text) = key_log(path)?;
             sources.push(SecretSource { path: Some(path.clone()), log, texts: vec![text] });
@@ -104,6 +105,7 @@ impl Survey {
             // Whether it is a key log was checked before.
             all.add(text.bytes()).ok();
         }
+        capture.comments().iter().for_each(|comment| all.note_unused(comment));
         let mut found = Collector::default();
         let options =
             AnalyzerOptions { keep: 0, keylog: all.clone(), ..AnalyzerOptions::default() };
@@ -139,6 +141,11 @@ impl Survey {
         } else {
             Completeness::Unneeded
         }
+    }
+
+    /// Whether a comment of the capture has secrets of a session, which are not used.
+    pub(super) fn is_in_comment(&self, session: &TlsSession) -> bool {
+        session.randoms.iter().any(|random| self.all.has_unused(random))
     }
 
     /// The randoms of all sessions.

@@ -47,6 +47,12 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                 Some(Known::NoLog) => {
                     violations.add(format!("{}; no secrets were supplied", described(tls)))
                 }
+                Some(Known::InComment) => violations
+                    .add(format!(
+                        "{}; no secrets were supplied, but a comment of the capture has some",
+                        described(tls)
+                    ))
+                    .remedy(FROM_COMMENT),
                 Some(Known::Present(_)) if tls.is_some_and(|tls| !tls.is_decryptable()) => {
                     violations.add(not_decrypted(tls)).remedy(WITHOUT_TLS)
                 }
@@ -137,6 +143,11 @@ pub(in crate::findings) const RULES: &[Rule] = &[
 /// What to do about a connection whose TLS handshake was not captured.
 const FROM_THE_START: &str = "Start the capture before the connection is opened, or reconnect while \
     capturing: secrets are found by the ClientHello.";
+
+/// What to do about a connection whose secrets are in a comment.
+const FROM_COMMENT: &str = "Copy these lines of the comment (capinfos shows it) to a file, and supply \
+    it with --keylog FILE; or wslens keys inject CAPTURE FILE -o NEW embeds them where programs look \
+    for them.";
 
 /// What to do about a connection whose secrets were supplied.
 const WITHOUT_TLS: &str = "To see the messages, capture where there is no TLS, for example \
