@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::capture::{
     CaptureFiles, EmbeddedSecrets, LoggedPacket, Packet, PacketLogReader, PacketPlace, PacketStore,
@@ -54,6 +55,16 @@ pub enum Origin {
     /// Where they were kept while they were read; of a datagram in IP fragments, the last one is not
     /// recognized there.
     Kept(PacketLogReader),
+}
+
+impl Origin {
+    /// The files of the capture; none if its packets were kept.
+    pub fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Files(files) => files.paths().collect(),
+            Self::Kept(_) => Vec::new(),
+        }
+    }
 }
 
 /// Which packets are wanted.

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use crossterm::execute;
 use ratatui::layout::Rect;
 use signal_hook::consts::signal;
 
-use crate::capture::PacketStore;
+use crate::capture::{PacketStore, is_same_file};
 use crate::text::words::counted;
 use crate::tui::app::{App, Effect, Overlay};
 use crate::tui::export::{Export, Origin, Outgoing};
@@ -206,6 +207,11 @@ impl EventLoop {
     }
 
     fn save(&mut self, path: String, what: Outgoing, replace: Replace) {
+        let read = self.origin.iter().flat_map(Origin::paths);
+        if read.into_iter().any(|read| is_same_file(read, Path::new(&path))) {
+            let why = format!("{path} is the capture being read; save to another file");
+            return self.app.say(Tone::Failed, why);
+        }
         let mut options = OpenOptions::new();
         match replace {
             Replace::Yes => options.write(true).create(true).truncate(true),

@@ -175,6 +175,24 @@ fn a_payload_is_saved_and_not_overwritten_unasked() {
 }
 
 #[test]
+fn the_capture_being_read_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed.pcap");
+    fs::copy(sample("protocol-errors.pcap"), &path).unwrap();
+    let before = fs::read(&path).unwrap();
+    let name = path.to_str().unwrap();
+    let mut program = Program::start_and_read(LARGE, name);
+    for item in ["p", "n", "c"] {
+        program.keys(&format!("s{item}\x15{name}\r"));
+        program.shows("is the capture being read; save to another file");
+        program.keys("j");
+        program.hides("is the capture being read");
+        assert_eq!(fs::read(&path).unwrap(), before, "{item}");
+    }
+    quit(program);
+}
+
+#[test]
 fn shown_messages_are_saved_as_print_writes_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("messages.ndjson");
