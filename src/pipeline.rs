@@ -1,6 +1,6 @@
 //! Analyzer, rules and journal in one: packets in, entries out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::analysis::event::{Connection, ConnectionId, Event};
@@ -27,6 +27,8 @@ pub struct Pipeline {
     /// Comments of the source that were looked at.
     comments: usize,
     written: WrittenSecrets,
+    /// Sessions whose secrets a growing key log is expected to get, with the time of their `ClientHello`.
+    awaited: VecDeque<([u8; 32], Timestamp)>,
 }
 
 /// The secrets that the source writes along with its packets.
@@ -71,6 +73,7 @@ impl Pipeline {
             secrets: 0,
             comments: 0,
             written: WrittenSecrets::default(),
+            awaited: VecDeque::new(),
         }
     }
 
@@ -137,6 +140,33 @@ impl Pipeline {
     /// The secrets that are known.
     pub fn keylog(&self) -> &KeyLog {
         self.analyzer.keylog()
+    }
+
+    /// Adds lines that a key log got while packets are captured, and gives the entries that had to wait for them.
+    /// Says whether the secrets of other connections are still awaited.
+    pub fn learn_key_log(&mut self, lines: &[u8], journal: &mut impl Journal) -> bool {
+        if !lines.is_empty() {
+            let out = &mut self.builder.feeding(journal);
+            match &mut self.checker {
+                Some(checker) => self.analyzer.learn_secrets(lines, &mut RuleCheck { checker, out }),
+                None => self.analyzer.learn_secrets(lines, out),
+            }
+            self.account(journal);
+        }
+        let begun = self.builder.take_client_hello();
+        if begun.is_none() && self.awaited.is_empty() {
+            return false;
+        }
+        let now = self.analyzer.totals().last;
+        self.awaited.extend(begun.map(|random| (random, now)));
+        let analyzer = &self.analyzer;
+        self.awaited.retain(|(random, since)| {
+            now.since(*since) <= AWAITED && !analyzer.has_secrets(random)
+        });
+        while self.awaited.len() > MOST_AWAITED {
+            self.awaited.pop_front();
+        }
+        !self.awaited.is_empty()
     }
 
     fn add_embedded(&mut self, secrets: &Secrets) {
@@ -253,3 +283,9 @@ impl<O: Sink + Findings> Sink for RuleCheck<'_, O> {
         self.checker.stream_bytes(connection, direction, chunk);
     }
 }
+
+/// How long the secrets of a session are looked for after its `ClientHello`, in nanoseconds.
+const AWAITED: u64 = 20_000_000_000;
+
+/// Sessions whose secrets are looked for at a time.
+const MOST_AWAITED: usize = 1 << 10;

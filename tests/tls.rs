@@ -9,7 +9,7 @@
 
 mod support;
 
-use wslens::analysis::AnalyzerOptions;
+use wslens::analysis::{Analyzer, AnalyzerOptions};
 use wslens::stream::{Direction, PerDirection};
 use wslens::timeline::{OpenLimits, RowId, RowKind, open};
 use wslens::tls::KeyLog;
@@ -17,7 +17,7 @@ use wslens::tls::KeyLog;
 use support::conversation::{Conversation, chat, deflated, fragmented};
 use support::layout::{Layout, OPENING, packets, restamp};
 use support::reopened::{Memory, assert_reopens, record};
-use support::seen::{keeping, see};
+use support::seen::{Seen, keeping, push, see};
 use support::testkit::random::Random;
 use support::testkit::secure::{SUITES, TestSession};
 use support::testkit::traffic::TestPacket;
@@ -215,4 +215,71 @@ fn long_streams_open_from_saved_places() {
         assert_whole(&conversation, suite, &carried, "long");
         assert_opens(suite, &carried, "long");
     }
+}
+
+/// What is seen if the secrets come after so many packets of a live capture.
+fn see_late(suite: (u16, bool), carried: &[TestPacket], late: usize) -> Seen {
+    let mut seen = Seen::default();
+    let mut analyzer = Analyzer::new(AnalyzerOptions { keylog: KeyLog::growing(), ..keeping() });
+    let (before, after) = carried.split_at(late);
+    push(&mut analyzer, before, 0, &mut seen);
+    analyzer.learn_secrets(TestSession::new(suite).key_log().as_bytes(), &mut seen);
+    push(&mut analyzer, after, u64::try_from(late).unwrap(), &mut seen);
+    analyzer.finish(&mut seen);
+    seen
+}
+
+#[test]
+fn secrets_may_come_at_any_time_of_a_live_capture() {
+    for suite in SUITES {
+        for conversation in short() {
+            let conversation = secured(conversation, *suite, 300);
+            let carried = packets(&conversation, &Layout::default());
+            let whole = see(&carried, options(*suite));
+            for late in 0..=carried.len() {
+                let seen = see_late(*suite, &carried, late);
+                let what = format!("{}, {:#06x}, after {late}", conversation.name, suite.0);
+                // The end of the connection is the end of waiting.
+                if late < carried.len() - 1 {
+                    assert_eq!(seen.messages, whole.messages, "{what}");
+                    assert_eq!((seen.handshakes, seen.lost), (1, 0), "{what}");
+                }
+                let gaps = seen.gaps.client.len() + seen.gaps.server.len();
+                assert_eq!(gaps, 0, "{what}");
+                assert_eq!(seen.outcomes.len(), 1, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gaps_before_the_secrets_cost_what_they_cost_otherwise() {
+    for suite in FEW {
+        let conversation = secured(chat(), suite, 90);
+        let layout = Layout { segments: vec![120], ..Layout::default() };
+        let carried = packets(&conversation, &layout);
+        for lost in OPENING + 8..carried.len() - 3 {
+            let mut left = carried.clone();
+            left.remove(lost);
+            let whole = see(&left, options(suite));
+            for late in [OPENING + 3, lost, left.len() - 3] {
+                let seen = see_late(suite, &left, late);
+                let what = format!("{:#06x}, without {lost}, after {late}", suite.0);
+                assert_eq!(seen.messages, whole.messages, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_are_not_awaited_for_ever() {
+    let suite = (0x1301, false);
+    let conversation = secured(chat(), suite, 300);
+    let mut carried = packets(&conversation, &Layout::default());
+    for packet in &mut carried[OPENING + 6..] {
+        packet.time += 11_000_000_000;
+    }
+    let seen = see_late(suite, &carried, OPENING + 8);
+    assert_eq!(seen.messages, PerDirection::default());
+    assert_eq!(seen.limits.len(), 0);
 }

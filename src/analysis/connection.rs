@@ -260,7 +260,15 @@ impl Flow {
     /// Drops what is kept, to save memory.
     pub(super) fn evict<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         self.give_up_questions(context);
+        let change = self.stack.give_up_secrets(&mut self.about, context);
+        self.after(change);
         self.stack.evict(context);
+    }
+
+    /// Takes that a key log has grown.
+    pub(super) fn learn_secrets<S: Sink>(&mut self, context: &mut Context<'_, S>) {
+        let change = self.stack.learn_secrets(&mut self.about, context);
+        self.after(change);
     }
 
     /// Whether it keeps anything that can be dropped.
@@ -286,6 +294,12 @@ impl Flow {
         context: &mut Context<'_, S>,
     ) {
         let change = self.stack.push(direction, chunk, &mut self.about, context);
+        self.after(change);
+    }
+
+    /// Does to TCP what the stack has found out, if it has.
+    #[inline]
+    fn after(&mut self, change: Change) {
         if change == Change::Layer {
             self.follow_stack();
         }

@@ -112,6 +112,13 @@ impl Analyzer {
         &self.connections.options.keylog
     }
 
+    /// Adds secrets that came while the capture is read, and reads what has waited for them.
+    pub fn learn_secrets<S: Sink>(&mut self, text: &[u8], sink: &mut S) {
+        // What cannot be read in it is of no use, and no failure of ours.
+        self.connections.options.keylog.add(text).ok();
+        self.connections.learn_secrets(sink);
+    }
+
     /// Whether there are all secrets of the connection whose `ClientHello` has this random.
     pub fn has_secrets(&self, client_random: &[u8; 32]) -> bool {
         self.connections.options.keylog.is_complete(client_random)

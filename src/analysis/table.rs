@@ -188,6 +188,15 @@ impl ConnectionTable {
         flow.about.carrier.sockets = Some(Arc::new(sockets));
     }
 
+    /// Takes that a key log has grown: connections whose secrets have come are read on.
+    pub(super) fn learn_secrets<S: Sink>(&mut self, sink: &mut S) {
+        let Self { flows, options, shared, now, .. } = self;
+        let mut context = Context { options, shared, now: *now, sink };
+        for flow in flows.iter_mut().flatten().filter(|flow| flow.about.tls.is_some()) {
+            flow.learn_secrets(&mut context);
+        }
+    }
+
     /// Looks after a connection whose state, or whose hold on memory, changed.
     fn follow_up<S: Sink>(&mut self, key: FlowKey, slot: usize, before: Before, sink: &mut S) {
         let Some(Some(flow)) = self.flows.get_mut(slot) else { return };

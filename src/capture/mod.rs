@@ -9,6 +9,7 @@ mod clock;
 mod compressed;
 mod error;
 mod foreign;
+mod growing;
 mod input;
 mod interface;
 mod joined;
@@ -31,6 +32,7 @@ pub use error::{
     CompressionFormat, Damage, Error, Flaw, Looks, SkippedBlock, SkippedBlocks, TruncatedPart,
 };
 pub use foreign::Remedy;
+pub use growing::{GrowingFile, GrowingFiles};
 pub use interface::{Interface, Losses};
 pub use joined::{CaptureFiles, FilePackets};
 pub use local::{ListeningSocket, ListeningSockets, LocalSockets, Process};

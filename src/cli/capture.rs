@@ -1,7 +1,7 @@
 //! The options that select a source of packets, and opening it.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,10 +15,12 @@ use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
 use crate::analysis::CaptureTimes;
 use crate::capture::live::{self, SocketOwners};
-use crate::capture::{self, CaptureFiles, FileStore, PacketSource};
+use crate::capture::{
+    self, CaptureFiles, FileStore, GrowingFile, GrowingFiles, PacketSource,
+};
 use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
-use crate::tls::{KeyLog, SecretText};
+use crate::tls::{KeyLog, KeyLogError, SecretText};
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
@@ -187,11 +189,33 @@ impl SourceArgs {
     ///
     /// If one cannot be read, is larger than any key log should be, or is not a key log.
     pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
+        if !self.interfaces().is_empty() && !self.keylog.is_empty() {
+            return Ok(KeyLog::growing());
+        }
         let mut log = KeyLog::default();
         for path in &self.keylog {
             add_key_log(&mut log, path)?;
         }
         Ok(log)
+    }
+
+    /// Opens the key logs that are read while packets are captured. They need not exist yet.
+    fn growing_keylogs(&self) -> anyhow::Result<GrowingFiles> {
+        let mut growing = GrowingFiles::default();
+        for path in &self.keylog {
+            let cannot = || format!("key log {} cannot be read", path.display());
+            let file = GrowingFile::open(path).with_context(cannot)?;
+            if file.is_missing() {
+                let path = path.display();
+                let text = "does not exist yet; it is read as soon as a program writes it";
+                writeln!(io::stderr(), "wslens: key log {path} {text}").ok();
+            } else {
+                // Only to find out whether it is one.
+                add_key_log(&mut KeyLog::default(), path)?;
+            }
+            growing.push(file);
+        }
+        Ok(growing)
     }
 
     /// Opens files or standard input.
@@ -219,7 +243,8 @@ impl SourceArgs {
         let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
         let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
         let start = self.open_again(input).and_then(start);
-        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start, owners: None })
+        let keylogs = GrowingFiles::default();
+        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start, owners: None, keylogs })
     }
 
     /// Opens files once more, without recording them; `None` for what can be read only once. A file that
@@ -238,6 +263,7 @@ impl SourceArgs {
             wanted,
             start: None,
             owners: None,
+            keylogs: GrowingFiles::default(),
         })
     }
 
@@ -248,6 +274,8 @@ impl SourceArgs {
     /// As [`LiveArgs::open`].
     pub(super) fn open_live(&self) -> anyhow::Result<OpenedCapture> {
         let stop = Arc::default();
+        // Before root privileges are dropped: a key log may be readable by root only.
+        let keylogs = self.growing_keylogs()?;
         let (source, owners) = self.live.open(&self.record, &stop)?;
         Ok(OpenedCapture {
             source,
@@ -258,6 +286,7 @@ impl SourceArgs {
             wanted: Vec::new(),
             start: None,
             owners,
+            keylogs,
         })
     }
 
@@ -293,14 +322,16 @@ pub(super) fn key_log(path: &Path) -> anyhow::Result<(KeyLog, SecretText)> {
 
 fn add_key_log(log: &mut KeyLog, path: &Path) -> anyhow::Result<SecretText> {
     let text = read_key_log(path)?;
-    match log.add(text.bytes()) {
-        Ok(()) => Ok(text),
-        Err(error) => anyhow::bail!(
-            "{} is not a TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
-            path.display(),
-            error.line
-        ),
-    }
+    log.add(text.bytes()).map_err(|error| is_no_key_log(path, error))?;
+    Ok(text)
+}
+
+fn is_no_key_log(path: &Path, error: KeyLogError) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{} is not a TLS key log: line {} is not LABEL RANDOM SECRET, as in SSLKEYLOGFILE",
+        path.display(),
+        error.line
+    )
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line names it; no capture is read here")]
@@ -348,6 +379,8 @@ pub(super) struct OpenedCapture {
     pub(super) start: Option<Timestamp>,
     /// Who owns the sockets of this machine, if it is captured live and the system tells.
     pub(super) owners: Option<SocketOwners>,
+    /// Key logs that grow while packets are captured; none if all that they have was read before.
+    pub(super) keylogs: GrowingFiles,
 }
 
 /// What times are relative to in a file, from its first packets: the very first one may have the time

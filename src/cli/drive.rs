@@ -107,6 +107,9 @@ fn read<R: Report>(
     let embeds_secrets = opened.source.embeds_secrets();
     pipeline.learn_secrets(opened.source.as_mut());
     while packets < opened.count {
+        if !opened.keylogs.is_empty() {
+            follow_key_logs(opened, pipeline, report).map_err(StopReason::Output)?;
+        }
         // What is captured live ends by itself, with what had come until then.
         if opened.kind == SourceKind::Stream && opened.stop.load(Ordering::Relaxed) {
             break;
@@ -137,7 +140,28 @@ fn read<R: Report>(
             progress.update(opened.source.position());
         }
     }
+    if !opened.keylogs.is_empty() {
+        pipeline.learn_key_log(&opened.keylogs.read_rest(), report);
+    }
     Ok(())
+}
+
+/// Adds what key logs have got, until the next packet is there or no more secrets are awaited.
+fn follow_key_logs<R: Report>(
+    opened: &mut OpenedCapture,
+    pipeline: &mut Pipeline,
+    report: &mut R,
+) -> std::io::Result<()> {
+    let OpenedCapture { keylogs, source, .. } = opened;
+    keylogs.follow(source.as_ref(), |lines| {
+        let awaits = pipeline.learn_key_log(lines, report);
+        if !lines.is_empty() && report.is_pending() {
+            // What it reports is checked after the next packet.
+            report.flush().ok();
+        }
+        awaits
+    });
+    report.check()
 }
 
 /// Where a packet ends in its file.

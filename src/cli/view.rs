@@ -156,6 +156,7 @@ pub(super) fn run(args: &ViewArgs) -> anyhow::Result<()> {
         length: opened.length,
         count: opened.count,
         owners: opened.owners,
+        keylogs: opened.keylogs,
         options,
         filter,
         bell: if look.bell { Bell::On } else { Bell::Off },

@@ -210,6 +210,23 @@ impl Decryptor {
             || self.client_random.is_some_and(|random| !log.secrets(&random).is_empty())
     }
 
+    /// Whether a direction encrypts, with keys whose secrets are missing in a key log.
+    pub(super) fn awaits_secrets(&self, direction: Direction, log: &KeyLog) -> bool {
+        let half = self.halves.get(direction);
+        let is_decryptable = self.suite.is_none_or(|suite| suite.cipher.is_some())
+            && self.version.is_none_or(|version| version >= Version::TLS_1_0);
+        half.stage > Stage::Clear
+            && half.current.is_none()
+            && is_decryptable
+            && self.client_random.is_some()
+            && !self.has_all_secrets(log)
+    }
+
+    /// Whether a key log has all secrets of this session.
+    pub(super) fn has_all_secrets(&self, log: &KeyLog) -> bool {
+        self.client_random.is_some_and(|random| log.is_complete(&random))
+    }
+
     /// Decrypts an encrypted record in place, if it can be proven to be authentic.
     pub(super) fn open(
         &mut self,

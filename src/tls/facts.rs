@@ -34,6 +34,8 @@ pub struct Facts {
     pub randoms: Vec<[u8; 32]>,
     /// Whether any application data was decrypted.
     pub is_decrypted: bool,
+    /// When it was no longer waited for its secrets.
+    pub gave_up_secrets: Option<Origin>,
 }
 
 /// An observation and its position.

@@ -22,6 +22,8 @@ pub struct KeyLog {
     unused: Vec<[u8; 32]>,
     /// Whether anybody gave a log, with secrets in it or not.
     is_given: bool,
+    /// Whether more secrets may come.
+    is_growing: bool,
 }
 
 /// One secret of a connection.
@@ -47,6 +49,16 @@ pub struct KeyLogError {
 }
 
 impl KeyLog {
+    /// A log without secrets, to which some may be added at any time: sessions wait for theirs.
+    pub fn growing() -> Self {
+        Self { is_given: true, is_growing: true, ..Self::default() }
+    }
+
+    /// Whether more secrets may come.
+    pub fn is_growing(&self) -> bool {
+        self.is_growing
+    }
+
     /// Adds the secrets of a key log.
     ///
     /// Lines that cannot be parsed are skipped if others can: a log may be cut, or contain labels

@@ -232,6 +232,21 @@ impl Session {
         }
     }
 
+    /// Whether a direction goes on with encrypted records, of which not all secrets are known.
+    pub fn awaits_secrets(&self, direction: Direction, log: &KeyLog) -> bool {
+        self.sides.get(direction).is_between() && self.decryptor.awaits_secrets(direction, log)
+    }
+
+    /// Whether a key log has all secrets of it.
+    pub fn has_all_secrets(&self, log: &KeyLog) -> bool {
+        self.decryptor.has_all_secrets(log)
+    }
+
+    /// Takes that a key log has grown.
+    pub fn learn_secrets(&mut self, log: &KeyLog) {
+        self.collect(log);
+    }
+
     /// One whose `ClientHello` was not captured: the secrets of the key log are tried.
     pub fn midstream() -> Self {
         let mut session = Self { decryptor: Decryptor::midstream(), ..Self::default() };

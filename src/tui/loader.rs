@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::analysis::AnalyzerOptions;
 use crate::capture::live::SocketOwners;
-use crate::capture::{self, Error, Packet, PacketLog, PacketSource, Spool};
+use crate::capture::{self, Error, GrowingFiles, Packet, PacketLog, PacketSource, Spool};
 use crate::findings::{ConnectionName, GroupReports, Reading, Settings};
 use crate::pipeline::Pipeline;
 use crate::stream::Timestamp;
@@ -56,6 +56,8 @@ pub struct LoaderSource {
     pub named: Vec<ConnectionName>,
     /// Who owns the sockets of this machine, where it is captured live and the system tells.
     pub owners: Option<SocketOwners>,
+    /// Key logs that grow while packets are captured.
+    pub keylogs: GrowingFiles,
 }
 
 impl SharedTimeline {
@@ -257,6 +259,9 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
         if shared.is_over() {
             return Ok(stopped);
         }
+        if !source.keylogs.is_empty() {
+            follow_key_logs(source, shared);
+        }
         // Without the timeline: the next packet may take a while to come.
         let Some(packet) = source.packets.next_packet()? else { break };
         count = count.saturating_add(1);
@@ -278,7 +283,9 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             asked = time;
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
         }
-        pipeline.learn_secrets(source.packets.as_mut());
+        if source.keylogs.is_empty() {
+            pipeline.learn_secrets(source.packets.as_mut());
+        }
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             let spool = source.spool.as_ref().map(PacketLog::spool);
             if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {
@@ -288,8 +295,23 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             shared.position.store(source.packets.position(), Ordering::Relaxed);
         }
     }
+    if !source.keylogs.is_empty()
+        && let Some(pipeline) = shared.pipeline().as_mut()
+    {
+        let lines = source.keylogs.read_rest();
+        shared.with_timeline(|timeline| pipeline.learn_key_log(&lines, timeline));
+    }
     let is_stopped = shared.stop.load(Ordering::Acquire);
     Ok(if is_stopped { stopped } else { LoadStage::Whole })
+}
+
+/// Adds what key logs have got, until the next packet is there or no more secrets are awaited.
+fn follow_key_logs(source: &mut LoaderSource, shared: &SharedTimeline) {
+    source.keylogs.follow(source.packets.as_ref(), |lines| {
+        let mut pipeline = shared.pipeline();
+        let Some(pipeline) = pipeline.as_mut().filter(|_| !shared.is_over()) else { return false };
+        shared.with_timeline(|timeline| pipeline.learn_key_log(lines, timeline))
+    });
 }
 
 fn eviction_text(spool: &Spool) -> String {

@@ -39,7 +39,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::analysis::AnalyzerOptions;
 use crate::capture::live::SocketOwners;
-use crate::capture::{CaptureFiles, FileStore, PacketLog, PacketSource, PacketStore, Spool};
+use crate::capture::{CaptureFiles, FileStore, GrowingFiles, PacketLog, PacketSource, PacketStore, Spool};
 use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
 use crate::tui::app::App;
@@ -70,6 +70,8 @@ pub struct Show {
     pub count: u64,
     /// Who owns the sockets of this machine, where it is captured live and the system tells.
     pub owners: Option<SocketOwners>,
+    /// Key logs that grow while packets are captured.
+    pub keylogs: GrowingFiles,
     /// How to analyze them.
     pub options: AnalyzerOptions,
     /// Which rows are shown at the start; all of them without it.
@@ -124,6 +126,7 @@ pub fn run(show: Show) -> io::Result<()> {
         options: show.options,
         named,
         owners: show.owners,
+        keylogs: show.keylogs,
     };
     let reader = loader::start(source, Arc::clone(&shared));
     let session = EventLoop {

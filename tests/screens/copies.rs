@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wslens::analysis::AnalyzerOptions;
 use wslens::capture;
-use wslens::capture::CaptureFiles;
+use wslens::capture::{CaptureFiles, GrowingFiles};
 use wslens::tls::KeyLog;
 use wslens::tui::app::{Effect, Overlay};
 use wslens::tui::export::{Extract, Origin, Outgoing};
@@ -90,6 +90,7 @@ fn packets_that_were_kept_are_saved_as_those_of_the_file_are() {
         options: AnalyzerOptions::default(),
         named: Vec::new(),
         owners: None,
+        keylogs: GrowingFiles::default(),
     };
     loader::read(source, &shared);
     let timeline = shared.timeline();

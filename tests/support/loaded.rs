@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wslens::analysis::AnalyzerOptions;
-use wslens::capture::{self, FileStore};
+use wslens::capture::{self, FileStore, GrowingFiles};
 use wslens::tui::loader::{self, LoaderSource, SharedTimeline};
 use wslens::tui::world::LoadStage;
 
@@ -37,6 +37,7 @@ impl LoadedSample {
             options,
             named: Vec::new(),
             owners: None,
+            keylogs: GrowingFiles::default(),
         };
         let stage = loader::read(source, &shared);
         Self { shared, stage, store: FileStore::open(&path).unwrap().unwrap() }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wslens::analysis::AnalyzerOptions;
 use wslens::capture::Error;
+use wslens::capture::GrowingFiles;
 use wslens::capture::Packet;
 use wslens::capture::PacketSource;
 use wslens::capture::Secrets;
@@ -54,6 +55,7 @@ fn the_interface_of_a_capture_that_panics() {
         length: None,
         count: u64::MAX,
         owners: None,
+        keylogs: GrowingFiles::default(),
         options: AnalyzerOptions::default(),
         filter: None,
         bell: Bell::Off,

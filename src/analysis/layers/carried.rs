@@ -28,6 +28,20 @@ pub(in crate::analysis) trait Carried {
         context: &mut Context<'_, S>,
     ) -> Change;
 
+    /// Takes that a key log has grown: records that waited for their secrets are read, if these have come.
+    fn learn_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change;
+
+    /// Waits no more for secrets: records that did are read without them.
+    fn give_up_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change;
+
     /// Ends the layer: what it has held back is read.
     fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>);
 

@@ -161,6 +161,26 @@ impl Stack {
         self.layer = layer;
     }
 
+    /// Does what becomes of a layer that has taken something other than bytes.
+    fn after<S: Sink>(
+        &mut self,
+        next: Next,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change {
+        match next {
+            Next::Stay => Change::None,
+            Next::Ignore => {
+                self.replace(Layer::Ignored, context);
+                Change::Layer
+            }
+            Next::Become(successor) => {
+                self.follow(*successor, connection, context);
+                Change::Layer
+            }
+        }
+    }
+
     /// Goes on with another layer, and with what was held back for it.
     fn follow<S: Sink>(
         &mut self,
@@ -271,17 +291,33 @@ impl Carried for Stack {
             }
             Layer::Ignored => Next::Stay,
         };
-        match next {
-            Next::Stay => Change::None,
-            Next::Ignore => {
-                self.replace(Layer::Ignored, context);
-                Change::Layer
-            }
-            Next::Become(successor) => {
-                self.follow(*successor, connection, context);
-                Change::Layer
-            }
-        }
+        self.after(next, connection, context)
+    }
+
+    fn learn_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change {
+        let next = match &mut self.layer {
+            Layer::Tls(tls) => tls.learn_secrets(connection, context),
+            Layer::Tunnel(tunnel) => tunnel.learn_secrets(connection, context),
+            _ => Next::Stay,
+        };
+        self.after(next, connection, context)
+    }
+
+    fn give_up_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Change {
+        let next = match &mut self.layer {
+            Layer::Tls(tls) => tls.give_up_secrets(connection, context),
+            Layer::Tunnel(tunnel) => tunnel.give_up_secrets(connection, context),
+            _ => Next::Stay,
+        };
+        self.after(next, connection, context)
     }
 
     fn finish<S: Sink>(&mut self, connection: &mut Connection, context: &mut Context<'_, S>) {

@@ -1,6 +1,9 @@
 //! Records of TLS: what they show of themselves goes into events and facts; what they carry, if it can be
 //! decrypted, into a stack of its own.
 
+mod waiting;
+
+use self::waiting::{Part, WaitingRecords};
 use super::carried::Carried;
 use super::next::{Change, Next, NextLayer, Roles, StackStart, Successor, ignore};
 use crate::analysis::context::Context;
@@ -19,6 +22,10 @@ use crate::tls::{
 pub(super) struct Tls<C> {
     session: Session,
     content: Content<C>,
+    /// What waits for its secrets, as long as a key log grows.
+    waiting: Option<WaitingRecords>,
+    /// Whether it no longer waits, because they did not come.
+    has_given_up: bool,
     /// Memory taken by what it keeps, as the budget knows it.
     kept: usize,
 }
@@ -76,7 +83,7 @@ impl<C: Carried> Tls<C> {
             Roles::Known => Session::default(),
             Roles::Guessed => Session::midstream(),
         };
-        Self { session, content, kept: 0 }
+        Self { session, content, waiting: None, has_given_up: false, kept: 0 }
     }
 
     /// Resumes between two records of a direction.
@@ -102,9 +109,30 @@ impl<C: Carried> Tls<C> {
         if self.session.is_midstream() && log.connections() == 0 {
             return ignore(connection, Nature::Unreadable);
         }
+        if self.waiting.is_none() {
+            return self.read(direction, chunk, connection, context);
+        }
+        self.wait(direction, chunk, context);
+        self.resume_if_due(connection, context)
+    }
+
+    /// Reads the next bytes of a direction as records, up to one whose secrets are yet to come.
+    fn read<S: Sink>(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let log = &context.options.keylog;
+        let may_wait = log.is_growing() && !self.has_given_up;
         let mut left = chunk;
         self.content.note_packet(direction, chunk.origin.packet, connection, context);
         while self.session.is_ready(direction, left) {
+            if may_wait && self.session.awaits_secrets(direction, log) {
+                self.wait(direction, left, context);
+                break;
+            }
             let Self { session, content, .. } = self;
             if session.is_between(direction) {
                 content.save_point(session, direction, left, connection, context);
@@ -140,6 +168,10 @@ impl<C: Carried> Tls<C> {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.gap(direction, gap);
+            return Next::Stay;
+        }
         let log = &context.options.keylog;
         let is_shown = self.session.is_certain();
         self.session.gap(direction, gap, log, &mut |event| {
@@ -157,7 +189,82 @@ impl<C: Carried> Tls<C> {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) {
+        self.resume_waiting(connection, context);
         self.content.inner.finish(connection, context);
+    }
+
+    /// Keeps bytes until the secrets of the session have come.
+    fn wait<S>(&mut self, direction: Direction, chunk: Chunk<'_>, context: &mut Context<'_, S>) {
+        let waiting = self.waiting.get_or_insert_with(|| WaitingRecords::new(chunk.origin.time));
+        waiting.push(direction, chunk);
+        self.account(context);
+    }
+
+    /// Takes that a key log has grown.
+    pub(super) fn learn_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        if !self.session.is_midstream() {
+            self.session.learn_secrets(&context.options.keylog);
+        }
+        self.resume_if_due(connection, context)
+    }
+
+    /// Reads what has waited, if its secrets have come, or were awaited in vain for long enough.
+    fn resume_if_due<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let Some(waiting) = &self.waiting else { return Next::Stay };
+        if !self.session.has_all_secrets(&context.options.keylog) {
+            if !waiting.is_over(context.now.time) {
+                return Next::Stay;
+            }
+            return self.give_up_secrets(connection, context);
+        }
+        self.resume_waiting(connection, context)
+    }
+
+    /// Reads what has waited, and waits no more: its secrets did not come.
+    pub(super) fn give_up_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        if self.waiting.is_none() {
+            return Next::Stay;
+        }
+        self.has_given_up = true;
+        connection.tls.get_or_insert_default().gave_up_secrets = Some(context.now);
+        self.resume_waiting(connection, context)
+    }
+
+    /// Reads what has waited.
+    fn resume_waiting<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let Some(waiting) = self.waiting.take() else { return Next::Stay };
+        for (direction, part) in waiting.into_parts() {
+            let next = match part {
+                Part::Bytes(buffer) => {
+                    buffer.chunks().fold(Next::Stay, |next, chunk| match next {
+                        Next::Stay => self.read(direction, chunk, connection, context),
+                        Next::Become(_) | Next::Ignore => next,
+                    })
+                }
+                Part::Gap(gap) => self.gap(direction, gap, connection, context),
+            };
+            if !matches!(next, Next::Stay) {
+                return next;
+            }
+        }
+        self.account(context);
+        Next::Stay
     }
 
     /// Drops what is not whole, to save memory.
@@ -178,7 +285,8 @@ impl<C: Carried> Tls<C> {
 
     /// Reports to the budget what it keeps now.
     fn account<S>(&mut self, context: &mut Context<'_, S>) {
-        let kept = self.session.memory();
+        let waiting = self.waiting.as_ref().map_or(0, WaitingRecords::memory);
+        let kept = self.session.memory().saturating_add(waiting);
         context.budget().account(&mut self.kept, kept);
     }
 }

@@ -45,6 +45,24 @@ impl<C: Carried> Tunnel<C> {
         self.after(change)
     }
 
+    pub(super) fn learn_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let change = self.inner.learn_secrets(connection, context);
+        self.after(change)
+    }
+
+    pub(super) fn give_up_secrets<S: Sink>(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_, S>,
+    ) -> Next {
+        let change = self.inner.give_up_secrets(connection, context);
+        self.after(change)
+    }
+
     pub(super) fn finish<S: Sink>(
         &mut self,
         connection: &mut Connection,

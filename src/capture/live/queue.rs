@@ -138,9 +138,10 @@ impl Queue {
         }
     }
 
-    /// Whether a batch is available.
+    /// Whether a batch is available, or none will follow.
     pub(super) fn is_ready(&self) -> bool {
-        !self.state().batches.is_empty()
+        let state = self.state();
+        !state.batches.is_empty() || state.sources == 0
     }
 
     /// Takes the error of an interface.

@@ -87,11 +87,15 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             if let Known::Present(labels) = &facts.known
                 && facts.is_decryptable()
             {
-                let violation = violations.add(format!(
-                    "{}; its secrets were supplied ({}), but they do not open its records",
-                    described(tls),
-                    labels.join(", ")
-                ));
+                let labels = labels.join(", ");
+                let violation = violations.add(if facts.gave_up_secrets.is_some() {
+                    format!("{}; its secrets ({labels}) came too late", described(tls))
+                } else {
+                    format!(
+                        "{}; its secrets were supplied ({labels}), but they do not open its records",
+                        described(tls),
+                    )
+                });
                 if let Some(span) = hello_span(tls) {
                     violation.span(span);
                 }
