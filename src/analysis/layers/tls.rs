@@ -189,7 +189,8 @@ impl<C: Carried> Tls<C> {
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) {
-        self.resume_waiting(connection, context);
+        // What of its secrets has come is used; the rest is not awaited.
+        self.give_up_secrets(connection, context);
         self.content.inner.finish(connection, context);
     }
 
