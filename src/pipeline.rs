@@ -89,8 +89,11 @@ impl Pipeline {
             self.analyzer.note_secrets(comment);
         }
         self.comments = source.comments().len();
-        let begun = self.builder.take_client_hello();
-        if begun.is_some_and(|random| !self.analyzer.has_secrets(&random)) {
+        if self.keylog().is_growing() {
+            self.await_secrets();
+        } else if let Some(random) = self.builder.take_client_hello()
+            && !self.analyzer.has_secrets(&random)
+        {
             for secrets in &source.secrets_ahead() {
                 self.add_embedded(secrets);
             }
@@ -148,17 +151,18 @@ impl Pipeline {
         if !lines.is_empty() {
             let out = &mut self.builder.feeding(journal);
             match &mut self.checker {
-                Some(checker) => self.analyzer.learn_secrets(lines, &mut RuleCheck { checker, out }),
+                Some(checker) => {
+                    self.analyzer.learn_secrets(lines, &mut RuleCheck { checker, out });
+                }
                 None => self.analyzer.learn_secrets(lines, out),
             }
             self.account(journal);
         }
-        let begun = self.builder.take_client_hello();
-        if begun.is_none() && self.awaited.is_empty() {
+        self.await_secrets();
+        if self.awaited.is_empty() {
             return false;
         }
         let now = self.analyzer.totals().last;
-        self.awaited.extend(begun.map(|random| (random, now)));
         let analyzer = &self.analyzer;
         self.awaited.retain(|(random, since)| {
             now.since(*since) <= AWAITED && !analyzer.has_secrets(random)
@@ -167,6 +171,13 @@ impl Pipeline {
             self.awaited.pop_front();
         }
         !self.awaited.is_empty()
+    }
+
+    /// Remembers that the secrets of a session that has begun are to come.
+    fn await_secrets(&mut self) {
+        if let Some(random) = self.builder.take_client_hello() {
+            self.awaited.push_back((random, self.analyzer.totals().last));
+        }
     }
 
     fn add_embedded(&mut self, secrets: &Secrets) {

@@ -77,10 +77,23 @@ impl GrowingFile {
     ///
     /// If it exists and cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file =
-            Self { path: path.to_owned(), file: None, position: 0, line: Vec::new() };
+        let mut file = Self { path: path.to_owned(), file: None, position: 0, line: Vec::new() };
         file.reopen()?;
         Ok(file)
+    }
+
+    /// Creates a file that only its owner can read, and reads it as lines come.
+    ///
+    /// # Errors
+    ///
+    /// If it exists or cannot be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let mut options = File::options();
+        options.append(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path)?;
+        Self::open(path)
     }
 
     /// Whether it did not exist when it was looked at last.
@@ -108,7 +121,8 @@ impl GrowingFile {
         file.take(room).read_to_end(&mut self.line)?;
         let added = self.line.len().saturating_sub(start);
         self.position = self.position.saturating_add(length_u64(added));
-        let whole = self.line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        let whole =
+            self.line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
         Ok(self.line.drain(..whole).collect())
     }
 

@@ -13,11 +13,10 @@ use super::input::Input;
 use super::join::{JoinArgs, one_capture};
 use super::live::LiveArgs;
 use super::record::{RecordArgs, recorded};
+use super::run::LaunchedCommand;
 use crate::analysis::CaptureTimes;
 use crate::capture::live::{self, SocketOwners};
-use crate::capture::{
-    self, CaptureFiles, FileStore, GrowingFile, GrowingFiles, PacketSource,
-};
+use crate::capture::{self, CaptureFiles, FileStore, GrowingFile, GrowingFiles, PacketSource};
 use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
 use crate::tls::{KeyLog, KeyLogError, SecretText};
@@ -56,6 +55,15 @@ impl CaptureArgs {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.source.live(&self.files)
     }
 
     /// Whether the source is one or more interfaces.
@@ -173,6 +181,26 @@ impl SourceArgs {
         self.live.interfaces()
     }
 
+    /// The same, to capture live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live(&mut self, files: &[PathBuf]) -> anyhow::Result<&mut Self> {
+        match files.first() {
+            None => Ok(self),
+            Some(file) => anyhow::bail!(
+                "run captures live and does not read {}; the command and its arguments follow --",
+                file.display()
+            ),
+        }
+    }
+
+    /// Captures while a command runs, on an interface if none is given.
+    pub(super) fn run(&mut self, command: LaunchedCommand, interface: &str) {
+        self.live.run(command, interface.to_owned());
+    }
+
     /// Ports that are always decoded as WebSocket.
     pub(super) fn decode_as(&self) -> &[u16] {
         &self.decode_as
@@ -189,7 +217,8 @@ impl SourceArgs {
     ///
     /// If one cannot be read, is larger than any key log should be, or is not a key log.
     pub(super) fn keylog(&self) -> anyhow::Result<KeyLog> {
-        if !self.interfaces().is_empty() && !self.keylog.is_empty() {
+        let is_written = !self.keylog.is_empty() || self.live.command().is_some();
+        if !self.interfaces().is_empty() && is_written {
             return Ok(KeyLog::growing());
         }
         let mut log = KeyLog::default();
@@ -202,10 +231,17 @@ impl SourceArgs {
     /// Opens the key logs that are read while packets are captured. They need not exist yet.
     fn growing_keylogs(&self) -> anyhow::Result<GrowingFiles> {
         let mut growing = GrowingFiles::default();
+        let user = self.live.user();
+        if let Some(command) = self.live.command() {
+            growing.push(command.create_key_log(user.as_ref())?);
+        }
         for path in &self.keylog {
             let cannot = || format!("key log {} cannot be read", path.display());
-            let file = GrowingFile::open(path).with_context(cannot)?;
-            if file.is_missing() {
+            let mut file = GrowingFile::open(path).with_context(cannot)?;
+            if file.is_missing() && user.as_ref().is_some_and(|user| !user.is_caller()) {
+                // Nobody could open it once root's rights are dropped.
+                file = GrowingFile::create(path).with_context(cannot)?;
+            } else if file.is_missing() {
                 let path = path.display();
                 let text = "does not exist yet; it is read as soon as a program writes it";
                 writeln!(io::stderr(), "wslens: key log {path} {text}").ok();
@@ -241,10 +277,20 @@ impl SourceArgs {
             }
         };
         let source = recorded(source, Vec::new(), self.record.output(&input.paths())?)?;
-        let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
+        let (count, wanted) = (self.count(), Vec::new());
         let start = self.open_again(input).and_then(start);
-        let keylogs = GrowingFiles::default();
-        Ok(OpenedCapture { source, kind, length, count, stop, wanted, start, owners: None, keylogs })
+        Ok(OpenedCapture {
+            source,
+            kind,
+            length,
+            count,
+            stop: Arc::default(),
+            ends_with_command: false,
+            wanted,
+            start,
+            owners: None,
+            keylogs: GrowingFiles::default(),
+        })
     }
 
     /// Opens files once more, without recording them; `None` for what can be read only once. A file that
@@ -253,13 +299,14 @@ impl SourceArgs {
         let files = input.files()?;
         let length = Some(files.length()?);
         let source = files.open().ok()?;
-        let (count, stop, wanted) = (self.count(), Arc::default(), Vec::new());
+        let (count, wanted) = (self.count(), Vec::new());
         Some(OpenedCapture {
             source,
             kind: SourceKind::File,
             length,
             count,
-            stop,
+            stop: Arc::default(),
+            ends_with_command: false,
             wanted,
             start: None,
             owners: None,
@@ -282,10 +329,11 @@ impl SourceArgs {
             kind: SourceKind::Live,
             length: None,
             count: self.count(),
-            stop,
             wanted: Vec::new(),
             start: None,
             owners,
+            stop,
+            ends_with_command: self.live.command().is_some(),
             keylogs,
         })
     }
@@ -373,6 +421,8 @@ pub(super) struct OpenedCapture {
     pub(super) count: u64,
     /// Ends the capture when set: immediately if live, at the next packet of a stream.
     pub(super) stop: Arc<AtomicBool>,
+    /// Whether it ends with a command, which signals end.
+    pub(super) ends_with_command: bool,
     /// The connections that the user asked for, by number; empty for all.
     pub(super) wanted: Vec<u64>,
     /// What times are relative to; `None` for the first packet.

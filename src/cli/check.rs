@@ -203,6 +203,15 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitS
 }
 
 impl CheckArgs {
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.source.live(&self.files)
+    }
+
     fn options(&self, files: Files) -> CheckOptions {
         let screen = Screen::of_standard_output();
         CheckOptions {

@@ -122,6 +122,15 @@ pub(super) fn run(args: &DiagnoseArgs, out: &mut dyn Write) -> anyhow::Result<Ex
 }
 
 impl DiagnoseArgs {
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.source.live(&self.files)
+    }
+
     fn options(&self, files: Files) -> DiagnoseOptions {
         let screen = Screen::of_standard_output();
         DiagnoseOptions {

@@ -30,7 +30,8 @@ pub(super) fn drive<R: Report>(
 ) -> anyhow::Result<()> {
     match opened.kind {
         SourceKind::File => {}
-        SourceKind::Stream | SourceKind::Live => signals::stop_at_first(&opened.stop)?,
+        SourceKind::Stream | SourceKind::Live if opened.ends_with_command => {}
+        SourceKind::Stream | SourceKind::Live => signals::stop_at_first(&opened.stop, || {})?,
     }
     let progress = ProgressIndicator::new(opened.length, scrolling);
     let outcome = read(&mut opened, &progress, &mut pipeline, report);

@@ -24,6 +24,7 @@ Examples:
   wslens print --frames feed.pcap     every frame with its header bits
   wslens stats feed.pcap              counts, sizes and rates
   wslens -i lo -f 'tcp port 8080'     watch your own machine
+  wslens run -- node client.js        watch a command, and see inside its wss://
   wslens explain 1006                 a close code, a rule, or the bytes of a frame
 
 Record a capture: tcpdump -i lo -s 0 -w feed.pcap 'tcp port 8080'
@@ -50,6 +51,8 @@ Examples
     wslens -i lo -f 'tcp port 8080'             loopback; lo0 on macOS
     wslens -i any -w feed.pcapng                all interfaces, saved to a file
     wslens check -i lo --duration 1m            broken rules within a minute
+    wslens run -- node client.js                a command, also inside its wss://
+    wslens run check -- npm test                broken rules in a test, for continuous integration
 
   Find out why it did not connect, or why it dropped
     wslens diagnose feed.pcapng                 every connection, the failed ones first
@@ -114,6 +117,7 @@ wslens shows the WebSocket traffic in a network capture.
   Find what is wrong          wslens check feed.pcap
   Watch your own machine      wslens interfaces
                               wslens -i lo -f 'tcp port 8080'
+                              wslens run -- node client.js
   Look something up           wslens explain 1006
                               wslens explain \"81 85 37 fa 21 3d 7f 9f 4d 51 58\"
   Feed other programs         wslens print --format ndjson feed.pcap

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::quantity;
 use super::record::{RecordArgs, recorded};
+use super::run::{CommandRights, LaunchedCommand};
 use crate::capture::PacketSource;
-use crate::capture::live::privileges::unprivileged_user;
+use crate::capture::live::privileges::{User, unprivileged_user};
 use crate::capture::live::{
     self, BUFFER_LENGTH, CaptureOptions, CaptureScope, SNAP_LENGTH, SocketOwners,
 };
@@ -53,12 +54,34 @@ pub(super) struct LiveArgs {
     /// packet.
     #[arg(long, help_heading = LIVE)]
     keep_rights: bool,
+
+    /// The command that runs while packets are captured (`wslens run`).
+    #[arg(skip)]
+    command: Option<LaunchedCommand>,
 }
 
 impl LiveArgs {
     /// The interfaces to capture on.
     pub(super) fn interfaces(&self) -> &[String] {
         &self.interfaces
+    }
+
+    /// Captures while a command runs, on an interface if none is given.
+    pub(super) fn run(&mut self, command: LaunchedCommand, interface: String) {
+        if self.interfaces.is_empty() {
+            self.interfaces.push(interface);
+        }
+        self.command = Some(command);
+    }
+
+    /// The command that runs while packets are captured.
+    pub(super) fn command(&self) -> Option<&LaunchedCommand> {
+        self.command.as_ref()
+    }
+
+    /// To whom the process switches before it reads packets.
+    pub(super) fn user(&self) -> Option<User> {
+        if self.keep_rights { None } else { unprivileged_user() }
     }
 
     /// The first option given that applies to live capture only.
@@ -89,11 +112,27 @@ impl LiveArgs {
         let opened = live::open(&self.interfaces, &options)?;
         let output = record.output(&[])?;
         let owners = SocketOwners::start(live::addresses());
-        let user = if self.keep_rights { None } else { unprivileged_user() };
+        let user = self.user();
+        let command = self.command.as_ref();
+        // Whoever started this as root, not by sudo, has the rights of root.
+        if command.is_some()
+            && self.keep_rights
+            && unprivileged_user().as_ref().is_some_and(User::is_caller)
+        {
+            anyhow::bail!("--keep-rights would give the command the rights of root; leave it out");
+        }
+        let is_callers = user.as_ref().is_some_and(User::is_caller);
+        if let Some(command) = command.filter(|_| !is_callers) {
+            let rights = if user.is_some() { CommandRights::Ours } else { CommandRights::Same };
+            command.start(rights, stop)?;
+        }
         match (&user, &output) {
             (Some(user), Some(output)) => output.hand_over(user, || user.switch_to())?,
             (Some(user), None) => user.switch_to()?,
             (None, _) => {}
+        }
+        if let (Some(command), Some(user)) = (command, user.filter(|_| is_callers)) {
+            command.start(CommandRights::Caller(&user), stop)?;
         }
         let interfaces = opened.interfaces().to_vec();
         let source = opened.start(&options, stop)?;

@@ -25,7 +25,7 @@ mod progress;
 mod quantity;
 mod record;
 mod rules;
-
+mod run;
 mod signals;
 mod stats;
 mod usage;
@@ -53,7 +53,7 @@ pub fn run(
         .try_get_matches_from(&arguments)
         .and_then(|matches| Args::from_arg_matches(&matches));
     let answer = match parsed {
-        Ok(args) => dispatch(&args, out),
+        Ok(args) => dispatch(args, out),
         Err(error) => usage::answer(&error, &arguments, out).map(|()| ExitStatus::Fine),
     };
     match answer {
@@ -107,6 +107,7 @@ enum Command {
     Check(check::CheckArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Stats(stats::StatsArgs),
+    Run(Box<run::RunArgs>),
     Rules(rules::RulesArgs),
     Explain(explain::ExplainArgs),
     Keys(keys::KeysArgs),
@@ -115,8 +116,8 @@ enum Command {
     Man(man::ManArgs),
 }
 
-fn dispatch(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
-    match &args.command {
+fn dispatch(args: Args, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    match args.command {
         Some(command) => command.run(out),
         None if args.view.is_absent() => {
             out.write_all(help::USAGE.as_bytes())?;
@@ -148,19 +149,20 @@ fn no_source() -> anyhow::Error {
 }
 
 impl Command {
-    fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
         match self {
-            Self::View(args) => return show(args, out),
-            Self::Print(args) => print::run(args, out)?,
-            Self::Check(args) => return check::run(args, out),
-            Self::Diagnose(args) => return diagnose::run(args, out),
-            Self::Stats(args) => stats::run(args, out)?,
-            Self::Rules(args) => rules::run(args, out)?,
-            Self::Explain(args) => explain::run(args, out)?,
-            Self::Keys(args) => return keys::run(args, out),
-            Self::Interfaces(args) => interfaces::run(args, out)?,
-            Self::Completions(args) => completions::run(args, out)?,
-            Self::Man(args) => man::run(args, out)?,
+            Self::View(args) => return show(&args, out),
+            Self::Print(args) => print::run(&args, out)?,
+            Self::Check(args) => return check::run(&args, out),
+            Self::Diagnose(args) => return diagnose::run(&args, out),
+            Self::Stats(args) => stats::run(&args, out)?,
+            Self::Run(args) => return run::run(*args, out),
+            Self::Rules(args) => rules::run(&args, out)?,
+            Self::Explain(args) => explain::run(&args, out)?,
+            Self::Keys(args) => return keys::run(&args, out),
+            Self::Interfaces(args) => interfaces::run(&args, out)?,
+            Self::Completions(args) => completions::run(&args, out)?,
+            Self::Man(args) => man::run(&args, out)?,
         }
         Ok(ExitStatus::Fine)
     }
@@ -173,6 +175,8 @@ enum ExitStatus {
     Fine,
     /// Findings at or above `--fail-on`.
     Findings,
+    /// The exit code of the command of `wslens run`.
+    Command(u8),
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -180,6 +184,7 @@ impl From<ExitStatus> for ExitCode {
         match verdict {
             ExitStatus::Fine => Self::SUCCESS,
             ExitStatus::Findings => Self::from(FINDINGS),
+            ExitStatus::Command(code) => Self::from(code),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::capture::CaptureArgs;
+use super::capture::{CaptureArgs, SourceArgs};
 use super::drive::{drive, look_ahead};
 use super::filter::{FilterArgs, kept, named};
 use super::output::{ColorArgs, Screen, format_parser};
@@ -66,6 +66,17 @@ pub(super) struct PrintArgs {
 
     #[command(flatten)]
     color: ColorArgs,
+}
+
+impl PrintArgs {
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.capture.live_source()
+    }
 }
 
 /// Runs `print`.

@@ -4,9 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+#[cfg(unix)]
+use signal_hook::consts::signal::SIGHUP;
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 
-/// Sets `stop` at the first terminating signal; a later one ends the process immediately.
+/// Sets `stop` at the first terminating signal; a later one ends the process immediately, after `clean_up`.
 ///
 /// Signals right after the first belong to it: timeout(1) sends each signal to the process and to
 /// its group.
@@ -15,20 +17,24 @@ use signal_hook::consts::signal::{SIGINT, SIGTERM};
 ///
 /// If the system refuses.
 #[cfg(unix)]
-pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn stop_at_first(
+    stop: &Arc<AtomicBool>,
+    clean_up: impl Fn() + Send + 'static,
+) -> io::Result<()> {
     use std::sync::atomic::Ordering;
     use std::thread;
 
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let stop = Arc::clone(stop);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut first = None;
         for signal in &mut signals {
             let since = now().saturating_duration_since(*first.get_or_insert_with(now));
             if stop.swap(true, Ordering::Relaxed) && since >= SAME {
+                clean_up();
                 emulate_default_handler(signal).ok();
             }
         }
@@ -42,7 +48,10 @@ pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
 ///
 /// If the system refuses.
 #[cfg(not(unix))]
-pub(super) fn stop_at_first(stop: &Arc<AtomicBool>) -> io::Result<()> {
+pub(super) fn stop_at_first(
+    stop: &Arc<AtomicBool>,
+    _clean_up: impl Fn() + Send + 'static,
+) -> io::Result<()> {
     use signal_hook::flag;
 
     for signal in [SIGINT, SIGTERM] {

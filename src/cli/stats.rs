@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::capture::CaptureArgs;
+use super::capture::{CaptureArgs, SourceArgs};
 use super::drive::{drive, look_ahead};
 use super::filter::{FilterArgs, kept, named};
 use super::output::format_parser;
@@ -37,6 +37,17 @@ pub(super) struct StatsArgs {
     /// Output format
     #[arg(long, value_name = "FORMAT", value_parser = format_parser::<LineFormat>(), default_value = "text")]
     format: LineFormat,
+}
+
+impl StatsArgs {
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.capture.live_source()
+    }
 }
 
 /// Runs `stats`.

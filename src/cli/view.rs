@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::ValueEnum;
 
-use super::capture::{CaptureArgs, SourceKind};
+use super::capture::{CaptureArgs, SourceArgs, SourceKind};
 use super::filter::FilterArgs;
 use super::output::{ColorArgs, Screen};
 use super::print;
@@ -46,6 +46,15 @@ pub(super) struct ViewArgs {
 }
 
 impl ViewArgs {
+    /// How it captures live.
+    ///
+    /// # Errors
+    ///
+    /// If a file is named.
+    pub(super) fn live_source(&mut self) -> anyhow::Result<&mut SourceArgs> {
+        self.capture.live_source()
+    }
+
     /// Whether no source is given.
     pub(super) fn is_absent(&self) -> bool {
         self.capture.is_absent()

@@ -173,6 +173,7 @@ impl fmt::Debug for KeyLog {
             .field("count", &self.count)
             .field("unused", &self.unused.len())
             .field("is_given", &self.is_given)
+            .field("is_growing", &self.is_growing)
             .finish()
     }
 }

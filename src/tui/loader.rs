@@ -283,9 +283,7 @@ fn packets(source: &mut LoaderSource, shared: &SharedTimeline) -> Result<LoadSta
             asked = time;
             shared.dropped.store(source.packets.dropped(), Ordering::Relaxed);
         }
-        if source.keylogs.is_empty() {
-            pipeline.learn_secrets(source.packets.as_mut());
-        }
+        pipeline.learn_secrets(source.packets.as_mut());
         if count.is_multiple_of(PROGRESS_INTERVAL) {
             let spool = source.spool.as_ref().map(PacketLog::spool);
             if !full && let Some(spool) = spool.filter(|it| it.evicted().is_some()) {

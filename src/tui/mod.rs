@@ -39,7 +39,9 @@ use std::sync::atomic::AtomicBool;
 
 use crate::analysis::AnalyzerOptions;
 use crate::capture::live::SocketOwners;
-use crate::capture::{CaptureFiles, FileStore, GrowingFiles, PacketLog, PacketSource, PacketStore, Spool};
+use crate::capture::{
+    CaptureFiles, FileStore, GrowingFiles, PacketLog, PacketSource, PacketStore, Spool,
+};
 use crate::timeline::filter::Filter;
 use crate::tui::alerts::{Bell, News};
 use crate::tui::app::App;

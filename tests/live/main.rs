@@ -19,6 +19,7 @@ mod diagnosing;
 mod load;
 mod namespace;
 mod privileges;
+mod running;
 mod told;
 mod tools;
 mod writing;

@@ -252,12 +252,10 @@ impl<C: Carried> Tls<C> {
         let Some(waiting) = self.waiting.take() else { return Next::Stay };
         for (direction, part) in waiting.into_parts() {
             let next = match part {
-                Part::Bytes(buffer) => {
-                    buffer.chunks().fold(Next::Stay, |next, chunk| match next {
-                        Next::Stay => self.read(direction, chunk, connection, context),
-                        Next::Become(_) | Next::Ignore => next,
-                    })
-                }
+                Part::Bytes(buffer) => buffer.chunks().fold(Next::Stay, |next, chunk| match next {
+                    Next::Stay => self.read(direction, chunk, connection, context),
+                    Next::Become(_) | Next::Ignore => next,
+                }),
                 Part::Gap(gap) => self.gap(direction, gap, connection, context),
             };
             if !matches!(next, Next::Stay) {
@@ -302,7 +300,12 @@ impl<C: Carried> Content<C> {
         context: &mut Context<'_, S>,
     ) {
         let map = *self.map.get_or_insert_with(|| add_map(connection));
-        connection.tls.get_or_insert_default().is_decrypted = true;
+        let tls = connection.tls.get_or_insert_default();
+        if !std::mem::replace(&mut tls.is_decrypted, true)
+            && connection.nature == Nature::Unreadable
+        {
+            connection.nature = Nature::Unknown;
+        }
         let half = self.halves.get_mut(direction);
         let span = record.span();
         if half.next.is_none()

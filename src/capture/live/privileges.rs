@@ -4,9 +4,10 @@
 //! the interfaces are open, and before the first packet is read, the process switches to the user
 //! who started it (`SUDO_UID`), or to nobody. Reading a file drops no privileges.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(not(unix))]
 use self::elsewhere as system;
@@ -21,6 +22,10 @@ pub struct User {
     gid: u32,
     /// The name, if the system knows one.
     name: Option<String>,
+    /// The home, if the system knows it.
+    home: Option<PathBuf>,
+    /// Whether this user started the process, by sudo or because the program is set-uid.
+    is_caller: bool,
 }
 
 /// The user to switch to; `None` if the process has no privileges to drop.
@@ -64,6 +69,18 @@ impl User {
         system::may_write(folder)
     }
 
+    /// Whether this user started the process, by sudo or because the program is set-uid; if not, root itself did.
+    pub fn is_caller(&self) -> bool {
+        self.is_caller
+    }
+
+    /// The variables that name the user, for the environment of a program.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let name = self.name.iter().flat_map(|name| [("USER", name), ("LOGNAME", name)]);
+        let home = self.home.iter().map(|home| ("HOME", home.clone().into_os_string()));
+        name.map(|(variable, name)| (variable, name.into())).chain(home).collect()
+    }
+
     /// The user's name, or number.
     pub fn display_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("user {}", self.uid))
@@ -92,13 +109,15 @@ mod unix {
             sudo_group: variable("SUDO_GID"),
             map: fs::read_to_string("/proc/self/uid_map").unwrap_or_default(),
         };
-        let (uid, gid) = match owner.unprivileged_user()? {
-            TargetUser::Known { uid, gid } => (uid, gid),
-            TargetUser::Nobody => nobody(),
+        let ((uid, gid), is_caller) = match owner.unprivileged_user()? {
+            TargetUser::Known { uid, gid } => ((uid, gid), true),
+            TargetUser::Nobody => (nobody(), false),
         };
         let entry = nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let gid = gid.or_else(|| entry.as_ref().map(|entry| entry.gid.as_raw()));
-        Some(User { uid, gid: gid.unwrap_or(uid), name: entry.map(|entry| entry.name) })
+        let gid = gid.unwrap_or(uid);
+        let (name, home) = entry.map(|entry| (entry.name, entry.dir)).unzip();
+        Some(User { uid, gid, name, home, is_caller })
     }
 
     pub(super) fn own(user: &User, file: &File) -> io::Result<()> {

@@ -12,7 +12,7 @@ use super::super::progress::Scrolling;
 use super::check_capture;
 use crate::analysis::AnalyzerOptions;
 use crate::analysis::event::{Connection, Transport};
-use crate::capture::{self, Secrets};
+use crate::capture::{self, GrowingFiles, Secrets};
 use crate::journal::{Entry, EntryKind, Journal, Summary};
 use crate::pipeline::Pipeline;
 use crate::report::Report;
@@ -119,6 +119,8 @@ impl Survey {
                 wanted: Vec::new(),
                 start: None,
                 owners: None,
+                keylogs: GrowingFiles::default(),
+                ends_with_command: false,
             },
             Pipeline::without_rules(options),
             Scrolling::No,
