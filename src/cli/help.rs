@@ -99,7 +99,8 @@ How to read a line
 
 Exit codes
   0  success, also if the output was not read to its end (a closed pipe)
-  1  check found an error, diagnose a failed connection, or another severity given with --fail-on
+  1  check found an error, diagnose a failed connection, or another severity given with --fail-on;
+     keys list found a TLS session whose secrets are missing
   2  wslens failed, or the capture is damaged; one line on standard error says what, where, and what
      to do. Everything before the damage is still shown.
 
