@@ -7,6 +7,10 @@ use crate::capturing::Capturing;
 use crate::namespace::{Namespace, PATIENCE, skip};
 use crate::tools::has_python;
 
+/// The scripts that talk.
+const ECHO: &str = "secure_echo.py";
+const PROXY: &str = "secure_proxy.py";
+
 /// A folder with a certificate for this machine, which everybody can read.
 struct Certificate(tempfile::TempDir);
 
@@ -26,7 +30,8 @@ impl Certificate {
         openssl.arg("-keyout").arg(certificate.key()).arg("-out").arg(certificate.path());
         assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
         open_to_all(&certificate.key(), 0o644);
-        std::fs::write(certificate.script(), include_str!("secure_echo.py")).unwrap();
+        std::fs::write(certificate.script(ECHO), include_str!("secure_echo.py")).unwrap();
+        std::fs::write(certificate.script(PROXY), include_str!("secure_proxy.py")).unwrap();
         Some(certificate)
     }
 
@@ -38,15 +43,15 @@ impl Certificate {
         self.0.path().join("key.pem")
     }
 
-    /// The command that talks, next to it.
-    fn script(&self) -> PathBuf {
-        self.0.path().join("secure_echo.py")
+    /// A script next to it.
+    fn script(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
-    /// Runs wslens while the command runs.
-    fn run(&self, wslens: &mut Command, options: &[&str], code: &str) -> Output {
-        wslens.arg("run").args(options).args(["-f", "tcp port 8445", "--", "python3"]);
-        wslens.arg(self.script()).arg("8445").arg(self.path()).arg(self.key()).arg(code);
+    /// Runs wslens while a script runs.
+    fn run(&self, wslens: &mut Command, script: &str, options: &[&str], code: &str) -> Output {
+        wslens.arg("run").args(options).args(["-f", "tcp portrange 8445-8446", "--", "python3"]);
+        wslens.arg(self.script(script)).arg("8445").arg(self.path()).arg(self.key()).arg(code);
         wslens.env_remove("NODE_OPTIONS").stdin(Stdio::null()).output().unwrap()
     }
 }
@@ -79,7 +84,7 @@ fn a_command_is_decrypted_while_it_runs() {
     let Some(certificate) = Certificate::new(TEST).filter(|_| has_python(TEST)) else { return };
     for code in ["0", "3"] {
         let wslens = &mut namespace.command(env!("CARGO_BIN_EXE_wslens"));
-        let run = certificate.run(wslens, &["print", "--format", "ndjson"], code);
+        let run = certificate.run(wslens, ECHO, &["print", "--format", "ndjson"], code);
         let output = String::from_utf8(run.stdout.clone()).unwrap();
         let lines: Vec<serde_json::Value> =
             output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -93,6 +98,21 @@ fn a_command_is_decrypted_while_it_runs() {
 }
 
 #[test]
+fn both_legs_of_a_proxy_that_ends_tls_are_one_story() {
+    const TEST: &str = "run sees both legs of a proxy";
+    let Some(namespace) = Namespace::new(TEST) else { return };
+    let Some(certificate) = Certificate::new(TEST).filter(|_| has_python(TEST)) else { return };
+    let wslens = &mut namespace.command(env!("CARGO_BIN_EXE_wslens"));
+    let run = certificate.run(wslens, PROXY, &["diagnose", "--format", "ndjson"], "0");
+    let output = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(output.matches("proxy dropped the upgrade").count() >= 2, "{output}");
+    assert!(output.contains("the proxy forwarded the request as packet"), "{output}");
+    assert!(output.contains("the request of connection 1 (packet "), "{output}");
+    assert_eq!(run.status.code(), Some(1), "a connection failed");
+    said(&run);
+}
+
+#[test]
 fn a_command_has_the_rights_of_the_user() {
     const TEST: &str = "run drops the rights of root";
     let Some(namespace) = Namespace::new(TEST) else { return };
@@ -102,13 +122,13 @@ fn a_command_has_the_rights_of_the_user() {
         command.args(["SUDO_UID=12345", "SUDO_GID=23456"]).arg(env!("CARGO_BIN_EXE_wslens"));
         command
     };
-    let run = certificate.run(&mut sudo(), &["check"], "0");
+    let run = certificate.run(&mut sudo(), ECHO, &["check"], "0");
     let (key_log, user) = said(&run);
     assert_eq!((run.status.code(), user), (Some(0), 12345));
     assert!(!key_log.parent().unwrap().exists(), "{key_log:?}");
     let output = String::from_utf8_lossy(&run.stdout).into_owned();
     assert!(output.contains("1 connection, 2 messages"), "{output}");
-    let refused = certificate.run(&mut sudo(), &["check", "--keep-rights"], "0");
+    let refused = certificate.run(&mut sudo(), ECHO, &["check", "--keep-rights"], "0");
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{errors}");
     assert!(errors.starts_with("wslens: --keep-rights "), "{errors}");
@@ -142,7 +162,7 @@ fn a_key_log_that_a_program_writes_decrypts_a_live_capture() {
     let print = ["print", "-i", "lo", "--format", "ndjson", "--keylog", path];
     let capturing = Capturing::start(&namespace, &print);
     let mut python = namespace.command("python3");
-    python.arg(certificate.script()).arg("8446").arg(certificate.path()).arg(certificate.key());
+    python.arg(certificate.script(ECHO)).arg("8446").arg(certificate.path()).arg(certificate.key());
     python.arg("0").env("SSLKEYLOGFILE", &key_log).env("NODE_OPTIONS", "-");
     assert!(python.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
     capturing.wait_for("decrypted messages", |output| output.matches("under TLS").count() == 2);
