@@ -24,10 +24,9 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         write!(text, ", up to {}", hello.what.highest_version()).ok();
     }
     answer(tls, &mut text, &mut seen);
-    for direction in Direction::BOTH {
-        if let Some(alert) = tls.alerts.get(direction) {
-            said(alert, direction, &mut text, &mut seen);
-        }
+    for (direction, alert) in alerts(tls, AlertPlace::Handshake) {
+        said(alert, direction, &mut text);
+        seen.add(alert.span.first, alert.span.last);
     }
     if let Some(foreign) = &tls.foreign {
         write!(text, " → no TLS from the {}, but ", peer(foreign.direction)).ok();
@@ -44,7 +43,12 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         let data = &tls.sides;
         let records = data.client.data.saturating_add(data.server.data);
         if records > 0 {
-            text.push_str(", then encrypted data");
+            let what = if tls.is_decrypted { "data, decrypted" } else { "encrypted data" };
+            write!(text, ", then {what}").ok();
+        }
+        // It came in a later phase.
+        for (direction, alert) in alerts(tls, AlertPlace::Later) {
+            said(alert, direction, &mut text);
         }
     } else if !tls.has_answer() && tls.client_hello.is_some() && tls.foreign.is_none() {
         text.push_str(" → no answer");
@@ -83,9 +87,25 @@ fn answer(tls: &Facts, text: &mut String, seen: &mut TlsExtent) {
     }
 }
 
+/// When an alert was sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AlertPlace {
+    /// Before the handshake was over, if it ever was.
+    Handshake,
+    /// After it was over.
+    Later,
+}
+
+fn alerts(tls: &Facts, place: AlertPlace) -> impl Iterator<Item = (Direction, &Seen<Alert>)> {
+    Direction::BOTH.into_iter().filter_map(move |direction| {
+        let alert = tls.alerts.get(direction).as_ref()?;
+        let is_later = tls.established.is_some_and(|end| alert.span.first > end.last);
+        (is_later == (place == AlertPlace::Later)).then_some((direction, alert))
+    })
+}
+
 /// `→ fatal alert of the server: protocol version`
-fn said(alert: &Seen<Alert>, direction: Direction, text: &mut String, seen: &mut TlsExtent) {
-    seen.add(alert.span.first, alert.span.last);
+fn said(alert: &Seen<Alert>, direction: Direction, text: &mut String) {
     write!(text, " → {} of the {}", alert.what, peer(direction)).ok();
 }
 
