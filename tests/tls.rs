@@ -9,6 +9,7 @@
 
 mod support;
 
+use wslens::analysis::event::Limit;
 use wslens::analysis::{Analyzer, AnalyzerOptions};
 use wslens::stream::{Direction, PerDirection};
 use wslens::timeline::{OpenLimits, RowId, RowKind, open};
@@ -16,7 +17,7 @@ use wslens::tls::KeyLog;
 
 use support::conversation::{Conversation, chat, deflated, fragmented};
 use support::layout::{Layout, OPENING, packets, restamp};
-use support::reopened::{Memory, assert_reopens, record};
+use support::reopened::{Memory, assert_reopens, record, record_with_key_log};
 use support::seen::{Seen, keeping, push, see};
 use support::testkit::random::Random;
 use support::testkit::secure::{SUITES, TestSession};
@@ -283,4 +284,45 @@ fn secrets_are_not_awaited_for_ever() {
     let seen = see_late(suite, &carried, OPENING + 8);
     assert_eq!(seen.messages, PerDirection::default());
     assert_eq!(seen.limits.len(), 0);
+}
+
+#[test]
+fn rows_open_whose_secrets_came_late() {
+    for suite in FEW {
+        let conversation = secured(deflated(), suite, 300);
+        let carried = packets(&conversation, &Layout::default());
+        let log = TestSession::new(suite).key_log();
+        for late in (OPENING..carried.len() - 1).step_by(3) {
+            let growing = AnalyzerOptions { keylog: KeyLog::growing(), ..keeping() };
+            let both = record_with_key_log(&carried, growing, late, &log);
+            let said = conversation.said.client.len() + conversation.said.server.len();
+            let what = format!("{:#06x}, after {late}", suite.0);
+            assert_eq!(both.messages.len(), said, "{what}");
+            assert_reopens(&both, &Memory::new(&carried), &what);
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_secrets_counts_as_memory() {
+    let suite = (0x1301, false);
+    let mut conversation = Conversation::deflated("long");
+    for _ in 0..40 {
+        conversation.say_in_frames(Direction::ServerToClient, &[b'x'; 10_000], 20_000);
+    }
+    let carried = packets(&secured(conversation, suite, 4_000), &Layout::default());
+    let mut options = AnalyzerOptions { keylog: KeyLog::growing(), ..keeping() };
+    options.limits.memory = 100 << 10;
+    let mut seen = Seen::default();
+    let mut analyzer = Analyzer::new(options);
+    let mut most = 0;
+    for number in 0..carried.len() {
+        push(&mut analyzer, &carried[number..=number], u64::try_from(number).unwrap(), &mut seen);
+        most = most.max(analyzer.kept());
+    }
+    analyzer.learn_secrets(TestSession::new(suite).key_log().as_bytes(), &mut seen);
+    analyzer.finish(&mut seen);
+    assert!(most <= 120 << 10, "{most} bytes were kept");
+    assert_eq!(seen.limits, [Limit::Memory]);
+    assert_eq!(seen.messages, PerDirection::default());
 }

@@ -154,9 +154,22 @@ impl PacketStore for Memory<'_> {
 
 /// Records packets that come without a file.
 pub(crate) fn record(packets: &[TestPacket], options: AnalyzerOptions) -> Both {
+    record_with_key_log(packets, options, usize::MAX, "")
+}
+
+/// The same, where a key log gets lines after so many packets.
+pub(crate) fn record_with_key_log(
+    packets: &[TestPacket],
+    options: AnalyzerOptions,
+    late: usize,
+    lines: &str,
+) -> Both {
     let mut both = Both::default();
     let mut pipeline = Pipeline::new(options, Settings::default());
     for (packet, number) in packets.iter().zip(0..) {
+        if late == usize::try_from(number).unwrap() {
+            pipeline.learn_key_log(lines.as_bytes(), &mut both);
+        }
         let packet = borrowed(packet, number + 1, ETHERNET);
         let packet = capture::Packet { file_offset: number, ..packet };
         both.timeline.packet(&packet);
