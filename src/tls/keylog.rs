@@ -77,11 +77,11 @@ impl KeyLog {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            if let Some((random, label, secret)) = secret(line) {
+            if let Some((random, secret)) = secret(line) {
                 understood = true;
                 let known = secrets.entry(random).or_default();
-                if known.len() < LABELS.len() && known.iter().all(|it| it.label != label) {
-                    known.push(LoggedSecret { label, secret });
+                if known.iter().all(|it| it.label != secret.label) {
+                    known.push(secret);
                     self.count = self.count.saturating_add(1);
                 }
             } else if first_bad.is_none() {
@@ -185,28 +185,49 @@ impl fmt::Debug for LoggedSecret {
 }
 
 /// Reads `LABEL RANDOM SECRET`.
-fn secret(line: &[u8]) -> Option<([u8; 32], &'static str, Vec<u8>)> {
+fn secret(line: &[u8]) -> Option<([u8; 32], LoggedSecret)> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (label, random, secret) = (words.next()?, words.next()?, words.next()?);
     let label = LABELS.iter().find(|known| known.as_bytes() == label)?;
-    let random = <[u8; 32]>::try_from(hex(random)?).ok()?;
-    let secret = hex(secret)?;
-    let fits = !secret.is_empty() && secret.len() <= MAX_SECRET && words.next().is_none();
-    fits.then_some((random, label, secret))
+    let random = hex_array(random)?;
+    let secret = LoggedSecret { label, secret: hex(secret)? };
+    let fits = (1..=MAX_SECRET).contains(&secret.secret.len()) && words.next().is_none();
+    fits.then_some((random, secret))
 }
 
-/// Reads hexadecimal digits.
+/// Reads hexadecimal digits. What comes of them never moves, so that no part of it is left elsewhere in memory.
 pub(super) fn hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    if !text.len().is_multiple_of(2) {
+    let mut bytes = vec![0; text.len() / 2];
+    read_hex(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// Reads a known number of hexadecimal digits.
+pub(super) fn hex_array<const LENGTH: usize>(text: &[u8]) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    read_hex(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// Reads hexadecimal digits into as many bytes as they give.
+fn read_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
+    if text.len() != bytes.len().checked_mul(2)? {
         return None;
     }
-    text.chunks_exact(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            [..] => None,
-        })
-        .collect()
+    for (pair, byte) in text.chunks_exact(2).zip(bytes) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(())
+}
+
+fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter.wrapping_sub(b'0')),
+        b'a'..=b'f' => Some(letter.wrapping_sub(b'a').wrapping_add(10)),
+        b'A'..=b'F' => Some(letter.wrapping_sub(b'A').wrapping_add(10)),
+        _ => None,
+    }
 }
 
 /// What secrets are called (draft-ietf-tls-keylogfile): those of TLS 1.2, then those of TLS 1.3.

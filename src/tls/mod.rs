@@ -1,7 +1,7 @@
-//! What TLS shows of itself without its secrets: records, hellos, certificates and alerts in the clear, and
-//! key logs. Facts only; rules evaluate them.
+//! What TLS shows of itself without its secrets (records, hellos, certificates and alerts in the clear), key logs,
+//! and what is in the records if their secrets are known. Facts only; rules evaluate them.
 //!
-//! Nothing is decrypted here. RFC 8446 (TLS 1.3) and RFC 5246 (TLS 1.2) are the standards meant.
+//! RFC 8446 (TLS 1.3) and RFC 5246 (TLS 1.2) are the standards meant.
 
 pub mod alert;
 mod certificate;

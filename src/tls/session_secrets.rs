@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::crypto::wipe;
-use super::keylog::{KeyLog, hex};
+use super::keylog::{KeyLog, hex, hex_array};
 
 /// Secrets of some sessions, each once, in the order of their sessions.
 ///
@@ -149,7 +149,7 @@ fn line(text: &[u8]) -> Option<SessionSecret> {
         return None;
     }
     let label = str::from_utf8(label).ok()?.to_owned();
-    let random = <[u8; 32]>::try_from(hex(random)?).ok()?;
+    let random = hex_array(random)?;
     let secret = hex(secret)?;
     Some(SessionSecret { random, label, secret })
 }
