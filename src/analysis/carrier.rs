@@ -134,6 +134,24 @@ impl Carrier {
         self.offsets.iter().fold(acknowledged, |carried, map| map.handed_on(direction, carried))
     }
 
+    /// Notes that a layer, whose map this is, has handed on the bytes up to `plain` with records that end at
+    /// `carried`.
+    pub(super) fn note_record(
+        &mut self,
+        map: usize,
+        direction: Direction,
+        (plain, carried): (u64, u64),
+    ) {
+        let acknowledged = *self.acknowledged.get(direction);
+        if let Some((below, [map, ..])) = self.offsets.split_at_mut_checked(map) {
+            let below = below.iter();
+            let acknowledged =
+                below.fold(acknowledged, |carried, map| map.handed_on(direction, carried));
+            map.acknowledge(direction, acknowledged);
+            map.record(direction, plain, carried);
+        }
+    }
+
     /// Whether the capture holds all that the receiver of a direction has acknowledged.
     pub fn is_captured(&self, direction: Direction) -> bool {
         // A FIN is acknowledged like a byte.

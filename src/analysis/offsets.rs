@@ -6,7 +6,8 @@ use crate::stream::{Direction, PerDirection};
 
 /// Offsets of a stream that was made from another one: decrypted from records, or taken out of frames.
 ///
-/// Remembers the last few thousand records of each direction: more than a receiver has yet to acknowledge.
+/// Remembers the records of each direction that its receiver has not acknowledged: the last few thousand of them, if
+/// there are more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OffsetMap {
     records: PerDirection<VecDeque<RecordEnd>>,
@@ -43,6 +44,15 @@ impl OffsetMap {
             records.pop_front();
         }
         records.push_back(RecordEnd { plain, carried });
+    }
+
+    /// Forgets what is before the last record that ends at or before an offset of the stream that carries it: up to
+    /// there, the receiver has acknowledged all.
+    pub(super) fn acknowledge(&mut self, direction: Direction, carried: u64) {
+        let records = self.records.get_mut(direction);
+        while records.get(1).is_some_and(|second| second.carried <= carried) {
+            records.pop_front();
+        }
     }
 
     /// The end, in the stream that is passed on, of the last record before an offset of the stream
@@ -88,6 +98,20 @@ mod tests {
         map.record(C, 610, 632);
         let ends = [500, 600, 631, 632].map(|carried| map.handed_on(C, carried));
         assert_eq!(ends, [500, 600, 600, 610]);
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_forgotten() {
+        let mut map = OffsetMap::default();
+        for number in 1..=10 {
+            map.record(C, number * 10, number * 50);
+        }
+        map.acknowledge(C, 320);
+        assert_eq!(map.records.client.len(), 5, "the last of them is kept");
+        let ends = [320, 349, 350, 999].map(|carried| map.handed_on(C, carried));
+        assert_eq!(ends, [60, 60, 70, 100]);
+        map.acknowledge(C, 999);
+        assert_eq!((map.records.client.len(), map.handed_on(C, 999)), (1, 100));
     }
 
     #[test]

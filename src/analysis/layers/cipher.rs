@@ -72,9 +72,7 @@ impl<C: Carried> Cipher<C> {
             half.save(direction, &self.inner, connection, context);
             let end = half.state.offset + 3 + length_u64(length);
             let handed_on = half.state.handed_on + length_u64(length);
-            if let Some(map) = connection.carrier.offsets.get_mut(self.map) {
-                map.record(direction, handed_on, end);
-            }
+            connection.carrier.note_record(self.map, direction, (handed_on, end));
             let key = half.state.key();
             let mut buffer = std::mem::take(&mut half.buffer);
             let rest = buffer.split_off(3 + length);

@@ -329,8 +329,8 @@ impl<C: Carried> Content<C> {
         }
         if let Some(map) = connection.carrier.offsets.get_mut(map) {
             map.begin(direction, next);
-            map.record(direction, end, span.end);
         }
+        connection.carrier.note_record(map, direction, (end, span.end));
         context.sink.carrying_record(span, offset..end);
         record.for_each(offset, |chunk| {
             self.inner.push(direction, chunk, connection, context);
