@@ -35,10 +35,18 @@ fn run(profile: &str, megabytes: &str, file: &str) -> Result<(), String> {
     let megabytes: u64 = megabytes.parse().map_err(|_| USAGE)?;
     let truth = generator::generate(profile, megabytes.saturating_mul(1_000_000), Path::new(file))
         .map_err(|error| format!("cannot write {file}: {error}"))?;
-    let beside = Path::new(file).with_extension("json");
-    std::fs::write(&beside, format!("{:#}\n", truth.to_json(profile)))
+    if let Some(log) = profile.key_log() {
+        write_beside(file, "keys", &log)?;
+    }
+    // Last: where it is, the capture is whole.
+    write_beside(file, "json", &format!("{:#}\n", truth.to_json(profile)))
+}
+
+fn write_beside(file: &str, extension: &str, text: &str) -> Result<(), String> {
+    let beside = Path::new(file).with_extension(extension);
+    std::fs::write(&beside, text)
         .map_err(|error| format!("cannot write {}: {error}", beside.display()))
 }
 
-const USAGE: &str = "usage: captures chat|bulk|deflate|noise|lossy MEGABYTES FILE\n\
+const USAGE: &str = "usage: captures chat|bulk|deflate|noise|lossy|wss MEGABYTES FILE\n\
                      (scripts/bench makes the captures it needs and measures with them)";

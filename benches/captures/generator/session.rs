@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::Actor;
 use super::tap::Tap;
 use super::websocket::Extension;
+use super::websocket::Opening;
 use super::websocket::WebSocket;
 
 /// What is said over a WebSocket.
@@ -21,7 +22,7 @@ pub(super) trait Script {
 pub(super) struct Session<S> {
     client: SocketAddr,
     server: SocketAddr,
-    extension: Extension,
+    opening: Opening,
     script: S,
     /// When the script continues.
     next: u64,
@@ -34,7 +35,15 @@ impl<S: Script> Session<S> {
         let host = Ipv4Addr::new(10, 1, (number / 200) as u8, (number % 200) as u8 + 1);
         let client = SocketAddr::from((host, 32_768 + (number * 7 % 28_000) as u16));
         let server = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 80), 8080));
-        Self { client, server, extension, script, next: starts, socket: None }
+        let opening = Opening { extension, suite: None };
+        Self { client, server, opening, script, next: starts, socket: None }
+    }
+
+    /// The same over TLS 1.3 with a cipher suite.
+    pub(super) fn over_tls(mut self, suite: u16) -> Self {
+        self.server.set_port(443);
+        self.opening.suite = Some(suite);
+        self
     }
 
     /// The same between two programs of one machine.
@@ -52,7 +61,7 @@ impl<S: Script> Actor for Session<S> {
 
     fn wake(&mut self, tap: &mut Tap, now: u64) -> u64 {
         let Some(socket) = &mut self.socket else {
-            self.socket = Some(WebSocket::open(tap, now, self.client, self.server, self.extension));
+            self.socket = Some(WebSocket::open(tap, now, self.client, self.server, self.opening));
             self.next = now + 2_000_000;
             return self.next;
         };

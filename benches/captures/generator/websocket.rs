@@ -10,6 +10,7 @@ use super::tap::Tap;
 use super::tcp::Tcp;
 use super::testkit::frame::push_frame;
 use super::testkit::head;
+use super::testkit::secure::TestSession;
 
 /// Whether permessage-deflate is offered and accepted (RFC 7692).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,8 +32,18 @@ pub(super) const PONG: u8 = 0xa;
 #[derive(Debug)]
 pub(super) struct WebSocket {
     pub(super) tcp: Tcp,
+    /// What encrypts, if it is wss://.
+    tls: Option<TestSession>,
     /// The frames being written; reused.
     buffer: Vec<u8>,
+}
+
+/// What a connection begins with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Opening {
+    pub(super) extension: Extension,
+    /// The cipher suite of TLS 1.3, if it is wss://.
+    pub(super) suite: Option<u16>,
 }
 
 impl WebSocket {
@@ -42,12 +53,12 @@ impl WebSocket {
         now: u64,
         client: SocketAddr,
         server: SocketAddr,
-        extension: Extension,
+        opening: Opening,
     ) -> Self {
         let mut tcp = Tcp::open(tap, now, client, server);
         let key = STANDARD.encode(tap.random.array::<16>());
         let accept = head::accept(&key);
-        let (offer, answer) = match extension {
+        let (offer, answer) = match opening.extension {
             Extension::None => ("", ""),
             Extension::Deflate => (head::OFFER, head::ANSWER),
         };
@@ -61,10 +72,17 @@ impl WebSocket {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n{answer}\r\n"
         );
-        tcp.send(tap, now + 150_000, Direction::ClientToServer, request.as_bytes());
-        tcp.send(tap, now + 700_000, Direction::ServerToClient, response.as_bytes());
+        let mut tls = opening.suite.map(|suite| TestSession::new((suite, false)));
+        let mut then = now + 150_000;
+        for (direction, flight) in tls.iter_mut().flat_map(TestSession::handshake) {
+            tcp.send(tap, then, direction, &flight);
+            then += 300_000;
+        }
+        let mut socket = Self { tcp, tls, buffer: Vec::new() };
+        socket.send(tap, then, Direction::ClientToServer, request.as_bytes());
+        socket.send(tap, then + 550_000, Direction::ServerToClient, response.as_bytes());
         tap.truth.websockets += 1;
-        Self { tcp, buffer: Vec::new() }
+        socket
     }
 
     /// Sends a message of one frame.
@@ -93,8 +111,18 @@ impl WebSocket {
 
     /// Sends the frames written since the last time.
     pub(super) fn flush(&mut self, tap: &mut Tap, now: u64, direction: Direction) {
-        self.tcp.send(tap, now, direction, &self.buffer);
-        self.buffer.clear();
+        let mut frames = self.take();
+        self.send(tap, now, direction, &frames);
+        frames.clear();
+        self.buffer = frames;
+    }
+
+    /// Sends bytes, in a record if it is wss://.
+    fn send(&mut self, tap: &mut Tap, now: u64, direction: Direction, bytes: &[u8]) {
+        match &mut self.tls {
+            Some(tls) => self.tcp.send(tap, now, direction, &tls.data(direction, bytes)),
+            None => self.tcp.send(tap, now, direction, bytes),
+        }
     }
 
     /// Bytes written and not sent.

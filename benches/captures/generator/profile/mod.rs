@@ -10,6 +10,7 @@ mod deflate;
 mod lossy;
 mod noise;
 mod text;
+mod wss;
 
 /// A kind of traffic; README.md two folders above describes each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,12 +25,14 @@ pub(crate) enum Profile {
     Noise,
     /// Chat with reordered, repeated and missing segments.
     Lossy,
+    /// Messages of one size over TLS 1.3.
+    Wss,
 }
 
 impl Profile {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Chat, Self::Bulk, Self::Deflate, Self::Noise, Self::Lossy];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Chat, Self::Bulk, Self::Deflate, Self::Noise, Self::Lossy, Self::Wss];
 
     /// The name used on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -39,13 +42,19 @@ impl Profile {
             Self::Deflate => "deflate",
             Self::Noise => "noise",
             Self::Lossy => "lossy",
+            Self::Wss => "wss",
         }
+    }
+
+    /// The secrets of its connections, as a key log, if they are encrypted.
+    pub(crate) fn key_log(self) -> Option<String> {
+        (self == Self::Wss).then(wss::key_log)
     }
 
     pub(super) fn precision(self) -> Precision {
         match self {
             Self::Chat | Self::Noise | Self::Lossy => Precision::Microseconds,
-            Self::Bulk | Self::Deflate => Precision::Nanoseconds,
+            Self::Bulk | Self::Deflate | Self::Wss => Precision::Nanoseconds,
         }
     }
 
@@ -57,6 +66,7 @@ impl Profile {
             Self::Deflate => deflate::actors(size),
             Self::Noise => noise::actors(size, tap),
             Self::Lossy => lossy::actors(size),
+            Self::Wss => wss::actors(size),
         }
     }
 }
