@@ -31,7 +31,7 @@ use crate::analysis::table::ConnectionTable;
 use crate::capture::{LocalSockets, Packet};
 use crate::decode::{Decoded, Decoder, Reason, plain_segment};
 use crate::stream::{Origin, Timestamp, length_u64};
-use crate::tls::{KeyLog, KeyLogError};
+use crate::tls::{KeyLog, KeyLogError, KeySource};
 
 /// What was counted over the whole capture.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -115,7 +115,7 @@ impl Analyzer {
     /// Adds secrets that came while the capture is read, and reads what has waited for them.
     pub fn learn_secrets<S: Sink>(&mut self, text: &[u8], sink: &mut S) {
         // What cannot be read in it is of no use, and no failure of ours.
-        self.connections.options.keylog.add(text).ok();
+        self.connections.options.keylog.add_from(&KeySource::Growing, text).ok();
         self.connections.learn_secrets(sink);
     }
 

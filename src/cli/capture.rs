@@ -19,7 +19,7 @@ use crate::capture::live::{self, SocketOwners};
 use crate::capture::{self, CaptureFiles, FileStore, GrowingFile, GrowingFiles, PacketSource};
 use crate::stream::{Timestamp, length_u64};
 use crate::text::amount::counted;
-use crate::tls::{KeyLog, KeyLogError, SecretText};
+use crate::tls::{KeyLog, KeyLogError, KeySource, SecretText};
 
 /// The one capture to read.
 #[derive(Clone, Debug, clap::Args)]
@@ -370,8 +370,13 @@ pub(super) fn key_log(path: &Path) -> anyhow::Result<(KeyLog, SecretText)> {
 
 fn add_key_log(log: &mut KeyLog, path: &Path) -> anyhow::Result<SecretText> {
     let text = read_key_log(path)?;
-    log.add(text.bytes()).map_err(|error| is_no_key_log(path, error))?;
+    log.add_from(&key_source(path), text.bytes()).map_err(|error| is_no_key_log(path, error))?;
     Ok(text)
+}
+
+/// A key log as a source of secrets.
+fn key_source(path: &Path) -> KeySource {
+    KeySource::File(path.display().to_string().into())
 }
 
 fn is_no_key_log(path: &Path, error: KeyLogError) -> anyhow::Error {

@@ -29,8 +29,9 @@ pub enum TlsTone {
 
 /// Words for a step of TLS; `None` for what is not shown.
 ///
-/// `after` is how long the handshake took, in nanoseconds: said when it is over.
-pub fn tls_step(seen: &Observation<'_>, after: Option<u64>) -> Option<TlsWords> {
+/// `after` is how long the handshake took, in nanoseconds, and `session` what was agreed upon
+/// ([`Facts::in_words`](crate::tls::Facts::in_words)): reported when it is over.
+pub fn tls_step(seen: &Observation<'_>, after: Option<u64>, session: &str) -> Option<TlsWords> {
     Some(match *seen {
         Observation::ClientHello(hello, _) => client_hello(hello),
         Observation::ServerHello(hello, _) => server_hello(hello),
@@ -46,12 +47,19 @@ pub fn tls_step(seen: &Observation<'_>, after: Option<u64>) -> Option<TlsWords> 
                 name.push_str(" after ");
                 duration(&mut name, after);
             }
-            TlsWords { name, details: Vec::new(), tone: TlsTone::Aside }
+            let before = if session.is_empty() { "" } else { "  " };
+            let details = [before, session].concat().into_bytes();
+            TlsWords { name, details, tone: TlsTone::Aside }
         }
         Observation::Foreign(bytes, _) => TlsWords {
             name: "no TLS, but".to_owned(),
             details: [b" ", bytes].concat(),
             tone: TlsTone::Failure,
+        },
+        Observation::Renegotiation(_) => TlsWords {
+            name: "TLS renegotiation".to_owned(),
+            details: Vec::new(),
+            tone: TlsTone::Aside,
         },
         Observation::Refused(span) => TlsWords {
             name: "TLS record does not open".to_owned(),
@@ -107,7 +115,7 @@ mod tests {
     use crate::tls::Alert;
 
     fn words(seen: &Observation<'_>, after: Option<u64>) -> (String, TlsTone) {
-        let words = tls_step(seen, after).unwrap();
+        let words = tls_step(seen, after, "TLS 1.3, SNI example.org").unwrap();
         (words.name + &String::from_utf8(words.details).unwrap(), words.tone)
     }
 
@@ -138,8 +146,13 @@ mod tests {
         for (seen, tone, expected) in cases {
             assert_eq!(words(&seen, None), (expected, tone));
         }
+        let again = words(&Observation::Renegotiation(span), None);
+        assert_eq!(again, ("TLS renegotiation".to_owned(), TlsTone::Aside));
         let established = words(&Observation::Established(span), Some(1_500_000));
-        assert_eq!(established, ("TLS established after 1.5 ms".to_owned(), TlsTone::Aside));
-        assert_eq!(tls_step(&Observation::Lost, None), None);
+        assert_eq!(
+            established,
+            ("TLS established after 1.5 ms  TLS 1.3, SNI example.org".to_owned(), TlsTone::Aside)
+        );
+        assert_eq!(tls_step(&Observation::Lost, None, ""), None);
     }
 }

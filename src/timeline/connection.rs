@@ -48,11 +48,13 @@ pub struct ConnectionRow {
     /// The subprotocol that the server chose, or the beginning of its name. Bytes from the network,
     /// those that are not UTF-8 replaced.
     pub subprotocol: Option<String>,
-    /// What TLS shows of itself, as in `TLS 1.3, SNI example.org`, or its beginning. Bytes from the network,
-    /// those that are not UTF-8 replaced.
+    /// What TLS shows of itself and where its secrets come from, as in `TLS 1.3, SNI example.org`, or its beginning.
+    /// Bytes from the network, those that are not UTF-8 replaced.
     pub tls: Option<String>,
     /// If its TLS was decrypted, the randoms by which key logs have its secrets; else empty.
     pub decrypted: Vec<[u8; 32]>,
+    /// Whether its records are decrypted.
+    pub is_decrypted: bool,
     /// Status of the last response.
     pub status: Option<u16>,
     /// How messages are compressed.
@@ -150,6 +152,7 @@ impl ConnectionRow {
             subprotocol: None,
             tls: None,
             decrypted: Vec::new(),
+            is_decrypted: false,
             status: None,
             compression: connection.compression,
             bytes: connection.bytes,
@@ -182,11 +185,13 @@ impl ConnectionRow {
         if self.sockets.is_none() {
             self.sockets.clone_from(&connection.sockets);
         }
-        if let Some(tls) = connection.tls.as_deref()
-            && tls.is_decrypted
-            && self.decrypted.len() != tls.randoms.len()
-        {
-            self.decrypted.clone_from(&tls.randoms);
+        if let Some(facts) = connection.tls.as_deref() {
+            if !self.is_decrypted && facts.key_source.is_some() {
+                self.learn_tls(facts);
+            }
+            if facts.is_decrypted && self.decrypted.len() != facts.randoms.len() {
+                self.decrypted.clone_from(&facts.randoms);
+            }
         }
         self.transport = connection.transport;
         self.nature = connection.nature;
@@ -214,6 +219,7 @@ impl ConnectionRow {
 
     pub(super) fn learn_tls(&mut self, facts: &Facts) {
         self.tls = Some(beginning(facts.in_words().as_bytes()));
+        self.is_decrypted = facts.key_source.is_some();
     }
 
     pub(super) fn learn(&mut self, handshake: &Handshake) {

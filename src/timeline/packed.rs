@@ -68,6 +68,7 @@ enum RowCode {
     TlsEstablished,
     TlsForeign,
     TlsRefused,
+    TlsRenegotiation,
     Gap,
     SyncLost,
     SyncFound,
@@ -193,6 +194,7 @@ impl PackedRow {
             | RowCode::TlsEstablished
             | RowCode::TlsForeign
             | RowCode::TlsRefused
+            | RowCode::TlsRenegotiation
             | RowCode::Gap
             | RowCode::SyncLost
             | RowCode::SyncFound
@@ -269,6 +271,7 @@ impl PackedRow {
             RowCode::TlsEstablished => RowKind::Tls(TlsStep::Established),
             RowCode::TlsForeign => RowKind::Tls(TlsStep::Foreign),
             RowCode::TlsRefused => RowKind::Tls(TlsStep::Refused),
+            RowCode::TlsRenegotiation => RowKind::Tls(TlsStep::Renegotiation),
             RowCode::Gap => RowKind::Gap,
             RowCode::SyncLost => RowKind::SyncLost,
             RowCode::SyncFound => RowKind::SyncFound,
@@ -325,6 +328,7 @@ fn code(row: &Row) -> (RowCode, u16) {
             TlsStep::Established => (RowCode::TlsEstablished, 0),
             TlsStep::Foreign => (RowCode::TlsForeign, 0),
             TlsStep::Refused => (RowCode::TlsRefused, 0),
+            TlsStep::Renegotiation => (RowCode::TlsRenegotiation, 0),
         },
         RowKind::Gap => (RowCode::Gap, 0),
         RowKind::SyncLost => (RowCode::SyncLost, 0),
@@ -484,6 +488,7 @@ mod tests {
             ("established", RowKind::Tls(TlsStep::Established)),
             ("no TLS", RowKind::Tls(TlsStep::Foreign)),
             ("a record that does not open", RowKind::Tls(TlsStep::Refused)),
+            ("renegotiation", RowKind::Tls(TlsStep::Renegotiation)),
             ("gap", RowKind::Gap),
             ("sync lost", RowKind::SyncLost),
             ("sync found", RowKind::SyncFound),

@@ -3,7 +3,7 @@
 use crate::analysis::event::Connection;
 use crate::stream::{Origin, Span};
 use crate::timeline::row::{Row, RowId, RowKind};
-use crate::tls::{Alert, Certificate, ClientHello, Observation, ServerHello};
+use crate::tls::{Alert, Certificate, ClientHello, Facts, Observation, ServerHello};
 
 /// Which step of TLS a row is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +20,8 @@ pub enum TlsStep {
     Alert(Alert),
     /// Both sides have finished the handshake.
     Established,
+    /// A handshake begins inside an established session.
+    Renegotiation,
     /// An encrypted record does not open, though others did.
     Refused,
     /// No TLS, but other bytes.
@@ -36,6 +38,7 @@ impl TlsStep {
             Observation::Certificate(..) => Self::Certificate,
             Observation::Alert(alert, _) => Self::Alert(*alert),
             Observation::Established(_) => Self::Established,
+            Observation::Renegotiation(_) => Self::Renegotiation,
             Observation::Refused(_) => Self::Refused,
             Observation::Foreign(..) => Self::Foreign,
             Observation::Record(_) | Observation::Protocol(..) | Observation::Lost => return None,
@@ -58,8 +61,8 @@ enum TlsContent {
     ClientHello(Box<ClientHello>),
     ServerHello(Box<ServerHello>),
     Certificate(Box<Certificate>),
-    /// How long the handshake took, in nanoseconds, if its beginning was captured.
-    Established(Option<u64>),
+    /// How long the handshake took, in nanoseconds, if its beginning was captured, and what was agreed upon.
+    Established(Option<u64>, Box<str>),
     Foreign(Box<[u8]>),
 }
 
@@ -70,6 +73,9 @@ pub struct TlsSeen<'t> {
     pub seen: Observation<'t>,
     /// How long the handshake took, in nanoseconds: known when it is over.
     pub duration: Option<u64>,
+    /// What was agreed upon, in words, with bytes from the network: known when the handshake is over, and else
+    /// empty.
+    pub session: &'t str,
 }
 
 impl TlsRows {
@@ -81,17 +87,17 @@ impl TlsRows {
             Observation::Certificate(certificate, _) => {
                 TlsContent::Certificate(Box::new(certificate.clone()))
             }
-            Observation::Established(span) => {
+            Observation::Established(_) => {
                 let tls = connection.tls.as_deref();
-                let hello = tls.and_then(|tls| tls.client_hello.as_ref());
-                let since = |begin: Span| span.last.time.measured_since(begin.first.time);
-                TlsContent::Established(hello.and_then(|hello| since(hello.span)))
+                let session = tls.map(Facts::in_words).unwrap_or_default();
+                TlsContent::Established(tls.and_then(Facts::duration), session.into_boxed_str())
             }
             Observation::Foreign(bytes, _) => {
                 TlsContent::Foreign(bytes.get(..MOST_FOREIGN).unwrap_or(bytes).into())
             }
             // The row itself says all of it, or there is none.
             Observation::Alert(..)
+            | Observation::Renegotiation(_)
             | Observation::Refused(_)
             | Observation::Protocol(..)
             | Observation::Record(_)
@@ -110,12 +116,15 @@ impl TlsRows {
             first: at(row.first),
             last: at(row.last),
         };
-        let alone = |seen| Some(TlsSeen { seen, duration: None });
+        let alone = |seen| Some(TlsSeen { seen, duration: None, session: "" });
         if let TlsStep::Alert(alert) = step {
             return alone(Observation::Alert(alert, span));
         }
         if step == TlsStep::Refused {
             return alone(Observation::Refused(span));
+        }
+        if step == TlsStep::Renegotiation {
+            return alone(Observation::Renegotiation(span));
         }
         let place = self.rows.binary_search_by_key(&row.id, |(id, _)| *id).ok()?;
         let (_, content) = self.rows.get(place)?;
@@ -125,8 +134,9 @@ impl TlsRows {
             TlsContent::Certificate(certificate) => {
                 alone(Observation::Certificate(certificate, span))
             }
-            TlsContent::Established(duration) => {
-                Some(TlsSeen { seen: Observation::Established(span), duration: *duration })
+            TlsContent::Established(duration, session) => {
+                let seen = Observation::Established(span);
+                Some(TlsSeen { seen, duration: *duration, session })
             }
             TlsContent::Foreign(bytes) => alone(Observation::Foreign(bytes, span)),
         }

@@ -22,6 +22,21 @@ impl Alert {
         self.level == FATAL
     }
 
+    /// Whether it is about the certificate of the other side, or that one is missing.
+    pub fn is_about_identity(self) -> bool {
+        matches!(
+            self.description,
+            BAD_CERTIFICATE
+                | UNSUPPORTED_CERTIFICATE
+                | CERTIFICATE_REVOKED
+                | CERTIFICATE_EXPIRED
+                | CERTIFICATE_UNKNOWN
+                | UNKNOWN_CA
+                | ACCESS_DENIED
+                | CERTIFICATE_REQUIRED
+        )
+    }
+
     /// Whether it only announces the end: `close_notify` or `user_canceled` (RFC 8446 §6.1).
     pub fn is_closure(self) -> bool {
         matches!(self.description, CLOSE_NOTIFY | USER_CANCELED)
@@ -56,6 +71,8 @@ pub const CERTIFICATE_EXPIRED: u8 = 45;
 pub const CERTIFICATE_UNKNOWN: u8 = 46;
 /// The certificate was issued by an authority that the sender does not trust.
 pub const UNKNOWN_CA: u8 = 48;
+/// The certificate is valid, but its owner may not do this.
+pub const ACCESS_DENIED: u8 = 49;
 /// The version that was offered is not supported.
 pub const PROTOCOL_VERSION: u8 = 70;
 /// The server requires more security than the client offers.
@@ -91,7 +108,7 @@ const NAMES: &[(u8, &str)] = &[
     (CERTIFICATE_UNKNOWN, "certificate_unknown"),
     (47, "illegal_parameter"),
     (UNKNOWN_CA, "unknown_ca"),
-    (49, "access_denied"),
+    (ACCESS_DENIED, "access_denied"),
     (50, "decode_error"),
     (51, "decrypt_error"),
     (60, "export_restriction"),

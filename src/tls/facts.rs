@@ -1,10 +1,12 @@
 //! What is remembered of the TLS of a connection.
 
+use std::borrow::Cow;
+
 use super::alert::Alert;
 use super::certificate::Certificate;
-use super::cipher_suite::CipherSuite;
+use super::cipher_suite::{CipherSuite, suite_name};
 use super::hello::{ClientHello, ServerHello};
-use super::keylog::KeyLog;
+use super::keylog::{KeyLog, KeySource};
 use super::record::ContentType;
 use super::session::{HIDDEN_ALERT, Observation};
 use super::version::Version;
@@ -17,10 +19,14 @@ pub struct Facts {
     pub client_hello: Option<Seen<ClientHello>>,
     /// What the server chose; a `HelloRetryRequest` if nothing else followed.
     pub server_hello: Option<Seen<ServerHello>>,
-    /// The server's certificate, if it was not encrypted.
+    /// The server's certificate, if it was not encrypted, or was decrypted.
     pub certificate: Option<Seen<Certificate>>,
-    /// The first unencrypted alert of each side, other than a mere goodbye.
+    /// The first alert of each side that was not encrypted or was decrypted, other than a mere goodbye.
     pub alerts: PerDirection<Option<Seen<Alert>>>,
+    /// Who said goodbye with an alert that was not encrypted or was decrypted.
+    pub goodbyes: PerDirection<bool>,
+    /// How often a handshake began inside the established session.
+    pub renegotiations: u64,
     /// The record that ended the handshake.
     pub established: Option<Span>,
     /// What each side sent.
@@ -36,6 +42,8 @@ pub struct Facts {
     pub is_decrypted: bool,
     /// When it was no longer waited for its secrets.
     pub gave_up_secrets: Option<Origin>,
+    /// Where the secrets come from that decrypt it.
+    pub key_source: Option<KeySource>,
 }
 
 /// An observation and its position.
@@ -128,12 +136,17 @@ impl Facts {
             }
             Observation::Refused(_) => side.refused = side.refused.saturating_add(1),
             Observation::Alert(alert, span) => {
-                if !alert.is_closure() {
+                if alert.is_closure() {
+                    *self.goodbyes.get_mut(direction) = true;
+                } else {
                     let first = self.alerts.get_mut(direction);
                     first.get_or_insert(Seen { what: alert, span });
                 }
             }
             Observation::Established(span) => self.established = Some(span),
+            Observation::Renegotiation(_) => {
+                self.renegotiations = self.renegotiations.saturating_add(1);
+            }
             Observation::Record(record) => {
                 side.records = side.records.saturating_add(1);
                 side.bytes = side.bytes.saturating_add(u64::from(record.length));
@@ -170,6 +183,13 @@ impl Facts {
         })
     }
 
+    /// Notes where the secrets come from that open its records.
+    pub fn note_source(&mut self, log: &KeyLog) {
+        if self.key_source.is_none() {
+            self.key_source = self.randoms.iter().find_map(|random| log.source(random)).cloned();
+        }
+    }
+
     /// Looks for the secrets of this connection.
     pub fn look_up(&mut self, log: &KeyLog) {
         let random = self.client_hello.as_ref().map(|hello| &hello.what.random);
@@ -189,6 +209,12 @@ impl Facts {
         };
     }
 
+    /// How long the handshake took, in nanoseconds, if it was done and its beginning was captured.
+    pub fn duration(&self) -> Option<u64> {
+        let (hello, end) = self.client_hello.as_ref().zip(self.established)?;
+        end.last.time.measured_since(hello.span.first.time)
+    }
+
     /// The negotiated version, once the server has chosen it.
     pub fn version(&self) -> Option<Version> {
         self.server_hello.as_ref().map(|hello| hello.what.version)
@@ -199,14 +225,24 @@ impl Facts {
         self.client_hello.as_ref()?.what.server_name.as_deref()
     }
 
-    /// What is known of it in one line: `TLS 1.3, SNI example.org, ALPN http/1.1`. Bytes from the network may be
-    /// in it.
+    /// The name of the cipher suite that the server chose, or its number.
+    pub fn suite(&self) -> Option<Cow<'static, str>> {
+        let suite = self.server_hello.as_ref()?.what.suite;
+        Some(suite_name(suite).map_or_else(|| format!("{suite:#06x}").into(), Cow::Borrowed))
+    }
+
+    /// What is known of it in one line: `TLS 1.3, TLS_AES_128_GCM_SHA256, SNI example.org, ALPN http/1.1, decrypted with
+    /// keys.log`. Bytes from the network may be in it.
     pub fn in_words(&self) -> String {
         let mut words = match (self.version(), &self.client_hello) {
             (Some(version), _) => version.to_string(),
             (None, Some(hello)) => format!("TLS, up to {} offered", hello.what.highest_version()),
             (None, None) => "TLS".to_owned(),
         };
+        if let Some(suite) = self.suite() {
+            words.push_str(", ");
+            words.push_str(&suite);
+        }
         if let Some(name) = self.server_name() {
             words.push_str(", SNI ");
             words.push_str(&String::from_utf8_lossy(name));
@@ -215,6 +251,10 @@ impl Facts {
         if let Some(protocol) = chosen {
             words.push_str(", ALPN ");
             words.push_str(&String::from_utf8_lossy(protocol));
+        }
+        if let Some(source) = &self.key_source {
+            words.push_str(", decrypted with ");
+            words.push_str(source.name());
         }
         words
     }

@@ -331,6 +331,7 @@ impl Half {
             length: open.header.length,
             is_protected,
             is_data: false,
+            is_opened: false,
             span: open.span,
         };
         if open.is_sealed && !open.is_cut {

@@ -33,11 +33,36 @@ pub struct LoggedSecret {
     pub label: &'static str,
     /// The secret itself.
     pub secret: Vec<u8>,
+    /// Where it comes from.
+    pub source: KeySource,
+}
+
+/// Where secrets come from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum KeySource {
+    /// They are embedded in the capture.
+    #[default]
+    Capture,
+    /// A key log, with the name that it was given by.
+    File(Arc<str>),
+    /// A key log that is read while packets are captured.
+    Growing,
 }
 
 impl Drop for LoggedSecret {
     fn drop(&mut self) {
         wipe(&mut self.secret);
+    }
+}
+
+impl KeySource {
+    /// What people read: a file without its folder.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Capture => "secrets in the capture",
+            Self::Growing => "the key log",
+            Self::File(name) => name.rsplit(['/', '\\']).next().unwrap_or(name),
+        }
     }
 }
 
@@ -59,6 +84,15 @@ impl KeyLog {
         self.is_growing
     }
 
+    /// Adds secrets that are embedded in the capture, in the format of key logs: see [`KeyLog::add_from`].
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyLog::add_from`].
+    pub fn add(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+        self.add_from(&KeySource::Capture, text)
+    }
+
     /// Adds the secrets of a key log.
     ///
     /// Lines that cannot be parsed are skipped if others can: a log may be cut, or contain labels
@@ -67,7 +101,7 @@ impl KeyLog {
     /// # Errors
     ///
     /// When there are lines beside comments, and none of them is a secret.
-    pub fn add(&mut self, text: &[u8]) -> Result<(), KeyLogError> {
+    pub fn add_from(&mut self, source: &KeySource, text: &[u8]) -> Result<(), KeyLogError> {
         self.is_given = true;
         let mut understood = false;
         let mut first_bad = None;
@@ -77,7 +111,7 @@ impl KeyLog {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            if let Some((random, secret)) = secret(line) {
+            if let Some((random, secret)) = secret(line, source) {
                 understood = true;
                 let known = secrets.entry(random).or_default();
                 if known.iter().all(|it| it.label != secret.label) {
@@ -97,6 +131,11 @@ impl KeyLog {
     /// The secrets of the connection whose `ClientHello` has this random; empty if there are none.
     pub fn secrets(&self, client_random: &[u8; 32]) -> &[LoggedSecret] {
         self.secrets.get(client_random).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the secrets of that connection come from; the first of them, if there are several places.
+    pub fn source(&self, client_random: &[u8; 32]) -> Option<&KeySource> {
+        self.secrets(client_random).first().map(|secret| &secret.source)
     }
 
     /// Whether there is all that decrypting that connection needs.
@@ -185,12 +224,12 @@ impl fmt::Debug for LoggedSecret {
 }
 
 /// Reads `LABEL RANDOM SECRET`.
-fn secret(line: &[u8]) -> Option<([u8; 32], LoggedSecret)> {
+fn secret(line: &[u8], source: &KeySource) -> Option<([u8; 32], LoggedSecret)> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (label, random, secret) = (words.next()?, words.next()?, words.next()?);
     let label = LABELS.iter().find(|known| known.as_bytes() == label)?;
     let random = hex_array(random)?;
-    let secret = LoggedSecret { label, secret: hex(secret)? };
+    let secret = LoggedSecret { label, secret: hex(secret)?, source: source.clone() };
     let fits = (1..=MAX_SECRET).contains(&secret.secret.len()) && words.next().is_none();
     fits.then_some((random, secret))
 }

@@ -28,7 +28,7 @@ pub use certificate::{Certificate, CertificateName, MOST_NAMES};
 pub use cipher_suite::suite_name;
 pub use facts::{Facts, Foreign, Known, LastRecord, MOST_FOREIGN, Seen, SideFacts};
 pub use hello::{ClientHello, MOST_LISTED, ServerHello};
-pub use keylog::{KeyLog, KeyLogError, LoggedSecret};
+pub use keylog::{KeyLog, KeyLogError, KeySource, LoggedSecret};
 pub use plaintext::{Missing, PlainRecord};
 pub use record::{ContentType, begins_record, is_client_hello, may_begin_record};
 pub use session::{Observation, RecordSeen, SavedSession, Session, SessionEvent};

@@ -36,6 +36,15 @@ pub struct Session {
     decryptor: Decryptor,
     early: EarlyData,
     lost: PerDirection<LostRecords>,
+    /// The handshake after the first one that is under way.
+    renegotiation: Option<Renegotiation>,
+}
+
+/// A handshake that takes place inside an established session (RFC 5246 §7.4.1.1).
+#[derive(Debug, Default)]
+struct Renegotiation {
+    /// Who uses its keys by now.
+    has_changed: PerDirection<bool>,
 }
 
 /// What of a direction could not be decrypted since the last application data.
@@ -82,6 +91,8 @@ pub enum Observation<'a> {
     Alert(Alert, Span),
     /// The record that ends the handshake: both sides have finished.
     Established(Span),
+    /// A side begins a handshake inside an established session, or asks for one (TLS 1.2 and older).
+    Renegotiation(Span),
     /// A record is whole.
     Record(RecordSeen),
     /// A record does not open, though others did: it was damaged, altered or forged.
@@ -101,6 +112,7 @@ impl Observation<'_> {
             | Self::Certificate(_, span)
             | Self::Protocol(_, span)
             | Self::Refused(span)
+            | Self::Renegotiation(span)
             | Self::Alert(_, span)
             | Self::Established(span)
             | Self::Foreign(_, span) => span,
@@ -121,6 +133,8 @@ pub struct RecordSeen {
     pub is_protected: bool,
     /// Whether it must be application data, as far as is known.
     pub is_data: bool,
+    /// Whether it was decrypted.
+    pub is_opened: bool,
     /// Its position.
     pub span: Span,
 }
@@ -384,6 +398,7 @@ impl Session {
         log: &KeyLog,
         out: &mut impl FnMut(SessionEvent<'_>),
     ) {
+        self.renegotiate(direction, record, out);
         let is_modern = self.is_modern();
         if record.kind == ContentType::ChangeCipherSpec && !is_modern {
             self.sides.get_mut(direction).protect();
@@ -402,6 +417,35 @@ impl Session {
         self.progress.get_mut(direction).has_data |= is_data;
         see(out, Observation::Record(RecordSeen { is_data, ..record }));
         self.establish(record.span, out);
+    }
+
+    /// Reports the first record of a handshake inside an established session: its content may be hidden, but its
+    /// type is not.
+    fn renegotiate(
+        &mut self,
+        direction: Direction,
+        record: RecordSeen,
+        out: &mut impl FnMut(SessionEvent<'_>),
+    ) {
+        if self.is_modern() || !self.is_established {
+            return;
+        }
+        match (record.kind, &mut self.renegotiation) {
+            (ContentType::Handshake, None) => {
+                self.renegotiation = Some(Renegotiation::default());
+                see(out, Observation::Renegotiation(record.span));
+            }
+            (ContentType::ChangeCipherSpec, Some(under_way)) => {
+                *under_way.has_changed.get_mut(direction) = true;
+            }
+            // Both have finished it.
+            (ContentType::ApplicationData, Some(Renegotiation { has_changed }))
+                if has_changed.client && has_changed.server =>
+            {
+                self.renegotiation = None;
+            }
+            _ => {}
+        }
     }
 
     /// Reports that the handshake is over, once.

@@ -60,6 +60,8 @@ pub struct Symbols {
     pub open: &'static str,
     /// A connection that ended well.
     pub closed: &'static str,
+    /// A connection with TLS.
+    pub lock: &'static str,
     /// From client to server.
     pub to_server: &'static str,
     /// From server to client.
@@ -294,6 +296,7 @@ const UNICODE: Symbols = Symbols {
     shown: "▌",
     open: "●",
     closed: "○",
+    lock: "🔒",
     to_server: "→",
     to_client: "←",
     line: "─",
@@ -325,6 +328,7 @@ const ASCII: Symbols = Symbols {
     shown: "|",
     open: "o",
     closed: "-",
+    lock: "tls",
     to_server: ">",
     to_client: "<",
     line: "-",

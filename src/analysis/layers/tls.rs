@@ -141,7 +141,7 @@ impl<C: Carried> Tls<C> {
             left = session.step(direction, left, log, &mut |event| match event {
                 SessionEvent::Seen(seen) => {
                     if is_shown {
-                        tls_event(connection, direction, chunk.origin, &seen, context.sink);
+                        tls_event(connection, (direction, chunk.origin), &seen, log, context.sink);
                     }
                 }
                 SessionEvent::Data(direction, record) => {
@@ -152,7 +152,9 @@ impl<C: Carried> Tls<C> {
         if self.session.is_midstream()
             && let Some(random) = self.session.client_random()
         {
-            connection.tls.get_or_insert_default().add_random(random);
+            let tls = connection.tls.get_or_insert_default();
+            tls.add_random(random);
+            tls.note_source(log);
         }
         self.account(context);
         if self.session.is_settled() {
@@ -178,7 +180,7 @@ impl<C: Carried> Tls<C> {
             if let SessionEvent::Seen(seen) = event
                 && is_shown
             {
-                tls_event(connection, direction, gap.origin, &seen, context.sink);
+                tls_event(connection, (direction, gap.origin), &seen, log, context.sink);
             }
         });
         Next::Stay
@@ -421,7 +423,8 @@ pub(super) fn note_answer_in_tls<S: Sink>(
     let whole = Chunk { offset: start, bytes: beginning, origin: chunk.origin };
     Session::default().push(direction, whole, &KeyLog::default(), &mut |event| {
         if let SessionEvent::Seen(seen) = event {
-            tls_event(connection, direction, chunk.origin, &seen, context.sink);
+            let log = &context.options.keylog;
+            tls_event(connection, (direction, chunk.origin), &seen, log, context.sink);
         }
     });
 }
@@ -429,9 +432,9 @@ pub(super) fn note_answer_in_tls<S: Sink>(
 /// Remembers what was observed, and hands it on if it is worth an event.
 fn tls_event<S: Sink>(
     connection: &mut Connection,
-    direction: Direction,
-    now: Origin,
+    (direction, now): (Direction, Origin),
     seen: &Observation<'_>,
+    log: &KeyLog,
     sink: &mut S,
 ) {
     let tls = connection.tls.get_or_insert_default();
@@ -443,10 +446,16 @@ fn tls_event<S: Sink>(
         | Observation::Certificate(..)
         | Observation::Alert(..)
         | Observation::Established(_)
+        | Observation::Renegotiation(_)
         | Observation::Refused(_)
         | Observation::Lost => true,
     };
     tls.observe(direction, seen);
+    if let Observation::Record(record) = seen
+        && record.is_opened
+    {
+        tls.note_source(log);
+    }
     if is_shown {
         let event = ConnectionEvent::Tls(direction, seen);
         sink.event(&Event { origin: now, kind: EventKind::Connection(connection, event) });

@@ -42,9 +42,14 @@ pub(super) fn phase(connection: &Connection) -> Option<Phase> {
         duration(&mut text, took);
         let data = &tls.sides;
         let records = data.client.data.saturating_add(data.server.data);
-        if records > 0 {
-            let what = if tls.is_decrypted { "data, decrypted" } else { "encrypted data" };
-            write!(text, ", then {what}").ok();
+        if tls.renegotiations > 0 {
+            text.push_str(", renegotiated");
+        }
+        if let Some(source) = &tls.key_source {
+            text.push_str(", decrypted with ");
+            escape(source.name().as_bytes(), LONGEST_NAME, &mut text);
+        } else if records > 0 {
+            text.push_str(", then encrypted data");
         }
         // It came in a later phase.
         for (direction, alert) in alerts(tls, AlertPlace::Later) {
@@ -64,6 +69,9 @@ fn answer(tls: &Facts, text: &mut String, seen: &mut TlsExtent) {
     if let Some(hello) = &tls.server_hello {
         seen.add(hello.span.first, hello.span.last);
         write!(text, " → {}", hello.what.version).ok();
+        if let Some(suite) = tls.suite() {
+            write!(text, ", {suite}").ok();
+        }
         if let Some(protocol) = &hello.what.protocol {
             text.push_str(", ");
             escape(protocol, LONGEST_NAME, text);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::milliseconds;
 use super::proxies::{IntermediaryFields, StrayFields};
 use super::sockets::{ListeningFields, ProcessesFields};
 use crate::analysis::event::{Connection, ConnectionId, Ending, StartedBy, TcpState};
@@ -14,7 +15,7 @@ use crate::journal::{Note, Severities, Summary};
 use crate::stream::PerDirection;
 use crate::text::clock::Rfc3339;
 use crate::text::words::hex_digits;
-use crate::tls::{Facts, suite_name};
+use crate::tls::{Facts, KeySource};
 use crate::websocket::MessageCounts;
 
 /// A line with the file that it is about, where there are several.
@@ -136,30 +137,34 @@ pub(super) struct TlsFields<'a> {
     version: Option<String>,
     cipher: Option<Cow<'static, str>>,
     sni: Option<Cow<'a, str>>,
-    /// As chosen by the server, which TLS 1.3 hides.
+    /// As chosen by the server; in TLS 1.3 it is encrypted.
     alpn: Option<Cow<'a, str>>,
     alpn_offered: Vec<Cow<'a, str>>,
     /// Hexadecimal; key logs find secrets by it.
     client_random: Option<String>,
     /// Whether the handshake was done.
     established: bool,
-    /// The first unencrypted alert other than `close_notify`.
+    /// How long it took; null if it was not done, or its beginning was not captured.
+    duration_ms: Option<f64>,
+    /// How often another handshake began inside the session (TLS 1.2 and older).
+    renegotiations: u64,
+    /// The first alert other than `close_notify` that is not encrypted or was decrypted.
     alert: Option<&'static str>,
+    /// Whether records were decrypted.
+    decrypted: bool,
+    /// The key log that has the secrets; null if they are embedded in the capture, or nothing was decrypted.
+    key_log: Option<&'a str>,
 }
 
 impl<'a> TlsFields<'a> {
     pub(super) fn of(tls: &'a Facts) -> Self {
         let client = tls.client_hello.as_ref().map(|hello| &hello.what);
         let server = tls.server_hello.as_ref().map(|hello| &hello.what);
-        let cipher = |suite| match suite_name(suite) {
-            Some(name) => Cow::Borrowed(name),
-            None => Cow::Owned(format!("{suite:#06x}")),
-        };
         let alerts = [&tls.alerts.client, &tls.alerts.server];
         let first = alerts.into_iter().flatten().min_by_key(|alert| alert.span.last);
         Self {
             version: server.map(|hello| hello.version.to_string()),
-            cipher: server.map(|hello| cipher(hello.suite)),
+            cipher: tls.suite(),
             sni: tls.server_name().map(String::from_utf8_lossy),
             alpn: server.and_then(|hello| hello.protocol.as_deref()).map(String::from_utf8_lossy),
             alpn_offered: client
@@ -169,7 +174,15 @@ impl<'a> TlsFields<'a> {
                 .collect(),
             client_random: client.map(|hello| hex_digits(&hello.random)),
             established: tls.established.is_some(),
+            duration_ms: tls.duration().and_then(milliseconds),
+            renegotiations: tls.renegotiations,
             alert: first.map(|alert| alert.what.name().unwrap_or("unknown")),
+            decrypted: tls.key_source.is_some(),
+            key_log: match &tls.key_source {
+                Some(KeySource::File(name)) => Some(name),
+                Some(source @ KeySource::Growing) => Some(source.name()),
+                Some(KeySource::Capture) | None => None,
+            },
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::analysis::event::Connection;
 use crate::describe::tls::{TlsTone, TlsWords, tls_step};
 use crate::stream::{Direction, Origin};
 use crate::text::role::Role;
-use crate::tls::Observation;
+use crate::tls::{Facts, Observation};
 
 impl<W: Write> Text<W> {
     /// What TLS shows of itself.
@@ -19,23 +19,26 @@ impl<W: Write> Text<W> {
         direction: Option<Direction>,
         seen: &Observation<'_>,
     ) {
-        let (after, direction) = match seen {
-            Observation::Established(span) => {
+        let (after, session, direction) = match seen {
+            Observation::Established(_) => {
                 let tls = connection.tls.as_deref();
-                let hello = tls.and_then(|tls| tls.client_hello.as_ref());
-                (hello.and_then(|hello| span.last.time.measured_since(hello.span.first.time)), None)
+                let session = tls.map(Facts::in_words).unwrap_or_default();
+                (tls.and_then(Facts::duration), session, None)
             }
             Observation::ClientHello(..)
             | Observation::ServerHello(..)
             | Observation::Certificate(..)
             | Observation::Alert(..)
+            | Observation::Renegotiation(_)
             | Observation::Refused(_)
             | Observation::Protocol(..)
             | Observation::Record(_)
             | Observation::Foreign(..)
-            | Observation::Lost => (None, direction),
+            | Observation::Lost => (None, String::new(), direction),
         };
-        let Some(TlsWords { name, details, tone }) = tls_step(seen, after) else { return };
+        let Some(TlsWords { name, details, tone }) = tls_step(seen, after, &session) else {
+            return;
+        };
         let (mark, role) = match tone {
             TlsTone::Client => (" ", Role::Client),
             TlsTone::Server => (" ", Role::Server),

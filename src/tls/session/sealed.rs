@@ -45,6 +45,7 @@ impl Session {
                     self.progress.get_mut(direction).is_finished = true;
                     self.progress.get_mut(direction).has_data |= is_data;
                 }
+                self.renegotiate(direction, record, out);
                 let is_first = is_data && !self.lost.get(direction).has_data;
                 let before = is_first.then(|| {
                     let decryptor = self.decryptor.rewound(direction);
@@ -53,7 +54,7 @@ impl Session {
                 let sealed = SealedRecord { record, body, before };
                 let body = self.opened(direction, (opened, stage, skipped), sealed, log, out);
                 self.sides.get_mut(direction).recycle(body);
-                see(out, Observation::Record(RecordSeen { is_data, ..record }));
+                see(out, Observation::Record(RecordSeen { is_data, is_opened: true, ..record }));
                 self.establish(record.span, out);
             }
             Opening::Refused => {

@@ -49,6 +49,9 @@ fn feed(session: &mut Session, said: &[(Direction, Vec<u8>)], size: usize) -> Ve
                     Observation::Established(span) => {
                         seen.push(format!("established in {}", span.last.packet));
                     }
+                    Observation::Renegotiation(span) => {
+                        seen.push(format!("renegotiation in {}", span.first.packet));
+                    }
                     Observation::Record(record) if record.is_data => {
                         seen.push(format!("data of {}", record.length));
                     }
@@ -76,6 +79,12 @@ const ROWS: &[SessionRow] = &[
         (C, hello()), (S, flight(GOOD)), (C, finished()), (S, finished()), (C, sealed(300)), (S, sealed(200)),
     ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.2", "Certificate CN=example.org", "established in 4",
         "data of 300", "data of 200"]),
+    ("TLS 1.2, renegotiated twice before the answer", || vec![
+        (C, hello()), (S, flight(GOOD)), (C, finished()), (S, finished()), (C, sealed(300)),
+        (S, record(22, &[0xee; 24])), (C, record(22, &[0xee; 90])), (S, record(22, &[0xee; 90])), (C, finished()),
+        (S, finished()), (C, sealed(10)), (C, record(22, &[0xee; 90])), (S, sealed(200)),
+    ], &["ClientHello TLS 1.3 at 5", "ServerHello TLS 1.2", "Certificate CN=example.org", "established in 4",
+        "data of 300", "renegotiation in 6", "data of 10", "renegotiation in 12", "data of 200"]),
     ("TLS 1.3", || vec![
         (C, hello()), (S, [server_hello(0x0304), record(20, &[1]), sealed(900)].concat()),
         (C, [record(20, &[1]), sealed(53)].concat()), (S, sealed(250)), (C, sealed(300)), (S, sealed(200)),

@@ -64,7 +64,8 @@ fn about(page: &mut Page, connection: &ConnectionRow) {
         page.entry("path", LABELS, Role::Text, &safe(path.as_bytes(), LONGEST));
     }
     if let Some(tls) = &connection.tls {
-        page.entry("TLS", LABELS, Role::Text, &safe(tls.as_bytes(), LONGEST));
+        let text = format!("{} {}", page.symbols().lock, safe(tls.as_bytes(), LONGEST));
+        page.entry("TLS", LABELS, Role::Text, &text);
     }
     if let Some(name) = &connection.subprotocol {
         page.entry("subprotocol", LABELS, Role::Text, &safe(name.as_bytes(), LONGEST));

@@ -229,6 +229,7 @@ pub(super) fn name(row: &Row) -> String {
             TlsStep::Alert(_) => "TLS alert",
             TlsStep::Established => "TLS established",
             TlsStep::Foreign => "No TLS",
+            TlsStep::Renegotiation => "TLS renegotiation",
             TlsStep::Refused => "TLS record that does not open",
         },
         RowKind::Gap => "Gap",
@@ -285,7 +286,7 @@ fn meaning(timeline: &Timeline, row: &Row) -> Option<String> {
         }
         RowKind::Tls(_) => {
             let tls = timeline.tls_of(row)?;
-            let words = tls_step(&tls.seen, tls.duration)?;
+            let words = tls_step(&tls.seen, tls.duration, tls.session)?;
             let mut text = words.name;
             escape(&words.details, usize::MAX, &mut text);
             text

@@ -130,8 +130,10 @@ fn cell(column: Column, width: usize, it: &ConnectionRow, theme: Theme) -> Span<
             Span::styled(pane::left(&text, width), theme.style(Role::Server))
         }
         Column::Path => {
-            let text = it.path.as_deref().or(it.tls.as_deref());
-            Span::raw(pane::left(text.unwrap_or("-"), width))
+            let text = it.path.as_deref().or(it.tls.as_deref()).unwrap_or("-");
+            let lock = theme.symbols().lock;
+            let locked = it.tls.as_ref().map(|_| format!("{lock} {text}"));
+            Span::raw(pane::left(locked.as_deref().unwrap_or(text), width))
         }
         Column::Protocol => Span::raw(pane::left(it.subprotocol.as_deref().unwrap_or("-"), width)),
         Column::State => {

@@ -272,7 +272,7 @@ pub(in crate::tui) fn proxy_words(timeline: &Timeline, row: &Row) -> Option<Prox
 /// A step of TLS in the words of printed lines.
 fn tls_words(timeline: &Timeline, row: &Row) -> Option<TlsWords> {
     let tls = timeline.tls_of(row)?;
-    tls_step(&tls.seen, tls.duration)
+    tls_step(&tls.seen, tls.duration, tls.session)
 }
 
 fn tls_label(step: TlsStep) -> &'static str {
@@ -284,6 +284,7 @@ fn tls_label(step: TlsStep) -> &'static str {
         TlsStep::Alert(_) => "alert",
         TlsStep::Established => "TLS",
         TlsStep::Foreign => "no TLS",
+        TlsStep::Renegotiation => "renegotiation",
         TlsStep::Refused => "unopened",
     }
 }

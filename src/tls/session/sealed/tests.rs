@@ -57,6 +57,7 @@ fn see(event: SessionEvent<'_>, seen: &mut Seen) {
             Observation::Alert(alert, _) => Some(alert.to_string()),
             Observation::Established(_) => Some("established".to_owned()),
             Observation::Refused(span) => Some(format!("refused {}", span.start)),
+            Observation::Renegotiation(_) => Some("renegotiation".to_owned()),
             Observation::ClientHello(..)
             | Observation::ServerHello(..)
             | Observation::Record(_)
