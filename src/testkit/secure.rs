@@ -60,6 +60,7 @@ pub(crate) const CLIENT_RANDOM: &str =
 /// The random of the `ServerHello` of all sessions.
 const SERVER_RANDOM: [u8; 32] = [7; 32];
 
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const DATA: u8 = 23;
 const FINISHED: u8 = 20;
@@ -99,6 +100,11 @@ impl TestSession {
 
     /// The handshake, in turns.
     pub(crate) fn handshake(&mut self) -> Vec<(Direction, Vec<u8>)> {
+        self.handshake_with(&[])
+    }
+
+    /// The same with a message of the server, such as its certificate; hidden in TLS 1.3 only.
+    pub(crate) fn handshake_with(&mut self, message: &[u8]) -> Vec<(Direction, Vec<u8>)> {
         let hello = (C, client_hello(&[0x0304, 0x0303], Some("example.org")));
         let finished = [&[FINISHED, 0, 0, 32][..], &[0xab; 32]].concat();
         if !self.is_modern() {
@@ -110,13 +116,32 @@ impl TestSession {
             }
             return turns;
         }
-        self.secrets = PerDirection { client: self.secret(1), server: self.secret(2) };
-        let flight = [&[8, 0, 0, 2, 0, 0][..], &finished].concat();
-        let server = [self.server_hello(), record(20, &[1]), self.seal(S, HANDSHAKE, &flight)];
+        let server = self.modern_flight(message);
         let client = [record(20, &[1]), self.seal(C, HANDSHAKE, &finished)];
         self.secrets = PerDirection { client: self.secret(3), server: self.secret(4) };
         self.sequences = PerDirection::default();
-        vec![hello, (S, server.concat()), (C, client.concat())]
+        vec![hello, (S, server), (C, client.concat())]
+    }
+
+    /// A handshake of TLS 1.3 that the client gives up with an alert, in turns.
+    pub(crate) fn refused(&mut self, message: &[u8], alert: u8) -> Vec<(Direction, Vec<u8>)> {
+        let hello = (C, client_hello(&[0x0304, 0x0303], Some("example.org")));
+        let server = self.modern_flight(message);
+        let client = [record(20, &[1]), self.alert(C, alert)].concat();
+        vec![hello, (S, server), (C, client)]
+    }
+
+    /// An encrypted alert.
+    pub(crate) fn alert(&mut self, direction: Direction, description: u8) -> Vec<u8> {
+        self.seal(direction, ALERT, &[2, description])
+    }
+
+    /// What a server of TLS 1.3 answers to the `ClientHello`.
+    fn modern_flight(&mut self, message: &[u8]) -> Vec<u8> {
+        self.secrets = PerDirection { client: self.secret(1), server: self.secret(2) };
+        let finished = [&[FINISHED, 0, 0, 32][..], &[0xab; 32]].concat();
+        let flight = [&[8, 0, 0, 2, 0, 0][..], message, &finished].concat();
+        [self.server_hello(), record(20, &[1]), self.seal(S, HANDSHAKE, &flight)].concat()
     }
 
     /// A record of application data.

@@ -126,6 +126,13 @@ pub(crate) fn chain(certificates: &[&str]) -> Vec<u8> {
     [&[0][..], &length16(&list), &list].concat()
 }
 
+/// A Certificate message of TLS 1.3, with this certificate.
+pub(crate) fn modern_certificate(certificate: &str) -> Vec<u8> {
+    let der = STANDARD.decode(certificate).unwrap();
+    let entry = [&[0][..], &length16(&der), &der, &[0, 0]].concat();
+    message(11, &[&[0, 0][..], &length16(&entry), &entry].concat())
+}
+
 /// `ChangeCipherSpec` and an encrypted Finished of TLS 1.2.
 pub(crate) fn finished() -> Vec<u8> {
     [record(20, &[1]), record(22, &[0xee; 40])].concat()

@@ -1,7 +1,8 @@
-//! Certificates that are not encrypted, and old versions (TLS-04, TLS-07).
+//! Certificates that are not encrypted or were decrypted, and old versions (TLS-04, TLS-07).
 
-use crate::analysis::event::{Connection, ConnectionEvent};
+use crate::analysis::event::{Connection, ConnectionEvent, Ending};
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
@@ -22,8 +23,9 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         explanation: "Clients that verify certificates refuse this one. Its validity period is \
             compared with the time of its packet, its names with the name that the client \
             requested (SNI). A self-signed certificate is reported only if the client did not \
-            continue: it may be configured to trust it. Certificates are visible in TLS 1.2 and \
-            older only; TLS 1.3 encrypts them.",
+            continue: it may be configured to trust it. TLS 1.3 encrypts certificates: they are \
+            compared if the connection is decrypted (--keylog); if it is not, TLS-08 reports \
+            clients that leave.",
         remedy: "Renew an expired certificate, and find out why it was not renewed automatically \
             (certbot renew, and a reload of the server). Put every name and address that clients \
             use into subjectAltName; the common name does not count. For development, mkcert \
@@ -35,18 +37,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         checks: &[Check::End(|context, violations| {
             let Some(tls) = context.connection.tls.as_deref() else { return };
             let Some(certificate) = &tls.certificate else { return };
-            let is_refused = failure(context).is_some() && !is_accepted(tls);
-            let troubles = [
-                is_refused.then(|| self_signed(&certificate.what)).flatten(),
-                times(certificate),
-                names(context.connection, tls, &certificate.what).filter(|_| {
-                    // Without a name, only the client's leaving says that the address was meant.
-                    // Clients that continued may be of those that look at the common name.
-                    is_refused
-                        || tls.server_name().is_some_and(|name| !is_common(&certificate.what, name))
-                }),
-            ];
-            let troubles: Vec<String> = troubles.into_iter().flatten().collect();
+            let troubles = troubles(context, tls, certificate);
             if !troubles.is_empty() {
                 violations
                     .add(troubles.join("; "))
@@ -95,6 +86,25 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         })],
     },
 ];
+
+/// What is wrong with the certificate of a server.
+pub(super) fn troubles(
+    context: &RuleContext<'_, Ending>,
+    tls: &Facts,
+    certificate: &Seen<Certificate>,
+) -> Vec<String> {
+    let is_refused = failure(context).is_some() && !is_accepted(tls);
+    let troubles = [
+        is_refused.then(|| self_signed(&certificate.what)).flatten(),
+        times(certificate),
+        names(context.connection, tls, &certificate.what).filter(|_| {
+            // Without a name, only the client's leaving says that the address was meant. Clients that continued
+            // may be of those that look at the common name.
+            is_refused || tls.server_name().is_some_and(|name| !is_common(&certificate.what, name))
+        }),
+    ];
+    troubles.into_iter().flatten().collect()
+}
 
 fn self_signed(certificate: &Certificate) -> Option<String> {
     certificate.is_self_signed.then(|| {
@@ -160,10 +170,13 @@ const NAMES_SHOWN: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
+    use crate::testkit::frame::{masked, plain};
+    use crate::testkit::head;
+    use crate::testkit::secure::TestSession;
     use crate::testkit::tls::{
-        EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello, sealed,
-        server_hello,
+        EARLY, GOOD, NAMELESS, OLD, OTHER, OWN, client_hello, finished, flight, hello,
+        modern_certificate, sealed, server_hello,
     };
     use crate::testkit::traffic::TestTraffic;
 
@@ -180,6 +193,34 @@ mod tests {
     /// The client leaves when it has the certificate.
     fn refuses<'a>(s: &'a mut TestTraffic, certificate: &str) -> &'a mut TestTraffic {
         s.open().client(&hello()).server(&flight(certificate)).end(Side::Client)
+    }
+
+    /// A session of TLS 1.3 whose secrets are known.
+    fn session(s: &mut Scenario) -> TestSession {
+        let session = TestSession::new((0x1301, false));
+        s.options.keylog.add(session.key_log().as_bytes()).unwrap();
+        session
+    }
+
+    fn plays(s: &mut Scenario, turns: Vec<(Direction, Vec<u8>)>) -> &mut TestTraffic {
+        s.open();
+        for (direction, bytes) in turns {
+            s.segment(direction, &bytes);
+        }
+        s
+    }
+
+    /// A WebSocket inside TLS 1.3, in which the server shows a certificate.
+    fn speaks_inside<'a>(s: &'a mut Scenario, certificate: &str) -> &'a mut TestTraffic {
+        let mut session = session(s);
+        let turns = session.handshake_with(&modern_certificate(certificate));
+        plays(s, turns);
+        let key = "00001freshkeyofatestXA==";
+        s.client(&session.data(Direction::ClientToServer, &head::request(key, "")));
+        s.server(&session.data(Direction::ServerToClient, &head::response(key, "")));
+        s.client(&session.data(Direction::ClientToServer, &masked(0x88, b"\x03\xe8")));
+        s.server(&session.data(Direction::ServerToClient, &plain(0x88, b"\x03\xe8")));
+        s.end(Side::Server)
     }
 
     #[rustfmt::skip]
@@ -201,6 +242,14 @@ mod tests {
         }},
         RuleCase { name: "no name, and none for the address", near: &[], fires: &["TLS-04 server", "TLS-08"], play: |s| {
             s.open().client(&client_hello(&[], None)).server(&flight(OLD)).end(Side::Client);
+        }},
+        RuleCase { name: "decrypted, and good", near: &["TLS-04"], fires: &[], play: |s| { speaks_inside(s, GOOD); } },
+        RuleCase { name: "decrypted, and expired", near: &[], fires: &["TLS-04 server"], play: |s| { speaks_inside(s, OLD); } },
+        RuleCase { name: "decrypted, for other names", near: &[], fires: &["TLS-04 server"], play: |s| { speaks_inside(s, OTHER); } },
+        RuleCase { name: "decrypted, self-signed, and refused", near: &["TLS-08"], fires: &["TLS-03", "TLS-04 server"], play: |s| {
+            let mut session = session(s);
+            let turns = session.refused(&modern_certificate(OWN), 48);
+            plays(s, turns).end(Side::Client);
         }},
         RuleCase { name: "an old server", near: &[], fires: &["TLS-07 server"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0301));

@@ -49,8 +49,8 @@ pub(super) fn failure<'a>(context: &RuleContext<'a, Ending>) -> Option<TlsFailur
     {
         return Some(TlsFailure::Foreign(foreign));
     }
-    if tls.established.is_none()
-        && let Some((direction, alert)) = first_alert(tls)
+    if let Some((direction, alert)) = first_alert(tls)
+        && (tls.established.is_none() || refuses(tls, direction, alert.what))
     {
         return Some(TlsFailure::Alert(direction, alert));
     }
@@ -64,6 +64,12 @@ pub(super) fn failure<'a>(context: &RuleContext<'a, Ending>) -> Option<TlsFailur
 fn first_alert(tls: &Facts) -> Option<(Direction, &Seen<Alert>)> {
     let of = |direction| tls.alerts.get(direction).as_ref().map(|alert| (direction, alert));
     Direction::BOTH.into_iter().filter_map(of).min_by_key(|(_, alert)| alert.span.last)
+}
+
+/// Whether an alert after the handshake, which was decrypted, refuses what the other side showed in it: in TLS 1.3
+/// the handshake is over for the client before the server has its certificate.
+fn refuses(tls: &Facts, direction: Direction, alert: Alert) -> bool {
+    tls.sides.get(direction).data == 0 && alert.is_about_identity()
 }
 
 fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilence> {
@@ -85,6 +91,10 @@ fn silence(context: &RuleContext<'_, Ending>, tls: &Facts) -> Option<ServerSilen
 /// In TLS 1.3, a server reads the client's certificate, or that it has none, when the handshake is done for
 /// the client.
 fn hidden_alert<'a>(context: &RuleContext<'a, Ending>, tls: &Facts) -> Option<TlsFailure<'a>> {
+    if tls.key_source.is_some() {
+        // What it is was seen.
+        return None;
+    }
     let (established, last) = tls.established.zip(tls.sides.server.last)?;
     let (_, at) = context.state.ended?;
     let after = last.span.last.time.waited_since(established.last.time);

@@ -1,14 +1,17 @@
 //! Handshakes that one side gave up (TLS-03, TLS-08).
 
+use crate::analysis::event::Ending;
 use crate::findings::engine::cause::Cause;
+use crate::findings::engine::context::RuleContext;
 use crate::findings::engine::rule::{AppliesTo, Example, Rule};
 use crate::findings::engine::severity::Severity;
 use crate::findings::engine::trigger::Check;
 use crate::findings::rules::handshake::fields_read::shown;
+use crate::findings::rules::tls::certificate::troubles;
 use crate::findings::rules::tls::failure::{TlsFailure, failure};
 use crate::findings::words::{duration, packets_in_words};
 use crate::stream::{Direction, Side, Span};
-use crate::tls::{Alert, Facts, alert as alerts};
+use crate::tls::{Alert, Certificate, Facts, alert as alerts};
 
 /// TLS-03 and TLS-08.
 pub(in crate::findings) const RULES: &[Rule] = &[
@@ -71,7 +74,7 @@ pub(in crate::findings) const RULES: &[Rule] = &[
         explanation: "The client had received the server's certificate, and ended the connection \
             without sending a request. Clients that check the certificate after the handshake \
             behave like this (node does), and in TLS 1.3 an alert is encrypted and cannot be \
-            seen. Usually they refuse the certificate: it is self-signed, expired, or for another \
+            seen without the secrets of the connection. Usually they refuse the certificate: it is self-signed, expired, or for another \
             name. A health check that only opens TLS looks the same.",
         remedy: "Look at the error that the client reports. Make it trust the authority that \
             signed the certificate (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, --cacert, the system's \
@@ -90,7 +93,11 @@ pub(in crate::findings) const RULES: &[Rule] = &[
                     duration(left.after)
                 )
             };
-            let alerted = if tls.ends_with_hidden_alert(Direction::ClientToServer) {
+            let alerted = if tls.goodbyes.client {
+                "; it said goodbye (close_notify)"
+            } else if tls.key_source.is_none()
+                && tls.ends_with_hidden_alert(Direction::ClientToServer)
+            {
                 "; its last record has the length of an encrypted alert"
             } else {
                 ""
@@ -98,9 +105,10 @@ pub(in crate::findings) const RULES: &[Rule] = &[
             let offset = context.connection.bytes.client;
             let evidence = format!(
                 "the client left {when} (packet {}) without sending a request: it probably \
-                 refused the certificate{}{alerted}",
+                 refused the certificate{}{alerted}{}",
                 left.at.packet,
                 certificate_in_words(tls),
+                why_refused(context, tls),
             );
             violations.add(evidence).direction(Direction::ClientToServer).span(Span {
                 start: offset,
@@ -120,15 +128,49 @@ fn certificate_in_words(tls: &Facts) -> String {
     format!(" of {} ({kind}{})", packets_in_words(certificate.span), shown(what.subject.as_bytes()))
 }
 
+/// Why a client may have refused a certificate, unless something is wrong with it that TLS-04 reports.
+fn why_refused(context: &RuleContext<'_, Ending>, tls: &Facts) -> String {
+    let Some(certificate) = &tls.certificate else {
+        return "; TLS 1.3 encrypts the certificate: with the secrets of the connection (--keylog), its \
+            names and times are checked"
+            .to_owned();
+    };
+    if !troubles(context, tls, certificate).is_empty() {
+        return String::new();
+    }
+    let what = &certificate.what;
+    format!(
+        "; its names and times are right, so the client may not know its issuer ({}){}",
+        shown(what.issuer.as_bytes()),
+        chain_in_words(what)
+    )
+}
+
+/// What a server sent besides its certificate.
+fn chain_in_words(certificate: &Certificate) -> String {
+    match certificate.chain {
+        _ if certificate.is_self_signed => String::new(),
+        0 | 1 => ", whose own certificate the server did not send".to_owned(),
+        chain => format!("; the server sent a chain of {chain} certificates"),
+    }
+}
+
 /// What an alert means to people.
 fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
     match (alert.description, direction) {
         (alerts::UNKNOWN_CA, Direction::ClientToServer) => {
-            let issuer = tls.certificate.as_ref().map_or_else(String::new, |certificate| {
-                format!(" ({})", shown(certificate.what.issuer.as_bytes()))
-            });
-            format!("it does not know the authority that signed the server's certificate{issuer}, \
-                or the server did not send the intermediate certificates")
+            let authority = "it does not know the authority that signed the server's certificate";
+            let certificate = tls.certificate.as_ref().map(|certificate| &certificate.what);
+            match certificate {
+                Some(what) => format!(
+                    "{authority} ({}){}",
+                    shown(what.issuer.as_bytes()),
+                    chain_in_words(what)
+                ),
+                None => {
+                    format!("{authority}, or the server did not send the intermediate certificates")
+                }
+            }
         }
         (alerts::PROTOCOL_VERSION, Direction::ServerToClient) => {
             let highest = tls.client_hello.as_ref().map(|hello| hello.what.highest_version());
@@ -174,12 +216,48 @@ fn meaning(direction: Direction, alert: Alert, tls: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::{RuleCase, check};
+    use crate::findings::fixture::{RuleCase, Scenario, check};
     use crate::stream::Direction::{ClientToServer, ServerToClient};
+    use crate::testkit::head;
     use crate::testkit::packet::{ACK, FIN};
+    use crate::testkit::secure::TestSession;
     use crate::testkit::tls::{
-        GOOD, alert, finished, flight, hello, record, resuming_hello, sealed, server_hello,
+        GOOD, alert, finished, flight, hello, modern_certificate, record, resuming_hello, sealed,
+        server_hello,
     };
+
+    /// A handshake of TLS 1.3 whose secrets are known, with a good certificate.
+    fn shakes_hands(s: &mut Scenario) -> TestSession {
+        let mut session = TestSession::new((0x1301, false));
+        s.options.keylog.add(session.key_log().as_bytes()).unwrap();
+        s.open();
+        for (direction, bytes) in session.handshake_with(&modern_certificate(GOOD)) {
+            s.segment(direction, &bytes);
+        }
+        session
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_refusal_says_what_is_known_of_the_certificate() {
+        type Row = (&'static str, fn(&mut Scenario), &'static str);
+        let rows: [Row; 3] = [
+            ("decrypted", |s| { let mut session = shakes_hands(s); s.client(&session.alert(ClientToServer, 0)).end(Side::Client); },
+                "its names and times are right"),
+            ("hidden", |s| { s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900)).client(&sealed(53)).end(Side::Client); },
+                "TLS 1.3 encrypts the certificate"),
+            ("in the clear", |s| { s.open().client(&hello()).server(&flight(GOOD)).end(Side::Client); },
+                "the client may not know its issuer (\"CN=Test CA\"), whose own certificate the server did not send"),
+        ];
+        for (name, play, expected) in rows {
+            let mut scenario = Scenario::new();
+            play(&mut scenario);
+            let judged = scenario.judge(&crate::findings::Reading::default());
+            let finding = judged.list.iter().find(|finding| finding.rule.id == "TLS-08");
+            let evidence = &finding.unwrap().evidence;
+            assert!(evidence.contains(expected), "{name}: {evidence}");
+        }
+    }
 
     #[rustfmt::skip]
     const CASES: &[RuleCase] = &[
@@ -192,6 +270,20 @@ mod tests {
         RuleCase { name: "a server that wants a certificate, in TLS 1.3", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
             s.open().client(&hello()).server(&server_hello(0x0304)).server(&sealed(900))
                 .client(&sealed(25)).client(&sealed(53)).client(&sealed(300)).server(&sealed(19)).end(Side::Server);
+        }},
+        RuleCase { name: "a server that wants a certificate, decrypted", near: &["TLS-08"], fires: &["TLS-03"], play: |s| {
+            let mut session = shakes_hands(s);
+            s.client(&session.data(ClientToServer, &head::request("00001freshkeyofatestXA==", "")));
+            s.server(&session.alert(ServerToClient, 116)).end(Side::Server);
+        }},
+        RuleCase { name: "a goodbye, decrypted, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
+            let mut session = shakes_hands(s);
+            s.client(&session.alert(ClientToServer, 0)).end(Side::Client);
+        }},
+        RuleCase { name: "a damaged record after the handshake", near: &["TLS-03", "TLS-08"], fires: &[], play: |s| {
+            let mut session = shakes_hands(s);
+            s.client(&session.data(ClientToServer, &head::request("00001freshkeyofatestXA==", "")));
+            s.server(&session.alert(ServerToClient, 20)).end(Side::Server);
         }},
         RuleCase { name: "goodbyes of TLS 1.2, without a request", near: &["TLS-03"], fires: &["TLS-08"], play: |s| {
             s.open().client(&hello()).server(&flight(GOOD)).client(&finished()).server(&finished())
