@@ -114,6 +114,64 @@ fn secrets_that_a_capture_brings_along_are_used() {
 }
 
 #[test]
+fn a_key_log_in_the_environment_is_mentioned_and_not_used() {
+    let run = |named: Option<&str>, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        match named {
+            Some(path) => command.env("SSLKEYLOGFILE", path),
+            None => command.env_remove("SSLKEYLOGFILE"),
+        };
+        let output = command.output().unwrap();
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    for command in [&["check"][..], &["print", "--format", "ndjson"], &["stats"], &["diagnose"]] {
+        let plain = [command, &[CAPTURE]].concat();
+        let (quiet, silence) = run(None, &plain);
+        let (output, said) = run(Some(KEYS), &plain);
+        assert_eq!((quiet == output, silence.as_str()), (true, ""), "{command:?}");
+        assert!(said.contains("SSLKEYLOGFILE names samples/wss.keys"), "{command:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{command:?}: {said}");
+        let (_, said) = run(Some(KEYS), &[&plain[..], &["--keylog", KEYS]].concat());
+        assert_eq!(said, "", "{command:?}: it is used");
+    }
+    let (_, said) = run(Some(KEYS), &["check", "samples/echo.pcap"]);
+    assert_eq!(said, "", "nothing is encrypted");
+    let (_, said) = run(Some(KEYS), &["stats", CAPTURE, CAPTURE]);
+    assert!(said.lines().count() <= 1, "once is enough: {said}");
+}
+
+#[test]
+fn what_decrypts_a_connection_is_named() {
+    let words = |arguments: &[&str]| {
+        String::from_utf8(wslens(&[&["print"], arguments].concat()).stdout).unwrap()
+    };
+    let fields = |arguments: &[&str]| -> Value {
+        let text = words(&[&["--format", "ndjson"], arguments].concat());
+        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["type"] == "connection").unwrap()["tls"].take()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("with-secrets.pcapng");
+    let embedded = path.to_str().unwrap();
+    assert!(wslens(&["keys", "inject", CAPTURE, KEYS, "-o", embedded]).status.success());
+    let rows: [(&[&str], &str, Value, Value); 3] = [
+        (&[CAPTURE], "", false.into(), Value::Null),
+        (&[CAPTURE, "--keylog", KEYS], ", decrypted with wss.keys", true.into(), KEYS.into()),
+        (&[embedded], ", decrypted with secrets in the capture", true.into(), Value::Null),
+    ];
+    for (arguments, expected, decrypted, key_log) in rows {
+        let text = words(arguments);
+        let line = text.lines().find(|line| line.contains("TLS established")).unwrap();
+        assert!(line.contains("TLS 1.3, TLS_") && line.ends_with(expected), "{line}");
+        assert_eq!(line.contains("decrypted"), !expected.is_empty(), "{line}");
+        let tls = fields(arguments);
+        assert_eq!((&tls["decrypted"], &tls["key_log"]), (&decrypted, &key_log), "{tls}");
+        assert!(tls["duration_ms"].as_f64().is_some_and(|took| took > 0.0), "{tls}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_a_key_log_is_one_line_and_a_failure() {
     let rows = [
         (

@@ -1,12 +1,13 @@
 //! The loop that every subcommand about a capture runs: packets in, a report out.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::capture::{OpenedCapture, SourceKind, absent_connection};
 use super::progress::{ProgressIndicator, Scrolling};
-use super::{ExitStatus, Remark, signals};
+use super::{ExitStatus, Remark, hint, signals};
 use crate::capture::{Packet, PacketSource, SkippedBlock, SkippedBlocks};
 use crate::findings::Reading;
 use crate::journal::Hindsight;
@@ -54,8 +55,16 @@ pub(super) fn drive<R: Report>(
         files: opened.source.files(),
         last_evicted: None,
     };
+    let is_given = pipeline.keylog().is_given();
     let summary = pipeline.finish(&reading, report);
     report.finish(&summary)?;
+    if summary.encrypted > 0
+        && !is_given
+        && let Some(hint) = hint::about_secrets()
+    {
+        // Nothing can be done if standard error is gone.
+        writeln!(io::stderr(), "wslens: {hint}").ok();
+    }
     let name = opened.source.name();
     let absent = absent_connection(&opened.wanted, summary.totals.connections, name);
     match (failure, absent) {
@@ -94,7 +103,7 @@ enum StopReason {
     /// The capture cannot be read any further.
     Capture(crate::capture::Error),
     /// The report cannot be written any further.
-    Output(std::io::Error),
+    Output(io::Error),
 }
 
 fn read<R: Report>(
@@ -152,7 +161,7 @@ fn follow_key_logs<R: Report>(
     opened: &mut OpenedCapture,
     pipeline: &mut Pipeline,
     report: &mut R,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let OpenedCapture { keylogs, source, .. } = opened;
     keylogs.follow(source.as_ref(), |lines| {
         let awaits = pipeline.learn_key_log(lines, report);

@@ -12,6 +12,7 @@ mod failures;
 mod filter;
 mod glob;
 mod help;
+mod hint;
 mod input;
 mod interfaces;
 mod jobs;

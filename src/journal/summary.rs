@@ -4,7 +4,7 @@ use super::explained::ExplainedCounts;
 use super::found_on::FoundOnConnections;
 use super::severities::Severities;
 use crate::analysis::Totals;
-use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature};
+use crate::analysis::event::{CaptureEvent, Connection, ConnectionEvent, Nature, Transport};
 use crate::capture::{FilePackets, LinkType};
 use crate::decode::link_type_name;
 use crate::findings::{CaptureMemory, Reading, RelatedConnections, Revision, Severity};
@@ -18,6 +18,8 @@ pub struct Summary {
     pub totals: Totals,
     /// Connections that were a WebSocket when they ended.
     pub websockets: u64,
+    /// Connections inside whose TLS nothing could be read.
+    pub encrypted: u64,
     /// WebSocket frames.
     pub frames: u64,
     /// WebSocket messages and control frames.
@@ -129,6 +131,7 @@ pub(super) struct Tally {
     pub(super) frames: u64,
     pub(super) messages: MessageCounts,
     websockets: u64,
+    encrypted: u64,
     found: Severities,
     pub(super) found_on: FoundOnConnections,
     capture: CaptureMemory,
@@ -150,6 +153,7 @@ impl Tally {
         Summary {
             totals,
             websockets: self.websockets,
+            encrypted: self.encrypted,
             frames: self.frames,
             messages: self.messages,
             found: Some(self.found),
@@ -200,6 +204,9 @@ impl Tally {
                 self.duplicates = self.duplicates.saturating_add(connection.duplicates);
                 if connection.nature == Nature::WebSocket {
                     add(&mut self.websockets);
+                }
+                if is_encrypted(connection) {
+                    add(&mut self.encrypted);
                 }
             }
             ConnectionEvent::Opened
@@ -329,6 +336,16 @@ fn is_ours(connection: &Connection) -> bool {
         Nature::WebSocket | Nature::UpgradeRequested | Nature::Unreadable => true,
         Nature::Unknown | Nature::Http | Nature::Http2 | Nature::Other => false,
     }
+}
+
+/// Whether a connection speaks inside TLS, and nothing of it was decrypted.
+fn is_encrypted(connection: &Connection) -> bool {
+    connection.transport == Transport::Tls
+        && connection.nature == Nature::Unreadable
+        && connection
+            .tls
+            .as_deref()
+            .is_none_or(|tls| tls.established.is_some() && tls.key_source.is_none())
 }
 
 fn add(counter: &mut u64) {
