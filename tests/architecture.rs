@@ -96,6 +96,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "timeline",
             "report",
             "tls/keylog.rs",
+            "tls/resumption.rs",
             "tui/preview.rs",
             "tui/severity_index.rs",
             "tui/correlation.rs",

@@ -4,12 +4,15 @@ use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind};
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
 use crate::stream::{Budget, Origin};
+use crate::tls::Resumptions;
 use crate::websocket;
 
 /// What a connection and its layers work with, beside what is their own.
 pub(super) struct Context<'w, S> {
     pub(super) options: &'w AnalyzerOptions,
     pub(super) shared: &'w mut websocket::Shared,
+    /// Sessions of TLS that others may continue.
+    pub(super) resumptions: &'w mut Resumptions,
     /// The packet being read.
     pub(super) now: Origin,
     pub(super) sink: &'w mut S,

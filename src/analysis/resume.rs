@@ -7,6 +7,7 @@ use crate::analysis::options::AnalyzerOptions;
 pub use crate::analysis::saved::{CarrierPoint, Reread, WantedPart};
 use crate::analysis::sink::Sink;
 use crate::stream::{Chunk, Direction, Gap, Origin};
+use crate::tls::Resumptions;
 use crate::websocket::{self, Settings};
 
 /// Reads one direction of a conversation again.
@@ -16,6 +17,7 @@ pub struct ResumedStack {
     connection: Connection,
     direction: Direction,
     shared: websocket::Shared,
+    resumptions: Resumptions,
     options: AnalyzerOptions,
     now: Origin,
 }
@@ -41,6 +43,7 @@ impl ResumedStack {
             connection,
             direction: part.direction,
             shared: websocket::Shared::new(settings),
+            resumptions: Resumptions::default(),
             options,
             now: Origin::default(),
         }
@@ -49,22 +52,22 @@ impl ResumedStack {
     /// Takes the next bytes of the TCP stream.
     pub fn push<S: Sink>(&mut self, chunk: Chunk<'_>, sink: &mut S) {
         self.now = chunk.origin;
-        let Self { stack, connection, direction, shared, options, now } = self;
-        let mut context = Context { options, shared, now: *now, sink };
+        let Self { stack, connection, direction, shared, resumptions, options, now } = self;
+        let mut context = Context { options, shared, resumptions, now: *now, sink };
         stack.push(*direction, chunk, connection, &mut context);
     }
 
     /// Takes that bytes of the TCP stream are missing.
     pub fn gap<S: Sink>(&mut self, gap: Gap, sink: &mut S) {
-        let Self { stack, connection, direction, shared, options, now } = self;
-        let mut context = Context { options, shared, now: *now, sink };
+        let Self { stack, connection, direction, shared, resumptions, options, now } = self;
+        let mut context = Context { options, shared, resumptions, now: *now, sink };
         stack.gap(*direction, gap, connection, &mut context);
     }
 
     /// Ends the stream: what is not whole is handed over as it is.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) {
-        let Self { stack, connection, shared, options, now, .. } = self;
-        let mut context = Context { options, shared, now: *now, sink };
+        let Self { stack, connection, shared, resumptions, options, now, .. } = self;
+        let mut context = Context { options, shared, resumptions, now: *now, sink };
         stack.finish(connection, &mut context);
     }
 }

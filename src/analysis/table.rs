@@ -14,6 +14,7 @@ use crate::capture::LocalSockets;
 use crate::decode::{DnsMessage, Flags, IcmpError, Segment};
 use crate::stream::{Budget, Direction, Origin, PacketId, PerDirection};
 use crate::tcp::{FlowKey, FlowTable, RecentSlots, TcpState};
+use crate::tls::Resumptions;
 use crate::websocket::{self, Settings};
 
 /// The connections of a capture.
@@ -26,6 +27,8 @@ pub(super) struct ConnectionTable {
     /// The connections that are followed, by their slots.
     flows: Vec<Option<Box<Flow>>>,
     shared: websocket::Shared,
+    /// Sessions of TLS that others may continue.
+    resumptions: Resumptions,
     names: DnsNames,
     /// The packet being read.
     pub(super) now: Origin,
@@ -68,6 +71,7 @@ impl ConnectionTable {
             recent: RecentSlots::default(),
             flows: Vec::new(),
             shared,
+            resumptions: Resumptions::default(),
             names: DnsNames::default(),
             now: Origin::default(),
             count: 0,
@@ -107,8 +111,13 @@ impl ConnectionTable {
             return self.begin(segment, sink);
         };
         let Some(Some(flow)) = self.flows.get_mut(slot) else { return };
-        let mut context =
-            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        let mut context = Context {
+            options: &self.options,
+            shared: &mut self.shared,
+            resumptions: &mut self.resumptions,
+            now: self.now,
+            sink,
+        };
         if let Some(before) = flow.push(direction, segment, &mut context) {
             self.follow_up(FlowKey::of(segment), slot, before, sink);
         }
@@ -190,8 +199,8 @@ impl ConnectionTable {
 
     /// Takes that a key log has grown: connections whose secrets have come are read on.
     pub(super) fn learn_secrets<S: Sink>(&mut self, sink: &mut S) {
-        let Self { flows, options, shared, now, .. } = self;
-        let mut context = Context { options, shared, now: *now, sink };
+        let Self { flows, options, shared, resumptions, now, .. } = self;
+        let mut context = Context { options, shared, resumptions, now: *now, sink };
         for flow in flows.iter_mut().flatten().filter(|flow| flow.about.tls.is_some()) {
             flow.learn_secrets(&mut context);
         }
@@ -214,8 +223,13 @@ impl ConnectionTable {
             None
         };
         if let Some(limit) = reached {
-            let mut context =
-                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            let mut context = Context {
+                options: &self.options,
+                shared: &mut self.shared,
+                resumptions: &mut self.resumptions,
+                now: self.now,
+                sink,
+            };
             flow.limit(limit, &mut context);
             flow.give_up_holes(&mut context);
             context.budget().change_out_of_order(buffered_bytes, flow.tcp.buffered_bytes());
@@ -244,8 +258,13 @@ impl ConnectionTable {
         self.live = self.live.saturating_add(1);
         self.count = self.count.saturating_add(1);
         let id = ConnectionId(self.count);
-        let mut context =
-            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        let mut context = Context {
+            options: &self.options,
+            shared: &mut self.shared,
+            resumptions: &mut self.resumptions,
+            now: self.now,
+            sink,
+        };
         let mut flow = Box::new(Flow::new((id, slot), &self.names, segment, &mut context));
         flow.push(flow.direction(segment), segment, &mut context);
         let before = Before { state: TcpState::SynSent, buffered_bytes: 0 };
@@ -272,8 +291,13 @@ impl ConnectionTable {
         let TableEntry::Live(id, slot) = *entry else { return };
         let Some(mut flow) = self.flows.get_mut(slot).and_then(Option::take) else { return };
         self.shared.budget.change_out_of_order(flow.tcp.buffered_bytes(), 0);
-        let mut context =
-            Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+        let mut context = Context {
+            options: &self.options,
+            shared: &mut self.shared,
+            resumptions: &mut self.resumptions,
+            now: self.now,
+            sink,
+        };
         flow.end(&mut context);
         self.free_slots.push(slot);
         *entry = TableEntry::Gone(id, flow.tcp.next_sequences());
@@ -322,8 +346,13 @@ impl ConnectionTable {
                 self.opened.push_back((key, id));
                 continue;
             }
-            let mut context =
-                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            let mut context = Context {
+                options: &self.options,
+                shared: &mut self.shared,
+                resumptions: &mut self.resumptions,
+                now: self.now,
+                sink,
+            };
             flow.limit(Limit::Connections, &mut context);
             self.end(key, sink);
             return;
@@ -347,8 +376,13 @@ impl ConnectionTable {
                 break;
             }
             let Some(Some(flow)) = self.flows.get_mut(slot) else { continue };
-            let mut context =
-                Context { options: &self.options, shared: &mut self.shared, now: self.now, sink };
+            let mut context = Context {
+                options: &self.options,
+                shared: &mut self.shared,
+                resumptions: &mut self.resumptions,
+                now: self.now,
+                sink,
+            };
             if context.budget().reports() {
                 flow.limit(Limit::Memory, &mut context);
             }

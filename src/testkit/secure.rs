@@ -14,7 +14,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
 use super::stream::{Direction, PerDirection};
-use super::tls::{client_hello, record};
+use super::tls::{client_hello, record, resuming_client_hello, session_ticket};
 use Direction::{ClientToServer as C, ServerToClient as S};
 
 /// The cipher suites that are decrypted: number, and whether blocks are encrypted before they are authenticated.
@@ -51,6 +51,21 @@ pub(crate) struct TestSession {
     minor: u8,
     /// The last block of each direction, which the next record of TLS 1.0 continues.
     blocks: PerDirection<Vec<u8>>,
+    client_random: [u8; 32],
+    /// What the server names the session (TLS 1.2).
+    id: Vec<u8>,
+    /// What it gives to resume it with, if it is new (TLS 1.2).
+    ticket: Vec<u8>,
+    /// What the client wants to resume, and whether the server agrees (TLS 1.2).
+    resumes: Option<(Vec<u8>, Resumption)>,
+}
+
+/// What becomes of a session that a client wants to resume.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Resumption {
+    Accepted,
+    /// A new one begins instead.
+    Refused,
 }
 
 /// The random of the `ClientHello` of all sessions, in hexadecimal.
@@ -69,8 +84,35 @@ impl TestSession {
     /// A session with a cipher suite, before its handshake.
     pub(crate) fn new((suite, encrypts_then_macs): (u16, bool)) -> Self {
         let (secrets, sequences) = (PerDirection::default(), PerDirection::default());
-        let (minor, blocks) = (3, PerDirection::default());
-        Self { suite, encrypts_then_macs, secrets, sequences, minor, blocks }
+        Self {
+            suite,
+            encrypts_then_macs,
+            secrets,
+            sequences,
+            minor: 3,
+            blocks: PerDirection::default(),
+            client_random: std::array::from_fn(|at| at as u8),
+            id: Vec::new(),
+            ticket: Vec::new(),
+            resumes: None,
+        }
+    }
+
+    /// A session of TLS 1.2 that may be resumed, by its id or with a ticket.
+    pub(crate) fn resumable(id: &[u8], ticket: &[u8]) -> Self {
+        let (id, ticket) = (id.to_vec(), ticket.to_vec());
+        Self { id, ticket, ..Self::new((0xc02f, false)) }
+    }
+
+    /// One of TLS 1.2 that resumes such a session, with a `ClientHello` whose random has this byte.
+    pub(crate) fn resuming(random: u8, id: &[u8], ticket: &[u8], how: Resumption) -> Self {
+        Self {
+            client_random: [random; 32],
+            id: if how == Resumption::Accepted { id.to_vec() } else { vec![random; 8] },
+            resumes: Some((ticket.to_vec(), how)),
+            ticket: id.to_vec(),
+            ..Self::new((0xc02f, false))
+        }
     }
 
     /// The same of TLS 1.0 (minor version 1) or 1.1 (2).
@@ -108,19 +150,42 @@ impl TestSession {
         let hello = (C, client_hello(&[0x0304, 0x0303], Some("example.org")));
         let finished = [&[FINISHED, 0, 0, 32][..], &[0xab; 32]].concat();
         if !self.is_modern() {
-            let server = (S, [self.server_hello(), record(HANDSHAKE, &[14, 0, 0, 0])].concat());
-            let mut turns = vec![hello, server];
-            for direction in [C, S] {
-                let sealed = self.seal(direction, HANDSHAKE, &finished);
-                turns.push((direction, [record(20, &[1]), sealed].concat()));
-            }
-            return turns;
+            return self.old_handshake(hello, &finished);
         }
         let server = self.modern_flight(message);
         let client = [record(20, &[1]), self.seal(C, HANDSHAKE, &finished)];
         self.secrets = PerDirection { client: self.secret(3), server: self.secret(4) };
         self.sequences = PerDirection::default();
         vec![hello, (S, server), (C, client.concat())]
+    }
+
+    /// The handshake of TLS 1.2 and older.
+    fn old_handshake(
+        &mut self,
+        hello: (Direction, Vec<u8>),
+        finished: &[u8],
+    ) -> Vec<(Direction, Vec<u8>)> {
+        let changed = |sealed| [record(20, &[1]), sealed].concat();
+        let (hello, order) = match self.resumes.clone() {
+            None => (hello, [C, S]),
+            Some((ticket, how)) => {
+                let wanted = std::mem::take(&mut self.ticket);
+                let hello = resuming_client_hello(self.client_random, &wanted, &ticket);
+                let order = if how == Resumption::Accepted { [S, C] } else { [C, S] };
+                ((C, hello), order)
+            }
+        };
+        let mut turns = vec![hello, (S, self.server_hello())];
+        if order == [C, S] {
+            turns.push((S, record(HANDSHAKE, &[14, 0, 0, 0])));
+        }
+        for direction in order {
+            if direction == S && !self.ticket.is_empty() {
+                turns.push((S, session_ticket(&self.ticket)));
+            }
+            turns.push((direction, changed(self.seal(direction, HANDSHAKE, finished))));
+        }
+        turns
     }
 
     /// A handshake of TLS 1.3 that the client gives up with an alert, in turns.
@@ -193,7 +258,8 @@ impl TestSession {
             (false, false) => &[0, 0],
         };
         let suite = self.suite.to_be_bytes();
-        let body = [&[3, self.minor][..], &SERVER_RANDOM, &[0], &suite, &[0], extensions].concat();
+        let id = [&[u8::try_from(self.id.len()).unwrap()][..], &self.id].concat();
+        let body = [&[3, self.minor][..], &SERVER_RANDOM, &id, &suite, &[0], extensions].concat();
         let length = u8::try_from(body.len()).unwrap();
         record(HANDSHAKE, &[&[2, 0, 0, length][..], &body].concat())
     }
@@ -221,8 +287,7 @@ impl TestSession {
             _ if self.minor == 1 => 16,
             _ => 0,
         };
-        let random: Vec<u8> = (0..32).collect();
-        let seed = [b"key expansion", &SERVER_RANDOM[..], &random].concat();
+        let seed = [b"key expansion", &SERVER_RANDOM[..], &self.client_random].concat();
         let length = 2 * (mac_length + self.key_length() + fixed);
         let block = if self.minor < 3 {
             let one = prf::<Hmac<Md5>>(&[9; 24], &seed, length);

@@ -49,6 +49,26 @@ pub(crate) fn client_hello(versions: &[u16], name: Option<&str>) -> Vec<u8> {
     messages(&[message(1, &body.concat())])
 }
 
+/// A `ClientHello` of TLS 1.2 that wants to resume a session, by its id and with a ticket.
+pub(crate) fn resuming_client_hello(random: [u8; 32], id: &[u8], ticket: &[u8]) -> Vec<u8> {
+    let extensions = extension(35, ticket);
+    let body = [
+        b"\x03\x03",
+        &random[..],
+        &[u8::try_from(id.len()).unwrap()],
+        id,
+        b"\x00\x02\xc0\x2f\x01\x00",
+        &length16(&extensions),
+        &extensions,
+    ];
+    messages(&[message(1, &body.concat())])
+}
+
+/// The message with which a server of TLS 1.2 gives a ticket.
+pub(crate) fn session_ticket(ticket: &[u8]) -> Vec<u8> {
+    messages(&[message(4, &[&[0, 0, 1, 0][..], &length16(ticket), ticket].concat())])
+}
+
 /// A `ClientHello` as clients of today send it, to example.org.
 pub(crate) fn hello() -> Vec<u8> {
     client_hello(&[0x2a2a, 0x0304, 0x0303], Some("example.org"))

@@ -16,6 +16,12 @@ use crate::stream::{Direction, PerDirection};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decryptor {
     client_random: Option<[u8; 32]>,
+    /// The name by which the client wants to resume a session.
+    session_id: Vec<u8>,
+    /// The random of the `ClientHello` of the session that the client wants to resume.
+    resumable: Option<[u8; 32]>,
+    /// Whether the server resumes it, so that it has the same master secret.
+    is_resumed: bool,
     server_random: [u8; 32],
     version: Option<Version>,
     suite: Option<&'static CipherSuite>,
@@ -101,6 +107,8 @@ impl Decryptor {
     /// Learns what a client offers.
     pub(super) fn client_hello(&mut self, hello: &ClientHello) {
         self.client_random = Some(hello.random);
+        self.session_id.clone_from(&hello.session_id);
+        (self.resumable, self.is_resumed) = (None, false);
         if hello.early_data && self.halves.client.stage == Stage::Clear {
             self.halves.client.stage = Stage::Early;
         }
@@ -114,6 +122,9 @@ impl Decryptor {
             return;
         }
         self.server_random = hello.random;
+        let wanted = std::mem::take(&mut self.session_id);
+        self.is_resumed =
+            hello.version < Version::TLS_1_3 && !wanted.is_empty() && hello.session_id == wanted;
         self.mac_order = if hello.encrypts_then_macs {
             MacOrder::EncryptThenMac
         } else {
@@ -146,6 +157,23 @@ impl Decryptor {
         let updated = half.current.as_ref().and_then(Protection::updated);
         half.enter(half.stage);
         half.current = updated;
+    }
+
+    /// The client wants to resume a session whose `ClientHello` had this random.
+    pub(super) fn may_resume(&mut self, random: [u8; 32]) {
+        self.resumable = Some(random);
+    }
+
+    /// The random of the `ClientHello` of the session whose master secret this one has, if it is known to be
+    /// another one.
+    pub(super) fn resumed(&self) -> Option<[u8; 32]> {
+        self.resumable.filter(|_| self.is_resumed)
+    }
+
+    /// The master secret of a session of TLS 1.2 or older.
+    fn master_secret<'a>(&self, random: &[u8; 32], log: &'a KeyLog) -> Option<&'a [u8]> {
+        let own = log.secret(random, MASTER_SECRET);
+        own.or_else(|| log.secret(&self.resumed()?, MASTER_SECRET))
     }
 
     /// Bytes of a direction are missing, and records with them.
@@ -207,7 +235,10 @@ impl Decryptor {
     /// Whether a key log has secrets of this session.
     pub(super) fn has_secrets(&self, log: &KeyLog) -> bool {
         self.is_midstream
-            || self.client_random.is_some_and(|random| !log.secrets(&random).is_empty())
+            || [self.client_random, self.resumable]
+                .into_iter()
+                .flatten()
+                .any(|random| !log.secrets(&random).is_empty())
     }
 
     /// Whether a direction encrypts, with keys whose secrets are missing in a key log.
@@ -224,7 +255,10 @@ impl Decryptor {
 
     /// Whether a key log has all secrets of this session.
     pub(super) fn has_all_secrets(&self, log: &KeyLog) -> bool {
-        self.client_random.is_some_and(|random| log.is_complete(&random))
+        [self.client_random, self.resumed()]
+            .into_iter()
+            .flatten()
+            .any(|random| log.is_complete(&random))
     }
 
     /// Decrypts an encrypted record in place, if it can be proven to be authentic.
@@ -289,7 +323,7 @@ impl Decryptor {
         if !is_modern {
             let (Stage::Application, Some(suite)) = (stage, self.suite) else { return Vec::new() };
             let version = self.version.unwrap_or(Version::TLS_1_2);
-            let Some(master_secret) = log.secret(random, MASTER_SECRET) else { return Vec::new() };
+            let Some(master_secret) = self.master_secret(random, log) else { return Vec::new() };
             let source = KeyBlockSource {
                 suite,
                 version,

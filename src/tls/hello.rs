@@ -5,8 +5,9 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::{opt, rest};
 use nom::multi::length_data;
-use nom::number::complete::{be_u8, be_u16};
+use nom::number::complete::{be_u8, be_u16, be_u32};
 
+use super::resumption::ticket_name;
 use super::version::{Version, is_grease};
 
 /// What a client offers (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2).
@@ -28,6 +29,10 @@ pub struct ClientHello {
     pub protocols: Vec<Vec<u8>>,
     /// Whether it may send application data before the server has answered (RFC 8446 §4.2.10).
     pub early_data: bool,
+    /// The session that it wants to resume, or a random name for one that it has a ticket of.
+    pub session_id: Vec<u8>,
+    /// What stands for the ticket of a session that it wants to resume (RFC 5077 §3.2).
+    pub ticket: Option<Vec<u8>>,
 }
 
 /// What a server chose (RFC 8446 §4.1.3, RFC 5246 §7.4.1.3).
@@ -48,6 +53,8 @@ pub struct ServerHello {
     pub random: [u8; 32],
     /// Whether blocks are encrypted before they are authenticated (RFC 7366).
     pub encrypts_then_macs: bool,
+    /// The name of the session: that of the client if it is resumed.
+    pub session_id: Vec<u8>,
 }
 
 /// What a server agreed to after its `ServerHello` (`EncryptedExtensions`, RFC 8446 §4.3.1).
@@ -80,12 +87,13 @@ impl ClientHello {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let (_, (fixed, suites, _, extensions)) =
             (fixed, vector16, vector8, opt(vector16)).parse(body).ok()?;
-        let (legacy_version, random) = fixed;
+        let Fixed { version: legacy_version, random, session_id } = fixed;
         let suites = suites.chunks_exact(2).filter(|it| !is_grease(big_endian(it))).count();
         let mut hello = Self {
             legacy_version,
             random,
             suites: u16::try_from(suites).unwrap_or(u16::MAX),
+            session_id: session_id.to_vec(),
             ..Self::default()
         };
         for (kind, content) in Extensions(extensions.unwrap_or_default()) {
@@ -94,6 +102,9 @@ impl ClientHello {
                 ALPN => hello.protocols = protocols(content),
                 SUPPORTED_VERSIONS => hello.versions = versions(content),
                 EARLY_DATA => hello.early_data = true,
+                SESSION_TICKET if !content.is_empty() => {
+                    hello.ticket = Some(ticket_name(content).to_vec());
+                }
                 _ => {}
             }
         }
@@ -109,10 +120,11 @@ impl ClientHello {
 impl ServerHello {
     /// Parses the body of the message; `None` if it is malformed.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let (_, ((version, random), suite, _, extensions)) =
+        let (_, (Fixed { version, random, session_id }, suite, _, extensions)) =
             (fixed, be_u16, be_u8, opt(vector16)).parse(body).ok()?;
         let retry = random == RETRY_RANDOM;
-        let mut hello = Self { version, suite, retry, random, ..Self::default() };
+        let session_id = session_id.to_vec();
+        let mut hello = Self { version, suite, retry, random, session_id, ..Self::default() };
         for (kind, content) in Extensions(extensions.unwrap_or_default()) {
             match (kind, content) {
                 (SUPPORTED_VERSIONS, [_, _]) => hello.version = Version(big_endian(content)),
@@ -126,11 +138,23 @@ impl ServerHello {
     }
 }
 
-/// Version, random and session id, of which the last is of no interest.
-fn fixed(input: &[u8]) -> IResult<&[u8], (Version, [u8; 32])> {
-    let (input, (version, bytes, _)) = (be_u16, take(32_usize), vector8).parse(input)?;
+/// What both hellos begin with.
+struct Fixed<'a> {
+    version: Version,
+    random: [u8; 32],
+    session_id: &'a [u8],
+}
+
+fn fixed(input: &[u8]) -> IResult<&[u8], Fixed<'_>> {
+    let (input, (version, bytes, session_id)) = (be_u16, take(32_usize), vector8).parse(input)?;
     let random = <[u8; 32]>::try_from(bytes).unwrap_or_default();
-    Ok((input, (Version(version), random)))
+    Ok((input, Fixed { version: Version(version), random, session_id }))
+}
+
+/// What stands for the ticket of a message `NewSessionTicket` of TLS 1.2 (RFC 5077 §3.3).
+pub(super) fn session_ticket(body: &[u8]) -> Option<&[u8]> {
+    let (_, (_lifetime, ticket)) = (be_u32, vector16).parse(body).ok()?;
+    (!ticket.is_empty()).then(|| ticket_name(ticket))
 }
 
 /// The extensions of a hello, as far as they are whole.
@@ -202,6 +226,7 @@ pub const MOST_LISTED: usize = 16;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const ENCRYPT_THEN_MAC: u16 = 22;
+const SESSION_TICKET: u16 = 35;
 const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;

@@ -140,6 +140,7 @@ fn is_of_interest(kind: u8) -> bool {
         kind,
         CLIENT_HELLO
             | SERVER_HELLO
+            | NEW_SESSION_TICKET
             | END_OF_EARLY_DATA
             | ENCRYPTED_EXTENSIONS
             | CERTIFICATE
@@ -153,6 +154,9 @@ pub(super) const CLIENT_HELLO: u8 = 1;
 
 /// The message that a server answers with.
 pub(super) const SERVER_HELLO: u8 = 2;
+
+/// The message with which a server lets a client resume the session later (RFC 5077 §3.3, RFC 8446 §4.6.1).
+pub(super) const NEW_SESSION_TICKET: u8 = 4;
 
 /// The message after the last data that a client sends before the server has answered (RFC 8446 §4.5).
 pub(super) const END_OF_EARLY_DATA: u8 = 5;

@@ -1,19 +1,22 @@
 //! Both directions of a connection, and how far its handshake has come.
 
+mod renegotiation;
+mod resumed;
 mod sealed;
 #[cfg(test)]
 mod tests;
 
+use self::renegotiation::Renegotiation;
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::decryptor::{Decryptor, Stage};
 use super::early_data::EarlyData;
 use super::half::{Half, Step};
-use super::hello::{ClientHello, EncryptedExtensions, ServerHello};
+use super::hello::{ClientHello, EncryptedExtensions, ServerHello, session_ticket};
 use super::keylog::KeyLog;
 use super::message::{
     CERTIFICATE, CLIENT_HELLO, ENCRYPTED_EXTENSIONS, END_OF_EARLY_DATA, FINISHED, KEY_UPDATE,
-    Message, SERVER_HELLO,
+    Message, NEW_SESSION_TICKET, SERVER_HELLO,
 };
 use super::plaintext::PlainRecord;
 use super::record::ContentType;
@@ -40,13 +43,6 @@ pub struct Session {
     renegotiation: Option<Renegotiation>,
 }
 
-/// A handshake that takes place inside an established session (RFC 5246 §7.4.1.1).
-#[derive(Debug, Default)]
-struct Renegotiation {
-    /// Who uses its keys by now.
-    has_changed: PerDirection<bool>,
-}
-
 /// What of a direction could not be decrypted since the last application data.
 #[derive(Clone, Copy, Debug, Default)]
 struct LostRecords {
@@ -65,6 +61,8 @@ pub enum SessionEvent<'a> {
     Seen(Observation<'a>),
     /// What a direction carries.
     Data(Direction, &'a PlainRecord),
+    /// What stands for a ticket by which the session may be resumed (TLS 1.2).
+    Ticket(&'a [u8]),
 }
 
 /// What is needed to read on between two records of a direction.
@@ -337,6 +335,11 @@ impl Session {
                     see(out, Observation::ServerHello(&hello, span));
                 }
             }
+            (NEW_SESSION_TICKET, Direction::ServerToClient) if !is_modern => {
+                if let Some(name) = session_ticket(&message.body) {
+                    out(SessionEvent::Ticket(name));
+                }
+            }
             (ENCRYPTED_EXTENSIONS, Direction::ServerToClient) if is_modern => {
                 let extensions = EncryptedExtensions::parse(&message.body);
                 if let Some(protocol) = &extensions.protocol {
@@ -417,35 +420,6 @@ impl Session {
         self.progress.get_mut(direction).has_data |= is_data;
         see(out, Observation::Record(RecordSeen { is_data, ..record }));
         self.establish(record.span, out);
-    }
-
-    /// Reports the first record of a handshake inside an established session: its content may be hidden, but its
-    /// type is not.
-    fn renegotiate(
-        &mut self,
-        direction: Direction,
-        record: RecordSeen,
-        out: &mut impl FnMut(SessionEvent<'_>),
-    ) {
-        if self.is_modern() || !self.is_established {
-            return;
-        }
-        match (record.kind, &mut self.renegotiation) {
-            (ContentType::Handshake, None) => {
-                self.renegotiation = Some(Renegotiation::default());
-                see(out, Observation::Renegotiation(record.span));
-            }
-            (ContentType::ChangeCipherSpec, Some(under_way)) => {
-                *under_way.has_changed.get_mut(direction) = true;
-            }
-            // Both have finished it.
-            (ContentType::ApplicationData, Some(Renegotiation { has_changed }))
-                if has_changed.client && has_changed.server =>
-            {
-                self.renegotiation = None;
-            }
-            _ => {}
-        }
     }
 
     /// Reports that the handshake is over, once.

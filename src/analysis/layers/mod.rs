@@ -14,6 +14,7 @@ mod next;
 mod opening;
 mod probe;
 mod reread;
+mod session_names;
 mod socks;
 mod start;
 mod stray;

@@ -6,6 +6,7 @@ mod waiting;
 use self::waiting::{Part, WaitingRecords};
 use super::carried::Carried;
 use super::next::{Change, Next, NextLayer, Roles, StackStart, Successor, ignore};
+use super::session_names::SessionNames;
 use crate::analysis::context::Context;
 use crate::analysis::event::{Connection, ConnectionEvent, Event, EventKind, Nature, Transport};
 use crate::analysis::offsets::OffsetMap;
@@ -138,8 +139,10 @@ impl<C: Carried> Tls<C> {
                 content.save_point(session, direction, left, connection, context);
             }
             let is_shown = session.is_certain();
+            let mut names = SessionNames::default();
             left = session.step(direction, left, log, &mut |event| match event {
                 SessionEvent::Seen(seen) => {
+                    names.observe(&seen, context.resumptions);
                     if is_shown {
                         tls_event(connection, (direction, chunk.origin), &seen, log, context.sink);
                     }
@@ -147,7 +150,9 @@ impl<C: Carried> Tls<C> {
                 SessionEvent::Data(direction, record) => {
                     content.push(direction, record, connection, context);
                 }
+                SessionEvent::Ticket(name) => names.given = Some(name.to_vec()),
             });
+            names.note(session, connection, context);
         }
         if self.session.is_midstream()
             && let Some(random) = self.session.client_random()

@@ -11,7 +11,7 @@ use Direction::{ClientToServer as C, ServerToClient as S};
 fn observed(event: SessionEvent<'_>) -> Observation<'_> {
     match event {
         SessionEvent::Seen(seen) => seen,
-        SessionEvent::Data(..) => unreachable!("there are no secrets"),
+        SessionEvent::Data(..) | SessionEvent::Ticket(_) => unreachable!("there are no secrets"),
     }
 }
 

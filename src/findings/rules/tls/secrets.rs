@@ -198,7 +198,7 @@ mod tests {
     use crate::stream::Side;
     use crate::testkit::frame::{masked, plain};
     use crate::testkit::head;
-    use crate::testkit::secure::TestSession;
+    use crate::testkit::secure::{Resumption, TestSession};
     use crate::testkit::tls::{finished, hello, sealed, server_hello, server_hello_with};
     use crate::testkit::traffic::TestTraffic;
 
@@ -212,13 +212,16 @@ mod tests {
 
     /// A WebSocket inside TLS, of whose messages one may be damaged.
     fn says_inside(s: &mut Scenario, damage: bool) {
-        let mut session = TestSession::new((0x1301, false));
+        let session = TestSession::new((0x1301, false));
         s.options.keylog.add(session.key_log().as_bytes()).unwrap();
         s.open();
+        says(s, session, "00001freshkeyofatestXA==", damage);
+    }
+
+    fn says(s: &mut Scenario, mut session: TestSession, key: &str, damage: bool) {
         for (direction, bytes) in session.handshake() {
             s.segment(direction, &bytes);
         }
-        let key = "00001freshkeyofatestXA==";
         s.client(&session.data(C, &head::request(key, "")));
         s.server(&session.data(S, &head::response(key, "")));
         let mut record = session.data(C, &masked(0x81, b"Hello"));
@@ -227,6 +230,19 @@ mod tests {
         }
         s.client(&record).client(&session.data(C, &masked(0x88, b"\x03\xe8")));
         s.server(&session.data(S, &plain(0x88, b"\x03\xe8"))).end(Side::Server);
+    }
+
+    /// A session of TLS 1.2 whose secret is known, and one that wants to resume it, whose secret is not.
+    fn continues(s: &mut Scenario, (id, ticket): (&[u8], &[u8]), how: Resumption) {
+        let first = TestSession::resumable(if ticket.is_empty() { id } else { b"" }, ticket);
+        s.options.keylog.add(first.key_log().as_bytes()).unwrap();
+        let second = TestSession::resuming(5, id, ticket, how);
+        for (session, key) in
+            [(first, "00001freshkeyofatestXA=="), (second, "00002freshkeyofatestXA==")]
+        {
+            s.open();
+            says(s, session, key, false);
+        }
     }
 
     fn speaks(s: &mut TestTraffic) -> &mut TestTraffic {
@@ -258,6 +274,20 @@ mod tests {
         }},
         RuleCase { name: "decrypted", near: &["TLS-05", "TLS-06", "TLS-09"], fires: &[], play: |s| says_inside(s, false) },
         RuleCase { name: "a damaged record", near: &["TLS-06"], fires: &["TLS-09", "CAP-04"], play: |s| says_inside(s, true) },
+        RuleCase { name: "resumed by its id", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| {
+            continues(s, (&[3; 32], b""), Resumption::Accepted);
+        }},
+        RuleCase { name: "resumed with a ticket", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| {
+            continues(s, (&[4; 32], &[5; 200]), Resumption::Accepted);
+        }},
+        RuleCase { name: "not resumed, though the client wants to", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
+            continues(s, (&[3; 32], b""), Resumption::Refused);
+        }},
+        RuleCase { name: "resumed, of a session that nobody knows", near: &["TLS-05"], fires: &["TLS-06"], play: |s| {
+            s.options.keylog.add(TestSession::new((0xc02f, false)).key_log().as_bytes()).unwrap();
+            s.open();
+            says(s, TestSession::resuming(5, &[3; 32], b"", Resumption::Accepted), "00001freshkeyofatestXA==", false);
+        }},
         RuleCase { name: "in the clear", near: &["TLS-05", "TLS-06"], fires: &[], play: |s| { s.upgraded().close(); } },
     ];
 

@@ -51,6 +51,7 @@ fn see(event: SessionEvent<'_>, seen: &mut Seen) {
             let data = seen.data.get_mut(direction);
             record.for_each(0, |chunk| data.extend_from_slice(chunk.bytes));
         }
+        SessionEvent::Ticket(_) => {}
         SessionEvent::Seen(observed) => seen.steps.extend(match observed {
             Observation::Certificate(it, _) => Some(format!("certificate {}", it.subject)),
             Observation::Protocol(it, _) => Some(format!("ALPN {}", String::from_utf8_lossy(it))),
