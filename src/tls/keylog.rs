@@ -253,21 +253,31 @@ fn read_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     if text.len() != bytes.len().checked_mul(2)? {
         return None;
     }
+    // Whether all are digits is asked once: which comes next cannot be predicted.
+    let mut seen = 0;
     for (pair, byte) in text.chunks_exact(2).zip(bytes) {
         let [high, low] = pair else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (digit(*high), digit(*low));
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(())
+    (seen != NO_DIGIT).then_some(())
 }
 
-fn digit(letter: u8) -> Option<u8> {
-    match letter {
-        b'0'..=b'9' => Some(letter.wrapping_sub(b'0')),
-        b'a'..=b'f' => Some(letter.wrapping_sub(b'a').wrapping_add(10)),
-        b'A'..=b'F' => Some(letter.wrapping_sub(b'A').wrapping_add(10)),
-        _ => None,
+/// The value of a hexadecimal digit, or [`NO_DIGIT`].
+fn digit(letter: u8) -> u8 {
+    let (number, letter) = (letter.wrapping_sub(b'0'), (letter | 0x20).wrapping_sub(b'a'));
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter.wrapping_add(10)
+    } else {
+        NO_DIGIT
     }
 }
+
+/// Has bits that no digit has.
+const NO_DIGIT: u8 = 0xff;
 
 /// What secrets are called (draft-ietf-tls-keylogfile): those of TLS 1.2, then those of TLS 1.3.
 const LABELS: [&str; 8] = [
