@@ -5,7 +5,7 @@ use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{
     Connection, ConnectionEvent, ConnectionId, Limit, StartedBy, Transport,
 };
-use crate::analysis::layers::{Carried, Change, Roles, Stack, StackStart};
+use crate::analysis::layers::{Carried, Change, Roles, SecretsNews, Stack, StackStart};
 use crate::analysis::outcome;
 use crate::analysis::sink::{PayloadPacket, Sink};
 use crate::analysis::tcp_health::PacketSeen;
@@ -260,14 +260,17 @@ impl Flow {
     /// Drops what is kept, to save memory.
     pub(super) fn evict<S: Sink>(&mut self, context: &mut Context<'_, S>) {
         self.give_up_questions(context);
-        let change = self.stack.give_up_secrets(&mut self.about, context);
-        self.after(change);
+        self.learn_secrets(SecretsNews::GivenUp, context);
         self.stack.evict(context);
     }
 
-    /// Takes that a key log has grown.
-    pub(super) fn learn_secrets<S: Sink>(&mut self, context: &mut Context<'_, S>) {
-        let change = self.stack.learn_secrets(&mut self.about, context);
+    /// Takes what became of secrets that are awaited.
+    pub(super) fn learn_secrets<S: Sink>(
+        &mut self,
+        news: SecretsNews,
+        context: &mut Context<'_, S>,
+    ) {
+        let change = self.stack.learn_secrets(news, &mut self.about, context);
         self.after(change);
     }
 

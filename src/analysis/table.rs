@@ -8,6 +8,7 @@ use crate::analysis::connection::{Before, Flow};
 use crate::analysis::context::Context;
 use crate::analysis::dns::DnsNames;
 use crate::analysis::event::{Connection, ConnectionId, Limit};
+use crate::analysis::layers::SecretsNews;
 use crate::analysis::options::AnalyzerOptions;
 use crate::analysis::sink::Sink;
 use crate::capture::LocalSockets;
@@ -202,7 +203,7 @@ impl ConnectionTable {
         let Self { flows, options, shared, resumptions, now, .. } = self;
         let mut context = Context { options, shared, resumptions, now: *now, sink };
         for flow in flows.iter_mut().flatten().filter(|flow| flow.about.tls.is_some()) {
-            flow.learn_secrets(&mut context);
+            flow.learn_secrets(SecretsNews::Grown, &mut context);
         }
     }
 

@@ -102,7 +102,7 @@ fn capture(input: Input, path: Option<&Path>) -> Result<Box<dyn PacketSource + S
     Err(unknown_format(input))
 }
 
-/// The error for bytes that are no capture of a known format.
+/// The error for bytes that are not a capture of a known format.
 pub(super) fn unknown_format(mut input: Input) -> Error {
     if let Err(error) = input.ensure(SAMPLE_LENGTH) {
         return error;

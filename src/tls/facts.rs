@@ -40,7 +40,7 @@ pub struct Facts {
     pub randoms: Vec<[u8; 32]>,
     /// Whether any application data was decrypted.
     pub is_decrypted: bool,
-    /// When it was no longer waited for its secrets.
+    /// When its secrets were given up.
     pub gave_up_secrets: Option<Origin>,
     /// Where the secrets come from that decrypt it.
     pub key_source: Option<KeySource>,

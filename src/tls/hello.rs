@@ -31,7 +31,7 @@ pub struct ClientHello {
     pub early_data: bool,
     /// The session that it wants to resume, or a random name for one that it has a ticket of.
     pub session_id: Vec<u8>,
-    /// What stands for the ticket of a session that it wants to resume (RFC 5077 §3.2).
+    /// The name of the ticket of a session that it wants to resume (RFC 5077 §3.2).
     pub ticket: Option<Vec<u8>>,
 }
 
@@ -151,7 +151,7 @@ fn fixed(input: &[u8]) -> IResult<&[u8], Fixed<'_>> {
     Ok((input, Fixed { version: Version(version), random, session_id }))
 }
 
-/// What stands for the ticket of a message `NewSessionTicket` of TLS 1.2 (RFC 5077 §3.3).
+/// The name of the ticket in a message `NewSessionTicket` of TLS 1.2 (RFC 5077 §3.3).
 pub(super) fn session_ticket(body: &[u8]) -> Option<&[u8]> {
     let (_, (_lifetime, ticket)) = (be_u32, vector16).parse(body).ok()?;
     (!ticket.is_empty()).then(|| ticket_name(ticket))

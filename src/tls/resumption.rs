@@ -15,7 +15,7 @@ pub struct Resumptions {
 }
 
 impl Resumptions {
-    /// Remembers a name that a server gave to a session: an id, or what stands for a ticket.
+    /// Remembers a name that a server gave to a session: an id, or the name of a ticket.
     pub fn insert(&mut self, name: &[u8], client_random: [u8; 32]) {
         if name.is_empty() {
             return;
@@ -36,7 +36,7 @@ impl Resumptions {
     }
 }
 
-/// What stands for a ticket: its end, which authenticates it (RFC 5077 §4).
+/// The name of a ticket: its end, which authenticates it (RFC 5077 §4).
 pub(super) fn ticket_name(ticket: &[u8]) -> &[u8] {
     ticket.get(ticket.len().saturating_sub(NAME_LENGTH)..).unwrap_or_default()
 }

@@ -61,7 +61,7 @@ pub enum SessionEvent<'a> {
     Seen(Observation<'a>),
     /// What a direction carries.
     Data(Direction, &'a PlainRecord),
-    /// What stands for a ticket by which the session may be resumed (TLS 1.2).
+    /// The name of a ticket by which the session may be resumed (TLS 1.2).
     Ticket(&'a [u8]),
 }
 

@@ -8,6 +8,15 @@ use crate::analysis::saved::SavedLayer;
 use crate::analysis::sink::Sink;
 use crate::stream::{Chunk, Direction, Gap};
 
+/// What became of secrets that are awaited.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::analysis) enum SecretsNews {
+    /// The key log has grown.
+    Grown,
+    /// They are no longer awaited, to save memory.
+    GivenUp,
+}
+
 /// Reads a stream of bytes in both directions.
 pub(in crate::analysis) trait Carried {
     /// Hands the next bytes of a direction to the layer that reads them.
@@ -28,16 +37,10 @@ pub(in crate::analysis) trait Carried {
         context: &mut Context<'_, S>,
     ) -> Change;
 
-    /// Takes that a key log has grown: records that waited for their secrets are read, if these have come.
+    /// Takes what became of secrets that records wait for: these are read, unless their secrets may still come.
     fn learn_secrets<S: Sink>(
         &mut self,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) -> Change;
-
-    /// Waits no more for secrets: records that did are read without them.
-    fn give_up_secrets<S: Sink>(
-        &mut self,
+        news: SecretsNews,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Change;

@@ -22,7 +22,7 @@ mod tls;
 mod tunnel;
 mod websocket;
 
-pub(super) use self::carried::Carried;
+pub(super) use self::carried::{Carried, SecretsNews};
 pub(super) use self::next::{Change, Roles, StackStart};
 pub(super) use self::tls::is_failed;
 
@@ -297,25 +297,13 @@ impl Carried for Stack {
 
     fn learn_secrets<S: Sink>(
         &mut self,
+        news: SecretsNews,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Change {
         let next = match &mut self.layer {
-            Layer::Tls(tls) => tls.learn_secrets(connection, context),
-            Layer::Tunnel(tunnel) => tunnel.learn_secrets(connection, context),
-            _ => Next::Stay,
-        };
-        self.after(next, connection, context)
-    }
-
-    fn give_up_secrets<S: Sink>(
-        &mut self,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) -> Change {
-        let next = match &mut self.layer {
-            Layer::Tls(tls) => tls.give_up_secrets(connection, context),
-            Layer::Tunnel(tunnel) => tunnel.give_up_secrets(connection, context),
+            Layer::Tls(tls) => tls.learn_secrets(news, connection, context),
+            Layer::Tunnel(tunnel) => tunnel.learn_secrets(news, connection, context),
             _ => Next::Stay,
         };
         self.after(next, connection, context)

@@ -4,7 +4,7 @@
 mod waiting;
 
 use self::waiting::{Part, WaitingRecords};
-use super::carried::Carried;
+use super::carried::{Carried, SecretsNews};
 use super::next::{Change, Next, NextLayer, Roles, StackStart, Successor, ignore};
 use super::session_names::SessionNames;
 use crate::analysis::context::Context;
@@ -208,12 +208,16 @@ impl<C: Carried> Tls<C> {
         self.account(context);
     }
 
-    /// Takes that a key log has grown.
+    /// Takes what became of secrets that are awaited.
     pub(super) fn learn_secrets<S: Sink>(
         &mut self,
+        news: SecretsNews,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
+        if news == SecretsNews::GivenUp {
+            return self.give_up_secrets(connection, context);
+        }
         if !self.session.is_midstream() {
             self.session.learn_secrets(&context.options.keylog);
         }
@@ -237,7 +241,7 @@ impl<C: Carried> Tls<C> {
     }
 
     /// Reads what has waited, and waits no more: its secrets did not come.
-    pub(super) fn give_up_secrets<S: Sink>(
+    fn give_up_secrets<S: Sink>(
         &mut self,
         connection: &mut Connection,
         context: &mut Context<'_, S>,

@@ -1,6 +1,6 @@
 //! A tunnel through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): a stream in a stream.
 
-use super::carried::Carried;
+use super::carried::{Carried, SecretsNews};
 use super::next::{Change, Next, Roles, StackStart};
 use crate::analysis::context::Context;
 use crate::analysis::event::Connection;
@@ -47,19 +47,11 @@ impl<C: Carried> Tunnel<C> {
 
     pub(super) fn learn_secrets<S: Sink>(
         &mut self,
+        news: SecretsNews,
         connection: &mut Connection,
         context: &mut Context<'_, S>,
     ) -> Next {
-        let change = self.inner.learn_secrets(connection, context);
-        self.after(change)
-    }
-
-    pub(super) fn give_up_secrets<S: Sink>(
-        &mut self,
-        connection: &mut Connection,
-        context: &mut Context<'_, S>,
-    ) -> Next {
-        let change = self.inner.give_up_secrets(connection, context);
+        let change = self.inner.learn_secrets(news, connection, context);
         self.after(change)
     }
 
